@@ -1,0 +1,62 @@
+/** From a prompt to the scene that is painted for it: everything that chance decides is decided here, by the seed. */
+import type { Ink } from "./Colour.ts"
+import { smooth } from "./Colour.ts"
+import * as Noise from "./Noise.ts"
+import * as Palette from "./Palette.ts"
+import * as Prompt from "./Prompt.ts"
+import * as Random from "./Random.ts"
+import type { Frame, Scene, Shader, Sketch } from "./Scene.ts"
+import { sea } from "./scenes/Sea.ts"
+
+export interface Request {
+  readonly prompt: string
+  readonly seed: number
+  readonly frame: Frame
+  readonly background: "opaque" | "transparent"
+  readonly octaves: number
+}
+
+const scenes: { readonly [name in Prompt.SceneName]: (sketch: Sketch) => Scene } = { sea }
+
+export const compose = (request: Request): Shader => {
+  const reading = Prompt.read(request.prompt)
+  const random = Random.make(Random.hashText(`${request.prompt}\n${request.seed}`))
+  const mood = reading.mood ?? random.pick(["sunset", "sunset", "dusk", "dawn", "day", "night"])
+  const sketch: Sketch = {
+    frame: request.frame,
+    reading,
+    palette: Palette.make(mood, random, reading.tint),
+    random,
+    noise: Noise.make(random),
+    octaves: request.octaves
+  }
+  const scene = scenes[reading.scene](sketch)
+  return request.background === "opaque" ? opaque(scene, sketch) : standingAlone(scene, sketch)
+}
+
+const opaque = ({ backdrop, subject }: Scene, { frame }: Sketch): Shader => (ink, x, y, column) => {
+  backdrop(ink, x, y, column)
+  subject?.(ink, x, y, column)
+  vignette(ink, x / frame.aspect, y)
+}
+
+const vignette = (ink: Ink, x: number, y: number) => {
+  const dx = x - 0.5
+  const dy = y - 0.5
+  ink.scale(1 - 0.42 * Math.max(0, dx * dx + dy * dy - 0.12))
+}
+
+/** The subject on nothing; a scene without one becomes a round sketch whose rim frays like a dry brush. */
+const standingAlone = ({ backdrop, subject }: Scene, { frame, noise }: Sketch): Shader => {
+  if (subject !== undefined) return subject
+  const radius = 0.44 * Math.min(frame.aspect, 1)
+  return (ink, x, y, column) => {
+    const dx = x - frame.aspect / 2
+    const dy = y - 0.5
+    const rim = radius * (1 + 0.05 * noise.fractal(x * 5, y * 5, 3) + 0.07 * noise.at(x * 9 + 40, y * 90))
+    const inside = smooth(rim + 0.004, rim - 0.004, Math.sqrt(dx * dx + dy * dy))
+    if (inside === 0) return
+    backdrop(ink, x, y, column)
+    ink.a = inside
+  }
+}

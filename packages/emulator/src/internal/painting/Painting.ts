@@ -1,0 +1,110 @@
+/**
+ * The emulator's picture: a prompt, a seed and a size become pixels, the same ones each time and everywhere. A stage
+ * before the last gives the picture as it would look while still forming, each stage closer to the last than the one
+ * before.
+ */
+import { Effect } from "effect"
+import { clamp, Ink } from "./Colour.ts"
+import { compose } from "./Composition.ts"
+import * as Label from "./Label.ts"
+import { hashCell, hashText } from "./Random.ts"
+import * as Refinement from "./Refinement.ts"
+import type { Frame, Shader } from "./Scene.ts"
+
+export type Quality = "low" | "medium" | "high"
+
+export interface PaintOptions {
+  readonly prompt: string
+  /** Images of one prompt differ by it. */
+  readonly seed: number
+  /** Pixels, a positive integer, as is `height`. */
+  readonly width: number
+  readonly height: number
+  /** `transparent` leaves the subject alone on nothing (alpha 0). Default: `opaque`. */
+  readonly background?: "opaque" | "transparent"
+  /** How much detail and grain to spend. Default: `high`. */
+  readonly quality?: Quality
+  /** Stage `index` (from 1) of `of`; the last is the finished picture, which is the default. */
+  readonly stage?: { readonly index: number; readonly of: number }
+}
+
+export interface Picture {
+  readonly width: number
+  readonly height: number
+  /** RGBA, a byte a channel, alpha not premultiplied, row by row from the top. */
+  readonly pixels: Uint8Array
+}
+
+/** Detail by quality: octaves of fractal detail, and the grain's height in steps of a channel's 255. */
+const details = {
+  low: { octaves: 3, grain: 3 },
+  medium: { octaves: 4, grain: 8 },
+  high: { octaves: 5, grain: 13 }
+} as const satisfies { readonly [quality in Quality]: { readonly octaves: number; readonly grain: number } }
+
+/** Paints in bands of rows and gives way between them, so that it can be interrupted and the event loop goes on. */
+export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
+  const { background = "opaque", height, prompt, quality = "high", seed, stage = { index: 1, of: 1 }, width } = options
+  const { grain, octaves } = details[quality]
+  const frame = makeFrame(width, height)
+  const grainSeed = hashText(`${prompt}\n${seed}\n${width}x${height}`)
+  const sceneFor = (frame: Frame) => compose({ prompt, seed, frame, background, octaves })
+
+  const progress = stage.index / stage.of
+  if (progress >= 1) return yield* render(labelled(sceneFor(frame), frame), frame, { height: grain, seed: grainSeed })
+
+  const coarse = makeFrame(...Refinement.coarser(width, height, progress))
+  const sketch = yield* render(sceneFor(coarse), coarse, { height: 0, seed: grainSeed })
+  const emerging = Refinement.emerging(sketch, frame)
+  return yield* render(labelled(emerging, frame), frame, { height: Refinement.noise(progress), seed: grainSeed })
+})
+
+const makeFrame = (width: number, height: number): Frame => ({ width, height, aspect: width / height, pixel: 1 / height })
+
+const labelled = (shader: Shader, frame: Frame): Shader => {
+  const label = Label.make(frame)
+  return (ink, x, y, column) => {
+    shader(ink, x, y, column)
+    if (x >= label.left && y >= label.top && x <= label.right && y <= label.bottom) label.paint(ink, x, y, column)
+  }
+}
+
+interface Grain {
+  readonly height: number
+  readonly seed: number
+}
+
+/** Pixels between two chances to give way: about 5 ms of painting. */
+const bandPixels = 12_000
+
+const render = Effect.fnUntraced(function* (shader: Shader, frame: Frame, grain: Grain) {
+  const { height, width } = frame
+  const picture: Picture = { width, height, pixels: new Uint8Array(width * height * 4) }
+  const rows = Math.max(1, Math.floor(bandPixels / width))
+  for (let top = 0; top < height; top += rows) {
+    renderRows(picture, shader, frame, grain, top, Math.min(height, top + rows))
+    yield* Effect.yieldNow
+  }
+  return picture
+})
+
+const renderRows = (picture: Picture, shader: Shader, frame: Frame, grain: Grain, top: number, bottom: number): void => {
+  const { pixels, width } = picture
+  const ink = new Ink()
+  let offset = top * width * 4
+  for (let row = top; row < bottom; row++) {
+    const y = (row + 0.5) * frame.pixel
+    for (let column = 0; column < width; column++, offset += 4) {
+      ink.clear()
+      shader(ink, (column + 0.5) * frame.pixel, y, column)
+      if (ink.a === 0) continue
+      const chance = hashCell(column, row, grain.seed)
+      const chance2 = (chance * 65536) % 1
+      const speck = (chance + chance2 - 1) * grain.height + 0.5
+      pixels[offset] = clamp(ink.r * 255 + speck, 0, 255)
+      pixels[offset + 1] = clamp(ink.g * 255 + speck, 0, 255)
+      pixels[offset + 2] = clamp(ink.b * 255 + speck, 0, 255)
+      pixels[offset + 3] = ink.a * 255 + 0.5
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * What the painter understands of a prompt: a handful of words for things, for the hour and for colours. A prompt
+ * without any of them still always gets the same kind of scene, by its hash.
+ */
+import { type Colour, hex } from "./Colour.ts"
+import type { Mood } from "./Palette.ts"
+import { hashText } from "./Random.ts"
+
+export type SceneName = "sea"
+
+export interface Reading {
+  readonly scene: SceneName
+  readonly mood: Mood | undefined
+  readonly tint: Colour | undefined
+  /** Whether one of these words is in the prompt, in the singular or the plural. */
+  readonly mentions: (...words: ReadonlyArray<string>) => boolean
+}
+
+const scenes: readonly [SceneName, ...ReadonlyArray<SceneName>] = ["sea"]
+
+const moodWords: ReadonlyArray<readonly [Mood, string]> = [
+  ["night", "night midnight moon moonlight star starry dark neon firefly aurora"],
+  ["sunset", "sunset golden evening autumn fall fire"],
+  ["dusk", "dusk twilight evening blue-hour purple"],
+  ["dawn", "dawn sunrise morning spring pastel soft"],
+  ["storm", "storm stormy rain rainy fog foggy mist misty grey gray winter"],
+  ["day", "day noon sunny summer bright tropical"]
+]
+
+const tintWords: ReadonlyArray<readonly [Colour, string]> = [
+  [hex(0xe0383a), "red crimson scarlet"],
+  [hex(0xf08a2c), "orange amber"],
+  [hex(0xf2c230), "yellow gold"],
+  [hex(0x3fa34d), "green emerald"],
+  [hex(0x22a6a0), "teal turquoise cyan"],
+  [hex(0x2f6fd6), "blue azure"],
+  [hex(0x8a4fd0), "purple violet lavender"],
+  [hex(0xee6fa6), "pink rose magenta"]
+]
+
+export const read = (prompt: string): Reading => {
+  const words = new Set(prompt.toLowerCase().match(/\p{L}+/gu))
+  const mentions = (...wanted: ReadonlyArray<string>) =>
+    wanted.some((word) => words.has(word) || words.has(`${word}s`) || words.has(`${word}es`))
+  const first = <A>(table: ReadonlyArray<readonly [A, string]>) =>
+    table.find(([, known]) => mentions(...known.split(" ")))?.[0]
+  return {
+    scene: scenes[hashText(prompt) % scenes.length] ?? scenes[0],
+    mood: first(moodWords),
+    tint: first(tintWords),
+    mentions
+  }
+}

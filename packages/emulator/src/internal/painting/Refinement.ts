@@ -1,0 +1,55 @@
+/**
+ * How a picture looks while it is still forming: first a few soft patches under heavy noise, then ever finer shapes.
+ * The patches are the same scene painted at a low resolution, so an early stage costs little.
+ */
+import { clamp } from "./Colour.ts"
+import type { Picture } from "./Painting.ts"
+import type { Frame, Shader } from "./Scene.ts"
+
+/** The resolution that a progress between 0 and 1 has reached. */
+export const coarser = (width: number, height: number, progress: number): [width: number, height: number] => {
+  const share = 2 ** (-6.5 * (1 - progress))
+  return [Math.max(8, Math.round(width * share)), Math.max(8, Math.round(height * share))]
+}
+
+/** The height of the noise that is left, in steps of a channel's 255. */
+export const noise = (progress: number): number => 20 + 100 * (1 - progress) ** 1.5
+
+/** The coarse picture spread smoothly (by cubic B-splines) over a larger frame. */
+export const emerging = (coarse: Picture, frame: Frame): Shader => {
+  const { height, pixels, width } = coarse
+  const weightsX = new Float64Array(4)
+  const weightsY = new Float64Array(4)
+  return (ink, x, y) => {
+    const column = (x / frame.aspect) * width - 0.5
+    const row = y * height - 0.5
+    const left = Math.floor(column)
+    const top = Math.floor(row)
+    spline(weightsX, column - left)
+    spline(weightsY, row - top)
+    let r = 0
+    let g = 0
+    let b = 0
+    let a = 0
+    for (let j = 0; j < 4; j++) {
+      const line = clamp(top + j - 1, 0, height - 1) * width
+      for (let i = 0; i < 4; i++) {
+        const offset = 4 * (line + clamp(left + i - 1, 0, width - 1))
+        const weight = weightsY[j]! * weightsX[i]! * pixels[offset + 3]!
+        r += weight * pixels[offset]!
+        g += weight * pixels[offset + 1]!
+        b += weight * pixels[offset + 2]!
+        a += weight
+      }
+    }
+    if (a > 0) ink.overRgb(r / a / 255, g / a / 255, b / a / 255, a / 255)
+  }
+}
+
+const spline = (weights: Float64Array, t: number): void => {
+  const u = 1 - t
+  weights[0] = (u * u * u) / 6
+  weights[1] = (4 - 6 * t * t + 3 * t * t * t) / 6
+  weights[2] = (4 - 6 * u * u + 3 * u * u * u) / 6
+  weights[3] = (t * t * t) / 6
+}

@@ -1,0 +1,44 @@
+/** Open water under a low sun: its light lies on the waves as a path towards the viewer. */
+import { clamp, Ink, lerp, smooth } from "../Colour.ts"
+import type { Scene, Shader, Sketch } from "../Scene.ts"
+import * as Sky from "../Sky.ts"
+
+export const sea = (sketch: Sketch): Scene => {
+  const { frame, noise, octaves, palette, random } = sketch
+  const horizon = random.between(0.42, 0.54)
+  const sky = Sky.make(sketch, {
+    horizon,
+    sun: {
+      x: frame.aspect * random.between(0.3, 0.7),
+      y: horizon - random.between(0.02, 0.2),
+      radius: random.between(0.035, 0.06)
+    },
+    clouds: palette.mood === "storm" ? 0.85 : random.between(0.3, 0.65)
+  })
+  const swell = random.between(0, 50)
+  const mirrored = new Ink()
+
+  const paintWater: Shader = (ink, x, y) => {
+    const below = (y - horizon) / (1 - horizon)
+    const depth = 1 / (below + 0.035)
+    const u = (x - frame.aspect / 2) * depth * 1.5 + swell
+    const v = depth * 5
+    const slope = noise.fractal(u * 1.3, v * 1.7 + swell, octaves) * (0.25 + 0.75 * below)
+    const chop = noise.at(u * 5, v * 6)
+    mirrored.clear()
+    sky.paint(mirrored, x + slope * 0.05, clamp(horizon - (y - horizon) * 0.8 - slope * 0.22, 0, horizon))
+    ink.overRgb(mirrored.r, mirrored.g, mirrored.b, 1)
+    ink.over(palette.near, clamp(0.2 + 0.42 * below + slope * 0.5 + chop * 0.06, 0.08, 0.85))
+    const spread = lerp(0.03, 0.22, below) + 0.02
+    const sideways = (x - sky.sunX) / spread
+    const path = Math.exp(-sideways * sideways * 1.4)
+    const sparkle = smooth(0.02, 0.4, -slope + chop * 0.22 + 0.24 * path)
+    ink.light(palette.glow, path * sparkle * 0.75)
+    ink.light(palette.sun, path * sparkle * sparkle * 0.6)
+    ink.overRamp(palette.sky, 1, 0.5 * smooth(0.06, 0, below))
+  }
+
+  return {
+    backdrop: (ink, x, y, column) => (y < horizon ? sky.paint(ink, x, y) : paintWater(ink, x, y, column))
+  }
+}
