@@ -6,7 +6,15 @@ import * as Palette from "./Palette.ts"
 import * as Prompt from "./Prompt.ts"
 import * as Random from "./Random.ts"
 import type { Frame, Scene, Shader, Sketch } from "./Scene.ts"
+import { bloom } from "./scenes/Bloom.ts"
+import { city } from "./scenes/City.ts"
+import { desert } from "./scenes/Desert.ts"
+import { forest } from "./scenes/Forest.ts"
+import { mountains } from "./scenes/Mountains.ts"
+import { portrait } from "./scenes/Portrait.ts"
 import { sea } from "./scenes/Sea.ts"
+import { silk } from "./scenes/Silk.ts"
+import { space } from "./scenes/Space.ts"
 
 export interface Request {
   readonly prompt: string
@@ -16,7 +24,17 @@ export interface Request {
   readonly octaves: number
 }
 
-const scenes: { readonly [name in Prompt.SceneName]: (sketch: Sketch) => Scene } = { sea }
+const scenes: { readonly [name in Prompt.SceneName]: (sketch: Sketch) => Scene } = {
+  bloom,
+  city,
+  desert,
+  forest,
+  mountains,
+  portrait,
+  sea,
+  silk,
+  space
+}
 
 export const compose = (request: Request): Shader => {
   const reading = Prompt.read(request.prompt)
@@ -24,6 +42,7 @@ export const compose = (request: Request): Shader => {
   const mood = reading.mood ?? random.pick(["sunset", "sunset", "dusk", "dawn", "day", "night"])
   const sketch: Sketch = {
     frame: request.frame,
+    background: request.background,
     reading,
     palette: Palette.make(mood, random, reading.tint),
     random,

@@ -37,9 +37,9 @@ export interface Picture {
 
 /** Detail by quality: octaves of fractal detail, and the grain's height in steps of a channel's 255. */
 const details = {
-  low: { octaves: 3, grain: 3 },
-  medium: { octaves: 4, grain: 8 },
-  high: { octaves: 5, grain: 13 }
+  low: { octaves: 2, grain: 2 },
+  medium: { octaves: 3, grain: 5 },
+  high: { octaves: 4, grain: 8 }
 } as const satisfies { readonly [quality in Quality]: { readonly octaves: number; readonly grain: number } }
 
 /** Paints in bands of rows and gives way between them, so that it can be interrupted and the event loop goes on. */

@@ -3,7 +3,7 @@
  * in that light. A mood has several palettes, of which chance takes one.
  */
 import { type Colour, hex, type Ramp, ramp, tinted } from "./Colour.ts"
-import type { Random } from "./Random.ts"
+import type { Choices, Random } from "./Random.ts"
 
 export type Mood = "dawn" | "day" | "sunset" | "dusk" | "night" | "storm"
 
@@ -32,7 +32,7 @@ interface Recipe {
   readonly accent: number
 }
 
-const recipes: { readonly [mood in Mood]: readonly [Recipe, ...ReadonlyArray<Recipe>] } = {
+const recipes: { readonly [mood in Mood]: Choices<Recipe> } = {
   dawn: [
     { sky: [0x5b82bd, 0x93aedd, 0xd5bfdd, 0xf9cfc4, 0xfff0d6], sun: 0xfffbe8, glow: 0xffd3b0, far: 0xa9a6cc, near: 0x34436a, accent: 0xe58a8a },
     { sky: [0x4f97a6, 0x8fc4c4, 0xd9e2c9, 0xf9d3a8, 0xf7b08f], sun: 0xfff6dc, glow: 0xffca96, far: 0x9fb5b2, near: 0x24474f, accent: 0xe9775a },

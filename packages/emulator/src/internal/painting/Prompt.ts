@@ -6,7 +6,21 @@ import { type Colour, hex } from "./Colour.ts"
 import type { Mood } from "./Palette.ts"
 import { hashText } from "./Random.ts"
 
-export type SceneName = "sea"
+/** Each scene with the words that ask for it; the first scene that is asked for wins. */
+const sceneWords = [
+  ["sea", "otter"],
+  ["portrait", "portrait person people face woman man girl boy child selfie human head profile hero"],
+  ["bloom", "flower floral bloom blossom rose tulip lotus sunflower dahlia petal bouquet garden peony orchid"],
+  ["space", "space planet galaxy nebula cosmos cosmic universe astronaut rocket saturn mars orbit alien"],
+  ["city", "city skyline skyscraper street downtown building tower tokyo manhattan urban cyberpunk neon metropolis"],
+  ["desert", "desert dune sand sahara camel cactus canyon egypt pyramid"],
+  ["forest", "forest tree wood woodland jungle fox deer bear owl mushroom firefly leaf leaves path"],
+  ["mountains", "mountain peak alps alpine summit valley hill aurora northern snow snowy winter ice glacier arctic fuji lake fjord"],
+  ["sea", "sea ocean water wave beach coast island boat ship sail whale fish surf harbour harbor river sunset sunrise"],
+  ["silk", "abstract pattern texture wallpaper silk marble swirl paint dream music background gradient colour color"]
+] as const satisfies ReadonlyArray<readonly [string, string]>
+
+export type SceneName = (typeof sceneWords)[number][0]
 
 export interface Reading {
   readonly scene: SceneName
@@ -16,7 +30,16 @@ export interface Reading {
   readonly mentions: (...words: ReadonlyArray<string>) => boolean
 }
 
-const scenes: readonly [SceneName, ...ReadonlyArray<SceneName>] = ["sea"]
+const scenes: readonly [SceneName, ...ReadonlyArray<SceneName>] = [
+  "sea",
+  "mountains",
+  "forest",
+  "desert",
+  "space",
+  "silk",
+  "bloom",
+  "city"
+]
 
 const moodWords: ReadonlyArray<readonly [Mood, string]> = [
   ["night", "night midnight moon moonlight star starry dark neon firefly aurora"],
@@ -45,7 +68,7 @@ export const read = (prompt: string): Reading => {
   const first = <A>(table: ReadonlyArray<readonly [A, string]>) =>
     table.find(([, known]) => mentions(...known.split(" ")))?.[0]
   return {
-    scene: scenes[hashText(prompt) % scenes.length] ?? scenes[0],
+    scene: first(sceneWords) ?? scenes[hashText(prompt) % scenes.length] ?? scenes[0],
     mood: first(moodWords),
     tint: first(tintWords),
     mentions

@@ -7,8 +7,10 @@ export interface Random {
   readonly next: () => number
   readonly between: (min: number, max: number) => number
   readonly chance: (probability: number) => boolean
-  readonly pick: <A>(items: readonly [A, ...ReadonlyArray<A>]) => A
+  readonly pick: <A>(items: Choices<A>) => A
 }
+
+export type Choices<A> = readonly [A, ...ReadonlyArray<A>]
 
 /** FNV-1a over UTF-16 units, then mixed, so that neighbouring texts end far apart. */
 export const hashText = (text: string): number => {

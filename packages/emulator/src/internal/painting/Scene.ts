@@ -29,6 +29,7 @@ export interface Scene {
 
 export interface Sketch {
   readonly frame: Frame
+  readonly background: "opaque" | "transparent"
   readonly reading: Reading
   readonly palette: Palette
   readonly random: Random

@@ -32,8 +32,8 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
     const cellY = Math.floor(y * scale)
     const brightness = hashCell(cellX, cellY, starSeed)
     if (brightness < 0.82) return
-    const dx = x * scale - cellX - 0.25 - 0.5 * hashCell(cellX, cellY, starSeed + 1)
-    const dy = y * scale - cellY - 0.25 - 0.5 * hashCell(cellX, cellY, starSeed + 2)
+    const dx = x * scale - cellX - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 1)
+    const dy = y * scale - cellY - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 2)
     const size = Math.max(0.045 + 0.09 * (brightness > 0.985 ? 1 : hashCell(cellX, cellY, starSeed + 3) ** 4), frame.pixel * scale * 0.6)
     const power = (brightness - 0.82) / 0.18
     ink.light(palette.sun, strength * lerp(0.35, 1, power * power) * Math.exp(-(dx * dx + dy * dy) / (size * size)))
@@ -53,7 +53,7 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
     const v = depth * 2.1
     const density = noise.fractal(u, v, octaves) - cover
     if (density <= -0.02) return
-    const toSun = sun.x > x ? 0.12 : -0.12
+    const toSun = clamp((sun.x - x) * 0.5, -0.12, 0.12)
     const shade = noise.fractal(u + toSun, v + 0.16, Math.max(2, octaves - 2)) - cover
     const lit = clamp(0.5 + (density - shade) * 1.6 + 0.35 * Math.exp(-distance * 2.4))
     const body = smooth(-0.02, 0.34, density) * smooth(0, 0.09, height) * 0.88

@@ -1,10 +1,12 @@
 /** Open water under a low sun: its light lies on the waves as a path towards the viewer. */
 import { clamp, Ink, lerp, smooth } from "../Colour.ts"
 import type { Scene, Shader, Sketch } from "../Scene.ts"
+import { ellipse } from "../Shapes.ts"
 import * as Sky from "../Sky.ts"
+import { otter } from "./Otter.ts"
 
 export const sea = (sketch: Sketch): Scene => {
-  const { frame, noise, octaves, palette, random } = sketch
+  const { frame, noise, octaves, palette, random, reading } = sketch
   const horizon = random.between(0.42, 0.54)
   const sky = Sky.make(sketch, {
     horizon,
@@ -38,7 +40,32 @@ export const sea = (sketch: Sketch): Scene => {
     ink.overRamp(palette.sky, 1, 0.5 * smooth(0.06, 0, below))
   }
 
-  return {
-    backdrop: (ink, x, y, column) => (y < horizon ? sky.paint(ink, x, y) : paintWater(ink, x, y, column))
+  const backdrop: Shader = (ink, x, y, column) => (y < horizon ? sky.paint(ink, x, y) : paintWater(ink, x, y, column))
+  return reading.mentions("otter") ? { backdrop: withRipples(backdrop, sketch), subject: swimmer(sketch) } : { backdrop }
+}
+
+const swimming = { below: 1.42, size: 0.19, y: 0.5 }
+
+const swimmer = (sketch: Sketch): Shader => {
+  const { aspect } = sketch.frame
+  const short = Math.min(aspect, 1)
+  const afloat = { x: aspect / 2, y: swimming.y, size: swimming.size * short, waterline: swimming.below, light: 0.6 }
+  const alone = { x: aspect / 2, y: 0.5 - 0.21 * short, size: 0.24 * short, waterline: Infinity, light: 0.6 }
+  return otter(sketch, sketch.background === "opaque" ? afloat : alone)
+}
+
+/** Rings on the water around the swimmer, and its dark reflection. */
+const withRipples = (backdrop: Shader, { frame, noise, palette }: Sketch): Shader => {
+  const size = swimming.size * Math.min(frame.aspect, 1)
+  return (ink, x, y, column) => {
+    backdrop(ink, x, y, column)
+    const u = (x - frame.aspect / 2) / size
+    const v = (y - swimming.y) / size - swimming.below
+    if (v < -0.9 || v > 2) return
+    const wave = 0.25 * noise.at(u * 2.2, v * 7)
+    ink.over(palette.near, 0.6 * smooth(0.1, -0.5, ellipse(u + wave, v, 0, 0.1, 1.15, 0.75)))
+    const radius = Math.hypot(u, v * 3.4) + wave * 0.5
+    const ring = smooth(0.6, 1, Math.cos(radius * 9)) * smooth(2.6, 1.2, radius) * smooth(0.75, 1.05, radius)
+    ink.light(palette.glow, 0.4 * ring)
   }
 }

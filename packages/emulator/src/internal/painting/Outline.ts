@@ -1,0 +1,74 @@
+/** A closed smooth curve through given points, as a signed distance that is cheap to ask for at every pixel. */
+import { clamp } from "./Colour.ts"
+
+type Point = readonly [x: number, y: number]
+
+export interface Box {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+
+const columns = 240
+const rows = 280
+
+/** Distances are computed once on a grid over the box and interpolated; outside the box its rim answers. */
+export const make = (points: ReadonlyArray<Point>, box: Box): ((x: number, y: number) => number) => {
+  const curve = rounded(points)
+  const stepX = (box.right - box.left) / (columns - 1)
+  const stepY = (box.bottom - box.top) / (rows - 1)
+  const grid = new Float32Array(columns * rows)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      grid[row * columns + column] = toCurve(curve, box.left + column * stepX, box.top + row * stepY)
+    }
+  }
+  return (x, y) => {
+    const column = clamp((x - box.left) / stepX, 0, columns - 1.001)
+    const row = clamp((y - box.top) / stepY, 0, rows - 1.001)
+    const at = Math.floor(row) * columns + Math.floor(column)
+    const u = column % 1
+    const v = row % 1
+    return (grid[at]! * (1 - u) + grid[at + 1]! * u) * (1 - v) + (grid[at + columns]! * (1 - u) + grid[at + columns + 1]! * u) * v
+  }
+}
+
+/** Catmull-Rom, as a flat list of coordinates. */
+const rounded = (points: ReadonlyArray<Point>): Float64Array => {
+  const pieces = 3
+  const curve = new Float64Array(points.length * pieces * 2)
+  const at = (index: number): Point => points[(index + points.length) % points.length]!
+  for (let i = 0; i < points.length; i++) {
+    for (let piece = 0; piece < pieces; piece++) {
+      const t = piece / pieces
+      for (const axis of [0, 1] as const) {
+        const [a, b, c, d] = [at(i - 1)[axis], at(i)[axis], at(i + 1)[axis], at(i + 2)[axis]]
+        const bend = (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t * t * t
+        curve[2 * (i * pieces + piece) + axis] = 0.5 * (2 * b + (c - a) * t + bend)
+      }
+    }
+  }
+  return curve
+}
+
+const toCurve = (curve: Float64Array, x: number, y: number): number => {
+  let nearest = Infinity
+  let inside = false
+  let fromX = curve[curve.length - 2]!
+  let fromY = curve[curve.length - 1]!
+  for (let i = 0; i < curve.length; i += 2) {
+    const toX = curve[i]!
+    const toY = curve[i + 1]!
+    const dx = toX - fromX
+    const dy = toY - fromY
+    const along = clamp(((x - fromX) * dx + (y - fromY) * dy) / (dx * dx + dy * dy))
+    const offX = x - fromX - along * dx
+    const offY = y - fromY - along * dy
+    nearest = Math.min(nearest, offX * offX + offY * offY)
+    if (fromY > y !== toY > y && x < fromX + ((y - fromY) / dy) * dx) inside = !inside
+    fromX = toX
+    fromY = toY
+  }
+  return inside ? -Math.sqrt(nearest) : Math.sqrt(nearest)
+}

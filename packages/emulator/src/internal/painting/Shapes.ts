@@ -1,0 +1,27 @@
+/** Signed distances to simple shapes, negative inside: what figures are built from. */
+import { clamp, smooth } from "./Colour.ts"
+
+/** Near enough for soft edges: exact on the outline, stretched away from it. */
+export const ellipse = (x: number, y: number, centreX: number, centreY: number, radiusX: number, radiusY: number): number => {
+  const dx = (x - centreX) / radiusX
+  const dy = (y - centreY) / radiusY
+  return (Math.sqrt(dx * dx + dy * dy) - 1) * Math.min(radiusX, radiusY)
+}
+
+export const segment = (x: number, y: number, x1: number, y1: number, x2: number, y2: number): number => {
+  const dx = x2 - x1
+  const dy = y2 - y1
+  const along = clamp(((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy))
+  const toX = x - x1 - along * dx
+  const toY = y - y1 - along * dy
+  return Math.sqrt(toX * toX + toY * toY)
+}
+
+/** Both shapes, melted together where they are closer than `reach`. */
+export const melted = (a: number, b: number, reach: number): number => {
+  const h = clamp(0.5 + (0.5 * (b - a)) / reach)
+  return b + (a - b) * h - reach * h * (1 - h)
+}
+
+/** How much of a pixel a shape covers, when its edge is `soft` wide. */
+export const coverage = (distance: number, soft: number): number => smooth(soft / 2, -soft / 2, distance)

@@ -1,0 +1,135 @@
+/** Between tall trunks: a clearing full of light, rays through the leaves, and at night fireflies. */
+import { blend, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
+import { hashCell } from "../Random.ts"
+import { perColumn, type Scene, type Sketch } from "../Scene.ts"
+
+interface Stand {
+  readonly colour: Colour
+  readonly lit: Colour
+  readonly leaves: Colour
+  readonly ground: Float32Array
+  readonly spacing: number
+  readonly girth: number
+  readonly nearness: number
+  readonly seed: number
+}
+
+const moss = hex(0x2f5d3a)
+const leafGreen = hex(0x8fae4a)
+
+export const forest = (sketch: Sketch): Scene => {
+  const { frame, noise, palette, random, reading } = sketch
+  const dark = palette.mood === "night" || palette.mood === "dusk"
+  const autumn = reading.mentions("autumn", "fall", "maple") || (palette.mood === "sunset" && random.chance(0.5))
+  const leaf = autumn ? blend(palette.accent, hex(0xd9662b), 0.6) : dark ? blend(moss, palette.far, 0.5) : blend(leafGreen, palette.glow, 0.25)
+  const clearing = { x: frame.aspect * random.between(0.35, 0.65), y: random.between(0.36, 0.5) }
+  const stands = [0, 1, 2, 3, 4].map((index) => makeStand(sketch, index / 4, leaf))
+  const haze = blend(palette.horizon, leaf, 0.25)
+  const depths = blend(blend(palette.zenith, moss, 0.6), palette.near, 0.35)
+
+  const paintLight = (ink: Ink, x: number, y: number) => {
+    const dx = (x - clearing.x) / Math.max(frame.aspect, 0.8)
+    const dy = y - clearing.y
+    const away = Math.sqrt(dx * dx + 0.6 * dy * dy)
+    ink.over(depths, 1)
+    ink.over(haze, Math.exp(-away * away * 7))
+    ink.light(palette.sun, 0.75 * Math.exp(-away * away * 38))
+    ink.scale(1 + 0.16 * noise.fractal(x * 9, y * 9, 3))
+  }
+
+  const rays = (x: number, y: number) => {
+    const dx = x - clearing.x + 0.16
+    const dy = y + 0.25
+    const angle = Math.atan2(dx, dy)
+    return smooth(-0.05, 0.7, noise.at(angle * 11, 3) + 0.4 * noise.at(angle * 31, 9)) * smooth(0.95, 0.25, y) * Math.exp(-Math.abs(x - clearing.x) * 1.8)
+  }
+
+  return {
+    backdrop: (ink, x, y, column) => {
+      paintLight(ink, x, y)
+      for (let i = firstVisible(stands, y, column); i < stands.length; i++) {
+        const stand = stands[i]!
+        if (y < stand.ground[column]!) {
+          paintLeaves(ink, sketch, stand, x, y)
+          paintTrunks(ink, sketch, stand, x, y, clearing.x)
+        }
+        paintGround(ink, stand, haze, y, stand.ground[column]!)
+      }
+      ink.light(palette.glow, (dark ? 0.28 : 0.36) * rays(x, y))
+      if (dark) fireflies(ink, sketch, x, y)
+    }
+  }
+}
+
+/** Ground hides all that stands behind it. */
+const firstVisible = (stands: ReadonlyArray<Stand>, y: number, column: number): number =>
+  Math.max(0, stands.findLastIndex((stand) => y > stand.ground[column]! + 0.006))
+
+const makeStand = ({ frame, noise, octaves, palette, random }: Sketch, nearness: number, leaf: Colour): Stand => {
+  const shift = random.between(0, 100)
+  const colour = blend(blend(palette.horizon, leaf, 0.4), blend(palette.near, hex(0x10140f), 0.45), 0.22 + 0.78 * nearness ** 0.8)
+  return {
+    colour,
+    lit: blend(colour, palette.glow, lerp(0.45, 0.35, nearness)),
+    leaves: blend(leaf, colour, lerp(0.25, 0.72, nearness)),
+    ground: perColumn(frame, (x) => {
+      const bank = 0.05 * noise.at(x * 1.7 + shift, nearness * 9)
+      return lerp(0.64, 0.95, nearness ** 1.4) + bank + 0.03 * noise.fractal(x * 26 + shift, 5, octaves)
+    }),
+    spacing: lerp(0.04, 0.34, nearness ** 1.5),
+    girth: lerp(0.0045, 0.036, nearness ** 1.4),
+    nearness,
+    seed: Math.floor(random.between(0, 1e9))
+  }
+}
+
+const paintTrunks = (ink: Ink, { frame, noise }: Sketch, stand: Stand, x: number, y: number, lightX: number) => {
+  const cell = Math.floor(x / stand.spacing)
+  for (let i = cell - 1; i <= cell + 1; i++) {
+    if (hashCell(i, 6, stand.seed) < 0.12) continue
+    const girth = stand.girth * (0.5 + 0.9 * hashCell(i, 2, stand.seed))
+    const lean = (hashCell(i, 3, stand.seed) - 0.5) * 0.12
+    const middle = (i + 0.2 + 0.6 * hashCell(i, 1, stand.seed)) * stand.spacing + (y - 0.5) * lean + girth * 0.7 * noise.at(y * 3, i * 7.1)
+    const across = (x - middle) / (girth * (0.72 + 0.3 * y + 0.9 * smooth(0.75, 1, y) ** 2))
+    const soft = frame.pixel / girth
+    const cover = smooth(1 + soft, 1 - soft, Math.abs(across))
+    if (cover === 0) continue
+    ink.over(stand.colour, cover)
+    const side = lightX > middle ? across : -across
+    const bark = stand.nearness < 0.4 ? 0 : noise.at(across * 3 + i * 5, (y * 16) / (0.4 + stand.nearness)) + 0.6 * noise.at(across * 7, y * 50)
+    ink.over(stand.lit, cover * smooth(0.15, 1.1, side + 0.3 * bark) * 0.9)
+    ink.scale(1 + cover * 0.14 * bark * stand.nearness)
+  }
+}
+
+const paintGround = (ink: Ink, stand: Stand, haze: Colour, y: number, ground: number) => {
+  ink.over(stand.colour, smooth(ground - 0.006, ground + 0.006, y))
+  ink.over(stand.leaves, 0.45 * smooth(ground - 0.005, ground + 0.004, y) * smooth(ground + 0.07, ground, y))
+  ink.over(haze, 0.3 * (1 - stand.nearness) * smooth(0.22, 0, Math.abs(y - ground)))
+}
+
+const paintLeaves = (ink: Ink, { frame, noise, octaves }: Sketch, stand: Stand, x: number, y: number) => {
+  const reach = lerp(0.46, 0.2, stand.nearness) + Math.abs(x / frame.aspect - 0.5) * 0.3
+  const thickness = (reach - y) * 2.1 - 0.35
+  if (thickness < -0.7) return
+  const scale = lerp(7, 3.2, stand.nearness)
+  const mass = noise.fractal(x * scale + stand.nearness * 40, y * scale, octaves) + thickness
+  const cover = smooth(0, 0.1, mass)
+  if (cover === 0) return
+  const dapple = noise.fractal(x * scale * 4 + 9, y * scale * 4, 2)
+  ink.over(stand.colour, cover * 0.92)
+  ink.over(stand.leaves, cover * smooth(-0.25, 0.35, dapple - 0.9 * smooth(0.1, 0.6, mass) + 0.35))
+}
+
+const spark = hex(0xffe9a0)
+
+const fireflies = (ink: Ink, { frame }: Sketch, x: number, y: number) => {
+  const scale = 9
+  const cellX = Math.floor(x * scale)
+  const cellY = Math.floor(y * scale)
+  if (y < 0.35 || hashCell(cellX, cellY, 4) < 0.45) return
+  const dx = x * scale - cellX - 0.3 - 0.4 * hashCell(cellX, cellY, 5)
+  const dy = y * scale - cellY - 0.3 - 0.4 * hashCell(cellX, cellY, 6)
+  const away = Math.sqrt(dx * dx + dy * dy)
+  ink.light(spark, 0.55 * Math.exp(-away * 13) + smooth(0.035 + frame.pixel * scale, 0.015, away))
+}
