@@ -1,0 +1,446 @@
+/**
+ * Every way to fail. There is one error, `GradientError`; its `reason` tells what happened, whether asking again can
+ * help, and whether an image may have been charged for.
+ *
+ * What may have been charged is decided here and nowhere else, by how far the attempt came: its `progress`.
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { GeneratedImage, RateLimit } from "./ImageGenerateResponse.ts"
+import { optional } from "./internal/fields.ts"
+
+/**
+ * How far an attempt came. `NotSent` is proven, never guessed; `Sent`: sent, as far as is known, and not answered;
+ * `Refused`: answered, but not with 200; `Accepted`: answered with 200.
+ *
+ * @category models
+ */
+export const Progress = Schema.Literals(["NotSent", "Sent", "Refused", "Accepted"])
+
+/** @category models */
+export type Progress = typeof Progress.Type
+
+/** What the two rules look at. */
+interface Facts {
+  readonly _tag: string
+  readonly progress: Progress
+  readonly status?: number | undefined
+  readonly code?: string | undefined
+  readonly retryAfter?: Duration.Duration | undefined
+  readonly shouldRetry?: boolean | undefined
+  readonly images: ReadonlyArray<unknown>
+}
+
+const isBusy = ({ retryAfter, status }: Facts) => status === 503 && retryAfter !== undefined
+
+/** A gateway's answer to the second of two requests with one attempt id: the first one is at work. */
+const isDuplicate = ({ code }: Facts) => code === "duplicate_attempt"
+
+/**
+ * Whether an image may have been charged for: one line for each progress.
+ *
+ * @category rules
+ */
+export const charged: { readonly [P in Progress]: (facts: Facts) => boolean } = {
+  NotSent: () => false,
+  Sent: () => true,
+  Refused: (facts) => isDuplicate(facts) || ((facts.status ?? 0) >= 500 && !isBusy(facts)),
+  Accepted: ({ _tag, images }) => _tag !== "ContentPolicyError" || images.length > 0
+}
+
+/**
+ * One row for each reason: when it is given, what to do about it, and whether it can pass by itself.
+ *
+ * @category rules
+ */
+export const reasons = {
+  InvalidParamsError: {
+    when: "a rule of the params is broken, or no request can be built",
+    summary: "The request cannot be made",
+    advice: "Nothing was sent.",
+    passes: false
+  },
+  AuthenticationError: {
+    when: "401",
+    summary: "The key was refused",
+    advice: "Set GRADIENT_MODEL_ACCESS_KEY to a model access key: cloud.digitalocean.com, Serverless Inference.",
+    passes: false
+  },
+  PermissionDeniedError: {
+    when: "403",
+    summary: "The key may not do this",
+    advice: "Use a key that has access to this model.",
+    passes: false
+  },
+  NotFoundError: {
+    when: "404",
+    summary: "There is no such endpoint or model",
+    advice: "Check the base URL and the model.",
+    passes: false
+  },
+  ConflictError: {
+    when: "409",
+    summary: "The request is in conflict with another",
+    advice: "Wait for the other one.",
+    passes: true
+  },
+  UnprocessableEntityError: {
+    when: "422",
+    summary: "The params were understood and refused",
+    advice: "Change the param that is named.",
+    passes: false
+  },
+  BadRequestError: {
+    when: "another 4xx",
+    summary: "The request was refused",
+    advice: "Change what is named.",
+    passes: false
+  },
+  ContentPolicyError: {
+    when: "refused by moderation",
+    summary: "Moderation refused the prompt or the picture",
+    advice: "Change the prompt.",
+    passes: false
+  },
+  QuotaExceededError: {
+    when: "402, or the credit has run out",
+    summary: "The credit has run out",
+    advice: "Add credit, or raise the limit of the account.",
+    passes: false
+  },
+  RateLimitError: {
+    when: "429",
+    summary: "Too many requests",
+    advice: "Wait, and ask less often.",
+    passes: true
+  },
+  ConnectionError: {
+    when: "proven: no request was sent",
+    summary: "No connection could be made, and nothing was sent",
+    advice: "Check the network and the base URL.",
+    passes: true
+  },
+  InternalServerError: {
+    when: "5xx",
+    summary: "The service failed",
+    advice: "Try again later; the service's status page may know more.",
+    passes: true
+  },
+  RequestTimeoutError: {
+    when: "no connection, no answer or no further bytes in time",
+    summary: "The time ran out",
+    advice: "A high-quality image takes minutes: allow more.",
+    passes: true
+  },
+  DisconnectedError: {
+    when: "the connection broke, and it is not proven that nothing was sent",
+    summary: "The connection broke",
+    advice: "A proxy between may close idle connections: streaming keeps them busy.",
+    passes: true
+  },
+  InvalidResponseError: {
+    when: "the reply is not what the API promises, or a redirect",
+    summary: "The reply is not what the API promises",
+    advice: "Check that the base URL is that of a compatible service.",
+    passes: false
+  },
+  IncompleteStreamError: {
+    when: "the stream ended before `Completed`",
+    summary: "The stream ended before the image was complete",
+    advice: "What had arrived is in `images`.",
+    passes: true
+  }
+} as const satisfies Record<string, { when: string; summary: string; advice: string; passes: boolean }>
+
+const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
+
+const passes = (facts: Facts): boolean =>
+  facts.shouldRetry ?? (facts.status === 408 || (hasRow(facts._tag) && reasons[facts._tag].passes))
+
+const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
+
+/** What all reasons have. */
+class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/Reason")({
+  progress: Progress,
+  /** What the API, or the transport, said. */
+  description: optional(Schema.String),
+  /** HTTP status, where there was a response. */
+  status: optional(Schema.Int),
+  /** Header `x-request-id`, else `request_id` of the error's body. */
+  requestId: optional(Schema.String),
+  /** The response's headers; those that can hold a secret are redacted. */
+  headers: optional(Schema.Record(Schema.String, Schema.String)),
+  /** `code`, `type` and `param` of the API's error. */
+  code: optional(Schema.String),
+  type: optional(Schema.String),
+  param: optional(Schema.String),
+  /** Headers `retry-after-ms` and `retry-after`. */
+  retryAfter: optional(Schema.Duration),
+  /** Header `x-should-retry`. */
+  shouldRetry: optional(Schema.Boolean),
+  /** What was paid for and is not lost: images that were decoded and not given out; of a stream, the last partial. */
+  images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
+  /** The transport's own error. */
+  cause: Schema.optional(Schema.Defect())
+}) {
+  declare readonly _tag: string
+
+  /** Whether the failure can pass by itself, so that asking again can help. Says nothing about the bill. */
+  get isRetryable(): boolean {
+    return passes(this)
+  }
+
+  /** Whether an image may have been generated, and so charged for, in spite of the failure. */
+  get mayHaveBeenCharged(): boolean {
+    return charged[this.progress](this)
+  }
+
+  override get message(): string {
+    const row = hasRow(this._tag) ? reasons[this._tag] : { summary: this._tag, advice: "" }
+    const status = this.status === undefined ? "" : ` (${this.status})`
+    const what =
+      this.description === undefined ? `${row.summary}${status}` : `${row.summary}${status}: ${this.description}`
+    const bill = this.mayHaveBeenCharged ? "It may have been charged for." : ""
+    const request = this.requestId === undefined ? "" : `Request id: ${this.requestId}.`
+    return [sentence(what), row.advice, bill, request].filter((part) => part !== "").join(" ")
+  }
+
+  override toJSON(): unknown {
+    const { isRetryable, mayHaveBeenCharged, message } = this
+    return { ...this, message, isRetryable, mayHaveBeenCharged }
+  }
+}
+
+const fields = <const Tag extends keyof typeof reasons>(tag: Tag, progress: Progress) => ({
+  _tag: Schema.tag(tag),
+  progress: Progress.pipe(Schema.withConstructorDefault(Effect.succeed(progress)))
+})
+
+const id = <const Tag extends string>(tag: Tag) => `@effect-gradient/core/GradientError/${tag}` as const
+
+/** @category reasons */
+export class InvalidParamsError extends Reason.extend<InvalidParamsError>(id("InvalidParamsError"))({
+  ...fields("InvalidParamsError", "NotSent"),
+  /** Every broken rule: the param, with what was given and what is allowed. */
+  issues: Schema.Array(Schema.Struct({ param: Schema.String, message: Schema.String })).pipe(
+    Schema.withConstructorDefault(Effect.succeed([]))
+  )
+}) {}
+
+/**
+ * 401: the key is missing or wrong.
+ *
+ * @category reasons
+ */
+export class AuthenticationError extends Reason.extend<AuthenticationError>(id("AuthenticationError"))({
+  ...fields("AuthenticationError", "Refused")
+}) {}
+
+/**
+ * 403: the key may not do this.
+ *
+ * @category reasons
+ */
+export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(id("PermissionDeniedError"))({
+  ...fields("PermissionDeniedError", "Refused")
+}) {}
+
+/**
+ * 404: no such endpoint or model.
+ *
+ * @category reasons
+ */
+export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundError"))({
+  ...fields("NotFoundError", "Refused")
+}) {}
+
+/**
+ * 409: in conflict with another request.
+ *
+ * @category reasons
+ */
+export class ConflictError extends Reason.extend<ConflictError>(id("ConflictError"))({
+  ...fields("ConflictError", "Refused")
+}) {}
+
+/**
+ * 422: understood and refused.
+ *
+ * @category reasons
+ */
+export class UnprocessableEntityError extends Reason.extend<UnprocessableEntityError>(id("UnprocessableEntityError"))({
+  ...fields("UnprocessableEntityError", "Refused")
+}) {}
+
+/**
+ * Another 4xx.
+ *
+ * @category reasons
+ */
+export class BadRequestError extends Reason.extend<BadRequestError>(id("BadRequestError"))({
+  ...fields("BadRequestError", "Refused")
+}) {}
+
+/**
+ * Refused by moderation.
+ *
+ * @category reasons
+ */
+export class ContentPolicyError extends Reason.extend<ContentPolicyError>(id("ContentPolicyError"))({
+  ...fields("ContentPolicyError", "Refused")
+}) {}
+
+/**
+ * The credit has run out.
+ *
+ * @category reasons
+ */
+export class QuotaExceededError extends Reason.extend<QuotaExceededError>(id("QuotaExceededError"))({
+  ...fields("QuotaExceededError", "Refused")
+}) {}
+
+/**
+ * 429. `limit`, `remaining` and `resetAt` are there where the headers gave them.
+ *
+ * @category reasons
+ */
+export class RateLimitError extends Reason.extend<RateLimitError>(id("RateLimitError"))({
+  ...fields("RateLimitError", "Refused"),
+  ...RateLimit.fields
+}) {}
+
+/**
+ * Proven: no request was sent.
+ *
+ * @category reasons
+ */
+export class ConnectionError extends Reason.extend<ConnectionError>(id("ConnectionError"))({
+  ...fields("ConnectionError", "NotSent")
+}) {}
+
+/**
+ * 5xx, or an error within a stream that is none of the others.
+ *
+ * @category reasons
+ */
+export class InternalServerError extends Reason.extend<InternalServerError>(id("InternalServerError"))({
+  ...fields("InternalServerError", "Refused")
+}) {}
+
+/**
+ * The time ran out.
+ *
+ * @category reasons
+ */
+export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("RequestTimeoutError"))({
+  ...fields("RequestTimeoutError", "Sent"),
+  /** What was waited for: a connection, the response, or the next bytes of its body. */
+  phase: Schema.Literals(["connect", "response", "idle"])
+}) {}
+
+/**
+ * The connection broke, and it is not proven that nothing was sent.
+ *
+ * @category reasons
+ */
+export class DisconnectedError extends Reason.extend<DisconnectedError>(id("DisconnectedError"))({
+  ...fields("DisconnectedError", "Sent")
+}) {}
+
+/**
+ * Not what the API promises: `description` has the path. Also a redirect, which is not followed.
+ *
+ * @category reasons
+ */
+export class InvalidResponseError extends Reason.extend<InvalidResponseError>(id("InvalidResponseError"))({
+  ...fields("InvalidResponseError", "Accepted")
+}) {}
+
+/**
+ * The stream ended before `Completed`.
+ *
+ * @category reasons
+ */
+export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(id("IncompleteStreamError"))({
+  ...fields("IncompleteStreamError", "Accepted")
+}) {}
+
+/**
+ * The reasons of a `GradientError`.
+ *
+ * @category reasons
+ */
+export const GradientErrorReason = Schema.Union([
+  InvalidParamsError,
+  AuthenticationError,
+  PermissionDeniedError,
+  NotFoundError,
+  ConflictError,
+  UnprocessableEntityError,
+  BadRequestError,
+  ContentPolicyError,
+  QuotaExceededError,
+  RateLimitError,
+  ConnectionError,
+  InternalServerError,
+  RequestTimeoutError,
+  DisconnectedError,
+  InvalidResponseError,
+  IncompleteStreamError
+])
+
+/** @category reasons */
+export type GradientErrorReason = typeof GradientErrorReason.Type
+
+/**
+ * What one attempt of a call met.
+ *
+ * @category models
+ */
+export const Attempt = Schema.Struct({
+  reason: GradientErrorReason,
+  /** From its start to its failure. */
+  elapsed: Schema.Duration
+})
+
+/** @category models */
+export type Attempt = typeof Attempt.Type
+
+/**
+ * The one error of this library. Match on its `reason` with `Effect.catchReason`; print its `message` to a person.
+ *
+ * @category errors
+ */
+export class GradientError extends Schema.TaggedError<GradientError>("@effect-gradient/core/GradientError")(
+  "GradientError",
+  {
+    reason: GradientErrorReason,
+    /** Every attempt of the call, the last included; none where nothing was tried. */
+    attempts: Schema.Array(Attempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
+    cause: Schema.optional(Schema.Defect())
+  }
+) {
+  /** Whether the reason can pass by itself. */
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+
+  /** Whether this attempt or one before it may have been charged for. */
+  get mayHaveBeenCharged(): boolean {
+    return this.reason.mayHaveBeenCharged || this.attempts.some(({ reason }) => reason.mayHaveBeenCharged)
+  }
+
+  override get message(): string {
+    const attempts = this.attempts.length > 1 ? ` (${this.attempts.length} attempts)` : ""
+    return `${this.reason.message}${attempts}`
+  }
+}
+
+/**
+ * The error with this reason, which keeps the transport's cause.
+ *
+ * @category constructors
+ */
+export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<Attempt> = []): GradientError =>
+  new GradientError({ reason, attempts, ...(reason.cause === undefined ? {} : { cause: reason.cause }) })

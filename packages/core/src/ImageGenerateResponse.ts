@@ -1,0 +1,187 @@
+/**
+ * What comes back from `POST /v1/images/generations`: images as bytes, what was used, and what the headers said.
+ *
+ * The fields are declared once. Two codecs stand on them: `Lifted`, whose encoded side holds the bytes of an image
+ * where the wire holds base64 (the decoder put them there), and `Json`, whose encoded side is the wire itself.
+ */
+import * as Inspectable from "effect/Inspectable"
+import * as Schema from "effect/Schema"
+import { toBase64 } from "./internal/base64.ts"
+import { optional, suggest, UnixSeconds } from "./internal/fields.ts"
+import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./internal/media.ts"
+
+/**
+ * Bytes of one image, which know their format. They print as format and size, never as themselves: logging one 12 MB
+ * image otherwise stops a process for seconds.
+ *
+ * @category models
+ */
+export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/ImageBytes")({
+  /** The encoded image, as `mediaType` says. Wire: `b64_json`, decoded. */
+  bytes: Schema.Uint8Array,
+  /** The format that was asked for; the reply's own where the item has none. Wire: `output_format`. */
+  outputFormat: optional(suggest("png", "webp", "jpeg"))
+}) {
+  /** The media type that the bytes show, else the one of `outputFormat`, else `application/octet-stream`. */
+  get mediaType(): string {
+    return mediaTypeOf(this.bytes, this.outputFormat)
+  }
+
+  /** The usual file extension of `mediaType`, without a dot: `png`, `webp`, `jpg`, ...; `bin` when unknown. */
+  get extension(): string {
+    const type = this.mediaType
+    if (type === "application/octet-stream") return "bin"
+    return type === "image/jpeg" ? "jpg" : type.slice("image/".length)
+  }
+
+  /** The image as a `data:` URL. Made at each call: a third longer than the bytes. */
+  toDataUrl(): string {
+    return `data:${this.mediaType};base64,${toBase64(this.bytes)}`
+  }
+
+  /** The image as a `Blob` with its media type; `undefined` on a platform without `Blob`. */
+  toBlob(): PlatformBlob | undefined {
+    return makeBlob(this.bytes, this.mediaType)
+  }
+
+  toJSON(): unknown {
+    return { ...this, bytes: describeBytes(this.bytes, this.mediaType) }
+  }
+
+  override toString(): string {
+    return Inspectable.toStringUnknown(this.toJSON())
+  }
+
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+}
+
+/**
+ * One image of a response.
+ *
+ * @category models
+ */
+export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-gradient/core/GeneratedImage")({
+  /** The prompt that was used in the end. Wire: `revised_prompt`. */
+  revisedPrompt: optional(Schema.String)
+}) {}
+
+const GeneratedImageWire = GeneratedImage.pipe(
+  Schema.encodeKeys({ bytes: "b64_json", outputFormat: "output_format", revisedPrompt: "revised_prompt" })
+)
+
+/**
+ * What the prompt's tokens were. Wire: `usage.input_tokens_details`.
+ *
+ * @category models
+ */
+export const InputTokensDetails = Schema.Struct({
+  /** Wire: `text_tokens`. */
+  textTokens: optional(Schema.Finite),
+  /** Wire: `image_tokens`. */
+  imageTokens: optional(Schema.Finite)
+}).pipe(Schema.encodeKeys({ textTokens: "text_tokens", imageTokens: "image_tokens" }))
+
+/** @category models */
+export type InputTokensDetails = typeof InputTokensDetails.Type
+
+/**
+ * Tokens that were counted. Wire: `usage`.
+ *
+ * @category models
+ */
+export const Usage = Schema.Struct({
+  /** Tokens of the prompt. Wire: `input_tokens`. */
+  inputTokens: Schema.Finite,
+  /** Tokens of the images. Wire: `output_tokens`. */
+  outputTokens: optional(Schema.Finite),
+  /** Both. Wire: `total_tokens`. */
+  totalTokens: Schema.Finite,
+  /** Wire: `input_tokens_details`. */
+  inputTokensDetails: optional(InputTokensDetails),
+  /** Wire: `output_tokens_details`, of the same shape. */
+  outputTokensDetails: optional(InputTokensDetails)
+}).pipe(
+  Schema.encodeKeys({
+    inputTokens: "input_tokens",
+    outputTokens: "output_tokens",
+    totalTokens: "total_tokens",
+    inputTokensDetails: "input_tokens_details",
+    outputTokensDetails: "output_tokens_details"
+  })
+)
+
+/** @category models */
+export type Usage = typeof Usage.Type
+
+/**
+ * What the rate limit headers of a reply said (`ratelimit-*`, else `x-ratelimit-*-requests`).
+ *
+ * @category models
+ */
+export const RateLimit = Schema.Struct({
+  /** Requests allowed in the window. */
+  limit: optional(Schema.Finite),
+  /** Requests left in it. */
+  remaining: optional(Schema.Finite),
+  /** When it starts anew. */
+  resetAt: optional(Schema.DateTimeUtc)
+})
+
+/** @category models */
+export type RateLimit = typeof RateLimit.Type
+
+/** What a response and a `Completed` carry beside the wire's fields, from the headers. */
+export const headerFields = {
+  /** Header `x-request-id`: name it when you ask for support. */
+  requestId: optional(Schema.String),
+  rateLimit: optional(RateLimit)
+}
+
+/** The settings that were used, as a response and each event repeat them. */
+export const settingsFields = {
+  background: optional(suggest("transparent", "opaque", "auto")),
+  outputFormat: optional(suggest("png", "webp", "jpeg")),
+  quality: optional(suggest("auto", "high", "medium", "low")),
+  size: optional(suggest("1024x1024", "1536x1024", "1024x1536", "auto"))
+}
+
+/**
+ * The response of `Images.generate`.
+ *
+ * @category models
+ */
+export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
+  "@effect-gradient/core/ImageGenerateResponse"
+)({
+  /** When the images were made. Wire: `created`, Unix seconds. */
+  created: UnixSeconds,
+  /** The images, at least one. */
+  data: Schema.NonEmptyArray(GeneratedImageWire),
+  ...settingsFields,
+  usage: optional(Usage),
+  ...headerFields
+}) {
+  toJSON(): unknown {
+    return { ...this }
+  }
+
+  override toString(): string {
+    return Inspectable.toStringUnknown(this.toJSON())
+  }
+}
+
+/**
+ * The codec whose encoded side is the reply with bytes where the wire has base64. Decoding keeps the same buffers.
+ *
+ * @category codecs
+ */
+export const Lifted = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputFormat: "output_format" }))
+
+/**
+ * The codec whose encoded side is the reply as JSON, base64 included: for servers, and for JSON that is at hand.
+ *
+ * @category codecs
+ */
+export const Json = Schema.toCodecJson(Lifted)

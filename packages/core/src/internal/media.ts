@@ -1,0 +1,50 @@
+/**
+ * Which format the bytes of an image are in, and how bytes print.
+ */
+const ascii = (bytes: Uint8Array, start: number, text: string): boolean => {
+  for (let i = 0; i < text.length; i++) {
+    if (bytes[start + i] !== text.charCodeAt(i)) return false
+  }
+  return true
+}
+
+const sniff = (bytes: Uint8Array): string | undefined => {
+  if (ascii(bytes, 0, "\x89PNG\r\n\x1a\n")) return "image/png"
+  if (ascii(bytes, 0, "\xff\xd8\xff")) return "image/jpeg"
+  if (ascii(bytes, 0, "RIFF") && ascii(bytes, 8, "WEBP")) return "image/webp"
+  if (ascii(bytes, 0, "GIF8")) return "image/gif"
+  if (ascii(bytes, 4, "ftypavif")) return "image/avif"
+  return undefined
+}
+
+/** The media type that the first bytes show, else the one of the format, else `application/octet-stream`. */
+export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined): string => {
+  const seen = sniff(bytes)
+  if (seen !== undefined) return seen
+  switch (outputFormat) {
+    case "png":
+    case "webp":
+    case "jpeg":
+      return `image/${outputFormat}`
+    default:
+      return "application/octet-stream"
+  }
+}
+
+/** How bytes print: their kind and their number. */
+export const describeBytes = (bytes: Uint8Array, mediaType: string): string => `${mediaType}, ${bytes.length} bytes`
+
+/** The platform's `Blob`, where the program that uses this library has that type. */
+export type PlatformBlob = typeof globalThis extends { readonly Blob: { readonly prototype: infer B } } ? B : never
+
+interface HasBlob {
+  readonly Blob: new (parts: ReadonlyArray<Uint8Array>, options: { readonly type: string }) => PlatformBlob
+}
+
+const hasBlob = (platform: object): platform is HasBlob => "Blob" in platform && typeof platform.Blob === "function"
+
+/** The bytes as a `Blob` of this type; `undefined` where the platform has none. */
+export const makeBlob = (bytes: Uint8Array, type: string): PlatformBlob | undefined => {
+  const platform: object = globalThis
+  return hasBlob(platform) ? new platform.Blob([bytes], { type }) : undefined
+}

@@ -1,0 +1,143 @@
+/**
+ * From lifted payloads to what users see: the bytes are put in, and the Schema decides.
+ */
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as GradientError from "../GradientError.ts"
+import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
+import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
+import type { RawEvent } from "./EventStream.ts"
+import type { Lifted } from "./Payload.ts"
+import { errorBodyOf, rateLimitOf, reasonOfErrorObject } from "./response.ts"
+
+/** What the head of a reply says, which goes into its responses, events and errors. */
+export interface Head {
+  readonly requestId: string | undefined
+  readonly rateLimit: ImageGenerateResponse.RateLimit | undefined
+  readonly status: number
+  readonly isEventStream: boolean
+}
+
+export const headOf = (response: HttpClientResponse.HttpClientResponse, now: number): Head => ({
+  requestId: response.headers["x-request-id"],
+  rateLimit: rateLimitOf(response.headers, now),
+  status: response.status,
+  isEventStream: /^text\/event-stream\b/i.test(response.headers["content-type"] ?? "")
+})
+
+type Reason = GradientError.GradientErrorReason
+
+/** Images without a reply around them: what an error carries. */
+export const bareImages = (images: ReadonlyArray<Uint8Array>): ReadonlyArray<ImageGenerateResponse.GeneratedImage> =>
+  images.map((bytes) => new ImageGenerateResponse.GeneratedImage({ bytes }))
+
+export const invalidResponse = (
+  head: Head,
+  description: string,
+  images: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
+): Reason =>
+  new GradientError.InvalidResponseError({ description, images, requestId: head.requestId, status: head.status })
+
+const parseJson = (text: string) => Result.try((): unknown => JSON.parse(text))
+
+/** The object with its bytes, if what stands there is the index of an image. */
+const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, defaults: object): unknown => {
+  if (!Predicate.isObject(holder)) return holder
+  const index = Predicate.hasProperty(holder, "b64_json") ? holder.b64_json : undefined
+  return { ...defaults, ...holder, ...(Predicate.isNumber(index) ? { b64_json: images[index] } : {}) }
+}
+
+const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted, { errors: "all" })
+const decodeEvent = Schema.decodeUnknownResult(ImageGenStreamEvent.Lifted, { errors: "all" })
+
+/** The response that this payload is. */
+export const responseOf = (
+  { images, json }: Lifted,
+  head: Head
+): Result.Result<ImageGenerateResponse.ImageGenerateResponse, Reason> => {
+  const fail = (description: string) => Result.fail(invalidResponse(head, description, bareImages(images)))
+  const parsed = parseJson(json)
+  if (Result.isFailure(parsed)) return fail(`it is not JSON: ${startOf(json)}`)
+  const body = parsed.success
+  if (!Predicate.isObject(body)) return fail(`it is not an object: ${startOf(json)}`)
+  if (Predicate.hasProperty(body, "error") && errorBodyOf(body) !== undefined) {
+    return Result.fail(reasonOfErrorObject(body, { requestId: head.requestId, images: bareImages(images) }))
+  }
+  const format = Predicate.hasProperty(body, "output_format") ? { output_format: body.output_format } : {}
+  const data = Predicate.hasProperty(body, "data") ? body.data : undefined
+  const items = Array.isArray(data) ? data.map((item) => withBytes(item, images, format)) : data
+  const decoded = decodeResponse({ ...body, data: items, requestId: head.requestId, rateLimit: head.rateLimit })
+  return Result.isSuccess(decoded) ? Result.succeed(decoded.success) : fail(decoded.failure.message)
+}
+
+/** What an event of the stream is to the reader. */
+export type Meaning =
+  | { readonly _tag: "Event"; readonly event: ImageGenStreamEvent.ImageGenStreamEvent }
+  | { readonly _tag: "Skipped"; readonly name: string }
+  | { readonly _tag: "Done" }
+  | { readonly _tag: "Failed"; readonly reason: Reason }
+
+const imageEvents = new Set(["image_generation.partial_image", "image_generation.completed"])
+
+/** Whether an event of this name can mean something; one without a name is told by its data. */
+export const isWanted = (name: string): boolean =>
+  name === "" || name === "message" || name === "error" || imageEvents.has(name)
+
+/** What this event means. `lastImages`: the last picture given out, for an error to carry. */
+export const meaningOf = (
+  { data, name }: RawEvent,
+  head: Head,
+  lastImages: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
+): Meaning => {
+  const text = data.json.trim()
+  if (text === "[DONE]") return { _tag: "Done" }
+  if (text === "") return { _tag: "Skipped", name }
+  const images = data.images.length > 0 ? bareImages(data.images) : lastImages
+  const invalid = (description: string): Meaning => ({
+    _tag: "Failed",
+    reason: invalidResponse(head, description, images)
+  })
+  const parsed = parseJson(text)
+  const value = Result.getOrUndefined(parsed)
+  const named = Predicate.isObject(value) && Predicate.hasProperty(value, "type") ? value.type : undefined
+  const type = Predicate.isString(named) && named !== "" ? named : name
+  if (
+    type === "error" ||
+    name === "error" ||
+    (Predicate.isObject(value) && Predicate.hasProperty(value, "error") && value.error != null)
+  ) {
+    const reason = reasonOfErrorObject(value ?? { message: text }, { requestId: head.requestId, images })
+    return { _tag: "Failed", reason }
+  }
+  if (Result.isFailure(parsed)) return invalid(`an event is not JSON: ${startOf(text)}`)
+  if (!imageEvents.has(type)) return { _tag: "Skipped", name: type }
+  const header = type === "image_generation.completed" ? { requestId: head.requestId, rateLimit: head.rateLimit } : {}
+  const decoded = decodeEvent({ ...Object(withBytes(value, data.images, {})), type, ...header })
+  return Result.isSuccess(decoded)
+    ? { _tag: "Event", event: decoded.success }
+    : invalid(`${type}: ${decoded.failure.message}`)
+}
+
+/** The events of a response that came as JSON where a stream was asked for: each image is complete. */
+export const completedOf = (
+  response: ImageGenerateResponse.ImageGenerateResponse
+): ReadonlyArray<ImageGenStreamEvent.Completed> =>
+  response.data.map(
+    (image) =>
+      new ImageGenStreamEvent.Completed({
+        bytes: image.bytes,
+        revisedPrompt: image.revisedPrompt,
+        createdAt: response.created,
+        background: response.background,
+        outputFormat: image.outputFormat,
+        quality: response.quality,
+        size: response.size,
+        usage: response.usage,
+        requestId: response.requestId,
+        rateLimit: response.rateLimit
+      })
+  )
+
+const startOf = (text: string): string => JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}...`)

@@ -1,0 +1,193 @@
+/**
+ * What the head of a response says: request id, rate limit, retry advice; and what an error's head and body come to.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Headers from "effect/http/Headers"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as GradientError from "../GradientError.ts"
+import type { GeneratedImage, RateLimit } from "../ImageGenerateResponse.ts"
+
+const number = (text: string | undefined): number | undefined => {
+  const value = text === undefined || text.trim() === "" ? Number.NaN : Number(text)
+  return Number.isFinite(value) ? value : undefined
+}
+
+/** `1h2m3s`, `250ms`: how compatible servers tell the time until a limit starts anew. */
+const interval = (text: string | undefined): number | undefined => {
+  const parts = text?.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)
+  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+  let millis: number | undefined
+  for (const [, amount, unit = "s"] of parts ?? []) millis = (millis ?? 0) + Number(amount) * (units[unit] ?? 0)
+  return millis
+}
+
+/** `undefined` where no such header is there. `now` in milliseconds. */
+export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | undefined => {
+  const limit = number(headers["ratelimit-limit"] ?? headers["x-ratelimit-limit-requests"])
+  const remaining = number(headers["ratelimit-remaining"] ?? headers["x-ratelimit-remaining-requests"])
+  const seconds = number(headers["ratelimit-reset"])
+  const wait = interval(headers["x-ratelimit-reset-requests"])
+  const reset = seconds !== undefined ? seconds * 1000 : wait !== undefined ? now + wait : undefined
+  const resetAt = reset === undefined ? undefined : Option.getOrUndefined(DateTime.make(reset))
+  if (limit === undefined && remaining === undefined && resetAt === undefined) return undefined
+  return { limit, remaining, resetAt }
+}
+
+const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
+  const millis = number(headers["retry-after-ms"])
+  if (millis !== undefined && millis >= 0) return Duration.millis(millis)
+  const text = headers["retry-after"]
+  if (text === undefined) return undefined
+  const parsed = Headers.parseRetryAfter(text)
+  return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
+}
+
+const redacted = (headers: Headers.Headers): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      /cookie|auth|key|token|secret|credential|signature/i.test(name) ? "<redacted>" : value
+    ])
+  )
+
+/** What a response with this head tells of a failure. */
+export const answerOf = (status: number, headers: Headers.Headers, now: number) => ({
+  status,
+  requestId: headers["x-request-id"],
+  headers: redacted(headers),
+  retryAfter: retryAfterOf(headers, now),
+  shouldRetry: headers["x-should-retry"] === "true" ? true : headers["x-should-retry"] === "false" ? false : undefined
+})
+
+/** What an error's body says, in either form of the API; of anything else, its visible text. */
+export interface ErrorBody {
+  readonly description?: string | undefined
+  readonly code?: string | undefined
+  readonly type?: string | undefined
+  readonly param?: string | undefined
+  readonly requestId?: string | undefined
+}
+
+const stringOf = (holder: object, name: string): string | undefined => {
+  const value = Predicate.hasProperty(holder, name) ? holder[name] : undefined
+  return Predicate.isString(value) && value !== "" ? shorten(value) : undefined
+}
+
+const shorten = (text: string): string => (text.length <= 1000 ? text : `${text.slice(0, 1000)}...`)
+
+/** `{ error: { message, type, param, code } }` or `{ id, message, request_id }`. */
+export const errorBodyOf = (value: unknown): ErrorBody | undefined => {
+  if (!Predicate.isObject(value)) return undefined
+  if (Predicate.hasProperty(value, "error") && Predicate.isString(value.error)) {
+    return { description: shorten(value.error), requestId: stringOf(value, "request_id") }
+  }
+  const error = Predicate.hasProperty(value, "error") && Predicate.isObject(value.error) ? value.error : value
+  const description = stringOf(error, "message")
+  const code = stringOf(error, "code") ?? stringOf(error, "id")
+  if (description === undefined && code === undefined) return undefined
+  return {
+    description,
+    code,
+    type: stringOf(error, "type"),
+    param: stringOf(error, "param"),
+    requestId: stringOf(value, "request_id") ?? stringOf(error, "request_id")
+  }
+}
+
+/** An error's body from its text: JSON in either form, else the title of a page, else its visible text. */
+export const parseErrorBody = (text: string): ErrorBody => {
+  const json = Result.try((): unknown => JSON.parse(text))
+  const body = Result.isSuccess(json) ? errorBodyOf(json.success) : undefined
+  if (body !== undefined) return body
+  const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1]
+  const visible = (title ?? text.replace(/<[^>]*>/g, " ")).replace(/\s+/g, " ").trim()
+  return visible === "" ? {} : { description: visible.slice(0, 300) }
+}
+
+/** The reasons that an answer can have, by what is told apart in it. */
+const answers = {
+  AuthenticationError: GradientError.AuthenticationError,
+  PermissionDeniedError: GradientError.PermissionDeniedError,
+  NotFoundError: GradientError.NotFoundError,
+  ConflictError: GradientError.ConflictError,
+  UnprocessableEntityError: GradientError.UnprocessableEntityError,
+  BadRequestError: GradientError.BadRequestError,
+  ContentPolicyError: GradientError.ContentPolicyError,
+  QuotaExceededError: GradientError.QuotaExceededError,
+  RateLimitError: GradientError.RateLimitError,
+  InternalServerError: GradientError.InternalServerError,
+  InvalidResponseError: GradientError.InvalidResponseError
+}
+
+const byCode: Record<string, keyof typeof answers> = {
+  moderation_blocked: "ContentPolicyError",
+  content_policy_violation: "ContentPolicyError",
+  insufficient_quota: "QuotaExceededError",
+  billing_hard_limit_reached: "QuotaExceededError",
+  rate_limit_exceeded: "RateLimitError",
+  too_many_requests: "RateLimitError",
+  invalid_api_key: "AuthenticationError",
+  authentication_error: "AuthenticationError",
+  invalid_request_error: "BadRequestError"
+}
+
+const byStatus: Record<number, keyof typeof answers> = {
+  401: "AuthenticationError",
+  402: "QuotaExceededError",
+  403: "PermissionDeniedError",
+  404: "NotFoundError",
+  409: "ConflictError",
+  422: "UnprocessableEntityError",
+  429: "RateLimitError"
+}
+
+/** These codes say more than a status can. */
+const overrules = new Set<string>(["ContentPolicyError", "QuotaExceededError"])
+
+const tagOfStatus = (status: number, body: ErrorBody): keyof typeof answers => {
+  const said = byCode[body.code ?? ""] ?? byCode[body.type ?? ""]
+  if (status >= 400 && status < 500 && said !== undefined && overrules.has(said)) return said
+  if (status < 400) return "InvalidResponseError"
+  return byStatus[status] ?? (status < 500 ? "BadRequestError" : "InternalServerError")
+}
+
+/** The reason of an answer that is not a 200. */
+export const reasonOfAnswer = (
+  status: number,
+  headers: Headers.Headers,
+  text: string,
+  now: number
+): GradientError.GradientErrorReason => {
+  const body = parseErrorBody(text)
+  const answer = answerOf(status, headers, now)
+  const tag = tagOfStatus(status, body)
+  const redirect = status >= 300 && status < 400
+  return new answers[tag]({
+    ...answer,
+    ...(tag === "RateLimitError" ? rateLimitOf(headers, now) : {}),
+    ...body,
+    description: redirect
+      ? `a redirect${headers["location"] === undefined ? "" : ` to ${shorten(headers["location"])}`}, which is not followed`
+      : body.description,
+    requestId: answer.requestId ?? body.requestId,
+    progress: "Refused"
+  })
+}
+
+/** The reason of an error object within a body whose status was 200. */
+export const reasonOfErrorObject = (
+  value: unknown,
+  facts: { readonly requestId: string | undefined; readonly images: ReadonlyArray<GeneratedImage> }
+): GradientError.GradientErrorReason => {
+  const body = errorBodyOf(value) ?? { description: "the stream reports an error without saying which" }
+  const tag = byCode[body.code ?? ""] ?? byCode[body.type ?? ""] ?? "InternalServerError"
+  return new answers[tag]({
+    ...body,
+    requestId: facts.requestId ?? body.requestId,
+    images: facts.images,
+    progress: "Accepted"
+  })
+}

@@ -1,0 +1,2 @@
+/** Layers for tests. */
+export const pending = true
