@@ -53,11 +53,13 @@ export const compose = (request: Request): Shader => {
   return request.background === "opaque" ? opaque(scene, sketch) : standingAlone(scene, sketch)
 }
 
-const opaque = ({ backdrop, subject }: Scene, { frame }: Sketch): Shader => (ink, x, y, column) => {
-  backdrop(ink, x, y, column)
-  subject?.(ink, x, y, column)
-  vignette(ink, x / frame.aspect, y)
-}
+const opaque =
+  ({ backdrop, subject }: Scene, { frame }: Sketch): Shader =>
+  (ink, x, y, column) => {
+    backdrop(ink, x, y, column)
+    subject?.(ink, x, y, column)
+    vignette(ink, x / frame.aspect, y)
+  }
 
 const vignette = (ink: Ink, x: number, y: number) => {
   const dx = x - 0.5

@@ -22,7 +22,11 @@ interface Letter {
   readonly strokes: ReadonlyArray<Stroke>
 }
 
-const line = (x1: number, y1: number, x2: number, y2: number): Stroke => ({ kind: "line", from: [x1, y1], to: [x2, y2] })
+const line = (x1: number, y1: number, x2: number, y2: number): Stroke => ({
+  kind: "line",
+  from: [x1, y1],
+  to: [x2, y2]
+})
 const arc = (x: number, y: number, radius: number, start: number, end: number): Stroke => ({
   kind: "arc",
   centre: [x, y],
@@ -52,7 +56,14 @@ const letters = {
 } satisfies { readonly [letter: string]: Letter }
 
 const word: ReadonlyArray<Letter> = [
-  letters.e, letters.m, letters.u, letters.l, letters.a, letters.t, letters.e, letters.d
+  letters.e,
+  letters.m,
+  letters.u,
+  letters.l,
+  letters.a,
+  letters.t,
+  letters.e,
+  letters.d
 ]
 const gap = 0.48
 const wordWidth = word.reduce((width, letter) => width + letter.width, 0) + gap * (word.length - 1)

@@ -21,10 +21,7 @@ export const make = (random: Random): Noise => {
     gradientY[i] = 1.5 * Math.sin((i / 256) * 2 * Math.PI)
   }
 
-  const corner = (cellX: number, cellY: number, dx: number, dy: number): number => {
-    const index = order[(order[cellX & 255]! + cellY) & 255]!
-    return gradientX[index]! * dx + gradientY[index]! * dy
-  }
+  const corner = (index: number, dx: number, dy: number): number => gradientX[index]! * dx + gradientY[index]! * dy
 
   const at = (x: number, y: number): number => {
     const cellX = Math.floor(x)
@@ -33,11 +30,13 @@ export const make = (random: Random): Noise => {
     const dy = y - cellY
     const u = dx * dx * dx * (dx * (dx * 6 - 15) + 10)
     const v = dy * dy * dy * (dy * (dy * 6 - 15) + 10)
-    const top = corner(cellX, cellY, dx, dy)
-    const bottom = corner(cellX, cellY + 1, dx, dy - 1)
+    const left = order[cellX & 255]! + (cellY & 255)
+    const right = order[(cellX + 1) & 255]! + (cellY & 255)
+    const top = corner(order[left]!, dx, dy)
+    const bottom = corner(order[left + 1]!, dx, dy - 1)
     return (
-      (top + u * (corner(cellX + 1, cellY, dx - 1, dy) - top)) * (1 - v) +
-      (bottom + u * (corner(cellX + 1, cellY + 1, dx - 1, dy - 1) - bottom)) * v
+      (top + u * (corner(order[right]!, dx - 1, dy) - top)) * (1 - v) +
+      (bottom + u * (corner(order[right + 1]!, dx - 1, dy - 1) - bottom)) * v
     )
   }
 
@@ -71,6 +70,7 @@ export const make = (random: Random): Noise => {
   return { at, fractal, ridged }
 }
 
+/** 0 to 255 in a random order, thrice over, so that a sum of two and one more needs no wrapping. */
 const shuffled = (random: Random): Uint8Array => {
   const order = Uint8Array.from({ length: 256 }, (_, index) => index)
   for (let i = 255; i > 0; i--) {
@@ -79,5 +79,5 @@ const shuffled = (random: Random): Uint8Array => {
     order[i] = order[j]!
     order[j] = held
   }
-  return order
+  return Uint8Array.from({ length: 768 }, (_, index) => order[index & 255]!)
 }

@@ -1,37 +1,16 @@
 /** A closed smooth curve through given points, as a signed distance that is cheap to ask for at every pixel. */
 import { clamp } from "./Colour.ts"
+import * as Field from "./Field.ts"
 
 type Point = readonly [x: number, y: number]
-
-export interface Box {
-  readonly left: number
-  readonly top: number
-  readonly right: number
-  readonly bottom: number
-}
 
 const columns = 240
 const rows = 280
 
-/** Distances are computed once on a grid over the box and interpolated; outside the box its rim answers. */
-export const make = (points: ReadonlyArray<Point>, box: Box): ((x: number, y: number) => number) => {
+/** Negative inside; right to about a thousandth of the box, as the distances are interpolated on a grid. */
+export const make = (points: ReadonlyArray<Point>, box: Field.Box): Field.Field => {
   const curve = rounded(points)
-  const stepX = (box.right - box.left) / (columns - 1)
-  const stepY = (box.bottom - box.top) / (rows - 1)
-  const grid = new Float32Array(columns * rows)
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      grid[row * columns + column] = toCurve(curve, box.left + column * stepX, box.top + row * stepY)
-    }
-  }
-  return (x, y) => {
-    const column = clamp((x - box.left) / stepX, 0, columns - 1.001)
-    const row = clamp((y - box.top) / stepY, 0, rows - 1.001)
-    const at = Math.floor(row) * columns + Math.floor(column)
-    const u = column % 1
-    const v = row % 1
-    return (grid[at]! * (1 - u) + grid[at + 1]! * u) * (1 - v) + (grid[at + columns]! * (1 - u) + grid[at + columns + 1]! * u) * v
-  }
+  return Field.make(box, columns, rows, (x, y) => toCurve(curve, x, y))
 }
 
 /** Catmull-Rom, as a flat list of coordinates. */

@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { clamp, Ink } from "./Colour.ts"
 import { compose } from "./Composition.ts"
 import * as Label from "./Label.ts"
-import { hashCell, hashText } from "./Random.ts"
+import { hashBits, hashText } from "./Random.ts"
 import * as Refinement from "./Refinement.ts"
 import type { Frame, Shader } from "./Scene.ts"
 
@@ -48,7 +48,7 @@ export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   const { grain, octaves } = details[quality]
   const frame = makeFrame(width, height)
   const grainSeed = hashText(`${prompt}\n${seed}\n${width}x${height}`)
-  const sceneFor = (frame: Frame) => compose({ prompt, seed, frame, background, octaves })
+  const sceneFor = (canvas: Frame) => compose({ prompt, seed, frame: canvas, background, octaves })
 
   const progress = stage.index / stage.of
   if (progress >= 1) return yield* render(labelled(sceneFor(frame), frame), frame, { height: grain, seed: grainSeed })
@@ -59,7 +59,12 @@ export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   return yield* render(labelled(emerging, frame), frame, { height: Refinement.noise(progress), seed: grainSeed })
 })
 
-const makeFrame = (width: number, height: number): Frame => ({ width, height, aspect: width / height, pixel: 1 / height })
+const makeFrame = (width: number, height: number): Frame => ({
+  width,
+  height,
+  aspect: width / height,
+  pixel: 1 / height
+})
 
 const labelled = (shader: Shader, frame: Frame): Shader => {
   const label = Label.make(frame)
@@ -88,7 +93,14 @@ const render = Effect.fnUntraced(function* (shader: Shader, frame: Frame, grain:
   return picture
 })
 
-const renderRows = (picture: Picture, shader: Shader, frame: Frame, grain: Grain, top: number, bottom: number): void => {
+const renderRows = (
+  picture: Picture,
+  shader: Shader,
+  frame: Frame,
+  grain: Grain,
+  top: number,
+  bottom: number
+): void => {
   const { pixels, width } = picture
   const ink = new Ink()
   let offset = top * width * 4
@@ -98,9 +110,8 @@ const renderRows = (picture: Picture, shader: Shader, frame: Frame, grain: Grain
       ink.clear()
       shader(ink, (column + 0.5) * frame.pixel, y, column)
       if (ink.a === 0) continue
-      const chance = hashCell(column, row, grain.seed)
-      const chance2 = (chance * 65536) % 1
-      const speck = (chance + chance2 - 1) * grain.height + 0.5
+      const bits = hashBits(column, row, grain.seed)
+      const speck = (((bits & 0xffff) + (bits >>> 16)) / 65536 - 1) * grain.height + 0.5
       pixels[offset] = clamp(ink.r * 255 + speck, 0, 255)
       pixels[offset + 1] = clamp(ink.g * 255 + speck, 0, 255)
       pixels[offset + 2] = clamp(ink.b * 255 + speck, 0, 255)

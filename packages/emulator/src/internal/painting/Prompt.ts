@@ -15,7 +15,10 @@ const sceneWords = [
   ["city", "city skyline skyscraper street downtown building tower tokyo manhattan urban cyberpunk neon metropolis"],
   ["desert", "desert dune sand sahara camel cactus canyon egypt pyramid"],
   ["forest", "forest tree wood woodland jungle fox deer bear owl mushroom firefly leaf leaves path"],
-  ["mountains", "mountain peak alps alpine summit valley hill aurora northern snow snowy winter ice glacier arctic fuji lake fjord"],
+  [
+    "mountains",
+    "mountain peak alps alpine summit valley hill aurora northern snow snowy winter ice glacier arctic fuji lake fjord"
+  ],
   ["sea", "sea ocean water wave beach coast island boat ship sail whale fish surf harbour harbor river sunset sunrise"],
   ["silk", "abstract pattern texture wallpaper silk marble swirl paint dream music background gradient colour color"]
 ] as const satisfies ReadonlyArray<readonly [string, string]>

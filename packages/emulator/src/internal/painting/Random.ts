@@ -19,9 +19,12 @@ export const hashText = (text: string): number => {
   return mix(hash)
 }
 
+/** 32 bits for a cell of a lattice. */
+export const hashBits = (x: number, y: number, seed: number): number =>
+  mix(Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ seed)
+
 /** One number in [0, 1) for a cell of a lattice. */
-export const hashCell = (x: number, y: number, seed: number): number =>
-  mix(Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ seed) / 4294967296
+export const hashCell = (x: number, y: number, seed: number): number => hashBits(x, y, seed) / 4294967296
 
 const mix = (value: number): number => {
   let hash = value ^ (value >>> 16)

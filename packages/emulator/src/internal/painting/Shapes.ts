@@ -2,7 +2,14 @@
 import { clamp, smooth } from "./Colour.ts"
 
 /** Near enough for soft edges: exact on the outline, stretched away from it. */
-export const ellipse = (x: number, y: number, centreX: number, centreY: number, radiusX: number, radiusY: number): number => {
+export const ellipse = (
+  x: number,
+  y: number,
+  centreX: number,
+  centreY: number,
+  radiusX: number,
+  radiusY: number
+): number => {
   const dx = (x - centreX) / radiusX
   const dy = (y - centreY) / radiusY
   return (Math.sqrt(dx * dx + dy * dy) - 1) * Math.min(radiusX, radiusY)

@@ -1,5 +1,6 @@
 /** A sky with its sun or moon, clouds lit from there, and stars once it is dark. */
 import { clamp, type Ink, lerp, smooth } from "./Colour.ts"
+import * as Field from "./Field.ts"
 import { hashCell } from "./Random.ts"
 import type { Sketch } from "./Scene.ts"
 
@@ -34,7 +35,10 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
     if (brightness < 0.82) return
     const dx = x * scale - cellX - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 1)
     const dy = y * scale - cellY - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 2)
-    const size = Math.max(0.045 + 0.09 * (brightness > 0.985 ? 1 : hashCell(cellX, cellY, starSeed + 3) ** 4), frame.pixel * scale * 0.6)
+    const size = Math.max(
+      0.045 + 0.09 * (brightness > 0.985 ? 1 : hashCell(cellX, cellY, starSeed + 3) ** 4),
+      frame.pixel * scale * 0.6
+    )
     const power = (brightness - 0.82) / 0.18
     ink.light(palette.sun, strength * lerp(0.35, 1, power * power) * Math.exp(-(dx * dx + dy * dy) / (size * size)))
   }
@@ -42,20 +46,24 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
   const paintSun = (ink: Ink, distance: number) => {
     const reach = distance / 0.32
     ink.over(palette.glow, (moonlit ? 0.3 : 0.62) * Math.exp(-reach * 1.6))
-    ink.light(palette.sun, (moonlit ? 0.35 : 0.55) * Math.exp(-((distance / (sun.radius * 1.9)) ** 1.2)))
+    ink.light(palette.sun, (moonlit ? 0.35 : 0.55) * Math.exp(-distance / (sun.radius * 1.7)))
     ink.over(palette.sun, smooth(sun.radius + frame.pixel, sun.radius - frame.pixel, distance))
   }
 
+  const thickness = (x: number, y: number, aside: number, above: number, detail: number) => {
+    const depth = 1 / (clamp((horizon - y) / horizon) + 0.22)
+    return noise.fractal((x - frame.aspect / 2) * depth * 0.9 + drift + aside, depth * 2.1 + above, detail) - cover
+  }
+  const vapour = Field.over(frame, horizon, 460, (x, y) => thickness(x, y, 0, 0, octaves + 1))
+  const towardsSun = Field.over(frame, horizon, 230, (x, y) =>
+    thickness(x, y, clamp((sun.x - x) * 0.5, -0.12, 0.12), 0.16, Math.max(2, octaves - 2))
+  )
+
   const paintClouds = (ink: Ink, x: number, y: number, distance: number) => {
-    const height = clamp((horizon - y) / horizon)
-    const depth = 1 / (height + 0.22)
-    const u = (x - frame.aspect / 2) * depth * 0.9 + drift
-    const v = depth * 2.1
-    const density = noise.fractal(u, v, octaves) - cover
+    const density = vapour(x, y)
     if (density <= -0.02) return
-    const toSun = clamp((sun.x - x) * 0.5, -0.12, 0.12)
-    const shade = noise.fractal(u + toSun, v + 0.16, Math.max(2, octaves - 2)) - cover
-    const lit = clamp(0.5 + (density - shade) * 1.6 + 0.35 * Math.exp(-distance * 2.4))
+    const height = clamp((horizon - y) / horizon)
+    const lit = clamp(0.5 + (density - towardsSun(x, y)) * 1.6 + 0.35 * Math.exp(-distance * 2.4))
     const body = smooth(-0.02, 0.34, density) * smooth(0, 0.09, height) * 0.88
     ink.overRamp(palette.sky, lerp(0.32, 0.12, height) + 0.25 * (1 - lit), body * (1 - lit))
     ink.over(palette.glow, body * lit * (moonlit ? 0.22 : 0.72))
@@ -67,7 +75,7 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
     sunY: sun.y,
     paint: (ink, x, y) => {
       const brushed = 0.02 * noise.at(x * 2.2 + drift, y * 14)
-      ink.overRamp(palette.sky, (y / horizon) ** 1.15 + brushed, 1)
+      ink.overRamp(palette.sky, (y / horizon) * (0.88 + (0.12 * y) / horizon) + brushed, 1)
       if (starlight > 0) paintStars(ink, x, y, starlight * smooth(1, 0.45, y / horizon))
       const dx = x - sun.x
       const dy = y - sun.y

@@ -31,6 +31,7 @@ const tree = (row: TreeRow, noise: Noise, cell: number, x: number, y: number, gr
   if (away > widest * 1.3) return 0
   const tiers = fromTip * (7 + 4 * hashCell(cell, 4, row.seed)) + 0.6 * noise.at(x / widest, cell)
   const sag = tiers - Math.floor(tiers)
-  const reach = widest * (0.04 + 0.96 * fromTip) * (0.5 + 0.5 * sag + 0.28 * noise.at(x * 9 / widest, (y * 7) / widest))
+  const reach =
+    widest * (0.04 + 0.96 * fromTip) * (0.5 + 0.5 * sag + 0.28 * noise.at((x * 9) / widest, (y * 7) / widest))
   return smooth(reach + row.pixel, reach - row.pixel, away)
 }

@@ -1,5 +1,6 @@
 /** One flower, close: rings of petals that overlap around a heart of seeds, before a blurred garden. */
 import { blend, type Colour, hex, type Ink, lerp, type Ramp, ramp, smooth } from "../Colour.ts"
+import * as Field from "../Field.ts"
 import type { Noise } from "../Noise.ts"
 import type { Choices, Random } from "../Random.ts"
 import type { Scene, Shader, Sketch } from "../Scene.ts"
@@ -68,7 +69,13 @@ export const bloom = (sketch: Sketch): Scene => {
 
 const makeRing = (
   random: Random,
-  options: { readonly petals: number; readonly reach: number; readonly breadth: number; readonly turn: number; readonly hues: Ramp }
+  options: {
+    readonly petals: number
+    readonly reach: number
+    readonly breadth: number
+    readonly turn: number
+    readonly hues: Ramp
+  }
 ): Ring => ({
   reach: options.reach,
   turn: options.turn,
@@ -83,9 +90,20 @@ const makeRing = (
 const petalShape = Float64Array.from({ length: 257 }, (_, i) => (i / 256) ** 0.75 * Math.sqrt(1 - (i / 256) ** 4.5))
 
 /** The petals that may lie at one place, from below, and how much of it each covers. Reused for every pixel. */
-const stack: { readonly petals: Array<Petal>; readonly covers: Float64Array } = { petals: [], covers: new Float64Array(32) }
+const stack: { readonly petals: Array<Petal>; readonly covers: Float64Array } = {
+  petals: [],
+  covers: new Float64Array(32)
+}
 
-const paintPetals = (ink: Ink, { noise }: Sketch, rings: ReadonlyArray<Ring>, r: number, dx: number, dy: number, soft: number) => {
+const paintPetals = (
+  ink: Ink,
+  { noise }: Sketch,
+  rings: ReadonlyArray<Ring>,
+  r: number,
+  dx: number,
+  dy: number,
+  soft: number
+) => {
   const angle = Math.atan2(dy, dx)
   let height = 0
   for (const ring of rings) {
@@ -110,7 +128,8 @@ const paintPetals = (ink: Ink, { noise }: Sketch, rings: ReadonlyArray<Ring>, r:
 
 const paintPetal = (ink: Ink, noise: Noise, petal: Petal, cover: number, dx: number, dy: number) => {
   const along = (dx * petal.cos + dy * petal.sin) / petal.reach
-  const side = (dy * petal.cos - dx * petal.sin) / petal.reach / (petal.breadth * petalShape[(along * 256) | 0]! + 0.001)
+  const side =
+    (dy * petal.cos - dx * petal.sin) / petal.reach / (petal.breadth * petalShape[(along * 256) | 0]! + 0.001)
   const vein = noise.at(side * 6 + petal.cos * 40, along * 2.2) + 0.5 * noise.at(side * 15, along * 3 + petal.sin * 40)
   const crease = Math.exp(-side * side * 30) * (1 - along * 0.5)
   ink.overRamp(petal.hues, 0.1 + 0.72 * along + 0.09 * vein + 0.12 * smooth(0.4, 1, side) - 0.16 * crease, cover)
@@ -149,8 +168,14 @@ const nearestSeed = (x: number, y: number): number => {
 
 const seedCount = 120
 const golden = Math.PI * (3 - Math.sqrt(5))
-const seedX = Float64Array.from({ length: seedCount }, (_, i) => Math.sqrt((i + 0.5) / seedCount) * Math.cos(i * golden))
-const seedY = Float64Array.from({ length: seedCount }, (_, i) => Math.sqrt((i + 0.5) / seedCount) * Math.sin(i * golden))
+const seedX = Float64Array.from(
+  { length: seedCount },
+  (_, i) => Math.sqrt((i + 0.5) / seedCount) * Math.cos(i * golden)
+)
+const seedY = Float64Array.from(
+  { length: seedCount },
+  (_, i) => Math.sqrt((i + 0.5) / seedCount) * Math.sin(i * golden)
+)
 
 /** Leaves and lights far out of focus. */
 const garden = (
@@ -169,17 +194,20 @@ const garden = (
     strength: random.between(0.08, 0.3),
     colour: random.pick([palette.glow, pale, palette.sun])
   }))
+  const leaves = Field.over(frame, 1, 150, (x, y) => noise.fractal(x * 1.6 + shift, y * 1.6, 3))
+  const openings = Field.over(frame, 1, 150, (x, y) => noise.fractal(x * 1.3 + shift + 20, y * 1.3, 2))
   return (ink, x, y) => {
-    const depth = noise.fractal(x * 1.6 + shift, y * 1.6, 3)
     ink.over(dark, 1)
-    ink.over(green, smooth(-0.4, 0.6, depth + 0.35 - 0.5 * y))
-    ink.over(palette.horizon, 0.65 * smooth(0.05, 0.75, noise.fractal(x * 1.3 + shift + 20, y * 1.3, 2) + 0.25 * (1 - y)))
+    ink.over(green, smooth(-0.4, 0.6, leaves(x, y) + 0.35 - 0.5 * y))
+    ink.over(palette.horizon, 0.65 * smooth(0.05, 0.75, openings(x, y) + 0.25 * (1 - y)))
     for (const light of lights) {
-      const away = Math.hypot(x - light.x, y - light.y)
-      if (away > light.radius * 1.1) continue
-      ink.light(light.colour, light.strength * smooth(light.radius, light.radius * 0.86, away) * (0.65 + 0.35 * (away / light.radius)))
+      const dx = x - light.x
+      const dy = y - light.y
+      const reach = Math.sqrt(dx * dx + dy * dy) / light.radius
+      if (reach < 1) ink.light(light.colour, light.strength * smooth(1, 0.86, reach) * (0.65 + 0.35 * reach))
     }
-    const shadow = Math.hypot(x - centre.x - 0.02, y - centre.y - 0.04)
-    ink.over(dark, 0.55 * smooth(size * 1.3, size * 0.7, shadow))
+    const shadowX = (x - centre.x - 0.02) / size
+    const shadowY = (y - centre.y - 0.04) / size
+    ink.over(dark, 0.55 * smooth(1.3, 0.7, Math.sqrt(shadowX * shadowX + shadowY * shadowY)))
   }
 }

@@ -21,7 +21,11 @@ const cool = hex(0xcfe8ff)
 
 export const city = (sketch: Sketch): Scene => {
   const { frame, noise, palette, random } = sketch
-  const sun = { x: frame.aspect * random.between(0.25, 0.75), y: random.between(0.2, 0.42), radius: random.between(0.06, 0.11) }
+  const sun = {
+    x: frame.aspect * random.between(0.25, 0.75),
+    y: random.between(0.2, 0.42),
+    radius: random.between(0.06, 0.11)
+  }
   const sky = Sky.make(sketch, { horizon: shoreline, sun, clouds: random.between(0.2, 0.55) })
   const lamplight = palette.mood === "day" || palette.mood === "dawn" ? 0.25 : palette.mood === "storm" ? 0.5 : 1
   const skylines = [0, 1, 2, 3].map((index) => makeSkyline(sketch, index / 3))
@@ -63,7 +67,13 @@ const makeSkyline = ({ frame, palette, random }: Sketch, nearness: number): Skyl
     const width = random.between(0.03, 0.075) * lerp(0.7, 1.35, nearness)
     const away = Math.abs(left + width / 2 - middle) / frame.aspect
     const tall = random.next() ** 1.7 * lerp(0.36, 0.2, nearness) * Math.exp(-away * away * 6)
-    raise(frame, roof, tower, id, { left, width, height: lerp(0.17, 0.04, nearness) + tall, shape: random.next(), random })
+    raise(frame, roof, tower, id, {
+      left,
+      width,
+      height: lerp(0.17, 0.04, nearness) + tall,
+      shape: random.next(),
+      random
+    })
     left += width + (random.chance(0.3) ? random.between(0, 0.02) : 0)
   }
   const colour = blend(blend(palette.far, palette.horizon, 0.25), palette.near, lerp(0.32, 0.96, nearness))
@@ -86,7 +96,13 @@ interface Tower {
   readonly random: Random
 }
 
-const raise = (frame: Frame, roof: Float32Array, tower: Uint16Array, id: number, { height, left, random, shape, width }: Tower) => {
+const raise = (
+  frame: Frame,
+  roof: Float32Array,
+  tower: Uint16Array,
+  id: number,
+  { height, left, random, shape, width }: Tower
+) => {
   const inset = random.between(0.15, 0.28)
   const crown = height * random.between(0.08, 0.2)
   const first = Math.max(0, Math.ceil(left / frame.pixel - 0.5))

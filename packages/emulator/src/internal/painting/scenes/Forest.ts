@@ -9,9 +9,18 @@ interface Stand {
   readonly leaves: Colour
   readonly ground: Float32Array
   readonly spacing: number
-  readonly girth: number
+  /** One for each stretch of `spacing`, the first of them left of the frame. */
+  readonly trunks: ReadonlyArray<Trunk>
   readonly nearness: number
-  readonly seed: number
+}
+
+interface Trunk {
+  /** Infinity for a gap. */
+  readonly middle: number
+  readonly girth: number
+  readonly lean: number
+  /** Where in the noise its bends come from. */
+  readonly bends: number
 }
 
 const moss = hex(0x2f5d3a)
@@ -21,9 +30,14 @@ export const forest = (sketch: Sketch): Scene => {
   const { frame, noise, palette, random, reading } = sketch
   const dark = palette.mood === "night" || palette.mood === "dusk"
   const autumn = reading.mentions("autumn", "fall", "maple") || (palette.mood === "sunset" && random.chance(0.5))
-  const leaf = autumn ? blend(palette.accent, hex(0xd9662b), 0.6) : dark ? blend(moss, palette.far, 0.5) : blend(leafGreen, palette.glow, 0.25)
+  const leaf = autumn
+    ? blend(palette.accent, hex(0xd9662b), 0.6)
+    : dark
+      ? blend(moss, palette.far, 0.5)
+      : blend(leafGreen, palette.glow, 0.25)
   const clearing = { x: frame.aspect * random.between(0.35, 0.65), y: random.between(0.36, 0.5) }
   const stands = [0, 1, 2, 3, 4].map((index) => makeStand(sketch, index / 4, leaf))
+  const foliage = new Float64Array(stands.length)
   const haze = blend(palette.horizon, leaf, 0.25)
   const depths = blend(blend(palette.zenith, moss, 0.6), palette.near, 0.35)
 
@@ -41,19 +55,25 @@ export const forest = (sketch: Sketch): Scene => {
     const dx = x - clearing.x + 0.16
     const dy = y + 0.25
     const angle = Math.atan2(dx, dy)
-    return smooth(-0.05, 0.7, noise.at(angle * 11, 3) + 0.4 * noise.at(angle * 31, 9)) * smooth(0.95, 0.25, y) * Math.exp(-Math.abs(x - clearing.x) * 1.8)
+    return (
+      smooth(-0.05, 0.7, noise.at(angle * 11, 3) + 0.4 * noise.at(angle * 31, 9)) *
+      smooth(0.95, 0.25, y) *
+      Math.exp(-Math.abs(x - clearing.x) * 1.8)
+    )
   }
 
   return {
     backdrop: (ink, x, y, column) => {
-      paintLight(ink, x, y)
-      for (let i = firstVisible(stands, y, column); i < stands.length; i++) {
+      const first = firstVisible(sketch, stands, foliage, x, y, column)
+      if (first === 0) paintLight(ink, x, y)
+      for (let i = first; i < stands.length; i++) {
         const stand = stands[i]!
-        if (y < stand.ground[column]!) {
-          paintLeaves(ink, sketch, stand, x, y)
+        const ground = stand.ground[column]!
+        if (y < ground) {
+          paintLeaves(ink, sketch, stand, foliage[i]!, x, y)
           paintTrunks(ink, sketch, stand, x, y, clearing.x)
         }
-        paintGround(ink, stand, haze, y, stand.ground[column]!)
+        paintGround(ink, stand, haze, y, ground)
       }
       ink.light(palette.glow, (dark ? 0.28 : 0.36) * rays(x, y))
       if (dark) fireflies(ink, sketch, x, y)
@@ -61,13 +81,33 @@ export const forest = (sketch: Sketch): Scene => {
   }
 }
 
-/** Ground hides all that stands behind it. */
-const firstVisible = (stands: ReadonlyArray<Stand>, y: number, column: number): number =>
-  Math.max(0, stands.findLastIndex((stand) => y > stand.ground[column]! + 0.006))
+/** The furthest stand that ground or leaves of nearer ones do not hide; notes how dense each one's foliage is. */
+const firstVisible = (
+  sketch: Sketch,
+  stands: ReadonlyArray<Stand>,
+  foliage: Float64Array,
+  x: number,
+  y: number,
+  column: number
+) => {
+  for (let i = stands.length - 1; i > 0; i--) {
+    const stand = stands[i]!
+    const overGround = y - stand.ground[column]!
+    foliage[i] = overGround > 0 ? 0 : density(sketch, stand, x, y)
+    if (overGround > 0.006 || foliage[i]! > 0.1) return i
+  }
+  foliage[0] = density(sketch, stands[0]!, x, y)
+  return 0
+}
 
 const makeStand = ({ frame, noise, octaves, palette, random }: Sketch, nearness: number, leaf: Colour): Stand => {
   const shift = random.between(0, 100)
-  const colour = blend(blend(palette.horizon, leaf, 0.4), blend(palette.near, hex(0x10140f), 0.45), 0.22 + 0.78 * nearness ** 0.8)
+  const spacing = lerp(0.04, 0.34, nearness ** 1.5)
+  const colour = blend(
+    blend(palette.horizon, leaf, 0.4),
+    blend(palette.near, hex(0x10140f), 0.45),
+    0.22 + 0.78 * nearness ** 0.8
+  )
   return {
     colour,
     lit: blend(colour, palette.glow, lerp(0.45, 0.35, nearness)),
@@ -76,27 +116,34 @@ const makeStand = ({ frame, noise, octaves, palette, random }: Sketch, nearness:
       const bank = 0.05 * noise.at(x * 1.7 + shift, nearness * 9)
       return lerp(0.64, 0.95, nearness ** 1.4) + bank + 0.03 * noise.fractal(x * 26 + shift, 5, octaves)
     }),
-    spacing: lerp(0.04, 0.34, nearness ** 1.5),
-    girth: lerp(0.0045, 0.036, nearness ** 1.4),
-    nearness,
-    seed: Math.floor(random.between(0, 1e9))
+    spacing,
+    trunks: Array.from({ length: Math.ceil(frame.aspect / spacing) + 2 }, (_, index) => ({
+      middle: (random.chance(0.12) ? Infinity : index - 1 + random.between(0.2, 0.8)) * spacing,
+      girth: lerp(0.0045, 0.036, nearness ** 1.4) * random.between(0.5, 1.4),
+      lean: random.between(-0.06, 0.06),
+      bends: index * 7.1
+    })),
+    nearness
   }
 }
 
 const paintTrunks = (ink: Ink, { frame, noise }: Sketch, stand: Stand, x: number, y: number, lightX: number) => {
-  const cell = Math.floor(x / stand.spacing)
-  for (let i = cell - 1; i <= cell + 1; i++) {
-    if (hashCell(i, 6, stand.seed) < 0.12) continue
-    const girth = stand.girth * (0.5 + 0.9 * hashCell(i, 2, stand.seed))
-    const lean = (hashCell(i, 3, stand.seed) - 0.5) * 0.12
-    const middle = (i + 0.2 + 0.6 * hashCell(i, 1, stand.seed)) * stand.spacing + (y - 0.5) * lean + girth * 0.7 * noise.at(y * 3, i * 7.1)
-    const across = (x - middle) / (girth * (0.72 + 0.3 * y + 0.9 * smooth(0.75, 1, y) ** 2))
+  const cell = Math.floor(x / stand.spacing) + 1
+  const widening = 0.72 + 0.3 * y + 0.9 * smooth(0.75, 1, y) ** 2
+  for (let i = Math.max(0, cell - 1); i <= Math.min(cell + 1, stand.trunks.length - 1); i++) {
+    const { bends, girth, lean, middle } = stand.trunks[i]!
+    const upright = x - middle - (y - 0.5) * lean
+    if (Math.abs(upright) > girth * (widening + 1) + frame.pixel) continue
+    const across = (upright / girth - 0.7 * noise.at(y * 3, bends)) / widening
     const soft = frame.pixel / girth
     const cover = smooth(1 + soft, 1 - soft, Math.abs(across))
     if (cover === 0) continue
     ink.over(stand.colour, cover)
     const side = lightX > middle ? across : -across
-    const bark = stand.nearness < 0.4 ? 0 : noise.at(across * 3 + i * 5, (y * 16) / (0.4 + stand.nearness)) + 0.6 * noise.at(across * 7, y * 50)
+    const bark =
+      stand.nearness < 0.4
+        ? 0
+        : noise.at(across * 3 + bends, (y * 16) / (0.4 + stand.nearness)) + 0.6 * noise.at(across * 7, y * 50)
     ink.over(stand.lit, cover * smooth(0.15, 1.1, side + 0.3 * bark) * 0.9)
     ink.scale(1 + cover * 0.14 * bark * stand.nearness)
   }
@@ -108,17 +155,22 @@ const paintGround = (ink: Ink, stand: Stand, haze: Colour, y: number, ground: nu
   ink.over(haze, 0.3 * (1 - stand.nearness) * smooth(0.22, 0, Math.abs(y - ground)))
 }
 
-const paintLeaves = (ink: Ink, { frame, noise, octaves }: Sketch, stand: Stand, x: number, y: number) => {
+/** Above 0 there are leaves, above 0.1 nothing else can be seen. */
+const density = ({ frame, noise, octaves }: Sketch, stand: Stand, x: number, y: number): number => {
   const reach = lerp(0.46, 0.2, stand.nearness) + Math.abs(x / frame.aspect - 0.5) * 0.3
   const thickness = (reach - y) * 2.1 - 0.35
-  if (thickness < -0.7) return
+  if (thickness < -0.6) return 0
   const scale = lerp(7, 3.2, stand.nearness)
-  const mass = noise.fractal(x * scale + stand.nearness * 40, y * scale, octaves) + thickness
-  const cover = smooth(0, 0.1, mass)
+  return noise.fractal(x * scale + stand.nearness * 40, y * scale, octaves) + thickness
+}
+
+const paintLeaves = (ink: Ink, { noise }: Sketch, stand: Stand, dense: number, x: number, y: number) => {
+  const cover = smooth(0, 0.1, dense)
   if (cover === 0) return
-  const dapple = noise.fractal(x * scale * 4 + 9, y * scale * 4, 2)
-  ink.over(stand.colour, cover * 0.92)
-  ink.over(stand.leaves, cover * smooth(-0.25, 0.35, dapple - 0.9 * smooth(0.1, 0.6, mass) + 0.35))
+  const scale = 4 * lerp(7, 3.2, stand.nearness)
+  const dapple = noise.fractal(x * scale + 9, y * scale, 2)
+  ink.over(stand.colour, cover)
+  ink.over(stand.leaves, cover * smooth(-0.25, 0.35, dapple - 0.9 * smooth(0.1, 0.6, dense) + 0.35))
 }
 
 const spark = hex(0xffe9a0)

@@ -27,20 +27,37 @@ export const mountains = (sketch: Sketch): Scene => {
   const lakeside = reading.mentions("lake", "reflection", "water", "fjord") || random.chance(0.35)
   const shore = lakeside ? random.between(0.68, 0.74) : 1
   const side = random.chance(0.5) ? 1 : -1
-  const sun = { x: frame.aspect * (0.5 + side * random.between(0.08, 0.26)), y: random.between(0.16, 0.3), radius: random.between(0.03, 0.05) }
-  const sky = Sky.make(sketch, { horizon: 0.62, sun, clouds: palette.mood === "storm" ? 0.9 : random.between(0.2, 0.5) })
+  const sun = {
+    x: frame.aspect * (0.5 + side * random.between(0.08, 0.26)),
+    y: random.between(0.16, 0.3),
+    radius: random.between(0.03, 0.05)
+  }
+  const sky = Sky.make(sketch, {
+    horizon: 0.62,
+    sun,
+    clouds: palette.mood === "storm" ? 0.9 : random.between(0.2, 0.5)
+  })
   const ranges = makeRanges(sketch, { snowy, shore, peakX: frame.aspect * (0.5 - side * random.between(0.05, 0.22)) })
-  const northern = reading.mentions("aurora", "northern") || (palette.mood === "night" && (snowy || random.chance(0.35)))
+  const northern =
+    reading.mentions("aurora", "northern") || (palette.mood === "night" && (snowy || random.chance(0.35)))
   const lights = northern ? aurora(sketch, 0.62) : undefined
-  const trees = { spacing: random.between(0.02, 0.03), height: random.between(0.12, 0.18), seed: Math.floor(random.between(0, 1e9)), pixel: frame.pixel }
-  const firs = perColumn(frame, (x) => 1.02 - 0.3 * Math.abs(x / frame.aspect - 0.5) ** 1.5 + 0.04 * sketch.noise.at(x * 2, 77))
+  const trees = {
+    spacing: random.between(0.02, 0.03),
+    height: random.between(0.12, 0.18),
+    seed: Math.floor(random.between(0, 1e9)),
+    pixel: frame.pixel
+  }
+  const firs = perColumn(
+    frame,
+    (x) => 1.02 - 0.3 * Math.abs(x / frame.aspect - 0.5) ** 1.5 + 0.04 * sketch.noise.at(x * 2, 77)
+  )
 
   const land: Shader = (ink, x, y, column) => {
     const within = clamp(column, 0, frame.width - 1)
     const nearest = ranges.findLastIndex((range) => y - range.ridge[within]! > frame.pixel)
     if (nearest < 0) {
       sky.paint(ink, x, y)
-      lights?.(ink, x, y)
+      lights?.(ink, x, y, within)
     }
     for (let i = Math.max(0, nearest); i < ranges.length; i++) {
       const range = ranges[i]!
@@ -75,7 +92,11 @@ const makeRanges = (
       const rise = peak * Math.exp(-away * (index === 0 ? 4.2 : 3))
       return base - rise - height * (noise.ridged(x * frequency + shift, index * 9.7, octaves + 2) - 0.42) * 1.5
     })
-    const colour = blend(blend(palette.far, palette.horizon, 0.35 * (1 - nearness)), palette.near, nearness ** 1.15 * 0.92)
+    const colour = blend(
+      blend(palette.far, palette.horizon, 0.35 * (1 - nearness)),
+      palette.near,
+      nearness ** 1.15 * 0.92
+    )
     return {
       ridge,
       colour,
@@ -119,9 +140,15 @@ const paintRange = (
 const paintLake = (ink: Ink, { frame, noise, palette }: Sketch, land: Shader, shore: number, x: number, y: number) => {
   const below = (y - shore) / (1 - shore)
   const depth = 1 / (below + 0.08)
-  const ripple = noise.at((x - frame.aspect / 2) * depth * 4 + 30, depth * 9) + 0.5 * noise.at(x * depth * 11, depth * 21)
+  const ripple =
+    noise.at((x - frame.aspect / 2) * depth * 4 + 30, depth * 9) + 0.5 * noise.at(x * depth * 11, depth * 21)
   const seenX = x + ripple * 0.004
-  land(ink, seenX, shore - (y - shore) * 1.25 - Math.abs(ripple) * 0.012 * (0.3 + below), Math.floor(seenX / frame.pixel))
+  land(
+    ink,
+    seenX,
+    shore - (y - shore) * 1.25 - Math.abs(ripple) * 0.012 * (0.3 + below),
+    Math.floor(seenX / frame.pixel)
+  )
   ink.over(palette.near, 0.22 + 0.3 * below)
   ink.overRamp(palette.sky, 0.9, 0.16 * smooth(0.25, 0.8, ripple) + 0.5 * smooth(0.03, 0, below))
 }

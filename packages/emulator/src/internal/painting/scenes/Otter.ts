@@ -33,7 +33,7 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
 
   const fur = (u: number, v: number) => {
     const angle = Math.atan2(u, -v + 0.25)
-    const radius = Math.hypot(u, v)
+    const radius = Math.sqrt(u * u + v * v)
     return noise.at(angle * 22, radius * 3.2) + 0.6 * noise.at(angle * 47 + 9, radius * 7)
   }
 
@@ -91,7 +91,7 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
   }
 
   const paintMouth = (ink: Ink, side: number, v: number) => {
-    const smile = Math.abs(Math.hypot(side - 0.13, v - 0.43) - 0.13)
+    const smile = Math.abs(Math.sqrt((side - 0.13) ** 2 + (v - 0.43) ** 2) - 0.13)
     ink.over(nose, v > 0.43 ? 0.85 * coverage(smile - 0.014, blur) : 0)
     ink.over(nose, 0.85 * coverage(segment(side, v, 0, 0.25, 0, 0.43) - 0.014, blur))
     const tip = melted(ellipse(side, v, 0.08, 0.2, 0.14, 0.09), ellipse(side, v, 0, 0.27, 0.1, 0.07), 0.06)
@@ -109,7 +109,7 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
   }
 
   const paintShell = (ink: Ink, u: number, v: number) => {
-    const fan = Math.hypot(u, v - 1.42)
+    const fan = Math.sqrt(u * u + (v - 1.42) ** 2)
     const angle = Math.atan2(u, 1.42 - v)
     const grooves = Math.cos(angle * 16)
     const shown = coverage(Math.max(fan - 0.46 - 0.02 * grooves, (Math.abs(angle) - 1.15) * fan), blur)

@@ -7,11 +7,12 @@ import { otter } from "./Otter.ts"
 
 export const sea = (sketch: Sketch): Scene => {
   const { frame, noise, octaves, palette, random, reading } = sketch
+  const withOtter = reading.mentions("otter")
   const horizon = random.between(0.42, 0.54)
   const sky = Sky.make(sketch, {
     horizon,
     sun: {
-      x: frame.aspect * random.between(0.3, 0.7),
+      x: frame.aspect * (withOtter ? random.between(0.76, 0.86) : random.between(0.3, 0.7)),
       y: horizon - random.between(0.02, 0.2),
       radius: random.between(0.035, 0.06)
     },
@@ -41,7 +42,7 @@ export const sea = (sketch: Sketch): Scene => {
   }
 
   const backdrop: Shader = (ink, x, y, column) => (y < horizon ? sky.paint(ink, x, y) : paintWater(ink, x, y, column))
-  return reading.mentions("otter") ? { backdrop: withRipples(backdrop, sketch), subject: swimmer(sketch) } : { backdrop }
+  return withOtter ? { backdrop: withRipples(backdrop, sketch), subject: swimmer(sketch) } : { backdrop }
 }
 
 const swimming = { below: 1.42, size: 0.19, y: 0.5 }
@@ -64,7 +65,7 @@ const withRipples = (backdrop: Shader, { frame, noise, palette }: Sketch): Shade
     if (v < -0.9 || v > 2) return
     const wave = 0.25 * noise.at(u * 2.2, v * 7)
     ink.over(palette.near, 0.6 * smooth(0.1, -0.5, ellipse(u + wave, v, 0, 0.1, 1.15, 0.75)))
-    const radius = Math.hypot(u, v * 3.4) + wave * 0.5
+    const radius = Math.sqrt(u * u + v * v * 11.6) + wave * 0.5
     const ring = smooth(0.6, 1, Math.cos(radius * 9)) * smooth(2.6, 1.2, radius) * smooth(0.75, 1.05, radius)
     ink.light(palette.glow, 0.4 * ring)
   }

@@ -1,5 +1,6 @@
 /** Deep space: clouds of gas folded into each other, stars in three depths, and a planet with its ring. */
 import { blend, clamp, type Colour, hex, type Ink, lerp, type Ramp, ramp, smooth } from "../Colour.ts"
+import * as Field from "../Field.ts"
 import { type Choices, hashCell } from "../Random.ts"
 import type { Scene, Shader, Sketch } from "../Scene.ts"
 
@@ -31,19 +32,23 @@ export const space = (sketch: Sketch): Scene => {
   const hues = chooseHues(sketch)
   const shift = random.between(0, 100)
   const tilt = random.between(-0.7, 0.7)
-  const withPlanet = sketch.background === "transparent" || !reading.mentions("nebula", "galaxy", "star") || reading.mentions("planet")
+  const withPlanet =
+    sketch.background === "transparent" || !reading.mentions("nebula", "galaxy", "star") || reading.mentions("planet")
+
+  const foldsX = Field.over(sketch.frame, 1, 200, (x, y) => noise.fractal(x * 1.5 + shift, y * 1.5, 3))
+  const foldsY = Field.over(sketch.frame, 1, 200, (x, y) => noise.fractal(x * 1.5 + shift + 31, y * 1.5 + 17, 3))
 
   const backdrop: Shader = (ink, x, y) => {
     const u = x * 1.5 + shift
     const v = y * 1.5
-    const foldX = noise.fractal(u, v, 3)
-    const foldY = noise.fractal(u + 31, v + 17, 3)
-    const gas = noise.fractal(u + 1.7 * foldX, v + 1.7 * foldY, octaves + 1)
+    const foldX = foldsX(x, y)
+    const foldY = foldsY(x, y)
+    const gas = noise.fractal(u + 1.7 * foldX, v + 1.7 * foldY, octaves)
     const band = (y - 0.5) * Math.cos(tilt) - (x - 0.5 * sketch.frame.aspect) * Math.sin(tilt) + 0.2 * foldX
     const density = 0.42 + 0.75 * gas + 0.38 * foldY + 0.42 * Math.exp(-band * band * 16) - 0.3
     ink.overRamp(hues.gas, clamp(density * 0.86), 1)
-    ink.scale(0.72 + 0.5 * smooth(-0.5, 0.5, foldX + noise.ridged(u * 2 + foldX, v * 2, 3) - 0.5))
-    for (let depth = 0; depth < 3; depth++) paintStars(ink, sketch, hues, x, y, depth, density)
+    ink.scale(0.72 + 0.5 * smooth(-0.5, 0.5, foldX + noise.ridged(u * 2 + foldX, v * 2, 2) - 0.4))
+    for (const field of starFields) paintStars(ink, sketch, hues, field, x, y, density)
   }
   return withPlanet ? { backdrop, subject: planet(sketch, hues) } : { backdrop }
 }
@@ -60,19 +65,42 @@ const chooseHues = ({ random, reading }: Sketch): Hues => {
   }
 }
 
-const paintStars = (ink: Ink, { frame }: Sketch, hues: Hues, x: number, y: number, depth: number, density: number) => {
-  const scale = [95, 34, 7][depth]!
+interface StarField {
+  /** Cells a picture's height, the share of them without a star, and a star's radius in cells. */
+  readonly scale: number
+  readonly lonely: number
+  readonly core: number
+  readonly spikes: boolean
+  readonly seed: number
+}
+
+const starFields: ReadonlyArray<StarField> = [
+  { scale: 95, lonely: 0.74, core: 0.09, spikes: false, seed: 40 },
+  { scale: 34, lonely: 0.8, core: 0.06, spikes: false, seed: 50 },
+  { scale: 7, lonely: 0.7, core: 0.016, spikes: true, seed: 60 }
+]
+
+const paintStars = (
+  ink: Ink,
+  { frame }: Sketch,
+  hues: Hues,
+  field: StarField,
+  x: number,
+  y: number,
+  density: number
+) => {
+  const { core, lonely, scale, seed } = field
   const cellX = Math.floor(x * scale)
   const cellY = Math.floor(y * scale)
-  const lot = hashCell(cellX, cellY, 40 + depth)
-  if (lot < [0.74, 0.8, 0.7][depth]! - 0.3 * density) return
-  const dx = x * scale - cellX - 0.15 - 0.7 * hashCell(cellX, cellY, 50 + depth)
-  const dy = y * scale - cellY - 0.15 - 0.7 * hashCell(cellX, cellY, 60 + depth)
-  const power = hashCell(cellX, cellY, 70 + depth)
-  const core = Math.max([0.09, 0.06, 0.016][depth]!, 0.7 * frame.pixel * scale)
+  const lot = hashCell(cellX, cellY, seed)
+  if (lot < lonely - 0.3 * density) return
+  const dx = x * scale - cellX - 0.15 - 0.7 * hashCell(cellX, cellY, seed + 1)
+  const dy = y * scale - cellY - 0.15 - 0.7 * hashCell(cellX, cellY, seed + 2)
+  const power = hashCell(cellX, cellY, seed + 3)
+  const radius = Math.max(core, 0.7 * frame.pixel * scale)
   const square = dx * dx + dy * dy
-  ink.light(hues.starlight, (0.3 + 0.7 * power * power) * Math.exp(-square / (core * core)))
-  if (depth < 2) return
+  ink.light(hues.starlight, (0.3 + 0.7 * power * power) * Math.exp(-square / (radius * radius)))
+  if (!field.spikes) return
   const spikes = Math.exp(-Math.abs(dx) * 18 - Math.abs(dy) * 220) + Math.exp(-Math.abs(dy) * 18 - Math.abs(dx) * 220)
   ink.light(hues.air, (0.35 + 0.5 * power) * (spikes + 0.35 * Math.exp(-Math.sqrt(square) * 16)))
 }
@@ -128,7 +156,10 @@ const paintGlobe = (
   const z = Math.sqrt(Math.max(0, 1 - square))
   const longitude = u / (0.35 + z)
   const swirl = noise.fractal(longitude * 1.6 + 8, v * 3.4, octaves + 1)
-  const belt = 0.5 + 0.5 * Math.sin(v * 11 + swirl * 3.2) * 0.8 + 0.55 * noise.fractal(longitude * 2.4, v * 13 + swirl * 2, octaves)
+  const belt =
+    0.5 +
+    0.5 * Math.sin(v * 11 + swirl * 3.2) * 0.8 +
+    0.55 * noise.fractal(longitude * 2.4, v * 13 + swirl * 2, octaves)
   ink.over(hues.ground[1], cover)
   ink.over(hues.ground[0], cover * smooth(0.5, 0.05, belt))
   ink.over(hues.ground[2], cover * smooth(0.55, 1, belt))
@@ -139,7 +170,7 @@ const paintGlobe = (
 }
 
 const paintRing = (ink: Ink, { frame, noise }: Sketch, hues: Hues, u: number, v: number, radius: number) => {
-  const distance = Math.hypot(u, v * 3.6)
+  const distance = Math.sqrt(u * u + v * v * 13)
   const soft = (2 * frame.pixel) / radius
   const band = smooth(1.35 - soft, 1.35 + soft, distance) * smooth(2.25 + soft, 2.25 - soft, distance)
   if (band === 0) return

@@ -1,0 +1,43 @@
+/** A smooth function of the place, computed once on a grid and interpolated: soft things need not be new at each pixel. */
+import { clamp } from "./Colour.ts"
+import type { Frame } from "./Scene.ts"
+
+export type Field = (x: number, y: number) => number
+
+export interface Box {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+
+/** Outside the box its rim answers. */
+export const make = (box: Box, columns: number, rows: number, value: Field): Field => {
+  const perX = (columns - 1) / (box.right - box.left)
+  const perY = (rows - 1) / (box.bottom - box.top)
+  const grid = new Float32Array(columns * rows)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      grid[row * columns + column] = value(box.left + column / perX, box.top + row / perY)
+    }
+  }
+  return (x, y) => {
+    const column = clamp((x - box.left) * perX, 0, columns - 1.001)
+    const row = clamp((y - box.top) * perY, 0, rows - 1.001)
+    const left = column | 0
+    const u = column - left
+    const v = row - (row | 0)
+    const at = (row | 0) * columns + left
+    const above = grid[at]! + u * (grid[at + 1]! - grid[at]!)
+    const below = grid[at + columns]! + u * (grid[at + columns + 1]! - grid[at + columns]!)
+    return above + v * (below - above)
+  }
+}
+
+/** Over a frame down to `bottom`, with `lines` rows for its whole height, or as many as it has pixels. */
+export const over = (frame: Frame, bottom: number, lines: number, value: Field): Field => {
+  const perUnit = Math.min(lines, frame.height)
+  const columns = Math.max(2, Math.round(perUnit * frame.aspect))
+  const rows = Math.max(2, Math.round(perUnit * bottom))
+  return make({ left: 0, top: 0, right: frame.aspect, bottom }, columns, rows, value)
+}

@@ -1,0 +1,154 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as Label from "../src/internal/painting/Label.ts"
+import { paint, type PaintOptions, type Picture } from "../src/internal/painting/Painting.ts"
+
+const small = { prompt: "a cute baby sea otter", seed: 1, width: 96, height: 64 } satisfies PaintOptions
+
+const meanError = (a: Picture, b: Picture) =>
+  a.pixels.reduce((sum, value, index) => sum + Math.abs(value - (b.pixels[index] ?? 0)), 0) / a.pixels.length
+
+const alphas = (picture: Picture) => picture.pixels.filter((_, index) => index % 4 === 3)
+
+const onePromptAScene = [
+  "a cute baby sea otter",
+  "the ocean at sunset",
+  "snowy mountains under the northern lights",
+  "a path through the forest",
+  "a city at night",
+  "dunes in the desert",
+  "a planet in a nebula",
+  "a red flower",
+  "portrait of a woman",
+  "an abstract idea"
+]
+
+describe("paint", () => {
+  it.effect("gives RGBA pixels of the size that was asked for, all opaque", () =>
+    Effect.gen(function* () {
+      for (const [width, height] of [
+        [64, 64],
+        [90, 60],
+        [60, 90],
+        [31, 17]
+      ] as const) {
+        const picture = yield* paint({ ...small, width, height })
+        assert.deepStrictEqual([picture.width, picture.height], [width, height])
+        assert.strictEqual(picture.pixels.length, width * height * 4)
+        assert.isTrue(alphas(picture).every((alpha) => alpha === 255))
+      }
+    })
+  )
+
+  it.effect("gives the same bytes for the same prompt, seed and size", () =>
+    Effect.gen(function* () {
+      for (const prompt of onePromptAScene) {
+        const first = yield* paint({ ...small, prompt })
+        const [second] = yield* Effect.all([paint({ ...small, prompt }), paint({ ...small, seed: 9 })], {
+          concurrency: 2
+        })
+        assert.deepStrictEqual(second, first)
+      }
+    })
+  )
+
+  it.effect("gives visibly different pictures for other prompts and for other seeds", () =>
+    Effect.gen(function* () {
+      const pictures = yield* Effect.forEach(onePromptAScene, (prompt) => paint({ ...small, prompt }))
+      const siblings = yield* Effect.forEach([2, 3, 4], (seed) => paint({ ...small, prompt: "the ocean", seed }))
+      for (const family of [pictures, siblings]) {
+        for (const [index, picture] of family.entries()) {
+          for (const other of family.slice(index + 1)) assert.isAbove(meanError(picture, other), 8)
+        }
+      }
+    })
+  )
+
+  it.effect("spends more on detail at a higher quality", () =>
+    Effect.gen(function* () {
+      const roughness = (picture: Picture) =>
+        picture.pixels.reduce((sum, value, index) => sum + Math.abs(value - (picture.pixels[index + 4] ?? value)), 0)
+      const [low, medium, high] = yield* Effect.forEach(["low", "medium", "high"] as const, (quality) =>
+        paint({ ...small, prompt: "the ocean", quality }).pipe(Effect.map(roughness))
+      )
+      assert.isTrue(0 < low && low < medium && medium < high)
+    })
+  )
+
+  it.effect("leaves nothing around the subject on a transparent background, in every scene", () =>
+    Effect.gen(function* () {
+      for (const prompt of onePromptAScene) {
+        const picture = yield* paint({ ...small, prompt, background: "transparent" })
+        const alpha = alphas(picture)
+        const share = (wanted: number) => alpha.filter((value) => value === wanted).length / alpha.length
+        assert.isAbove(share(0), 0.2, prompt)
+        assert.isAbove(share(255), 0.05, prompt)
+        assert.strictEqual(alpha[0], 0, prompt)
+      }
+    })
+  )
+
+  it.effect("writes its label at every size, on every background and at every stage", () =>
+    Effect.gen(function* () {
+      const sizes = [
+        [128, 128],
+        [300, 200],
+        [200, 300],
+        [512, 512]
+      ] as const
+      for (const [width, height] of sizes) {
+        for (const background of ["opaque", "transparent"] as const) {
+          for (const index of [1, 2]) {
+            const picture = yield* paint({ ...small, width, height, background, stage: { index, of: 2 } })
+            const { dark, white } = labelPixels(picture)
+            assert.isAbove(white, 0.05, `${width}x${height} ${background} ${index}: letters`)
+            assert.isAbove(dark, 0.3, `${width}x${height} ${background} ${index}: plate`)
+          }
+        }
+      }
+    })
+  )
+
+  it.effect("comes closer to the finished picture with each stage and ends there", () =>
+    Effect.gen(function* () {
+      for (const prompt of onePromptAScene) {
+        for (const background of ["opaque", "transparent"] as const) {
+          const options = { ...small, width: 160, height: 128, prompt, background }
+          const finished = yield* paint(options)
+          const errors = yield* Effect.forEach([1, 2, 3, 4], (index) =>
+            paint({ ...options, stage: { index, of: 4 } }).pipe(Effect.map((stage) => meanError(stage, finished)))
+          )
+          assert.strictEqual(errors[3], 0)
+          for (const [index, error] of errors.slice(1).entries()) {
+            assert.isBelow(error, 0.9 * (errors[index] ?? 0), `${prompt}, stage ${index + 2}`)
+          }
+        }
+      }
+    })
+  )
+
+  it.effect("lets others run while it paints, and stops when interrupted", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(paint({ ...small, width: 2048, height: 2048 }))
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Fiber.await(fiber)
+      assert.strictEqual(exit._tag, "Failure")
+    })
+  )
+})
+
+/** Shares of the label's box that are as bright as its letters and as dark as its plate allows. */
+const labelPixels = ({ height, pixels, width }: Picture) => {
+  const box = Label.make({ width, height, aspect: width / height, pixel: 1 / height })
+  let [white, dark, all] = [0, 0, 0]
+  for (let row = Math.ceil(box.top * height); row < Math.floor(box.bottom * height); row++) {
+    for (let column = Math.ceil(box.left * height); column < Math.floor(box.right * height); column++) {
+      const value = pixels[4 * (row * width + column)] ?? 0
+      all++
+      if (value > 190) white++
+      if (value < 150) dark++
+    }
+  }
+  return { white: white / all, dark: dark / all }
+}
