@@ -1,1 +1,3 @@
-export {}
+/** Node layers for `@effect-gradient/core`, and images as files. Each module is a namespace. */
+export * as ImageFile from "./ImageFile.ts"
+export * as NodeImages from "./NodeImages.ts"

@@ -1,0 +1,260 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Images, RetryPolicy } from "@effect-gradient/core"
+import { NodeImages } from "@effect-gradient/node"
+import { Effect, Fiber, Stream } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import * as net from "node:net"
+import { gzipSync } from "node:zlib"
+import { completed, eventually, partialImage, png, responseBody, serve } from "./support/server.ts"
+
+const image = png(200_000)
+const params = { prompt: "A sea otter" }
+
+const fail = (baseUrl: string, options: NodeImages.TransportOptions = {}) =>
+  Images.generate(params, { retry: RetryPolicy.none }).pipe(Effect.flip, Effect.provide(layer(baseUrl, options)))
+
+const layer = (baseUrl: string, options: NodeImages.TransportOptions = {}) => NodeImages.layer({ baseUrl }, options)
+
+describe("NodeImages.layer", () => {
+  it.live("sends one request over HTTP/1.1, asks for no compression, and gives the bytes", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((request, response) => {
+        assert.strictEqual(request.httpVersion, "1.1")
+        response.setHeader("content-type", "application/json")
+        response.end(responseBody(image))
+      })
+      const response = yield* Images.generate(params).pipe(Effect.provide(layer(server.baseUrl)))
+      assert.deepStrictEqual(Buffer.from(response.data[0].bytes), image)
+      assert.strictEqual(server.requests.length, 1)
+      assert.isUndefined(server.requests[0]?.headers["accept-encoding"])
+      assert.isUndefined(server.requests[0]?.headers["traceparent"])
+      assert.isUndefined(server.requests[0]?.headers["b3"])
+      assert.isUndefined(server.requests[0]?.headers.authorization)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("decodes a content-encoding that comes all the same", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.setHeader("content-encoding", "gzip")
+        response.end(gzipSync(responseBody(image)))
+      })
+      const response = yield* Images.generate(params).pipe(Effect.provide(layer(server.baseUrl)))
+      assert.deepStrictEqual(Buffer.from(response.data[0].bytes), image)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("does not follow a redirect", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.writeHead(307, { location: "/elsewhere" })
+        response.end()
+      })
+      const error = yield* fail(server.baseUrl)
+      assert.strictEqual(error.reason._tag, "InvalidResponseError")
+      assert.isFalse(error.mayHaveBeenCharged)
+      assert.strictEqual(server.requests.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps connections for the next request", () =>
+    Effect.gen(function* () {
+      const connections = new Set<number | undefined>()
+      const server = yield* serve((request, response) => {
+        connections.add(request.socket.remotePort)
+        response.end(responseBody(image))
+      })
+      yield* Effect.forEach(Array.from({ length: 20 }), () => Images.generate(params)).pipe(
+        Effect.provide(layer(server.baseUrl))
+      )
+      assert.strictEqual(server.requests.length, 20)
+      assert.isAtMost(connections.size, 3)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("serves 64 requests at once", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.end(responseBody(image)))
+      const responses = yield* Effect.forEach(Array.from({ length: 64 }), () => Images.generate(params), {
+        concurrency: "unbounded"
+      }).pipe(Effect.provide(layer(server.baseUrl)))
+      assert.isTrue(responses.every(({ data }) => image.equals(data[0].bytes)))
+      assert.strictEqual(server.requests.length, 64)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("what was sent, proven", () => {
+  it.live("a refused connection: nothing was sent, and it is asked again", () =>
+    Effect.gen(function* () {
+      const gone = yield* Effect.scoped(
+        Effect.map(
+          serve(() => undefined),
+          ({ baseUrl }) => baseUrl
+        )
+      )
+      const error = yield* fail(gone)
+      assert.strictEqual(error.reason._tag, "ConnectionError")
+      assert.isTrue(error.isRetryable)
+      assert.isFalse(error.mayHaveBeenCharged)
+    })
+  )
+
+  it.live("a reset in the TLS handshake: nothing was sent", () =>
+    Effect.gen(function* () {
+      const port = yield* tcp((socket) => socket.once("data", () => socket.resetAndDestroy()))
+      const error = yield* fail(`https://127.0.0.1:${port}/v1`)
+      assert.strictEqual(error.reason._tag, "ConnectionError")
+      assert.isFalse(error.mayHaveBeenCharged)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a TLS handshake that never ends: a connect timeout, not charged", () =>
+    Effect.gen(function* () {
+      const port = yield* tcp(() => undefined)
+      const error = yield* fail(`https://127.0.0.1:${port}/v1`, { connectTimeout: "300 millis" })
+      assert.strictEqual(error.reason._tag, "RequestTimeoutError")
+      assert.isTrue(error.reason._tag === "RequestTimeoutError" && error.reason.phase === "connect")
+      assert.isFalse(error.mayHaveBeenCharged)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a reset after the request: it may have been charged, and is not asked again", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((request) => request.socket.resetAndDestroy())
+      const error = yield* Images.generate(params).pipe(Effect.flip, Effect.provide(layer(server.baseUrl)))
+      assert.strictEqual(error.reason._tag, "DisconnectedError")
+      assert.isTrue(error.mayHaveBeenCharged)
+      assert.strictEqual(server.requests.length, 1)
+      assert.strictEqual(error.attempts.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a reset within the body: the images that were whole are in the error", () =>
+    Effect.gen(function* () {
+      const body = responseBody(image, image)
+      const server = yield* serve((request, response) => {
+        response.write(body.slice(0, -1000), () => setTimeout(() => request.socket.resetAndDestroy(), 50))
+      })
+      const error = yield* fail(server.baseUrl)
+      assert.strictEqual(error.reason._tag, "DisconnectedError")
+      assert.isTrue(error.mayHaveBeenCharged)
+      assert.deepStrictEqual(
+        error.reason.images.map(({ bytes }) => image.equals(bytes)),
+        [true]
+      )
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("Images.generateStream on NodeImages", () => {
+  it.live("gives the pictures as they come", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.setHeader("content-type", "text/event-stream")
+        response.end(partialImage(0, image) + partialImage(1, image) + completed(image))
+      })
+      const events = yield* Images.generateStream(params).pipe(Stream.runCollect, Effect.provide(layer(server.baseUrl)))
+      assert.deepStrictEqual(
+        events.map(({ _tag }) => _tag),
+        ["PartialImage", "PartialImage", "Completed"]
+      )
+      assert.isTrue(events.every(({ bytes }) => image.equals(bytes)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("closes the connection when the reader leaves early", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.setHeader("content-type", "text/event-stream")
+        response.write(partialImage(0, image))
+      })
+      yield* Effect.gen(function* () {
+        yield* Images.generateStream(params).pipe(Stream.take(1), Stream.runDrain)
+        yield* eventually(() => server.sockets.size === 0, "the socket is closed")
+      }).pipe(Effect.provide(layer(server.baseUrl)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("closes the connection when it is interrupted", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(() => undefined)
+      yield* Effect.gen(function* () {
+        const fiber = yield* Effect.forkChild(Stream.runDrain(Images.generateStream(params)))
+        yield* eventually(() => server.requests.length === 1, "the request has come")
+        yield* Fiber.interrupt(fiber)
+        yield* eventually(() => server.sockets.size === 0, "the socket is closed")
+      }).pipe(Effect.provide(layer(server.baseUrl)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("lets a slow reader slow the server down", () =>
+    Effect.gen(function* () {
+      const large = partialImage(0, png(3_000_000))
+      let written = 0
+      const server = yield* serve((_, response) => {
+        response.setHeader("content-type", "text/event-stream")
+        const write = () => {
+          while (written < 40 && !response.destroyed) {
+            written++
+            if (!response.write(large)) return response.once("drain", write)
+          }
+          return response
+        }
+        write()
+      })
+      yield* Images.generateStream(params).pipe(
+        Stream.take(2),
+        Stream.runForEach(() => Effect.sleep("150 millis")),
+        Effect.provide(layer(server.baseUrl))
+      )
+      assert.isBelow(written, 20)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("leaves nothing that keeps the process alive", () =>
+    Effect.gen(function* () {
+      const program = `
+        import { Images } from "@effect-gradient/core"
+        import { NodeImages } from "@effect-gradient/node"
+        import { Effect } from "effect"
+        const layer = NodeImages.layer({ baseUrl: process.argv[1] })
+        await Effect.runPromise(Images.generate({ prompt: "x" }).pipe(Effect.provide(layer)))`
+      const server = yield* serve((_, response) => response.end(responseBody(image)))
+      const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", program, server.baseUrl], {
+        cwd: import.meta.dirname,
+        stdio: "inherit"
+      })
+      const code = yield* Effect.callback<number | null>((resume) => {
+        child.on("exit", (exitCode) => resume(Effect.succeed(exitCode)))
+      })
+      assert.strictEqual(code, 0)
+    }).pipe(Effect.scoped)
+  )
+})
+
+/** A TCP server on loopback, and its port. */
+const tcp = (accept: (socket: net.Socket) => void) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const sockets = new Set<net.Socket>()
+      const server = net.createServer((socket) => {
+        sockets.add(socket.on("error", () => undefined))
+        accept(socket)
+      })
+      server.listen(0, "127.0.0.1")
+      await once(server, "listening")
+      return { server, sockets }
+    }),
+    ({ server, sockets }) =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+        server.close()
+      })
+  ).pipe(
+    Effect.map(({ server }) => {
+      const address = server.address()
+      return address !== null && typeof address === "object" ? address.port : 0
+    })
+  )
