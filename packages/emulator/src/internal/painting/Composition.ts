@@ -1,6 +1,5 @@
 /** From a prompt to the scene that is painted for it: everything that chance decides is decided here, by the seed. */
-import type { Ink } from "./Colour.ts"
-import { smooth } from "./Colour.ts"
+import { Ink, smooth } from "./Colour.ts"
 import * as Noise from "./Noise.ts"
 import * as Palette from "./Palette.ts"
 import * as Prompt from "./Prompt.ts"
@@ -53,13 +52,16 @@ export const compose = (request: Request): Shader => {
   return request.background === "opaque" ? opaque(scene, sketch) : standingAlone(scene, sketch)
 }
 
-const opaque =
-  ({ backdrop, subject }: Scene, { frame }: Sketch): Shader =>
-  (ink, x, y, column) => {
-    backdrop(ink, x, y, column)
-    subject?.(ink, x, y, column)
+const opaque = ({ backdrop, subject }: Scene, { frame }: Sketch): Shader => {
+  const front = new Ink()
+  return (ink, x, y, column) => {
+    front.clear()
+    subject?.(front, x, y, column)
+    if (front.a < 1) backdrop(ink, x, y, column)
+    ink.overRgb(front.r, front.g, front.b, front.a)
     vignette(ink, x / frame.aspect, y)
   }
+}
 
 const vignette = (ink: Ink, x: number, y: number) => {
   const dx = x - 0.5
@@ -74,7 +76,7 @@ const standingAlone = ({ backdrop, subject }: Scene, { frame, noise }: Sketch): 
   return (ink, x, y, column) => {
     const dx = x - frame.aspect / 2
     const dy = y - 0.5
-    const rim = radius * (1 + 0.05 * noise.fractal(x * 5, y * 5, 3) + 0.07 * noise.at(x * 9 + 40, y * 90))
+    const rim = radius * (1 + 0.05 * noise.fractal(x * 5, y * 5, 3) + 0.05 * noise.at(x * 9 + 40, y * 90))
     const inside = smooth(rim + 0.004, rim - 0.004, Math.sqrt(dx * dx + dy * dy))
     if (inside === 0) return
     backdrop(ink, x, y, column)

@@ -35,12 +35,14 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
     if (brightness < 0.82) return
     const dx = x * scale - cellX - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 1)
     const dy = y * scale - cellY - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 2)
-    const size = Math.max(
-      0.045 + 0.09 * (brightness > 0.985 ? 1 : hashCell(cellX, cellY, starSeed + 3) ** 4),
-      frame.pixel * scale * 0.6
+    const size = 0.045 + 0.09 * (brightness > 0.985 ? 1 : hashCell(cellX, cellY, starSeed + 3) ** 4)
+    // A star smaller than a pixel lights the pixel by its share of it.
+    const seen = Math.max(size, frame.pixel * scale * 0.6)
+    const power = ((brightness - 0.82) / 0.18) ** 2 * (size / seen)
+    ink.light(
+      palette.sun,
+      strength * lerp(0.35 * (size / seen), 1, power) * Math.exp(-(dx * dx + dy * dy) / (seen * seen))
     )
-    const power = (brightness - 0.82) / 0.18
-    ink.light(palette.sun, strength * lerp(0.35, 1, power * power) * Math.exp(-(dx * dx + dy * dy) / (size * size)))
   }
 
   const paintSun = (ink: Ink, distance: number) => {

@@ -1,37 +1,49 @@
 /** A row of conifers along the ground, as silhouettes. */
-import { type Noise } from "./Noise.ts"
-import { hashCell } from "./Random.ts"
 import { smooth } from "./Colour.ts"
+import type { Sketch } from "./Scene.ts"
 
-export interface TreeRow {
-  /** Mean distance between trees and the height of the tallest, in places of the frame. */
-  readonly spacing: number
+interface Tree {
+  readonly middle: number
   readonly height: number
-  readonly seed: number
-  readonly pixel: number
+  /** Half its breadth at the foot. */
+  readonly widest: number
+  /** Whorls of branches. */
+  readonly tiers: number
 }
 
-/** How much of the place (x, y) the row covers, when the ground there is at `ground`. */
-export const coverage = (row: TreeRow, noise: Noise, x: number, y: number, ground: number): number => {
-  if (y >= ground + row.height * 0.04) return 1
-  if (y < ground - row.height * 1.05) return 0
-  const cell = Math.floor(x / row.spacing)
-  let covered = smooth(ground - row.pixel, ground + row.pixel, y)
-  for (let i = cell - 2; i <= cell + 2; i++) covered = Math.max(covered, tree(row, noise, i, x, y, ground))
-  return covered
-}
+/** How much of the place (x, y) the row covers, where the ground is at `ground`. */
+export type Trees = (x: number, y: number, ground: number) => number
 
-const tree = (row: TreeRow, noise: Noise, cell: number, x: number, y: number, ground: number): number => {
-  const height = row.height * (0.4 + 0.6 * hashCell(cell, 1, row.seed))
-  const fromTip = (y - ground) / height + 1
-  if (fromTip < 0) return 0
-  const middle = (cell + 0.15 + 0.7 * hashCell(cell, 2, row.seed)) * row.spacing
-  const away = Math.abs(x - middle)
-  const widest = height * (0.16 + 0.07 * hashCell(cell, 3, row.seed))
-  if (away > widest * 1.3) return 0
-  const tiers = fromTip * (7 + 4 * hashCell(cell, 4, row.seed)) + 0.6 * noise.at(x / widest, cell)
-  const sag = tiers - Math.floor(tiers)
-  const reach =
-    widest * (0.04 + 0.96 * fromTip) * (0.5 + 0.5 * sag + 0.28 * noise.at((x * 9) / widest, (y * 7) / widest))
-  return smooth(reach + row.pixel, reach - row.pixel, away)
+/** `spacing` is the mean distance between trees, `tallest` the height of the tallest, both in places of the frame. */
+export const make = ({ frame, noise, random }: Sketch, spacing: number, tallest: number): Trees => {
+  const trees = Array.from({ length: Math.ceil(frame.aspect / spacing) + 4 }, (_, index): Tree => {
+    const height = tallest * random.between(0.4, 1)
+    return {
+      middle: (index - 2 + random.between(0.15, 0.85)) * spacing,
+      height,
+      widest: height * random.between(0.16, 0.23),
+      tiers: random.between(7, 11)
+    }
+  })
+
+  const covers = ({ height, middle, tiers, widest }: Tree, x: number, y: number, ground: number): number => {
+    const fromTip = (y - ground) / height + 1
+    const away = Math.abs(x - middle)
+    if (fromTip < 0 || away > widest * 1.3) return 0
+    const whorl = fromTip * tiers + 0.6 * noise.at(x / widest, middle * 40)
+    const sag = whorl - Math.floor(whorl)
+    const ragged = 0.28 * noise.at((x * 9) / widest, (y * 7) / widest)
+    const reach = widest * (0.04 + 0.96 * fromTip) * (0.5 + 0.5 * sag + ragged)
+    return smooth(reach + frame.pixel, reach - frame.pixel, away)
+  }
+
+  return (x, y, ground) => {
+    if (y >= ground + frame.pixel) return 1
+    if (y < ground - tallest) return 0
+    const cell = Math.floor(x / spacing) + 2
+    let covered = smooth(ground - frame.pixel, ground + frame.pixel, y)
+    for (let i = cell - 2; i <= cell + 2 && covered < 1; i++)
+      covered = Math.max(covered, covers(trees[i]!, x, y, ground))
+    return covered
+  }
 }

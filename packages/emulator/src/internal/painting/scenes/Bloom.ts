@@ -90,10 +90,7 @@ const makeRing = (
 const petalShape = Float64Array.from({ length: 257 }, (_, i) => (i / 256) ** 0.75 * Math.sqrt(1 - (i / 256) ** 4.5))
 
 /** The petals that may lie at one place, from below, and how much of it each covers. Reused for every pixel. */
-const stack: { readonly petals: Array<Petal>; readonly covers: Float64Array } = {
-  petals: [],
-  covers: new Float64Array(32)
-}
+const stack = { petals: new Array<Petal>(), covers: new Float64Array(20) }
 
 const paintPetals = (
   ink: Ink,
@@ -116,7 +113,9 @@ const paintPetals = (
       const along = (dx * petal.cos + dy * petal.sin) / petal.reach
       if (along <= 0 || along >= 1) continue
       const across = Math.abs(dy * petal.cos - dx * petal.sin) / petal.reach
-      const cover = smooth(soft / petal.reach, 0, across - petal.breadth * petalShape[(along * 256) | 0]!)
+      const edge = soft / petal.reach
+      const half = petal.breadth * petalShape[(along * 256) | 0]!
+      const cover = smooth(edge, 0, across - half) * smooth(1, 1 - edge, along)
       if (cover === 0) continue
       if (cover === 1) height = 0
       stack.petals[height] = petal

@@ -1,5 +1,6 @@
 /** Between tall trunks: a clearing full of light, rays through the leaves, and at night fireflies. */
 import { blend, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
+import * as Field from "../Field.ts"
 import { hashCell } from "../Random.ts"
 import { perColumn, type Scene, type Sketch } from "../Scene.ts"
 
@@ -8,6 +9,8 @@ interface Stand {
   readonly lit: Colour
   readonly leaves: Colour
   readonly ground: Float32Array
+  /** Above 0 there are leaves, above 0.1 nothing else can be seen. */
+  readonly foliage: Field.Field
   readonly spacing: number
   /** One for each stretch of `spacing`, the first of them left of the frame. */
   readonly trunks: ReadonlyArray<Trunk>
@@ -41,6 +44,8 @@ export const forest = (sketch: Sketch): Scene => {
   const haze = blend(palette.horizon, leaf, 0.25)
   const depths = blend(blend(palette.zenith, moss, 0.6), palette.near, 0.35)
 
+  const dapple = Field.over(frame, 1, 160, (x, y) => noise.fractal(x * 9, y * 9, 3))
+
   const paintLight = (ink: Ink, x: number, y: number) => {
     const dx = (x - clearing.x) / Math.max(frame.aspect, 0.8)
     const dy = y - clearing.y
@@ -48,10 +53,10 @@ export const forest = (sketch: Sketch): Scene => {
     ink.over(depths, 1)
     ink.over(haze, Math.exp(-away * away * 7))
     ink.light(palette.sun, 0.75 * Math.exp(-away * away * 38))
-    ink.scale(1 + 0.16 * noise.fractal(x * 9, y * 9, 3))
+    ink.scale(1 + 0.16 * dapple(x, y))
   }
 
-  const rays = (x: number, y: number) => {
+  const rays = Field.over(frame, 1, 320, (x, y) => {
     const dx = x - clearing.x + 0.16
     const dy = y + 0.25
     const angle = Math.atan2(dx, dy)
@@ -60,13 +65,13 @@ export const forest = (sketch: Sketch): Scene => {
       smooth(0.95, 0.25, y) *
       Math.exp(-Math.abs(x - clearing.x) * 1.8)
     )
-  }
+  })
 
   return {
     backdrop: (ink, x, y, column) => {
-      const first = firstVisible(sketch, stands, foliage, x, y, column)
-      if (first === 0) paintLight(ink, x, y)
-      for (let i = first; i < stands.length; i++) {
+      const first = firstVisible(stands, foliage, x, y, column)
+      if (first < 1) paintLight(ink, x, y)
+      for (let i = Math.max(0, first); i < stands.length; i++) {
         const stand = stands[i]!
         const ground = stand.ground[column]!
         if (y < ground) {
@@ -82,26 +87,19 @@ export const forest = (sketch: Sketch): Scene => {
 }
 
 /** The furthest stand that ground or leaves of nearer ones do not hide; notes how dense each one's foliage is. */
-const firstVisible = (
-  sketch: Sketch,
-  stands: ReadonlyArray<Stand>,
-  foliage: Float64Array,
-  x: number,
-  y: number,
-  column: number
-) => {
-  for (let i = stands.length - 1; i > 0; i--) {
+const firstVisible = (stands: ReadonlyArray<Stand>, foliage: Float64Array, x: number, y: number, column: number) => {
+  for (let i = stands.length - 1; i >= 0; i--) {
     const stand = stands[i]!
     const overGround = y - stand.ground[column]!
-    foliage[i] = overGround > 0 ? 0 : density(sketch, stand, x, y)
+    foliage[i] = overGround > 0 ? 0 : stand.foliage(x, y)
     if (overGround > 0.006 || foliage[i]! > 0.1) return i
   }
-  foliage[0] = density(sketch, stands[0]!, x, y)
-  return 0
+  return -1
 }
 
 const makeStand = ({ frame, noise, octaves, palette, random }: Sketch, nearness: number, leaf: Colour): Stand => {
   const shift = random.between(0, 100)
+  const leafSize = lerp(7, 3.2, nearness)
   const spacing = lerp(0.04, 0.34, nearness ** 1.5)
   const colour = blend(
     blend(palette.horizon, leaf, 0.4),
@@ -115,6 +113,12 @@ const makeStand = ({ frame, noise, octaves, palette, random }: Sketch, nearness:
     ground: perColumn(frame, (x) => {
       const bank = 0.05 * noise.at(x * 1.7 + shift, nearness * 9)
       return lerp(0.64, 0.95, nearness ** 1.4) + bank + 0.03 * noise.fractal(x * 26 + shift, 5, octaves)
+    }),
+    foliage: Field.over(frame, 0.8, 320, (x, y) => {
+      const reach = lerp(0.46, 0.2, nearness) + Math.abs(x / frame.aspect - 0.5) * 0.3
+      const thickness = (reach - y) * 2.1 - 0.35
+      if (thickness < -0.8) return -1
+      return noise.fractal(x * leafSize + nearness * 40, y * leafSize, octaves + 1) + thickness
     }),
     spacing,
     trunks: Array.from({ length: Math.ceil(frame.aspect / spacing) + 2 }, (_, index) => ({
@@ -153,15 +157,6 @@ const paintGround = (ink: Ink, stand: Stand, haze: Colour, y: number, ground: nu
   ink.over(stand.colour, smooth(ground - 0.006, ground + 0.006, y))
   ink.over(stand.leaves, 0.45 * smooth(ground - 0.005, ground + 0.004, y) * smooth(ground + 0.07, ground, y))
   ink.over(haze, 0.3 * (1 - stand.nearness) * smooth(0.22, 0, Math.abs(y - ground)))
-}
-
-/** Above 0 there are leaves, above 0.1 nothing else can be seen. */
-const density = ({ frame, noise, octaves }: Sketch, stand: Stand, x: number, y: number): number => {
-  const reach = lerp(0.46, 0.2, stand.nearness) + Math.abs(x / frame.aspect - 0.5) * 0.3
-  const thickness = (reach - y) * 2.1 - 0.35
-  if (thickness < -0.6) return 0
-  const scale = lerp(7, 3.2, stand.nearness)
-  return noise.fractal(x * scale + stand.nearness * 40, y * scale, octaves) + thickness
 }
 
 const paintLeaves = (ink: Ink, { noise }: Sketch, stand: Stand, dense: number, x: number, y: number) => {

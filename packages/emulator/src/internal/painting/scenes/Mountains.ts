@@ -41,12 +41,7 @@ export const mountains = (sketch: Sketch): Scene => {
   const northern =
     reading.mentions("aurora", "northern") || (palette.mood === "night" && (snowy || random.chance(0.35)))
   const lights = northern ? aurora(sketch, 0.62) : undefined
-  const trees = {
-    spacing: random.between(0.02, 0.03),
-    height: random.between(0.12, 0.18),
-    seed: Math.floor(random.between(0, 1e9)),
-    pixel: frame.pixel
-  }
+  const trees = Trees.make(sketch, random.between(0.02, 0.03), random.between(0.12, 0.18))
   const firs = perColumn(
     frame,
     (x) => 1.02 - 0.3 * Math.abs(x / frame.aspect - 0.5) ** 1.5 + 0.04 * sketch.noise.at(x * 2, 77)
@@ -69,7 +64,7 @@ export const mountains = (sketch: Sketch): Scene => {
     backdrop: (ink, x, y, column) => {
       if (y < shore) land(ink, x, y, column)
       else paintLake(ink, sketch, land, shore, x, y)
-      if (y > 0.65) ink.over(palette.near, 0.97 * Trees.coverage(trees, sketch.noise, x, y, firs[column]!))
+      if (y > 0.65) ink.over(palette.near, 0.97 * trees(x, y, firs[column]!))
       if (snowy) snowfall(ink, sketch, x, y)
     }
   }
@@ -125,12 +120,14 @@ const paintRange = (
   const toSun = sunX > x ? 0.05 : -0.05
   const u = x * range.roughness
   const v = y * range.roughness * 0.8 - depth * 2
-  const rock = noise.ridged(u + 0.25 * noise.at(u * 2, v * 2), v, octaves)
-  const towards = noise.ridged(u + toSun + 0.25 * noise.at(u * 2, v * 2), v + 0.02, Math.max(2, octaves - 1))
-  const light = clamp(0.42 + (rock - towards) * 2.6)
+  const bend = 0.25 * noise.at(u * 2, v * 2)
+  const detail = Math.max(2, octaves - 1)
+  const rock = noise.ridged(u + bend, v, detail)
+  const towards = noise.ridged(u + toSun + bend, v + 0.02, detail)
+  const light = clamp(0.48 + (rock - towards) * 2.6)
   ink.over(range.colour, cover)
   ink.over(range.lit, cover * light * smooth(0.4, 0, depth))
-  const snowline = range.snow * (0.6 + 2.2 * (rock - 0.5))
+  const snowline = range.snow * (0.6 + 2.2 * (rock - 0.47))
   const snow = range.snow === 0 ? 0 : smooth(snowline + 0.012, snowline - 0.02, depth)
   ink.over(range.shade, cover * snow * 0.9)
   ink.over(range.sunlit, cover * snow * 0.95 * smooth(0.3, 0.62, light))

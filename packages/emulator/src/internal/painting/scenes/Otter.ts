@@ -65,8 +65,10 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
   }
 
   const paintHead = (ink: Ink, u: number, v: number, hair: number) => {
-    paintPelt(ink, u, v, ears(u, v), hair * 0.6, bark)
-    ink.over(blush, 0.5 * smooth(0.05, -0.08, ellipse(Math.abs(u), v, 0.87, -0.48, 0.11, 0.1)))
+    if (v < -0.2) {
+      paintPelt(ink, u, v, ears(u, v), hair * 0.6, bark)
+      ink.over(blush, 0.5 * smooth(0.05, -0.08, ellipse(Math.abs(u), v, 0.87, -0.48, 0.11, 0.1)))
+    }
     paintPelt(ink, u, v, head(u, v), hair, brown)
     const within = coverage(head(u, v), 0.1)
     const mask = melted(ellipse(u, v, 0, 0.42, 0.9, 0.52), ellipse(Math.abs(u), v, 0.46, 0.02, 0.36, 0.42), 0.25)
@@ -77,17 +79,20 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
 
   const paintFace = (ink: Ink, u: number, v: number) => {
     const side = Math.abs(u)
-    const puff = ellipse(side, v, 0.19, 0.42, 0.27, 0.21)
+    if (v < 0.28) paintEye(ink, side - 0.43, v + 0.02, Math.sign(u))
+    if (v < 0.05) return
     ink.over(brown, 0.3 * smooth(0.08, -0.02, ellipse(side, v - 0.03, 0.2, 0.42, 0.28, 0.21)))
-    ink.over(milk, smooth(0.03, -0.06, puff))
-    paintMouth(ink, side, v)
+    ink.over(milk, smooth(0.03, -0.06, ellipse(side, v, 0.19, 0.42, 0.27, 0.21)))
+    if (side < 0.34) paintMouth(ink, side, v)
+    else paintWhiskers(ink, (side - 0.34) / 0.75, v)
+  }
+
+  const paintWhiskers = (ink: Ink, along: number, v: number) => {
+    if (along > 1) return
     for (let i = -1; i <= 1; i++) {
-      const along = (side - 0.34) / 0.75
       const hair = Math.abs(v - (0.42 + 0.07 * i + along * (0.2 * i - 0.02) + 0.1 * along * along))
-      const shown = along > 0 && along < 1 ? coverage(hair - 0.007, blur) : 0
-      ink.over(white, 0.75 * shown * (1 - along * along))
+      ink.over(white, 0.75 * coverage(hair - 0.007, blur) * (1 - along * along))
     }
-    for (const eye of [-0.43, 0.43]) paintEye(ink, u - eye, v + 0.02)
   }
 
   const paintMouth = (ink: Ink, side: number, v: number) => {
@@ -99,7 +104,10 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
     ink.over(white, 0.5 * smooth(0.03, -0.03, ellipse(side, v, 0.03, 0.165, 0.1, 0.03)))
   }
 
-  const paintEye = (ink: Ink, u: number, v: number) => {
+  /** Seen from the middle of the face outwards; the light on both eyes comes from the same side. */
+  const paintEye = (ink: Ink, outwards: number, v: number, side: number) => {
+    if (Math.abs(outwards) > 0.3 || Math.abs(v) > 0.3) return
+    const u = outwards * side
     ink.over(bark, 0.45 * smooth(0.07, -0.02, ellipse(u, v, 0, 0, 0.16, 0.175)))
     ink.over(dark, coverage(ellipse(u, v, 0, 0, 0.145, 0.16), blur))
     ink.over(brown, 0.8 * smooth(0.02, -0.05, ellipse(u, v, 0, 0.09, 0.1, 0.06)))
@@ -135,17 +143,20 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
     const v = (y - place.y) / place.size
     if (Math.abs(u) > 1.4 || v < -1.2 || v > 3 || v > place.waterline + 0.2) return
     const surface = place.waterline + 0.13 * Math.sqrt(Math.max(0, 1 - u * u)) + 0.03 * noise.at(u * 3, 7)
-    const dry = surface === Infinity ? 1 : smooth(surface + 0.015, surface - 0.015, v)
+    const afloat = surface < Infinity
+    const dry = afloat ? smooth(surface + 0.015, surface - 0.015, v) : 1
     if (dry === 0) return
     const hair = fur(u, v)
     layer.clear()
-    paintBody(layer, u, v, hair)
+    if (v > 0.3) paintBody(layer, u, v, hair)
     if (v > 0.8 && v < 1.6) {
       paintShell(layer, u, v)
       paintPaws(layer, u, v, hair)
     }
     if (v < 1.1) paintHead(layer, u, v, hair)
-    if (v > -0.4 && v < 0.9) paintFace(layer, u, v)
+    if (v > -0.34 && v < 0.9) paintFace(layer, u, v)
+    layer.over(palette.glow, 0.1 * layer.a)
+    if (afloat) layer.over(shadow, 0.6 * layer.a * smooth(surface - 0.3, surface, v))
     ink.overRgb(layer.r, layer.g, layer.b, layer.a * dry)
   }
 }

@@ -51,7 +51,7 @@ const swimmer = (sketch: Sketch): Shader => {
   const { aspect } = sketch.frame
   const short = Math.min(aspect, 1)
   const afloat = { x: aspect / 2, y: swimming.y, size: swimming.size * short, waterline: swimming.below, light: 0.6 }
-  const alone = { x: aspect / 2, y: 0.5 - 0.21 * short, size: 0.24 * short, waterline: Infinity, light: 0.6 }
+  const alone = { x: aspect / 2, y: 0.485 - 0.2 * short, size: 0.22 * short, waterline: Infinity, light: 0.6 }
   return otter(sketch, sketch.background === "opaque" ? afloat : alone)
 }
 
@@ -62,7 +62,7 @@ const withRipples = (backdrop: Shader, { frame, noise, palette }: Sketch): Shade
     backdrop(ink, x, y, column)
     const u = (x - frame.aspect / 2) / size
     const v = (y - swimming.y) / size - swimming.below
-    if (v < -0.9 || v > 2) return
+    if (v < -0.9 || v > 0.9 || Math.abs(u) > 2.8) return
     const wave = 0.25 * noise.at(u * 2.2, v * 7)
     ink.over(palette.near, 0.6 * smooth(0.1, -0.5, ellipse(u + wave, v, 0, 0.1, 1.15, 0.75)))
     const radius = Math.sqrt(u * u + v * v * 11.6) + wave * 0.5

@@ -99,7 +99,7 @@ const paintStars = (
   const power = hashCell(cellX, cellY, seed + 3)
   const radius = Math.max(core, 0.7 * frame.pixel * scale)
   const square = dx * dx + dy * dy
-  ink.light(hues.starlight, (0.3 + 0.7 * power * power) * Math.exp(-square / (radius * radius)))
+  ink.light(hues.starlight, (core / radius) * (0.3 + 0.7 * power * power) * Math.exp(-square / (radius * radius)))
   if (!field.spikes) return
   const spikes = Math.exp(-Math.abs(dx) * 18 - Math.abs(dy) * 220) + Math.exp(-Math.abs(dy) * 18 - Math.abs(dx) * 220)
   ink.light(hues.air, (0.35 + 0.5 * power) * (spikes + 0.35 * Math.exp(-Math.sqrt(square) * 16)))
@@ -109,7 +109,7 @@ const planet = (sketch: Sketch, hues: Hues): Shader => {
   const { frame, random, reading } = sketch
   const alone = sketch.background === "transparent"
   const short = Math.min(frame.aspect, 1)
-  const radius = short * (alone ? 0.24 : random.between(0.17, 0.25))
+  const radius = short * (alone ? 0.205 : random.between(0.17, 0.25))
   const centreX = frame.aspect * (alone ? 0.5 : random.between(0.36, 0.64))
   const centreY = alone ? 0.5 : random.between(0.4, 0.6)
   const ringed = reading.mentions("saturn", "ring") || random.chance(0.65)
