@@ -1,1 +1,2 @@
-export {}
+/** The images endpoint of DigitalOcean Gradient, emulated: real pictures on the real wire, on a port or in process. */
+export * as Emulator from "./Emulator.ts"
