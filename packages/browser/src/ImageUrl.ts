@@ -1,0 +1,20 @@
+/**
+ * Images as URLs that a page can show.
+ */
+import type { ImageGenerateResponse } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/**
+ * An object URL of the image, which is revoked when the scope closes: what a page has loaded by then stays shown.
+ *
+ * @category constructors
+ */
+export const make = (image: ImageGenerateResponse.ImageBytes): Effect.Effect<string, never, Scope.Scope> => {
+  const blob = image.toBlob()
+  if (blob === undefined) return Effect.sync(() => image.toDataUrl())
+  return Effect.acquireRelease(
+    Effect.sync(() => URL.createObjectURL(blob)),
+    (url) => Effect.sync(() => URL.revokeObjectURL(url))
+  )
+}

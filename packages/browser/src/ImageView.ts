@@ -1,0 +1,120 @@
+/**
+ * Shows a stream in the page: each picture takes the place of the last one when it is decoded, so nothing flickers, and
+ * a status text says how far it is.
+ */
+import { type GradientError, type ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as ImageUrl from "./ImageUrl.ts"
+
+/**
+ * Where a stream is shown.
+ *
+ * @category models
+ */
+export interface Options {
+  /** What shows the pictures. In a worker: an `OffscreenCanvas`. */
+  readonly target: HTMLImageElement | HTMLCanvasElement | OffscreenCanvas
+  /** An element for the status text; it is made a live region, so that screen readers speak it. */
+  readonly status?: HTMLElement | undefined
+}
+
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** Shows one picture, once it is decoded. */
+type Show = (image: ImageGenerateResponse.ImageBytes) => Effect.Effect<Size, Cause.UnknownError>
+
+const isElement = (target: Options["target"]): target is HTMLImageElement =>
+  typeof HTMLImageElement !== "undefined" && target instanceof HTMLImageElement
+
+/** The URL of the picture that is shown lives until the next one is shown, the last one until `scope` closes. */
+const showInElement = (target: HTMLImageElement, scope: Scope.Scope): Show => {
+  let shown: Scope.Closeable | undefined
+  target.decoding = "sync"
+  return (image) =>
+    Effect.gen(function* () {
+      const next = yield* Scope.fork(scope)
+      const url = yield* Scope.provide(ImageUrl.make(image), next)
+      const decoded = new Image()
+      decoded.src = url
+      yield* Effect.tryPromise(() => decoded.decode()).pipe(Effect.onError(() => Scope.close(next, Exit.void)))
+      target.src = url
+      if (shown !== undefined) yield* Scope.close(shown, Exit.void)
+      shown = next
+      return { width: decoded.naturalWidth, height: decoded.naturalHeight }
+    })
+}
+
+const showOnCanvas =
+  (canvas: HTMLCanvasElement | OffscreenCanvas): Show =>
+  (image) =>
+    Effect.tryPromise(async () => {
+      const blob = image.toBlob()
+      if (blob === undefined) throw new TypeError("this platform has no Blob")
+      const bitmap = await createImageBitmap(blob)
+      const { height, width } = bitmap
+      if (canvas.width !== width) canvas.width = width
+      if (canvas.height !== height) canvas.height = height
+      canvas.getContext("2d")?.drawImage(bitmap, 0, 0)
+      bitmap.close()
+      return { width, height }
+    })
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+
+const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | undefined): string => {
+  const seen = size === undefined ? "which cannot be shown here" : `${size.width} by ${size.height} pixels`
+  return event._tag === "Completed"
+    ? `Done: ${seen}, ${megabytes(event.bytes.length)}`
+    : `Picture ${event.partialImageIndex + 1}, ${seen}; it is getting sharper`
+}
+
+/**
+ * Runs the stream into the target and gives the final image. A picture that the platform cannot decode is left out,
+ * and the status says so: it is paid for, and the image is given back all the same.
+ *
+ * @category running
+ */
+export const run =
+  ({ status, target }: Options) =>
+  <E, R>(
+    events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, E, R>
+  ): Effect.Effect<ImageGenStreamEvent.Completed, E | GradientError.GradientError, R | Scope.Scope> =>
+    Effect.gen(function* () {
+      const show = isElement(target) ? showInElement(target, yield* Effect.scope) : showOnCanvas(target)
+      const say = (text: string) => {
+        if (status !== undefined) status.textContent = text
+      }
+      const busy = (value: boolean) => {
+        if ("setAttribute" in target) target.setAttribute("aria-busy", String(value))
+      }
+      status?.setAttribute("role", "status")
+      busy(true)
+      say("Waiting for the first picture")
+      return yield* events.pipe(
+        ImageGenStreamEvent.tapProgress(({ event }) =>
+          Effect.map(
+            Effect.orElseSucceed(show(event), () => undefined),
+            (size) => say(textOf(event, size))
+          )
+        ),
+        ImageGenStreamEvent.runCompleted,
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            busy(false)
+            if (Exit.isFailure(exit)) say(Cause.hasInterruptsOnly(exit.cause) ? "Cancelled" : failureText(exit.cause))
+          })
+        )
+      )
+    })
+
+const failureText = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}

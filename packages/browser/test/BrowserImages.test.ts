@@ -1,0 +1,83 @@
+import { assert, describe, it } from "@effect/vitest"
+import { BrowserImages } from "@effect-gradient/browser"
+import { Images } from "@effect-gradient/core"
+import { Effect, Layer, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+
+/** Answers every fetch with this, and records what was asked. */
+const fetching = (answer: () => Response) => {
+  const asked: Array<RequestInit> = []
+  const fetch: typeof globalThis.fetch = (_input, init = {}) => {
+    asked.push(init)
+    return Promise.resolve(answer())
+  }
+  return { asked, layer: Layer.succeed(FetchHttpClient.Fetch, fetch) }
+}
+
+const reply = () => Response.json({ created: 1, data: [{ b64_json: "iVBORw0KGgo=" }] })
+const layer = BrowserImages.layer({ baseUrl: "http://127.0.0.1:1/v1" })
+
+describe("BrowserImages.layer", () => {
+  it.effect("generates without a key, on fetch", () =>
+    Effect.gen(function* () {
+      const { asked, layer: fetch } = fetching(reply)
+      const response = yield* Images.generate({ prompt: "x" }).pipe(Effect.provide(layer), Effect.provide(fetch))
+      assert.strictEqual(response.data[0].mediaType, "image/png")
+      assert.isFalse(new Headers(asked[0]?.headers).has("authorization"))
+    })
+  )
+
+  it.effect("never follows a redirect, and keeps the ambient RequestInit, wherever it is provided", () =>
+    Effect.gen(function* () {
+      const { asked, layer: fetch } = fetching(() => new Response(null, { status: 307, headers: { location: "/x" } }))
+      const built = layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { credentials: "include" })))
+      const error = yield* Images.generate({ prompt: "x" }).pipe(
+        Effect.flip,
+        Effect.provide(built),
+        Effect.provide(fetch),
+        Effect.provideService(FetchHttpClient.RequestInit, { cache: "no-store", redirect: "follow" })
+      )
+      assert.strictEqual(error.reason._tag, "InvalidResponseError")
+      assert.isFalse(error.mayHaveBeenCharged)
+      assert.strictEqual(asked.length, 1)
+      assert.strictEqual(asked[0]?.redirect, "manual")
+      assert.strictEqual(asked[0]?.credentials, "include")
+      assert.strictEqual(asked[0]?.cache, "no-store")
+    })
+  )
+
+  it.effect("sends another attempt id with each attempt", () =>
+    Effect.gen(function* () {
+      const { asked, layer: fetch } = fetching(() => new Response("", { status: 429, headers: { "retry-after": "0" } }))
+      yield* Images.generate({ prompt: "x" }).pipe(Effect.flip, Effect.provide(layer), Effect.provide(fetch))
+      const ids = asked.map(({ headers }) => new Headers(headers).get("x-attempt-id"))
+      assert.strictEqual(ids.length, 3)
+      assert.strictEqual(new Set(ids).size, 3)
+    }).pipe(Effect.provide(Layer.empty))
+  )
+
+  it.effect("aborts the fetch when the reader leaves", () =>
+    Effect.gen(function* () {
+      const event = `data: {"type":"image_generation.partial_image","b64_json":"iVBORw0KGgo=","partial_image_index":0}\n\n`
+      let cancelled = false
+      const body = () =>
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode(event)),
+          cancel: () => {
+            cancelled = true
+          }
+        })
+      const { asked, layer: fetch } = fetching(
+        () => new Response(body(), { headers: { "content-type": "text/event-stream" } })
+      )
+      yield* Images.generateStream({ prompt: "x" }).pipe(
+        Stream.take(1),
+        Stream.runDrain,
+        Effect.provide(layer),
+        Effect.provide(fetch)
+      )
+      assert.isTrue(cancelled)
+      assert.isTrue(asked[0]?.signal?.aborted)
+    })
+  )
+})
