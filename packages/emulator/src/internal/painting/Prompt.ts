@@ -4,7 +4,7 @@
  */
 import { type Colour, hex } from "./Colour.ts"
 import type { Mood } from "./Palette.ts"
-import { hashText } from "./Random.ts"
+import { type Choices, hashText } from "./Random.ts"
 
 /** Each scene with the words that ask for it; the first scene that is asked for wins. */
 const sceneWords = [
@@ -33,21 +33,13 @@ export interface Reading {
   readonly mentions: (...words: ReadonlyArray<string>) => boolean
 }
 
-const scenes: readonly [SceneName, ...ReadonlyArray<SceneName>] = [
-  "sea",
-  "mountains",
-  "forest",
-  "desert",
-  "space",
-  "silk",
-  "bloom",
-  "city"
-]
+/** What a prompt without a known word may become. A portrait would be a claim about someone. */
+const scenes: Choices<SceneName> = ["sea", "mountains", "forest", "desert", "space", "silk", "bloom", "city"]
 
 const moodWords: ReadonlyArray<readonly [Mood, string]> = [
   ["night", "night midnight moon moonlight star starry dark neon firefly aurora"],
-  ["sunset", "sunset golden evening autumn fall fire"],
-  ["dusk", "dusk twilight evening blue-hour purple"],
+  ["sunset", "sunset golden autumn fall fire"],
+  ["dusk", "dusk twilight evening"],
   ["dawn", "dawn sunrise morning spring pastel soft"],
   ["storm", "storm stormy rain rainy fog foggy mist misty grey gray winter"],
   ["day", "day noon sunny summer bright tropical"]

@@ -6,7 +6,6 @@ import type { Sketch } from "./Scene.ts"
 
 export interface Sky {
   readonly sunX: number
-  readonly sunY: number
   /** Paints the sky at a place above the horizon. */
   readonly paint: (ink: Ink, x: number, y: number) => void
 }
@@ -74,7 +73,6 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
 
   return {
     sunX: sun.x,
-    sunY: sun.y,
     paint: (ink, x, y) => {
       const brushed = 0.02 * noise.at(x * 2.2 + drift, y * 14)
       ink.overRamp(palette.sky, (y / horizon) * (0.88 + (0.12 * y) / horizon) + brushed, 1)

@@ -42,8 +42,7 @@ export const make = ({ frame, noise, random }: Sketch, spacing: number, tallest:
     if (y < ground - tallest) return 0
     const cell = Math.floor(x / spacing) + 2
     let covered = smooth(ground - frame.pixel, ground + frame.pixel, y)
-    for (let i = cell - 2; i <= cell + 2 && covered < 1; i++)
-      covered = Math.max(covered, covers(trees[i]!, x, y, ground))
+    for (let i = cell - 2; i <= cell + 2; i++) covered = Math.max(covered, covers(trees[i]!, x, y, ground))
     return covered
   }
 }
