@@ -3,7 +3,7 @@
  * is sent. A model, size or quality that is new tomorrow passes; a rule of one model does not bind another.
  */
 import * as Schema from "effect/Schema"
-import { optional, suggest } from "./internal/fields.ts"
+import { sendable, sendableNonNull, suggest } from "./internal/fields.ts"
 
 /** The model that is asked where none is named. */
 export const defaultModel = "openai-gpt-image-1"
@@ -12,25 +12,25 @@ const Fields = Schema.Struct({
   /** What the image shows: 1 to 32,000 characters. */
   prompt: Schema.String,
   /** The model that draws. Default: `openai-gpt-image-1`. */
-  model: optional(suggest("openai-gpt-image-1")),
+  model: sendableNonNull(suggest("openai-gpt-image-1")),
   /** How many images, 1 to 10; gpt-image-1 makes 1. Default: 1. */
-  n: optional(Schema.Finite),
+  n: sendable(Schema.Number),
   /** What is behind the subject; transparent needs png or webp. */
-  background: optional(suggest("transparent", "opaque", "auto")),
+  background: sendable(suggest("transparent", "opaque", "auto")),
   /** How strict the moderation is. */
-  moderation: optional(suggest("low", "auto")),
+  moderation: sendable(suggest("low", "auto")),
   /** Quality from 0 to 100, for webp and jpeg. Wire: `output_compression`. */
-  outputCompression: optional(Schema.Finite),
+  outputCompression: sendable(Schema.Number),
   /** The format of the image. Wire: `output_format`. */
-  outputFormat: optional(suggest("png", "webp", "jpeg")),
+  outputFormat: sendable(suggest("png", "webp", "jpeg")),
   /** How many pictures come on the way, with `generateStream` alone; gpt-image models send at most 3. Wire: `partial_images`. */
-  partialImages: optional(Schema.Finite),
+  partialImages: sendable(Schema.Number),
   /** How carefully the image is made; high takes minutes. */
-  quality: optional(suggest("auto", "high", "medium", "low")),
+  quality: sendable(suggest("auto", "high", "medium", "low")),
   /** Width and height in pixels. */
-  size: optional(suggest("auto", "1024x1024", "1536x1024", "1024x1536")),
+  size: sendable(suggest("auto", "1024x1024", "1536x1024", "1024x1536")),
   /** Your own identifier of the end user, up to 256 characters. */
-  user: optional(Schema.String)
+  user: sendable(Schema.String)
 })
 
 /** @category models */

@@ -6,14 +6,28 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 
+const absence = <A>() => ({
+  decode: SchemaGetter.transformOptional<A | undefined, A | null | undefined>(
+    Option.filter((value): value is A => value != null)
+  ),
+  encode: SchemaGetter.transformOptional<A, A | undefined>(Option.filter((value): value is A => value !== undefined))
+})
+
 /** A field that the wire may leave out or send as null; both are read as absent, and absent is never sent. */
 export const optional = <S extends Schema.Top>(schema: S) =>
   Schema.optional(Schema.NullOr(schema)).pipe(
-    Schema.decodeTo(Schema.optional(Schema.toType(schema)), {
-      decode: SchemaGetter.transformOptional(Option.filter((value): value is S["Type"] => value != null)),
-      encode: SchemaGetter.transformOptional(Option.filter((value) => value !== undefined))
-    })
+    Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
   )
+
+/** The same for a field of a request: it can be undefined here, and never in what is sent. */
+export const sendable = <S extends Schema.Top>(schema: S) =>
+  Schema.optionalKey(Schema.NullOr(schema)).pipe(
+    Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
+  )
+
+/** The same where the API takes no null. */
+export const sendableNonNull = <S extends Schema.Top>(schema: S) =>
+  Schema.optionalKey(schema).pipe(Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>()))
 
 /** Any string; the known values are there for the editor to suggest, since tomorrow's are not known today. */
 export const suggest = <const Known extends string>(

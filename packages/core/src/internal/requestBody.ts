@@ -2,6 +2,7 @@
  * From params to the body of a request: every rule is checked before anything is sent.
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as GradientError from "../GradientError.ts"
@@ -31,18 +32,37 @@ export interface RequestBody {
   readonly n: number
 }
 
+const unwritable = (cause: unknown) => {
+  const message = `cannot be written as JSON: ${String(cause)}`
+  return new GradientError.InvalidParamsError({
+    description: `extraBody: ${message}`,
+    issues: [{ param: "extraBody", message }]
+  })
+}
+
+/** What JSON makes of the members: nothing in them can fail, vanish or turn into something else later. */
+const plainly = (
+  members: object
+): Effect.Effect<{ readonly [member: string]: unknown }, GradientError.InvalidParamsError> =>
+  Effect.try({ try: (): unknown => JSON.parse(JSON.stringify(members)), catch: unwritable }).pipe(
+    Effect.filterOrFail(Predicate.isObject, () => unwritable("not an object"))
+  )
+
 /** The body, with what the API requires and the params leave out. */
-export const requestBody = (
+export const requestBody = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParams,
   stream: boolean,
   extraBody: Readonly<Record<string, unknown>> = {}
-): Effect.Effect<RequestBody, GradientError.InvalidParamsError> =>
-  (stream ? checkStreaming : checkNonStreaming)(params).pipe(
-    Effect.mapError(invalidParams),
-    Effect.map((checked) => {
-      const { stream: _, ...extra } = extraBody
-      const wire = encode(checked)
-      const required = { model: ImageGenerateParams.defaultModel, ...wire, n: wire.n ?? 1 }
-      return { ...(stream ? { partial_images: 1 } : {}), ...required, ...extra, ...(stream ? { stream } : {}) }
-    })
-  )
+) {
+  const checked = yield* Effect.mapError((stream ? checkStreaming : checkNonStreaming)(params), invalidParams)
+  const { stream: _, ...extra } = yield* plainly(extraBody)
+  const wire = encode(checked)
+  const required = { model: ImageGenerateParams.defaultModel, ...wire, n: wire.n ?? 1 }
+  const body: RequestBody = {
+    ...(stream ? { partial_images: 1 } : {}),
+    ...required,
+    ...extra,
+    ...(stream ? { stream } : {})
+  }
+  return body
+})

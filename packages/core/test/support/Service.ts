@@ -1,0 +1,81 @@
+/**
+ * An image service in memory: it answers with web Responses, and remembers what it was asked.
+ */
+import { GradientClient, type GradientError, Images } from "../../src/index.ts"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+
+/** The secret that nothing may show. */
+export const key = "sk-do-this-is-the-secret-of-the-tests"
+
+/** One request, as it arrived. */
+export interface Asked {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: unknown
+  readonly signal: AbortSignal
+  /** Milliseconds of the Clock. */
+  readonly at: number
+}
+
+/** A Response, an effect that gives one, or the cause of a broken connection. */
+export type Answer = Response | Effect.Effect<Response> | Error
+
+const bodyOf = (request: HttpClientRequest.HttpClientRequest): unknown =>
+  request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : undefined
+
+/** The transport alone: `answer` is called once a request, with the request's number from 0. */
+export const transport = (answer: (number: number) => Answer) => {
+  const asked: Array<Asked> = []
+  const client = HttpClient.make((request, url, signal) =>
+    Effect.gen(function* () {
+      const at = yield* Clock.currentTimeMillis
+      asked.push({ url: url.href, headers: request.headers, body: bodyOf(request), signal, at })
+      const answered = answer(asked.length - 1)
+      if (answered instanceof Error) {
+        const reason = new HttpClientError.TransportError({ request, cause: answered })
+        return yield* Effect.fail(new HttpClientError.HttpClientError({ reason }))
+      }
+      return HttpClientResponse.fromWeb(request, Effect.isEffect(answered) ? yield* answered : answered)
+    })
+  )
+  return { asked, layer: Layer.succeed(HttpClient.HttpClient, client) }
+}
+
+/** The transport with the library on it. */
+export const make = (answer: (number: number) => Answer, options: GradientClient.Options = {}) => {
+  const { asked, layer: http } = transport(answer)
+  const layer = Images.layer.pipe(
+    Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make(key), ...options })),
+    Layer.provide(http)
+  )
+  return { asked, layer }
+}
+
+/** The reason for which the call fails. */
+export const reasonOf = <A, R>(
+  call: Effect.Effect<A, GradientError.GradientError, R>
+): Effect.Effect<GradientError.GradientErrorReason, A, R> => Effect.map(Effect.flip(call), ({ reason }) => reason)
+
+/** The reason for which the call fails, which has to be this one. */
+export const failsWith = <const Tag extends GradientError.GradientErrorReason["_tag"]>(tag: Tag) => {
+  const isIt = (
+    reason: GradientError.GradientErrorReason
+  ): reason is Extract<GradientError.GradientErrorReason, { readonly _tag: Tag }> => reason._tag === tag
+  return <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
+    Effect.flatMap(reasonOf(call), (reason) =>
+      isIt(reason) ? Effect.succeed(reason) : Effect.die(new Error(`not ${tag}: ${reason._tag}: ${reason.message}`))
+    )
+}
+
+/** Lets everything run that waits for nothing but its turn: in memory, all that is not the Clock's. */
+export const settle = Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
+  Effect.repeat({ times: 4 }),
+  Effect.asVoid
+)

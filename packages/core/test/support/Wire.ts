@@ -1,0 +1,84 @@
+/**
+ * What a service sends: replies, events, and bodies that arrive in pieces, hang or break.
+ */
+
+/** A PNG's first 8 bytes, and then as many as are wanted. */
+export const png = (length = 16, fill = 7): Uint8Array => {
+  const bytes = new Uint8Array(length).fill(fill)
+  bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].slice(0, length))
+  return bytes
+}
+
+export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64")
+
+/** A reply with these images. */
+export const response = (images: ReadonlyArray<Uint8Array> = [png()], more: object = {}) => ({
+  created: 1_760_000_000,
+  data: images.map((bytes) => ({ b64_json: base64(bytes) })),
+  ...more
+})
+
+export const usage = {
+  input_tokens: 10,
+  output_tokens: 1000,
+  total_tokens: 1010,
+  input_tokens_details: { text_tokens: 8, image_tokens: 2 }
+}
+
+export const partial = (index: number, bytes = png(), more: object = {}) => ({
+  type: "image_generation.partial_image",
+  b64_json: base64(bytes),
+  partial_image_index: index,
+  ...more
+})
+
+export const completed = (bytes = png(), more: object = {}) => ({
+  type: "image_generation.completed",
+  b64_json: base64(bytes),
+  ...more
+})
+
+/** The event as the service sends it: its name, and its data on one line. */
+export const event = (data: { readonly type: string }): string =>
+  `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
+
+/** How a body ends: it closes, sends nothing more, or breaks. */
+export type Ending = "closes" | "hangs" | Error
+
+/** A body that comes in these parts, each when it is asked for. */
+export const body = (
+  parts: ReadonlyArray<string | Uint8Array>,
+  ending: Ending = "closes"
+): ReadableStream<Uint8Array<ArrayBuffer>> => {
+  let next = 0
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      const part = parts[next++]
+      if (part !== undefined) controller.enqueue(new Uint8Array(Buffer.from(part)))
+      else if (ending === "closes") controller.close()
+      else if (ending === "hangs") return new Promise<void>(() => {})
+      else controller.error(ending)
+      return undefined
+    }
+  })
+}
+
+const eventStream = { "content-type": "text/event-stream" }
+
+/** An event stream in these parts. */
+export const stream = (
+  parts: ReadonlyArray<string | Uint8Array>,
+  ending: Ending = "closes",
+  headers: Record<string, string> = {}
+): Response => new Response(body(parts, ending), { headers: { ...eventStream, ...headers } })
+
+/** An event stream that the test writes as it goes. */
+export const openStream = () => {
+  const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>()
+  const writer = writable.getWriter()
+  return {
+    response: new Response(readable, { headers: eventStream }),
+    write: (text: string) => void writer.write(new TextEncoder().encode(text)),
+    close: () => void writer.close()
+  }
+}
