@@ -23,6 +23,8 @@ import * as Endpoint from "./internal/endpoint/endpoint.ts"
 export interface EmulatorOptions {
   /** How long the service thinks before it answers. Default: 0. */
   readonly latency?: Duration.Input | undefined
+  /** The time between the pictures of a stream, and before its first. Default: 0. */
+  readonly pace?: Duration.Input | undefined
   /** Other pictures for the same prompts. Default: 0. */
   readonly seed?: number | undefined
 }
@@ -39,7 +41,7 @@ export interface ServerOptions extends EmulatorOptions {
   readonly host?: string | undefined
 }
 
-const endpoint = ({ latency = 0, seed = 0 }: EmulatorOptions) => Endpoint.make({ latency, seed })
+const endpoint = ({ latency = 0, pace = 0, seed = 0 }: EmulatorOptions) => Endpoint.make({ latency, pace, seed })
 
 /**
  * Where the emulator listens, for `GRADIENT_BASE_URL`: `http://127.0.0.1:52113/v1`.

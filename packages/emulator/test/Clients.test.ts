@@ -3,7 +3,7 @@ import { Gradient } from "@digitalocean/gradient"
 import { Emulator } from "@effect-gradient/emulator"
 import { assert, layer } from "@effect/vitest"
 import { generateImage } from "ai"
-import { Effect } from "effect"
+import { Cause, Effect, Stream } from "effect"
 import OpenAI, { BadRequestError } from "openai"
 import { bytesOf, describeImage, small } from "./support/wire.ts"
 
@@ -12,6 +12,15 @@ const gradient = Effect.map(
   Emulator.baseUrl,
   (baseURL) => new Gradient({ baseURL, modelAccessKey: "any", accessToken: null, maxRetries: 0 })
 )
+
+/** Everything that a client's own stream gives. */
+const received = <A>(open: () => PromiseLike<AsyncIterable<A>>) =>
+  Effect.promise(open).pipe(
+    Effect.flatMap((events) =>
+      Stream.runCollect(Stream.fromAsyncIterable(events, (cause) => new Cause.UnknownError(cause)))
+    ),
+    Effect.orDie
+  )
 
 layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) => {
   it.effect("openai gets a picture", () =>
@@ -37,6 +46,46 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
       assert.instanceOf(error, BadRequestError)
       assert.deepInclude(error, { status: 400, param: "n", type: "invalid_request_error" })
       assert.match(error.requestID ?? "", /^req_/)
+    })
+  )
+
+  it.effect("openai streams a picture", () =>
+    Effect.gen(function* () {
+      const client = yield* openai
+      const events = yield* received(() =>
+        client.images.generate({
+          model: "gpt-image-1",
+          prompt: small.prompt,
+          quality: "low",
+          size: "1024x1024",
+          output_format: "jpeg",
+          partial_images: 2,
+          stream: true
+        })
+      )
+      assert.deepStrictEqual(
+        events.map((event) => event.type),
+        ["image_generation.partial_image", "image_generation.partial_image", "image_generation.completed"]
+      )
+      assert.deepStrictEqual(
+        new Set(events.map((event) => describeImage(bytesOf(event.b64_json)))),
+        new Set(["jpg 1024x1024"])
+      )
+    })
+  )
+
+  it.effect("@digitalocean/gradient streams a picture", () =>
+    Effect.gen(function* () {
+      const client = yield* gradient
+      const events = yield* received(() => client.images.generate({ ...small, partial_images: 2, stream: true }))
+      assert.deepStrictEqual(
+        events.map((event) => (event.type === "image_generation.completed" ? "last" : event.partial_image_index)),
+        [0, 1, "last"]
+      )
+      assert.deepStrictEqual(
+        new Set(events.map((event) => describeImage(bytesOf(event.b64_json)))),
+        new Set(["png 96x64"])
+      )
     })
   )
 

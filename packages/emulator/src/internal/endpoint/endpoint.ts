@@ -11,6 +11,8 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { eventStream } from "./events.ts"
 import * as Head from "./head.ts"
 import * as Order from "./Order.ts"
 import { picture, settingsOf } from "./pictures.ts"
@@ -19,6 +21,7 @@ import { usageOf } from "./usage.ts"
 
 export interface EndpointOptions {
   readonly latency: Duration.Input
+  readonly pace: Duration.Input
   readonly seed: number
 }
 
@@ -62,13 +65,19 @@ const wholeReply = Effect.fnUntraced(function* (order: Order.Order, seed: number
   return HttpServerResponse.jsonUnsafe(yield* encodeResponse(response))
 })
 
+const streamedReply = (order: Order.Order, { pace, seed }: EndpointOptions) =>
+  HttpServerResponse.stream(Stream.encodeText(eventStream(order, seed, pace)), {
+    contentType: "text/event-stream",
+    headers: { "cache-control": "no-cache" }
+  })
+
 const generations = (options: EndpointOptions) =>
   Effect.fnUntraced(
     function* (request: HttpServerRequest.HttpServerRequest) {
       yield* authorize(request)
       const order = yield* Effect.flatMap(bodyOf(request), Order.fromBody)
       yield* Effect.sleep(options.latency)
-      return yield* wholeReply(order, options.seed)
+      return order.partialImages === undefined ? yield* wholeReply(order, options.seed) : streamedReply(order, options)
     },
     Effect.catchTags({
       Refusal: (refusal) => Effect.succeed(Refusal.toResponse(refusal)),

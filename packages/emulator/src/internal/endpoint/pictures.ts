@@ -19,7 +19,10 @@ export const picture = (
     background: order.background,
     quality: order.quality,
     ...(stage === undefined ? {} : { stage })
-  }).pipe(Effect.flatMap((painted) => encode(painted, { format: order.format, compression: order.compression })))
+  }).pipe(
+    Effect.flatMap((painted) => encode(painted, { format: order.format, compression: order.compression })),
+    Effect.withSpan("Emulator.picture", { attributes: { index, ...stage } })
+  )
 
 /** What a reply and each event repeat of the order. */
 export const settingsOf = ({ background, format, height, quality, width }: Order) => ({

@@ -1,0 +1,72 @@
+/**
+ * A streamed reply: partial pictures that refine towards the last one, at a pace, with comments while nothing else is
+ * there to send. Whoever stops reading stops the painter.
+ */
+import { ImageGenStreamEvent } from "@effect-gradient/core"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Order } from "./Order.ts"
+import { picture, settingsOf } from "./pictures.ts"
+import { usageOf } from "./usage.ts"
+
+/** A picture of the order that is to come. */
+interface Step {
+  /** Which of the n. */
+  readonly image: number
+  /** Which stage of it, from 0; the last is `order.partialImages`. */
+  readonly stage: number
+}
+
+/** Image by image, since a stream may be of any length. */
+function* stepsOf({ n, partialImages = 0 }: Order): Generator<Step> {
+  for (let image = 0; image < n; image++) {
+    for (let stage = 0; stage <= partialImages; stage++) yield { image, stage }
+  }
+}
+
+const eventOf = Effect.fnUntraced(function* (order: Order, seed: number, { image, stage }: Step) {
+  const stages = (order.partialImages ?? 0) + 1
+  const bytes = yield* picture(order, seed, image, { index: stage + 1, of: stages })
+  const fields = { bytes, createdAt: yield* DateTime.now, ...settingsOf(order) }
+  return stage + 1 < stages
+    ? new ImageGenStreamEvent.PartialImage({ ...fields, partialImageIndex: stage })
+    : new ImageGenStreamEvent.Completed({ ...fields, usage: usageOf(order, 1) })
+})
+
+const encodeEvent = Schema.encodeEffect(ImageGenStreamEvent.Json)
+
+const frameOf = (event: ImageGenStreamEvent.ImageGenStreamEvent) =>
+  Effect.map(encodeEvent(event), (data) => {
+    const name = event._tag === "Completed" ? "image_generation.completed" : "image_generation.partial_image"
+    return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+  })
+
+const comment = ": keep-alive\n\n"
+
+/** The longest that a client hears nothing; what is between often closes a connection that is idle for a minute. */
+const keepAliveMillis = 10_000
+
+/** Waits, with a comment now and then. */
+const wait = (pace: Duration.Duration): Stream.Stream<string> => {
+  const millis = Duration.toMillis(pace)
+  const comments = Math.max(0, Math.ceil(millis / keepAliveMillis) - 1)
+  return Stream.concat(
+    Stream.fromEffectRepeat(Effect.as(Effect.sleep(keepAliveMillis), comment)).pipe(Stream.take(comments)),
+    Stream.fromEffectDrain(Effect.sleep(millis - comments * keepAliveMillis))
+  )
+}
+
+/** The text of the reply. It begins with a comment, so that its head is sent before the first picture is there. */
+export const eventStream = (order: Order, seed: number, pace: Duration.Input): Stream.Stream<string> => {
+  const between = wait(Duration.fromInputUnsafe(pace))
+  return Stream.fromIterable({ [Symbol.iterator]: () => stepsOf(order) }, { chunkSize: 1 }).pipe(
+    Stream.flatMap((step) =>
+      Stream.concat(between, Stream.fromEffect(Effect.flatMap(eventOf(order, seed, step), frameOf)))
+    ),
+    Stream.orDie,
+    Stream.prepend([comment])
+  )
+}
