@@ -1,0 +1,16 @@
+/**
+ * Numbers as a person reads them.
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Duration from "effect/Duration"
+
+/** `4.2 s`; from a minute on `2m 13s`. */
+export const seconds = (millis: number): string =>
+  millis < 60_000 ? `${(millis / 1000).toFixed(1)} s` : Duration.format(Duration.seconds(Math.round(millis / 1000)))
+
+/** `1.9 MB` */
+export const size = (bytes: Uint8Array): string =>
+  ByteSize.format(ByteSize.bytes(bytes.length), { system: "decimal", precision: 1 })
+
+/** `4,175` */
+export const count = (number: number): string => number.toLocaleString("en-US")

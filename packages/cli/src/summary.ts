@@ -1,0 +1,74 @@
+/**
+ * What came of a call, on standard output: lines for a person, or one object for a machine.
+ */
+import { GradientError } from "@effect-gradient/core"
+import type { ImageGenerateResponse } from "@effect-gradient/core"
+import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import type { Generated } from "./ask.ts"
+import { count, seconds, size } from "./format.ts"
+import * as Picture from "./picture.ts"
+
+/** A picture and its file. */
+export interface Written {
+  readonly image: ImageGenerateResponse.ImageBytes & { readonly revisedPrompt?: string | undefined }
+  readonly path: string
+}
+
+/** Path, dimensions and size of each picture; then tokens and time. */
+export const printLines = Effect.fnUntraced(function* (
+  written: ReadonlyArray<Written>,
+  { usage }: Generated,
+  elapsed: number,
+  emulated: boolean
+) {
+  for (const { image, path } of written) {
+    const { height, width } = Option.getOrElse(yield* Picture.dimensions(image), () => ({ height: "?", width: "?" }))
+    yield* Console.log(`${path}  ${width}x${height}  ${size(image.bytes)}`)
+  }
+  const tokens = usage === undefined ? [] : [`${count(usage.totalTokens)} tokens`]
+  yield* Console.log([...tokens, seconds(elapsed), ...(emulated ? ["emulated"] : [])].join(", "))
+})
+
+/** The object of a call that went well. */
+export const printJson = Effect.fnUntraced(function* (
+  written: ReadonlyArray<Written>,
+  { requestId, usage }: Generated,
+  elapsed: number,
+  emulated: boolean
+) {
+  const { resolve } = yield* Path.Path
+  const images = yield* Effect.forEach(written, ({ image, path }) =>
+    Effect.map(Picture.dimensions(image), (dimensions) => ({
+      path: resolve(path),
+      mediaType: image.mediaType,
+      ...Option.getOrUndefined(dimensions),
+      bytes: image.bytes.length,
+      revisedPrompt: image.revisedPrompt
+    }))
+  )
+  yield* Console.log(JSON.stringify({ emulated, images, usage, requestId, seconds: Math.round(elapsed) / 1000 }))
+})
+
+/** The object of a call that failed. */
+export const printJsonError = (error: Error, kept: ReadonlyArray<string>, elapsed: number, emulated: boolean) =>
+  Console.log(JSON.stringify({ emulated, error: describe(error), kept, seconds: Math.round(elapsed) / 1000 }))
+
+const describe = (error: Error) => {
+  if (!(error instanceof GradientError.GradientError)) return { message: error.message }
+  const { attempts, isRetryable, mayHaveBeenCharged, message, reason } = error
+  return {
+    reason: reason._tag,
+    message,
+    status: reason.status,
+    code: reason.code,
+    requestId: reason.requestId,
+    retryAfterSeconds: reason.retryAfter === undefined ? undefined : Duration.toSeconds(reason.retryAfter),
+    isRetryable,
+    mayHaveBeenCharged,
+    attempts: attempts.length
+  }
+}
