@@ -215,28 +215,29 @@ const variable = (name: string) =>
     Config.map(Option.filter((value) => value !== ""))
   )
 
+// The two Configs are marked as pure, so that a bundle that does not read the environment leaves them out.
+
 /**
  * The key from the environment: `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`.
  *
  * @category configs
  */
-export const keyConfig: Config.Config<Redacted.Redacted> = Config.all([
-  variable("GRADIENT_MODEL_ACCESS_KEY"),
-  variable("DIGITALOCEAN_ACCESS_TOKEN")
-]).pipe(
-  Config.flatMap(([modelAccessKey, accessToken]) =>
-    Option.match(
-      Option.orElse(modelAccessKey, () => accessToken),
-      { onNone: () => Config.fail(missingKey), onSome: (key) => Config.succeed(Redacted.make(key)) }
+export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =>
+  Config.all([variable("GRADIENT_MODEL_ACCESS_KEY"), variable("DIGITALOCEAN_ACCESS_TOKEN")]).pipe(
+    Config.flatMap(([modelAccessKey, accessToken]) =>
+      Option.match(
+        Option.orElse(modelAccessKey, () => accessToken),
+        { onNone: () => Config.fail(missingKey()), onSome: (key) => Config.succeed(Redacted.make(key)) }
+      )
     )
-  )
-)
+  ))()
 
-const missingKey = new ConfigProvider.SourceError({
-  message:
-    "No key: set GRADIENT_MODEL_ACCESS_KEY to a model access key, or DIGITALOCEAN_ACCESS_TOKEN to a personal access token. " +
-    "Make one at cloud.digitalocean.com, under Serverless Inference or under API."
-})
+const missingKey = () =>
+  new ConfigProvider.SourceError({
+    message:
+      "No key: set GRADIENT_MODEL_ACCESS_KEY to a model access key, or DIGITALOCEAN_ACCESS_TOKEN to a personal access token. " +
+      "Make one at cloud.digitalocean.com, under Serverless Inference or under API."
+  })
 
 /**
  * The endpoint from the environment: `GRADIENT_BASE_URL`, else `GRADIENT_INFERENCE_ENDPOINT` (a host), else the
@@ -244,17 +245,15 @@ const missingKey = new ConfigProvider.SourceError({
  *
  * @category configs
  */
-export const baseUrlConfig: Config.Config<string> = Config.all([
-  variable("GRADIENT_BASE_URL"),
-  variable("GRADIENT_INFERENCE_ENDPOINT")
-]).pipe(
-  Config.map(([baseUrl, host]) =>
-    Option.getOrElse(
-      Option.orElse(baseUrl, () => Option.map(host, (name) => `https://${name}/v1`)),
-      () => defaultBaseUrl
+export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
+  Config.all([variable("GRADIENT_BASE_URL"), variable("GRADIENT_INFERENCE_ENDPOINT")]).pipe(
+    Config.map(([baseUrl, host]) =>
+      Option.getOrElse(
+        Option.orElse(baseUrl, () => Option.map(host, (name) => `https://${name}/v1`)),
+        () => defaultBaseUrl
+      )
     )
-  )
-)
+  ))()
 
 /**
  * The client with key and endpoint from the environment, where `options` does not give them.

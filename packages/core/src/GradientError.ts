@@ -50,108 +50,64 @@ export const charged: { readonly [P in Progress]: (facts: Facts) => boolean } = 
 }
 
 /**
- * One row for each reason: when it is given, what to do about it, and whether it can pass by itself.
+ * One row for each reason: what happened, what to do about it, and whether it can pass by itself.
  *
  * @category rules
  */
 export const reasons = {
-  InvalidParamsError: {
-    when: "a rule of the params is broken, or no request can be built",
-    summary: "The request cannot be made",
-    advice: "Nothing was sent.",
-    passes: false
-  },
+  InvalidParamsError: { summary: "The request cannot be made", advice: "Nothing was sent.", passes: false },
   AuthenticationError: {
-    when: "401",
     summary: "The key was refused",
     advice: "Set GRADIENT_MODEL_ACCESS_KEY to a model access key: cloud.digitalocean.com, Serverless Inference.",
     passes: false
   },
   PermissionDeniedError: {
-    when: "403",
     summary: "The key may not do this",
-    advice: "Use a key that has access to this model.",
+    advice: "Use one that has access to this model.",
     passes: false
   },
   NotFoundError: {
-    when: "404",
     summary: "There is no such endpoint or model",
     advice: "Check the base URL and the model.",
     passes: false
   },
-  ConflictError: {
-    when: "409",
-    summary: "The request is in conflict with another",
-    advice: "Wait for the other one.",
-    passes: true
-  },
-  UnprocessableEntityError: {
-    when: "422",
-    summary: "The params were understood and refused",
-    advice: "Change the param that is named.",
-    passes: false
-  },
-  BadRequestError: {
-    when: "another 4xx",
-    summary: "The request was refused",
-    advice: "Change what is named.",
-    passes: false
-  },
-  ContentPolicyError: {
-    when: "refused by moderation",
-    summary: "Moderation refused the prompt or the picture",
-    advice: "Change the prompt.",
-    passes: false
-  },
+  ConflictError: { summary: "The request is in conflict with another", advice: "", passes: true },
+  UnprocessableEntityError: { summary: "The params were refused", advice: "", passes: false },
+  BadRequestError: { summary: "The request was refused", advice: "", passes: false },
+  ContentPolicyError: { summary: "Moderation refused it", advice: "Change the prompt.", passes: false },
   QuotaExceededError: {
-    when: "402, or the credit has run out",
     summary: "The credit has run out",
-    advice: "Add credit, or raise the limit of the account.",
+    advice: "Add credit, or raise the account's limit.",
     passes: false
   },
-  RateLimitError: {
-    when: "429",
-    summary: "Too many requests",
-    advice: "Wait, and ask less often.",
-    passes: true
-  },
+  RateLimitError: { summary: "Too many requests", advice: "Ask less often.", passes: true },
   ConnectionError: {
-    when: "proven: no request was sent",
-    summary: "No connection could be made, and nothing was sent",
+    summary: "No connection, and nothing was sent",
     advice: "Check the network and the base URL.",
     passes: true
   },
-  InternalServerError: {
-    when: "5xx",
-    summary: "The service failed",
-    advice: "Try again later; the service's status page may know more.",
-    passes: true
-  },
+  InternalServerError: { summary: "The service failed", advice: "", passes: true },
   RequestTimeoutError: {
-    when: "no connection, no answer or no further bytes in time",
     summary: "The time ran out",
     advice: "A high-quality image takes minutes: allow more.",
     passes: true
   },
   DisconnectedError: {
-    when: "the connection broke, and it is not proven that nothing was sent",
     summary: "The connection broke",
-    advice: "A proxy between may close idle connections: streaming keeps them busy.",
+    advice: "Proxies close idle connections: streaming keeps them busy.",
     passes: true
   },
   InvalidResponseError: {
-    when: "the reply is not what the API promises, or a redirect",
     summary: "The reply is not what the API promises",
-    advice: "Check that the base URL is that of a compatible service.",
+    advice: "Check that the base URL is a compatible service's.",
     passes: false
   },
   IncompleteStreamError: {
-    when: "the stream ended before `Completed`",
     summary: "The stream ended before the image was complete",
     advice: "What had arrived is in `images`.",
     passes: true
   }
-} as const satisfies Record<string, { when: string; summary: string; advice: string; passes: boolean }>
+} as const satisfies Record<string, { summary: string; advice: string; passes: boolean }>
 
 const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 

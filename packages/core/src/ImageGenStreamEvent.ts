@@ -71,7 +71,7 @@ export const Lifted = Schema.Union([
  *
  * @category codecs
  */
-export const Json = Schema.toCodecJson(Lifted)
+export const Json = /* @__PURE__ */ Schema.toCodecJson(Lifted)
 
 /**
  * Runs a stream and gives the final image alone.

@@ -184,4 +184,4 @@ export const Lifted = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputForma
  *
  * @category codecs
  */
-export const Json = Schema.toCodecJson(Lifted)
+export const Json = /* @__PURE__ */ Schema.toCodecJson(Lifted)

@@ -17,33 +17,33 @@ export class EventStream {
   problem: string | undefined
 
   /** What the next byte belongs to: the name of a field, or the value of one. */
-  private field: "name" | "data" | "event" | "skipped" = "name"
+  #field: "name" | "data" | "event" | "skipped" = "name"
   /** The name of the field, or the value of `event`, as far as it has come. */
-  private text = ""
+  #text = ""
   /** The next byte is the first of a value, where one space is left out. */
-  private atValueStart = false
+  #atValueStart = false
   /** The last byte was a CR: an LF now belongs to it. */
-  private afterCR = false
-  private isFirstLine = true
+  #afterCR = false
+  #isFirstLine = true
   /** Bytes of a line that is not data. */
-  private lineLength = 0
+  #lineLength = 0
   /** The event that is being read. */
-  private name = ""
-  private payload: Payload | undefined
+  #name = ""
+  #payload: Payload | undefined
   /** The size of the last image: the next one will be about as large. */
-  private lastImageBytes = 0
+  #lastImageBytes = 0
 
-  private readonly limits: Limits
-  private readonly isWanted: (name: string) => boolean
+  readonly #limits: Limits
+  readonly #isWanted: (name: string) => boolean
 
   constructor(limits: Limits, isWanted: (name: string) => boolean) {
-    this.limits = limits
-    this.isWanted = isWanted
+    this.#limits = limits
+    this.#isWanted = isWanted
   }
 
   /** Images that are whole and belong to an event that has not ended. */
   get pendingImages(): ReadonlyArray<Uint8Array> {
-    return this.payload?.images ?? []
+    return this.#payload?.images ?? []
   }
 
   /** Takes a chunk, and gives the events that ended in it. */
@@ -53,82 +53,82 @@ export class EventStream {
     while (at < chunk.length && this.problem === undefined) {
       const byte = chunk[at]
       if (byte === lineFeed || byte === carriageReturn) {
-        if (!(byte === lineFeed && this.afterCR)) this.endLine(events)
-        this.afterCR = byte === carriageReturn
+        if (!(byte === lineFeed && this.#afterCR)) this.#endLine(events)
+        this.#afterCR = byte === carriageReturn
         at++
       } else {
-        this.afterCR = false
-        at = this.writeLine(chunk, at)
+        this.#afterCR = false
+        at = this.#writeLine(chunk, at)
       }
     }
     return events
   }
 
   /** Takes bytes of a line, up to its end or to the end of what belongs together in it. */
-  private writeLine(chunk: Uint8Array, from: number): number {
+  #writeLine(chunk: Uint8Array, from: number): number {
     let at = from
-    if (this.atValueStart) {
-      this.atValueStart = false
+    if (this.#atValueStart) {
+      this.#atValueStart = false
       if (chunk[at] === space) return at + 1
     }
-    if (this.field === "data" && this.payload !== undefined) {
-      at = this.payload.write(chunk, at, true)
-      this.problem = this.payload.problem
+    if (this.#field === "data" && this.#payload !== undefined) {
+      at = this.#payload.write(chunk, at, true)
+      this.problem = this.#payload.problem
       return at
     }
-    while (at < chunk.length && !isLineEnd(chunk[at]) && !(this.field === "name" && chunk[at] === colon)) at++
-    this.lineLength += at - from
-    if (this.lineLength > this.lineLimit) {
-      this.problem = `a line is over ${this.lineLimit} bytes`
+    while (at < chunk.length && !isLineEnd(chunk[at]) && !(this.#field === "name" && chunk[at] === colon)) at++
+    this.#lineLength += at - from
+    if (this.#lineLength > this.#lineLimit) {
+      this.problem = `a line is over ${this.#lineLimit} bytes`
       return at
     }
-    if (this.field === "name" || this.field === "event") this.text += latin1(chunk.subarray(from, at))
-    if (this.field === "name" && chunk[at] === colon) {
-      this.startValue()
+    if (this.#field === "name" || this.#field === "event") this.#text += latin1(chunk.subarray(from, at))
+    if (this.#field === "name" && chunk[at] === colon) {
+      this.#startValue()
       return at + 1
     }
     return at
   }
 
   /** Data that nobody asked for is not held, so it may be as long as what is. */
-  private get lineLimit(): number {
-    return this.field === "data" ? 2 * this.limits.imageBytes : this.limits.lineBytes
+  get #lineLimit(): number {
+    return this.#field === "data" ? 2 * this.#limits.imageBytes : this.#limits.lineBytes
   }
 
   /** The name of a field is whole: a colon came, or the line ended. */
-  private startValue(): void {
-    const name = this.isFirstLine && this.text.startsWith(byteOrderMark) ? this.text.slice(3) : this.text
-    this.field = name === "data" || name === "event" ? name : "skipped"
-    this.text = ""
-    this.atValueStart = true
-    if (this.field === "data" && this.isWanted(this.name)) {
-      if (this.payload === undefined) this.payload = new Payload("event", this.limits, guess(this.lastImageBytes))
-      else this.payload.writeLineEnd()
-      this.problem = this.payload.problem
+  #startValue(): void {
+    const name = this.#isFirstLine && this.#text.startsWith(byteOrderMark) ? this.#text.slice(3) : this.#text
+    this.#field = name === "data" || name === "event" ? name : "skipped"
+    this.#text = ""
+    this.#atValueStart = true
+    if (this.#field === "data" && this.#isWanted(this.#name)) {
+      if (this.#payload === undefined) this.#payload = new Payload("event", this.#limits, guess(this.#lastImageBytes))
+      else this.#payload.writeLineEnd()
+      this.problem = this.#payload.problem
     }
   }
 
-  private endLine(events: Array<RawEvent>): void {
-    const isBlank = this.field === "name" && (this.text === "" || (this.isFirstLine && this.text === byteOrderMark))
-    if (isBlank) this.endEvent(events)
-    else if (this.field === "name") this.startValue()
-    if (this.field === "event") this.name = this.text
-    this.field = "name"
-    this.text = ""
-    this.atValueStart = false
-    this.isFirstLine = false
-    this.lineLength = 0
+  #endLine(events: Array<RawEvent>): void {
+    const isBlank = this.#field === "name" && (this.#text === "" || (this.#isFirstLine && this.#text === byteOrderMark))
+    if (isBlank) this.#endEvent(events)
+    else if (this.#field === "name") this.#startValue()
+    if (this.#field === "event") this.#name = this.#text
+    this.#field = "name"
+    this.#text = ""
+    this.#atValueStart = false
+    this.#isFirstLine = false
+    this.#lineLength = 0
   }
 
-  private endEvent(events: Array<RawEvent>): void {
-    if (this.payload !== undefined) {
-      const data = this.payload.finish()
-      this.problem = this.payload.problem
-      this.lastImageBytes = data.images[0]?.length ?? this.lastImageBytes
-      if (this.problem === undefined) events.push({ name: this.name, data })
+  #endEvent(events: Array<RawEvent>): void {
+    if (this.#payload !== undefined) {
+      const data = this.#payload.finish()
+      this.problem = this.#payload.problem
+      this.#lastImageBytes = data.images[0]?.length ?? this.#lastImageBytes
+      if (this.problem === undefined) events.push({ name: this.#name, data })
     }
-    if (this.problem === undefined) this.payload = undefined
-    this.name = ""
+    if (this.problem === undefined) this.#payload = undefined
+    this.#name = ""
   }
 }
 

@@ -48,34 +48,34 @@ export class Payload {
   readonly images: Array<Uint8Array> = []
 
   /** How deep the next byte is, and how many of the containers around it are those of the shape. */
-  private depth = 0
-  private matched = 0
+  #depth = 0
+  #matched = 0
   /** Directly within an object of the shape: whether a key comes next, and whether the last one leads on. */
-  private expectsKey = false
-  private leadsOn = false
+  #expectsKey = false
+  #leadsOn = false
   /** Within a string: where in the text it starts, if it is a key that matters; whether the last byte was a backslash. */
-  private inString = false
-  private keyStart = -1
-  private escaped = false
+  #inString = false
+  #keyStart = -1
+  #escaped = false
   /** Within an image: where its bytes go, and the escape that is being read, from its backslash on. */
-  private sink: ImageSink | undefined
-  private escape = ""
+  #sink: ImageSink | undefined
+  #escape = ""
 
-  private text = new Uint8Array(1024)
-  private textLength = 0
+  #text = new Uint8Array(1024)
+  #textLength = 0
 
-  private readonly shape: {
+  readonly #shape: {
     readonly containers: ReadonlyArray<number>
     readonly keys: ReadonlyArray<string | undefined>
   }
-  private readonly limits: Limits
-  private readonly expectedBytes: number
+  readonly #limits: Limits
+  readonly #expectedBytes: number
 
   /** `expectedBytes` is a guess at the size of an image. */
   constructor(shape: PayloadShape, limits: Limits, expectedBytes: number) {
-    this.shape = shapes[shape]
-    this.limits = limits
-    this.expectedBytes = expectedBytes
+    this.#shape = shapes[shape]
+    this.#limits = limits
+    this.#expectedBytes = expectedBytes
   }
 
   /**
@@ -84,115 +84,118 @@ export class Payload {
    */
   write(chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
-    while (at < chunk.length && !this.isOver(inLine) && !(inLine && isLineEnd(chunk[at]))) {
-      at = this.sink === undefined ? this.writeText(chunk, at, inLine) : this.writeImage(this.sink, chunk, at, inLine)
+    while (at < chunk.length && !this.#isOver(inLine) && !(inLine && isLineEnd(chunk[at]))) {
+      at =
+        this.#sink === undefined ? this.#writeText(chunk, at, inLine) : this.#writeImage(this.#sink, chunk, at, inLine)
     }
     return at
   }
 
   /** The end of a line, where the next line belongs to the same payload. */
   writeLineEnd(): void {
-    if (this.sink === undefined) this.append(lineFeed)
-    else this.problem = `${this.imagePath} is not base64`
+    if (this.#sink === undefined) this.#append(lineFeed)
+    else this.problem = `${this.#imagePath} is not base64`
   }
 
   /** Ends the payload; `problem` tells whether an image was cut. */
   finish(): Lifted {
-    if (this.sink !== undefined) this.problem ??= `${this.imagePath} does not end`
-    return { json: decode(this.text.subarray(0, this.textLength)), images: this.images }
+    if (this.#sink !== undefined) this.problem ??= `${this.#imagePath} does not end`
+    return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images }
   }
 
   /** Takes JSON around the images, up to the next image. */
-  private writeText(chunk: Uint8Array, from: number, inLine: boolean): number {
+  #writeText(chunk: Uint8Array, from: number, inLine: boolean): number {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
-      if (byte === undefined || this.isOver(inLine) || (inLine && isLineEnd(byte))) return at
-      if (this.inString) this.followString(byte)
-      else if (byte === quote && this.isImageNext) {
-        this.sink = new ImageSink(this.limits.imageBytes, this.expectedBytes)
+      if (byte === undefined || this.#isOver(inLine) || (inLine && isLineEnd(byte))) return at
+      if (this.#inString) this.#followString(byte)
+      else if (byte === quote && this.#isImageNext) {
+        this.#sink = new ImageSink(this.#limits.imageBytes, this.#expectedBytes)
         return at + 1
-      } else this.followStructure(byte)
-      this.append(byte)
+      } else this.#followStructure(byte)
+      this.#append(byte)
     }
     return chunk.length
   }
   /** After a response's value nothing belongs to it, wherever the chunk was cut. */
-  private isOver(inLine: boolean): boolean {
+  #isOver(inLine: boolean): boolean {
     return this.problem !== undefined || (this.closed && !inLine)
   }
 
-  private followString(byte: number): void {
-    if (this.escaped) {
-      this.escaped = false
+  #followString(byte: number): void {
+    if (this.#escaped) {
+      this.#escaped = false
     } else if (byte === backslash) {
-      this.escaped = true
+      this.#escaped = true
     } else if (byte === quote) {
-      this.inString = false
-      if (this.keyStart >= 0) this.leadsOn = this.key() === this.shape.keys[this.matched - 1]
+      this.#inString = false
+      if (this.#keyStart >= 0) this.#leadsOn = this.#key() === this.#shape.keys[this.#matched - 1]
     }
   }
 
-  private followStructure(byte: number): void {
+  #followStructure(byte: number): void {
     switch (byte) {
       case quote:
-        this.inString = true
-        this.keyStart = this.expectsKey && this.depth === this.matched ? this.textLength + 1 : -1
-        if (this.keyStart >= 0) this.expectsKey = false
+        this.#inString = true
+        this.#keyStart = this.#expectsKey && this.#depth === this.#matched ? this.#textLength + 1 : -1
+        if (this.#keyStart >= 0) this.#expectsKey = false
         return
       case openBrace:
       case openBracket:
-        return this.open(byte)
+        return this.#open(byte)
       case closeBrace:
       case closeBracket:
-        return this.close()
+        return this.#close()
       case comma:
-        if (this.depth === this.matched) this.expectsKey = this.shape.containers[this.matched - 1] === openBrace
+        if (this.#depth !== this.#matched) return
+        this.#expectsKey = this.#shape.containers[this.#matched - 1] === openBrace
+        this.#leadsOn = false
         return
       default:
         // A number here would be taken for an image's index.
-        if (this.isImageNext && (isDigit(byte) || byte === minus)) this.problem = `${this.imagePath} is not a string`
+        if (this.#isImageNext && (isDigit(byte) || byte === minus)) this.problem = `${this.#imagePath} is not a string`
     }
   }
 
-  private open(byte: number): void {
+  #open(byte: number): void {
     const isOfShape =
-      this.depth === this.matched &&
-      this.shape.containers[this.matched] === byte &&
-      (this.leadsOn || this.shape.keys[this.matched - 1] === undefined)
-    this.depth++
+      this.#depth === this.#matched &&
+      this.#shape.containers[this.#matched] === byte &&
+      (this.#leadsOn || this.#shape.keys[this.#matched - 1] === undefined)
+    this.#depth++
     if (!isOfShape) return
-    this.matched++
-    this.expectsKey = byte === openBrace
-    this.leadsOn = false
+    this.#matched++
+    this.#expectsKey = byte === openBrace
+    this.#leadsOn = false
   }
 
-  private close(): void {
-    if (this.depth === 0) return
-    if (this.depth === this.matched) this.matched--
-    this.depth--
-    this.expectsKey = false
-    this.leadsOn = false
-    if (this.depth === 0) this.closed = true
+  #close(): void {
+    if (this.#depth === 0) return
+    if (this.#depth === this.#matched) this.#matched--
+    this.#depth--
+    this.#expectsKey = false
+    this.#leadsOn = false
+    if (this.#depth === 0) this.closed = true
   }
 
   /** The key that has just ended. */
-  private key(): string | undefined {
-    const key = decode(this.text.subarray(this.keyStart, this.textLength))
+  #key(): string | undefined {
+    const key = decode(this.#text.subarray(this.#keyStart, this.#textLength))
     return key.includes("\\") ? unescape(key) : key
   }
 
-  private get isImageNext(): boolean {
-    return this.leadsOn && this.depth === this.matched && this.matched === this.shape.containers.length
+  get #isImageNext(): boolean {
+    return this.#leadsOn && this.#depth === this.#matched && this.#matched === this.#shape.containers.length
   }
 
-  private get imagePath(): string {
-    return this.shape.containers.length === 1 ? "b64_json" : `data[${this.images.length}].b64_json`
+  get #imagePath(): string {
+    return this.#shape.containers.length === 1 ? "b64_json" : `data[${this.images.length}].b64_json`
   }
 
   /** Takes base64: whole runs at once, and byte by byte what interrupts a run. */
-  private writeImage(sink: ImageSink, chunk: Uint8Array, from: number, inLine: boolean): number {
+  #writeImage(sink: ImageSink, chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
-    if (this.escape === "") {
+    if (this.#escape === "") {
       // As much as is there already: so the work stays linear however small the images in a large chunk are.
       const window = Math.min(Math.max(sink.length, smallestWindow), largestWindow)
       const text = latin1(chunk.subarray(at, at + window))
@@ -203,51 +206,52 @@ export class Payload {
     for (; at < chunk.length; at++) {
       const byte = chunk[at]
       if (byte === undefined || (inLine && isLineEnd(byte))) return at
-      if (byte === quote && this.escape === "") {
-        this.closeImage(sink)
+      if (byte === quote && this.#escape === "") {
+        this.#closeImage(sink)
         return at + 1
       }
-      if (!this.writeImageByte(sink, byte)) {
-        this.problem = `${this.imagePath} is ${sink.problem === "too large" ? `over ${this.limits.imageBytes} bytes` : "not base64"}`
+      if (!this.#writeImageByte(sink, byte)) {
+        this.problem = `${this.#imagePath} is ${sink.problem === "too large" ? `over ${this.#limits.imageBytes} bytes` : "not base64"}`
         return at
       }
     }
     return at
   }
 
-  private writeImageByte(sink: ImageSink, byte: number): boolean {
-    if (this.escape === "" && byte !== backslash) return byte === space || sink.writeCharacter(byte)
-    this.escape += String.fromCharCode(byte)
-    if (this.escape.length < (this.escape[1] === "u" ? 6 : 2)) return true
-    const character = unescape(this.escape)
-    this.escape = ""
+  #writeImageByte(sink: ImageSink, byte: number): boolean {
+    if (this.#escape === "" && byte !== backslash) return byte === space || sink.writeCharacter(byte)
+    this.#escape += String.fromCharCode(byte)
+    if (this.#escape.length < (this.#escape[1] === "u" ? 6 : 2)) return true
+    const character = unescape(this.#escape)
+    this.#escape = ""
     if (character === undefined) return sink.refuse("not base64")
     return isWhiteSpace.test(character) || sink.writeCharacter(character.charCodeAt(0))
   }
 
-  private closeImage(sink: ImageSink): void {
+  #closeImage(sink: ImageSink): void {
     const image = sink.finish()
     if (image === undefined) {
-      this.problem = `${this.imagePath} is not base64`
+      this.problem = `${this.#imagePath} is not base64`
       return
     }
-    for (const digit of String(this.images.length)) this.append(digit.charCodeAt(0))
+    for (const digit of String(this.images.length)) this.#append(digit.charCodeAt(0))
+    this.#append(space) // What follows cannot go on with the number.
     this.images.push(image)
-    this.sink = undefined
-    this.leadsOn = false
+    this.#sink = undefined
+    this.#leadsOn = false
   }
 
-  private append(byte: number): void {
-    if (this.textLength === this.text.length) {
-      if (this.textLength >= this.limits.jsonBytes) {
-        this.problem = `the JSON around the images is over ${this.limits.jsonBytes} bytes`
+  #append(byte: number): void {
+    if (this.#textLength === this.#text.length) {
+      if (this.#textLength >= this.#limits.jsonBytes) {
+        this.problem = `the JSON around the images is over ${this.#limits.jsonBytes} bytes`
         return
       }
-      const text = new Uint8Array(Math.min(this.textLength * 2, this.limits.jsonBytes))
-      text.set(this.text)
-      this.text = text
+      const text = new Uint8Array(Math.min(this.#textLength * 2, this.#limits.jsonBytes))
+      text.set(this.#text)
+      this.#text = text
     }
-    this.text[this.textLength++] = byte
+    this.#text[this.#textLength++] = byte
   }
 }
 

@@ -42,11 +42,12 @@ export const invalidResponse = (
 
 const parseJson = (text: string) => Result.try((): unknown => JSON.parse(text))
 
-/** The object with its bytes, if what stands there is the index of an image. */
-const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, defaults: object): unknown => {
+/** The object with its bytes, if what stands there is the index of an image, and with a format, if it has none. */
+const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: unknown): unknown => {
   if (!Predicate.isObject(holder)) return holder
-  const index = Predicate.hasProperty(holder, "b64_json") ? holder.b64_json : undefined
-  return { ...defaults, ...holder, ...(Predicate.isNumber(index) ? { b64_json: images[index] } : {}) }
+  const { b64_json: index, output_format: own }: { readonly b64_json?: unknown; readonly output_format?: unknown } =
+    holder
+  return { ...holder, output_format: own ?? format, ...(Predicate.isNumber(index) ? { b64_json: images[index] } : {}) }
 }
 
 const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted, { errors: "all" })
@@ -65,7 +66,7 @@ export const responseOf = (
   if (Predicate.hasProperty(body, "error") && errorBodyOf(body) !== undefined) {
     return Result.fail(reasonOfErrorObject(body, { requestId: head.requestId, images: bareImages(images) }))
   }
-  const format = Predicate.hasProperty(body, "output_format") ? { output_format: body.output_format } : {}
+  const format = Predicate.hasProperty(body, "output_format") ? body.output_format : undefined
   const data = Predicate.hasProperty(body, "data") ? body.data : undefined
   const items = Array.isArray(data) ? data.map((item) => withBytes(item, images, format)) : data
   const decoded = decodeResponse({ ...body, data: items, requestId: head.requestId, rateLimit: head.rateLimit })
@@ -114,7 +115,7 @@ export const meaningOf = (
   if (Result.isFailure(parsed)) return invalid(`an event is not JSON: ${startOf(text)}`)
   if (!imageEvents.has(type)) return { _tag: "Skipped", name: type }
   const header = type === "image_generation.completed" ? { requestId: head.requestId, rateLimit: head.rateLimit } : {}
-  const decoded = decodeEvent({ ...Object(withBytes(value, data.images, {})), type, ...header })
+  const decoded = decodeEvent({ ...Object(withBytes(value, data.images)), type, ...header })
   return Result.isSuccess(decoded)
     ? { _tag: "Event", event: decoded.success }
     : invalid(`${type}: ${decoded.failure.message}`)
@@ -125,19 +126,7 @@ export const completedOf = (
   response: ImageGenerateResponse.ImageGenerateResponse
 ): ReadonlyArray<ImageGenStreamEvent.Completed> =>
   response.data.map(
-    (image) =>
-      new ImageGenStreamEvent.Completed({
-        bytes: image.bytes,
-        revisedPrompt: image.revisedPrompt,
-        createdAt: response.created,
-        background: response.background,
-        outputFormat: image.outputFormat,
-        quality: response.quality,
-        size: response.size,
-        usage: response.usage,
-        requestId: response.requestId,
-        rateLimit: response.rateLimit
-      })
+    (image) => new ImageGenStreamEvent.Completed({ ...response, ...image, createdAt: response.created })
   )
 
 const startOf = (text: string): string => JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}...`)

@@ -1,0 +1,19 @@
+/** What the library adds to a bundle, gzipped: fails above the budget. */
+import { rolldown } from "rolldown"
+import { gzipSync } from "node:zlib"
+
+const budget = 12_000
+
+const gzipped = async (entry: string) => {
+  const bundle = await rolldown({ input: `${import.meta.dirname}/${entry}`, platform: "browser" })
+  const { output } = await bundle.generate({ format: "esm", minify: true })
+  await bundle.close()
+  return output.reduce(
+    (bytes, part) => bytes + (part.type === "chunk" ? gzipSync(part.code, { level: 9 }).length : 0),
+    0
+  )
+}
+
+const added = (await gzipped("images.ts")) - (await gzipped("effect.ts"))
+process.stdout.write(`Images on fetch add ${added} bytes gzipped to Effect; the budget is ${budget}.\n`)
+process.exitCode = added > budget ? 1 : 0
