@@ -15,7 +15,6 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { Duplex } from "node:stream"
-import type { SecureContextOptions } from "node:tls"
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
 
 /**
@@ -28,8 +27,10 @@ export interface TransportOptions {
   readonly connectTimeout?: Duration.Input | undefined
   /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. */
   readonly proxy?: string | undefined
-  /** Certificates: those to trust beyond the usual, and your own, as `node:tls` takes them. */
-  readonly tls?: Pick<SecureContextOptions, "ca" | "cert" | "key" | "passphrase" | "pfx"> | undefined
+  /** Certificates in PEM: `ca` to trust in place of the usual ones; your own `cert` and its `key`. */
+  readonly tls?:
+    | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly passphrase?: string }
+    | undefined
 }
 
 /** Marks an error that came before undici began to send: the proof that nothing can have been charged for. */
