@@ -13,6 +13,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -157,8 +158,16 @@ const headersOf = (
   return Effect.succeed(headers)
 }
 
-/** Secrets can be in any header that was added, so more names are redacted in spans than usual. */
-const secretNames = ["authorization", "cookie", "set-cookie", /auth|cookie|key|secret|token|credential|signature/i]
+/** Secrets can be in any header that was added, so more names are redacted than usual. */
+const secretName = /auth|cookie|key|secret|token|credential|signature/i
+
+/** Takes out of a text what was sent as a secret: some services repeat a key that they refuse. */
+const concealing = (sent: Readonly<Record<string, string>>) => {
+  const secrets = Object.entries(sent)
+    .filter(([name, value]) => secretName.test(name) && value !== "")
+    .map(([, value]) => value.replace(/^Bearer /, ""))
+  return (text: string) => secrets.reduce((shown, secret) => shown.replaceAll(secret, "***"), text)
+}
 
 /**
  * The client of this HttpClient.
@@ -179,12 +188,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const response = yield* client.execute(request).pipe(
       Effect.mapError((error) => GradientError.fromReason(reasonOfFailure(error))),
       Effect.provideService(HttpClient.TracerPropagationEnabled, false),
-      Effect.provideService(Headers.CurrentRedactedNames, secretNames)
+      Effect.provideService(Headers.CurrentRedactedNames, [secretName])
     )
     if (response.status >= 200 && response.status < 300) return response
-    const text = yield* errorText(response)
+    const conceal = concealing(headers)
+    const text = conceal(yield* errorText(response))
+    const answered = Headers.fromInput(Record.map(response.headers, conceal))
     const now = yield* Clock.currentTimeMillis
-    return yield* GradientError.fromReason(reasonOfAnswer(response.status, response.headers, text, now))
+    return yield* GradientError.fromReason(reasonOfAnswer(response.status, answered, text, now))
   })
 
   return GradientClient.of({ post, waiting: options, limits: { ...defaultLimits, ...options.limits } })

@@ -93,6 +93,7 @@ export const meaningOf = (
   lastImages: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
 ): Meaning => {
   const text = data.json.trim()
+  if (!isWanted(name)) return { _tag: "Skipped", name }
   if (text === "[DONE]") return { _tag: "Done" }
   if (text === "") return { _tag: "Skipped", name }
   const images = data.images.length > 0 ? bareImages(data.images) : lastImages

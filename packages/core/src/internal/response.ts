@@ -84,10 +84,11 @@ export const errorBodyOf = (value: unknown): ErrorBody | undefined => {
   if (Predicate.hasProperty(value, "error") && Predicate.isString(value.error)) {
     return { description: shorten(value.error), requestId: stringOf(value, "request_id") }
   }
-  const error = Predicate.hasProperty(value, "error") && Predicate.isObject(value.error) ? value.error : value
+  const inner = Predicate.hasProperty(value, "error") && Predicate.isObject(value.error) ? value.error : undefined
+  const error = inner ?? value
   const description = stringOf(error, "message")
   const code = stringOf(error, "code") ?? stringOf(error, "id")
-  if (description === undefined && code === undefined) return undefined
+  if (inner === undefined && description === undefined && code === undefined) return undefined
   return {
     description,
     code,
@@ -122,17 +123,17 @@ const answers = {
   InvalidResponseError: GradientError.InvalidResponseError
 }
 
-const byCode: Record<string, keyof typeof answers> = {
-  moderation_blocked: "ContentPolicyError",
-  content_policy_violation: "ContentPolicyError",
-  insufficient_quota: "QuotaExceededError",
-  billing_hard_limit_reached: "QuotaExceededError",
-  rate_limit_exceeded: "RateLimitError",
-  too_many_requests: "RateLimitError",
-  invalid_api_key: "AuthenticationError",
-  authentication_error: "AuthenticationError",
-  invalid_request_error: "BadRequestError"
-}
+const byCode = new Map<string | undefined, keyof typeof answers>([
+  ["moderation_blocked", "ContentPolicyError"],
+  ["content_policy_violation", "ContentPolicyError"],
+  ["insufficient_quota", "QuotaExceededError"],
+  ["billing_hard_limit_reached", "QuotaExceededError"],
+  ["rate_limit_exceeded", "RateLimitError"],
+  ["too_many_requests", "RateLimitError"],
+  ["invalid_api_key", "AuthenticationError"],
+  ["authentication_error", "AuthenticationError"],
+  ["invalid_request_error", "BadRequestError"]
+])
 
 const byStatus: Record<number, keyof typeof answers> = {
   401: "AuthenticationError",
@@ -148,7 +149,7 @@ const byStatus: Record<number, keyof typeof answers> = {
 const overrules = new Set<string>(["ContentPolicyError", "QuotaExceededError"])
 
 const tagOfStatus = (status: number, body: ErrorBody): keyof typeof answers => {
-  const said = byCode[body.code ?? ""] ?? byCode[body.type ?? ""]
+  const said = byCode.get(body.code) ?? byCode.get(body.type)
   if (status >= 400 && status < 500 && said !== undefined && overrules.has(said)) return said
   if (status < 400) return "InvalidResponseError"
   return byStatus[status] ?? (status < 500 ? "BadRequestError" : "InternalServerError")
@@ -183,7 +184,7 @@ export const reasonOfErrorObject = (
   facts: { readonly requestId: string | undefined; readonly images: ReadonlyArray<GeneratedImage> }
 ): GradientError.GradientErrorReason => {
   const body = errorBodyOf(value) ?? { description: "the stream reports an error without saying which" }
-  const tag = byCode[body.code ?? ""] ?? byCode[body.type ?? ""] ?? "InternalServerError"
+  const tag = byCode.get(body.code) ?? byCode.get(body.type) ?? "InternalServerError"
   return new answers[tag]({
     ...body,
     requestId: facts.requestId ?? body.requestId,

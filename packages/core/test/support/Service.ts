@@ -3,13 +3,16 @@
  */
 import { GradientClient, type GradientError, Images } from "../../src/index.ts"
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/testing/TestClock"
 
 /** The secret that nothing may show. */
 export const key = "sk-do-this-is-the-secret-of-the-tests"
@@ -79,3 +82,10 @@ export const settle = Effect.promise(() => new Promise((resolve) => setImmediate
   Effect.repeat({ times: 4 }),
   Effect.asVoid
 )
+
+/** Moves the Clock on, and lets what it woke run. */
+export const advance = (duration: Duration.Input) => Effect.andThen(TestClock.adjust(duration), settle)
+
+/** What a fiber gave, which has to be done by now. */
+export const join = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() => fiber.pollUnsafe() ?? Effect.die(new Error("it is still running")))

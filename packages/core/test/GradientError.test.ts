@@ -1,0 +1,408 @@
+import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { inspect } from "node:util"
+import { GradientError, Images, RetryPolicy } from "../src/index.ts"
+import * as Service from "./support/Service.ts"
+import * as Wire from "./support/Wire.ts"
+
+const prompt = "a sea otter"
+const once = { retry: RetryPolicy.none }
+
+/** The reason of a call that is answered so. */
+const answeredWith = (answer: () => Service.Answer) =>
+  Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(Service.make(answer).layer))
+
+/** The reason of a stream that is answered so. */
+const streamedWith = (answer: () => Service.Answer) =>
+  Images.generateStream({ prompt }, once).pipe(
+    Stream.runDrain,
+    Service.reasonOf,
+    Effect.provide(Service.make(answer).layer)
+  )
+
+const errorBody = (code: string, message = "no") => ({ error: { message, type: "t", param: "p", code } })
+
+describe("GradientError", () => {
+  describe("of a status", () => {
+    it.effect.each([
+      { status: 400, tag: "BadRequestError", retryable: false, charged: false },
+      { status: 401, tag: "AuthenticationError", retryable: false, charged: false },
+      { status: 402, tag: "QuotaExceededError", retryable: false, charged: false },
+      { status: 403, tag: "PermissionDeniedError", retryable: false, charged: false },
+      { status: 404, tag: "NotFoundError", retryable: false, charged: false },
+      { status: 408, tag: "BadRequestError", retryable: true, charged: false },
+      { status: 409, tag: "ConflictError", retryable: true, charged: false },
+      { status: 413, tag: "BadRequestError", retryable: false, charged: false },
+      { status: 422, tag: "UnprocessableEntityError", retryable: false, charged: false },
+      { status: 429, tag: "RateLimitError", retryable: true, charged: false },
+      { status: 500, tag: "InternalServerError", retryable: true, charged: true },
+      { status: 502, tag: "InternalServerError", retryable: true, charged: true },
+      { status: 503, tag: "InternalServerError", retryable: true, charged: true },
+      { status: 529, tag: "InternalServerError", retryable: true, charged: true },
+      { status: 302, tag: "InvalidResponseError", retryable: false, charged: false }
+    ])("$status is $tag", ({ charged, retryable, status, tag }) =>
+      Effect.gen(function* () {
+        for (const reason of [
+          yield* answeredWith(() => new Response(null, { status })),
+          yield* streamedWith(() => new Response(null, { status }))
+        ]) {
+          expect(reason._tag).toBe(tag)
+          expect(reason.status).toBe(status)
+          expect(reason.isRetryable).toBe(retryable)
+          expect(reason.mayHaveBeenCharged).toBe(charged)
+          expect(reason.message).toContain(`(${status})`)
+          expect(reason.message.includes("may have been charged")).toBe(charged)
+        }
+      })
+    )
+
+    it.effect("503 with retry-after is known not to be charged", () =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => new Response(null, { status: 503, headers: { "retry-after": "7" } }))
+        expect(reason.mayHaveBeenCharged).toBe(false)
+        expect(reason.retryAfter).toEqual(Duration.seconds(7))
+      })
+    )
+
+    it.effect("x-should-retry decides whether it is retryable, never whether it was charged", () =>
+      Effect.gen(function* () {
+        const answer = (status: number, word: string) => () =>
+          new Response(null, { status, headers: { "x-should-retry": word } })
+        const refused = yield* answeredWith(answer(400, "true"))
+        expect(refused).toMatchObject({ isRetryable: true, mayHaveBeenCharged: false, shouldRetry: true })
+        const limited = yield* answeredWith(answer(429, "false"))
+        expect(limited).toMatchObject({ isRetryable: false, shouldRetry: false })
+        expect(yield* answeredWith(answer(500, "true"))).toMatchObject({ mayHaveBeenCharged: true })
+      })
+    )
+
+    it.effect("a redirect is not followed, and says where it led", () =>
+      Effect.gen(function* () {
+        const service = Service.make(
+          () => new Response(null, { status: 307, headers: { location: "https://elsewhere.test/v1" } })
+        )
+        const reason = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(service.layer))
+        expect(service.asked.length).toBe(1)
+        expect(reason.message).toContain("a redirect to https://elsewhere.test/v1, which is not followed")
+      })
+    )
+
+    it.effect("429 has what the headers say of the limit, in either family", () =>
+      Effect.gen(function* () {
+        const limited = (headers: Record<string, string>) =>
+          Images.generate({ prompt }, once).pipe(
+            Service.failsWith("RateLimitError"),
+            Effect.provide(Service.make(() => new Response(null, { status: 429, headers })).layer)
+          )
+        expect(
+          yield* limited({
+            "ratelimit-limit": "250",
+            "ratelimit-remaining": "0",
+            "ratelimit-reset": "1760000000",
+            "retry-after": "12"
+          })
+        ).toMatchObject({
+          limit: 250,
+          remaining: 0,
+          resetAt: DateTime.makeUnsafe(1_760_000_000_000),
+          retryAfter: Duration.seconds(12)
+        })
+        expect(
+          yield* limited({
+            "x-ratelimit-limit-requests": "60",
+            "x-ratelimit-remaining-requests": "1",
+            "x-ratelimit-reset-requests": "1m30s"
+          })
+        ).toMatchObject({ limit: 60, remaining: 1, resetAt: DateTime.makeUnsafe(90_000) })
+        expect((yield* limited({ "ratelimit-limit": "many", "ratelimit-reset": "1e99" })).limit).toBeUndefined()
+      })
+    )
+  })
+
+  describe("of a code", () => {
+    it.effect.each([
+      { status: 400, code: "moderation_blocked", tag: "ContentPolicyError" },
+      { status: 400, code: "content_policy_violation", tag: "ContentPolicyError" },
+      { status: 429, code: "insufficient_quota", tag: "QuotaExceededError" },
+      { status: 403, code: "billing_hard_limit_reached", tag: "QuotaExceededError" },
+      { status: 400, code: "invalid_api_key", tag: "BadRequestError" },
+      { status: 500, code: "moderation_blocked", tag: "InternalServerError" }
+    ])("$status with $code is $tag", ({ code, status, tag }) =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => Response.json(errorBody(code), { status }))
+        expect(reason._tag).toBe(tag)
+        expect(reason.code).toBe(code)
+        expect(reason.mayHaveBeenCharged).toBe(status >= 500)
+      })
+    )
+
+    it.effect("the type of the error says it where the code does not", () =>
+      Effect.gen(function* () {
+        const body = { error: { message: "no", type: "insufficient_quota", code: null } }
+        expect((yield* answeredWith(() => Response.json(body, { status: 429 })))._tag).toBe("QuotaExceededError")
+      })
+    )
+
+    const inStream = [
+      { code: "moderation_blocked", tag: "ContentPolicyError", charged: false },
+      { code: "content_policy_violation", tag: "ContentPolicyError", charged: false },
+      { code: "insufficient_quota", tag: "QuotaExceededError", charged: true },
+      { code: "billing_hard_limit_reached", tag: "QuotaExceededError", charged: true },
+      { code: "rate_limit_exceeded", tag: "RateLimitError", charged: true },
+      { code: "too_many_requests", tag: "RateLimitError", charged: true },
+      { code: "invalid_api_key", tag: "AuthenticationError", charged: true },
+      { code: "authentication_error", tag: "AuthenticationError", charged: true },
+      { code: "invalid_request_error", tag: "BadRequestError", charged: true },
+      { code: "unheard_of", tag: "InternalServerError", charged: true },
+      { code: "constructor", tag: "InternalServerError", charged: true }
+    ]
+
+    it.effect.each(inStream)("an error object in a stream with code $code is $tag", ({ charged, code, tag }) =>
+      Effect.gen(function* () {
+        const reason = yield* streamedWith(() => Wire.stream([`data: ${JSON.stringify(errorBody(code))}\n\n`]))
+        expect(reason).toMatchObject({ _tag: tag, code, param: "p", description: "no", mayHaveBeenCharged: charged })
+      })
+    )
+
+    it.effect.each(inStream)("an error object in a reply of 200 with code $code is $tag", ({ charged, code, tag }) =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => Response.json(errorBody(code)))
+        expect(reason).toMatchObject({ _tag: tag, code, mayHaveBeenCharged: charged })
+      })
+    )
+
+    it.effect("an error object that has a type alone maps by it", () =>
+      Effect.gen(function* () {
+        const reason = yield* streamedWith(() => Wire.stream(['data: {"error":{"type":"rate_limit_exceeded"}}\n\n']))
+        expect(reason._tag).toBe("RateLimitError")
+      })
+    )
+
+    it.effect.each([
+      { what: "a named event", text: 'event: error\ndata: {"message":"no","code":"moderation_blocked"}\n\n' },
+      { what: "a type", text: 'data: {"type":"error","message":"no","code":"moderation_blocked"}\n\n' },
+      {
+        what: "both",
+        text: 'event: error\ndata: {"type":"error","error":{"message":"no","code":"moderation_blocked"}}\n\n'
+      },
+      { what: "the provider's form", text: 'event: error\ndata: {"id":"moderation_blocked","message":"no"}\n\n' },
+      {
+        what: "an image of null before it",
+        text: 'data: {"b64_json":null,"error":{"message":"no","code":"moderation_blocked"}}\n\n'
+      }
+    ])("an error in a stream is seen by $what", ({ text }) =>
+      Effect.gen(function* () {
+        const reason = yield* streamedWith(() => Wire.stream([text]))
+        expect(reason).toMatchObject({ _tag: "ContentPolicyError", description: "no" })
+      })
+    )
+
+    it.effect("an error in a stream that is no JSON is its message", () =>
+      Effect.gen(function* () {
+        const reason = yield* streamedWith(() => Wire.stream(["event: error\ndata: out of paint\n\n"]))
+        expect(reason).toMatchObject({ _tag: "InternalServerError", description: "out of paint" })
+      })
+    )
+
+    it.effect("a refusal by moderation after the first image may have been charged", () =>
+      Effect.gen(function* () {
+        const reason = yield* streamedWith(() =>
+          Wire.stream([Wire.event(Wire.partial(0)), `data: ${JSON.stringify(errorBody("moderation_blocked"))}\n\n`])
+        )
+        expect(reason).toMatchObject({ _tag: "ContentPolicyError", mayHaveBeenCharged: true })
+      })
+    )
+  })
+
+  describe("description", () => {
+    const page = `<html><head><title>502 Bad\n Gateway</title></head><body>nginx</body></html>`
+    it.effect.each([
+      { what: "the models' form", body: JSON.stringify(errorBody("c", "No paint")), description: "No paint" },
+      {
+        what: "the provider's form",
+        body: '{"id":"c","message":"No paint","request_id":"r"}',
+        description: "No paint"
+      },
+      { what: "an error that is a text", body: '{"error":"No paint"}', description: "No paint" },
+      { what: "a page, by its title", body: page, description: "502 Bad Gateway" },
+      { what: "a page without a title", body: "<h1>No</h1>\n<p>paint</p>", description: "No paint" },
+      { what: "plain text", body: " No paint\n", description: "No paint" },
+      { what: "other JSON", body: '{"a":1}', description: '{"a":1}' },
+      { what: "nothing", body: "", description: undefined }
+    ])("is readable from $what", ({ body, description }) =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => new Response(body, { status: 500 }))
+        expect(reason.description).toBe(description)
+        if (description !== undefined) expect(reason.message).toContain(`: ${description}`)
+      })
+    )
+
+    it.effect("keeps code, type, param and the request id of the body", () =>
+      Effect.gen(function* () {
+        expect(yield* answeredWith(() => Response.json(errorBody("c"), { status: 400 }))).toMatchObject({
+          code: "c",
+          type: "t",
+          param: "p"
+        })
+        const body = { id: "c", message: "no", request_id: "req-body" }
+        const inBody = yield* answeredWith(() => Response.json(body, { status: 400 }))
+        expect(inBody).toMatchObject({ code: "c", requestId: "req-body" })
+        expect(inBody.message).toContain("Request id: req-body.")
+        const headers = { "x-request-id": "req-head" }
+        expect(yield* answeredWith(() => Response.json(body, { status: 400, headers }))).toMatchObject({
+          requestId: "req-head"
+        })
+      })
+    )
+
+    it.effect("is short, however long the message is", () =>
+      Effect.gen(function* () {
+        const long = "x".repeat(60_000)
+        for (const body of [long, JSON.stringify(errorBody("c", long)), `<title>${long}</title>`]) {
+          const reason = yield* answeredWith(() => new Response(body, { status: 500 }))
+          expect(reason.message.length).toBeLessThan(1_500)
+        }
+      })
+    )
+
+    it.effect("reads 64 KiB of a body at most, and lets go of the connection", () =>
+      Effect.gen(function* () {
+        let pulled = 0
+        const endless = new ReadableStream<Uint8Array>({
+          pull(controller) {
+            pulled++
+            controller.enqueue(new Uint8Array(1024).fill(0x78))
+          }
+        })
+        const service = Service.make(() => new Response(endless, { status: 500 }))
+        const reason = yield* Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(service.layer))
+        expect(reason._tag).toBe("InternalServerError")
+        expect(pulled).toBeLessThan(64 + 8)
+        expect(service.asked[0]?.signal.aborted).toBe(true)
+      })
+    )
+
+    it.effect("a body that breaks off still has its status", () =>
+      Effect.gen(function* () {
+        const body = () => Wire.body(["No pa"], new Error("reset"))
+        const reason = yield* answeredWith(() => new Response(body(), { status: 401 }))
+        expect(reason).toMatchObject({ _tag: "AuthenticationError", description: "No pa" })
+      })
+    )
+  })
+
+  describe("what was paid for", () => {
+    const images = [Wire.png(20, 1), Wire.png(30, 2)]
+    const reply = JSON.stringify(Wire.response(images))
+    const cutReply = reply.slice(0, -3)
+    const bytesOf = (reason: GradientError.GradientErrorReason) => reason.images.map(({ bytes }) => bytes)
+
+    it.effect("a JSON reply that is cut gives the images that are whole", () =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => new Response(cutReply))
+        expect(reason._tag).toBe("InvalidResponseError")
+        expect(reason.mayHaveBeenCharged).toBe(true)
+        expect(bytesOf(reason)).toEqual(images)
+      })
+    )
+
+    it.effect("so does one whose connection breaks", () =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => new Response(Wire.body([cutReply], new Error("reset"))))
+        expect(reason).toMatchObject({ _tag: "DisconnectedError", mayHaveBeenCharged: true, description: "reset" })
+        expect(bytesOf(reason)).toEqual(images)
+      })
+    )
+
+    it.effect("and one that is refused", () =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => Response.json(Wire.response(images, { created: "today" })))
+        expect(reason._tag).toBe("InvalidResponseError")
+        expect(bytesOf(reason)).toEqual(images)
+      })
+    )
+
+    it.effect("a stream that ends early gives its last partial, or an image that came whole", () =>
+      Effect.gen(function* () {
+        const events = images.map((bytes, index) => Wire.event(Wire.partial(index, bytes)))
+        const ended = yield* streamedWith(() => Wire.stream(events))
+        expect(ended).toMatchObject({ _tag: "IncompleteStreamError", mayHaveBeenCharged: true, isRetryable: true })
+        expect(bytesOf(ended)).toEqual([images[1]])
+        const pending = Wire.event(Wire.completed(Wire.png(40, 3))).trimEnd()
+        expect(bytesOf(yield* streamedWith(() => Wire.stream([...events, pending])))).toEqual([Wire.png(40, 3)])
+        const reset = yield* streamedWith(() => Wire.stream(events, new Error("reset")))
+        expect(reset._tag).toBe("DisconnectedError")
+        expect(bytesOf(reset)).toEqual([images[1]])
+      })
+    )
+  })
+
+  describe("secrets", () => {
+    it.effect("headers that can hold one are redacted", () =>
+      Effect.gen(function* () {
+        const headers = { "set-cookie": "a=1", "x-api-key": "k", "x-auth-token": "t", "x-plain": "p" }
+        const reason = yield* answeredWith(() => new Response(null, { status: 500, headers }))
+        expect(reason.headers).toEqual({
+          "set-cookie": "<redacted>",
+          "x-api-key": "<redacted>",
+          "x-auth-token": "<redacted>",
+          "x-plain": "p"
+        })
+      })
+    )
+
+    it.effect("a service that repeats the key does not get it into the error", () =>
+      Effect.gen(function* () {
+        const echo = `Bearer ${Service.key} is wrong`
+        for (const body of [echo, JSON.stringify(errorBody("c", echo)), `<title>${echo}</title>`]) {
+          const reason = yield* answeredWith(() => new Response(body, { status: 401, headers: { "x-echo": echo } }))
+          expect(inspect(reason, { depth: 50 })).not.toContain(Service.key)
+          expect(reason.description).toContain("is wrong")
+        }
+      })
+    )
+  })
+
+  describe("attempts", () => {
+    it.effect("is one for each, the last included, and any of them may have been charged", () =>
+      Effect.gen(function* () {
+        const service = Service.make((number) => new Response(null, { status: number === 0 ? 500 : 401 }), {
+          retry: RetryPolicy.eager
+        })
+        const fiber = yield* Images.generate({ prompt }).pipe(
+          Effect.flip,
+          Effect.provide(service.layer),
+          Effect.forkChild
+        )
+        yield* Service.settle
+        yield* Service.advance("1 second")
+        const error = yield* Service.join(fiber)
+        expect(error.attempts.map(({ reason }) => reason._tag)).toEqual(["InternalServerError", "AuthenticationError"])
+        expect(error.reason.mayHaveBeenCharged).toBe(false)
+        expect(error.mayHaveBeenCharged).toBe(true)
+        expect(error.isRetryable).toBe(false)
+        expect(error.message).toMatch(/^The key was refused \(401\).*\(2 attempts\)$/)
+      })
+    )
+  })
+
+  it.effect("is caught by its reason", () =>
+    Effect.gen(function* () {
+      const service = Service.make(() => new Response(null, { status: 404 }))
+      const caught = Images.generate({ prompt }).pipe(
+        Effect.map(() => "drawn"),
+        Effect.catchReason("GradientError", "NotFoundError", (reason) => Effect.succeed(`caught ${reason.status}`))
+      )
+      expect(yield* caught.pipe(Effect.provide(service.layer))).toBe("caught 404")
+    })
+  )
+
+  it("has a tag, a message and no argument that is any", () => {
+    expectTypeOf<GradientError.GradientError["_tag"]>().toEqualTypeOf<"GradientError">()
+    expectTypeOf<GradientError.GradientError["reason"]>().toEqualTypeOf<GradientError.GradientErrorReason>()
+    expectTypeOf<GradientError.GradientErrorReason["images"][number]["bytes"]>().toEqualTypeOf<Uint8Array>()
+  })
+})
