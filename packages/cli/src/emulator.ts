@@ -9,7 +9,8 @@ import { duration, given } from "./flags.ts"
 
 const config = {
   port: Flag.Int("port").pipe(Flag.withDescription("Where to listen; 0 is any free port"), Flag.withDefault(8787)),
-  latency: given(duration("latency"), "How long it thinks before it answers. Default: 0")
+  latency: given(duration("latency"), "How long it thinks before it answers. Default: 0"),
+  pace: given(duration("pace"), "The time between the pictures of a stream. Default: 0")
 }
 
 type Options = Command.Command.Config.Infer<typeof config>

@@ -22,7 +22,8 @@ export const make = Effect.gen(function* () {
   const start = performance.now()
   const elapsed = () => performance.now() - start
   const spinner = ora({ discardStdin: false })
-  if (spinner.isEnabled) spinner.suffixText = () => seconds(elapsed())
+  if (process.stderr.columns === 0) spinner.isEnabled = false // ora would clear without end on a terminal without size.
+  if (spinner.isEnabled) spinner.suffixText = () => `(${seconds(elapsed())})`
   const stop = Effect.sync(() => void spinner.stop())
   yield* Effect.addFinalizer(() => stop)
 

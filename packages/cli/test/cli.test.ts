@@ -1,0 +1,304 @@
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { ImageGenerateParams } from "@effect-gradient/core"
+import { Effect, Schema, Stream } from "effect"
+import { access, readdir, readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import sharp from "sharp"
+import { build, folder, hasTerminal, run, runOnTerminal, start } from "./support/cli.ts"
+import { service } from "./support/service.ts"
+
+beforeAll(build, 120_000)
+
+const list = (path: string) => Effect.promise(() => readdir(path))
+const picture = (path: string) => Effect.promise(() => sharp(path).metadata())
+const lines = (output: string) => output.trimEnd().split("\n")
+
+const Output = Schema.fromJsonString(
+  Schema.Struct({
+    emulated: Schema.Boolean,
+    images: Schema.Array(
+      Schema.Struct({
+        path: Schema.String,
+        mediaType: Schema.String,
+        width: Schema.Int,
+        height: Schema.Int,
+        bytes: Schema.Int
+      })
+    ),
+    usage: Schema.Struct({ inputTokens: Schema.Int, totalTokens: Schema.Int }),
+    requestId: Schema.String,
+    seconds: Schema.Finite
+  })
+)
+
+const Failure = Schema.fromJsonString(
+  Schema.Struct({
+    emulated: Schema.Boolean,
+    error: Schema.Struct({
+      reason: Schema.String,
+      message: Schema.String,
+      isRetryable: Schema.Boolean,
+      mayHaveBeenCharged: Schema.Boolean,
+      attempts: Schema.Int
+    }),
+    kept: Schema.Array(Schema.String)
+  })
+)
+
+/** One event of a stream, whose picture is no picture: nobody looks at it here. */
+const partialImage = `data: ${JSON.stringify({
+  type: "image_generation.partial_image",
+  partial_image_index: 0,
+  b64_json: Buffer.from("a first impression").toString("base64")
+})}\n\n`
+
+describe("gradient-images --help", () => {
+  it.live("names the commands, and for generate a flag for every param", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const general = yield* run(["--help"], { cwd })
+      assert.strictEqual(general.code, 0)
+      assert.match(general.stdout, /^ +generate /m)
+      assert.match(general.stdout, /^ +emulator /m)
+      const { stdout } = yield* run(["generate", "--help"], { cwd })
+      for (const param of Object.keys(ImageGenerateParams.ImageGenerateParams.fields)) {
+        const flag = param === "prompt" ? param : `--${param.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+        assert.match(stdout, new RegExp(`^ +${flag} `, "m"))
+      }
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe.concurrent("gradient-images generate", () => {
+  it.live("without a key lets the emulator draw, and says so in one line with the way to the real service", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stderr, stdout } = yield* run(["generate", "A cute baby sea otter!"], { cwd })
+      assert.strictEqual(code, 0)
+      assert.match(lines(stderr)[0] ?? "", /emulator.*GRADIENT_MODEL_ACCESS_KEY/)
+      assert.match(lines(stderr)[1] ?? "", /Waiting for openai-gpt-image-1/)
+      assert.match(lines(stdout)[0] ?? "", /^a-cute-baby-sea-otter\.png {2}1024x1024 {2}[\d.]+ MB$/)
+      assert.match(lines(stdout)[1] ?? "", /^[\d,]+ tokens, [\d.]+ s, emulated$/)
+      assert.deepStrictEqual(yield* list(cwd), ["a-cute-baby-sea-otter.png"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("with --json prints one object on standard output and everything else on standard error", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stderr, stdout } = yield* run(["generate", "A red fox", "--json", "--partial-images", "1"], { cwd })
+      assert.strictEqual(code, 0)
+      const { emulated, images, usage } = yield* Schema.decodeEffect(Output)(stdout)
+      const [image] = images
+      assert.isTrue(emulated)
+      assert.isDefined(image)
+      assert.isAbove(usage.totalTokens, usage.inputTokens)
+      const { format, height, width } = yield* picture(image.path)
+      assert.deepStrictEqual([`image/${format}`, width, height], [image.mediaType, image.width, image.height])
+      assert.strictEqual((yield* Effect.promise(() => readFile(image.path))).length, image.bytes)
+      assert.match(stderr, /emulator/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes the prompt from standard input", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code } = yield* run(["generate"], { cwd, input: "Snow on a village\n" })
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(yield* list(cwd), ["snow-on-a-village.png"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("with --partial-images tells of each picture in a line of its own, where there is no terminal", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { stderr } = yield* run(["generate", "A harbour", "--partial-images", "2"], { cwd })
+      const told = lines(stderr).filter((line) => !line.startsWith("-"))
+      assert.match(told[1] ?? "", /^Picture 1 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
+      assert.match(told[2] ?? "", /^Picture 2 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
+      assert.match(told[3] ?? "", /^The finished picture: [\d.]+ s, [\d.]+ [kM]B$/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.skipIf(!hasTerminal)("on a terminal shows each picture, and counts while it waits", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stdout } = yield* runOnTerminal(60, ["generate", "A harbour", "--partial-images", "1"], { cwd })
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /Waiting for picture 1 of 1 \(\d\.\d s\)/)
+      const [beforeFirst, beforeLast, summary] = stdout.split(/Picture 1 of 1: .*|The finished picture: .*/)
+      for (const shown of [beforeFirst, beforeLast]) assert.match(shown ?? "", /\[48;.*\u2584/)
+      assert.match(summary ?? "", /a-harbour\.png {2}1024x1024/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.skipIf(!hasTerminal)("draws on a terminal that does not tell its size", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stdout } = yield* runOnTerminal(0, ["generate", "A harbour"], { cwd })
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /\[48;.*\u2584/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("asks for the format that --output names, in a folder that it makes", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const args = ["generate", "A bay", "--size", "1536x1024", "--output", "new/folder/bay.webp"]
+      assert.strictEqual((yield* run(args, { cwd })).code, 0)
+      const { format, height, width } = yield* picture(join(cwd, "new/folder/bay.webp"))
+      assert.deepStrictEqual([format, width, height], ["webp", 1536, 1024])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("numbers the files of several pictures", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      yield* run(["generate", "Two bays", "--model", "another", "--n", "2", "-o", "bays/"], { cwd })
+      assert.deepStrictEqual(yield* list(join(cwd, "bays")), ["two-bays-1.png", "two-bays-2.png"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("refuses to replace a file before anything is sent, unless --overwrite is given", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl, requests } = yield* service((response) => void response.writeHead(401).end())
+      yield* Effect.promise(() => writeFile(join(cwd, "mine.png"), "mine"))
+      const refused = yield* run(["generate", "x", "-o", "mine"], { cwd, baseUrl })
+      assert.deepStrictEqual([refused.code, requests()], [1, 0])
+      assert.match(refused.stderr, /mine\.png.*--overwrite/)
+      const replaced = yield* run(["generate", "x", "-o", "mine", "--overwrite"], { cwd })
+      assert.strictEqual(replaced.code, 0)
+      assert.strictEqual((yield* picture(join(cwd, "mine.png"))).format, "png")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("with --emulate sends nothing although there is a key", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl, requests } = yield* service((response) => void response.writeHead(401).end())
+      const { code, stdout } = yield* run(["generate", "x", "--emulate", "--json"], { cwd, baseUrl })
+      assert.deepStrictEqual([code, requests()], [0, 0])
+      assert.isTrue((yield* Schema.decodeEffect(Output)(stdout)).emulated)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a failure is 1, with the message of its reason and no stack", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => void response.writeHead(401).end('{"message":"Unknown key"}'))
+      const { code, stderr, stdout } = yield* run(["generate", "x", "--json"], { cwd, baseUrl })
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /The key was refused \(401\): Unknown key/)
+      assert.notMatch(stderr, /^\s+at /m)
+      assert.notInclude(stderr, "sk-do-test")
+      const { error } = yield* Schema.decodeEffect(Failure)(stdout)
+      assert.deepStrictEqual([error.reason, error.mayHaveBeenCharged], ["AuthenticationError", false])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("--timeout and --retry reach the call", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl, requests } = yield* service((response) => void response.writeHead(429).end())
+      yield* run(["generate", "x", "--retry", "none"], { cwd, baseUrl })
+      assert.strictEqual(requests(), 1)
+      const silent = yield* service(() => undefined)
+      const { code, stdout } = yield* run(["generate", "x", "--timeout", "0.2", "--json"], {
+        cwd,
+        baseUrl: silent.baseUrl
+      })
+      assert.strictEqual(code, 1)
+      assert.strictEqual((yield* Schema.decodeEffect(Failure)(stdout)).error.reason, "RequestTimeoutError")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps what was paid for when a stream breaks off", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service(
+        (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(partialImage)
+      )
+      const { code, stderr, stdout } = yield* run(["generate", "x", "--partial-images", "1", "--json"], {
+        cwd,
+        baseUrl
+      })
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /Kept what had arrived: x-kept\.bin/)
+      assert.deepStrictEqual((yield* Schema.decodeEffect(Failure)(stdout)).kept, ["x-kept.bin"])
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-kept.bin"), "utf8")), "a first impression")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each([
+    { name: "an unknown flag", args: ["x", "--colour"], named: ["--colour"] },
+    { name: "a flag that is no number", args: ["x", "--n", "two"], named: ["--n", "two"] },
+    { name: "an unknown retry policy", args: ["x", "--retry", "always"], named: ["charge-safe", "eager", "none"] },
+    { name: "a duration that is none", args: ["x", "--timeout", "soon"], named: ["--timeout", "soon"] },
+    { name: "no prompt", args: [], named: ["prompt"] },
+    {
+      name: "broken rules, all named at once",
+      args: ["x", "--n", "11", "--output-compression", "101", "--partial-images", "4"],
+      named: ["n: 11", "outputCompression: 101", "partialImages: 4"]
+    }
+  ])("wrong usage is 2: $name", ({ args, named }) =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stderr } = yield* run(["generate", ...args], { cwd })
+      assert.strictEqual(code, 2)
+      for (const part of named) assert.include(stderr, part)
+      assert.deepStrictEqual(yield* list(cwd), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("SIGINT cancels the request, leaves no half file, and is 130", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { asked, baseUrl, closed } = yield* service((response) => {
+        response.writeHead(200, { "content-type": "application/json" })
+        response.write('{"created":1,"data":[{"b64_json":"iVBORw0KGgo')
+      })
+      const running = yield* start(["generate", "x"], { cwd, baseUrl })
+      yield* asked
+      yield* Effect.forkScoped(running.kill({ killSignal: "SIGINT" }))
+      assert.strictEqual(Number(yield* running.exitCode), 130)
+      yield* closed
+      assert.deepStrictEqual(yield* list(cwd), [])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("gradient-images emulator", () => {
+  it.live(
+    "serves until SIGTERM, and then stops at once whoever is still waiting",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* folder
+        const server = yield* start(["emulator", "--port", "0", "--latency", "60"], { cwd })
+        const first = yield* server.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
+        const baseUrl = first.replace("Listening on ", "")
+        const client = yield* start(["generate", "x"], { cwd, baseUrl })
+        yield* client.stderr.pipe(
+          Stream.decodeText,
+          Stream.takeUntil((line) => line.includes("Waiting")),
+          Stream.runDrain
+        )
+        yield* Effect.forkScoped(server.kill({ killSignal: "SIGTERM" }))
+        assert.strictEqual(Number(yield* server.exitCode), 130)
+        assert.strictEqual(Number(yield* client.exitCode), 1)
+      }).pipe(Effect.scoped),
+    10_000
+  )
+
+  it.live("draws for whoever asks on its port", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const server = yield* start(["emulator", "--port", "0"], { cwd })
+      const first = yield* server.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
+      const baseUrl = first.replace("Listening on ", "")
+      const { code } = yield* run(["generate", "A pine", "--json"], { cwd, baseUrl })
+      assert.strictEqual(code, 0)
+      yield* Effect.promise(() => access(join(cwd, "a-pine.png")))
+    }).pipe(Effect.scoped)
+  )
+})

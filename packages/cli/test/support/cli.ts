@@ -1,0 +1,80 @@
+/** Runs the built binary as a process, without the keys and endpoints of whoever runs the tests. */
+import { NodeServices } from "@effect/platform-node"
+import { Effect, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { spawnSync } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { fileURLToPath, URL } from "node:url"
+import { join } from "node:path"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const binary = join(root, "dist/bin.js")
+
+/** Builds the binary, and leaves the types to `pnpm check`. */
+export const build = () => {
+  const { status, stdout } = spawnSync("tsc", ["-p", root, "--noCheck"], { encoding: "utf8" })
+  if (status !== 0) throw new Error(`the build failed: ${stdout}`)
+}
+
+export interface Invocation {
+  readonly cwd: string
+  /** Standard input: nothing unless given. */
+  readonly input?: string
+  /** Where to ask, with a key. */
+  readonly baseUrl?: string | undefined
+}
+
+const spawn = Effect.fnUntraced(function* (
+  command: string,
+  args: ReadonlyArray<string>,
+  { baseUrl, cwd, input = "" }: Invocation
+) {
+  return yield* ChildProcess.make(command, [...args], {
+    cwd,
+    env: {
+      GRADIENT_MODEL_ACCESS_KEY: baseUrl === undefined ? undefined : "sk-do-test",
+      DIGITALOCEAN_ACCESS_TOKEN: undefined,
+      GRADIENT_BASE_URL: baseUrl,
+      GRADIENT_INFERENCE_ENDPOINT: undefined,
+      FORCE_COLOR: undefined
+    },
+    extendEnv: true,
+    stdin: Stream.make(new TextEncoder().encode(input)),
+    forceKillAfter: "5 seconds"
+  })
+}, Effect.provide(NodeServices.layer))
+
+/** The process, which is ended with the scope. */
+export const start = (args: ReadonlyArray<string>, invocation: Invocation) =>
+  spawn(process.execPath, [binary, ...args], invocation)
+
+const text = <E>(bytes: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream.decodeText(bytes))
+
+const finish = Effect.fnUntraced(function* ({ exitCode, stderr, stdout }: Effect.Success<ReturnType<typeof start>>) {
+  const [code, out, err] = yield* Effect.all([exitCode, text(stdout), text(stderr)], { concurrency: "unbounded" })
+  return { code: Number(code), stdout: out, stderr: err }
+})
+
+/** Runs to the end. */
+export const run = (args: ReadonlyArray<string>, invocation: Invocation) =>
+  start(args, invocation).pipe(Effect.flatMap(finish), Effect.scoped)
+
+/** Whether there is util-linux's `script`, which gives a process a terminal. */
+export const hasTerminal = process.platform === "linux" && spawnSync("script", ["--version"]).status === 0
+
+/** Runs to the end on a terminal of 256 colours with this many columns; both outputs come as one. */
+export const runOnTerminal = (columns: number, args: ReadonlyArray<string>, invocation: Invocation) => {
+  const command = [process.execPath, binary, ...args].map((word) => `'${word}'`).join(" ")
+  return spawn(
+    "script",
+    ["-qefc", `stty cols ${columns}; env -u CI TERM=xterm-256color ${command}`, "/dev/null"],
+    invocation
+  ).pipe(Effect.flatMap(finish), Effect.scoped)
+}
+
+/** An empty folder that goes with the scope. */
+export const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "gradient-images-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true }))
+)
