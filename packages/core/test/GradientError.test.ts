@@ -4,7 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
-import { GradientError, Images, RetryPolicy } from "../src/index.ts"
+import { type GradientError, Images, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
 import * as Wire from "./support/Wire.ts"
 
