@@ -13,7 +13,12 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
+import type { Fault } from "./Fault.ts"
+import { Connection } from "./internal/endpoint/Connection.ts"
 import * as Endpoint from "./internal/endpoint/endpoint.ts"
+import * as InProcess from "./internal/endpoint/inProcess.ts"
+import * as OnPort from "./internal/endpoint/onPort.ts"
+import { layer as layerLedger, type Ledger } from "./Ledger.ts"
 
 /**
  * What both edges take.
@@ -27,6 +32,10 @@ export interface EmulatorOptions {
   readonly pace?: Duration.Input | undefined
   /** Other pictures for the same prompts. Default: 0. */
   readonly seed?: number | undefined
+  /** What goes wrong: each request meets the first one whose `times` are not used up. Default: none. */
+  readonly faults?: ReadonlyArray<Fault> | undefined
+  /** Whether a request may name its own fault, in the header `x-emulator-fault`. Default: false. */
+  readonly allowFaultHeader?: boolean | undefined
 }
 
 /**
@@ -41,7 +50,8 @@ export interface ServerOptions extends EmulatorOptions {
   readonly host?: string | undefined
 }
 
-const endpoint = ({ latency = 0, pace = 0, seed = 0 }: EmulatorOptions) => Endpoint.make({ latency, pace, seed })
+const endpoint = ({ allowFaultHeader = false, faults = [], latency = 0, pace = 0, seed = 0 }: EmulatorOptions) =>
+  Endpoint.make({ latency, pace, seed, faults, allowFaultHeader })
 
 /**
  * Where the emulator listens, for `GRADIENT_BASE_URL`: `http://127.0.0.1:52113/v1`.
@@ -52,20 +62,18 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
   Effect.succeed(`${address}/v1`)
 )
 
+/** Whether every connection is refused, so that nobody has to listen. */
+const refusesAll = ([first]: ReadonlyArray<Fault> = []) => first?._tag === "refuse" && first.times === undefined
+
 /** A server that ends when its scope does, whoever is still connected. */
-const nodeServer = (options: ServerOptions) =>
+const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   Layer.unwrap(
     Effect.sync(() => {
       const server = Http.createServer()
-      return Layer.effectDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))).pipe(
-        Layer.provideMerge(
-          NodeHttpServer.layerServer(() => server, {
-            port: options.port,
-            host: options.host ?? "127.0.0.1",
-            disablePreemptiveShutdown: true
-          })
-        )
-      )
+      const listening = NodeHttpServer.layerServer(() => server, { port, host, disablePreemptiveShutdown: true })
+      const refusing = Effect.sync(() => (refusesAll(faults) ? server.close() : server))
+      const ending = Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+      return Layer.provideMerge(Layer.effectDiscard(Effect.andThen(refusing, ending)), listening)
     })
   )
 
@@ -74,9 +82,30 @@ const nodeServer = (options: ServerOptions) =>
  *
  * @category layers
  */
-export const layerServer = (options: ServerOptions): Layer.Layer<HttpServer.HttpServer, HttpServerError.ServeError> =>
-  Layer.effectDiscard(Effect.flatMap(endpoint(options), (app) => HttpServer.serveEffect(app))).pipe(
-    Layer.provideMerge(nodeServer(options))
+export const layerServer = (
+  options: ServerOptions
+): Layer.Layer<HttpServer.HttpServer | Ledger, HttpServerError.ServeError> =>
+  Layer.effectDiscard(
+    Effect.flatMap(endpoint(options), (app) =>
+      HttpServer.serveEffect(Effect.provideServiceEffect(app, Connection, OnPort.connection))
+    )
+  ).pipe(Layer.provideMerge(Layer.merge(nodeServer(options), Layer.fresh(layerLedger))))
+
+/** The client whose requests never leave the process. */
+const inProcess = (options: EmulatorOptions) =>
+  Effect.map(endpoint(options), (app) =>
+    HttpClient.make((request) =>
+      app.pipe(
+        Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
+        Effect.provideService(Connection, InProcess.connection),
+        Effect.scoped,
+        Effect.map((response) => HttpServerResponse.toClientResponse(response, { request })),
+        Effect.mapError(
+          (cause) =>
+            new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+        )
+      )
+    )
   )
 
 /**
@@ -84,20 +113,5 @@ export const layerServer = (options: ServerOptions): Layer.Layer<HttpServer.Http
  *
  * @category layers
  */
-export const layerHttpClient = (options: EmulatorOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(endpoint(options), (app) =>
-      HttpClient.make((request) =>
-        app.pipe(
-          Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
-          Effect.scoped,
-          Effect.map((response) => HttpServerResponse.toClientResponse(response, { request })),
-          Effect.mapError(
-            (cause) =>
-              new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
-          )
-        )
-      )
-    )
-  )
+export const layerHttpClient = (options: EmulatorOptions = {}): Layer.Layer<HttpClient.HttpClient | Ledger> =>
+  Layer.effect(HttpClient.HttpClient, inProcess(options)).pipe(Layer.provideMerge(Layer.fresh(layerLedger)))

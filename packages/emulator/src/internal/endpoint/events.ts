@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { Frame } from "./Frame.ts"
 import type { Order } from "./Order.ts"
 import { picture, settingsOf } from "./pictures.ts"
 import { usageOf } from "./usage.ts"
@@ -20,10 +21,12 @@ interface Step {
   readonly stage: number
 }
 
-/** Image by image, since a stream may be of any length. */
-function* stepsOf({ n, partialImages = 0 }: Order): Generator<Step> {
+/** Image by image, since a stream may be of any length. `lastFirst` is a fault. */
+function* stepsOf({ n, partialImages = 0 }: Order, lastFirst: boolean): Generator<Step> {
   for (let image = 0; image < n; image++) {
-    for (let stage = 0; stage <= partialImages; stage++) yield { image, stage }
+    if (lastFirst) yield { image, stage: partialImages }
+    for (let stage = 0; stage < partialImages; stage++) yield { image, stage }
+    if (!lastFirst) yield { image, stage: partialImages }
   }
 }
 
@@ -39,18 +42,19 @@ const eventOf = Effect.fnUntraced(function* (order: Order, seed: number, { image
 const encodeEvent = Schema.encodeEffect(ImageGenStreamEvent.Json)
 
 const frameOf = (event: ImageGenStreamEvent.ImageGenStreamEvent) =>
-  Effect.map(encodeEvent(event), (data) => {
-    const name = event._tag === "Completed" ? "image_generation.completed" : "image_generation.partial_image"
-    return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+  Effect.map(encodeEvent(event), (data): Frame => {
+    const kind = event._tag === "Completed" ? "completed" : "partial"
+    const name = kind === "completed" ? "image_generation.completed" : "image_generation.partial_image"
+    return { kind, text: `event: ${name}\ndata: ${JSON.stringify(data)}\n\n` }
   })
 
-const comment = ": keep-alive\n\n"
+const comment: Frame = { kind: "comment", text: ": keep-alive\n\n" }
 
 /** The longest that a client hears nothing; what is between often closes a connection that is idle for a minute. */
 const keepAliveMillis = 10_000
 
 /** Waits, with a comment now and then. */
-const wait = (pace: Duration.Duration): Stream.Stream<string> => {
+const wait = (pace: Duration.Input): Stream.Stream<Frame> => {
   const millis = Duration.toMillis(pace)
   const comments = Math.max(0, Math.ceil(millis / keepAliveMillis) - 1)
   return Stream.concat(
@@ -59,14 +63,14 @@ const wait = (pace: Duration.Duration): Stream.Stream<string> => {
   )
 }
 
-/** The text of the reply. It begins with a comment, so that its head is sent before the first picture is there. */
-export const eventStream = (order: Order, seed: number, pace: Duration.Input): Stream.Stream<string> => {
-  const between = wait(Duration.fromInputUnsafe(pace))
-  return Stream.fromIterable({ [Symbol.iterator]: () => stepsOf(order) }, { chunkSize: 1 }).pipe(
+/** The events of the order, each painted when it is its turn. */
+export const eventFrames = (
+  order: Order,
+  { lastFirst, pace, seed }: { readonly seed: number; readonly pace: Duration.Input; readonly lastFirst: boolean }
+): Stream.Stream<Frame> =>
+  Stream.fromIterable({ [Symbol.iterator]: () => stepsOf(order, lastFirst) }, { chunkSize: 1 }).pipe(
     Stream.flatMap((step) =>
-      Stream.concat(between, Stream.fromEffect(Effect.flatMap(eventOf(order, seed, step), frameOf)))
+      Stream.concat(wait(pace), Stream.fromEffect(Effect.flatMap(eventOf(order, seed, step), frameOf)))
     ),
-    Stream.orDie,
-    Stream.prepend([comment])
+    Stream.orDie
   )
-}

@@ -1,0 +1,74 @@
+/** A reply in frames, the events of a stream or one that is the whole reply, and what faults do to them. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Fault } from "../../Fault.ts"
+
+export interface Frame {
+  readonly kind: "comment" | "partial" | "completed" | "whole"
+  readonly text: string
+}
+
+const isLast = ({ kind }: Frame): boolean => kind === "completed" || kind === "whole"
+
+type Text = Stream.Stream<string>
+
+/** The frames up to the first last one, which becomes something else. */
+const instead = (frames: Stream.Stream<Frame>, make: (text: string) => Text): Text =>
+  Stream.flatMap(Stream.takeUntil(frames, isLast), (frame) =>
+    isLast(frame) ? make(frame.text) : Stream.succeed(frame.text)
+  )
+
+const errorText = (code = "server_error"): string =>
+  JSON.stringify({ error: { message: "The emulator was told to fail.", type: "server_error", param: null, code } })
+
+/** An error after some pictures; without a stream it is the whole reply. */
+const withError = (frames: Stream.Stream<Frame>, after: number, code: string | undefined, isStream: boolean): Text =>
+  isStream
+    ? frames.pipe(
+        Stream.filter(({ kind }) => kind === "partial"),
+        Stream.take(after),
+        Stream.map(({ text }) => text),
+        Stream.concat(Stream.succeed(`event: error\ndata: ${errorText(code)}\n\n`))
+      )
+    : Stream.succeed(errorText(code))
+
+const beforeImage = /"b64_json":"[^"]{8}/
+
+/** Up to the image and a little of it, and then without end. */
+const endless = (text: string): Text => {
+  const image = beforeImage.exec(text)
+  const start = image === null ? text : text.slice(0, image.index + image[0].length)
+  const more = Effect.as(Effect.yieldNow, "A".repeat(65_536))
+  return Stream.concat(Stream.succeed(start), Stream.fromEffectRepeat(more))
+}
+
+const withWrongTypes = (text: string): string =>
+  text.replace(/"(created|created_at)":\d+/, '"$1":"yesterday"').replace(/"usage":\{/, '"usage":"much","_":{')
+
+/** The text of the frames, as the fault leaves it. `partialImages` is `undefined` without a stream. */
+export const toText = (
+  frames: Stream.Stream<Frame>,
+  fault: Fault | undefined,
+  partialImages: number | undefined
+): Text => {
+  const mapText = (f: (text: string) => string) => Stream.map(frames, ({ text }) => f(text))
+  switch (fault?._tag) {
+    case "cut-event":
+      return instead(frames, (text) => Stream.succeed(text.slice(0, fault.at)))
+    case "endless-event":
+      return instead(frames, endless)
+    case "error-event":
+      return withError(frames, fault.after ?? partialImages ?? 0, fault.code, partialImages !== undefined)
+    case "no-completed":
+      return Stream.map(
+        Stream.filter(frames, ({ kind }) => kind !== "completed"),
+        ({ text }) => text
+      )
+    case "invalid-base64":
+      return mapText((text) => text.replaceAll(new RegExp(beforeImage, "g"), "$&!"))
+    case "wrong-types":
+      return mapText(withWrongTypes)
+    default:
+      return mapText((text) => text)
+  }
+}

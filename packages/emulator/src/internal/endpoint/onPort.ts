@@ -1,0 +1,48 @@
+/** A connection on a port: what breaks it is done to the socket, which then interrupts the request's fiber. */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Effect from "effect/Effect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Stream from "effect/Stream"
+import { ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import type { Break, Connection } from "./Connection.ts"
+
+/** Writes, and does it once everything is out. */
+const afterWriting = (socket: Socket, text: string, end: () => void): void => {
+  socket.write(text, () => end())
+}
+
+const breaks: { readonly [how in Break]: (socket: Socket) => void } = {
+  refused: (socket) => socket.resetAndDestroy(),
+  reset: (socket) => afterWriting(socket, "", () => socket.resetAndDestroy()),
+  "reset-within-headers": (socket) =>
+    afterWriting(socket, "HTTP/1.1 200 OK\r\ncontent-type: appli", () => socket.resetAndDestroy()),
+  closed: (socket) => afterWriting(socket, "", () => socket.destroy())
+}
+
+const make = (response: ServerResponse): Connection["Service"] => {
+  const breakIt = (how: Break) =>
+    Effect.suspend(() => {
+      if (response.socket !== null) breaks[how](response.socket)
+      return Effect.never
+    })
+  return {
+    break: breakIt,
+    sendHead: Effect.sync(() => response.flushHeaders()),
+    misframed: (body, contentLength) =>
+      Stream.suspend(() => {
+        response.strictContentLength = false
+        return contentLength <= body.length
+          ? Stream.succeed(body)
+          : Stream.concat(Stream.succeed(body), Stream.fromEffectDrain(breakIt("closed")))
+      })
+  }
+}
+
+/** The connection of the current request. */
+export const connection = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+  const response = NodeHttpServerRequest.toServerResponse(request)
+  return response instanceof ServerResponse
+    ? Effect.succeed(make(response))
+    : Effect.die("the emulator serves HTTP/1.1 alone")
+})
