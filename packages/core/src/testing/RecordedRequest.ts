@@ -15,7 +15,7 @@ export interface RecordedRequest {
   /** By their names in lower case; the values of secret ones are `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
   /** What the JSON of the body says, else its text; `undefined` where there was none. */
-  readonly body: unknown
+  readonly body?: unknown
 }
 
 const redacted = "<redacted>"
@@ -29,14 +29,6 @@ const knownKeys = /\b(?:sk-do-|dop_v1_)[\w-]+/g
 
 /** Shorter ones are words that other text may have as well. */
 const shortestSecret = 8
-
-/**
- * The headers without the values of those that can hold a secret.
- *
- * @category redacting
- */
-export const redactHeaders = (headers: Headers.Headers): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, isSecret(name) ? redacted : value]))
 
 /**
  * Takes the secrets of a request's headers out of any text, such as an answer that repeats the key, and whatever looks
@@ -53,13 +45,25 @@ export const redactText = (headers: Headers.Headers): ((text: string) => string)
     secrets.reduce((rest, secret) => rest.replaceAll(secret, redacted), text).replace(knownKeys, redacted)
 }
 
-const parseBody = (text: string): unknown =>
-  text === ""
-    ? undefined
-    : Result.getOrElse(
-        Result.try((): unknown => JSON.parse(text)),
-        () => text
-      )
+/**
+ * The headers without the values of those that can hold a secret; `redact` takes secrets out of the others.
+ *
+ * @category redacting
+ */
+export const redactHeaders = (
+  headers: Headers.Headers,
+  redact: (text: string) => string
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, isSecret(name) ? redacted : redact(value)]))
+
+const parseBody = (text: string, redact: (text: string) => string): unknown => {
+  const redactString = (_: string, value: unknown) => (typeof value === "string" ? redact(value) : value)
+  if (text === "") return undefined
+  return Result.getOrElse(
+    Result.try((): unknown => JSON.parse(text, redactString)),
+    () => redact(text)
+  )
+}
 
 /**
  * What is kept of a request. A body that cannot be read is a defect.
@@ -72,7 +76,7 @@ export const fromClientRequest = (request: HttpClientRequest.HttpClientRequest):
   return Effect.map(Effect.orDie(received.text), (text) => ({
     method: request.method,
     url: redact(UrlParams.redactUrl(received.originalUrl, [secretNames])),
-    headers: redactHeaders(request.headers),
-    body: parseBody(redact(text))
+    headers: redactHeaders(request.headers, redact),
+    body: parseBody(text, redact)
   }))
 }

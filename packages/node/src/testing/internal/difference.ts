@@ -1,0 +1,50 @@
+/**
+ * Whether two requests are the same to a cassette: method, path and body are. The host is not looked at, so that what was
+ * recorded at one address is replayed at any; nor are the headers.
+ */
+import type { RecordedRequest } from "@effect-gradient/core/testing"
+import * as Predicate from "effect/Predicate"
+
+type Request = RecordedRequest.RecordedRequest
+
+/** A field in which two requests differ; `undefined` where one of them does not have it. */
+export interface Difference {
+  /** `method`, `path`, or where it is in the body: `body.prompt`. */
+  readonly field: string
+  readonly asked: unknown
+  readonly recorded: unknown
+}
+
+/** Every value within, by its path. */
+const leaves = (value: unknown, path: string): ReadonlyArray<readonly [path: string, value: unknown]> => {
+  const members = Predicate.isObjectOrArray(value) ? Object.entries(value) : []
+  return members.length === 0
+    ? [[path, Predicate.isObjectOrArray(value) ? JSON.stringify(value) : value]]
+    : members.flatMap(([name, member]) => leaves(member, `${path}.${name}`))
+}
+
+const pathOf = (url: string): string => {
+  const { pathname, search } = new URL(url)
+  return `${pathname}${search}`
+}
+
+const fieldsOf = ({ body, method, url }: Request): ReadonlyMap<string, unknown> =>
+  new Map([["method", method], ["path", pathOf(url)], ...leaves(body, "body")])
+
+/** The fields in which they differ: none where they are the same. */
+export const differences = (asked: Request, recorded: Request): ReadonlyArray<Difference> => {
+  const mine = fieldsOf(asked)
+  const theirs = fieldsOf(recorded)
+  return Array.from(new Set([...mine.keys(), ...theirs.keys()]))
+    .map((field) => ({ field, asked: mine.get(field), recorded: theirs.get(field) }))
+    .filter(({ asked: one, recorded: other }) => one !== other)
+}
+
+/** The recorded request that differs least. */
+export const nearest = <A extends { readonly request: Request }>(
+  asked: Request,
+  exchanges: ReadonlyArray<A>
+): { readonly exchange: A; readonly differences: ReadonlyArray<Difference> } | undefined =>
+  exchanges
+    .map((exchange) => ({ exchange, differences: differences(asked, exchange.request) }))
+    .toSorted((one, other) => one.differences.length - other.differences.length)[0]
