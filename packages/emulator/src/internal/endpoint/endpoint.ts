@@ -95,7 +95,7 @@ const refuse = Effect.fnUntraced(function* (
     case "redirect":
       return Failing.redirectReply(request, fault.to)
     case "status":
-      return Failing.isAfterWork(fault) ? undefined : yield* Failing.statusReply(fault, requestId)
+      return Failing.isBeforeWork(fault) ? yield* Failing.statusReply(fault, requestId) : undefined
     default:
       return undefined
   }
@@ -126,7 +126,8 @@ const generations = (options: EndpointOptions, ledger: Ledger.Ledger["Service"])
       yield* authorize(request)
       const order = yield* Effect.flatMap(bodyOf(request), Order.fromBody)
       const { model, n, prompt } = order
-      yield* ledger.enter(new Ledger.Entry({ id, prompt, model, n, at: yield* DateTime.now }))
+      const entry = new Ledger.Entry({ id, prompt, model, n, at: yield* DateTime.now })
+      if (!Failing.isBeforeWork(fault)) yield* ledger.enter(entry)
       yield* Effect.sleep(options.latency)
       if (fault?._tag === "stall-headers") yield* Effect.sleep(fault.for)
       return (yield* failInstead(fault, id)) ?? (yield* replyTo(order, options, fault))

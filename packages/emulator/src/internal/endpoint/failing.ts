@@ -45,9 +45,25 @@ export const make = ({ allowFaultHeader, faults }: FaultOptions) => {
 
 type StatusFault = Extract<Fault, { readonly _tag: "status" }>
 
-/** Whether the service had done the work when it failed: a 5xx, unless it says that it is too busy for work. */
-export const isAfterWork = ({ retryAfter, retryAfterDate, retryAfterMs, status }: StatusFault): boolean =>
-  status >= 500 && !(status === 503 && (retryAfter ?? retryAfterDate ?? retryAfterMs) !== undefined)
+/**
+ * Whether the fault comes before the work, and so costs nothing: what refuses the request, and an error before the first
+ * picture. A 5xx comes after it, unless it says that the service is too busy for work.
+ */
+export const isBeforeWork = (fault: Fault | undefined): boolean => {
+  switch (fault?._tag) {
+    case "refuse":
+    case "redirect":
+      return true
+    case "error-event":
+      return fault.after === 0
+    case "status": {
+      const isBusy = (fault.retryAfter ?? fault.retryAfterDate ?? fault.retryAfterMs) !== undefined
+      return fault.status < 500 || (fault.status === 503 && isBusy)
+    }
+    default:
+      return false
+  }
+}
 
 const codes: { readonly [status: number]: string } = {
   401: "invalid_api_key",

@@ -1,0 +1,307 @@
+import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
+import { assert, describe, it as test, layer } from "@effect/vitest"
+import { DateTime, Duration, Effect, Fiber, Schema } from "effect"
+import { HttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import * as Net from "node:net"
+import { gunzipSync } from "node:zlib"
+import { post, refused, small } from "./support/wire.ts"
+
+const parse = Schema.decodeEffect(Fault.FaultFromString)
+const print = Schema.encodeEffect(Fault.FaultFromString)
+
+const body = JSON.stringify({ ...small, output_format: "jpeg" })
+
+/** All that a socket receives in answer to a request with this fault, and how it ends. */
+const exchange = (fault: string, text: string = body) =>
+  Effect.gen(function* () {
+    const { port } = new URL(yield* Emulator.baseUrl)
+    return yield* Effect.callback<{ readonly received: Buffer; readonly error: string | undefined }>((resume) => {
+      const chunks: Array<Buffer> = []
+      let error: string | undefined
+      const socket = Net.connect(Number(port), "127.0.0.1")
+      socket.on("data", (chunk) => chunks.push(chunk))
+      socket.on("error", (cause: NodeJS.ErrnoException) => (error = cause.code))
+      socket.on("close", () => resume(Effect.succeed({ received: Buffer.concat(chunks), error })))
+      socket.write(
+        `POST /v1/images/generations HTTP/1.1\r\nhost: emulator.test:${port}\r\nauthorization: Bearer any\r\n` +
+          `x-emulator-fault: ${fault}\r\ncontent-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`
+      )
+      return Effect.sync(() => socket.destroy())
+    })
+  })
+
+const split = (received: Buffer) => {
+  const end = received.indexOf("\r\n\r\n")
+  return { head: received.subarray(0, end).toString(), body: received.subarray(end + 4) }
+}
+
+/** The chunks of a chunked body. */
+const chunksOf = (chunked: Buffer): ReadonlyArray<Buffer> => {
+  const chunks: Array<Buffer> = []
+  for (let at = 0; ;) {
+    const start = chunked.indexOf("\r\n", at) + 2
+    const length = Number.parseInt(chunked.toString("latin1", at, start), 16)
+    if (length === 0) return chunks
+    chunks.push(chunked.subarray(start, start + length))
+    at = start + length + 2
+  }
+}
+
+const decodeReply = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Struct({ created: Schema.Int })))
+
+const lengthIn = (head: string) => Number(/content-length: (\d+)/i.exec(head)?.[1])
+
+describe("FaultFromString", () => {
+  test.effect.each([
+    ["refuse", { _tag: "refuse" }],
+    ["refuse x2", { _tag: "refuse", times: 2 }],
+    ["reset-body@50000", { _tag: "reset-body", at: 50_000 }],
+    ["stall-headers=5000ms", { _tag: "stall-headers", for: Duration.seconds(5) }],
+    ["stall-body@7=250ms", { _tag: "stall-body", at: 7, for: Duration.millis(250) }],
+    [
+      "status=503;form=gradient;retry-after=2 x3",
+      { _tag: "status", status: 503, form: "gradient", retryAfter: 2, times: 3 }
+    ],
+    ["status=500;form=html;endless", { _tag: "status", status: 500, form: "html", endless: true }],
+    ["content-length=-100", { _tag: "content-length", by: -100 }]
+  ] as const)("%s is a value, and that text again", ([text, value]) =>
+    Effect.gen(function* () {
+      const fault = yield* parse(text)
+      assert.deepStrictEqual(fault, value)
+      assert.strictEqual(yield* print(fault), text)
+    })
+  )
+
+  test.effect("knows the usual ways to write a time, a default and an order", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* parse("slow=1.5s"), { _tag: "slow", for: Duration.millis(1500) })
+      assert.deepStrictEqual(yield* parse("slow=2m"), { _tag: "slow", for: Duration.minutes(2) })
+      assert.deepStrictEqual(yield* parse("reset-body"), { _tag: "reset-body", at: 0 })
+      assert.deepStrictEqual(yield* parse("status=500"), { _tag: "status", status: 500, form: "openai" })
+      assert.deepStrictEqual(yield* parse(" status=429;retry-after=2;form=html "), {
+        _tag: "status",
+        status: 429,
+        retryAfter: 2,
+        form: "html"
+      })
+    })
+  )
+
+  test.effect.each([
+    ["explode", "one of refuse, reset, "],
+    ["", "one of refuse, reset, "],
+    ["status", "status"],
+    ["status=999", "a status from 200 to 599"],
+    ["status=500;colour=red", 'status takes no "colour"'],
+    ["status=500;form=xml", '"gradient"'],
+    ["reset=5", 'reset takes no "value"'],
+    ["reset-body@end", "a whole number"],
+    ["stall-body@5=10", "500ms, 5s or 2m"],
+    ["redirect=home", '"other"'],
+    ["reset x0", "a number of requests"]
+  ] as const)("refuses %o and says what is allowed", ([text, allowed]) =>
+    Effect.map(Effect.flip(parse(text)), (error) => assert.include(error.message, allowed))
+  )
+})
+
+describe("faults of the options", () => {
+  const statuses = (requests: number) =>
+    Effect.forEach(Array.from({ length: requests }), () => Effect.map(post(small), ({ status }) => status))
+
+  test.effect("meet every request, or as many as `times` says, one after the other", () =>
+    Effect.gen(function* () {
+      const faults = yield* Effect.forEach(["status=429 x2", "status=503 x1"], (text) => parse(text))
+      const met = yield* Effect.provide(statuses(4), Emulator.layerHttpClient({ faults }))
+      assert.deepStrictEqual(met, [429, 429, 503, 200])
+      const always = yield* parse("status=429")
+      assert.deepStrictEqual(
+        yield* Effect.provide(statuses(2), Emulator.layerHttpClient({ faults: [always] })),
+        [429, 429]
+      )
+    })
+  )
+})
+
+describe("the header x-emulator-fault", () => {
+  const headers = { authorization: "Bearer any", "x-emulator-fault": "status=429 x1" }
+
+  test.effect("does nothing unless it is allowed", () =>
+    Effect.map(post(small, headers), ({ status }) => assert.strictEqual(status, 200)).pipe(
+      Effect.provide(Emulator.layerHttpClient())
+    )
+  )
+
+  test.effect("names the fault of its request, as often as it says", () =>
+    Effect.gen(function* () {
+      const met = yield* Effect.all([post(small, headers), post(small, headers), post(small)])
+      assert.deepStrictEqual(
+        met.map(({ status }) => status),
+        [429, 200, 200]
+      )
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
+  )
+
+  test.effect("is refused with what is allowed where it names no fault", () =>
+    Effect.gen(function* () {
+      const error = yield* refused(small, { ...headers, "x-emulator-fault": "explode" })
+      assert.deepInclude(error, { status: 400, code: "invalid_fault" })
+      assert.include(error.message, "stall-headers")
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
+  )
+})
+
+describe("the ledger", () => {
+  const answered = (faults: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      for (const fault of faults) {
+        yield* Effect.exit(
+          Effect.flatMap(post(small, { authorization: "Bearer any", "x-emulator-fault": fault }), ({ text }) => text)
+        )
+      }
+      const { account } = yield* Ledger.Ledger
+      return yield* account
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
+
+  test.effect("has what was asked for, when, and under which id, and gives it as JSON", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      const { headers } = yield* post({ ...small, model: "gpt-image-2", n: 2 })
+      const response = yield* HttpClient.get("http://emulator.test/emulator/ledger")
+      const account = yield* Schema.decodeUnknownEffect(Ledger.Json)(yield* response.json)
+      assert.deepStrictEqual(account, yield* Effect.flatMap(Ledger.Ledger, (ledger) => ledger.account))
+      assert.strictEqual(account.requests, 1)
+      const entry = new Ledger.Entry({
+        id: headers["x-request-id"] ?? "",
+        prompt: small.prompt,
+        model: "gpt-image-2",
+        n: 2,
+        at: DateTime.makeUnsafe(3_600_000)
+      })
+      assert.deepStrictEqual(account.entries, [entry])
+    }).pipe(Effect.provide(Emulator.layerHttpClient()))
+  )
+
+  test.effect("has no entry for what was refused", () =>
+    Effect.gen(function* () {
+      const { entries, requests } = yield* answered([
+        "refuse",
+        "status=400",
+        "status=429;retry-after=1",
+        "status=503;retry-after=1",
+        "redirect=same",
+        "error-event;after=0"
+      ])
+      assert.strictEqual(requests, 6)
+      assert.deepStrictEqual(entries, [])
+    })
+  )
+
+  test.effect("has an entry for what failed after the work", () =>
+    Effect.gen(function* () {
+      const { entries } = yield* answered(["reset", "reset-headers", "reset-body@9", "status=500", "cut-event@9"])
+      assert.strictEqual(entries.length, 5)
+    })
+  )
+
+  test.effect("keeps the entry of whoever left before the picture was there", () =>
+    Effect.gen(function* () {
+      const waiting = yield* Effect.forkChild(post(small))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(waiting)
+      const { entries } = yield* Effect.flatMap(Ledger.Ledger, (ledger) => ledger.account)
+      assert.strictEqual(entries.length, 1)
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "1 minute" })))
+  )
+
+  test.effect("of one emulator is not that of another", () =>
+    Effect.gen(function* () {
+      const count = Effect.gen(function* () {
+        yield* post(small)
+        return (yield* (yield* Ledger.Ledger).account).requests
+      }).pipe(Effect.provide(Emulator.layerHttpClient()))
+      assert.deepStrictEqual(yield* Effect.all([count, count]), [1, 1])
+    })
+  )
+})
+
+layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket", (it) => {
+  it.effect("refuse and reset send nothing", () =>
+    Effect.gen(function* () {
+      for (const fault of ["refuse", "reset"]) {
+        assert.deepStrictEqual(yield* exchange(fault), { received: Buffer.alloc(0), error: "ECONNRESET" })
+      }
+    })
+  )
+
+  it.effect("reset-headers sends a part of the head", () =>
+    Effect.gen(function* () {
+      const { error, received } = yield* exchange("reset-headers")
+      assert.match(received.toString(), /^HTTP\/1\.1 200 OK\r\n[^\r]+$/)
+      assert.strictEqual(error, "ECONNRESET")
+    })
+  )
+
+  it.effect("reset-body sends as many bytes as it says", () =>
+    Effect.gen(function* () {
+      for (const bytes of [0, 1000]) {
+        const { error, received } = yield* exchange(`reset-body@${bytes}`)
+        const reply = split(received)
+        assert.strictEqual(reply.body.length, bytes)
+        assert.isAbove(lengthIn(reply.head), bytes)
+        assert.strictEqual(error, "ECONNRESET")
+      }
+    })
+  )
+
+  it.effect("content-length lies, in both directions", () =>
+    Effect.gen(function* () {
+      for (const by of [-10, 10]) {
+        const reply = split((yield* exchange(`content-length=${by}`)).received)
+        assert.strictEqual(lengthIn(reply.head), reply.body.length + by)
+        yield* decodeReply(reply.body.toString())
+      }
+    })
+  )
+
+  it.effect("cut-event ends the body well, after that many bytes", () =>
+    Effect.gen(function* () {
+      const { error, received } = yield* exchange("cut-event@20")
+      const reply = split(received)
+      assert.strictEqual(reply.body.length, 20)
+      assert.strictEqual(lengthIn(reply.head), 20)
+      assert.isUndefined(error)
+    })
+  )
+
+  it.effect("one-byte sends each byte in a chunk of its own", () =>
+    Effect.gen(function* () {
+      const { received } = yield* exchange(
+        "one-byte",
+        JSON.stringify({ ...small, output_format: "jpeg", stream: true })
+      )
+      const chunks = chunksOf(split(received).body)
+      assert.isTrue(chunks.every((chunk) => chunk.length === 1))
+      assert.match(Buffer.concat(chunks).toString(), /^event: image_generation.partial_image\n/)
+    })
+  )
+
+  it.effect("gzip is said in the head, and true", () =>
+    Effect.gen(function* () {
+      const { body: zipped, head } = split((yield* exchange("gzip")).received)
+      assert.match(head, /content-encoding: gzip/i)
+      yield* decodeReply(gunzipSync(Buffer.concat(chunksOf(zipped))).toString())
+    })
+  )
+
+  it.effect("redirect leads to the same origin, or to another one", () =>
+    Effect.gen(function* () {
+      const location = (received: Buffer) => /location: (\S+)/i.exec(split(received).head)?.[1]
+      assert.strictEqual(location((yield* exchange("redirect=same")).received), "/v1/images/generations")
+      assert.match(
+        location((yield* exchange("redirect=other")).received) ?? "",
+        /^http:\/\/elsewhere\.emulator\.test:\d+\/v1\/images\/generations$/
+      )
+    })
+  )
+})
