@@ -29,7 +29,7 @@ import type { ImageGenerateParams } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { attempts } from "./internal/attempts.ts"
-import { type Reading, readEvents, readResponse } from "./internal/read.ts"
+import { type Reading, readResponse, readStream } from "./internal/read.ts"
 import * as Reply from "./internal/reply.ts"
 import { type RequestBody, requestBody } from "./internal/requestBody.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -104,7 +104,7 @@ const make = Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
-      const pull = yield* Effect.flatMap(send(body, true, options), readEvents)
+      const pull = yield* Effect.flatMap(send(body, true, options), readStream)
       const first = yield* Pull.catchDone(pull, () => Effect.die("a stream that ends well has an event"))
       return { first, pull, start }
     }).pipe(

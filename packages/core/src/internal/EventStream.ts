@@ -127,10 +127,14 @@ export class EventStream {
       this.#lastImageBytes = data.images[0]?.length ?? this.#lastImageBytes
       if (this.problem === undefined) events.push({ name: this.#name, data })
     }
+    if (this.#payload === undefined && !this.#isWanted(this.#name)) events.push({ name: this.#name, data: passedOver })
     if (this.problem === undefined) this.#payload = undefined
     this.#name = ""
   }
 }
+
+/** What is held of the data that nobody asked for. */
+const passedOver: Lifted = { json: "", images: [] }
 
 const space = 0x20
 const colon = 0x3a

@@ -92,13 +92,21 @@ export const readResponse = Effect.fnUntraced(function* (reading: Reading) {
 
 type Events = Arr.NonEmptyReadonlyArray<ImageGenStreamEvent>
 
+/** Reads what answers a stream's request: events, or a response as JSON, whose images are complete. */
+export const readStream = (reading: Reading) =>
+  reading.head.isEventStream
+    ? readEvents(reading)
+    : Effect.flatMap(readResponse(reading), (response) => Stream.toPull(Stream.fromArray(Reply.completedOf(response))))
+
 /** Reads a stream: each pull gives the events that have ended, as soon as there are some. */
-export const readEvents = Effect.fnUntraced(function* (reading: Reading) {
+const readEvents = Effect.fnUntraced(function* (reading: Reading) {
   const { head, limits, n, response } = reading
   const stream = new EventStream(limits, Reply.isWanted)
   const pull = yield* Stream.toPull(response.stream)
   let completed = 0
   let last: ReadonlyArray<GeneratedImage> = []
+  /** Names of events that mean nothing here, and are still to be logged. */
+  const skipped: Array<string> = []
   /** How the stream ends, once that is known: what was read before it is given out first. */
   let end: Pull.Pull<never, Reason> | undefined
 
@@ -120,10 +128,14 @@ export const readEvents = Effect.fnUntraced(function* (reading: Reading) {
         if (meaning.event._tag === "Completed" && ++completed === n) end = Cause.done()
       } else if (meaning._tag === "Done") end = incomplete()
       else if (meaning._tag === "Failed") end = fail(meaning.reason)
+      else if (meaning.name !== "") skipped.push(meaning.name.slice(0, 100))
     }
     if (stream.problem !== undefined) end ??= fail(Reply.invalidResponse(head, stream.problem, carried()))
-    return events.length > 0 || end !== undefined ? events : undefined
+    return events.length > 0 || skipped.length > 0 || end !== undefined ? events : undefined
   }
+  const logSkipped = Effect.suspend(() =>
+    Effect.forEach(skipped.splice(0), (name) => Effect.logDebug(`Passed over an event: ${name}`), { discard: true })
+  )
 
   const next: Pull.Pull<Events, Reason> = Effect.suspend(() => {
     if (end !== undefined) return end
@@ -132,6 +144,7 @@ export const readEvents = Effect.fnUntraced(function* (reading: Reading) {
         end = fail(reason)
         return Effect.succeed([])
       }),
+      Effect.tap(() => logSkipped),
       Effect.flatMap((events): Pull.Pull<Events, Reason> => {
         if (events === undefined) end = incomplete()
         return events !== undefined && Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : next

@@ -17,6 +17,7 @@ export interface Head {
   readonly requestId: string | undefined
   readonly rateLimit: ImageGenerateResponse.RateLimit | undefined
   readonly status: number
+  /** Where the head does not say what the body is, it is taken for what was asked for. */
   readonly isEventStream: boolean
 }
 
@@ -24,7 +25,7 @@ export const headOf = (response: HttpClientResponse.HttpClientResponse, now: num
   requestId: response.headers["x-request-id"],
   rateLimit: rateLimitOf(response.headers, now),
   status: response.status,
-  isEventStream: /^text\/event-stream\b/i.test(response.headers["content-type"] ?? "")
+  isEventStream: !/json|html/i.test(response.headers["content-type"] ?? "")
 })
 
 type Reason = GradientError.GradientErrorReason
