@@ -1,30 +1,41 @@
 /**
  * `gradient-images emulator`: the endpoint on a port of this machine, until it is stopped.
  */
-import { Emulator } from "@effect-gradient/emulator"
+import { Emulator, Fault } from "@effect-gradient/emulator"
 import { Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { duration, given } from "./flags.ts"
+import { duration, given, yes } from "./flags.ts"
 
 const config = {
   port: Flag.Int("port").pipe(Flag.withDescription("Where to listen; 0 is any free port"), Flag.withDefault(8787)),
-  latency: given(duration("latency"), "How long it thinks before it answers. Default: 0"),
-  pace: given(duration("pace"), "The time between the pictures of a stream. Default: 0")
+  latency: given(duration("latency"), "How long it thinks before it answers: 90, 1.5s, 500ms, 5m. Default: 0"),
+  pace: given(duration("pace"), "The time between the pictures of a stream. Default: 0"),
+  faults: Flag.String("fault").pipe(
+    Flag.withSchema(Fault.FaultFromString),
+    Flag.withDescription(
+      'What goes wrong, as often as you like: "status=503;retry-after=2 x2", "reset-body@50000", "stall-headers=5s"; ' +
+        `one of ${Fault.names.join(", ")}`
+    ),
+    Flag.atLeast(0)
+  ),
+  allowFaultHeader: yes("allow-fault-header", "Let a request name its own fault, in the header x-emulator-fault")
 }
 
-type Options = Command.Command.Config.Infer<typeof config>
-
-const run = Effect.fnUntraced(function* (options: Options) {
-  const serve = Effect.gen(function* () {
-    const baseUrl = yield* Emulator.baseUrl
-    yield* Console.log(`Listening on ${baseUrl}`)
-    yield* Console.log(`Use it with: GRADIENT_BASE_URL=${baseUrl} GRADIENT_MODEL_ACCESS_KEY=any`)
-    return yield* Effect.never
-  })
-  return yield* Effect.provide(serve, Emulator.layerServer(options))
+const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof config>) {
+  const announce = Effect.flatMap(Emulator.baseUrl, (baseUrl) =>
+    Console.log(`Listening on ${baseUrl}\nUse it with: GRADIENT_BASE_URL=${baseUrl} GRADIENT_MODEL_ACCESS_KEY=any`)
+  )
+  return yield* Effect.andThen(announce, Effect.never).pipe(Effect.provide(Emulator.layerServer(options)))
 })
 
 export const emulator = Command.make("emulator", config, run).pipe(
-  Command.withDescription("Serves the images endpoint with painted pictures: no key, no cost, the same wire.")
+  Command.withDescription("Serves the images endpoint with painted pictures: no cost, the same wire."),
+  Command.withExamples([
+    { command: "gradient-images emulator --port 8787 --pace 1", description: "A picture a second" },
+    {
+      command: 'gradient-images emulator --fault "status=429;retry-after=1 x2"',
+      description: "Refuses the first two requests"
+    }
+  ])
 )

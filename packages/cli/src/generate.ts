@@ -15,7 +15,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { ask } from "./ask.ts"
 import * as Files from "./files.ts"
-import { duration, given } from "./flags.ts"
+import { duration, given, yes } from "./flags.ts"
 import * as Progress from "./progress.ts"
 import * as Summary from "./summary.ts"
 
@@ -42,16 +42,13 @@ const retryPolicies = [
 ] as const
 
 const call = {
-  timeout: given(duration("timeout"), "For the whole reply, or for a stream to begin. Default: 10 minutes"),
-  idleTimeout: given(duration("idle-timeout"), "Between two parts of a reply. Default: 5 minutes"),
+  timeout: given(duration("timeout"), "For the whole reply, or for a stream to begin: 90, 1.5s, 5m. Default: 10m"),
+  idleTimeout: given(duration("idle-timeout"), "Between two parts of a reply. Default: 5m"),
   retry: given(
     Flag.ChoiceWithValue("retry", retryPolicies),
     "When to ask again; eager can be charged for more than once. Default: charge-safe"
   )
 }
-
-const yes = (name: string, description: string) =>
-  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
 const config = {
   prompt: Argument.String("prompt").pipe(

@@ -236,15 +236,16 @@ describe.concurrent("gradient-images generate", () => {
     { name: "an unknown retry policy", args: ["x", "--retry", "always"], named: ["charge-safe", "eager", "none"] },
     { name: "a duration that is none", args: ["x", "--timeout", "soon"], named: ["--timeout", "soon"] },
     { name: "no prompt", args: [], named: ["prompt"] },
+    { name: "a fault that is none", command: "emulator", args: ["--fault", "rain"], named: ["rain", "reset-body"] },
     {
       name: "broken rules, all named at once",
       args: ["x", "--n", "11", "--output-compression", "101", "--partial-images", "4"],
       named: ["n: 11", "outputCompression: 101", "partialImages: 4"]
     }
-  ])("wrong usage is 2: $name", ({ args, named }) =>
+  ])("wrong usage is 2: $name", ({ args, command = "generate", named }) =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      const { code, stderr } = yield* run(["generate", ...args], { cwd })
+      const { code, stderr } = yield* run([command, ...args], { cwd })
       assert.strictEqual(code, 2)
       for (const part of named) assert.include(stderr, part)
       assert.deepStrictEqual(yield* list(cwd), [])
@@ -290,14 +291,18 @@ describe("gradient-images emulator", () => {
     10_000
   )
 
-  it.live("draws for whoever asks on its port", () =>
+  it.live("draws for whoever asks on its port, once its faults are used up", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      const server = yield* start(["emulator", "--port", "0"], { cwd })
+      const fault = "status=429;retry-after-ms=1 x2"
+      const server = yield* start(["emulator", "--port", "0", "--fault", fault], { cwd })
       const first = yield* server.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
       const baseUrl = first.replace("Listening on ", "")
-      const { code } = yield* run(["generate", "A pine", "--json"], { cwd, baseUrl })
+      const refused = yield* run(["generate", "A pine", "--retry", "none"], { cwd, baseUrl })
+      assert.strictEqual(refused.code, 1)
+      const { code, stdout } = yield* run(["generate", "A pine", "--json"], { cwd, baseUrl })
       assert.strictEqual(code, 0)
+      assert.isFalse((yield* Schema.decodeEffect(Output)(stdout)).emulated)
       yield* Effect.promise(() => access(join(cwd, "a-pine.png")))
     }).pipe(Effect.scoped)
   )

@@ -1,0 +1,246 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NodeServices } from "@effect/platform-node"
+import { Images } from "@effect-gradient/core"
+import { TestImages, TestTransport } from "@effect-gradient/core/testing"
+import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Schema } from "effect"
+import { RateLimiter } from "effect/persistence"
+import { ChildProcess } from "effect/process"
+import { TestClock, TestConsole } from "effect/testing"
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { createServer, request, type IncomingHttpHeaders, type Server } from "node:http"
+import { tmpdir } from "node:os"
+import { fileURLToPath, URL } from "node:url"
+import { join } from "node:path"
+import { answer } from "./catch-reason.ts"
+import { emulated } from "./emulator.ts"
+import { generate } from "./rate-limit.ts"
+import { eager, once, patient } from "./retry-policy.ts"
+import { watch } from "./stream.ts"
+import { tested } from "./test-images.ts"
+import { hurried, slow } from "./timeouts.ts"
+import { traced } from "./tracing.ts"
+import { assembled, throughProxy, trusting } from "./transport.ts"
+
+const prompt = "A lighthouse"
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "examples-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true }))
+)
+
+const isPng = (path: string) =>
+  Effect.promise(async () => (await readFile(path)).subarray(1, 4).toString("latin1") === "PNG")
+
+const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" })
+
+const configOf = (baseUrl: string) => ConfigProvider.layer(ConfigProvider.fromEnv({ env: environmentOf(baseUrl) }))
+
+/** The emulator on a port, with what it would have charged for. */
+const service = Effect.fnUntraced(function* (...faults: ReadonlyArray<string>) {
+  const decoded = yield* Effect.forEach(faults, (fault) => Schema.decodeEffect(Fault.FaultFromString)(fault))
+  const context = yield* Layer.build(Emulator.layerServer({ port: 0, faults: decoded }))
+  const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
+  const { account } = Context.get(context, Ledger.Ledger)
+  return { baseUrl, config: configOf(baseUrl), charges: Effect.map(account, ({ entries }) => entries.length) }
+})
+
+/** A server of this machine, closed with the scope. */
+const listening = Effect.fnUntraced(function* (server: Server) {
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () => Effect.sync(() => server.close().closeAllConnections())
+  )
+  const address = server.address()
+  return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
+})
+
+/** A proxy, and how many requests it has passed on. */
+const forwarding = Effect.gen(function* () {
+  let passed = 0
+  const server = createServer((incoming, response) => {
+    passed++
+    const { headers, method, url = "" } = incoming
+    const outgoing = request(url, { headers, method }, (reply) =>
+      reply.pipe(response.writeHead(reply.statusCode ?? 502, reply.headers))
+    )
+    incoming.pipe(outgoing)
+  })
+  return { proxy: yield* listening(server), passed: () => passed }
+})
+
+/** A service that refuses, and the headers it saw. */
+const listener = Effect.gen(function* () {
+  const headers: Array<IncomingHttpHeaders> = []
+  const server = createServer((incoming, response) => {
+    headers.push(incoming.headers)
+    response.writeHead(401).end()
+  })
+  return { baseUrl: yield* listening(server), headers: () => headers }
+})
+
+describe("generate.ts", () => {
+  it.live("writes otter.png into the folder it is run in", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = yield* service()
+      const cwd = yield* folder
+      const program = fileURLToPath(new URL("generate.ts", import.meta.url))
+      const command = ChildProcess.make(process.execPath, [program], {
+        cwd,
+        env: environmentOf(baseUrl),
+        extendEnv: true
+      })
+      const { exitCode } = yield* command
+      assert.strictEqual(Number(yield* exitCode), 0)
+      assert.deepStrictEqual(yield* Effect.promise(() => readdir(cwd)), ["otter.png"])
+      assert.isTrue(yield* isPng(join(cwd, "otter.png")))
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+  )
+})
+
+describe("stream.ts", () => {
+  const watched = Effect.gen(function* () {
+    const path = yield* folder
+    yield* watch(join(path, "otter"))
+    assert.isTrue(yield* isPng(join(path, "otter.png")))
+    return (yield* TestConsole.logLines).map((line) => String(line).replace(/:.*/, ""))
+  }).pipe(Effect.scoped, Effect.provide(TestConsole.layer))
+
+  const events = ["PartialImage", "PartialImage", "PartialImage", "Completed"]
+
+  it.live("keeps the latest picture in the file, in process, through emulator.ts", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Effect.provide(watched, emulated), events)
+    })
+  )
+
+  it.live("does the same over a socket, through transport.ts", () =>
+    Effect.gen(function* () {
+      const { config } = yield* service()
+      assert.deepStrictEqual(yield* Effect.provide(watched, Layer.provide(assembled, config)), events)
+    }).pipe(Effect.scoped)
+  )
+})
+
+/** A service that always answers with this status and error. */
+const refusing = (status: number, error: object = {}) =>
+  TestTransport.layerImages(() => TestTransport.respond({ status, json: { error: { message: "No", ...error } } }))
+
+/** Generates through a layer, at the emulator on a port. */
+const generateThrough = Effect.fnUntraced(function* <E>(
+  layer: Layer.Layer<Images.Images, E>,
+  ...faults: Array<string>
+) {
+  const { charges, config } = yield* service(...faults)
+  const result = yield* Effect.result(Effect.provide(Images.generate({ prompt }), Layer.provide(layer, config)))
+  return { result: result._tag, charges: yield* charges }
+}, Effect.scoped)
+
+describe("retry-policy.ts", () => {
+  it.live("eager tries again after a failure that was charged for, and patient does not", () =>
+    Effect.gen(function* () {
+      const fault = "reset-body@1000 x1"
+      assert.deepStrictEqual(yield* generateThrough(eager, fault), { result: "Success", charges: 2 })
+      assert.deepStrictEqual(yield* generateThrough(patient, fault), { result: "Failure", charges: 1 })
+    })
+  )
+
+  it.effect("once gives up at the first refusal", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(once)
+      assert.strictEqual(error.attempts.length, 1)
+    }).pipe(Effect.provide(refusing(429)))
+  )
+})
+
+describe("timeouts.ts", () => {
+  it.live("hurried generates", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* generateThrough(hurried), { result: "Success", charges: 1 })
+    })
+  )
+
+  it.effect("slow waits 20 minutes, and not longer", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(Effect.flip(slow))
+      yield* TestClock.adjust("19 minutes")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 minute")
+      const { reason } = yield* Fiber.join(fiber)
+      assert.strictEqual(reason._tag, "RequestTimeoutError")
+    }).pipe(Effect.provide(TestTransport.layerImages([Effect.never])))
+  )
+})
+
+describe("transport.ts", () => {
+  it.live("throughProxy goes through the proxy", () =>
+    Effect.gen(function* () {
+      const { passed, proxy } = yield* forwarding
+      const { result } = yield* generateThrough(throughProxy(proxy))
+      assert.deepStrictEqual([result, passed()], ["Success", 1])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("trusting generates", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* generateThrough(trusting(""))).result, "Success")
+    })
+  )
+})
+
+describe("catch-reason.ts", () => {
+  it.effect.each([
+    { status: 400, code: "moderation_blocked", said: "Please ask for something else." },
+    { status: 429, code: "too_many_requests", said: "Please wait a minute." },
+    { status: 401, code: "invalid_api_key", said: "Nothing lost: The key was refused" },
+    { status: 500, code: "internal", said: "Paid for, perhaps: The service failed" }
+  ])("answers $code", ({ code, said, status }) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(answer(prompt))
+      yield* TestClock.adjust("1 minute")
+      assert.include(yield* Fiber.join(fiber), said)
+    }).pipe(Effect.provide(refusing(status, { code })))
+  )
+})
+
+describe("rate-limit.ts", () => {
+  it.effect("fails at once where the share is used up, and a minute later no more", () =>
+    Effect.gen(function* () {
+      yield* generate(prompt, 2)
+      yield* generate(prompt, 2)
+      assert.strictEqual((yield* Effect.flip(generate(prompt, 2)))._tag, "RateLimiterError")
+      yield* TestClock.adjust("1 minute")
+      yield* generate(prompt, 2)
+      assert.strictEqual((yield* TestTransport.requests).length, 3)
+    }).pipe(
+      Effect.provide(TestImages.layerFixed()),
+      Effect.provide(Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory))
+    )
+  )
+})
+
+describe("tracing.ts", () => {
+  it.live("sends the headers of the trace, which are not sent otherwise", () =>
+    Effect.gen(function* () {
+      const { baseUrl, headers } = yield* listener
+      const ask = Effect.ignore(Images.generate({ prompt }))
+      yield* Effect.provide(ask, Layer.provide(traced, configOf(baseUrl)))
+      yield* Effect.provide(ask, Layer.provide(assembled, configOf(baseUrl)))
+      const sent = headers().map(({ b3, traceparent }) => [b3 !== undefined, traceparent !== undefined])
+      assert.deepStrictEqual(sent, [
+        [true, true],
+        [false, false]
+      ])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("test-images.ts", () => {
+  it.effect("gives a picture of the format that was asked for, and the request", () =>
+    Effect.gen(function* () {
+      const { body, mediaType } = yield* tested
+      assert.strictEqual(mediaType, "image/webp")
+      assert.include(body, { prompt: "A sea otter", output_format: "webp" })
+    })
+  )
+})

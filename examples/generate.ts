@@ -1,0 +1,10 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { Images } from "@effect-gradient/core"
+import { ImageFile, NodeImages } from "@effect-gradient/node"
+import { Effect } from "effect"
+
+const program = Images.generate({ prompt: "A cute baby sea otter" }).pipe(
+  Effect.flatMap((response) => ImageFile.write(response.data[0], "otter")) // otter.png, by its format
+)
+
+program.pipe(Effect.provide(NodeImages.layerFromConfig()), NodeRuntime.runMain)
