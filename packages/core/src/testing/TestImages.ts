@@ -2,12 +2,14 @@
  * `Images` for the tests of an application: from two functions, or with pictures that are always the same. And small
  * valid pictures, of 8 by 8 pixels, to answer with.
  */
+import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as ImageGenerateParams from "../ImageGenerateParams.ts"
 import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import * as Images from "../Images.ts"
@@ -42,6 +44,36 @@ export const jpeg: Uint8Array = decode(
     "wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AG//Z"
 )
 
+/** When the pictures of tests are made: always the same, as they are. */
+const created = DateTime.makeUnsafe(0)
+
+/**
+ * A response with these images.
+ *
+ * @category constructors
+ */
+export const response = (
+  first: Uint8Array,
+  ...rest: ReadonlyArray<Uint8Array>
+): ImageGenerateResponse.ImageGenerateResponse => {
+  const image = (bytes: Uint8Array) => new ImageGenerateResponse.GeneratedImage({ bytes })
+  return new ImageGenerateResponse.ImageGenerateResponse({ created, data: [image(first), ...rest.map(image)] })
+}
+
+/**
+ * The events of a stream that ends well: a partial image for each of the pictures but the last, which is complete.
+ *
+ * @category constructors
+ */
+export const events = (
+  ...pictures: Arr.NonEmptyReadonlyArray<Uint8Array>
+): Arr.NonEmptyArray<ImageGenStreamEvent.ImageGenStreamEvent> =>
+  Arr.map(pictures, (bytes, index) =>
+    index === pictures.length - 1
+      ? new ImageGenStreamEvent.Completed({ bytes })
+      : new ImageGenStreamEvent.PartialImage({ bytes, partialImageIndex: index })
+  )
+
 /**
  * `Images` from its functions. One that is left out is a defect when it is called, which says so.
  *
@@ -61,55 +93,20 @@ export const jpeg: Uint8Array = decode(
 export const layer = (functions: Partial<Images.Images["Service"]>): Layer.Layer<Images.Images> =>
   Layer.mock(Images.Images, functions)
 
-interface Wanted {
-  readonly n: number
-  readonly partials: number
-  readonly isStream: boolean
-  readonly outputFormat: string | undefined
-}
-
-const member = (body: unknown, name: string): unknown => (Predicate.hasProperty(body, name) ? body[name] : undefined)
-
-const numberOr = (value: unknown, otherwise: number) => (Predicate.isNumber(value) ? value : otherwise)
-
-const wantedOf = ({ body }: RecordedRequest): Wanted => {
-  const outputFormat = member(body, "output_format")
-  return {
-    n: numberOr(member(body, "n"), 1),
-    partials: numberOr(member(body, "partial_images"), 0),
-    isStream: member(body, "stream") === true,
-    outputFormat: Predicate.isString(outputFormat) ? outputFormat : undefined
-  }
-}
+const decodeParams = Schema.decodeUnknownEffect(ImageGenerateParams.Json)
+const isStreaming = Schema.is(Schema.Struct({ stream: Schema.Literal(true) }))
 
 const pictureOf = (outputFormat: string | undefined): Uint8Array =>
   outputFormat === "webp" ? webp : outputFormat === "jpeg" ? jpeg : png
 
-const answer = ({ isStream, n, outputFormat, partials }: Wanted, images: ReadonlyArray<Uint8Array>) => {
-  const own = pictureOf(outputFormat)
-  const bytes = (index: number) => images[index % images.length] ?? own
-  if (isStream) {
-    const on = Array.from(
-      { length: partials },
-      (_, index) => new ImageGenStreamEvent.PartialImage({ bytes: bytes(0), outputFormat, partialImageIndex: index })
-    )
-    const last = Array.from(
-      { length: n },
-      (_, index) => new ImageGenStreamEvent.Completed({ bytes: bytes(index), outputFormat })
-    )
-    return TestTransport.events([...on, ...last])
-  }
-  const image = (index: number) => new ImageGenerateResponse.GeneratedImage({ bytes: bytes(index), outputFormat })
-  return Effect.flatMap(DateTime.now, (created) =>
-    TestTransport.response(
-      new ImageGenerateResponse.ImageGenerateResponse({
-        created,
-        data: [image(0), ...Array.from({ length: n - 1 }, (_, index) => image(index + 1))],
-        outputFormat
-      })
-    )
-  )
-}
+const answer = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: ReadonlyArray<Uint8Array>) {
+  const { n = 1, outputFormat, partialImages = 0 } = yield* Effect.orDie(decodeParams(body))
+  const pictures = Arr.makeBy(n, (index) => images[index % images.length] ?? pictureOf(outputFormat))
+  const sketched = (picture: Uint8Array) => events(...Arr.makeBy(partialImages + 1, () => picture))
+  return yield* isStreaming(body)
+    ? TestTransport.events(pictures.flatMap(sketched))
+    : TestTransport.response(response(...pictures))
+})
 
 /**
  * `Images` that always answers with these images, in turn where several are asked for; without any, with a small
@@ -133,4 +130,4 @@ const answer = ({ isStream, n, outputFormat, partials }: Wanted, images: Readonl
 export const layerFixed = (
   ...images: ReadonlyArray<Uint8Array>
 ): Layer.Layer<Images.Images | TestTransport.TestTransport> =>
-  TestTransport.layerImages((request) => answer(wantedOf(request), images))
+  TestTransport.layerImages((request) => answer(request, images))

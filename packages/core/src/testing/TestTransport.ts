@@ -223,14 +223,12 @@ const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): Eff
  *
  * @example
  * ```ts
- * import { ImageGenStreamEvent } from "@effect-gradient/core"
  * import { TestImages, TestTransport } from "@effect-gradient/core/testing"
  *
- * const partial = new ImageGenStreamEvent.PartialImage({ bytes: TestImages.png, partialImageIndex: 0 })
- * const completed = new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
+ * const events = TestImages.events(TestImages.webp, TestImages.png) // a partial image, and a complete one
  *
- * TestTransport.events([partial, completed], { interval: "10 seconds" })
- * TestTransport.events([partial, completed], { cutAt: -5, end: "reset" }) // breaks within the last event
+ * TestTransport.events(events, { interval: "10 seconds" })
+ * TestTransport.events(events, { cutAt: -5, end: "reset" }) // breaks within the last event
  * ```
  *
  * @category steps

@@ -23,6 +23,21 @@ describe("the pictures", () => {
   )
 })
 
+describe("TestImages.response and events", () => {
+  it("are made from bytes", () => {
+    const response = TestImages.response(TestImages.png, TestImages.webp)
+    assert.deepStrictEqual(
+      response.data.map(({ mediaType }) => mediaType),
+      ["image/png", "image/webp"]
+    )
+    assert.deepStrictEqual(TestImages.events(TestImages.webp, TestImages.jpeg, TestImages.png), [
+      new ImageGenStreamEvent.PartialImage({ bytes: TestImages.webp, partialImageIndex: 0 }),
+      new ImageGenStreamEvent.PartialImage({ bytes: TestImages.jpeg, partialImageIndex: 1 }),
+      new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
+    ])
+  })
+})
+
 describe("TestImages.layer", () => {
   it.effect("calls the functions", () =>
     Effect.gen(function* () {
