@@ -1,0 +1,71 @@
+/**
+ * The packages as a user gets them: packed, installed with npm in an empty project beside `effect` and
+ * `@effect/platform-node`; there the README's first example type-checks and draws a picture through the emulator.
+ */
+import { execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { env } from "node:process"
+
+const root = join(import.meta.dirname, "..")
+const project = mkdtempSync(join(tmpdir(), "effect-gradient-packed-"))
+const run = (command: string, args: ReadonlyArray<string>, cwd = project) =>
+  execFileSync(command, args, { cwd, stdio: ["ignore", "inherit", "inherit"] })
+
+const version = (name: string) => {
+  const line = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8").match(new RegExp(`^ +"?${name}"?: (.+)$`, "m"))
+  if (line?.[1] === undefined) throw new Error(`${name} is not in the catalog`)
+  return `${name}@${line[1]}`
+}
+
+/** Starts the installed `gradient-images emulator` and gives its base URL. */
+const startEmulator = async () => {
+  const child = spawn(join(project, "node_modules/.bin/gradient-images"), ["emulator", "--port", "0"], {
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  let said = ""
+  for (const output of [child.stdout, child.stderr]) output.on("data", (chunk: Buffer) => (said += chunk.toString()))
+  for (let i = 0; i < 600; i++) {
+    const url = /http:\/\/[\w.[\]:]+\/v1/.exec(said)?.[0] ?? /http:\/\/[\w.[\]]+:\d+/.exec(said)?.[0]
+    if (url !== undefined) return { child, baseUrl: url.endsWith("/v1") ? url : `${url}/v1` }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`the emulator gave no address: ${said}`)
+}
+
+try {
+  for (const name of readdirSync(join(root, "packages"), { withFileTypes: true })) {
+    if (!name.isDirectory()) continue
+    run("npx", ["--yes", "pnpm", "pack", "--pack-destination", project], join(root, "packages", name.name))
+  }
+  const tarballs = readdirSync(project).filter((name) => name.endsWith(".tgz"))
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "packed", private: true, type: "module" }))
+  const others = ["effect", "@effect/platform-node", "typescript", "@types/node"].map(version)
+  run("npm", [
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    ...tarballs.map((name) => `./${name}`),
+    ...others
+  ])
+
+  copyFileSync(join(root, "examples/generate.ts"), join(project, "generate.ts"))
+  const strict = { strict: true, exactOptionalPropertyTypes: true, module: "NodeNext", target: "ES2024", noEmit: true }
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: strict, include: ["*.ts"] }))
+  run(join(project, "node_modules/.bin/tsc"), ["-p", "."])
+
+  const { baseUrl, child } = await startEmulator()
+  execFileSync(process.execPath, ["generate.ts"], {
+    cwd: project,
+    stdio: "inherit",
+    env: { ...env, GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" }
+  })
+  child.kill("SIGTERM")
+  await once(child, "exit")
+  process.stdout.write(`Packed, installed and run: otter.png, ${statSync(join(project, "otter.png")).size} bytes\n`)
+} finally {
+  rmSync(project, { recursive: true, force: true })
+}
