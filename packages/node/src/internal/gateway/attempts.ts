@@ -1,0 +1,33 @@
+/**
+ * The attempts that came, by their ids, so that none is carried out twice: for an hour, and the latest 100,000.
+ */
+
+const retentionMillis = 60 * 60 * 1000
+const capacity = 100_000
+
+export interface Attempts {
+  /** Whether this one is new; from then on it is not. */
+  readonly claim: (id: string, now: number) => boolean
+  /** Forgets one that came to nothing: nothing was sent for it. */
+  readonly release: (id: string) => void
+}
+
+export const makeAttempts = (): Attempts => {
+  // When each came. A Map keeps its order, so the oldest is the first.
+  const seen = new Map<string, number>()
+  return {
+    claim: (id, now) => {
+      if (now - (seen.get(id) ?? Number.NEGATIVE_INFINITY) < retentionMillis) return false
+      seen.delete(id)
+      seen.set(id, now)
+      for (const [oldest, cameAt] of seen) {
+        if (seen.size <= capacity && now - cameAt < retentionMillis) break
+        seen.delete(oldest)
+      }
+      return true
+    },
+    release: (id) => {
+      seen.delete(id)
+    }
+  }
+}

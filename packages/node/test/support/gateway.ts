@@ -1,0 +1,97 @@
+/** A gateway on loopback, in front of whatever listens at `behind`. */
+import { GradientClient } from "@effect-gradient/core"
+import { ImagesGateway, NodeImages } from "@effect-gradient/node"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Effect, Layer, Logger, Redacted } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { RateLimiter } from "effect/persistence"
+import { createServer } from "node:http"
+
+export const realKey = "sk-do-the-real-key"
+export const alice = "alices-key"
+export const bob = "bobs-key"
+
+export interface GatewayOptions {
+  readonly behind: string
+  readonly gateway?: ImagesGateway.Options
+  readonly client?: GradientClient.Options
+  readonly rules?: Parameters<typeof ImagesGateway.layerRules>[0]
+  readonly limits?: Parameters<typeof ImagesGateway.layerLimits>[0]
+  readonly origins?: ReadonlyArray<string>
+  /** Hears what the gateway logs. */
+  readonly log?: (line: string) => void
+}
+
+/** The URL of a gateway that ends with the scope. */
+export const gatewayTo = Effect.fnUntraced(function* (options: GatewayOptions) {
+  const layers = Layer.mergeAll(
+    ImagesGateway.callersFromKeys([Redacted.make(alice), Redacted.make(bob)]),
+    options.rules === undefined ? Layer.empty : ImagesGateway.layerRules(options.rules),
+    options.limits === undefined ? Layer.empty : ImagesGateway.layerLimits(options.limits),
+    options.origins === undefined ? Layer.empty : ImagesGateway.cors({ origins: options.origins }),
+    RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
+    GradientClient.layer({
+      baseUrl: options.behind,
+      modelAccessKey: Redacted.make(realKey),
+      ...options.client
+    }).pipe(Layer.provide(NodeImages.layerHttpClient()))
+  )
+  const server = createServer()
+  const context = yield* HttpRouter.serve(ImagesGateway.layer(options.gateway).pipe(Layer.provide(layers)), {
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(
+    Layer.provideMerge(
+      NodeHttpServer.layer(() => server, { host: "127.0.0.1", port: 0, disablePreemptiveShutdown: true })
+    ),
+    Layer.provideMerge(Logger.layer([Logger.map(Logger.formatJson, (line) => options.log?.(line))])),
+    Layer.build
+  )
+  // Added last, so run first: a connection that is kept would keep the server.
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+  return yield* HttpServer.addressFormattedWith((address) => Effect.succeed(`${address}/v1`)).pipe(
+    Effect.provide(context)
+  )
+})
+
+export interface Call {
+  readonly key?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  /** A text or a stream as it is, anything else as JSON. */
+  readonly body?: unknown
+  readonly signal?: AbortSignal
+}
+
+/** Calls as plain HTTP, without any client's own ways; succeeds with the head of the response. */
+export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, headers, key = alice, signal }: Call = {}) =>
+  Effect.promise(() =>
+    fetch(`${baseUrl}/images/generations`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(key === "" ? {} : { authorization: `Bearer ${key}` }),
+        ...headers
+      },
+      body: body instanceof ReadableStream || typeof body === "string" ? body : JSON.stringify(body),
+      ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
+      signal: signal ?? null
+    })
+  )
+
+/** Reads a body bit by bit: each read gives the text up to and with `until`, or throws where the body ends before. */
+export const reader = (response: Response) => {
+  const chunks = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ""
+  return (until: string) =>
+    Effect.promise(async () => {
+      while (!text.includes(until)) {
+        const next = await chunks?.read()
+        if (next?.value === undefined) throw new Error(`the body ended at ${JSON.stringify(text)}`)
+        text += next.value
+      }
+      const end = text.indexOf(until) + until.length
+      const read = text.slice(0, end)
+      text = text.slice(end)
+      return read
+    })
+}
