@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
 import { headerFields, ImageBytes, settingsFields, Usage } from "./ImageGenerateResponse.ts"
 import { optional, UnixSeconds } from "./internal/fields.ts"
+import { printed } from "./internal/media.ts"
 
 const eventFields = {
   /** When the event was made. Wire: `created_at`, Unix seconds. */
@@ -30,7 +31,11 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
   /** Which partial image this is, from 0. Wire: `partial_image_index`. */
   partialImageIndex: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
   ...eventFields
-}) {}
+}) {
+  override toString(): string {
+    return printed(this)
+  }
+}
 
 /**
  * The final picture. A stream that ends well ends with it. Wire: `image_generation.completed`.
@@ -46,7 +51,11 @@ export class Completed extends ImageBytes.extend<Completed>("@effect-gradient/co
   usage: optional(Usage),
   ...eventFields,
   ...headerFields
-}) {}
+}) {
+  override toString(): string {
+    return printed(this)
+  }
+}
 
 /**
  * One event of `Images.generateStream`.

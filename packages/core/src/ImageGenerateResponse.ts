@@ -8,7 +8,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import { toBase64 } from "./internal/base64.ts"
 import { optional, suggest, UnixSeconds } from "./internal/fields.ts"
-import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./internal/media.ts"
+import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob, printed } from "./internal/media.ts"
 
 /**
  * Bytes of one image, which know their format. They print as format and size, never as themselves: logging one 12 MB
@@ -49,7 +49,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
   }
 
   override toString(): string {
-    return Inspectable.toStringUnknown(this.toJSON())
+    return printed(this)
   }
 
   [Inspectable.NodeInspectSymbol](): unknown {
@@ -65,7 +65,11 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
 export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-gradient/core/GeneratedImage")({
   /** The prompt that was used in the end. Wire: `revised_prompt`. */
   revisedPrompt: optional(Schema.String)
-}) {}
+}) {
+  override toString(): string {
+    return printed(this)
+  }
+}
 
 const GeneratedImageWire = GeneratedImage.pipe(
   Schema.encodeKeys({ bytes: "b64_json", outputFormat: "output_format", revisedPrompt: "revised_prompt" })
@@ -168,7 +172,7 @@ export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   }
 
   override toString(): string {
-    return Inspectable.toStringUnknown(this.toJSON())
+    return printed(this)
   }
 }
 

@@ -10,7 +10,7 @@ import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import type { RawEvent } from "./EventStream.ts"
 import type { Lifted } from "./Payload.ts"
-import { errorBodyOf, rateLimitOf, reasonOfErrorObject } from "./response.ts"
+import { errorBodyOf, rateLimitOf, reasonOfErrorObject, shorten } from "./response.ts"
 
 /** What the head of a reply says, which goes into its responses, events and errors. */
 export interface Head {
@@ -39,7 +39,12 @@ export const invalidResponse = (
   description: string,
   images: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
 ): Reason =>
-  new GradientError.InvalidResponseError({ description, images, requestId: head.requestId, status: head.status })
+  new GradientError.InvalidResponseError({
+    description: shorten(description),
+    images,
+    requestId: head.requestId,
+    status: head.status
+  })
 
 const parseJson = (text: string) => Result.try((): unknown => JSON.parse(text))
 

@@ -76,7 +76,8 @@ const stringOf = (holder: object, name: string): string | undefined => {
   return Predicate.isString(value) && value !== "" ? shorten(value) : undefined
 }
 
-const shorten = (text: string): string => (text.length <= 1000 ? text : `${text.slice(0, 1000)}...`)
+/** A description, however long what it is taken from. */
+export const shorten = (text: string): string => (text.length <= 1000 ? text : `${text.slice(0, 1000)}...`)
 
 /** `{ error: { message, type, param, code } }` or `{ id, message, request_id }`. */
 export const errorBodyOf = (value: unknown): ErrorBody | undefined => {

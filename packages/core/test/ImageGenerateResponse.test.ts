@@ -1,0 +1,307 @@
+import type Gradient from "@digitalocean/gradient"
+import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Schema from "effect/Schema"
+import { inspect } from "node:util"
+import { GradientError, ImageGenerateResponse, Images, RetryPolicy } from "../src/index.ts"
+import * as Service from "./support/Service.ts"
+import * as Wire from "./support/Wire.ts"
+
+const generate = (reply: unknown, headers: Record<string, string> = {}) =>
+  Images.generate({ prompt: "a sea otter" }, { retry: RetryPolicy.none }).pipe(
+    Effect.provide(Service.make(() => Response.json(reply, { headers })).layer)
+  )
+
+const { GeneratedImage } = ImageGenerateResponse
+
+describe("ImageGenerateResponse", () => {
+  it.effect("has every field of the wire by its name", () =>
+    Effect.gen(function* () {
+      const item = { b64_json: Wire.base64(Wire.png(9)), revised_prompt: "an otter", output_format: "png" }
+      const response = yield* generate({
+        created: 1_760_000_000,
+        data: [item],
+        background: "opaque",
+        output_format: "webp",
+        quality: "high",
+        size: "1024x1024",
+        usage: { ...Wire.usage, output_tokens_details: { image_tokens: 1000 } }
+      })
+      expect(response).toBeInstanceOf(ImageGenerateResponse.ImageGenerateResponse)
+      expect({ ...response, data: undefined }).toEqual({
+        created: DateTime.makeUnsafe(1_760_000_000_000),
+        data: undefined,
+        background: "opaque",
+        outputFormat: "webp",
+        quality: "high",
+        size: "1024x1024",
+        usage: {
+          inputTokens: 10,
+          outputTokens: 1000,
+          totalTokens: 1010,
+          inputTokensDetails: { textTokens: 8, imageTokens: 2 },
+          outputTokensDetails: { imageTokens: 1000 }
+        }
+      })
+      expect({ ...response.data[0] }).toEqual({ bytes: Wire.png(9), revisedPrompt: "an otter", outputFormat: "png" })
+    })
+  )
+
+  it.effect("reads null as absent, and ignores what it does not know", () =>
+    Effect.gen(function* () {
+      const image = {
+        b64_json: Wire.base64(Wire.png()),
+        revised_prompt: null,
+        output_format: null,
+        url: null,
+        later: {}
+      }
+      const settings = { background: null, output_format: null, quality: null, size: null, usage: null }
+      const response = yield* generate({ created: 0, data: [image], ...settings, later: [1], requestId: "forged" })
+      expect({ ...response, data: undefined }).toEqual({ created: DateTime.makeUnsafe(0), data: undefined })
+      expect({ ...response.data[0] }).toEqual({ bytes: Wire.png() })
+      const usage = { input_tokens: 1, total_tokens: 2, output_tokens: null, input_tokens_details: null }
+      expect((yield* generate(Wire.response([Wire.png()], { usage }))).usage).toEqual({
+        inputTokens: 1,
+        totalTokens: 2
+      })
+    })
+  )
+
+  it.effect("an image has the format of the reply where it has none", () =>
+    Effect.gen(function* () {
+      const data = [
+        { b64_json: "AAAA" },
+        { b64_json: "AAAA", output_format: null },
+        { b64_json: "AAAA", output_format: "png" }
+      ]
+      const response = yield* generate({ created: 0, data, output_format: "webp" })
+      expect(response.data.map(({ outputFormat }) => outputFormat)).toEqual(["webp", "webp", "png"])
+    })
+  )
+
+  it.effect("carries the request id and the rate limit of the head, in either family", () =>
+    Effect.gen(function* () {
+      const own = yield* generate(Wire.response(), {
+        "x-request-id": "req-1",
+        "ratelimit-limit": "250",
+        "ratelimit-remaining": "249",
+        "ratelimit-reset": "1760000060"
+      })
+      expect(own.requestId).toBe("req-1")
+      expect(own.rateLimit).toEqual({ limit: 250, remaining: 249, resetAt: DateTime.makeUnsafe(1_760_000_060_000) })
+      const other = yield* generate(Wire.response(), {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-reset-requests": "1h2m3.5s"
+      })
+      expect(other.rateLimit).toEqual({ limit: 60, remaining: 59, resetAt: DateTime.makeUnsafe(3_723_500) })
+      expect(other.requestId).toBeUndefined()
+      expect((yield* generate(Wire.response())).rateLimit).toBeUndefined()
+      expect((yield* generate(Wire.response(), { "ratelimit-remaining": "3" })).rateLimit).toEqual({ remaining: 3 })
+    })
+  )
+
+  describe("is refused", () => {
+    const image = { b64_json: Wire.base64(Wire.png()) }
+    const usage = { input_tokens: 1, total_tokens: 2 }
+    it.effect.each([
+      { what: "without created", reply: { data: [image] }, path: `["created"]` },
+      { what: "with created as text", reply: { created: "now", data: [image] }, path: `["created"]` },
+      { what: "created before 1970", reply: { created: -1, data: [image] }, path: `["created"]` },
+      { what: "created in milliseconds", reply: { created: 1e15, data: [image] }, path: `["created"]` },
+      { what: "created absurdly late", reply: { created: 1.7e308, data: [image] }, path: `["created"]` },
+      { what: "without data", reply: { created: 1 }, path: `["data"]` },
+      { what: "with empty data", reply: { created: 1, data: [] }, path: `["data"]` },
+      { what: "with data that is no list", reply: { created: 1, data: {} }, path: `["data"]` },
+      { what: "with an item that is no object", reply: { created: 1, data: [image, 7] }, path: `["data"][1]` },
+      {
+        what: "with an item without an image",
+        reply: { created: 1, data: [{ url: "u" }] },
+        path: `["data"][0]["b64_json"]`
+      },
+      {
+        what: "with an image of null",
+        reply: { created: 1, data: [{ b64_json: null, url: "u" }] },
+        path: `["data"][0]["b64_json"]`
+      },
+      {
+        what: "with an image that is a number",
+        reply: { created: 1, data: [{ b64_json: 0 }] },
+        path: "data[0].b64_json"
+      },
+      {
+        what: "with an image that is no base64",
+        reply: { created: 1, data: [image, { b64_json: "?" }] },
+        path: "data[1].b64_json"
+      },
+      { what: "with half a padding", reply: { created: 1, data: [{ b64_json: "AA=" }] }, path: "data[0].b64_json" },
+      {
+        what: "with one character too many",
+        reply: { created: 1, data: [{ b64_json: "AAAAA" }] },
+        path: "data[0].b64_json"
+      },
+      {
+        what: "with a prompt that is a number",
+        reply: { created: 1, data: [{ ...image, revised_prompt: 1 }] },
+        path: `["data"][0]["revised_prompt"]`
+      },
+      {
+        what: "with usage that lacks a total",
+        reply: { created: 1, data: [image], usage: { input_tokens: 1 } },
+        path: `["usage"]["total_tokens"]`
+      },
+      {
+        what: "with tokens as text",
+        reply: { created: 1, data: [image], usage: { ...usage, output_tokens: "3" } },
+        path: `["usage"]["output_tokens"]`
+      },
+      { what: "as a list", reply: [image], path: "not an object" }
+    ])("$what, with the path", ({ path, reply }) =>
+      Effect.gen(function* () {
+        const reason = yield* Service.failsWith("InvalidResponseError")(generate(reply))
+        expect(reason.message).toContain(path)
+        expect(reason).toMatchObject({ status: 200, mayHaveBeenCharged: true, isRetryable: false })
+      })
+    )
+
+    it.effect("with every problem at once", () =>
+      Effect.gen(function* () {
+        const reason = yield* Service.reasonOf(generate({ created: "now", data: [image], size: 7 }))
+        expect(reason.message).toContain(`["created"]`)
+        expect(reason.message).toContain(`["size"]`)
+      })
+    )
+
+    it.effect("without megabytes in the message", () =>
+      Effect.gen(function* () {
+        const long = "x".repeat(900_000)
+        const many = Array.from({ length: 30_000 }, () => 7)
+        for (const reply of [
+          { created: long, data: [image] },
+          { created: 1, data: [image], usage: long },
+          { created: 1, data: [{ b64_json: Wire.base64(Wire.png(1_000_000)), revised_prompt: 7 }] },
+          { created: 1, data: many },
+          { created: { long }, data: [image], size: [long] }
+        ]) {
+          const reason = yield* Service.reasonOf(generate(reply))
+          expect(reason._tag).toBe("InvalidResponseError")
+          expect(reason.message.length).toBeLessThan(5_000)
+        }
+      })
+    )
+  })
+
+  describe("an image", () => {
+    const text = (...parts: ReadonlyArray<string>) => new Uint8Array(Buffer.from(parts.join(""), "latin1"))
+    it.each([
+      { what: "PNG", bytes: Wire.png(), type: "image/png", extension: "png" },
+      { what: "JPEG", bytes: text("\xff\xd8\xff\xe0"), type: "image/jpeg", extension: "jpg" },
+      { what: "WebP", bytes: text("RIFF\x00\x00\x00\x00WEBPVP8 "), type: "image/webp", extension: "webp" },
+      { what: "GIF", bytes: text("GIF89a"), type: "image/gif", extension: "gif" },
+      { what: "AVIF", bytes: text("\x00\x00\x00\x20ftypavif"), type: "image/avif", extension: "avif" },
+      { what: "what nobody knows", bytes: text("hello"), type: "application/octet-stream", extension: "bin" },
+      { what: "nothing", bytes: text(), type: "application/octet-stream", extension: "bin" },
+      {
+        what: "RIFF that is no WebP",
+        bytes: text("RIFF\x00\x00\x00\x00WAVE"),
+        type: "application/octet-stream",
+        extension: "bin"
+      }
+    ])("of $what is $type", async ({ bytes, extension, type }) => {
+      const image = new GeneratedImage({ bytes })
+      expect(image.mediaType).toBe(type)
+      expect(image.extension).toBe(extension)
+      expect(image.toDataUrl()).toBe(`data:${type};base64,${Wire.base64(bytes)}`)
+      const blob = image.toBlob()
+      expect(blob?.type).toBe(type)
+      expect(new Uint8Array((await blob?.arrayBuffer()) ?? [])).toEqual(bytes)
+    })
+
+    it.each([
+      ["png", "image/png"],
+      ["webp", "image/webp"],
+      ["jpeg", "image/jpeg"],
+      ["later", "application/octet-stream"]
+    ])("of unknown bytes that was asked for as %s is %s", (outputFormat, type) => {
+      expect(new GeneratedImage({ bytes: text("hello"), outputFormat }).mediaType).toBe(type)
+    })
+
+    it("is what its bytes show, whatever was asked for", () => {
+      expect(new GeneratedImage({ bytes: Wire.png(), outputFormat: "webp" }).mediaType).toBe("image/png")
+    })
+  })
+
+  describe("printed", () => {
+    const image = new GeneratedImage({ bytes: Wire.png(12_000_000), revisedPrompt: "an otter" })
+    const response = new ImageGenerateResponse.ImageGenerateResponse({
+      created: DateTime.makeUnsafe(0),
+      data: [image]
+    })
+    const reason = new GradientError.IncompleteStreamError({ images: [image] })
+    const error = GradientError.fromReason(reason)
+    const things = [image, response, reason, error, Cause.fail(error), { nested: [response] }, [image]]
+
+    // Printing the bytes themselves takes seconds, and gives millions of characters.
+    const isShort = (text: string) => {
+      expect(text.length).toBeLessThan(4_000)
+      return text
+    }
+
+    it("shows the size and type of an image, in JSON, as a string and to util.inspect", () => {
+      const shown = "image/png, 12000000 bytes"
+      expect(JSON.parse(JSON.stringify(image))).toEqual({ bytes: shown, revisedPrompt: "an otter" })
+      for (const text of [
+        String(image),
+        inspect(image),
+        String(response),
+        JSON.stringify(response),
+        inspect(response)
+      ]) {
+        expect(isShort(text)).toContain(shown)
+      }
+      for (const thing of things) isShort(String(thing) + JSON.stringify(thing) + inspect(thing, { depth: 20 }))
+    })
+
+    it.effect("is short in every log", () =>
+      Effect.gen(function* () {
+        const lines: Array<unknown> = []
+        const loggers = [
+          Logger.formatJson,
+          Logger.formatLogFmt,
+          Logger.formatSimple,
+          Logger.map(Logger.formatStructured, (structured) => JSON.stringify(structured))
+        ].map((format) => Logger.map(format, (line) => void lines.push(line)))
+        const pretty: Array<string> = []
+        const console = Logger.make(({ message }) => void pretty.push(inspect(message, { depth: 20 })))
+        yield* Effect.forEach(things, (thing) => Effect.log("drawn", thing)).pipe(
+          Effect.annotateLogs({ response }),
+          Effect.provide(Logger.layer([...loggers, console]))
+        )
+        expect(lines.length).toBe(things.length * 4)
+        for (const line of lines) isShort(String(line))
+        for (const line of pretty) isShort(line)
+      })
+    )
+  })
+
+  describe("Json", () => {
+    it("writes the wire and reads it back", () => {
+      const wire = Wire.response([Wire.png(5)], { output_format: "png", usage: Wire.usage, size: "auto" })
+      const response = Schema.decodeUnknownSync(ImageGenerateResponse.Json)(wire)
+      expect(response.data[0].bytes).toEqual(Wire.png(5))
+      expect(Schema.encodeSync(ImageGenerateResponse.Json)(response)).toEqual(wire)
+    })
+  })
+
+  it("is read from what the SDK says is sent", () => {
+    type Wire = typeof ImageGenerateResponse.Lifted.Encoded
+    type Sent = Gradient.ImageGenerateResponse
+    expectTypeOf<Omit<Sent, "data">>().toExtend<Omit<Wire, "data">>()
+    expectTypeOf<Omit<Sent["data"][number], "b64_json">>().toExtend<Omit<Wire["data"][number], "b64_json">>()
+    expectTypeOf<Wire["data"][number]["b64_json"]>().toEqualTypeOf<Uint8Array>()
+  })
+})
