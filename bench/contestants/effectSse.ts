@@ -1,0 +1,37 @@
+/**
+ * By hand with Effect alone: its HttpClient on undici, its event stream decoder, a Schema with base64 in it.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Effect, ManagedRuntime, Schema, Stream } from "effect"
+import { Sse } from "effect/encoding"
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import type { MakeClient } from "../contestant.ts"
+
+const Event = Schema.Struct({ type: Schema.String, b64_json: Schema.Uint8ArrayFromBase64 })
+const Response = Schema.Struct({ data: Schema.Array(Schema.Struct({ b64_json: Schema.Uint8ArrayFromBase64 })) })
+
+/** The default of 10 MiB ends a stream with an image of 12 MB. */
+const maxEventSize = 256 * 1024 * 1024
+
+export const make: MakeClient = ({ baseUrl, images }) => {
+  const runtime = ManagedRuntime.make(NodeHttpClient.layerUndici)
+  const post = (stream: boolean) =>
+    HttpClientRequest.post(`${baseUrl}/images/generations`).pipe(
+      HttpClientRequest.bearerToken("bench"),
+      HttpClientRequest.bodyJsonUnsafe({ model: "bench", prompt: "A cute baby sea otter", n: images, stream }),
+      HttpClient.execute
+    )
+  const stream = HttpClientResponse.stream(post(true)).pipe(
+    Stream.decodeText,
+    Stream.pipeThroughChannel(Sse.decodeDataSchema(Event, { maxEventSize })),
+    Stream.runFold(
+      () => 0,
+      (sum, { data }) => sum + data.b64_json.length
+    )
+  )
+  const generate = post(false).pipe(
+    Effect.flatMap(HttpClientResponse.schemaBodyJson(Response)),
+    Effect.map(({ data }) => data.reduce((sum, image) => sum + image.b64_json.length, 0))
+  )
+  return { stream: () => runtime.runPromise(stream), generate: () => runtime.runPromise(generate) }
+}

@@ -1,0 +1,16 @@
+/**
+ * What no client on fetch can be faster than: the body is read and dropped.
+ */
+import type { Endpoint, MakeClient } from "../contestant.ts"
+import { post } from "./post.ts"
+
+const readAndDrop = async (endpoint: Endpoint, stream: boolean): Promise<number> => {
+  let bytes = 0
+  for await (const chunk of await post(endpoint, stream)) bytes += chunk.length
+  return bytes
+}
+
+export const make: MakeClient = (endpoint) => ({
+  stream: () => readAndDrop(endpoint, true),
+  generate: () => readAndDrop(endpoint, false)
+})

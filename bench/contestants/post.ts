@@ -1,0 +1,15 @@
+/**
+ * The request with fetch alone, for those who bring no client.
+ */
+import type { Endpoint } from "../contestant.ts"
+
+/** The body of the reply. */
+export const post = async ({ baseUrl, images }: Endpoint, stream: boolean): Promise<AsyncIterable<Uint8Array>> => {
+  const response = await fetch(`${baseUrl}/images/generations`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: "Bearer bench" },
+    body: JSON.stringify({ model: "bench", prompt: "A cute baby sea otter", n: images, stream })
+  })
+  if (!response.ok || response.body === null) throw new Error(`status ${response.status}`)
+  return response.body
+}

@@ -1,0 +1,73 @@
+/**
+ * `pnpm bench` runs everything and writes `results.md`; `--quick` does less of it, in under a minute; `--work <id>`, as
+ * often as wanted, runs that work alone: one of works.ts, `growth`, `paid` or `memory`.
+ */
+import { Schema } from "effect"
+import { writeFile } from "node:fs/promises"
+import { parseArgs } from "node:util"
+import { post } from "./contestants/post.ts"
+import { countPaid } from "./paid.ts"
+import { answer, start } from "./process.ts"
+import { type Effort, race } from "./race.ts"
+import { growthReport, heading, memoryReport, paidReport, type Race, racesReport } from "./report.ts"
+import { spreadOf } from "./statistics.ts"
+import { growth, pathOf, type Work, works } from "./works.ts"
+
+const args = process.argv.slice(2).filter((argument) => argument !== "--")
+const { values: options } = parseArgs({
+  args,
+  options: { quick: { type: "boolean", default: false }, work: { type: "string", multiple: true, default: [] } }
+})
+const effort: Effort = options.quick ? { rounds: 5, millis: 800 } : { rounds: 15, millis: 4000 }
+const isWanted = (id: string) => options.work.length === 0 || options.work.includes(id)
+
+const known = [...works.map(({ id }) => id), "growth", "paid", "memory"]
+const unknown = options.work.filter((id) => !known.includes(id))
+if (unknown.length > 0) throw new Error(`no work is named ${unknown.join(", ")}; there are ${known.join(", ")}`)
+
+const server = start("./server.ts")
+const serverUrl = String(await answer(server))
+
+/** The chunks of a reply as fetch gives them: the server's frames, cut anew wherever a read of the socket ended. */
+const chunksOf = async (work: Work): Promise<Race["chunks"]> => {
+  const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images: work.images }
+  const sizes: Array<number> = []
+  for await (const chunk of await post(endpoint, work.kind === "stream")) sizes.push(chunk.length)
+  return { count: sizes.length, medianBytes: spreadOf(sizes).median }
+}
+
+const raceOf = async (work: Work, workEffort: Effort, leftOut?: ReadonlySet<string>): Promise<Race> => {
+  console.error(work.title)
+  const chunks = await chunksOf(work)
+  return { work, chunks, standings: await race(work, serverUrl, workEffort, leftOut) }
+}
+
+const races: Array<Race> = []
+for (const work of works) {
+  if (isWanted(work.id)) races.push(await raceOf(work, effort))
+}
+
+/** Four times the size takes four times as long at best, so who needs seconds now is left out of what follows. */
+const growing: Array<Race> = []
+const leftOut = new Set<string>()
+for (const work of isWanted("growth") ? growth : []) {
+  const result = await raceOf(work, { rounds: Math.min(effort.rounds, 7), millis: effort.millis / 2 }, leftOut)
+  growing.push(result)
+  for (const { id, rounds } of result.standings) {
+    if (rounds.some(({ wallMillis }) => wallMillis > effort.millis / 4)) leftOut.add(id)
+  }
+}
+server.disconnect()
+
+const Memory = Schema.Struct({ atImage10: Schema.Finite, atImage100: Schema.Finite, keptRatio: Schema.Finite })
+const memory = async () => Schema.decodeUnknownSync(Memory)(await answer(start("./memory.ts", [], ["--expose-gc"])))
+
+const report = [
+  heading(["pnpm bench", ...args].join(" ")),
+  ...(races.length > 0 ? [racesReport(races)] : []),
+  ...(growing.length > 0 ? [growthReport(growing)] : []),
+  ...(isWanted("paid") ? [paidReport(await countPaid())] : []),
+  ...(isWanted("memory") ? [memoryReport(await memory())] : [])
+].join("\n\n")
+console.log(report)
+if (args.length === 0) await writeFile(new URL("results.md", import.meta.url), `${report}\n`)

@@ -1,0 +1,60 @@
+/**
+ * What images cost in memory, dropped and kept: `node --expose-gc bench/memory.ts` prints the figures, and sends them to
+ * its parent where it has one.
+ */
+import { Images } from "@effect-gradient/core"
+import { NodeImages } from "@effect-gradient/node"
+import { Effect, Stream } from "effect"
+import { optionsOf } from "./contestants/withLayer.ts"
+import { answer, start } from "./process.ts"
+import { pathOf, type Work, workOf } from "./works.ts"
+
+export interface Memory {
+  /** In use after the 10th and the 100th image of a stream, each dropped. */
+  readonly atImage10: number
+  readonly atImage100: number
+  /** In use for each byte of images that are kept. */
+  readonly keptRatio: number
+}
+
+/** Heap and array buffers after garbage collection, in bytes. */
+const inUse = (): number => {
+  if (globalThis.gc === undefined) throw new Error("run with --expose-gc")
+  globalThis.gc()
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+const server = start("./server.ts")
+const serverUrl = String(await answer(server))
+
+/** A stream of so many images of 12 MB. */
+const streamOf = (images: number) => {
+  const work: Work = { ...workOf("stream-12MB"), images }
+  const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images }
+  return Images.generateStream({ model: "bench", prompt: "A cute baby sea otter", partialImages: images - 1 }).pipe(
+    Stream.provide(NodeImages.layer(optionsOf(endpoint)))
+  )
+}
+
+/** In use after each image of a stream, when it is dropped. */
+const whenDropped = streamOf(100).pipe(
+  Stream.map(({ bytes }) => bytes.length),
+  Stream.mapEffect(() => Effect.sync(inUse)),
+  Stream.runCollect
+)
+
+/** In use for each byte that is kept. */
+const whenKept = Effect.gen(function* () {
+  const before = inUse()
+  const images = yield* Stream.runCollect(streamOf(20))
+  const kept = images.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  return (inUse() - before) / kept
+})
+
+const [dropped, keptRatio] = await Effect.runPromise(Effect.all([whenDropped, whenKept]))
+server.disconnect()
+const figures = { atImage10: dropped[9], atImage100: dropped[99], keptRatio }
+console.log(figures)
+process.send?.(figures)
+process.disconnect?.()

@@ -1,0 +1,179 @@
+/**
+ * The results as Markdown: what README shows and `results.md` keeps.
+ */
+import { availableParallelism } from "node:os"
+import { contestants } from "./contestant.ts"
+import type { Strain } from "./measure.ts"
+import type { Memory } from "./memory.ts"
+import type { Paid } from "./paid.ts"
+import type { Standing } from "./race.ts"
+import { type Spread, spreadOf } from "./statistics.ts"
+import { blockBudget, growthBudget, type Work } from "./works.ts"
+
+/** A work, how its contestants did, and what of its chunks came through to a reader with fetch. */
+export interface Race {
+  readonly work: Work
+  readonly standings: ReadonlyArray<Standing>
+  readonly chunks: { readonly count: number; readonly medianBytes: number }
+}
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const line = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
+  const rule = head.map((_, column) => (column === 0 ? "---" : "--:"))
+  return [head, rule, ...rows].map(line).join("\n")
+}
+
+const decimal = (value: number, digits: number) =>
+  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+const millis = (value: number) => decimal(value, value < 100 ? 1 : 0)
+const ratio = (value: number) => decimal(value, value < 10 ? 2 : 0)
+const withSpread = ({ high, low, median }: Spread) => `${ratio(median)} (${ratio(low)} to ${ratio(high)})`
+const verdict = (value: number, budget: number) => (value <= budget ? "met" : "**not met**")
+
+const titleOf = (id: string, kind: Work["kind"]): string => {
+  const contestant = contestants.find((candidate) => candidate.id === id)
+  return (kind === "json" ? contestant?.jsonTitle : undefined) ?? contestant?.title ?? id
+}
+
+type Figure = Exclude<keyof Strain, "peakBytes">
+
+const medianOf = ({ rounds }: Standing, figure: Figure): number => spreadOf(rounds.map((round) => round[figure])).median
+
+/** Each round against the limit's of the same round. */
+const toLimit = ({ standings }: Race, { rounds }: Standing, figure: Figure): Spread => {
+  const limit = standings[0]?.rounds ?? []
+  return spreadOf(rounds.map((round, index) => round[figure] / (limit[index]?.[figure] ?? Number.NaN)))
+}
+
+const raceTable = (race: Race): string =>
+  table(
+    [
+      "",
+      "time (ms)",
+      "to the limit",
+      "CPU to the limit",
+      "longest block (ms)",
+      "to the limit",
+      "memory (MB)",
+      "rounds"
+    ],
+    race.standings.map((standing) => [
+      titleOf(standing.id, race.work.kind),
+      millis(medianOf(standing, "wallMillis")),
+      withSpread(toLimit(race, standing, "wallMillis")),
+      withSpread(toLimit(race, standing, "cpuMillis")),
+      millis(medianOf(standing, "blockMillis")),
+      withSpread(toLimit(race, standing, "blockMillis")),
+      decimal(Math.max(...standing.rounds.map(({ peakBytes }) => peakBytes)) / 1e6, 0),
+      String(standing.rounds.length)
+    ])
+  )
+
+const raceSection = (race: Race): string => {
+  const { chunks, work } = race
+  const pace =
+    work.paceMicros > 0 ? ` The server waits ${work.paceMicros} µs between chunks, so CPU is what counts.` : ""
+  const sees = `A reader with fetch sees ${decimal(chunks.count, 0)} chunks, half of them of at least ${decimal(chunks.medianBytes, 0)} bytes.${pace}`
+  return `### ${work.title}\n\n${sees}\n\n${raceTable(race)}`
+}
+
+const ours = new Set(["ours", "oursOnFetch"])
+
+const budgetTable = (races: ReadonlyArray<Race>): string => {
+  const row = (race: Race, figure: Figure, what: string, budget: number) => {
+    const cells = race.standings
+      .filter(({ id }) => ours.has(id))
+      .map((standing) => toLimit(race, standing, figure))
+      .flatMap((spread) => [withSpread(spread), verdict(spread.median, budget)])
+    return [`${race.work.title}: ${what}`, String(budget), ...cells]
+  }
+  const rows = races.flatMap((race) => {
+    const { budget } = race.work
+    if (budget === undefined) return []
+    const time =
+      race.work.paceMicros > 0 ? row(race, "cpuMillis", "CPU", budget) : row(race, "wallMillis", "time", budget)
+    return [time, row(race, "blockMillis", "longest block", blockBudget)]
+  })
+  return table(["as a ratio to the limit", "budget", "ours, on undici", "", "ours, on fetch", ""], rows)
+}
+
+export const racesReport = (races: ReadonlyArray<Race>): string =>
+  [`## Budgets\n\n${budgetTable(races)}`, "## Works", ...races.map(raceSection)].join("\n\n")
+
+/** To which power of the size the time grows, over these sizes. */
+const powerOf = (sizes: ReadonlyArray<{ readonly megabytes: number; readonly millis: number }>): number | undefined => {
+  const [from, to] = [sizes[1], sizes.at(-1)]
+  if (from === undefined || to === undefined || from === to) return undefined
+  return Math.log(to.millis / from.millis) / Math.log(to.megabytes / from.megabytes)
+}
+
+export const growthReport = (races: ReadonlyArray<Race>): string => {
+  const rows = contestants.map(({ id }) => {
+    const sizes = races.flatMap(({ standings, work }) =>
+      standings
+        .filter((standing) => standing.id === id)
+        .map((standing) => ({ megabytes: work.imageBytes / 1e6, millis: medianOf(standing, "wallMillis") }))
+    )
+    const power = powerOf(sizes)
+    const cells = races.map((_, index) => {
+      const size = sizes[index]
+      return size === undefined ? "left out" : decimal(size.millis / size.megabytes, 2)
+    })
+    const isOurs = ours.has(id) && power !== undefined
+    return [
+      titleOf(id, "stream"),
+      ...cells,
+      power === undefined ? "" : decimal(power, 2),
+      isOurs ? verdict(power, growthBudget) : ""
+    ]
+  })
+  const heads = races.map(({ work }) => `${work.imageBytes / 1e6} MB`)
+  return `## Growth
+
+Milliseconds for each MB of one image in a stream, and the power of the size that the time grows with from the second
+size on: linear is 1, and ${growthBudget} is the budget. Who took seconds at a size is left out at the next.
+
+${table(["", ...heads, "power", ""], rows)}`
+}
+
+export const paidReport = (cases: ReadonlyArray<Paid>): string => {
+  const callers = [...(cases[0]?.generations.keys() ?? [])]
+  const rows = cases.map(({ generations, title }) => [title, ...callers.map((id) => String(generations.get(id) ?? ""))])
+  return `## Paid generations
+
+What one call with a client's defaults costs when it goes wrong; only the timeout is shortened. No image comes in any case.
+
+${table(["", ...callers.map((id) => titleOf(id, "json"))], rows)}`
+}
+
+export const memoryReport = ({ atImage10, atImage100, keptRatio }: Memory): string => {
+  const megabytes = (bytes: number) => decimal(bytes / 1e6, 1)
+  return `## Memory
+
+Images of 12 MB, streamed with ours on undici; heap and array buffers after garbage collection.
+
+${table(
+  ["", "measured", "budget", ""],
+  [
+    [
+      "100 images, each dropped: MB in use after the 100th",
+      megabytes(atImage100),
+      `${megabytes(atImage10)} after the 10th, and 15`,
+      verdict(atImage100, atImage10 + 15e6)
+    ],
+    ["20 images, kept: in use for each byte of them", decimal(keptRatio, 2), "1.3", verdict(keptRatio, 1.3)]
+  ]
+)}`
+}
+
+export const heading = (command: string): string =>
+  `# Results
+
+\`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores.
+
+The limit is what no client on fetch can be faster than: it reads the body and drops it. A ratio is to the limit in the
+same round, so that a busy machine meets both; given are the median and, in brackets, the middle half of the rounds.
+Each contestant runs in a process of its own that has loaded all of them, against a server in another process, and
+decodes every image to a \`Uint8Array\`. CPU is that of all threads, garbage collection included. The longest block is the
+longest that the event loop did not turn, memory the highest resident size above that of the idle process; both are of runs
+that are not timed. A contestant that is slow takes part in fewer rounds. Ours validates all that it gives.`

@@ -1,0 +1,90 @@
+/**
+ * The works: what the server sends and how it comes. Sizes are in bytes; 1 MB is a million.
+ */
+
+export interface Work {
+  readonly id: string
+  readonly title: string
+  /** A stream of events with an image each, or one JSON body with all the images. */
+  readonly kind: "stream" | "json"
+  readonly images: number
+  readonly imageBytes: number
+  /** The chunks of HTTP's chunked coding that a stream comes in. JSON comes with its length, in whatever is read. */
+  readonly chunkBytes: number
+  /**
+   * How long the server waits between two chunks: small ones that are written at once would be read at once, by the
+   * kernel's grace. Time is then the server's own, so that it is the CPU time that the budget is for.
+   */
+  readonly paceMicros: number
+  /** How many of these requests are sent at once. */
+  readonly requests: number
+  /** What ours may take at most, as a ratio to the limit. */
+  readonly budget?: number
+}
+
+const MB = 1_000_000
+const KiB = 1024
+
+const stream = {
+  kind: "stream",
+  images: 4,
+  imageBytes: 1.5 * MB,
+  chunkBytes: 64 * KiB,
+  paceMicros: 0,
+  requests: 1
+} as const
+const paced = { ...stream, paceMicros: 25 } as const
+const json = { ...stream, kind: "json", images: 1 } as const
+
+export const works: ReadonlyArray<Work> = [
+  { ...stream, id: "stream", title: "Stream, 4 images of 1.5 MB", budget: 1.4 },
+  { ...stream, id: "stream-12MB", title: "Stream, 4 images of 12 MB", imageBytes: 12 * MB, budget: 1.4 },
+  { ...json, id: "json", title: "JSON body, 1 image of 1.5 MB" },
+  { ...json, id: "json-10", title: "JSON body, 10 images of 1.5 MB", images: 10, budget: 1.4 },
+  {
+    ...paced,
+    id: "stream-4KiB",
+    title: "Stream, 4 images of 1.5 MB in chunks of 4 KiB",
+    chunkBytes: 4 * KiB,
+    budget: 2
+  },
+  {
+    ...paced,
+    id: "stream-1400B",
+    title: "Stream, 4 images of 1.5 MB in chunks of 1,400 bytes",
+    chunkBytes: 1400,
+    budget: 2
+  },
+  {
+    ...json,
+    id: "small",
+    title: "JSON body, 64 requests at once, an image of 16 KB each",
+    imageBytes: 16_000,
+    requests: 64
+  }
+]
+
+/** What the longest block of the event loop may be in any work with a budget, as a ratio to the limit's. */
+export const blockBudget = 2
+
+/** One image, larger each time: the time must grow no faster than the bytes. */
+export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
+  ...stream,
+  id: `growth-${size}MB`,
+  title: `Stream, 1 image of ${size} MB`,
+  images: 1,
+  imageBytes: size * MB
+}))
+
+/** The time may grow with the size to this power, from the second size on; 1 is linear, the rest is for noise. */
+export const growthBudget = 1.15
+
+export const workOf = (id: string | undefined): Work => {
+  const work = [...works, ...growth].find((candidate) => candidate.id === id)
+  if (work === undefined) throw new Error(`no work is named ${id}`)
+  return work
+}
+
+/** The server reads from the path what to send. */
+export const pathOf = ({ chunkBytes, imageBytes, images, kind, paceMicros }: Work): string =>
+  `/${kind}/${images}/${imageBytes}/${chunkBytes}/${paceMicros}`
