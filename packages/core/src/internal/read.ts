@@ -34,6 +34,9 @@ export interface Reading {
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
 
+/** Over fetch, a reply without a body is an error where others give an empty one. */
+const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
+
 /** Pulls chunks into `take` until it gives something or the body ends: then it is `undefined`. */
 const pullUntil = <A>(
   pull: BodyPull,
@@ -46,7 +49,9 @@ const pullUntil = <A>(
       const taken = take(chunks)
       return taken === undefined ? loop : Effect.succeed(taken)
     })
-    return Pull.catchDone(loop, () => Effect.succeed(undefined))
+    return Pull.catchDone(loop, () => Effect.succeed(undefined)).pipe(
+      Effect.catchIf(isEmptyBody, () => Effect.undefined)
+    )
   })
 
 /** Reads with the watchdog; both ways to fail give what was decoded so far. */
