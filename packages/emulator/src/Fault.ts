@@ -161,6 +161,9 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   return `${_tag}${byte === undefined ? "" : `@${byte}`}${ordered.join("")}${times === undefined ? "" : ` x${times}`}`
 }
 
+/** The request header that names a fault, where that is allowed. */
+export const headerName = "x-emulator-fault"
+
 /**
  * The codec of the text form. An unknown fault, option or value is an error that says what is allowed.
  *

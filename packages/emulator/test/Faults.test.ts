@@ -3,7 +3,7 @@
  * it, and what it did. One table: a row a fault.
  */
 import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
-import { Emulator, Ledger } from "@effect-gradient/emulator"
+import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import { afterAll, assert, beforeAll, describe, it as test, layer } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schedule, Stream } from "effect"
@@ -78,6 +78,12 @@ const rows: ReadonlyArray<Row> = [
   both("stall-body=10m", late("idle"), restless),
   both("stall-body@100=10m", late("idle"), restless),
   { fault: "slow=1s", generate: late("response"), stream: done, options: impatient },
+  both("status=200;form=html", { ...invalid(), charged: 0 }),
+  {
+    fault: "status=204;form=empty",
+    generate: { ...invalid(), charged: 0 },
+    stream: { ...lost("IncompleteStreamError"), charged: 0 }
+  },
   both("status=400", refused("BadRequestError")),
   both("status=400;code=moderation_blocked", refused("ContentPolicyError")),
   both("status=401;form=gradient", refused("AuthenticationError")),
@@ -181,7 +187,7 @@ const outcomeOf = Effect.fnUntraced(function* (
 /** The options of a call that meets the row's fault. */
 const meeting = Effect.fnUntraced(function* ({ fault, options }: Row, call: Call) {
   const text = fault.includes("END") ? fault.replace("END", String((yield* replyLength(call)) - 150)) : fault
-  return { ...options, headers: { "x-emulator-fault": text } }
+  return { ...options, headers: { [Fault.headerName]: text } }
 })
 
 /** How many bytes a reply has that nothing happens to. */
@@ -248,6 +254,10 @@ layer(Emulator.layerServer({ port: 0, ...faulty }), { excludeTestServices: true 
       )
     }
   }
+})
+
+test("the table has every fault", () => {
+  assert.sameMembers([...new Set(rows.map(({ fault }) => /^[a-z0-9-]+/.exec(fault)?.[0]))], [...Fault.names])
 })
 
 describe("in process", () => {

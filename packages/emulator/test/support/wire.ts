@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { imageSize } from "image-size"
 
-export const url = "http://emulator.test/v1/images/generations"
+const url = "http://emulator.test/v1/images/generations"
 
 /** Small and quickly painted; a test adds what it is about. */
 export const small = { prompt: "a cute baby sea otter", size: "96x64", quality: "low" }

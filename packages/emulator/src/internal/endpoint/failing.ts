@@ -7,16 +7,13 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { type Fault, FaultFromString } from "../../Fault.ts"
+import { type Fault, FaultFromString, headerName } from "../../Fault.ts"
 import { Refusal, typeOf } from "./Refusal.ts"
 
 export interface FaultOptions {
   readonly faults: ReadonlyArray<Fault>
   readonly allowFaultHeader: boolean
 }
-
-/** The request header that names a fault. */
-export const faultHeader = "x-emulator-fault"
 
 const parse = Schema.decodeEffect(FaultFromString)
 
@@ -31,11 +28,11 @@ export const make = ({ allowFaultHeader, faults }: FaultOptions) => {
     return true
   }
   return Effect.fnUntraced(function* ({ headers }: HttpServerRequest.HttpServerRequest) {
-    const text = allowFaultHeader ? headers[faultHeader] : undefined
+    const text = allowFaultHeader ? headers[headerName] : undefined
     if (text !== undefined) {
       const fault = yield* Effect.mapError(
         parse(text),
-        (error) => new Refusal({ status: 400, message: `${faultHeader}: ${error.message}`, code: "invalid_fault" })
+        (error) => new Refusal({ status: 400, message: `${headerName}: ${error.message}`, code: "invalid_fault" })
       )
       if (meet(text, fault)) return fault
     }
