@@ -1,0 +1,84 @@
+/**
+ * The page and the gateway behind it, on one port of this machine. The key, where there is one, stays in here.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { ImagesGateway } from "@effect-gradient/node"
+import { Data, Effect, FileSystem, Layer } from "effect"
+import { HttpRouter, HttpServerRespondable, HttpServerResponse, HttpStaticServer } from "effect/http"
+import { RateLimiter } from "effect/persistence"
+import { createServer } from "node:http"
+import { build } from "vite"
+
+/** The page cannot be built: a mistake in its source. */
+export class BuildError extends Data.TaggedError("BuildError")<{ readonly cause: unknown }> {}
+
+/** Builds the page, which says what is drawing, into a folder that goes with the scope. */
+export const buildPage = Effect.fn("buildPage")(function* (note: string) {
+  const fileSystem = yield* FileSystem.FileSystem
+  const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "browser-gallery-" })
+  yield* Effect.tryPromise({
+    try: () =>
+      build({
+        root: import.meta.dirname,
+        configFile: false,
+        logLevel: "warn",
+        define: { "import.meta.env.VITE_SERVICE": JSON.stringify(note) },
+        // Nothing is put into the page as a data URL, which its policy would not let through.
+        build: { outDir: folder, emptyOutDir: true, assetsInlineLimit: 0 }
+      }),
+    catch: (cause) => new BuildError({ cause })
+  })
+  return folder
+})
+
+const headers = {
+  "content-security-policy":
+    "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-cache"
+}
+
+const page = (folder: string) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const files = yield* HttpStaticServer.make({ root: folder })
+      const answer = files.pipe(
+        Effect.catch(HttpServerRespondable.toResponse),
+        Effect.map(HttpServerResponse.setHeaders(headers))
+      )
+      yield* router.add("GET", "/*", answer)
+    })
+  )
+
+/** Who asks by a name of this machine. Another name that leads here would be another site's, with its page. */
+const callers = Layer.succeed(ImagesGateway.Callers, {
+  identify: ({ host = "" }) =>
+    /^(127\.0\.0\.1|localhost):\d+$/.test(host)
+      ? Effect.succeed({ id: "page" })
+      : Effect.fail(new ImagesGateway.Unauthorized({ message: "This gateway serves this machine's own page." }))
+})
+
+const gateway = ImagesGateway.layer().pipe(
+  Layer.provide([callers, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
+)
+
+/** A server that ends with its scope, whoever is still connected. */
+const nodeServer = (port: number) =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      const server = createServer()
+      return Layer.effectDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))).pipe(
+        Layer.provideMerge(
+          NodeHttpServer.layer(() => server, { port, host: "127.0.0.1", disablePreemptiveShutdown: true })
+        )
+      )
+    })
+  )
+
+/** Serves the page of this folder, and the gateway on this client, on a port of this machine; 0 is any free one. */
+export const layer = ({ folder, port }: { readonly folder: string; readonly port: number }) =>
+  HttpRouter.serve(Layer.merge(page(folder), gateway), { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provideMerge(nodeServer(port))
+  )

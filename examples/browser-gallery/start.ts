@@ -1,0 +1,46 @@
+/**
+ * `pnpm gallery`: serves the page until it is stopped. With a key in the environment the real service draws, without one
+ * the emulator. `PORT` is where; any free port, where it is not set.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { GradientClient } from "@effect-gradient/core"
+import { Emulator } from "@effect-gradient/emulator"
+import { NodeImages } from "@effect-gradient/node"
+import { Cause, Config, Console, Effect, Exit, Layer, Option, Redacted } from "effect"
+import { HttpServer, type HttpServerError } from "effect/http"
+import * as Gallery from "./server.ts"
+
+const real = GradientClient.layerFromConfig().pipe(Layer.provide(NodeImages.layerHttpClient()))
+
+const emulated = Layer.unwrap(
+  Effect.map(Emulator.baseUrl, (baseUrl) =>
+    GradientClient.layer({ baseUrl, modelAccessKey: Redacted.make("any will do") })
+  )
+).pipe(
+  Layer.provide(NodeImages.layerHttpClient()),
+  Layer.provide(Emulator.layerServer({ port: 0, latency: "1 second", pace: "1 second" }))
+)
+
+const gallery = Effect.gen(function* () {
+  const hasKey = Option.isSome(yield* Effect.option(GradientClient.keyConfig))
+  const note = hasKey
+    ? "DigitalOcean Gradient draws. Each picture is charged for."
+    : "The emulator draws. Nothing is charged for."
+  const client: Layer.Layer<GradientClient.GradientClient, Config.ConfigError | HttpServerError.ServeError> = hasKey
+    ? real
+    : emulated
+  const folder = yield* Gallery.buildPage(note)
+  const port = yield* Config.Port("PORT").pipe(Config.withDefault(0))
+  return Layer.effectDiscard(
+    HttpServer.addressFormattedWith((address) => Console.log(`${note}\nOpen ${address} (Ctrl+C ends it)`))
+  ).pipe(Layer.provide(Gallery.layer({ folder, port })), Layer.provide(client))
+})
+
+Layer.unwrap(gallery).pipe(
+  Layer.provide(NodeServices.layer),
+  Layer.launch,
+  NodeRuntime.runMain({
+    // To be stopped is how it ends.
+    teardown: (exit, onExit) => onExit(Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? 1 : 0)
+  })
+)

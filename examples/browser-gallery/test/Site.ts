@@ -1,0 +1,68 @@
+/**
+ * The gallery as its users have it, for one test: a page in Chromium, the server, and the emulator behind it, with a relay
+ * before each to watch and break.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { GradientClient } from "@effect-gradient/core"
+import { Emulator, type Fault, Ledger } from "@effect-gradient/emulator"
+import { NodeImages } from "@effect-gradient/node"
+import { Context, Effect, Layer, Logger, Redacted } from "effect"
+import { HttpServer } from "effect/http"
+import type { BrowserContextOptions, Page } from "playwright-core"
+import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
+import * as Gallery from "../server.ts"
+import * as Relay from "./Relay.ts"
+
+/** The key, which no page may ever see. */
+export const key = "sk-do-this-stays-behind-the-gateway"
+
+/** The folder with the built page, and Chromium: shared by all tests. */
+export class Built extends Context.Service<Built, string>()("test/Built") {}
+
+export const layer = Layer.merge(
+  Chromium.layer,
+  Layer.effect(Built, Gallery.buildPage("For tests.")).pipe(Layer.provide(NodeServices.layer))
+)
+
+/** Keeps what the status says: texts can come faster than a test can look. */
+const listen = () => {
+  const said: Array<string> = []
+  Object.assign(globalThis, { said })
+  const note = () => {
+    const text = document.getElementById("status")?.textContent ?? ""
+    if (text !== "" && said.at(-1) !== text) said.push(text)
+  }
+  new MutationObserver(note).observe(document, { subtree: true, childList: true, characterData: true })
+}
+
+const errorsOf = (page: Page) => {
+  const errors: Array<string> = []
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") errors.push(message.text())
+  })
+  page.on("pageerror", (error) => errors.push(String(error)))
+  return errors
+}
+
+/** Opens the gallery. `said` is each text that the status had, in turn; `errors` what the page logged. */
+export const open = Effect.fn("Site.open")(function* (
+  options: { readonly faults?: ReadonlyArray<Fault.Fault>; readonly browser?: BrowserContextOptions } = {}
+) {
+  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults: options.faults }))
+  const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
+  const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
+  const server = yield* Layer.build(
+    Gallery.layer({ folder: yield* Built, port: 0 }).pipe(
+      Layer.provide(client),
+      Layer.provide(NodeImages.layerHttpClient()),
+      Layer.provide(Logger.layer([]))
+    )
+  )
+  const front = yield* Relay.make(yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server))
+  const page = yield* Chromium.openPage({ reducedMotion: "reduce", ...options.browser })
+  const errors = errorsOf(page)
+  yield* Effect.promise(() => page.addInitScript(listen))
+  yield* Effect.promise(() => page.goto(front.url))
+  const said = Effect.promise(() => page.evaluate<ReadonlyArray<string>>("said"))
+  return { page, said, errors, front, back, ledger: Context.get(emulator, Ledger.Ledger) }
+})

@@ -1,0 +1,284 @@
+import { assert, describe, layer } from "@effect/vitest"
+import type { Fault } from "@effect-gradient/emulator"
+import type { AxeResults } from "axe-core"
+import { Duration, Effect } from "effect"
+import { readFile } from "node:fs/promises"
+import * as Http from "node:http"
+import { fileURLToPath } from "node:url"
+import type { Page } from "playwright-core"
+import { vi } from "vitest"
+import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
+import * as Site from "./Site.ts"
+
+const prompt = "A cute baby sea otter"
+
+/** Asks by the keyboard for a picture that is soon drawn. */
+const ask = (page: Page) =>
+  Effect.promise(async () => {
+    await page.getByRole("radio", { name: "Low" }).check()
+    await page.getByRole("radio", { name: "JPEG" }).check()
+    await page.getByLabel("Prompt").fill(prompt)
+    await page.keyboard.press("Control+Enter")
+  })
+
+/** Waits until the stage is in this state. */
+const reach = (page: Page, state: "drawing" | "done" | "cancelled" | "failed") =>
+  Effect.promise(() => page.locator(`#stage[data-state="${state}"]`).waitFor())
+
+/** Waits until this is so. */
+const until = (condition: () => boolean) =>
+  Effect.promise(() => vi.waitUntil(condition, { timeout: 20_000, interval: 20 }))
+
+const statusOf = (page: Page) => Effect.promise(() => page.getByRole("status").innerText())
+
+const retry = (page: Page) => page.getByRole("button", { name: "Try again" })
+
+/** Chromium itself writes to the console when a reply is an error, or none comes. */
+const withoutNetwork = (errors: ReadonlyArray<string>) =>
+  errors.filter((text) => !text.startsWith("Failed to load resource"))
+
+/** Holds the stream in its second picture. */
+const held: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.minutes(10) }
+
+const refusal = { _tag: "status", form: "openai" } as const
+
+/** Draws with this fault, and gives what the page then says. */
+const failing = Effect.fnUntraced(function* (fault: Fault.Fault) {
+  const site = yield* Site.open({ faults: [fault] })
+  yield* ask(site.page)
+  yield* reach(site.page, "failed")
+  assert.deepStrictEqual(withoutNetwork(site.errors), [])
+  return {
+    ...site,
+    words: yield* statusOf(site.page),
+    canRetry: yield* Effect.promise(() => retry(site.page).isVisible())
+  }
+})
+
+/** Posts an order with these headers, which fetch would not let through, and gives the status of the reply. */
+const post = (url: string, headers: Http.OutgoingHttpHeaders) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    Http.request(url, { method: "POST", headers: { "content-type": "application/json", ...headers } }, (reply) => {
+      reply.resume()
+      resolve(reply.statusCode)
+    })
+      .on("error", reject)
+      .end(JSON.stringify({ prompt }))
+  })
+
+const axeFile = fileURLToPath(import.meta.resolve("axe-core/axe.min.js"))
+
+/** What axe finds that is serious or worse. */
+const violations = (page: Page) =>
+  Effect.promise(async () => {
+    const { violations: found } = await page.evaluate<AxeResults>("axe.run()")
+    return found
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
+  })
+
+describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
+  layer(Site.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
+    it.effect("shows a picture sharpening, step by step", () =>
+      Effect.gen(function* () {
+        const { errors, ledger, page, said } = yield* Site.open()
+        yield* ask(page)
+        yield* reach(page, "done")
+        assert.deepStrictEqual(yield* said, [
+          "Waiting for the first picture",
+          "Picture 1, 1024 by 1024 pixels; it is getting sharper",
+          "Picture 2, 1024 by 1024 pixels; it is getting sharper",
+          "Picture 3, 1024 by 1024 pixels; it is getting sharper",
+          "Done: 1024 by 1024 pixels, 0.5 MB"
+        ])
+        assert.strictEqual((yield* ledger.account).entries.length, 1)
+        assert.deepStrictEqual(errors, [])
+      })
+    )
+
+    it.effect("keeps each picture, with what it took, to download and to start again from", () =>
+      Effect.gen(function* () {
+        const { errors, page } = yield* Site.open()
+        yield* ask(page)
+        yield* reach(page, "done")
+        const entry = page.getByRole("listitem")
+        yield* Effect.promise(async () => {
+          assert.match(
+            await entry.innerText(),
+            /^A cute baby sea otter\s+\d+\stokens · \d+\.\d\ss · 1024\s×\s1024 · JPG/
+          )
+          assert.isTrue(
+            await entry.getByRole("img", { name: prompt }).evaluate((img: HTMLImageElement) => img.complete)
+          )
+          const [download] = await Promise.all([
+            page.waitForEvent("download"),
+            entry.getByRole("link", { name: "Download" }).click()
+          ])
+          assert.strictEqual(download.suggestedFilename(), "a-cute-baby-sea-otter.jpg")
+          assert.isNull(await download.failure())
+          await page.getByLabel("Prompt").fill("Another")
+          await page.getByRole("radio", { name: "PNG" }).check()
+          await entry.getByRole("button", { name: "Start from it" }).click()
+          assert.strictEqual(await page.getByLabel("Prompt").inputValue(), prompt)
+          assert.isTrue(await page.getByRole("radio", { name: "JPEG" }).isChecked())
+          assert.isTrue(await page.getByLabel("Prompt").evaluate((field) => field === document.activeElement))
+        })
+        assert.deepStrictEqual(errors, [])
+      })
+    )
+
+    it.effect("does not let a JPEG be transparent", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open()
+        yield* Effect.promise(async () => {
+          await page.getByRole("radio", { name: "Transparent" }).check()
+          assert.isTrue(await page.getByRole("radio", { name: "JPEG" }).isDisabled())
+        })
+      })
+    )
+
+    it.effect("cancels with Escape: the gateway and the emulator are hung up on", () =>
+      Effect.gen(function* () {
+        const { back, errors, front, page, said } = yield* Site.open({ faults: [held] })
+        yield* ask(page)
+        yield* Effect.promise(() => page.getByText("Picture 1").waitFor())
+        yield* Effect.promise(() => page.keyboard.press("Escape"))
+        yield* reach(page, "cancelled")
+        yield* until(() =>
+          front.connections.some(
+            ({ hungUpBy, requests }) => hungUpBy === "client" && requests.some((text) => text.startsWith("POST "))
+          )
+        )
+        yield* until(() => back.connections.length === 1 && back.connections[0]?.hungUpBy === "client")
+        assert.strictEqual((yield* said).at(-1), "Cancelled")
+        assert.deepStrictEqual(errors, [])
+      })
+    )
+
+    it.effect("cancels with the button, which does not take the focus with it, and draws again", () =>
+      Effect.gen(function* () {
+        const { errors, page } = yield* Site.open({ faults: [{ ...held, times: 1 }] })
+        yield* ask(page)
+        yield* Effect.promise(() => page.getByRole("button", { name: "Cancel" }).click())
+        yield* reach(page, "cancelled")
+        yield* Effect.promise(async () => {
+          const generate = page.getByRole("button", { name: "Generate" })
+          assert.isTrue(await generate.evaluate((button) => button === document.activeElement))
+          await page.keyboard.press("Enter")
+          await page.getByText("Picture 1").waitFor()
+        })
+        assert.deepStrictEqual(errors, [])
+      })
+    )
+
+    it.effect("says that moderation refused, and offers no retry", () =>
+      Effect.gen(function* () {
+        const { canRetry, words } = yield* failing({ ...refusal, status: 400, code: "moderation_blocked" })
+        assert.match(words, /^Moderation refused/)
+        assert.isFalse(canRetry)
+      })
+    )
+
+    it.effect("says that there were too many requests, and tries again when told", () =>
+      Effect.gen(function* () {
+        const { canRetry, ledger, page, words } = yield* failing({ ...refusal, status: 429, retryAfter: 0, times: 3 })
+        assert.match(words, /^Too many requests/)
+        assert.notInclude(words, "charged")
+        assert.isTrue(canRetry)
+        yield* Effect.promise(async () => {
+          await retry(page).click()
+          await page.getByText("Picture 1").waitFor()
+        })
+        assert.strictEqual((yield* ledger.account).entries.length, 1)
+      })
+    )
+
+    it.effect("says that the stream was cut, keeps what came, and offers no retry, which could cost", () =>
+      Effect.gen(function* () {
+        const { canRetry, page, words } = yield* failing({ _tag: "reset-body", at: 2_000_000 })
+        assert.match(words, /^The connection broke.*It may have been charged for\./)
+        assert.isFalse(canRetry)
+        const width = yield* Effect.promise(() =>
+          page.getByRole("img", { name: prompt }).evaluate((img: HTMLImageElement) => img.naturalWidth)
+        )
+        assert.strictEqual(width, 1024)
+      })
+    )
+
+    it.effect("says that the gateway is down", () =>
+      Effect.gen(function* () {
+        const { errors, front, page } = yield* Site.open()
+        front.end()
+        yield* ask(page)
+        yield* reach(page, "failed")
+        assert.match(yield* statusOf(page), /^The connection broke/)
+        assert.deepStrictEqual(withoutNetwork(errors), [])
+      })
+    )
+
+    it.effect("pays once when the connection closes before the headers, though Chromium sends again by itself", () =>
+      Effect.gen(function* () {
+        const { errors, front, ledger, page } = yield* Site.open()
+        front.dropNextReply = true
+        yield* ask(page)
+        yield* reach(page, "failed")
+        assert.strictEqual(front.posts, 2)
+        assert.strictEqual((yield* ledger.account).entries.length, 1)
+        assert.match(yield* statusOf(page), /It may have been charged for\./)
+        assert.isFalse(yield* Effect.promise(() => retry(page).isVisible()))
+        assert.deepStrictEqual(withoutNetwork(errors), [])
+      })
+    )
+
+    it.effect("lets no key into the page: not in a reply, a script or storage", () =>
+      Effect.gen(function* () {
+        const { back, front, page } = yield* Site.open()
+        yield* ask(page)
+        yield* reach(page, "done")
+        assert.include(back.connections.flatMap(({ requests }) => requests).join(""), Site.key)
+        assert.include(front.replies, "content-security-policy: default-src 'self'")
+        assert.notInclude(front.replies, Site.key)
+        const stored = yield* Effect.promise(async () => ({
+          state: await page.context().storageState({ indexedDB: true }),
+          session: await page.evaluate("sessionStorage.length")
+        }))
+        assert.deepStrictEqual(stored, { state: { cookies: [], origins: [] }, session: 0 })
+      })
+    )
+
+    it.effect("does not draw for another site's page, whose name may lead here", () =>
+      Effect.gen(function* () {
+        const { front } = yield* Site.open()
+        const statuses = yield* Effect.forEach(
+          [{ host: "evil.example:80" }, { origin: "http://evil.example" }],
+          (headers) => Effect.promise(() => post(`${front.url}/v1/images/generations`, headers))
+        )
+        assert.deepStrictEqual(statuses, [401, 403])
+      })
+    )
+
+    for (const [name, browser] of [
+      ["wide and light", { colorScheme: "light", viewport: { width: 1600, height: 1000 } }],
+      ["narrow and dark", { colorScheme: "dark", viewport: { width: 360, height: 740 } }]
+    ] as const) {
+      it.effect(`can be used by everyone, ${name}`, () =>
+        Effect.gen(function* () {
+          const { page } = yield* Site.open({ faults: [{ ...refusal, status: 400, times: 1 }], browser })
+          // By the debugger, which the page's policy does not concern.
+          yield* Effect.promise(async () => page.evaluate(await readFile(axeFile, "utf8")))
+          assert.deepStrictEqual(yield* violations(page), [])
+          yield* ask(page)
+          yield* reach(page, "failed")
+          assert.deepStrictEqual(yield* violations(page), [])
+          yield* ask(page)
+          yield* reach(page, "drawing")
+          assert.deepStrictEqual(yield* violations(page), [])
+          yield* reach(page, "done")
+          assert.deepStrictEqual(yield* violations(page), [])
+          const overflow = "document.documentElement.scrollWidth - innerWidth"
+          assert.isAtMost(yield* Effect.promise(() => page.evaluate<number>(overflow)), 0)
+        })
+      )
+    }
+  })
+})
