@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
-import { Images } from "@effect-gradient/core"
+import { BrowserImages } from "@effect-gradient/browser"
+import { GradientClient, Images } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
-import { ConfigProvider, Context, Effect, Fiber, Layer, Schema } from "effect"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule, Schema } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { ChildProcess } from "effect/process"
 import { TestClock, TestConsole } from "effect/testing"
@@ -14,6 +15,10 @@ import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
 import { answer } from "./catch-reason.ts"
 import { emulated } from "./emulator.ts"
+import { serve } from "./emulator-server.ts"
+import { faults } from "./faults.ts"
+import { gateway } from "./gateway.ts"
+import { charged } from "./ledger.ts"
 import { generate } from "./rate-limit.ts"
 import { eager, once, patient } from "./retry-policy.ts"
 import { watch } from "./stream.ts"
@@ -37,8 +42,8 @@ const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIE
 const configOf = (baseUrl: string) => ConfigProvider.layer(ConfigProvider.fromEnv({ env: environmentOf(baseUrl) }))
 
 /** The emulator on a port, with what it would have charged for. */
-const service = Effect.fnUntraced(function* (...faults: ReadonlyArray<string>) {
-  const decoded = yield* Effect.forEach(faults, (fault) => Schema.decodeEffect(Fault.FaultFromString)(fault))
+const service = Effect.fnUntraced(function* (...broken: ReadonlyArray<string>) {
+  const decoded = yield* Effect.forEach(broken, (fault) => Schema.decodeEffect(Fault.FaultFromString)(fault))
   const context = yield* Layer.build(Emulator.layerServer({ port: 0, faults: decoded }))
   const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
   const { account } = Context.get(context, Ledger.Ledger)
@@ -129,9 +134,9 @@ const refusing = (status: number, error: object = {}) =>
 /** Generates through a layer, at the emulator on a port. */
 const generateThrough = Effect.fnUntraced(function* <E>(
   layer: Layer.Layer<Images.Images, E>,
-  ...faults: Array<string>
+  ...broken: Array<string>
 ) {
-  const { charges, config } = yield* service(...faults)
+  const { charges, config } = yield* service(...broken)
   const result = yield* Effect.result(Effect.provide(Images.generate({ prompt }), Layer.provide(layer, config)))
   return { result: result._tag, charges: yield* charges }
 }, Effect.scoped)
@@ -231,6 +236,56 @@ describe("tracing.ts", () => {
         [true, true],
         [false, false]
       ])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("emulator-server.ts", () => {
+  it.live("says where it listens", () =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(serve(0))
+      const said = yield* Effect.repeat(TestConsole.logLines, {
+        schedule: Schedule.spaced("10 millis"),
+        until: (lines) => lines.length > 0
+      })
+      assert.match(String(said[0]), /^Listening on http:.*\/v1$/)
+    }).pipe(Effect.scoped, Effect.provide(TestConsole.layer))
+  )
+})
+
+describe("faults.ts and ledger.ts", () => {
+  it.effect("the first request fails and is charged for, and so is the second, which does not", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* Effect.flip(Images.generate({ prompt }))
+      assert.deepStrictEqual([reason._tag, yield* charged], ["DisconnectedError", 1])
+      yield* Images.generate({ prompt })
+      assert.strictEqual(yield* charged, 2)
+    }).pipe(
+      Effect.provide(
+        Images.layer.pipe(
+          Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
+          Layer.provideMerge(Emulator.layerHttpClient({ faults }))
+        )
+      )
+    )
+  )
+})
+
+describe("gateway.ts", () => {
+  it.live("generates for who has a password, with the key that it alone knows", () =>
+    Effect.gen(function* () {
+      const { charges, config } = yield* service()
+      const port = Number(new URL(yield* Effect.scoped(listening(createServer()))).port)
+      yield* Layer.build(Layer.provide(gateway(port, ["swordfish"]), config))
+      const ask = (password: string) =>
+        Images.generate({ prompt }).pipe(
+          Effect.provide(
+            BrowserImages.layer({ baseUrl: `http://127.0.0.1:${port}/v1`, modelAccessKey: Redacted.make(password) })
+          )
+        )
+      yield* ask("swordfish")
+      assert.strictEqual((yield* Effect.flip(ask("any"))).reason._tag, "AuthenticationError")
+      assert.strictEqual(yield* charges, 1)
     }).pipe(Effect.scoped)
   )
 })

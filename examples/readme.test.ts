@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NodeServices } from "@effect/platform-node"
+import { type GradientClient, GradientError, Images, RetryPolicy } from "@effect-gradient/core"
+import { TestTransport } from "@effect-gradient/core/testing"
+import type { NodeImages } from "@effect-gradient/node"
+import { Config, Effect, Fiber, Schema, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { TestClock } from "effect/testing"
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { mkdtemp, readdir, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { fileURLToPath, URL } from "node:url"
+import { delimiter, dirname, join } from "node:path"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+const readme = read("README.md")
+const readmes = ["README.md", ...globSync("packages/*/README.md", { cwd: root })]
+
+const blocks = (markdown: string, language: string) =>
+  Array.from(markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms")), ([, block = ""]) => block)
+
+/** The rows of the table whose first column is headed so, without the marks of code. */
+const table = (heading: string) => {
+  const [, rows = ""] = new RegExp(`^\\| ${heading} .*\\n\\|[-| ]+\\n((?:\\|.*\\n)+)`, "m").exec(readme) ?? []
+  return Array.from(rows.matchAll(/^\| (.*) \|$/gm), ([, row = ""]) =>
+    row.split(" | ").map((cell) => cell.trim().replace(/^`(.*)`$/, "$1"))
+  )
+}
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "readme-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true }))
+)
+
+/** A line of a shell, in an empty folder, with the binaries of the workspace and without keys. */
+const shell = Effect.fnUntraced(function* (line: string) {
+  const cwd = yield* folder
+  const path = [join(root, "node_modules/.bin"), dirname(process.execPath), yield* Config.String("PATH")]
+  const running = yield* ChildProcess.make(line, {
+    cwd,
+    shell: true,
+    env: {
+      PATH: path.join(delimiter),
+      GRADIENT_MODEL_ACCESS_KEY: undefined,
+      DIGITALOCEAN_ACCESS_TOKEN: undefined,
+      GRADIENT_BASE_URL: undefined,
+      GRADIENT_INFERENCE_ENDPOINT: undefined
+    },
+    extendEnv: true
+  })
+  return { ...running, cwd }
+}, Effect.provide(NodeServices.layer))
+
+describe.each(readmes)("%s", (path) => {
+  const markdown = read(path)
+
+  it("has the programs of examples, which are run, and no other", () => {
+    const programs = globSync("examples/*.ts", { cwd: root }).map(read)
+    for (const block of blocks(markdown, "ts")) assert.include(programs, block)
+  })
+
+  it("links to what is there", () => {
+    for (const [, target = ""] of markdown.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)) {
+      assert.isTrue(existsSync(join(root, dirname(path), target)), target)
+    }
+  })
+})
+
+describe("README.md, the commands", () => {
+  const { scripts } = Schema.decodeSync(
+    Schema.fromJsonString(Schema.Struct({ scripts: Schema.Record(Schema.String, Schema.String) }))
+  )(read("package.json"))
+  const lines = readmes.flatMap((path) => blocks(read(path), "sh")).flatMap((block) => block.trim().split("\n"))
+  const own = lines.filter((line) => line.startsWith("gradient-images"))
+
+  it("of pnpm are scripts of the workspace", () => {
+    for (const line of lines.filter((each) => each.includes("pnpm"))) {
+      assert.property(scripts, /pnpm ([a-z]+)/.exec(line)?.[1] ?? line)
+    }
+  })
+
+  it.live.each(own.filter((line) => !line.includes("emulator")))("works: %s", (line) =>
+    Effect.gen(function* () {
+      const { exitCode } = yield* shell(line)
+      assert.strictEqual(Number(yield* exitCode), 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each(own.filter((line) => line.includes("emulator")))("listens: %s", (line) =>
+    Effect.gen(function* () {
+      const { stdout } = yield* shell(line.replace(/--port \d+/, "--port 0"))
+      const first = yield* stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
+      assert.match(first, /^Listening on http/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("pnpm start draws into out/", () =>
+    Effect.gen(function* () {
+      const { cwd, exitCode } = yield* shell(scripts["start"] ?? "")
+      assert.strictEqual(Number(yield* exitCode), 0)
+      assert.deepStrictEqual(yield* Effect.promise(() => readdir(join(cwd, "out"))), ["sea-otter.png"])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("README.md, the options", () => {
+  /** A key for each option: the compiler knows when one is missing here, or too many. */
+  const options: Record<
+    keyof GradientClient.Options | keyof GradientClient.RequestOptions | keyof NodeImages.TransportOptions,
+    "layer" | "call" | "both" | "transport"
+  > = {
+    modelAccessKey: "layer",
+    accessToken: "layer",
+    baseUrl: "layer",
+    headers: "both",
+    timeout: "both",
+    idleTimeout: "both",
+    retry: "both",
+    limits: "layer",
+    transformClient: "layer",
+    idempotencyKey: "call",
+    extraBody: "call",
+    connectTimeout: "transport",
+    proxy: "transport",
+    tls: "transport"
+  }
+
+  it("are all in the table, and where they belong", () => {
+    assert.deepStrictEqual(Object.fromEntries(table("option").map(([option, of]) => [option, of])), options)
+  })
+})
+
+describe("README.md, the failures", () => {
+  const refuse = (status: number, code?: string) => TestTransport.respond({ status, json: { error: { code } } })
+
+  /** What leads to each. */
+  const causes: Record<keyof typeof GradientError.reasons, TestTransport.Step> = {
+    InvalidParamsError: Effect.never,
+    AuthenticationError: refuse(401),
+    PermissionDeniedError: refuse(403),
+    NotFoundError: refuse(404),
+    ConflictError: refuse(409),
+    UnprocessableEntityError: refuse(422),
+    BadRequestError: refuse(400),
+    ContentPolicyError: refuse(400, "moderation_blocked"),
+    QuotaExceededError: refuse(402),
+    RateLimitError: refuse(429),
+    ConnectionError: TestTransport.failNotSent(),
+    InternalServerError: refuse(500),
+    RequestTimeoutError: Effect.never,
+    DisconnectedError: TestTransport.failSent(),
+    InvalidResponseError: TestTransport.respond({ json: {} }),
+    IncompleteStreamError: TestTransport.events([])
+  }
+
+  const rows = table("reason").map(([reason = "", when = "", charged = "", passes = ""]) => ({
+    reason,
+    when,
+    charged,
+    passes
+  }))
+
+  it("are those of GradientError, in its order", () => {
+    assert.deepStrictEqual(
+      rows.map(({ reason }) => reason),
+      Object.keys(GradientError.reasons)
+    )
+  })
+
+  it.effect.each(Object.entries(causes))("%s", ([name, cause]) =>
+    Effect.gen(function* () {
+      const row = rows.find(({ reason }) => reason === name)
+      const params = { prompt: "An otter", ...(name === "InvalidParamsError" ? { n: 11 } : {}) }
+      const ask = Stream.runDrain(Images.generateStream(params, { retry: RetryPolicy.none }))
+      const fiber = yield* Effect.forkChild(Effect.flip(ask))
+      yield* TestClock.adjust("1 hour")
+      const { isRetryable, mayHaveBeenCharged, reason } = yield* Fiber.join(fiber)
+      assert.deepInclude(row, {
+        reason: reason._tag,
+        charged: mayHaveBeenCharged ? "maybe" : "no",
+        passes: isRetryable ? "yes" : "no"
+      })
+      const status = /^\d{3}/.exec(row?.when ?? "")?.[0]
+      if (status !== undefined) assert.strictEqual(reason.status, Number(status))
+    }).pipe(Effect.provide(TestTransport.layerImages([cause])))
+  )
+})
