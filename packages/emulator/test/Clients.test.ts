@@ -27,9 +27,9 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     Effect.gen(function* () {
       const client = yield* openai
       const { data, usage } = yield* Effect.promise(() =>
-        client.images.generate({ prompt: small.prompt, model: "gpt-image-1", quality: "low", size: "1024x1024" })
+        client.images.generate({ prompt: small.prompt, model: "gpt-image-1", quality: "low", size: "256x256" })
       )
-      assert.strictEqual(describeImage(bytesOf(data?.[0]?.b64_json ?? "")), "png 1024x1024")
+      assert.strictEqual(describeImage(bytesOf(data?.[0]?.b64_json ?? "")), "png 256x256")
       assert.isAbove(usage?.total_tokens ?? 0, 0)
     })
   )
@@ -57,7 +57,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
           model: "gpt-image-1",
           prompt: small.prompt,
           quality: "low",
-          size: "1024x1024",
+          size: "256x256",
           output_format: "jpeg",
           partial_images: 2,
           stream: true
@@ -69,7 +69,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
       )
       assert.deepStrictEqual(
         new Set(events.map((event) => describeImage(bytesOf(event.b64_json)))),
-        new Set(["jpg 1024x1024"])
+        new Set(["jpg 256x256"])
       )
     })
   )
