@@ -4,8 +4,8 @@ import { GradientClient, Images, ImageGenStreamEvent, RetryPolicy } from "@effec
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { NodeImages } from "@effect-gradient/node"
 import { Cassette } from "@effect-gradient/node/testing"
-import { Cause, Effect, Exit, Fiber, FileSystem, Layer, Redacted, Stream } from "effect"
-import type { HttpClient } from "effect/http"
+import { Cause, Deferred, Effect, Exit, Fiber, FileSystem, Layer, Redacted, Stream } from "effect"
+import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import { completed, partialImage, responseBody, serve } from "./support/server.ts"
@@ -51,7 +51,7 @@ const defectOf = <A, E, R>(call: Effect.Effect<A, E, R>) =>
     return assert.fail(`not an UnknownRequestError: ${String(exit)}`)
   })
 
-const bytes = (image: Uint8Array) => TestTransport.respond({ text: responseBody(Buffer.from(image)) })
+const answering = (image: Uint8Array) => TestTransport.respond({ text: responseBody(Buffer.from(image)) })
 
 describe("Cassette.layerRecord and layerReplay", () => {
   it.live("replays without a server what the service sent over the wire", () =>
@@ -83,6 +83,10 @@ describe("Cassette.layerRecord and layerReplay", () => {
           ]
         )
         assert.strictEqual(server.requests.length, 2)
+
+        const text = yield* textOf(path)
+        assert.include(text, `"x-request-id": "req-7"`)
+        assert.notMatch(text, /"(transfer-encoding|connection|keep-alive)"/)
       }).pipe(Effect.scoped)
     )
   )
@@ -94,7 +98,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
         const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
         const final = new ImageGenStreamEvent.Completed({ bytes: png })
         yield* Effect.all([Images.generate(params), Stream.runDrain(Images.generateStream(params))]).pipe(
-          Effect.provide(recording(path, [bytes(TestImages.jpeg), TestTransport.events([partial, final])]))
+          Effect.provide(recording(path, [answering(TestImages.jpeg), TestTransport.events([partial, final])]))
         )
         assert.deepStrictEqual(yield* filesIn(folder), ["otter-0.jpg", "otter-1.webp", "otter-2.png", "otter.json"])
         assert.deepStrictEqual(Buffer.from(yield* bytesOf(join(folder, "otter-0.jpg"))), Buffer.from(TestImages.jpeg))
@@ -182,7 +186,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
   it.effect("replays failures, and text that is no JSON", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
-        const path = join(folder, "bad.json")
+        const path = join(folder, "bad", "bad.json")
         const call = Effect.map(Effect.flip(Images.generate(params, { retry: RetryPolicy.none })), ({ reason }) => [
           reason._tag,
           reason.status,
@@ -208,15 +212,60 @@ describe("Cassette.layerRecord and layerReplay", () => {
         const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
         const call = Images.generateStream(params, { retry: RetryPolicy.none }).pipe(
           Stream.map(({ _tag }) => _tag),
-          Stream.catch(({ reason }) => Stream.succeed(reason._tag)),
+          Stream.catch(({ reason }) => Stream.make(reason._tag, reason.description)),
           Stream.runCollect
         )
         const step = TestTransport.events([partial, partial], { cutAt: -20, end: "reset" })
-        assert.deepStrictEqual(yield* Effect.provide(call, recording(path, [step])), [
+        const recorded = yield* Effect.provide(call, recording(path, [step]))
+        assert.deepStrictEqual(recorded, [
           "PartialImage",
-          "DisconnectedError"
+          "DisconnectedError",
+          "the test transport resets the connection"
         ])
-        assert.deepStrictEqual(yield* Effect.provide(call, replaying(path)), ["PartialImage", "DisconnectedError"])
+        assert.deepStrictEqual(yield* Effect.provide(call, replaying(path)), recorded)
+      })
+    )
+  )
+
+  it.effect("lets a connection fail that was not made, and does not keep it", () =>
+    inFolder((folder) =>
+      Effect.gen(function* () {
+        const error = yield* Images.generate(params, { retry: RetryPolicy.none }).pipe(
+          Effect.flip,
+          Effect.provide(recording(join(folder, "otter.json"), [TestTransport.failNotSent()]))
+        )
+        assert.strictEqual(error.reason._tag, "ConnectionError")
+        assert.deepStrictEqual(yield* filesIn(folder), [])
+      })
+    )
+  )
+
+  it.effect("finds an image in base64 with white space and without padding, as the library does", () =>
+    inFolder((folder) =>
+      Effect.gen(function* () {
+        const path = join(folder, "otter.json")
+        const base64 = png.toString("base64")
+        assert.isTrue(base64.endsWith("="))
+        const text = JSON.stringify({
+          created: 0,
+          data: [{ b64_json: `${base64.slice(0, 40)}\n ${base64.slice(40).replace(/=+$/, "")}` }]
+        })
+        yield* Images.generate(params).pipe(Effect.provide(recording(path, [TestTransport.respond({ text })])))
+        assert.deepStrictEqual(Buffer.from(yield* bytesOf(join(folder, "otter-0.png"))), png)
+      })
+    )
+  )
+
+  it.effect("keeps images of any size", () =>
+    inFolder((folder) =>
+      Effect.gen(function* () {
+        const path = join(folder, "large.json")
+        const large = Buffer.concat([png, Buffer.alloc(9 * 1024 * 1024, "otter")])
+        const call = ImageGenStreamEvent.runCompleted(Images.generateStream(params))
+        const step = TestTransport.events(TestImages.events(webp, large), { chunkSize: 65_536 })
+        yield* Effect.provide(call, recording(path, [step]))
+        const { bytes } = yield* Effect.provide(call, replaying(path))
+        assert.isTrue(large.equals(bytes))
       })
     )
   )
@@ -224,13 +273,15 @@ describe("Cassette.layerRecord and layerReplay", () => {
   it.effect("does not keep an exchange that the caller gave up on", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
-        const path = join(folder, "slow.json")
         const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
-        const call = yield* Stream.runDrain(Images.generateStream(params)).pipe(
+        const begun = yield* Deferred.make<void>()
+        const call = yield* Images.generateStream(params).pipe(
+          Stream.runForEach(() => Deferred.succeed(begun, undefined)),
           Effect.flip,
-          Effect.provide(recording(path, [TestTransport.events([partial], { end: "hang" })])),
+          Effect.provide(recording(join(folder, "slow.json"), [TestTransport.events([partial], { end: "hang" })])),
           Effect.forkChild
         )
+        yield* Deferred.await(begun) // Files are read before, in real time.
         yield* TestClock.adjust("6 minutes")
         assert.strictEqual((yield* Fiber.join(call)).reason._tag, "RequestTimeoutError")
         assert.deepStrictEqual(yield* filesIn(folder), [])
@@ -243,7 +294,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
         const again = (image: Uint8Array) =>
-          Images.generate(params).pipe(Effect.provide(recording(path, [bytes(image)])))
+          Images.generate(params).pipe(Effect.provide(recording(path, [answering(image)])))
         yield* again(png)
         yield* again(webp)
         assert.deepStrictEqual(yield* filesIn(folder), ["otter-0.webp", "otter.json"])
@@ -260,7 +311,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
         const prompts = Array.from({ length: 8 }, (_, index) => `Otter ${index}`)
         const all = Effect.forEach(prompts, (prompt) => Images.generate({ prompt }), { concurrency: "unbounded" })
         const recorded = yield* all.pipe(
-          Effect.provide(recording(path, (_, number) => bytes(number % 2 === 0 ? TestImages.png : TestImages.webp)))
+          Effect.provide(recording(path, (_, number) => answering(number % 2 === 0 ? TestImages.png : TestImages.webp)))
         )
         assert.lengthOf(yield* filesIn(folder), 9)
         assert.deepStrictEqual(yield* Effect.provide(all, replaying(path)), recorded)
@@ -274,7 +325,7 @@ describe("a request that the cassette does not know", () => {
     Effect.gen(function* () {
       yield* Images.generate({ ...params, quality: "low" })
       yield* Images.generate({ prompt: "A lighthouse", model: "dall-e-3", size: "1024x1024" })
-    }).pipe(Effect.provide(recording(path, () => bytes(png))))
+    }).pipe(Effect.provide(recording(path, () => answering(png))))
 
   it.effect("is a defect that names the nearest one and the difference, under any retry policy", () =>
     inFolder((folder) =>
@@ -320,6 +371,23 @@ describe("a request that the cassette does not know", () => {
     )
   )
 
+  it.effect("is one with another query", () =>
+    inFolder((folder) =>
+      Effect.gen(function* () {
+        const path = join(folder, "pages.json")
+        const get = (page: number) =>
+          Effect.flatMap(HttpClient.get(`http://localhost/?page=${page}`), ({ text }) => text)
+        const http = Cassette.layerRecord(path).pipe(
+          Layer.provide(TestTransport.layer([TestTransport.respond({ text: "one" })]))
+        )
+        yield* Effect.provide(get(1), http)
+        assert.strictEqual(yield* Effect.provide(get(1), Cassette.layerReplay(path)), "one")
+        const { differences } = yield* defectOf(Effect.provide(get(2), Cassette.layerReplay(path)))
+        assert.deepStrictEqual(differences, [{ field: "path", asked: "/?page=2", recorded: "/?page=1" }])
+      })
+    )
+  )
+
   it.effect("is not one to another host, or with other headers", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
@@ -361,7 +429,7 @@ describe("Cassette.layerReplay", () => {
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = join(folder, "inner", "otter.json")
-        yield* Images.generate(params).pipe(Effect.provide(recording(path, [bytes(png)])))
+        yield* Images.generate(params).pipe(Effect.provide(recording(path, [answering(png)])))
         yield* fs.rename(join(folder, "inner", "otter-0.png"), join(folder, "otter-0.png"))
         assert.include(yield* failing(path), "otter-0.png")
         yield* fs.writeFileString(path, (yield* textOf(path)).replace("otter-0.png", "../otter-0.png"))
@@ -380,7 +448,7 @@ describe("Cassette.layerAuto", () => {
         let sent = 0
         const service = TestTransport.layer(() => {
           sent++
-          return bytes(png)
+          return answering(png)
         })
         const auto = images(Cassette.layerAuto(path).pipe(Layer.provide(service)))
         const first = yield* Images.generate(params).pipe(Effect.provide(auto))

@@ -195,6 +195,7 @@ describe("a step that fails", () => {
           ["DisconnectedError", true, "the test transport hangs up"]
         ]
       )
+      assert.isFalse((yield* TestTransport.requests).some(({ aborted }) => aborted))
     }).pipe(
       Effect.provide(
         TestTransport.layerImages([
