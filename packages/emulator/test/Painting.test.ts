@@ -68,9 +68,11 @@ describe("paint", () => {
     Effect.gen(function* () {
       const roughness = (picture: Picture) =>
         picture.pixels.reduce((sum, value, index) => sum + Math.abs(value - (picture.pixels[index + 4] ?? value)), 0)
-      const [low, medium, high] = yield* Effect.forEach(["low", "medium", "high"] as const, (quality) =>
-        paint({ ...small, prompt: "the ocean", quality }).pipe(Effect.map(roughness))
-      )
+      const roughnessOf = (quality: "low" | "medium" | "high") =>
+        Effect.map(paint({ ...small, prompt: "the ocean", quality }), roughness)
+      const low = yield* roughnessOf("low")
+      const medium = yield* roughnessOf("medium")
+      const high = yield* roughnessOf("high")
       assert.isTrue(0 < low && low < medium && medium < high)
     })
   )
