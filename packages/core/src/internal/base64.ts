@@ -25,7 +25,7 @@ export const latin1: (bytes: Uint8Array) => string = (() => {
 })()
 
 /** The value of each character code in base64; 255 where it has none. */
-export const sextets = new Uint8Array(256).fill(255)
+const sextets = new Uint8Array(256).fill(255)
 for (let i = 0; i < 64; i++) {
   sextets["ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".charCodeAt(i)] = i
 }

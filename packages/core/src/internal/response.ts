@@ -54,7 +54,7 @@ const redacted = (headers: Headers.Headers): Record<string, string> =>
   )
 
 /** What a response with this head tells of a failure. */
-export const answerOf = (status: number, headers: Headers.Headers, now: number) => ({
+const answerOf = (status: number, headers: Headers.Headers, now: number) => ({
   status,
   requestId: headers["x-request-id"],
   headers: redacted(headers),
@@ -100,7 +100,7 @@ export const errorBodyOf = (value: unknown): ErrorBody | undefined => {
 }
 
 /** An error's body from its text: JSON in either form, else the title of a page, else its visible text. */
-export const parseErrorBody = (text: string): ErrorBody => {
+const parseErrorBody = (text: string): ErrorBody => {
   const json = Result.try((): unknown => JSON.parse(text))
   const body = Result.isSuccess(json) ? errorBodyOf(json.success) : undefined
   if (body !== undefined) return body
