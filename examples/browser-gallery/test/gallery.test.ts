@@ -86,9 +86,9 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* reach(page, "done")
         assert.deepStrictEqual(yield* said, [
           "Waiting for the first picture",
-          "Picture 1, 1024 by 1024 pixels; it is getting sharper",
-          "Picture 2, 1024 by 1024 pixels; it is getting sharper",
-          "Picture 3, 1024 by 1024 pixels; it is getting sharper",
+          "Picture 1: 1024 by 1024 pixels, and getting sharper",
+          "Picture 2: 1024 by 1024 pixels, and getting sharper",
+          "Picture 3: 1024 by 1024 pixels, and getting sharper",
           "Done: 1024 by 1024 pixels, 0.5 MB"
         ])
         assert.strictEqual((yield* ledger.account).entries.length, 1)

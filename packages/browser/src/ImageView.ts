@@ -69,10 +69,10 @@ const showOnCanvas =
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 
 const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | undefined): string => {
-  const seen = size === undefined ? "which cannot be shown here" : `${size.width} by ${size.height} pixels`
+  const seen = size === undefined ? "it cannot be shown here" : `${size.width} by ${size.height} pixels`
   return event._tag === "Completed"
     ? `Done: ${seen}, ${megabytes(event.bytes.length)}`
-    : `Picture ${event.partialImageIndex + 1}, ${seen}; it is getting sharper`
+    : `Picture ${event.partialImageIndex + 1}: ${seen}, and getting sharper`
 }
 
 /**

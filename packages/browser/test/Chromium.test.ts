@@ -1,0 +1,147 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import * as Chromium from "./support/Chromium.ts"
+import * as Site from "./support/Site.ts"
+
+/** Opens the test page and runs this in it. */
+const inPage = <A>(run: () => Promise<A>) =>
+  Effect.flatMap(Site.open, (page: Page) => Effect.promise(() => page.evaluate(run)))
+
+const saidOfFour = [
+  "Waiting for the first picture",
+  "Picture 1: 96 by 64 pixels, and getting sharper",
+  "Picture 2: 96 by 64 pixels, and getting sharper",
+  "Picture 3: 96 by 64 pixels, and getting sharper",
+  "Done: 96 by 64 pixels, 0.0 MB"
+]
+
+describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
+  layer(Site.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
+    describe("ImageView.run", () => {
+      it.effect("shows each picture in an img, which is never without one from the first on", () =>
+        Effect.gen(function* () {
+          const { said, seen } = yield* inPage(async () => {
+            const params = { prompt: "a harbour", size: "1024x768", outputFormat: "jpeg", partialImages: 3 }
+            await testPage.generate("img", params).ended()
+            return { said: testPage.said, seen: testPage.seen }
+          })
+          assert.strictEqual(said.length, 5)
+          assert.deepStrictEqual(seen, ["complete 1024x768 alpha 255"])
+        })
+      )
+
+      it.effect("paints each picture on a canvas, which takes its size", () =>
+        Effect.gen(function* () {
+          const result = yield* inPage(async () => {
+            const params = { prompt: "a harbour", size: "96x64", partialImages: 3 }
+            await testPage.generate("canvas", params).ended()
+            await testPage.generate("img", params).ended()
+            return {
+              said: testPage.said.slice(0, 5),
+              canvas: testPage.colourOf("canvas"),
+              img: testPage.colourOf("img")
+            }
+          })
+          assert.deepStrictEqual(result.said, saidOfFour)
+          assert.match(result.img, /^96x64 \d+ \d+ \d+ 255$/)
+          assert.strictEqual(result.canvas, result.img)
+        })
+      )
+
+      it.effect("says to screen readers what happens, and when it is busy", () =>
+        Effect.gen(function* () {
+          const result = yield* inPage(async () => {
+            const view = testPage.generate("img", { prompt: "fog", size: "96x64" })
+            const during = testPage.isBusy("img")
+            await view.ended()
+            return { during, after: testPage.isBusy("img"), role: document.getElementById("status")?.role }
+          })
+          assert.deepStrictEqual(result, { during: "true", after: "false", role: "status" })
+        })
+      )
+
+      it.effect("leaves a picture out that cannot be decoded, and gives it all the same", () =>
+        Effect.gen(function* () {
+          for (const target of ["img", "canvas"] as const) {
+            const page = yield* Site.open
+            const result = yield* Effect.promise(() =>
+              page.evaluate(async (id) => {
+                const ended = await testPage.showBroken(id).ended()
+                return { ended, said: testPage.said.at(-1), colour: testPage.colourOf(id) }
+              }, target)
+            )
+            assert.strictEqual(result.ended, "100 bytes")
+            assert.strictEqual(result.said, "Done: it cannot be shown here, 0.0 MB")
+            assert.match(result.colour, /^8x8 .* 255$/)
+          }
+        })
+      )
+
+      it.effect("says that it was cancelled, and is busy no more", () =>
+        Effect.gen(function* () {
+          const result = yield* inPage(async () => {
+            const view = testPage.generate("img", { prompt: "fog", size: "3840x2160" })
+            await view.cancel()
+            return [testPage.said.at(-1), testPage.isBusy("img")]
+          })
+          assert.deepStrictEqual(result, ["Cancelled", "false"])
+        })
+      )
+
+      it.effect("says what went wrong", () =>
+        Effect.gen(function* () {
+          const result = yield* inPage(async () => {
+            const message = await testPage.generate("img", { prompt: "" }).ended()
+            return { message, said: testPage.said.at(-1) }
+          })
+          assert.include(result.message, "prompt")
+          assert.strictEqual(result.said, result.message)
+        })
+      )
+
+      it.effect("keeps one URL alive, that of the picture that is shown, until its scope closes", () =>
+        Effect.gen(function* () {
+          const result = yield* inPage(async () => {
+            const sources: Array<string> = []
+            const noteSource = () => sources.push(testPage.source())
+            const img = document.getElementById("img")
+            if (img === null) throw new TypeError("no img")
+            new MutationObserver(noteSource).observe(img, { attributeFilter: ["src"] })
+            const view = testPage.generate("img", { prompt: "fog", size: "96x64", partialImages: 3 })
+            await view.ended()
+            const alive = await Promise.all(sources.map(testPage.isLive))
+            await view.close()
+            const after = await Promise.all(sources.map(testPage.isLive))
+            return { alive, after, colour: testPage.colourOf("img") }
+          })
+          assert.deepStrictEqual(result.alive, [false, false, false, true])
+          assert.deepStrictEqual(result.after, [false, false, false, false])
+          assert.match(result.colour, /^96x64 .* 255$/)
+        })
+      )
+    })
+
+    describe("ImageUrl.make", () => {
+      it.effect("gives a URL of the bytes with their type, which ends with its scope", () =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* inPage(() => testPage.fetchUrl()), ["image/png 74", false])
+        })
+      )
+    })
+
+    describe("a Web Worker", () => {
+      it.effect("generates over fetch, and paints on an OffscreenCanvas", () =>
+        Effect.gen(function* () {
+          const page = yield* Site.open
+          const said = yield* Effect.promise(() =>
+            page.evaluate(() => testPage.drawInWorker({ prompt: "a harbour", size: "96x64" }))
+          )
+          assert.match(String(said), /^\d+ bytes, 96x64$/)
+          // What a worker paints reaches the page with one of its next frames.
+          yield* Effect.promise(() => page.waitForFunction(() => /^96x64 .* 255$/.test(testPage.colourOf("offscreen"))))
+        })
+      )
+    })
+  })
+})

@@ -1,0 +1,126 @@
+/**
+ * The page that the tests speak to: it shows streams, watches what is shown, and hands canvases to a worker.
+ */
+import { BrowserImages, ImageUrl, ImageView } from "@effect-gradient/browser"
+import { type ImageGenerateParams, Images, ImageGenStreamEvent } from "@effect-gradient/core"
+import { TestImages } from "@effect-gradient/core/testing"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+
+const element = <E extends HTMLElement>(id: string, type: new () => E): E => {
+  const found = document.getElementById(id)
+  if (found instanceof type) return found
+  throw new TypeError(`no ${id}`)
+}
+
+const status = element("status", HTMLParagraphElement)
+const img = element("img", HTMLImageElement)
+const targets = { img, canvas: element("canvas", HTMLCanvasElement) }
+const images = BrowserImages.layer({ baseUrl: `${location.origin}/v1` })
+
+const said: Array<string> = []
+new MutationObserver(() => said.push(status.textContent)).observe(status, { childList: true })
+
+/** What the img showed at each change of its source, and in each frame from the first one on. */
+const seen: Array<string> = []
+const look = () => {
+  const { complete, naturalHeight, naturalWidth } = img
+  const canvas = new OffscreenCanvas(1, 1)
+  const context = canvas.getContext("2d")
+  context?.drawImage(img, 0, 0, 1, 1)
+  const alpha = context?.getImageData(0, 0, 1, 1).data[3]
+  const frame = `${complete ? "complete" : "loading"} ${naturalWidth}x${naturalHeight} alpha ${alpha}`
+  if (seen.at(-1) !== frame) seen.push(frame)
+}
+const lookInEachFrame = () => {
+  look()
+  requestAnimationFrame(lookInEachFrame)
+}
+new MutationObserver(() => {
+  if (seen.length === 0) lookInEachFrame()
+  else look()
+}).observe(img, { attributeFilter: ["src"] })
+
+type Events = Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, Error, Images.Images>
+
+/** One stream that is shown. */
+const show = (id: keyof typeof targets, events: Events) => {
+  const scope = Scope.makeUnsafe()
+  const fiber = events.pipe(
+    ImageView.run({ target: targets[id], status }),
+    Effect.map(({ bytes }) => `${bytes.length} bytes`),
+    Effect.catch(({ message }) => Effect.succeed(message)),
+    Scope.provide(scope),
+    Effect.provide(images),
+    Effect.runFork
+  )
+  return {
+    ended: () => Effect.runPromise(Fiber.join(fiber)),
+    cancel: () => Effect.runPromise(Fiber.interrupt(fiber)),
+    /** Ends the scope that the stream was run in. */
+    close: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}
+
+const completed = new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
+
+/** The colour in the middle of what an element shows, if it shows anything. */
+const colourOf = (source: HTMLImageElement | HTMLCanvasElement) => {
+  const canvas = new OffscreenCanvas(1, 1)
+  const context = canvas.getContext("2d")
+  const { naturalHeight: height, naturalWidth: width } =
+    source instanceof HTMLImageElement ? source : { naturalWidth: source.width, naturalHeight: source.height }
+  context?.drawImage(source, width / 2, height / 2, 1, 1, 0, 0, 1, 1)
+  return `${width}x${height} ${context?.getImageData(0, 0, 1, 1).data.join(" ")}`
+}
+
+/** Hands the canvas to a worker, which draws there, and gives what it says. */
+const drawInWorker = (params: ImageGenerateParams.ImageGenerateParams) =>
+  new Promise((resolve, reject) => {
+    const worker = new Worker("/worker.js", { type: "module" })
+    worker.addEventListener("error", ({ message }) => reject(new Error(message)))
+    worker.addEventListener("message", ({ data }) => resolve(data))
+    const canvas = element("offscreen", HTMLCanvasElement).transferControlToOffscreen()
+    worker.postMessage({ canvas, params }, [canvas])
+  })
+
+/** The URL of a picture: what it gives while its scope is open, and after. */
+const fetchUrl = async () => {
+  const scope = Scope.makeUnsafe()
+  const url = await Effect.runPromise(Scope.provide(ImageUrl.make(completed), scope))
+  const reply = await fetch(url)
+  const open = `${reply.headers.get("content-type")} ${(await reply.arrayBuffer()).byteLength}`
+  await Effect.runPromise(Scope.close(scope, Exit.void))
+  return [open, await isLive(url)] as const
+}
+
+const isLive = (url: string) =>
+  fetch(url).then(
+    () => true,
+    () => false
+  )
+
+const page = {
+  said,
+  seen,
+  generate: (id: keyof typeof targets, params: ImageGenerateParams.ImageGenerateParams) =>
+    show(id, Images.generateStream(params)),
+  /** A picture that can be decoded, then one that cannot. */
+  showBroken: (id: keyof typeof targets) =>
+    show(id, Stream.fromIterable(TestImages.events(TestImages.png, new Uint8Array(100)))),
+  isBusy: (id: keyof typeof targets) => targets[id].ariaBusy,
+  source: () => img.src,
+  isLive,
+  colourOf: (id: keyof typeof targets | "offscreen") =>
+    colourOf(id === "offscreen" ? element("offscreen", HTMLCanvasElement) : targets[id]),
+  drawInWorker,
+  fetchUrl
+}
+
+/** What the tests call. */
+export type TestPage = typeof page
+
+declare global {
+  var testPage: TestPage
+}
+
+globalThis.testPage = page
