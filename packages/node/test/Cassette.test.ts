@@ -323,8 +323,8 @@ describe("Cassette.layerRecord and layerReplay", () => {
 describe("a request that the cassette does not know", () => {
   const recorded = (path: string) =>
     Effect.gen(function* () {
-      yield* Images.generate({ ...params, quality: "low" })
       yield* Images.generate({ prompt: "A lighthouse", model: "dall-e-3", size: "1024x1024" })
+      yield* Images.generate({ ...params, quality: "low" })
     }).pipe(Effect.provide(recording(path, () => answering(png))))
 
   it.effect("is a defect that names the nearest one and the difference, under any retry policy", () =>

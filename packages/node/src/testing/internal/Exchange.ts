@@ -76,13 +76,10 @@ const contentOf = (content: string, { keepImage, redact }: Received): Content =>
 /** The events that have ended; comments are left out. */
 const eventsOf = (received: Received): ReadonlyArray<{ readonly event: string } & Content> => {
   const events: Array<{ readonly event: string } & Content> = []
-  const parser = Sse.makeParser(
-    (part) => {
-      if (part._tag === "Event") events.push({ event: part.event, ...contentOf(part.data, received) })
-    },
-    { maxEventSize: Number.POSITIVE_INFINITY }
-  )
-  parser.feed(received.text)
+  const parser = Sse.makeParser((part) => {
+    if (part._tag === "Event") events.push({ event: part.event, ...contentOf(part.data, received) })
+  })
+  parser.feed(received.text) // At once, so the parser's limit, which is for what has not ended, holds nothing back.
   return events
 }
 
