@@ -4,7 +4,8 @@
  *
  * A cassette is a JSON file that a person can read, with its images beside it as image files: `otter.json`, `otter-0.png`.
  * Put both under version control. Keys never reach them: secret headers are redacted, by their names; what they held, and
- * what looks like a key of the service, is redacted wherever it stands. How long things took is not kept.
+ * what looks like a key of the service, is redacted wherever it stands. How long things took and the
+ * comments of a stream are not kept. Give each test its own cassette.
  *
  * A recorded answer is given once, to a request of the same method, path and body, whatever the host and the headers. A
  * request that the cassette does not know, or has answered already, is a defect: nothing is sent, no retry or fallback of
