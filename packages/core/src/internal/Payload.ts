@@ -69,7 +69,7 @@ export class Payload {
     readonly keys: ReadonlyArray<string | undefined>
   }
   readonly #limits: Limits
-  readonly #expectedBytes: number
+  #expectedBytes: number
 
   /** `expectedBytes` is a guess at the size of an image. */
   constructor(shape: PayloadShape, limits: Limits, expectedBytes: number) {
@@ -237,6 +237,8 @@ export class Payload {
     for (const digit of String(this.images.length)) this.#append(digit.charCodeAt(0))
     this.#append(space) // What follows cannot go on with the number.
     this.images.push(image)
+    // A guess that was far too high would cost more than the images, were there many of them.
+    this.#expectedBytes = Math.min(this.#expectedBytes, 2 * image.length)
     this.#sink = undefined
     this.#leadsOn = false
   }
