@@ -11,10 +11,13 @@ import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Url from "effect/http/Url"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
@@ -177,9 +180,13 @@ const concealing = (sent: Readonly<Record<string, string>>) => {
 export const make = Effect.fnUntraced(function* (options: Options) {
   const transport = yield* HttpClient.HttpClient
   const client = HttpClient.withScope(options.transformClient?.(transport) ?? transport)
-  const baseUrl = (options.baseUrl ?? defaultBaseUrl).replace(/\/+$/, "")
+  const given = options.baseUrl ?? defaultBaseUrl
+  const baseUrl = given.replace(/\/+$/, "")
+  // By itself: `http://` and a path would go to a host of the path's first part.
+  const isUrl = Result.isSuccess(Url.make(given, UrlParams.empty, undefined))
 
   const post = Effect.fnUntraced(function* (path: string, body: unknown, call: RequestOptions = {}) {
+    if (!isUrl) return yield* invalid("baseUrl", `the base URL is no URL: ${UrlParams.redactUrl(given)}`)
     const headers = yield* headersOf(options, call)
     const request = HttpClientRequest.post(`${baseUrl}${path}`).pipe(
       HttpClientRequest.setHeaders(headers),

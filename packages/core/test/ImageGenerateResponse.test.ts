@@ -263,7 +263,8 @@ describe("ImageGenerateResponse", () => {
       ]) {
         expect(isShort(text)).toContain(shown)
       }
-      for (const thing of things) isShort(String(thing) + JSON.stringify(thing) + inspect(thing, { depth: 20 }))
+      for (const text of [image, response, reason, error].map(String)) isShort(text)
+      for (const thing of things) isShort(JSON.stringify(thing) + inspect(thing, { depth: 20 }))
     })
 
     it.effect("is short in every log", () =>

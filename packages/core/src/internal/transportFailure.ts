@@ -49,11 +49,11 @@ const messageOf = (chain: ReadonlyArray<object>): string | undefined => {
   return undefined
 }
 
-const phases: Record<string, "connect" | "response" | "idle"> = {
-  UND_ERR_CONNECT_TIMEOUT: "connect",
-  UND_ERR_HEADERS_TIMEOUT: "response",
-  UND_ERR_BODY_TIMEOUT: "idle"
-}
+const phases = new Map<unknown, "connect" | "response" | "idle">([
+  ["UND_ERR_CONNECT_TIMEOUT", "connect"],
+  ["UND_ERR_HEADERS_TIMEOUT", "response"],
+  ["UND_ERR_BODY_TIMEOUT", "idle"]
+])
 
 /** The reason of a failure on the way, before the head of a response or within its body. */
 export const reasonOfFailure = (
@@ -62,14 +62,16 @@ export const reasonOfFailure = (
 ): GradientError.GradientErrorReason => {
   const { reason } = error
   if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
-    const what =
+    const description =
       reason._tag === "InvalidUrlError"
-        ? `the base URL gives no valid URL: ${UrlParams.redactUrl(reason.request.url)}`
+        ? `no valid URL: ${UrlParams.redactUrl(reason.request.url)}`
         : "its body cannot be built"
-    return new GradientError.InvalidParamsError({ description: what, cause: reason.cause })
+    // The cause of an invalid URL repeats it, and there can be a password in it.
+    const cause = reason._tag === "InvalidUrlError" ? undefined : reason.cause
+    return new GradientError.InvalidParamsError({ description, cause })
   }
   const chain = causes(reason.cause)
-  const phase = chain.map((cause) => phases[String(property(cause, "code"))]).find((found) => found !== undefined)
+  const phase = chain.map((cause) => phases.get(property(cause, "code"))).find((found) => found !== undefined)
   const isAnswered = "response" in reason
   const progress = isAnswered ? "Accepted" : chain.some(isBeforeSending) ? "NotSent" : "Sent"
   const common = { ...facts, progress, cause: reason.cause, description: messageOf(chain) } as const
