@@ -5,7 +5,7 @@
 import fc from "fast-check"
 
 /** A small generator of numbers: a case is one seed, so millions of them are cheap to make. */
-export const dice = (seed: number) => {
+const dice = (seed: number) => {
   let state = seed >>> 0
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -18,7 +18,7 @@ import * as TestClock from "effect/testing/TestClock"
 export const key = "sk-do-this-is-the-secret-of-the-tests"
 
 /** One request, as it arrived. */
-export interface Asked {
+interface Asked {
   readonly url: string
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: unknown
