@@ -26,7 +26,10 @@ const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<t
   const announce = Effect.flatMap(Emulator.baseUrl, (baseUrl) =>
     Console.log(`Listening on ${baseUrl}\nUse it with: GRADIENT_BASE_URL=${baseUrl} GRADIENT_MODEL_ACCESS_KEY=any`)
   )
-  return yield* Effect.andThen(announce, Effect.never).pipe(Effect.provide(Emulator.layerServer(options)))
+  return yield* Effect.andThen(announce, Effect.never).pipe(
+    Effect.provide(Emulator.layerServer(options)),
+    Effect.mapError(({ cause }) => cause) // It alone says that the port is taken.
+  )
 })
 
 export const emulator = Command.make("emulator", config, run).pipe(

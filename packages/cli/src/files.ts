@@ -18,7 +18,7 @@ export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effec
 }
 
 /** `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`: letters and digits of any script, 60 at most. */
-export const slug = (prompt: string): string => {
+const slug = (prompt: string): string => {
   const words = prompt
     .normalize("NFKC")
     .toLowerCase()

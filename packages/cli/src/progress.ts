@@ -24,12 +24,17 @@ export const make = Effect.gen(function* () {
   const spinner = ora({ discardStdin: false })
   if (process.stderr.columns === 0) spinner.isEnabled = false // ora would clear without end on a terminal without size.
   if (spinner.isEnabled) spinner.suffixText = () => `(${seconds(elapsed())})`
-  const stop = Effect.sync(() => void spinner.stop())
+  const stop = Effect.sync(() => {
+    spinner.stop()
+    spinner.text = ""
+  })
   yield* Effect.addFinalizer(() => stop)
 
   const waitFor = (what: string) => Effect.sync(() => void spinner.stop().start(`Waiting for ${what}`))
 
-  const stillWaiting = Effect.suspend(() => Console.error(`- ${spinner.text}, for ${seconds(elapsed())}`))
+  const stillWaiting = Effect.suspend(() =>
+    spinner.text === "" ? Effect.void : Console.error(`- ${spinner.text}, for ${seconds(elapsed())}`)
+  )
   if (!spinner.isEnabled) {
     yield* stillWaiting.pipe(Effect.delay("30 seconds"), Effect.repeat(Schedule.forever), Effect.forkScoped)
   }

@@ -1,14 +1,15 @@
 /**
  * What came of a call, on standard output: lines for a person, or one object for a machine.
  */
-import { GradientError } from "@effect-gradient/core"
-import type { ImageGenerateResponse } from "@effect-gradient/core"
+import type { GradientError, ImageGenerateResponse } from "@effect-gradient/core"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
 import type { Generated } from "./ask.ts"
+import type { FileExistsError } from "./files.ts"
 import { count, seconds, size } from "./format.ts"
 import * as Picture from "./picture.ts"
 
@@ -53,12 +54,24 @@ export const printJson = Effect.fnUntraced(function* (
   yield* Console.log(JSON.stringify({ emulated, images, usage, requestId, seconds: Math.round(elapsed) / 1000 }))
 })
 
-/** The object of a call that failed. */
-export const printJsonError = (error: Error, kept: ReadonlyArray<string>, elapsed: number, emulated: boolean) =>
-  Console.log(JSON.stringify({ emulated, error: describe(error), kept, seconds: Math.round(elapsed) / 1000 }))
+type Failure = GradientError.GradientError | FileExistsError | PlatformError
 
-const describe = (error: Error) => {
-  if (!(error instanceof GradientError.GradientError)) return { message: error.message }
+/** The object of a call that failed. */
+export const printJsonError = Effect.fnUntraced(function* (
+  error: Failure,
+  kept: ReadonlyArray<string>,
+  elapsed: number,
+  emulated: boolean
+) {
+  const { resolve } = yield* Path.Path
+  const paths = kept.map((path) => resolve(path))
+  yield* Console.log(
+    JSON.stringify({ emulated, error: describe(error), kept: paths, seconds: Math.round(elapsed) / 1000 })
+  )
+})
+
+const describe = (error: Failure) => {
+  if (error._tag !== "GradientError") return { reason: error._tag, message: error.message }
   const { attempts, isRetryable, mayHaveBeenCharged, message, reason } = error
   return {
     reason: reason._tag,

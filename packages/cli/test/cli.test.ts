@@ -225,7 +225,7 @@ describe.concurrent("gradient-images generate", () => {
       })
       assert.strictEqual(code, 1)
       assert.match(stderr, /Kept what had arrived: x-kept\.bin/)
-      assert.deepStrictEqual((yield* Schema.decodeEffect(Failure)(stdout)).kept, ["x-kept.bin"])
+      assert.deepStrictEqual((yield* Schema.decodeEffect(Failure)(stdout)).kept, [join(cwd, "x-kept.bin")])
       assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-kept.bin"), "utf8")), "a first impression")
     }).pipe(Effect.scoped)
   )
@@ -289,6 +289,16 @@ describe("gradient-images emulator", () => {
         assert.strictEqual(Number(yield* client.exitCode), 1)
       }).pipe(Effect.scoped),
     10_000
+  )
+
+  it.live("says that a port is taken", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service(() => undefined)
+      const { code, stderr } = yield* run(["emulator", "--port", new URL(baseUrl).port], { cwd })
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /address already in use/)
+    }).pipe(Effect.scoped)
   )
 
   it.live("draws for whoever asks on its port, once its faults are used up", () =>
