@@ -29,8 +29,7 @@ const facts = ({ image, took }: Entry) =>
   [
     image.usage && `${image.usage.totalTokens.toLocaleString("en")} tokens`,
     `${Duration.toSeconds(took).toFixed(1)} s`,
-    image.size?.replace("x", " × "),
-    image.extension.toUpperCase()
+    `${image.size?.replace("x", " × ") ?? ""} ${image.extension.toUpperCase()}`.trim()
   ]
     .filter((fact) => fact !== undefined)
     .map((fact) => fact.replaceAll(" ", "\u00a0"))

@@ -105,7 +105,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* Effect.promise(async () => {
           assert.match(
             await entry.innerText(),
-            /^A cute baby sea otter\s+\d+\stokens · \d+\.\d\ss · 1024\s×\s1024 · JPG/
+            /^A cute baby sea otter\s+\d+\stokens · \d+\.\d\ss · 1024\s×\s1024\sJPG/
           )
           assert.isTrue(
             await entry.getByRole("img", { name: prompt }).evaluate((img: HTMLImageElement) => img.complete)
