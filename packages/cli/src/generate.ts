@@ -1,22 +1,20 @@
 /**
  * `gradient-images generate`: from a prompt to files.
  */
-import { GradientClient, ImageGenerateParams, Images, RetryPolicy } from "@effect-gradient/core"
+import { GradientClient, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
 import type { GradientError } from "@effect-gradient/core"
-import { Emulator } from "@effect-gradient/emulator"
-import { ImageFile, NodeImages } from "@effect-gradient/node"
+import { ImageFile } from "@effect-gradient/node"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { ask } from "./ask.ts"
 import * as Files from "./files.ts"
 import { duration, given, yes } from "./flags.ts"
 import * as Progress from "./progress.ts"
+import * as Service from "./service.ts"
 import * as Summary from "./summary.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParams
@@ -81,44 +79,26 @@ const promptOf = Effect.fnUntraced(function* (argument: Option.Option<string>) {
   return text.trim()
 })
 
-/** The service that the options and the environment name; the emulator where they have neither key nor endpoint. */
-const serviceOf = Effect.fnUntraced(function* ({ baseUrl: wanted, emulate }: Options) {
-  const baseUrl = wanted ?? (yield* GradientClient.baseUrlConfig)
-  const modelAccessKey = Option.getOrUndefined(yield* Effect.option(GradientClient.keyConfig))
-  const isKeyless = modelAccessKey === undefined && baseUrl === GradientClient.defaultBaseUrl
-  if (isKeyless) {
-    yield* Console.error("No key: the emulator draws. Set GRADIENT_MODEL_ACCESS_KEY for the real service.")
-  }
-  const emulated = emulate || isKeyless
-  const layer = emulated
-    ? Images.layer.pipe(
-        Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("emulated") })),
-        Layer.provide(Emulator.layerHttpClient())
-      )
-    : NodeImages.layer({ baseUrl, modelAccessKey })
-  return { emulated, layer }
-})
-
 /** Writes what a failed call had already paid for, says where, and gives the paths. */
 const keep = ({ reason }: GradientError.GradientError, files: Files.Files) =>
   Effect.forEach(reason.images, (image, index) =>
-    ImageFile.write(image, files.keptPathOf(index), { overwrite: true }).pipe(
-      Effect.tap((path) => Console.error(`Kept what had arrived: ${path}`))
+    Effect.tap(ImageFile.write(image, files.keptPathOf(index), { overwrite: true }), (path) =>
+      Console.error(`Kept what had arrived: ${path}`)
     )
-  )
+  ).pipe(Effect.catchTag("PlatformError", ({ message }) => Effect.as(Console.error(message), [])))
 
 const run = Effect.fnUntraced(function* (options: Options) {
   const prompt = yield* promptOf(options.prompt)
   const outputFormat = options.params.outputFormat ?? Files.formatOf(options.output)
   const params: Params = { ...options.params, prompt, outputFormat }
-  const { emulated, layer } = yield* serviceOf(options)
+  const { images, isEmulated } = yield* Service.choose(options)
   const progress = yield* Progress.make
   let kept: ReadonlyArray<string> = []
 
   const generation = Effect.gen(function* () {
     const files = yield* Files.prepare(params, options.output, options.overwrite)
     const generated = yield* ask(params, options.call, progress).pipe(
-      Effect.provide(layer),
+      Effect.provide(images),
       Effect.tapError((error) => Effect.flatMap(keep(error, files), (paths) => Effect.sync(() => (kept = paths))))
     )
     const written = yield* Effect.forEach(generated.images, (image, index) =>
@@ -130,12 +110,12 @@ const run = Effect.fnUntraced(function* (options: Options) {
   const { generated, written } = yield* generation.pipe(
     Effect.onInterrupt(() => Console.error("Cancelled. What the service had begun may be charged for.")),
     Effect.tapError((error) =>
-      options.json ? Summary.printJsonError(error, kept, progress.elapsed(), emulated) : Effect.void
+      options.json ? Summary.printJsonError(error, kept, progress.elapsed(), isEmulated()) : Effect.void
     )
   )
   yield* options.json
-    ? Summary.printJson(written, generated, progress.elapsed(), emulated)
-    : Summary.printLines(written, generated, progress.elapsed(), emulated)
+    ? Summary.printJson(written, generated, progress.elapsed(), isEmulated())
+    : Summary.printLines(written, generated, progress.elapsed(), isEmulated())
 }, Effect.scoped)
 
 export const generate = Command.make("generate", config, run).pipe(
