@@ -193,7 +193,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       HttpClientRequest.bodyText(yield* encodeBody(body), "application/json")
     )
     const response = yield* client.execute(request).pipe(
-      Effect.mapError((error) => GradientError.fromReason(reasonOfFailure(error))),
+      // A client that refuses statuses by itself has the response all the same.
+      Effect.catch((error) =>
+        error.reason._tag === "StatusCodeError"
+          ? Effect.succeed(error.reason.response)
+          : GradientError.fromReason(reasonOfFailure(error))
+      ),
       Effect.provideService(HttpClient.TracerPropagationEnabled, false),
       Effect.provideService(Headers.CurrentRedactedNames, [secretName])
     )

@@ -89,6 +89,15 @@ describe("GradientClient", () => {
       })
     )
 
+    it.effect("has a status that says the same through a client that refuses it already", () =>
+      Effect.gen(function* () {
+        const refuse = { transformClient: HttpClient.filterStatusOk, retry: RetryPolicy.none }
+        const limited = Service.make(() => new Response("slowly", { status: 429 }), refuse)
+        const reason = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(limited.layer))
+        expect(reason).toMatchObject({ _tag: "RateLimitError", description: "slowly", mayHaveBeenCharged: false })
+      })
+    )
+
     it.effect("goes through transformClient", () =>
       Effect.gen(function* () {
         const transformClient = HttpClient.mapRequest(HttpClientRequest.setHeader("x-added", "1"))

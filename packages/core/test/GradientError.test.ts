@@ -251,6 +251,11 @@ describe("GradientError", () => {
         const inBody = yield* answeredWith(() => Response.json(body, { status: 400 }))
         expect(inBody).toMatchObject({ code: "c", requestId: "req-body" })
         expect(inBody.message).toContain("Request id: req-body.")
+        const inner = { error: { message: "no", request_id: "req-inner" } }
+        const within = yield* answeredWith(() => Response.json(inner, { status: 400 }))
+        expect(within.requestId).toBe("req-inner")
+        const beside = yield* answeredWith(() => Response.json({ ...inner, request_id: "req-beside" }, { status: 400 }))
+        expect(beside.requestId).toBe("req-beside")
         const headers = { "x-request-id": "req-head" }
         expect(yield* answeredWith(() => Response.json(body, { status: 400, headers }))).toMatchObject({
           requestId: "req-head"
@@ -281,6 +286,22 @@ describe("GradientError", () => {
         const reason = yield* Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(service.layer))
         expect(reason._tag).toBe("InternalServerError")
         expect(pulled).toBeLessThan(64 + 8)
+        expect(service.asked[0]?.signal.aborted).toBe(true)
+      })
+    )
+
+    it.effect("waits 5 seconds at most for the words of an error", () =>
+      Effect.gen(function* () {
+        const service = Service.make(() => new Response(Wire.body(["No pa"], "hangs"), { status: 401 }))
+        const fiber = yield* Images.generate({ prompt }).pipe(
+          Service.reasonOf,
+          Effect.provide(service.layer),
+          Effect.forkChild
+        )
+        yield* Service.settle
+        yield* Service.advance("5 seconds")
+        const reason = yield* Service.join(fiber)
+        expect(reason).toMatchObject({ _tag: "AuthenticationError", description: "No pa" })
         expect(service.asked[0]?.signal.aborted).toBe(true)
       })
     )

@@ -419,10 +419,15 @@ describe("Images", () => {
 
     it.effect("are 10 minutes for the response and 5 between bytes, unless told", () =>
       Effect.gen(function* () {
-        const phaseAfter = (answer: () => Service.Answer, minutes: number, options: GradientClient.Options = {}) =>
+        const phaseAfter = (
+          answer: () => Service.Answer,
+          minutes: number,
+          options: GradientClient.Options = {},
+          call: GradientClient.RequestOptions = {}
+        ) =>
           Effect.gen(function* () {
             const service = Service.make(answer, { ...none, ...options })
-            const fiber = yield* Images.generate({ prompt }).pipe(
+            const fiber = yield* Images.generate({ prompt }, call).pipe(
               Service.failsWith("RequestTimeoutError"),
               Effect.provide(service.layer),
               Effect.forkChild
@@ -439,6 +444,8 @@ describe("Images", () => {
         expect(yield* phaseAfter(hanging, 5)).toBe("idle")
         expect(yield* phaseAfter(silent, 2, { timeout: "2 minutes" })).toBe("response")
         expect(yield* phaseAfter(hanging, 1, { idleTimeout: "1 minute" })).toBe("idle")
+        expect(yield* phaseAfter(silent, 1, { timeout: "2 minutes" }, { timeout: "1 minute" })).toBe("response")
+        expect(yield* phaseAfter(hanging, 1, { idleTimeout: "2 minutes" }, { idleTimeout: "1 minute" })).toBe("idle")
         expect(yield* phaseAfter(hanging, 120, { timeout: "Infinity", idleTimeout: "Infinity" })).toBe("waiting")
       })
     )

@@ -138,7 +138,9 @@ describe("RetryPolicy", () => {
       { headers: { "retry-after": "60" }, wait: 60_000 },
       { headers: { "retry-after": "Thu, 01 Jan 1970 00:00:09 GMT" }, wait: 9_000 },
       { headers: { "retry-after-ms": "100", "retry-after": "9" }, wait: 100 },
-      { headers: { "retry-after": "0" }, wait: 0 }
+      { headers: { "retry-after": "0" }, wait: 0 },
+      { headers: { "retry-after-ms": "0", "retry-after": "9" }, wait: 0 },
+      { headers: { "retry-after-ms": "-1", "retry-after": "9" }, wait: 9_000 }
     ])("$headers is obeyed", ({ headers, wait }) =>
       Effect.gen(function* () {
         expect((yield* waitAfter(headers)).wait).toBe(wait)
