@@ -39,14 +39,15 @@ const facts = ({ image, took }: Entry) =>
 export const add = (entry: Entry): Effect.Effect<void, never, Scope.Scope> =>
   Effect.map(ImageUrl.make(entry.image), (url) => {
     const item = document.importNode(template.content, true)
-    const { prompt } = entry.params
+    const { params } = entry
+    const { prompt } = params
     for (const image of item.querySelectorAll("img")) Object.assign(image, { src: url, alt: prompt })
     for (const link of item.querySelectorAll("a")) {
       Object.assign(link, { href: url, download: fileName(entry), ariaLabel: `Download: ${prompt}` })
     }
     for (const button of item.querySelectorAll("button")) {
       button.ariaLabel = `Start from it: ${prompt}`
-      button.addEventListener("click", () => Form.fill(entry.params))
+      button.addEventListener("click", () => Form.fill(params))
     }
     item.querySelector(".prompt")?.append(prompt)
     item.querySelector(".facts")?.append(facts(entry))
