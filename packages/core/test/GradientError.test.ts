@@ -190,6 +190,10 @@ describe("GradientError", () => {
       },
       { what: "the provider's form", text: 'event: error\ndata: {"id":"moderation_blocked","message":"no"}\n\n' },
       {
+        what: "a name, whatever its type",
+        text: 'event: error\ndata: {"type":"later","message":"no","code":"moderation_blocked"}\n\n'
+      },
+      {
         what: "an image of null before it",
         text: 'data: {"b64_json":null,"error":{"message":"no","code":"moderation_blocked"}}\n\n'
       }

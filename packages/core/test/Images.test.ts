@@ -265,6 +265,12 @@ describe("Images", () => {
         { what: "after an event of an unknown name", text: `event: ping\ndata: {"b64_json":"?"\n\n${completed}` },
         { what: "after an event of an unknown type", text: `data: {"type":"later"}\n\n${completed}` },
         { what: "over several lines", text: `data: ${data.replaceAll(/[,{]/g, "$&\ndata: ")}\n\n` },
+        {
+          what: "with an error of null",
+          text: `data: ${JSON.stringify({ ...Wire.completed(Wire.png(40)), error: null })}\n\n`
+        },
+        { what: "after one that a later name passes over", text: `data: ${data}\nevent: ping\n\n${completed}` },
+        { what: "after one with a byte order mark of its own", text: `\n\uFEFFdata: ${data}\n\n${completed}` },
         { what: "then [DONE]", text: `${completed}data: [DONE]\n\n` }
       ])("$what", ({ text }) =>
         Effect.gen(function* () {
