@@ -15,6 +15,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { Duplex } from "node:stream"
+import { getCACertificates } from "node:tls"
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
 
 /**
@@ -27,7 +28,7 @@ export interface TransportOptions {
   readonly connectTimeout?: Duration.Input | undefined
   /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. */
   readonly proxy?: string | undefined
-  /** Certificates in PEM: `ca` to trust in place of the usual ones; your own `cert` and its `key`. */
+  /** Certificates in PEM: `ca` to trust beside the usual ones; your own `cert` and its `key`. */
   readonly tls?:
     | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly passphrase?: string }
     | undefined
@@ -57,7 +58,8 @@ const sending: Undici.Dispatcher.DispatcherComposeInterceptor = (dispatch) => (o
 
 /** HTTP/1.1 only: over HTTP/2 a cut body can look complete, and one socket carries every paid request. */
 const makeAgent = ({ connectTimeout = "10 seconds", proxy, tls }: TransportOptions): Undici.Dispatcher => {
-  const connect = { ...tls, timeout: Duration.toMillis(connectTimeout) }
+  const ca = tls?.ca === undefined ? {} : { ca: [...getCACertificates("default"), tls.ca] }
+  const connect = { ...tls, ...ca, timeout: Duration.toMillis(connectTimeout) }
   const agent =
     proxy === undefined
       ? new Undici.Agent({ allowH2: false, connect })
