@@ -40,6 +40,9 @@ const noEvents = ({ status }: Response) =>
 
 const disconnected = (cause: unknown) => new GradientError.DisconnectedError({ progress: "Accepted", cause })
 
+/** The server joins chunks that come together, which would copy every picture once more. */
+const oneByOne = Stream.rechunk(1)
+
 /** Sends orders. The request behind ends with the scope of the caller's own, so it ends when the caller leaves. */
 export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) {
   const client = yield* GradientClient.GradientClient
@@ -70,7 +73,7 @@ export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) 
   const whole = (response: Response, headers: Record<string, string>) => {
     const { "content-encoding": encoding, "content-length": length } = response.headers
     const isKnown = length !== undefined && encoding === undefined
-    return HttpServerResponse.stream(bytes(response), {
+    return HttpServerResponse.stream(oneByOne(bytes(response)), {
       contentType: "application/json",
       headers: { ...headers, "cache-control": "no-store", ...(isKnown ? { "content-length": length } : {}) }
     })
@@ -78,7 +81,7 @@ export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) 
 
   const events = (source: Stream.Stream<Uint8Array, GradientError.GradientError>, headers: Record<string, string>) =>
     HttpServerResponse.stream(
-      relay(source, { keepAlive, toEvent: (error) => Effect.map(told(error), ApiError.toEvent) }),
+      oneByOne(relay(source, { keepAlive, toEvent: (error) => Effect.map(told(error), ApiError.toEvent) })),
       {
         contentType: "text/event-stream",
         // The last is for nginx, which would hold the pictures back.

@@ -1,0 +1,81 @@
+/**
+ * The gateway under load: `node bench/gateway.ts [--streams 500] [--images 4] [--sizes 150000,1500000]`.
+ *
+ * A server of fixed bytes, the gateway and its callers are processes of their own, on loopback. For each size of image a
+ * new gateway holds all streams at once, and refuses what is to be refused. Small images go round more often, so that as
+ * many bytes pass: how far garbage collection lags behind depends on what passes, and the peak on what is held.
+ *
+ * Prints the peak of the gateway's resident memory and the ratio of the last size to the first; exits with 1 where a
+ * stream broke, a refusal had another status, or the ratio is above 1.2.
+ */
+import { parseArgs } from "node:util"
+import type { Load } from "./gatewayLoad.ts"
+import { answer, ask, start } from "./process.ts"
+
+const { values } = parseArgs({
+  options: {
+    streams: { type: "string", default: "500" },
+    images: { type: "string", default: "4" },
+    sizes: { type: "string", default: "150000,1500000" }
+  }
+})
+
+const expected: Load["refusals"] = {
+  "no credentials": 401,
+  "wrong credentials": 401,
+  "a foreign origin": 403,
+  "a body too large": 413,
+  "a param not allowed": 400,
+  "a caller over the limit": 429
+}
+
+const isLoad = (value: unknown): value is Load => typeof value === "object" && value !== null && "refusals" in value
+
+setTimeout(() => {
+  console.error("not done after 5 minutes")
+  process.exit(1)
+}, 300_000).unref()
+
+const server = start("./server.ts")
+const serverUrl = String(await answer(server))
+
+const sizes = values.sizes.split(",").map(Number)
+
+/** The load with images of this size, on a gateway of its own. */
+const measure = async (imageBytes: number) => {
+  const rounds = Math.round(Math.max(...sizes) / imageBytes)
+  const behind = `${serverUrl}/stream/${values.images}/${imageBytes}/65536`
+  const gateway = start("./gatewayServer.ts", [behind, String(Number(values.streams) * rounds)])
+  const callers = start("./gatewayLoad.ts", [String(await answer(gateway)), values.streams, String(rounds)])
+  const load = await ask(callers, 1)
+  if (!isLoad(load)) throw new Error(`no load: ${JSON.stringify(load)}`)
+  const peakBytes = Number(await ask(gateway, 1))
+  callers.disconnect()
+  gateway.disconnect()
+  return { ...load, imageBytes, peakBytes }
+}
+
+const megabytes = (bytes: number) => `${bytes / 1e6 < 10 ? (bytes / 1e6).toFixed(2) : (bytes / 1e6).toFixed(0)} MB`
+
+const peaks: Array<number> = []
+let isGood = true
+for (const size of sizes) {
+  const { broken, bytes, imageBytes, peakBytes, refusals, seconds } = await measure(size)
+  peaks.push(peakBytes)
+  const wrong = Object.entries(expected).filter(([name, status]) => refusals[name] !== status)
+  isGood &&= broken === 0 && wrong.length === 0
+  console.log(
+    `${values.streams} streams of ${values.images} images of ${megabytes(imageBytes)}: ${megabytes(bytes)} in ` +
+      `${seconds.toFixed(1)} s, ${broken} broken, peak ${megabytes(peakBytes)}`
+  )
+  console.log(
+    `  refused: ${Object.entries(refusals)
+      .map(([name, status]) => `${name} ${status}`)
+      .join(", ")}`
+  )
+}
+server.disconnect()
+
+const ratio = (peaks.at(-1) ?? 0) / (peaks[0] ?? 0)
+console.log(`peak memory, largest to smallest images: ${ratio.toFixed(2)} (at most 1.2)`)
+process.exitCode = isGood && ratio <= 1.2 ? 0 : 1

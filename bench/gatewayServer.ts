@@ -1,0 +1,40 @@
+/**
+ * The gateway under load, a process of its own: `node gatewayServer.ts <url behind> <images that it allows>`. Tells its URL,
+ * and, when asked, its peak of resident memory in bytes.
+ */
+import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import { GradientClient } from "@effect-gradient/core"
+import { ImagesGateway, NodeImages } from "@effect-gradient/node"
+import { Effect, Layer, Redacted } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { RateLimiter } from "effect/persistence"
+import { createServer } from "node:http"
+
+const [, , behind = "", images] = process.argv
+
+const gateway = ImagesGateway.layer().pipe(
+  Layer.provide([
+    ImagesGateway.callersFromKeys([Redacted.make("caller")]),
+    ImagesGateway.layerRules({ models: ["bench"] }),
+    ImagesGateway.layerLimits({ images: Number(images), window: "1 hour", bodySize: "10 kB" }),
+    ImagesGateway.cors({ origins: ["https://app.example"] }),
+    RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
+    GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: behind }).pipe(
+      Layer.provide(NodeImages.layerHttpClient())
+    )
+  ])
+)
+
+const ready = Layer.effectDiscard(
+  HttpServer.addressFormattedWith((address) => Effect.sync(() => process.send?.(`${address}/v1/images/generations`)))
+)
+
+process.on("message", () => process.send?.(process.resourceUsage().maxRSS * 1024))
+process.on("disconnect", () => process.exit())
+
+ready.pipe(
+  Layer.provide(HttpRouter.serve(gateway, { disableLogger: true, disableListenLog: true })),
+  Layer.provide(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 })),
+  Layer.launch,
+  NodeRuntime.runMain
+)

@@ -1,0 +1,16 @@
+import { assert, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const bench = fileURLToPath(new URL("../../../bench/gateway.ts", import.meta.url))
+
+describe("the gateway under load", () => {
+  it("in small: many streams at once, whole, and each refusal with its status", async () => {
+    const args = [bench, "--streams", "40", "--sizes", "15000,150000"]
+    // Fails where the process exits with anything but 0.
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    assert.strictEqual(stdout.match(/, 0 broken,/g)?.length, 2)
+    assert.include(stdout, "a caller over the limit 429")
+  })
+})
