@@ -74,8 +74,8 @@ describe("GradientClient", () => {
 
     it.effect("adds headers of the layer, then of the call; null removes one", () =>
       Effect.gen(function* () {
-        const layer = { headers: { "X-One": "1", "x-two": "2", "x-three": "3" } }
-        const headers = yield* headersOf(layer, { headers: { "x-two": "two", "X-Three": null, authorization: null } })
+        const layer = { headers: { "X-One": "1", "x-two": "2", "X-Three": "3" } }
+        const headers = yield* headersOf(layer, { headers: { "x-two": "two", "x-three": null, authorization: null } })
         expect(headers).toMatchObject({ "x-one": "1", "x-two": "two" })
         expect(headers).not.toHaveProperty("x-three")
         expect(headers).not.toHaveProperty("authorization")

@@ -73,6 +73,17 @@ describe("Images", () => {
       })
     )
 
+    it.effect("does not look at what follows the JSON, wherever it is cut", () =>
+      Effect.gen(function* () {
+        const text = `${JSON.stringify(Wire.response())}\n]}{"error":`
+        for (const parts of [[text], [...text]]) {
+          const service = Service.make(() => new Response(Wire.body(parts)))
+          const response = yield* Images.generate({ prompt }).pipe(Effect.provide(service.layer))
+          expect(response.data.length).toBe(1)
+        }
+      })
+    )
+
     it.effect("never takes the end of a body for its completeness", () =>
       Effect.gen(function* () {
         const text = JSON.stringify(Wire.response())
