@@ -450,7 +450,10 @@ export const layer = ({ keepAlive = "15 seconds", path = "/v1" }: Options = {}):
             const order = yield* Effect.fromResult(Order.orderOf(payload, rules))
             return { order, headers: yield* quota(caller, order.n) }
           })
-          const { headers, order } = yield* once(attemptId && `${caller.id}/${attemptId}`, checks)
+          const { headers, order } = yield* once(
+            attemptId === undefined ? undefined : `${caller.id}/${attemptId}`,
+            checks
+          )
           return yield* send(order, headers)
         })
       )

@@ -596,6 +596,20 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("stand in the log once, also when they come late or within a reply", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const lines: Array<string> = []
+      const behind = (yield* serve(answer)).baseUrl
+      const baseUrl = yield* gatewayTo({ behind, log: (line) => lines.push(line) })
+      const response = yield* call(baseUrl, { body: asStream })
+      open[0]?.socket?.resetAndDestroy()
+      assert.include(yield* textOf(response), "event: error")
+      assert.strictEqual(lines.length, 1)
+      assert.include(lines[0], `"requestId":"${response.headers.get("x-request-id")}"`)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("that may have been charged for are not asked again, by other clients either", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* failure(500, {}, "")).headers.get("x-should-retry"), "false")

@@ -14,34 +14,47 @@ import type { Order } from "./order.ts"
 import { relay } from "./relay.ts"
 
 type Response = HttpClientResponse.HttpClientResponse
+type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
 const isEventStream = ({ headers }: Response) => /^text\/event-stream\b/i.test(headers["content-type"] ?? "")
 
-/** What happened behind stands in the log, with all its details; the caller is told what it means for them. */
-const told = (error: GradientError.GradientError): Effect.Effect<ApiError.ApiError> =>
-  Effect.as(Effect.logWarning("ImagesGateway: the service behind failed", error), ApiError.fromGradientError(error))
+/** What happened stands in the log with all its details; the caller is told only what it means for them. */
+const log = (error: GradientError.GradientError) => Effect.logWarning("ImagesGateway: the service behind failed", error)
 
 const unanswered = (after: Duration.Duration) =>
-  new GradientError.RequestTimeoutError({
-    phase: "response",
-    description: `no response for ${Duration.format(after)}`
-  })
+  GradientError.fromReason(
+    new GradientError.RequestTimeoutError({
+      phase: "response",
+      description: `no response for ${Duration.format(after)}`
+    })
+  )
 
-const idle = (after: Duration.Duration) =>
-  new GradientError.RequestTimeoutError({
-    phase: "idle",
-    description: `no byte came for ${Duration.format(after)}`,
-    progress: "Accepted"
-  })
+const silent = (after: Duration.Duration) =>
+  GradientError.fromReason(
+    new GradientError.RequestTimeoutError({
+      phase: "idle",
+      description: `no byte came for ${Duration.format(after)}`,
+      progress: "Accepted"
+    })
+  )
+
+const disconnected = (cause: unknown) =>
+  GradientError.fromReason(new GradientError.DisconnectedError({ progress: "Accepted", cause }))
 
 /** Known too late: the caller was told that events come. */
 const noEvents = ({ status }: Response) =>
-  new GradientError.InvalidResponseError({ description: "a stream was asked for and none came", status })
+  GradientError.fromReason(
+    new GradientError.InvalidResponseError({ description: "a stream was asked for and none came", status })
+  )
 
-const disconnected = (cause: unknown) => new GradientError.DisconnectedError({ progress: "Accepted", cause })
-
-/** The server joins chunks that come together, which would copy every picture once more. */
-const oneByOne = Stream.rechunk(1)
+/** A reply that is passed on: with the log's annotations, and chunk by chunk, as the server would copy them into one. */
+const reply = (bytes: Bytes, contentType: string, headers: Record<string, string>) =>
+  Effect.map(Effect.context(), (context) =>
+    HttpServerResponse.stream(bytes.pipe(Stream.rechunk(1), Stream.provideContext(context)), {
+      contentType,
+      headers: { ...headers, "cache-control": "no-store" }
+    })
+  )
 
 /** Sends orders. The request behind ends with the scope of the caller's own, so it ends when the caller leaves. */
 export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) {
@@ -49,51 +62,43 @@ export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) 
   const timeout = Duration.fromInputUnsafe(client.waiting.timeout ?? "10 minutes")
   const idleTimeout = Duration.fromInputUnsafe(client.waiting.idleTimeout ?? "5 minutes")
 
-  const post = (body: object) =>
-    client.post("/images/generations", body).pipe(
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () => Effect.fail(GradientError.fromReason(unanswered(timeout)))
-      })
-    )
+  const post = (json: string) =>
+    client
+      .post("/images/generations", json)
+      .pipe(Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(unanswered(timeout)) }))
 
-  const bytes = ({ stream }: Response) =>
+  const bytesOf = ({ stream }: Response): Bytes =>
     stream.pipe(
-      Stream.mapError((cause) => GradientError.fromReason(disconnected(cause))),
-      Stream.timeoutOrElse({
-        duration: idleTimeout,
-        orElse: () => Stream.fail(GradientError.fromReason(idle(idleTimeout)))
-      })
+      Stream.mapError(disconnected),
+      Stream.timeoutOrElse({ duration: idleTimeout, orElse: () => Stream.fail(silent(idleTimeout)) })
     )
 
-  const eventsOf = (response: Response) =>
-    isEventStream(response) ? bytes(response) : Stream.fail(GradientError.fromReason(noEvents(response)))
-
-  /** A reply that is no stream. Its length is kept, so that a cut one cannot look whole. */
+  /** Its length is kept, so that a cut reply cannot look whole. */
   const whole = (response: Response, headers: Record<string, string>) => {
     const { "content-encoding": encoding, "content-length": length } = response.headers
     const isKnown = length !== undefined && encoding === undefined
-    return HttpServerResponse.stream(oneByOne(bytes(response)), {
-      contentType: "application/json",
-      headers: { ...headers, "cache-control": "no-store", ...(isKnown ? { "content-length": length } : {}) }
-    })
+    const bytes = Stream.tapError(bytesOf(response), log)
+    return reply(bytes, "application/json", isKnown ? { ...headers, "content-length": length } : headers)
   }
 
-  const events = (source: Stream.Stream<Uint8Array, GradientError.GradientError>, headers: Record<string, string>) =>
-    HttpServerResponse.stream(
-      oneByOne(relay(source, { keepAlive, toEvent: (error) => Effect.map(told(error), ApiError.toEvent) })),
-      {
-        contentType: "text/event-stream",
-        // The last is for nginx, which would hold the pictures back.
-        headers: { ...headers, "cache-control": "no-store", "x-accel-buffering": "no" }
-      }
-    )
+  const events = (bytes: Bytes, headers: Record<string, string>) => {
+    const toEvent = (error: GradientError.GradientError) => ApiError.toEvent(ApiError.fromGradientError(error))
+    const relayed = relay(Stream.tapError(bytes, log), { keepAlive, toEvent })
+    // nginx would hold the pictures back.
+    return reply(relayed, "text/event-stream", { ...headers, "x-accel-buffering": "no" })
+  }
 
-  return Effect.fnUntraced(function* ({ body, isStream }: Order, headers: Record<string, string>) {
-    const answer = yield* Effect.forkScoped(post(body))
-    const head = Fiber.join(answer).pipe(Effect.catch((error) => Effect.flatMap(told(error), Effect.fail)))
+  return Effect.fnUntraced(function* ({ isStream, json }: Order, headers: Record<string, string>) {
+    const coming = yield* Effect.forkScoped(post(json))
+    const answer = Fiber.join(coming)
+    const head = answer.pipe(Effect.tapError(log), Effect.mapError(ApiError.fromGradientError))
     const come = isStream ? yield* Effect.timeoutOption(head, keepAlive) : Option.some(yield* head)
-    if (Option.isNone(come)) return events(Stream.unwrap(Effect.map(Fiber.join(answer), eventsOf)), headers)
-    return isEventStream(come.value) ? events(bytes(come.value), headers) : whole(come.value, headers)
+    if (Option.isSome(come)) {
+      return yield* isEventStream(come.value) ? events(bytesOf(come.value), headers) : whole(come.value, headers)
+    }
+    const late = Effect.map(answer, (response) =>
+      isEventStream(response) ? bytesOf(response) : Stream.fail(noEvents(response))
+    )
+    return yield* events(Stream.unwrap(late), headers)
   })
 })

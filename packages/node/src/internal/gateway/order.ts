@@ -32,7 +32,8 @@ export interface Order {
   readonly isStream: boolean
   /** How many images are to be paid for. */
   readonly n: number
-  readonly body: object
+  /** The body that goes behind, as JSON. */
+  readonly json: string
 }
 
 type Params = ImageGenerateParams.ImageGenerateParams
@@ -83,6 +84,6 @@ export const orderOf = (
   return Result.succeed({
     isStream,
     n: params.n ?? 1,
-    body: isStream ? { ...body, partial_images: partialImages, stream: true } : body
+    json: JSON.stringify(isStream ? { ...body, partial_images: partialImages, stream: true } : body)
   })
 }

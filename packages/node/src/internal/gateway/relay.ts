@@ -37,7 +37,7 @@ export interface RelayOptions<E> {
   /** After how long a silence a comment is sent. */
   readonly keepAlive: Duration.Input
   /** The event that tells a failure. */
-  readonly toEvent: (error: E) => Effect.Effect<Uint8Array>
+  readonly toEvent: (error: E) => Uint8Array
 }
 
 /**
@@ -67,6 +67,6 @@ export const relay = <E>(
     })
     // No bytes, but written: so the headers go out before there are any.
     return Stream.concat(Stream.succeed(new Uint8Array()), relayed).pipe(
-      Stream.catch((error) => (tail.isEventEnd ? Stream.fromEffect(toEvent(error)) : Stream.fail(error)))
+      Stream.catch((error) => (tail.isEventEnd ? Stream.succeed(toEvent(error)) : Stream.fail(error)))
     )
   })
