@@ -22,7 +22,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
 import { defaultLimits, type Limits } from "./internal/limits.ts"
-import { reasonOfAnswer } from "./internal/response.ts"
+import { reasonOfAnswer, secretName } from "./internal/response.ts"
 import { reasonOfFailure } from "./internal/transportFailure.ts"
 import type * as RetryPolicy from "./RetryPolicy.ts"
 
@@ -92,12 +92,12 @@ export class GradientClient extends Context.Service<
   GradientClient,
   {
     /**
-     * Sends one request, once, and gives the response if its status is 2xx. The request ends with the scope: its socket is
+     * Sends one request with this JSON, once, and gives the response if its status is 2xx. The request ends with the scope: its socket is
      * closed then if the body was not read to its end.
      */
     readonly post: (
       path: string,
-      body: unknown,
+      json: string,
       options?: RequestOptions
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientError, Scope.Scope>
     /** What holds where a call says nothing else. */
@@ -131,12 +131,6 @@ const invalid = (param: string, message: string) =>
     new GradientError.InvalidParamsError({ description: `${param}: ${message}`, issues: [{ param, message }] })
   )
 
-const encodeBody = (body: unknown): Effect.Effect<string, GradientError.GradientError> =>
-  Effect.try({
-    try: () => JSON.stringify(body),
-    catch: (cause) => invalid("extraBody", `cannot be written as JSON: ${String(cause)}`)
-  })
-
 const isHeaderName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
@@ -161,9 +155,6 @@ const headersOf = (
   return Effect.succeed(headers)
 }
 
-/** Secrets can be in any header that was added, so more names are redacted than usual. */
-const secretName = /auth|cookie|key|secret|token|credential|signature/i
-
 /** Takes out of a text what was sent as a secret: some services repeat a key that they refuse. */
 const concealing = (sent: Readonly<Record<string, string>>) => {
   const secrets = Object.entries(sent)
@@ -185,12 +176,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   // By itself: `http://` and a path would go to a host of the path's first part.
   const isUrl = Result.isSuccess(Url.make(given, UrlParams.empty, undefined))
 
-  const post = Effect.fnUntraced(function* (path: string, body: unknown, call: RequestOptions = {}) {
+  const post = Effect.fnUntraced(function* (path: string, json: string, call: RequestOptions = {}) {
     if (!isUrl) return yield* invalid("baseUrl", `the base URL is no URL: ${UrlParams.redactUrl(given)}`)
     const headers = yield* headersOf(options, call)
     const request = HttpClientRequest.post(`${baseUrl}${path}`).pipe(
       HttpClientRequest.setHeaders(headers),
-      HttpClientRequest.bodyText(yield* encodeBody(body), "application/json")
+      HttpClientRequest.bodyText(json, "application/json")
     )
     const response = yield* client.execute(request).pipe(
       // A client that refuses statuses by itself has the response all the same.

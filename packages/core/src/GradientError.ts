@@ -168,12 +168,20 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 }
 
-const fields = <const Tag extends keyof typeof reasons>(tag: Tag, progress: Progress) => ({
+const fields = <const Tag extends keyof typeof reasons>(tag: Tag, progress: Progress = "Refused") => ({
   _tag: Schema.tag(tag),
   progress: Progress.pipe(Schema.withConstructorDefault(Effect.succeed(progress)))
 })
 
 const id = <const Tag extends string>(tag: Tag) => `@effect-gradient/core/GradientError/${tag}` as const
+
+/** A reason with the fields that all have, and no others. */
+// oxlint-disable typescript/no-unnecessary-type-parameters -- the class that is made has both in its type
+const plain =
+  <Self>() =>
+  <const Tag extends keyof typeof reasons>(tag: Tag, progress?: Progress) =>
+    Reason.extend<Self>(id(tag))(fields(tag, progress))
+// oxlint-enable typescript/no-unnecessary-type-parameters
 
 /** @category reasons */
 export class InvalidParamsError extends Reason.extend<InvalidParamsError>(id("InvalidParamsError"))({
@@ -189,72 +197,56 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(id("In
  *
  * @category reasons
  */
-export class AuthenticationError extends Reason.extend<AuthenticationError>(id("AuthenticationError"))({
-  ...fields("AuthenticationError", "Refused")
-}) {}
+export class AuthenticationError extends plain<AuthenticationError>()("AuthenticationError") {}
 
 /**
  * 403: the key may not do this.
  *
  * @category reasons
  */
-export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(id("PermissionDeniedError"))({
-  ...fields("PermissionDeniedError", "Refused")
-}) {}
+export class PermissionDeniedError extends plain<PermissionDeniedError>()("PermissionDeniedError") {}
 
 /**
  * 404: no such endpoint or model.
  *
  * @category reasons
  */
-export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundError"))({
-  ...fields("NotFoundError", "Refused")
-}) {}
+export class NotFoundError extends plain<NotFoundError>()("NotFoundError") {}
 
 /**
  * 409: in conflict with another request.
  *
  * @category reasons
  */
-export class ConflictError extends Reason.extend<ConflictError>(id("ConflictError"))({
-  ...fields("ConflictError", "Refused")
-}) {}
+export class ConflictError extends plain<ConflictError>()("ConflictError") {}
 
 /**
  * 422: understood and refused.
  *
  * @category reasons
  */
-export class UnprocessableEntityError extends Reason.extend<UnprocessableEntityError>(id("UnprocessableEntityError"))({
-  ...fields("UnprocessableEntityError", "Refused")
-}) {}
+export class UnprocessableEntityError extends plain<UnprocessableEntityError>()("UnprocessableEntityError") {}
 
 /**
  * Another 4xx.
  *
  * @category reasons
  */
-export class BadRequestError extends Reason.extend<BadRequestError>(id("BadRequestError"))({
-  ...fields("BadRequestError", "Refused")
-}) {}
+export class BadRequestError extends plain<BadRequestError>()("BadRequestError") {}
 
 /**
  * Refused by moderation.
  *
  * @category reasons
  */
-export class ContentPolicyError extends Reason.extend<ContentPolicyError>(id("ContentPolicyError"))({
-  ...fields("ContentPolicyError", "Refused")
-}) {}
+export class ContentPolicyError extends plain<ContentPolicyError>()("ContentPolicyError") {}
 
 /**
  * The credit has run out.
  *
  * @category reasons
  */
-export class QuotaExceededError extends Reason.extend<QuotaExceededError>(id("QuotaExceededError"))({
-  ...fields("QuotaExceededError", "Refused")
-}) {}
+export class QuotaExceededError extends plain<QuotaExceededError>()("QuotaExceededError") {}
 
 /**
  * 429. `limit`, `remaining` and `resetAt` are there where the headers gave them.
@@ -262,7 +254,7 @@ export class QuotaExceededError extends Reason.extend<QuotaExceededError>(id("Qu
  * @category reasons
  */
 export class RateLimitError extends Reason.extend<RateLimitError>(id("RateLimitError"))({
-  ...fields("RateLimitError", "Refused"),
+  ...fields("RateLimitError"),
   ...RateLimit.fields
 }) {}
 
@@ -271,18 +263,14 @@ export class RateLimitError extends Reason.extend<RateLimitError>(id("RateLimitE
  *
  * @category reasons
  */
-export class ConnectionError extends Reason.extend<ConnectionError>(id("ConnectionError"))({
-  ...fields("ConnectionError", "NotSent")
-}) {}
+export class ConnectionError extends plain<ConnectionError>()("ConnectionError", "NotSent") {}
 
 /**
  * 5xx, or an error within a stream that is none of the others.
  *
  * @category reasons
  */
-export class InternalServerError extends Reason.extend<InternalServerError>(id("InternalServerError"))({
-  ...fields("InternalServerError", "Refused")
-}) {}
+export class InternalServerError extends plain<InternalServerError>()("InternalServerError") {}
 
 /**
  * The time ran out.
@@ -300,27 +288,21 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("
  *
  * @category reasons
  */
-export class DisconnectedError extends Reason.extend<DisconnectedError>(id("DisconnectedError"))({
-  ...fields("DisconnectedError", "Sent")
-}) {}
+export class DisconnectedError extends plain<DisconnectedError>()("DisconnectedError", "Sent") {}
 
 /**
  * Not what the API promises: `description` has the path. Also a redirect, which is not followed.
  *
  * @category reasons
  */
-export class InvalidResponseError extends Reason.extend<InvalidResponseError>(id("InvalidResponseError"))({
-  ...fields("InvalidResponseError", "Accepted")
-}) {}
+export class InvalidResponseError extends plain<InvalidResponseError>()("InvalidResponseError", "Accepted") {}
 
 /**
  * The stream ended before `Completed`.
  *
  * @category reasons
  */
-export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(id("IncompleteStreamError"))({
-  ...fields("IncompleteStreamError", "Accepted")
-}) {}
+export class IncompleteStreamError extends plain<IncompleteStreamError>()("IncompleteStreamError", "Accepted") {}
 
 /**
  * The reasons of a `GradientError`.

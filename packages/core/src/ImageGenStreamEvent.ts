@@ -4,12 +4,12 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
 import { headerFields, ImageBytes, settingsFields, Usage } from "./ImageGenerateResponse.ts"
 import { optional, UnixSeconds } from "./internal/fields.ts"
-import { printed } from "./internal/media.ts"
 
 const eventFields = {
   /** When the event was made. Wire: `created_at`, Unix seconds. */
@@ -33,7 +33,7 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
   ...eventFields
 }) {
   override toString(): string {
-    return printed(this)
+    return Inspectable.toStringUnknown(this)
   }
 }
 
@@ -53,7 +53,7 @@ export class Completed extends ImageBytes.extend<Completed>("@effect-gradient/co
   ...headerFields
 }) {
   override toString(): string {
-    return printed(this)
+    return Inspectable.toStringUnknown(this)
   }
 }
 

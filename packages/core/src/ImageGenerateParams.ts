@@ -12,23 +12,23 @@ const Fields = Schema.Struct({
   /** What the image shows: 1 to 32,000 characters. */
   prompt: Schema.String,
   /** The model that draws. Default: `openai-gpt-image-1`. */
-  model: sendableNonNull(suggest("openai-gpt-image-1")),
+  model: sendableNonNull(suggest<"openai-gpt-image-1">()),
   /** How many images, 1 to 10; gpt-image-1 makes 1. Default: 1. */
   n: sendable(Schema.Number),
   /** What is behind the subject; transparent needs png or webp. */
-  background: sendable(suggest("transparent", "opaque", "auto")),
+  background: sendable(suggest<"transparent" | "opaque" | "auto">()),
   /** How strict the moderation is. */
-  moderation: sendable(suggest("low", "auto")),
+  moderation: sendable(suggest<"low" | "auto">()),
   /** Quality from 0 to 100, for webp and jpeg. Wire: `output_compression`. */
   outputCompression: sendable(Schema.Number),
   /** The format of the image. Wire: `output_format`. */
-  outputFormat: sendable(suggest("png", "webp", "jpeg")),
+  outputFormat: sendable(suggest<"png" | "webp" | "jpeg">()),
   /** How many pictures come on the way, with `generateStream` alone; gpt-image models send at most 3. Wire: `partial_images`. */
   partialImages: sendable(Schema.Number),
   /** How carefully the image is made; high takes minutes. */
-  quality: sendable(suggest("auto", "high", "medium", "low")),
+  quality: sendable(suggest<"auto" | "high" | "medium" | "low">()),
   /** Width and height in pixels. */
-  size: sendable(suggest("auto", "1024x1024", "1536x1024", "1024x1536")),
+  size: sendable(suggest<"auto" | "1024x1024" | "1536x1024" | "1024x1536">()),
   /** Your own identifier of the end user, up to 256 characters. */
   user: sendable(Schema.String)
 })

@@ -8,7 +8,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import { toBase64 } from "./internal/base64.ts"
 import { optional, suggest, UnixSeconds } from "./internal/fields.ts"
-import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob, printed } from "./internal/media.ts"
+import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./internal/media.ts"
 
 /**
  * Bytes of one image, which know their format. They print as format and size, never as themselves: logging one 12 MB
@@ -20,7 +20,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
   /** The encoded image, as `mediaType` says. Wire: `b64_json`, decoded. */
   bytes: Schema.Uint8Array,
   /** The format that was asked for; the reply's own where the item has none. Wire: `output_format`. */
-  outputFormat: optional(suggest("png", "webp", "jpeg"))
+  outputFormat: optional(suggest<"png" | "webp" | "jpeg">())
 }) {
   /** The media type that the bytes show, else the one of `outputFormat`, else `application/octet-stream`. */
   get mediaType(): string {
@@ -49,7 +49,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
   }
 
   override toString(): string {
-    return printed(this)
+    return Inspectable.toStringUnknown(this)
   }
 
   [Inspectable.NodeInspectSymbol](): unknown {
@@ -67,7 +67,7 @@ export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-g
   revisedPrompt: optional(Schema.String)
 }) {
   override toString(): string {
-    return printed(this)
+    return Inspectable.toStringUnknown(this)
   }
 }
 
@@ -145,10 +145,10 @@ export const headerFields = {
 
 /** The settings that were used, as a response and each event repeat them. */
 export const settingsFields = {
-  background: optional(suggest("transparent", "opaque", "auto")),
-  outputFormat: optional(suggest("png", "webp", "jpeg")),
-  quality: optional(suggest("auto", "high", "medium", "low")),
-  size: optional(suggest("1024x1024", "1536x1024", "1024x1536", "auto"))
+  background: optional(suggest<"transparent" | "opaque" | "auto">()),
+  outputFormat: optional(suggest<"png" | "webp" | "jpeg">()),
+  quality: optional(suggest<"auto" | "high" | "medium" | "low">()),
+  size: optional(suggest<"1024x1024" | "1536x1024" | "1024x1536" | "auto">())
 }
 
 /**
@@ -167,12 +167,8 @@ export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   usage: optional(Usage),
   ...headerFields
 }) {
-  toJSON(): unknown {
-    return { ...this }
-  }
-
   override toString(): string {
-    return printed(this)
+    return Inspectable.toStringUnknown(this)
   }
 }
 

@@ -67,7 +67,7 @@ const make = Effect.gen(function* () {
     const timeout = Duration.fromInputUnsafe(options.timeout ?? client.waiting.timeout ?? "10 minutes")
     const idle = Duration.fromInputUnsafe(options.idleTimeout ?? client.waiting.idleTimeout ?? "5 minutes")
     const start = yield* Clock.currentTimeMillis
-    const response = yield* client.post(path, body, options).pipe(
+    const response = yield* client.post(path, body.json, options).pipe(
       Effect.mapError(({ reason }) => reason),
       Effect.timeoutOrElse({
         duration: timeout,

@@ -30,9 +30,7 @@ export const sendableNonNull = <S extends Schema.Top>(schema: S) =>
   Schema.optionalKey(schema).pipe(Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>()))
 
 /** Any string; the known values are there for the editor to suggest, since tomorrow's are not known today. */
-export const suggest = <const Known extends string>(
-  ..._known: ReadonlyArray<Known>
-): Schema.Codec<Known | (string & {}), string> => Schema.String
+export const suggest = <Known extends string>(): Schema.Codec<Known | (string & {}), string> => Schema.String
 
 const lastSecond = 253_402_300_799 // 9999-12-31T23:59:59Z: beyond the range, making a DateTime would be a defect
 

@@ -1,7 +1,6 @@
 /**
  * Which format the bytes of an image are in, and how bytes print.
  */
-import * as Inspectable from "effect/Inspectable"
 
 const ascii = (bytes: Uint8Array, start: number, text: string): boolean => {
   for (let i = 0; i < text.length; i++) {
@@ -35,9 +34,6 @@ export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined)
 
 /** How bytes print: their kind and their number. */
 export const describeBytes = (bytes: Uint8Array, mediaType: string): string => `${mediaType}, ${bytes.length} bytes`
-
-/** How a class prints that can hold bytes. Each says it again: extending a class of Schema gives it a `toString` of its own. */
-export const printed = (self: { readonly toJSON: () => unknown }): string => Inspectable.toStringUnknown(self.toJSON())
 
 /** The platform's `Blob`, where the program that uses this library has that type. */
 export type PlatformBlob = typeof globalThis extends { readonly Blob: { readonly prototype: infer B } } ? B : never

@@ -27,7 +27,8 @@ const invalidParams = ({ issue }: Schema.SchemaError): GradientError.InvalidPara
 }
 
 export interface RequestBody {
-  readonly [member: string]: unknown
+  /** The body's text, the same on each attempt. */
+  readonly json: string
   /** How many images are to come. */
   readonly n: number
 }
@@ -40,10 +41,8 @@ const unwritable = (cause: unknown) => {
   })
 }
 
-/** What JSON makes of the members: nothing in them can fail, vanish or turn into something else later. */
-const plainly = (
-  members: object
-): Effect.Effect<{ readonly [member: string]: unknown }, GradientError.InvalidParamsError> =>
+/** The members as JSON has them: what JSON leaves out would take a required member away. */
+const asJson = (members: object): Effect.Effect<object, GradientError.InvalidParamsError> =>
   Effect.try({ try: (): unknown => JSON.parse(JSON.stringify(members)), catch: unwritable }).pipe(
     Effect.filterOrFail(Predicate.isObject, () => unwritable("not an object"))
   )
@@ -55,14 +54,16 @@ export const requestBody = Effect.fnUntraced(function* (
   extraBody: Readonly<Record<string, unknown>> = {}
 ) {
   const checked = yield* Effect.mapError((stream ? checkStreaming : checkNonStreaming)(params), invalidParams)
-  const { stream: _, ...extra } = yield* plainly(extraBody)
   const wire = encode(checked)
-  const required = { model: ImageGenerateParams.defaultModel, ...wire, n: wire.n ?? 1 }
-  const body: RequestBody = {
+  const n = wire.n ?? 1
+  const json = JSON.stringify({
     ...(stream ? { partial_images: 1 } : {}),
-    ...required,
-    ...extra,
-    ...(stream ? { stream } : {})
-  }
+    model: ImageGenerateParams.defaultModel,
+    ...wire,
+    n,
+    ...(yield* asJson(extraBody)),
+    stream: stream || undefined
+  })
+  const body: RequestBody = { json, n }
   return body
 })

@@ -45,12 +45,12 @@ const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration 
   return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
 }
 
+/** Secrets can be in any header that was added, so more names are redacted than usual. */
+export const secretName = /auth|cookie|key|secret|token|credential|signature/i
+
 const redacted = (headers: Headers.Headers): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      /cookie|auth|key|token|secret|credential|signature/i.test(name) ? "<redacted>" : value
-    ])
+    Object.entries(headers).map(([name, value]) => [name, secretName.test(name) ? "<redacted>" : value])
   )
 
 /** What a response with this head tells of a failure. */
@@ -109,51 +109,48 @@ const parseErrorBody = (text: string): ErrorBody => {
   return visible === "" ? {} : { description: visible.slice(0, 300) }
 }
 
-/** The reasons that an answer can have, by what is told apart in it. */
-const answers = {
-  AuthenticationError: GradientError.AuthenticationError,
-  PermissionDeniedError: GradientError.PermissionDeniedError,
-  NotFoundError: GradientError.NotFoundError,
-  ConflictError: GradientError.ConflictError,
-  UnprocessableEntityError: GradientError.UnprocessableEntityError,
-  BadRequestError: GradientError.BadRequestError,
-  ContentPolicyError: GradientError.ContentPolicyError,
-  QuotaExceededError: GradientError.QuotaExceededError,
-  RateLimitError: GradientError.RateLimitError,
-  InternalServerError: GradientError.InternalServerError,
-  InvalidResponseError: GradientError.InvalidResponseError
+/** What an answer can come to: the constructors of its reasons. */
+type Answer =
+  | (typeof byStatus)[keyof typeof byStatus]
+  | typeof GradientError.BadRequestError
+  | typeof GradientError.ContentPolicyError
+  | typeof GradientError.InternalServerError
+  | typeof GradientError.InvalidResponseError
+
+const byStatus = {
+  401: GradientError.AuthenticationError,
+  402: GradientError.QuotaExceededError,
+  403: GradientError.PermissionDeniedError,
+  404: GradientError.NotFoundError,
+  409: GradientError.ConflictError,
+  422: GradientError.UnprocessableEntityError,
+  429: GradientError.RateLimitError
 }
 
-const byCode = new Map<string | undefined, keyof typeof answers>([
-  ["moderation_blocked", "ContentPolicyError"],
-  ["content_policy_violation", "ContentPolicyError"],
-  ["insufficient_quota", "QuotaExceededError"],
-  ["billing_hard_limit_reached", "QuotaExceededError"],
-  ["rate_limit_exceeded", "RateLimitError"],
-  ["too_many_requests", "RateLimitError"],
-  ["invalid_api_key", "AuthenticationError"],
-  ["authentication_error", "AuthenticationError"],
-  ["invalid_request_error", "BadRequestError"]
+const hasRow = (status: number): status is keyof typeof byStatus => status in byStatus
+
+/** These say more than a status can. */
+const byClearCode = new Map<string | undefined, Answer>([
+  ["moderation_blocked", GradientError.ContentPolicyError],
+  ["content_policy_violation", GradientError.ContentPolicyError],
+  ["insufficient_quota", GradientError.QuotaExceededError],
+  ["billing_hard_limit_reached", GradientError.QuotaExceededError]
 ])
 
-const byStatus: Record<number, keyof typeof answers> = {
-  401: "AuthenticationError",
-  402: "QuotaExceededError",
-  403: "PermissionDeniedError",
-  404: "NotFoundError",
-  409: "ConflictError",
-  422: "UnprocessableEntityError",
-  429: "RateLimitError"
-}
+const byCode = new Map<string | undefined, Answer>([
+  ...byClearCode,
+  ["rate_limit_exceeded", GradientError.RateLimitError],
+  ["too_many_requests", GradientError.RateLimitError],
+  ["invalid_api_key", GradientError.AuthenticationError],
+  ["authentication_error", GradientError.AuthenticationError],
+  ["invalid_request_error", GradientError.BadRequestError]
+])
 
-/** These codes say more than a status can. */
-const overrules = new Set<string>(["ContentPolicyError", "QuotaExceededError"])
-
-const tagOfStatus = (status: number, body: ErrorBody): keyof typeof answers => {
-  const said = byCode.get(body.code) ?? byCode.get(body.type)
-  if (status >= 400 && status < 500 && said !== undefined && overrules.has(said)) return said
-  if (status < 400) return "InvalidResponseError"
-  return byStatus[status] ?? (status < 500 ? "BadRequestError" : "InternalServerError")
+const answerOfStatus = (status: number, { code, type }: ErrorBody): Answer => {
+  if (status < 400) return GradientError.InvalidResponseError
+  if (status >= 500) return GradientError.InternalServerError
+  const other = hasRow(status) ? byStatus[status] : GradientError.BadRequestError
+  return byClearCode.get(code) ?? byClearCode.get(type) ?? other
 }
 
 /** The reason of an answer that is not a 200. */
@@ -165,11 +162,11 @@ export const reasonOfAnswer = (
 ): GradientError.GradientErrorReason => {
   const body = parseErrorBody(text)
   const answer = answerOf(status, headers, now)
-  const tag = tagOfStatus(status, body)
+  const Reason = answerOfStatus(status, body)
   const redirect = status >= 300 && status < 400
-  return new answers[tag]({
+  return new Reason({
     ...answer,
-    ...(tag === "RateLimitError" ? rateLimitOf(headers, now) : {}),
+    ...(Reason === GradientError.RateLimitError ? rateLimitOf(headers, now) : {}),
     ...body,
     description: redirect
       ? `a redirect${headers["location"] === undefined ? "" : ` to ${shorten(headers["location"])}`}, which is not followed`
@@ -185,8 +182,8 @@ export const reasonOfErrorObject = (
   facts: { readonly requestId: string | undefined; readonly images: ReadonlyArray<GeneratedImage> }
 ): GradientError.GradientErrorReason => {
   const body = errorBodyOf(value) ?? { description: "the stream reports an error without saying which" }
-  const tag = byCode.get(body.code) ?? byCode.get(body.type) ?? "InternalServerError"
-  return new answers[tag]({
+  const Reason = byCode.get(body.code) ?? byCode.get(body.type) ?? GradientError.InternalServerError
+  return new Reason({
     ...body,
     requestId: facts.requestId ?? body.requestId,
     images: facts.images,
