@@ -250,6 +250,19 @@ describe("RetryPolicy", () => {
       })
     )
 
+    it.effect("lets go of an attempt before it waits for the next", () =>
+      Effect.gen(function* () {
+        const service = Service.make(() => Wire.stream(["data: [DONE]\n\n"], "hangs"), { retry: RetryPolicy.eager })
+        const fiber = yield* Stream.runDrain(Images.generateStream({ prompt })).pipe(
+          Effect.provide(service.layer),
+          Effect.forkChild
+        )
+        yield* Service.settle
+        expect(service.asked.map(({ signal }) => signal.aborted)).toEqual([true])
+        yield* Fiber.interrupt(fiber)
+      })
+    )
+
     it.effect("is never asked for again after it, under any policy", () =>
       Effect.gen(function* () {
         const retry: RetryPolicy.RetryPolicy = { while: () => true, schedule: Schedule.recurs(5) }
