@@ -89,7 +89,7 @@ export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) 
   }
 
   return Effect.fnUntraced(function* ({ isStream, json }: Order, headers: Record<string, string>) {
-    const coming = yield* Effect.forkDetach(post(json))
+    const coming = yield* Effect.forkScoped(post(json))
     const answer = Fiber.join(coming)
     const head = answer.pipe(Effect.tapError(log), Effect.mapError(ApiError.fromGradientError))
     const come = isStream ? yield* Effect.timeoutOption(head, keepAlive) : Option.some(yield* head)
