@@ -48,7 +48,19 @@ type Status = keyof typeof meanings
 
 const isStatus = (status: number): status is Status => Object.hasOwn(meanings, status)
 
-const answer = <const S extends Status>(status: S) =>
+export interface ErrorOf<S extends Status> {
+  readonly status: S
+  readonly error: (typeof Body.Type)["error"]
+  readonly headers: typeof Headers.Type
+}
+
+export interface Answer {
+  readonly body: typeof Body.Encoded
+  readonly headers: typeof Headers.Encoded
+}
+
+/** Of a named type, which keeps the declarations of the API short. */
+const answer = <const S extends Status>(status: S): Schema.Codec<ErrorOf<S>, Answer> =>
   Schema.Struct({ status: Schema.Literal(status), ...Body.fields, headers: Headers }).pipe(
     HttpApiSchema.encodeToWithHeaders(
       {
@@ -81,7 +93,7 @@ export const errors = [
   answer(504)
 ] as const
 
-export type ApiError = (typeof errors)[number]["Type"]
+export type ApiError = { readonly [S in Status]: ErrorOf<S> }[Status]
 
 const types: { readonly [status: number]: string } = {
   401: "authentication_error",
