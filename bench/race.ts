@@ -11,6 +11,8 @@ import type { Work } from "./works.ts"
 /** How much is done. */
 export interface Effort {
   readonly rounds: number
+  /** The runs that are timed together in a round take about so long, so that each has its share of garbage collection. */
+  readonly roundMillis: number
   /** What one contestant may use of one work: a slow one takes part in fewer rounds, at worst in one. */
   readonly millis: number
 }
@@ -29,9 +31,7 @@ const Answer = Schema.Struct({
 })
 const answerOf = Schema.decodeUnknownSync(Answer)
 
-/** The runs that are timed together in a round take about so long. */
-const roundMillis = 60
-const mostRuns = 10
+const mostRunsInRound = 8
 
 /** A contestant's process, which is ready to run. */
 const enter = async (id: string, work: Work, serverUrl: string) => {
@@ -45,9 +45,10 @@ type Entrant = Awaited<ReturnType<typeof enter>>
 /** Lets a contestant run until it is warm, and gives its lane. */
 const warmUp = async ({ child, id }: Entrant, effort: Effort) => {
   const request = async (runs: number) => answerOf(await ask(child, runs))
+  const runsOf = ({ wallMillis }: Strain) => Math.min(Math.ceil(effort.roundMillis / wallMillis), mostRunsInRound)
   const first = await request(0)
   const isSlow = 3 * first.wallMillis > effort.millis
-  const runs = isSlow ? 1 : runsOf(await request(2 * runsOf(first)))
+  const runs = isSlow ? 1 : runsOf(await request(runsOf(first)))
   const rounds: Array<Strain> = isSlow ? [first] : []
   let usedMillis = isSlow ? effort.millis : 0
   const round = async () => {
@@ -58,8 +59,6 @@ const warmUp = async ({ child, id }: Entrant, effort: Effort) => {
   }
   return { id, rounds, round, leave: () => child.disconnect() }
 }
-
-const runsOf = ({ wallMillis }: Strain) => Math.min(Math.max(Math.round(roundMillis / wallMillis), 1), mostRuns)
 
 /** The standings at this work, without those who are left out. */
 export const race = async (

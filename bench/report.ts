@@ -1,7 +1,7 @@
 /**
  * The results as Markdown: what README shows and `results.md` keeps.
  */
-import { availableParallelism } from "node:os"
+import { availableParallelism, loadavg } from "node:os"
 import { contestants } from "./contestant.ts"
 import type { Strain } from "./measure.ts"
 import type { Memory } from "./memory.ts"
@@ -102,7 +102,7 @@ export const racesReport = (races: ReadonlyArray<Race>): string =>
 
 /** To which power of the size the time grows, over these sizes. */
 const powerOf = (sizes: ReadonlyArray<{ readonly megabytes: number; readonly millis: number }>): number | undefined => {
-  const [from, to] = [sizes[1], sizes.at(-1)]
+  const [from, to] = [sizes[sizes.length > 2 ? 1 : 0], sizes.at(-1)]
   if (from === undefined || to === undefined || from === to) return undefined
   return Math.log(to.millis / from.millis) / Math.log(to.megabytes / from.megabytes)
 }
@@ -131,7 +131,7 @@ export const growthReport = (races: ReadonlyArray<Race>): string => {
   return `## Growth
 
 Milliseconds for each MB of one image in a stream, and the power of the size that the time grows with from the second
-size on: linear is 1, and ${growthBudget} is the budget. Who took seconds at a size is left out at the next.
+size on: linear is 1, and ${growthBudget} is the budget. Who took a second at a size is left out at the next.
 
 ${table(["", ...heads, "power", ""], rows)}`
 }
@@ -169,7 +169,8 @@ ${table(
 export const heading = (command: string): string =>
   `# Results
 
-\`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores.
+\`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores; a load of
+${decimal(loadavg()[0] ?? 0, 1)} when it began. A load above the cores widens the spread.
 
 The limit is what no client on fetch can be faster than: it reads the body and drops it. A ratio is to the limit in the
 same round, so that a busy machine meets both; given are the median and, in brackets, the middle half of the rounds.
