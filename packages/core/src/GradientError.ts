@@ -49,36 +49,40 @@ export const charged: { readonly [P in Progress]: (facts: Facts) => boolean } = 
   Accepted: ({ _tag, images }) => _tag !== "ContentPolicyError" || images.length > 0
 }
 
+/** What a reason says of itself. */
+interface Row {
+  readonly summary: string
+  readonly advice?: string
+  /** It can pass by itself, so that asking again can help. */
+  readonly passes?: true
+}
+
 /**
  * One row for each reason: what happened, what to do about it, and whether it can pass by itself.
  *
  * @category rules
  */
 export const reasons = {
-  InvalidParamsError: { summary: "The request cannot be made", advice: "Nothing was sent.", passes: false },
+  InvalidParamsError: { summary: "The request cannot be made", advice: "Nothing was sent." },
   AuthenticationError: {
     summary: "The key was refused",
-    advice: "Set GRADIENT_MODEL_ACCESS_KEY to a model access key: cloud.digitalocean.com, Serverless Inference.",
-    passes: false
+    advice: "Set GRADIENT_MODEL_ACCESS_KEY to a model access key: cloud.digitalocean.com, Serverless Inference."
   },
   PermissionDeniedError: {
     summary: "The key may not do this",
-    advice: "Use one that has access to this model.",
-    passes: false
+    advice: "Use one that has access to this model."
   },
   NotFoundError: {
     summary: "There is no such endpoint or model",
-    advice: "Check the base URL and the model.",
-    passes: false
+    advice: "Check the base URL and the model."
   },
-  ConflictError: { summary: "The request is in conflict with another", advice: "", passes: true },
-  UnprocessableEntityError: { summary: "The params were refused", advice: "", passes: false },
-  BadRequestError: { summary: "The request was refused", advice: "", passes: false },
-  ContentPolicyError: { summary: "Moderation refused it", advice: "Change the prompt.", passes: false },
+  ConflictError: { summary: "The request is in conflict with another", passes: true },
+  UnprocessableEntityError: { summary: "The params were refused" },
+  BadRequestError: { summary: "The request was refused" },
+  ContentPolicyError: { summary: "Moderation refused it", advice: "Change the prompt." },
   QuotaExceededError: {
     summary: "The credit has run out",
-    advice: "Add credit, or raise the account's limit.",
-    passes: false
+    advice: "Add credit, or raise the account's limit."
   },
   RateLimitError: { summary: "Too many requests", advice: "Ask less often.", passes: true },
   ConnectionError: {
@@ -86,7 +90,7 @@ export const reasons = {
     advice: "Check the network and the base URL.",
     passes: true
   },
-  InternalServerError: { summary: "The service failed", advice: "", passes: true },
+  InternalServerError: { summary: "The service failed", passes: true },
   RequestTimeoutError: {
     summary: "The time ran out",
     advice: "A high-quality image takes minutes: allow more.",
@@ -99,20 +103,21 @@ export const reasons = {
   },
   InvalidResponseError: {
     summary: "The reply is not what the API promises",
-    advice: "Check that the base URL is a compatible service's.",
-    passes: false
+    advice: "Check that the base URL is a compatible service's."
   },
   IncompleteStreamError: {
     summary: "The stream ended before the image was complete",
     advice: "What had arrived is in `images`.",
     passes: true
   }
-} as const satisfies Record<string, { summary: string; advice: string; passes: boolean }>
+} as const satisfies Record<string, Row>
 
 const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 
+const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag })
+
 const passes = (facts: Facts): boolean =>
-  facts.shouldRetry ?? (facts.status === 408 || (hasRow(facts._tag) && reasons[facts._tag].passes))
+  facts.shouldRetry ?? (facts.status === 408 || rowOf(facts._tag).passes === true)
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
 
@@ -153,13 +158,13 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 
   override get message(): string {
-    const row = hasRow(this._tag) ? reasons[this._tag] : { summary: this._tag, advice: "" }
+    const row = rowOf(this._tag)
     const status = this.status === undefined ? "" : ` (${this.status})`
     const what =
       this.description === undefined ? `${row.summary}${status}` : `${row.summary}${status}: ${this.description}`
-    const bill = this.mayHaveBeenCharged ? "It may have been charged for." : ""
-    const request = this.requestId === undefined ? "" : `Request id: ${this.requestId}.`
-    return [sentence(what), row.advice, bill, request].filter((part) => part !== "").join(" ")
+    const bill = this.mayHaveBeenCharged && "It may have been charged for."
+    const request = this.requestId !== undefined && `Request id: ${this.requestId}.`
+    return [sentence(what), row.advice, bill, request].filter(Boolean).join(" ")
   }
 
   override toJSON(): unknown {

@@ -1,7 +1,6 @@
 /**
  * Which format the bytes of an image are in, and how bytes print.
  */
-
 const ascii = (bytes: Uint8Array, start: number, text: string): boolean => {
   for (let i = 0; i < text.length; i++) {
     if (bytes[start + i] !== text.charCodeAt(i)) return false
@@ -13,8 +12,6 @@ const sniff = (bytes: Uint8Array): string | undefined => {
   if (ascii(bytes, 0, "\x89PNG\r\n\x1a\n")) return "image/png"
   if (ascii(bytes, 0, "\xff\xd8\xff")) return "image/jpeg"
   if (ascii(bytes, 0, "RIFF") && ascii(bytes, 8, "WEBP")) return "image/webp"
-  if (ascii(bytes, 0, "GIF8")) return "image/gif"
-  if (ascii(bytes, 4, "ftypavif")) return "image/avif"
   return undefined
 }
 

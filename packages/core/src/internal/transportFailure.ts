@@ -61,14 +61,14 @@ export const reasonOfFailure = (
   facts: Partial<Pick<GradientError.GradientErrorReason, "images" | "requestId" | "status">> = {}
 ): GradientError.GradientErrorReason => {
   const { reason } = error
-  if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
-    const description =
-      reason._tag === "InvalidUrlError"
-        ? `no valid URL: ${UrlParams.redactUrl(reason.request.url)}`
-        : "its body cannot be built"
-    // The cause of an invalid URL repeats it, and there can be a password in it.
-    const cause = reason._tag === "InvalidUrlError" ? undefined : reason.cause
-    return new GradientError.InvalidParamsError({ description, cause })
+  // The cause of an invalid URL repeats it, and there can be a password in it.
+  if (reason._tag === "InvalidUrlError") {
+    return new GradientError.InvalidParamsError({
+      description: `no valid URL: ${UrlParams.redactUrl(reason.request.url)}`
+    })
+  }
+  if (reason._tag === "EncodeError") {
+    return new GradientError.InvalidParamsError({ description: "its body cannot be built", cause: reason.cause })
   }
   const chain = causes(reason.cause)
   const phase = chain.map((cause) => phases.get(property(cause, "code"))).find((found) => found !== undefined)
