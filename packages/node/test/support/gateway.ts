@@ -1,11 +1,14 @@
 /** A gateway on loopback, in front of whatever listens at `behind`. */
+import { assert } from "@effect/vitest"
 import { GradientClient } from "@effect-gradient/core"
 import { ImagesGateway, NodeImages } from "@effect-gradient/node"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, Layer, Logger, Redacted } from "effect"
+import { Effect, Layer, Logger, Redacted, Schema } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
+import type * as http from "node:http"
+import { png, responseBody } from "./server.ts"
 
 export const realKey = "sk-do-the-real-key"
 export const alice = "alices-key"
@@ -95,3 +98,45 @@ export const reader = (response: Response) => {
       return read
     })
 }
+
+export const image = png(200_000)
+
+const ErrorBody = Schema.Struct({
+  error: Schema.Struct({
+    message: Schema.String,
+    type: Schema.String,
+    param: Schema.NullOr(Schema.String),
+    code: Schema.NullOr(Schema.String)
+  })
+})
+export const decodeError = Schema.decodeUnknownEffect(Schema.fromJsonString(ErrorBody), { onExcessProperty: "error" })
+
+export const textOf = (response: Response) => Effect.promise(() => response.text())
+
+/** The status of a call and its error, which is in the API's form and in no other. */
+export const refusal = (baseUrl: string, options?: Call) =>
+  Effect.gen(function* () {
+    const response = yield* call(baseUrl, options)
+    assert.strictEqual(response.headers.get("content-type"), "application/json")
+    assert.match(response.headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/)
+    const { error } = yield* decodeError(yield* textOf(response))
+    return { status: response.status, headers: response.headers, ...error }
+  })
+
+export const answerImages = (_: http.IncomingMessage, response: http.ServerResponse) => {
+  response.setHeader("content-type", "application/json")
+  response.end(responseBody(image))
+}
+
+/** Answers with the head of a stream, and hands the response over for what follows. */
+export const streaming = () => {
+  const open: Array<http.ServerResponse> = []
+  const answer = (_: http.IncomingMessage, response: http.ServerResponse) => {
+    response.writeHead(200, { "content-type": "text/event-stream" })
+    response.flushHeaders()
+    open.push(response)
+  }
+  return { open, answer }
+}
+
+export const asStream = { prompt: "A sea otter", stream: true }

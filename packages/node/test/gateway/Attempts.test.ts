@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Images, RetryPolicy } from "@effect-gradient/core"
+import { NodeImages } from "@effect-gradient/node"
+import { Effect, Fiber, Redacted } from "effect"
+import { randomUUID } from "node:crypto"
+import { alice, answerImages, bob, call, gatewayTo, refusal } from "../support/gateway.ts"
+import { eventually, serve } from "../support/server.ts"
+import { makeAttempts } from "../../src/internal/gateway/attempts.ts"
+
+describe("attempts", () => {
+  it.live("a second request of one id is 409 and not sent, whether the first is at work or done", () =>
+    Effect.gen(function* () {
+      let answerNow = () => {}
+      const server = yield* serve((request, response) => (answerNow = () => answerImages(request, response)))
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { images: 1 } })
+      const headers = { "x-attempt-id": randomUUID() }
+      const first = yield* Effect.forkChild(call(baseUrl, { headers }))
+      yield* eventually(() => server.requests.length === 1, "the first is at work")
+      const during = yield* refusal(baseUrl, { headers })
+      answerNow()
+      assert.strictEqual((yield* Fiber.join(first)).status, 200)
+      for (const { code, headers: told, status } of [during, yield* refusal(baseUrl, { headers })]) {
+        // Not 429, although the limit is reached: that would be asked again, under another id.
+        assert.deepStrictEqual([status, code], [409, "duplicate_attempt"])
+        assert.strictEqual(told.get("x-should-retry"), "false")
+      }
+      assert.strictEqual(server.requests.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("also when the first one's connection broke before its headers, as Chromium sends it again", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(() => undefined)
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const headers = { "x-attempt-id": randomUUID() }
+      const leaving = new AbortController()
+      const first = yield* Effect.forkChild(Effect.exit(call(baseUrl, { headers, signal: leaving.signal })))
+      yield* eventually(() => server.requests.length === 1, "the first is at work")
+      leaving.abort()
+      yield* eventually(() => server.sockets.size === 0, "the first is interrupted")
+      assert.strictEqual((yield* refusal(baseUrl, { headers })).status, 409)
+      assert.strictEqual(server.requests.length, 1)
+      yield* Fiber.await(first)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("to this library it may have been charged for, and is not asked again", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const again = Images.generate({ prompt: "x" }, { headers: { "x-attempt-id": randomUUID() } }).pipe(
+        Effect.andThen(Effect.void),
+        Effect.repeat({ times: 1 })
+      )
+      const layer = NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice), retry: RetryPolicy.eager })
+      const error = yield* Effect.flip(again).pipe(Effect.provide(layer))
+      assert.strictEqual(error.reason._tag, "ConflictError")
+      assert.isTrue(error.mayHaveBeenCharged)
+      assert.strictEqual(error.attempts.length, 1)
+      assert.strictEqual(server.requests.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("an id is free again when its request was refused before it was sent, and is no other caller's concern", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const headers = { "x-attempt-id": randomUUID() }
+      assert.strictEqual((yield* refusal(baseUrl, { headers, body: { prompt: "" } })).status, 400)
+      assert.strictEqual((yield* call(baseUrl, { headers })).status, 200)
+      assert.strictEqual((yield* call(baseUrl, { headers, key: bob })).status, 200)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("an id that is no UUID is refused", () =>
+    Effect.gen(function* () {
+      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const { param, status } = yield* refusal(baseUrl, { headers: { "x-attempt-id": "1" } })
+      assert.deepStrictEqual([status, param], [400, "x-attempt-id"])
+    }).pipe(Effect.scoped)
+  )
+})
+
+const hour = 60 * 60 * 1000
+
+describe("what is remembered of attempts", () => {
+  it("are remembered for an hour", () => {
+    const attempts = makeAttempts()
+    assert.isTrue(attempts.claim("a", 0))
+    assert.isFalse(attempts.claim("a", hour - 1))
+    assert.isTrue(attempts.claim("a", hour))
+    assert.isFalse(attempts.claim("a", 2 * hour - 1))
+  })
+
+  it("are the latest 100,000: beyond, the oldest are forgotten", () => {
+    const attempts = makeAttempts()
+    for (let i = 0; i <= 100_000; i++) assert.isTrue(attempts.claim(String(i), i))
+    assert.isFalse(attempts.claim("1", 100_001))
+    assert.isTrue(attempts.claim("0", 100_001))
+  })
+
+  it("are forgotten when released", () => {
+    const attempts = makeAttempts()
+    attempts.claim("a", 0)
+    attempts.release("a")
+    assert.isTrue(attempts.claim("a", 1))
+  })
+})

@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Images, RetryPolicy } from "@effect-gradient/core"
+import { NodeImages } from "@effect-gradient/node"
+import { Effect, Redacted } from "effect"
+import OpenAI from "openai"
+import {
+  alice,
+  answerImages,
+  asStream,
+  call,
+  type Call,
+  decodeError,
+  gatewayTo,
+  image,
+  reader,
+  realKey,
+  refusal,
+  streaming,
+  textOf
+} from "../support/gateway.ts"
+import { completed, eventually, partialImage, serve } from "../support/server.ts"
+
+describe("failures behind", () => {
+  const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }
+
+  /** What a caller sees of an answer behind: the error, with nothing of the details in its body or headers. */
+  const failure = Effect.fnUntraced(function* (
+    status: number,
+    headers: Record<string, string>,
+    body: string,
+    request?: Call
+  ) {
+    const server = yield* serve((_, response) => {
+      response.writeHead(status, { ...details, ...headers })
+      response.end(body)
+    })
+    const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), request)
+    const text = yield* textOf(response)
+    const seen = text + JSON.stringify([...response.headers])
+    for (const detail of [...Object.values(details), server.baseUrl, "secret"]) assert.notInclude(seen, detail)
+    return { status: response.status, headers: response.headers, ...(yield* decodeError(text)).error }
+  }, Effect.scoped)
+
+  const error = (code: string | null, param: string | null = null) =>
+    JSON.stringify({ error: { message: `secret ${realKey} at http://10.0.0.7`, type: "secret", param, code } })
+
+  for (const body of [{ prompt: "A sea otter" }, asStream]) {
+    it.live(`keep their status, ${"stream" in body ? "for a stream as well" : "for JSON"}`, () =>
+      Effect.gen(function* () {
+        const limited = yield* failure(429, { "retry-after": "7" }, error(null), { body })
+        assert.deepStrictEqual([limited.status, limited.code], [429, "rate_limit_exceeded"])
+        assert.strictEqual(limited.headers.get("retry-after"), "7")
+        assert.isNull(limited.headers.get("x-should-retry"))
+        for (const status of [400, 401, 402, 403, 404, 408, 409, 422, 500, 502, 503, 504]) {
+          assert.strictEqual((yield* failure(status, {}, error("x"), { body })).status, status)
+        }
+        assert.strictEqual((yield* failure(418, {}, "<h1>secret</h1>", { body })).status, 400)
+        assert.strictEqual((yield* failure(529, {}, "<h1>secret</h1>", { body })).status, 502)
+        assert.strictEqual((yield* failure(307, {}, "", { body })).status, 502)
+      })
+    )
+  }
+
+  it.live("name the param and the code where these are plain names, and nothing else", () =>
+    Effect.gen(function* () {
+      const refused = yield* failure(400, {}, error("moderation_blocked", "prompt"))
+      assert.deepStrictEqual([refused.code, refused.param], ["moderation_blocked", "prompt"])
+      const odd = yield* failure(400, {}, error("secret http://10.0.0.7", realKey))
+      assert.deepStrictEqual([odd.code, odd.param], [null, null])
+    })
+  )
+
+  it.live("stand in the log, with the request's id and the caller's, and without the key", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const server = yield* serve((_, response) => {
+        response.writeHead(500)
+        response.end(error(null))
+      })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, log: (line) => lines.push(line) })
+      const { headers } = yield* refusal(baseUrl)
+      const line = lines.join("")
+      assert.include(line, "at http://10.0.0.7")
+      assert.include(line, `"requestId":"${headers.get("x-request-id")}"`)
+      assert.match(line, /"caller":"[0-9a-f]{12}"/)
+      assert.notInclude(line, realKey)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("stand in the log once, also when they come late or within a reply", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const lines: Array<string> = []
+      const behind = (yield* serve(answer)).baseUrl
+      const baseUrl = yield* gatewayTo({ behind, log: (line) => lines.push(line) })
+      const response = yield* call(baseUrl, { body: asStream })
+      open[0]?.socket?.resetAndDestroy()
+      assert.include(yield* textOf(response), "event: error")
+      assert.strictEqual(lines.length, 1)
+      assert.include(lines[0], `"requestId":"${response.headers.get("x-request-id")}"`)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("that may have been charged for are not asked again, by other clients either", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* failure(500, {}, "")).headers.get("x-should-retry"), "false")
+      assert.isNull((yield* failure(503, { "retry-after": "1" }, "")).headers.get("x-should-retry"))
+      const server = yield* serve((request) => request.socket.resetAndDestroy())
+      const openai = new OpenAI({ apiKey: alice, baseURL: yield* gatewayTo({ behind: server.baseUrl }) })
+      const thrown = yield* Effect.promise(() =>
+        openai.images.generate({ prompt: "x" }).then(
+          () => undefined,
+          (cause: unknown) => cause
+        )
+      )
+      assert.isTrue(thrown instanceof OpenAI.APIError && thrown.status === 502)
+      assert.strictEqual(server.requests.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("before anything was sent are 503 with retry-after: not charged for, and asked again", () =>
+    Effect.gen(function* () {
+      const gone = yield* Effect.scoped(Effect.map(serve(answerImages), ({ baseUrl }) => baseUrl))
+      const baseUrl = yield* gatewayTo({ behind: gone })
+      const { headers, status } = yield* refusal(baseUrl)
+      assert.deepStrictEqual([status, headers.get("retry-after")], [503, "1"])
+      const seen = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
+        Effect.flip,
+        Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
+      )
+      assert.isTrue(seen.isRetryable)
+      assert.isFalse(seen.mayHaveBeenCharged)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("after the headers went out are an error event, by which the client knows the reason", () =>
+    Effect.gen(function* () {
+      let refuse = () => {}
+      const server = yield* serve((_, response) => {
+        refuse = () => {
+          response.writeHead(429)
+          response.end(error(null))
+        }
+      })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const response = yield* call(baseUrl, { body: asStream })
+      refuse()
+      const [, json = ""] = /event: error\ndata: (.*)\n\n$/.exec(yield* textOf(response)) ?? []
+      assert.strictEqual((yield* decodeError(json)).error.code, "rate_limit_exceeded")
+      assert.notInclude(json, "secret")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("JSON that comes for a stream after its headers went out is an error event", () =>
+    Effect.gen(function* () {
+      let answerNow = () => {}
+      const server = yield* serve((request, response) => (answerNow = () => answerImages(request, response)))
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const response = yield* call(baseUrl, { body: asStream })
+      answerNow()
+      assert.match(yield* textOf(response), /event: error\ndata: \{"error":.*\}\n\n$/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("between two events are an error event", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const server = yield* serve(answer)
+      const read = reader(yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream }))
+      open[0]?.write(partialImage(0, image))
+      assert.strictEqual(yield* read("\n\n"), partialImage(0, image))
+      open[0]?.socket?.resetAndDestroy()
+      assert.match(yield* read("\n\n"), /^event: error\ndata: \{"error":.*\}\n\n$/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("within an event cut the connection, so that half a picture cannot look whole", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const server = yield* serve(answer)
+      const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream })
+      open[0]?.write(completed(image).slice(0, 1000))
+      yield* eventually(() => open[0]?.writableLength === 0, "half of it is sent")
+      open[0]?.socket?.resetAndDestroy()
+      yield* Effect.flip(Effect.tryPromise(() => response.text()))
+    }).pipe(Effect.scoped)
+  )
+})
