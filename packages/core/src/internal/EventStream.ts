@@ -4,7 +4,7 @@
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "./base64.ts"
-import { type Lifted, Payload } from "./Payload.ts"
+import { carriageReturn, isLineEnd, type Lifted, lineFeed, Payload } from "./Payload.ts"
 
 /** An event that has ended: its name, `""` where it had none, and its data. */
 export interface RawEvent {
@@ -52,7 +52,7 @@ export class EventStream {
     let at = 0
     while (at < chunk.length && this.problem === undefined) {
       const byte = chunk[at]
-      if (byte === lineFeed || byte === carriageReturn) {
+      if (isLineEnd(byte)) {
         if (!(byte === lineFeed && this.#afterCR)) this.#endLine(events)
         this.#afterCR = byte === carriageReturn
         at++
@@ -138,12 +138,8 @@ const passedOver: Lifted = { json: "", images: [] }
 
 const space = 0x20
 const colon = 0x3a
-const lineFeed = 0x0a
-const carriageReturn = 0x0d
 /** The UTF-8 byte order mark, a character for each byte. */
 const byteOrderMark = "\xef\xbb\xbf"
-
-const isLineEnd = (byte: number | undefined): boolean => byte === lineFeed || byte === carriageReturn
 
 /** A little above the last image, so that one that is a little larger still needs no second piece of memory. */
 const guess = (lastImageBytes: number): number => Math.ceil(lastImageBytes * 1.05)

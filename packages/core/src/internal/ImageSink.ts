@@ -2,9 +2,9 @@
  * Collects the bytes of one image from its base64, as the characters come, in time and memory linear in the image.
  * Accepted is the standard alphabet, with or without the final padding.
  */
-import { decodeGroups, sextetOf } from "./base64.ts"
+import { allocate, decodeGroups, sextetOf } from "./base64.ts"
 
-const smallestSegment = 4 * 1024
+const smallestSegment = 512
 const largestSegment = 8 * 1024 * 1024
 const equalsSign = 0x3d
 
@@ -32,7 +32,7 @@ export class ImageSink {
   /** With `expected`, a guess at the bytes of the image that is right or a little high, nothing is copied. */
   constructor(limit: number, expected: number) {
     this.#limit = limit
-    this.#segment = new Uint8Array(Math.min(Math.max(expected, smallestSegment), limit))
+    this.#segment = allocate(Math.min(Math.max(expected, smallestSegment), limit))
   }
 
   /** Takes what it can of `text` at once, and gives how many characters it took: the next one needs a closer look. */
@@ -88,7 +88,10 @@ export class ImageSink {
     }
     const last = this.#segment.subarray(0, this.#filled)
     // A guess that was a little high is kept as it is: an eighth of memory is cheaper than a copy of the image.
-    if (this.#full.length === 0 && this.#segment.length - this.#filled <= this.#filled / 8) return last
+    if (this.#full.length === 0 && this.#segment.length - this.#filled <= this.#filled / 8) {
+      this.#segment.fill(0, this.#filled) // What was in this memory before is nobody's to see.
+      return last
+    }
     return concat([...this.#full, last], this.length)
   }
 
@@ -98,7 +101,7 @@ export class ImageSink {
     if (this.#filled + bytes <= this.#segment.length) return true
     this.#full.push(this.#segment.subarray(0, this.#filled))
     this.#fullBytes += this.#filled
-    this.#segment = new Uint8Array(Math.max(bytes, Math.min(this.#segment.length * 2, largestSegment)))
+    this.#segment = allocate(Math.max(bytes, Math.min(this.#segment.length * 2, largestSegment)))
     this.#filled = 0
     return true
   }
@@ -111,7 +114,7 @@ export class ImageSink {
 }
 
 const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
-  const whole = new Uint8Array(length)
+  const whole = allocate(length)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)

@@ -11,8 +11,8 @@ import type { Limits } from "./limits.ts"
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array): string }
 
-const lineFeed = 0x0a
-const carriageReturn = 0x0d
+export const lineFeed = 0x0a
+export const carriageReturn = 0x0d
 const quote = 0x22
 const comma = 0x2c
 const minus = 0x2d
@@ -264,7 +264,8 @@ const isWhiteSpace = /^[ \t\n\f\r]$/
 
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
-const isLineEnd = (byte: number | undefined): boolean => byte === lineFeed || byte === carriageReturn
+/** Whether a line of an event stream ends with this byte. */
+export const isLineEnd = (byte: number | undefined): boolean => byte === lineFeed || byte === carriageReturn
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 

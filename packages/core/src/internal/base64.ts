@@ -10,12 +10,21 @@ interface NodeBuffer {
 }
 
 // Declared and not imported: the core is compiled without the types of any platform.
-declare const Buffer: { from(source: ArrayBufferLike, offset: number, length: number): NodeBuffer } | undefined
+declare const Buffer:
+  | {
+      from(source: ArrayBufferLike, offset: number, length: number): NodeBuffer
+      allocUnsafeSlow(length: number): Uint8Array
+    }
+  | undefined
 declare const TextDecoder: new (label: string) => { decode(bytes: Uint8Array): string }
 
 const nodeBuffer = typeof Buffer === "undefined" ? undefined : Buffer
 const asBuffer = (from: NonNullable<typeof nodeBuffer>, bytes: Uint8Array) =>
   from.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Memory for this many bytes, with anything in it where the platform can leave out to clear it. */
+export const allocate = (length: number): Uint8Array =>
+  nodeBuffer === undefined ? new Uint8Array(length) : new Uint8Array(nodeBuffer.allocUnsafeSlow(length).buffer)
 
 /** Bytes as a string of one character each: what the platform searches and decodes at the speed of memory. */
 export const latin1: (bytes: Uint8Array) => string = (() => {

@@ -10,6 +10,7 @@ import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import type { RawEvent } from "./EventStream.ts"
 import type { Lifted } from "./Payload.ts"
+import { property } from "./property.ts"
 import { errorBodyOf, rateLimitOf, reasonOfErrorObject, shorten } from "./response.ts"
 
 /** What the head of a reply says, which goes into its responses, events and errors. */
@@ -51,9 +52,9 @@ const parseJson = (text: string) => Result.try((): unknown => JSON.parse(text))
 /** The object with its bytes, if what stands there is the index of an image, and with a format, if it has none. */
 const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: unknown): unknown => {
   if (!Predicate.isObject(holder)) return holder
-  const { b64_json: index, output_format: own }: { readonly b64_json?: unknown; readonly output_format?: unknown } =
-    holder
-  return { ...holder, output_format: own ?? format, ...(Predicate.isNumber(index) ? { b64_json: images[index] } : {}) }
+  const index = property(holder, "b64_json")
+  const bytes = Predicate.isNumber(index) ? { b64_json: images[index] } : {}
+  return { ...holder, output_format: property(holder, "output_format") ?? format, ...bytes }
 }
 
 const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted, { errors: "all" })
@@ -69,12 +70,13 @@ export const responseOf = (
   if (Result.isFailure(parsed)) return fail(`it is not JSON: ${startOf(json)}`)
   const body = parsed.success
   if (!Predicate.isObject(body)) return fail(`it is not an object: ${startOf(json)}`)
-  if (Predicate.hasProperty(body, "error") && errorBodyOf(body) !== undefined) {
+  if (property(body, "error") !== undefined && errorBodyOf(body) !== undefined) {
     return Result.fail(reasonOfErrorObject(body, { requestId: head.requestId, images: bareImages(images) }))
   }
-  const format = Predicate.hasProperty(body, "output_format") ? body.output_format : undefined
-  const data = Predicate.hasProperty(body, "data") ? body.data : undefined
-  const items = Array.isArray(data) ? data.map((item) => withBytes(item, images, format)) : data
+  const data = property(body, "data")
+  const items = Array.isArray(data)
+    ? data.map((item) => withBytes(item, images, property(body, "output_format")))
+    : data
   const decoded = decodeResponse({ ...body, data: items, requestId: head.requestId, rateLimit: head.rateLimit })
   return Result.isSuccess(decoded) ? Result.succeed(decoded.success) : fail(decoded.failure.message)
 }
@@ -109,13 +111,9 @@ export const meaningOf = (
   })
   const parsed = parseJson(text)
   const value = Result.getOrUndefined(parsed)
-  const named = Predicate.isObject(value) && Predicate.hasProperty(value, "type") ? value.type : undefined
+  const named = property(value, "type")
   const type = Predicate.isString(named) && named !== "" ? named : name
-  if (
-    type === "error" ||
-    name === "error" ||
-    (Predicate.isObject(value) && Predicate.hasProperty(value, "error") && value.error != null)
-  ) {
+  if (type === "error" || name === "error" || property(value, "error") != null) {
     const reason = reasonOfErrorObject(value ?? { message: text }, { requestId: head.requestId, images })
     return { _tag: "Failed", reason }
   }

@@ -9,6 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as GradientError from "../GradientError.ts"
 import type { GeneratedImage, RateLimit } from "../ImageGenerateResponse.ts"
+import { property } from "./property.ts"
 
 const number = (text: string | undefined): number | undefined => {
   const value = text === undefined || text.trim() === "" ? Number.NaN : Number(text)
@@ -72,7 +73,7 @@ export interface ErrorBody {
 }
 
 const stringOf = (holder: object, name: string): string | undefined => {
-  const value = Predicate.hasProperty(holder, name) ? holder[name] : undefined
+  const value = property(holder, name)
   return Predicate.isString(value) && value !== "" ? shorten(value) : undefined
 }
 
@@ -82,14 +83,12 @@ export const shorten = (text: string): string => (text.length <= 1000 ? text : `
 /** `{ error: { message, type, param, code } }` or `{ id, message, request_id }`. */
 export const errorBodyOf = (value: unknown): ErrorBody | undefined => {
   if (!Predicate.isObject(value)) return undefined
-  if (Predicate.hasProperty(value, "error") && Predicate.isString(value.error)) {
-    return { description: shorten(value.error), requestId: stringOf(value, "request_id") }
-  }
-  const inner = Predicate.hasProperty(value, "error") && Predicate.isObject(value.error) ? value.error : undefined
-  const error = inner ?? value
+  const inner = property(value, "error")
+  if (Predicate.isString(inner)) return { description: shorten(inner), requestId: stringOf(value, "request_id") }
+  const error = Predicate.isObject(inner) ? inner : value
   const description = stringOf(error, "message")
   const code = stringOf(error, "code") ?? stringOf(error, "id")
-  if (inner === undefined && description === undefined && code === undefined) return undefined
+  if (error === value && description === undefined && code === undefined) return undefined
   return {
     description,
     code,

@@ -6,6 +6,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Predicate from "effect/Predicate"
 import * as GradientError from "../GradientError.ts"
+import { property } from "./property.ts"
 
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 
@@ -13,9 +14,6 @@ const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 export const markNotSent = (error: object): void => {
   Object.defineProperty(error, NotSent, { value: true })
 }
-
-const property = (holder: object, name: string): unknown =>
-  Predicate.hasProperty(holder, name) ? holder[name] : undefined
 
 /** The error, its causes and, where several addresses were tried, the error of each. */
 const causes = (error: unknown): ReadonlyArray<object> => {
