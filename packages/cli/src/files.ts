@@ -26,15 +26,15 @@ const slug = (prompt: string): string => {
   return Array.from(words.join("-")).slice(0, 60).join("").replace(/-$/, "")
 }
 
+const formats = new Map<string, "png" | "webp" | "jpeg">([
+  ["png", "png"],
+  ["webp", "webp"],
+  ["jpeg", "jpeg"],
+  ["jpg", "jpeg"]
+])
+
 /** The format that the name of a file asks for. */
-export const formatOf = (output: string | undefined): "png" | "webp" | "jpeg" | undefined => {
-  const extension = /\.(png|webp|jpe?g)$/i.exec(output ?? "")?.[1]?.toLowerCase()
-  return extension === "jpg" || extension === "jpeg"
-    ? "jpeg"
-    : extension === "png" || extension === "webp"
-      ? extension
-      : undefined
-}
+export const formatOf = (output = "") => formats.get(/\.(\w+)$/.exec(output)?.[1]?.toLowerCase() ?? "")
 
 /** Where the pictures of one call go. */
 export interface Files {

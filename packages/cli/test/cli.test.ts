@@ -1,6 +1,6 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { ImageGenerateParams } from "@effect-gradient/core"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Fiber, Schema, Stream } from "effect"
 import { access, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import sharp from "sharp"
@@ -100,12 +100,25 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("takes the prompt from standard input", () =>
+  it.live("takes the prompt from standard input, and blank is none", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { code } = yield* run(["generate"], { cwd, input: "Snow on a village\n" })
       assert.strictEqual(code, 0)
       assert.deepStrictEqual(yield* list(cwd), ["snow-on-a-village.png"])
+      const blank = yield* run(["generate"], { cwd, input: " \n" })
+      assert.strictEqual(blank.code, 2)
+      assert.include(blank.stderr, "prompt")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("names the file after the first 60 characters of the prompt, without a dash at the end", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const prompt = `${"É".repeat(59)} b`
+      const { code } = yield* run(["generate", prompt, "--size", "64x64"], { cwd })
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(yield* list(cwd), [`${"é".repeat(59)}.png`])
     }).pipe(Effect.scoped)
   )
 
@@ -253,7 +266,7 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("SIGINT cancels the request, leaves no half file, and is 130", () =>
+  it.live("SIGINT cancels the request, says what it may cost, leaves no half file, and is 130", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { asked, baseUrl, closed } = yield* service((response) => {
@@ -261,9 +274,11 @@ describe.concurrent("gradient-images generate", () => {
         response.write('{"created":1,"data":[{"b64_json":"iVBORw0KGgo')
       })
       const running = yield* start(["generate", "x"], { cwd, baseUrl })
+      const said = yield* Effect.forkScoped(Stream.mkString(Stream.decodeText(running.stderr)))
       yield* asked
       yield* Effect.forkScoped(running.kill({ killSignal: "SIGINT" }))
       assert.strictEqual(Number(yield* running.exitCode), 130)
+      assert.match(yield* Fiber.join(said), /Cancelled\..* may be charged for/)
       yield* closed
       assert.deepStrictEqual(yield* list(cwd), [])
     }).pipe(Effect.scoped)

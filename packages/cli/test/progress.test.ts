@@ -1,0 +1,26 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock, TestConsole } from "effect/testing"
+import { seconds } from "../src/format.ts"
+import * as Progress from "../src/progress.ts"
+
+describe("progress where there is no terminal", () => {
+  it.effect("says every 30 seconds what is still waited for, and nothing once it came", () =>
+    Effect.gen(function* () {
+      const progress = yield* Progress.make
+      yield* progress.waitFor("the finished picture")
+      yield* TestClock.adjust("60 seconds")
+      yield* progress.stop
+      yield* TestClock.adjust("60 seconds")
+      const lines = yield* TestConsole.errorLines
+      assert.strictEqual(lines.length, 2)
+      for (const line of lines) assert.match(String(line), /^- Waiting for the finished picture, for [\d.]+ s$/)
+    })
+  )
+})
+
+describe("seconds", () => {
+  it("are told with a tenth, and from a minute on in minutes", () => {
+    assert.deepStrictEqual([4150, 59_900, 133_000].map(seconds), ["4.2 s", "59.9 s", "2m 13s"])
+  })
+})
