@@ -99,6 +99,16 @@ layer(Emulator.layerHttpClient())("POST /v1/images/generations", (it) => {
     })
   )
 
+  it.effect("counts what is left of the rate limit anew each minute", () =>
+    Effect.gen(function* () {
+      const remaining = Effect.map(post({ prompt: "" }), ({ headers }) => headers["ratelimit-remaining"])
+      yield* remaining
+      assert.notStrictEqual(yield* remaining, "249")
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* remaining, "249")
+    })
+  )
+
   it.effect("ignores parameters that it does not know", () =>
     Effect.map(post({ ...small, style: "vivid", response_format: "b64_json" }), ({ status }) =>
       assert.strictEqual(status, 200)

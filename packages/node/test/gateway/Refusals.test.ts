@@ -91,6 +91,7 @@ describe("which origins", () => {
       assert.strictEqual(allowed.headers.get("access-control-allow-origin"), app)
       assert.strictEqual(allowed.headers.get("access-control-allow-methods"), "POST")
       assert.include(allowed.headers.get("access-control-allow-headers"), "x-attempt-id")
+      assert.strictEqual(allowed.headers.get("access-control-max-age"), "600")
       assert.isNull((yield* preflight("https://evil.example")).headers.get("access-control-allow-origin"))
     }).pipe(Effect.scoped)
   )

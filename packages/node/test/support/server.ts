@@ -40,10 +40,10 @@ export const serve = (answer: (request: http.IncomingMessage, response: http.Ser
       })
   )
 
-/** Waits, in real time, until it holds; fails after two seconds. */
+/** Waits, in real time, until it holds; fails after ten seconds. */
 export const eventually = (holds: () => boolean, what: string) =>
   Effect.promise(async () => {
-    const end = Date.now() + 2000
+    const end = Date.now() + 10_000
     while (!holds()) {
       if (Date.now() > end) throw new Error(`never: ${what}`)
       await new Promise((resolve) => setTimeout(resolve, 5))
