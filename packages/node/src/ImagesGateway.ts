@@ -32,57 +32,40 @@
  * )
  * ```
  */
-import { type GradientClient, ImageGenerateParams, ImageGenerateResponse } from "@effect-gradient/core"
+import { type GradientClient, ImageGenerateParams } from "@effect-gradient/core"
 import * as ByteSize from "effect/ByteSize"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
-import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
-import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
-import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
-import * as OpenApi from "effect/http-api/OpenApi"
 import type * as Etag from "effect/http/Etag"
 import type * as Headers from "effect/http/Headers"
-import * as HttpEffect from "effect/http/HttpEffect"
-import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
-import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import type * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpRouter from "effect/http/HttpRouter"
-import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
-import * as RateLimiter from "effect/persistence/RateLimiter"
+import type * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto"
+import { createHash, timingSafeEqual } from "node:crypto"
 import * as ApiError from "./internal/gateway/ApiError.ts"
-import { makeAttempts } from "./internal/gateway/attempts.ts"
+import { Authorization, Api, type Caller, CurrentCaller, Edge, Refusals } from "./internal/gateway/api.ts"
+import { makeOnce } from "./internal/gateway/attempts.ts"
 import * as Behind from "./internal/gateway/behind.ts"
+import { crossOrigin, makeEdge } from "./internal/gateway/edge.ts"
 import * as Order from "./internal/gateway/order.ts"
+import { makeQuota } from "./internal/gateway/quota.ts"
+
+export { Api, type Caller }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Who may call
 // ---------------------------------------------------------------------------------------------------------------------
-
-/**
- * Someone who may call.
- *
- * @category models
- */
-export interface Caller {
-  /** What limits are counted by, and what stands in the log. Not a secret. */
-  readonly id: string
-}
 
 /**
  * No caller is known by these headers. The message is for them to read.
@@ -207,81 +190,9 @@ const Origins = Context.Reference<ReadonlyArray<string>>("@effect-gradient/node/
 export const cors = ({ origins }: { readonly origins: ReadonlyArray<string> }): Layer.Layer<never> =>
   Layer.succeed(Origins, origins)
 
-const crossOrigin = (origins: ReadonlyArray<string>) =>
-  HttpMiddleware.cors({
-    allowedOrigins: (origin) => origins.includes(origin),
-    allowedMethods: ["POST"],
-    // None named: each that the page asks for. `x-attempt-id` is ours, and `openai` has a dozen.
-    allowedHeaders: [],
-    exposedHeaders: [
-      "ratelimit-limit",
-      "ratelimit-remaining",
-      "ratelimit-reset",
-      "retry-after",
-      "x-request-id",
-      "x-should-retry"
-    ],
-    maxAge: 600
-  })
-
 // ---------------------------------------------------------------------------------------------------------------------
-// The API
+// What each request goes through
 // ---------------------------------------------------------------------------------------------------------------------
-
-class CurrentCaller extends Context.Service<CurrentCaller, Caller>()(
-  "@effect-gradient/node/ImagesGateway/CurrentCaller"
-) {}
-
-/** Who calls, told from the request's headers. */
-class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: CurrentCaller }>()(
-  "@effect-gradient/node/ImagesGateway/Authorization",
-  { error: ApiError.errors, security: { bearer: HttpApiSecurity.bearer } }
-) {}
-
-/** What a request that does not fit the schemas is told. */
-class Refusals extends HttpApiMiddleware.Service<Refusals>()("@effect-gradient/node/ImagesGateway/Refusals", {
-  error: ApiError.errors
-}) {}
-
-/** What holds for every request: its origin, the size of its body, its id; and that no failure is told in another form. */
-class Edge extends HttpApiMiddleware.Service<Edge>()("@effect-gradient/node/ImagesGateway/Edge", {
-  error: ApiError.errors
-}) {}
-
-const generate = HttpApiEndpoint.post("generate", "/images/generations", {
-  headers: {
-    /** One for each attempt: a second request with it is refused, not carried out again. */
-    "x-attempt-id": Schema.optionalKey(Schema.String.check(Schema.isUUID()))
-  },
-  payload: Order.Payload,
-  success: [
-    ImageGenerateResponse.Json.annotate({ description: "The images." }),
-    HttpApiSchema.StreamUint8Array({ contentType: "text/event-stream" })
-  ],
-  error: ApiError.errors
-})
-  .annotateMerge(
-    OpenApi.annotations({
-      summary: "Generate images",
-      description:
-        "Answers with JSON, or, with `stream: true`, with server-sent events: `image_generation.partial_image` while the " +
-        "image is made, then `image_generation.completed`, or an event `error` with an object of the errors' form. " +
-        "A comment keeps a silent stream open."
-    })
-  )
-  .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" })
-
-/**
- * The definition, which the routes, the OpenAPI document and the reference page come from.
- *
- * @category api
- */
-export const Api = HttpApi.make("ImagesGateway")
-  .add(HttpApiGroup.make("images").add(generate))
-  .middleware(Refusals)
-  .middleware(Authorization)
-  .middleware(Edge)
-  .annotateMerge(OpenApi.annotations({ title: "Images", description: "Image generation, on the wire of OpenAI." }))
 
 const authorization = Layer.effect(
   Authorization,
@@ -302,49 +213,11 @@ const refusals = HttpApiMiddleware.layerSchemaErrorTransform(Refusals, ({ cause 
   Effect.fail(ApiError.fromIssues(ApiError.issuesOf(cause)))
 )
 
-const isTooLarge = (defect: unknown) =>
-  defect instanceof HttpServerError.HttpServerError &&
-  defect.reason._tag === "RequestParseError" &&
-  defect.reason.reason === "BodyTooLarge"
-
 const edge = Layer.effect(
   Edge,
   Effect.gen(function* () {
-    const origins = yield* Origins
-    const bodySize = ByteSize.fromInputUnsafe((yield* CurrentLimits).bodySize)
-    const tooLarge = ApiError.make(413, `The body is larger than ${bodySize} bytes.`)
-    const withCors = crossOrigin(origins)
-
-    const isForeign = ({ headers }: HttpServerRequest.HttpServerRequest) =>
-      headers["origin"] !== undefined &&
-      headers["sec-fetch-site"] !== "same-origin" &&
-      !origins.includes(headers["origin"])
-
-    return Edge.of(
-      Effect.fnUntraced(function* (app) {
-        const requestId = randomUUID()
-        yield* HttpEffect.appendPreResponseHandler((_, response) =>
-          Effect.succeed(HttpServerResponse.setHeader(response, "x-request-id", requestId))
-        )
-        if (isForeign(yield* HttpServerRequest.HttpServerRequest)) {
-          return yield* Effect.fail(ApiError.make(403, "This origin may not call.", { code: "origin_not_allowed" }))
-        }
-        const response = yield* withCors(app).pipe(
-          Effect.provideService(HttpIncomingMessage.MaxBodySize, bodySize),
-          Effect.catchDefect((defect) =>
-            isTooLarge(defect)
-              ? Effect.fail(tooLarge)
-              : Effect.logError("ImagesGateway: a defect", defect).pipe(
-                  Effect.andThen(Effect.fail(ApiError.make(500, "The gateway failed.")))
-                )
-          ),
-          Effect.annotateLogs({ requestId })
-        )
-        // HttpApi refuses another content type by itself, and not in the API's form.
-        if (response.status !== 415) return response
-        return yield* Effect.fail(ApiError.make(415, "The body must be JSON: content-type: application/json."))
-      })
-    )
+    const { bodySize } = yield* CurrentLimits
+    return makeEdge(yield* Origins, ByteSize.fromInputUnsafe(bodySize))
   })
 )
 
@@ -366,53 +239,6 @@ export interface Options {
    */
   readonly keepAlive?: Duration.Input | undefined
 }
-
-const duplicate = ApiError.make(
-  409,
-  "This attempt is at work already, or was, and is not made again. It may have been charged for.",
-  { code: "duplicate_attempt", headers: { "x-should-retry": "false" } }
-)
-
-/** Runs an attempt unless it was there before. One that comes to nothing before it is sent behind is forgotten. */
-const makeOnce = Effect.sync(() => {
-  const attempts = makeAttempts()
-  return <A, E, R>(
-    id: string | undefined,
-    checks: Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | ApiError.ApiError, R> =>
-    id === undefined
-      ? checks
-      : Effect.gen(function* () {
-          const isNew = attempts.claim(id, yield* Clock.currentTimeMillis)
-          if (!isNew) return yield* Effect.fail(duplicate)
-          return yield* Effect.onError(checks, () => Effect.sync(() => attempts.release(id)))
-        })
-})
-
-/** Counts the images of a caller, and tells what is left in the headers of the API. */
-const makeQuota = Effect.gen(function* () {
-  const limiter = yield* RateLimiter.RateLimiter
-  const { images, window } = yield* CurrentLimits
-  return Effect.fnUntraced(function* (caller: Caller, n: number) {
-    const now = yield* Clock.currentTimeMillis
-    const { limit, remaining, resetAfter } = yield* limiter
-      .consume({ key: `ImagesGateway/${caller.id}`, tokens: n, limit: images, window })
-      .pipe(Effect.mapError(overQuota))
-    return {
-      "ratelimit-limit": String(limit),
-      "ratelimit-remaining": String(remaining),
-      "ratelimit-reset": String(Math.ceil((now + Duration.toMillis(resetAfter)) / 1000))
-    }
-  })
-})
-
-const overQuota = ({ reason }: RateLimiter.RateLimiterError): ApiError.ApiError =>
-  reason._tag === "RateLimitExceeded"
-    ? ApiError.make(429, `Over the limit of ${reason.limit} images.`, {
-        code: "rate_limit_exceeded",
-        headers: { "retry-after": String(Math.ceil(Duration.toSeconds(reason.retryAfter))) }
-      })
-    : ApiError.make(503, "The gateway cannot count requests now.", { headers: { "retry-after": "1" } })
 
 /**
  * The routes of the gateway, for an `HttpRouter`: the endpoint, its OpenAPI document and its reference page.
@@ -440,7 +266,7 @@ export const layer = ({ keepAlive = "15 seconds", path = "/v1" }: Options = {}):
     Effect.fnUntraced(function* (handlers) {
       const rules = yield* CurrentRules
       const once = yield* makeOnce
-      const quota = yield* makeQuota
+      const quota = yield* makeQuota(yield* CurrentLimits)
       const send = yield* Behind.makeSend(keepAlive)
       return handlers.handle(
         "generate",

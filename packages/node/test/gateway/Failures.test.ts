@@ -162,13 +162,14 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("between two events are an error event", () =>
+  it.live.each(["\n", "\r\n"])("between two events are an error event, with lines that end with %j", (lineEnd) =>
     Effect.gen(function* () {
+      const event = partialImage(0, image).replaceAll("\n", lineEnd)
       const { answer, open } = streaming()
       const server = yield* serve(answer)
       const read = reader(yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream }))
-      open[0]?.write(partialImage(0, image))
-      assert.strictEqual(yield* read("\n\n"), partialImage(0, image))
+      open[0]?.write(event)
+      assert.strictEqual(yield* read(`${lineEnd}${lineEnd}`), event)
       open[0]?.socket?.resetAndDestroy()
       assert.match(yield* read("\n\n"), /^event: error\ndata: \{"error":.*\}\n\n$/)
     }).pipe(Effect.scoped)
