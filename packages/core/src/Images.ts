@@ -58,6 +58,7 @@ const path = "/images/generations"
 /** The service on this client. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
+  const lastImage = { bytes: 0 }
 
   const policyOf = (options: RequestOptions) =>
     RetryPolicy.make(options.retry ?? client.waiting.retry ?? RetryPolicy.chargeSafe)
@@ -85,6 +86,7 @@ const make = Effect.gen(function* () {
       head: Reply.headOf(response, yield* Clock.currentTimeMillis),
       n: body.n,
       limits: client.limits,
+      lastImage,
       patience: {
         idleMillis: Duration.toMillis(idle),
         deadline: isStream ? Number.POSITIVE_INFINITY : start + Duration.toMillis(timeout)

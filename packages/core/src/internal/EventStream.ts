@@ -12,6 +12,11 @@ export interface RawEvent {
   readonly data: Lifted
 }
 
+/** The size of the last image, of this stream or of the one before: the next one will be about as large. */
+export interface LastImage {
+  bytes: number
+}
+
 export class EventStream {
   /** What makes this stream unacceptable, in words; then nothing more can be written. */
   problem: string | undefined
@@ -30,13 +35,13 @@ export class EventStream {
   /** The event that is being read. */
   #name = ""
   #payload: Payload | undefined
-  /** The size of the last image: the next one will be about as large. */
-  #lastImageBytes = 0
 
   readonly #limits: Limits
   readonly #isWanted: (name: string) => boolean
+  readonly #lastImage: LastImage
 
-  constructor(limits: Limits, isWanted: (name: string) => boolean) {
+  constructor(limits: Limits, isWanted: (name: string) => boolean, lastImage: LastImage) {
+    this.#lastImage = lastImage
     this.#limits = limits
     this.#isWanted = isWanted
   }
@@ -102,7 +107,7 @@ export class EventStream {
     this.#text = ""
     this.#atValueStart = true
     if (this.#field === "data" && this.#isWanted(this.#name)) {
-      if (this.#payload === undefined) this.#payload = new Payload("event", this.#limits, guess(this.#lastImageBytes))
+      if (this.#payload === undefined) this.#payload = new Payload("event", this.#limits, guess(this.#lastImage.bytes))
       else this.#payload.writeLineEnd()
       this.problem = this.#payload.problem
     }
@@ -124,7 +129,7 @@ export class EventStream {
     if (this.#payload !== undefined) {
       const data = this.#payload.finish()
       this.problem = this.#payload.problem
-      this.#lastImageBytes = data.images[0]?.length ?? this.#lastImageBytes
+      this.#lastImage.bytes = data.images[0]?.length ?? this.#lastImage.bytes
       if (this.problem === undefined) events.push({ name: this.#name, data })
     }
     if (this.#payload === undefined && !this.#isWanted(this.#name)) events.push({ name: this.#name, data: passedOver })

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import * as GradientError from "../GradientError.ts"
 import { GeneratedImage } from "../ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "../ImageGenStreamEvent.ts"
-import { EventStream } from "./EventStream.ts"
+import { EventStream, type LastImage } from "./EventStream.ts"
 import type { Limits } from "./limits.ts"
 import { Payload } from "./Payload.ts"
 import * as Reply from "./reply.ts"
@@ -29,6 +29,7 @@ export interface Reading {
   readonly n: number
   readonly limits: Limits
   readonly patience: Patience
+  readonly lastImage: LastImage
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
@@ -105,8 +106,8 @@ export const readStream = (reading: Reading) =>
 
 /** Reads a stream: each pull gives the events that have ended, as soon as there are some. */
 const readEvents = Effect.fnUntraced(function* (reading: Reading) {
-  const { head, limits, n, response } = reading
-  const stream = new EventStream(limits, Reply.isWanted)
+  const { head, lastImage, limits, n, response } = reading
+  const stream = new EventStream(limits, Reply.isWanted, lastImage)
   const pull = yield* Stream.toPull(response.stream)
   let completed = 0
   let last: ReadonlyArray<GeneratedImage> = []
