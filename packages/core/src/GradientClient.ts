@@ -15,7 +15,6 @@ import * as Url from "effect/http/Url"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
@@ -150,17 +149,9 @@ const headersOf = (
   for (const [name, value] of Object.entries(headers)) {
     if (isHeaderName.test(name) && isHeaderValue.test(value)) continue
     const what = name === "authorization" ? "the key" : `headers.${name}`
-    return Effect.fail(invalid(what, "has a character that no header can carry, such as a line's end"))
+    return Effect.fail(invalid(what, "has a character that no header can carry"))
   }
   return Effect.succeed(headers)
-}
-
-/** Takes out of a text what was sent as a secret: some services repeat a key that they refuse. */
-const concealing = (sent: Readonly<Record<string, string>>) => {
-  const secrets = Object.entries(sent)
-    .filter(([name, value]) => secretName.test(name) && value !== "")
-    .map(([, value]) => value.replace(/^Bearer /, ""))
-  return (text: string) => secrets.reduce((shown, secret) => shown.replaceAll(secret, "***"), text)
 }
 
 /**
@@ -194,11 +185,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.provideService(Headers.CurrentRedactedNames, [secretName])
     )
     if (response.status >= 200 && response.status < 300) return response
-    const conceal = concealing(headers)
-    const text = conceal(yield* errorText(response))
-    const answered = Headers.fromInput(Record.map(response.headers, conceal))
-    const now = yield* Clock.currentTimeMillis
-    return yield* GradientError.fromReason(reasonOfAnswer(response.status, answered, text, now))
+    const text = yield* errorText(response)
+    return yield* GradientError.fromReason(reasonOfAnswer(response, text, yield* Clock.currentTimeMillis))
   })
 
   return GradientClient.of({ post, waiting: options, limits: { ...defaultLimits, ...options.limits } })

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
 import { GradientClient, Images, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
@@ -95,6 +97,39 @@ describe("GradientClient", () => {
         const limited = Service.make(() => new Response("slowly", { status: 429 }), refuse)
         const reason = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(limited.layer))
         expect(reason).toMatchObject({ _tag: "RateLimitError", description: "slowly", mayHaveBeenCharged: false })
+      })
+    )
+
+    it.effect("does not have its key in an error, wherever the service repeats it", () =>
+      Effect.gen(function* () {
+        const error = { error: { message: `bad key ${Service.key}`, code: "invalid_api_key" } }
+        const replies = [
+          () => Response.json(error, { status: 401 }),
+          () => new Response(null, { status: 307, headers: { location: `https://x/?k=${Service.key}` } }),
+          () => Response.json(error),
+          () => Response.json({ created: Service.key }),
+          () => new Response(Service.key),
+          () => Wire.stream([`data: ${JSON.stringify(error)}\n\n`]),
+          () => Wire.stream([`data: ${Service.key}\n\n`])
+        ]
+        for (const reply of replies) {
+          const service = Service.make(reply, { retry: RetryPolicy.none })
+          const whole = yield* Images.generate({ prompt }).pipe(Effect.flip, Effect.provide(service.layer))
+          const stream = Stream.runDrain(Images.generateStream({ prompt }))
+          const growing = yield* stream.pipe(Effect.flip, Effect.provide(service.layer))
+          expect(inspect([whole, growing], { depth: 50 }) + JSON.stringify([whole, growing])).not.toContain(Service.key)
+        }
+      })
+    )
+
+    it.effect("is not taken for a secret in what the service says, where it is none", () =>
+      Effect.gen(function* () {
+        const headers = { "retry-after": "100", "x-request-id": "req-1" }
+        const service = Service.make(() => new Response("1 more", { status: 429, headers }))
+        const call = { idempotencyKey: "1", headers: { "x-token": "q" } }
+        const reason = yield* Images.generate({ prompt }, call).pipe(Service.reasonOf, Effect.provide(service.layer))
+        expect(reason).toMatchObject({ description: "1 more", requestId: "req-1", headers: { "retry-after": "100" } })
+        expect(reason.retryAfter).toEqual(Duration.seconds(100))
       })
     )
 

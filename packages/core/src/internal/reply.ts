@@ -11,7 +11,7 @@ import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import type { RawEvent } from "./EventStream.ts"
 import type { Lifted } from "./Payload.ts"
 import { property } from "./property.ts"
-import { errorBodyOf, rateLimitOf, reasonOfErrorObject, shorten } from "./response.ts"
+import { concealing, errorBodyOf, rateLimitOf, reasonOfErrorObject, shorten } from "./response.ts"
 
 /** What the head of a reply says, which goes into its responses, events and errors. */
 export interface Head {
@@ -20,13 +20,16 @@ export interface Head {
   readonly status: number
   /** Where the head does not say what the body is, it is taken for what was asked for. */
   readonly isEventStream: boolean
+  /** Takes the secrets of the request out of a text. */
+  readonly conceal: (text: string) => string
 }
 
 export const headOf = (response: HttpClientResponse.HttpClientResponse, now: number): Head => ({
   requestId: response.headers["x-request-id"],
   rateLimit: rateLimitOf(response.headers, now),
   status: response.status,
-  isEventStream: !/json|html/i.test(response.headers["content-type"] ?? "")
+  isEventStream: !/json|html/i.test(response.headers["content-type"] ?? ""),
+  conceal: concealing(response.request.headers)
 })
 
 type Reason = GradientError.GradientErrorReason
@@ -62,10 +65,11 @@ const decodeEvent = Schema.decodeUnknownResult(ImageGenStreamEvent.Lifted, { err
 
 /** The response that this payload is. */
 export const responseOf = (
-  { images, json }: Lifted,
+  { images, json: text }: Lifted,
   head: Head
 ): Result.Result<ImageGenerateResponse.ImageGenerateResponse, Reason> => {
   const fail = (description: string) => Result.fail(invalidResponse(head, description, bareImages(images)))
+  const json = head.conceal(text)
   const parsed = parseJson(json)
   if (Result.isFailure(parsed)) return fail(`it is not JSON: ${startOf(json)}`)
   const body = parsed.success
@@ -100,7 +104,7 @@ export const meaningOf = (
   head: Head,
   lastImages: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
 ): Meaning => {
-  const text = data.json.trim()
+  const text = head.conceal(data.json).trim()
   if (!isWanted(name)) return { _tag: "Skipped", name }
   if (text === "[DONE]") return { _tag: "Done" }
   if (text === "") return { _tag: "Skipped", name }

@@ -4,6 +4,8 @@
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -49,19 +51,14 @@ const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration 
 /** Secrets can be in any header that was added, so more names are redacted than usual. */
 export const secretName = /auth|cookie|key|secret|token|credential|signature/i
 
-const redacted = (headers: Headers.Headers): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, secretName.test(name) ? "<redacted>" : value])
-  )
-
-/** What a response with this head tells of a failure. */
-const answerOf = (status: number, headers: Headers.Headers, now: number) => ({
-  status,
-  requestId: headers["x-request-id"],
-  headers: redacted(headers),
-  retryAfter: retryAfterOf(headers, now),
-  shouldRetry: headers["x-should-retry"] === "true" ? true : headers["x-should-retry"] === "false" ? false : undefined
-})
+/** Takes out of a text what was sent as a secret: some services repeat a key that they refuse. */
+export const concealing = (sent: Headers.Headers) => {
+  const secrets = Object.entries(sent)
+    .filter(([name]) => secretName.test(name) && name !== "idempotency-key")
+    .map(([, value]) => value.replace(/^\w+ /, ""))
+    .filter(({ length }) => length > 7) // A shorter one stands in texts by chance.
+  return (text: string) => secrets.reduce((shown, secret) => shown.replaceAll(secret, "***"), text)
+}
 
 /** What an error's body says, in either form of the API; of anything else, its visible text. */
 export interface ErrorBody {
@@ -152,25 +149,29 @@ const answerOfStatus = (status: number, { code, type }: ErrorBody): Answer => {
   return byClearCode.get(code) ?? byClearCode.get(type) ?? other
 }
 
-/** The reason of an answer that is not a 200. */
+/** The reason of an answer that is not a 200, from its head and the text of its body. `now` in milliseconds. */
 export const reasonOfAnswer = (
-  status: number,
-  headers: Headers.Headers,
+  { headers, request, status }: HttpClientResponse.HttpClientResponse,
   text: string,
   now: number
 ): GradientError.GradientErrorReason => {
-  const body = parseErrorBody(text)
-  const answer = answerOf(status, headers, now)
+  const conceal = concealing(request.headers)
+  const body = parseErrorBody(conceal(text))
   const Reason = answerOfStatus(status, body)
-  const redirect = status >= 300 && status < 400
+  const isRedirect = status >= 300 && status < 400
   return new Reason({
-    ...answer,
+    status,
+    retryAfter: retryAfterOf(headers, now),
+    shouldRetry: headers["x-should-retry"] === "true" || (headers["x-should-retry"] === "false" ? false : undefined),
     ...(Reason === GradientError.RateLimitError ? rateLimitOf(headers, now) : {}),
     ...body,
-    description: redirect
-      ? `a redirect${headers["location"] === undefined ? "" : ` to ${shorten(headers["location"])}`}, which is not followed`
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, secretName.test(name) ? "<redacted>" : conceal(value)])
+    ),
+    description: isRedirect
+      ? `a redirect to ${conceal(UrlParams.redactUrl(headers["location"] ?? "nowhere"))}, which is not followed`
       : body.description,
-    requestId: answer.requestId ?? body.requestId,
+    requestId: headers["x-request-id"] ?? body.requestId,
     progress: "Refused"
   })
 }
@@ -180,7 +181,7 @@ export const reasonOfErrorObject = (
   value: unknown,
   facts: { readonly requestId: string | undefined; readonly images: ReadonlyArray<GeneratedImage> }
 ): GradientError.GradientErrorReason => {
-  const body = errorBodyOf(value) ?? { description: "the stream reports an error without saying which" }
+  const body = errorBodyOf(value) ?? { description: "no more is said" }
   const Reason = byCode.get(body.code) ?? byCode.get(body.type) ?? GradientError.InternalServerError
   return new Reason({
     ...body,
