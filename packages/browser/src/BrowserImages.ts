@@ -27,11 +27,9 @@ const withAttemptId = HttpClient.mapRequestEffect((request) =>
   Effect.sync(() => HttpClientRequest.setHeader(request, "x-attempt-id", randomId()))
 )
 
-/** A UUID of version 4; `crypto.randomUUID` is missing on pages without TLS. */
+/** 128 bits in hexadecimal; `crypto.randomUUID` is missing on pages without TLS. */
 const randomId = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"))
-    .join("")
-    .replace(/^(.{8})(.{4}).(.{3}).(.{3})/, "$1-$2-4$3-8$4-")
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
 /**
  * The transport: fetch, which follows no redirect (it would post, and pay, again) and sends an id with each attempt.

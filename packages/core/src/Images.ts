@@ -29,7 +29,7 @@ import type { ImageGenerateParams } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { attempts } from "./internal/attempts.ts"
-import { type Reading, readResponse, readStream } from "./internal/read.ts"
+import { type Events, type Reading, readResponse, readStream } from "./internal/read.ts"
 import * as Reply from "./internal/reply.ts"
 import { type RequestBody, requestBody } from "./internal/requestBody.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -106,9 +106,15 @@ const make = Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
-      const pull = yield* Effect.flatMap(send(body, true, options), readStream)
-      const first = yield* Pull.catchDone(pull, () => Effect.die("a stream that ends well has an event"))
-      return { first, pull, start }
+      const rest = yield* Effect.flatMap(send(body, true, options), readStream)
+      let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a stream that ends has an event"))
+      const pull = Effect.suspend(() => {
+        if (first === undefined) return rest
+        const events = first
+        first = undefined // Its images are the caller's to keep.
+        return Effect.succeed(events)
+      })
+      return { pull, start }
     }).pipe(
       Scope.provide(scope),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
@@ -118,20 +124,13 @@ const make = Effect.gen(function* () {
   const stream = Effect.fnUntraced(function* (params: ImageGenerateParams, options: RequestOptions) {
     const body = yield* requestBody(params, true, options.extraBody).pipe(Effect.mapError(GradientError.fromReason))
     const met: Array<GradientError.Attempt> = []
-    const opened = yield* attempts(open(body, options, yield* Effect.scope), policyOf(options), met)
+    const clock = yield* Clock.Clock
+    const { pull, start } = yield* attempts(open(body, options, yield* Effect.scope), policyOf(options), met)
     // An attempt that fails after its first event is not repeated: its images may be charged for.
-    const rest = Effect.suspend(() => opened.pull)
-    return Stream.concat(Stream.fromArray(opened.first), Stream.fromPull(Effect.succeed(rest))).pipe(
-      Stream.catch((reason) =>
-        Stream.fromEffect(
-          Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            Effect.fail(
-              GradientError.fromReason(reason, [...met, { reason, elapsed: Duration.millis(now - opened.start) }])
-            )
-          )
-        )
-      )
-    )
+    return Stream.mapError(Stream.fromPull(Effect.succeed(pull)), (reason) => {
+      const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - start)
+      return GradientError.fromReason(reason, [...met, { reason, elapsed }])
+    })
   })
 
   const generateStream = (params: ImageGenerateParams, options: RequestOptions = {}) =>

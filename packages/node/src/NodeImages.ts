@@ -2,21 +2,15 @@
  * Layers for Node: the transport on undici, alone or with everything that `Images` needs.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Undici from "@effect/platform-node/Undici"
 import { GradientClient, Images } from "@effect-gradient/core"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientError from "effect/http/HttpClientError"
-import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
-import type { Duplex } from "node:stream"
 import { getCACertificates } from "node:tls"
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
+import { readable } from "./internal/responseBody.ts"
 
 /**
  * Options of the transport.
@@ -67,26 +61,6 @@ const makeAgent = ({ connectTimeout = "10 seconds", proxy, tls }: TransportOptio
   return agent.compose(sending)
 }
 
-const decoders: Readonly<Record<string, () => Duplex>> = {
-  gzip: createGunzip,
-  "x-gzip": createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress
-}
-
-/** No encoding is asked for; one that comes all the same is decoded, as the image may be paid for. */
-const decoded = (response: HttpClientResponse.HttpClientResponse): HttpClientResponse.HttpClientResponse => {
-  const decoder = decoders[response.headers["content-encoding"]?.toLowerCase() ?? ""]
-  if (decoder === undefined) return response
-  const { request } = response
-  const onError = (cause: unknown) =>
-    new HttpClientError.HttpClientError({ reason: new HttpClientError.DecodeError({ request, response, cause }) })
-  const body = Stream.toReadableStream(NodeStream.pipeThroughDuplex(response.stream, { evaluate: decoder, onError }))
-  const headers = Headers.removeMany(response.headers, ["content-encoding", "content-length"])
-  return HttpClientResponse.fromWeb(request, new Response(body, { status: response.status, headers }))
-}
-
 /**
  * The transport: an undici Agent of its own, closed with the layer.
  *
@@ -95,7 +69,7 @@ const decoded = (response: HttpClientResponse.HttpClientResponse): HttpClientRes
 export const layerHttpClient = (options: TransportOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, HttpClient.transformResponse(Effect.map(decoded)))
+    Effect.map(HttpClient.HttpClient, HttpClient.transformResponse(Effect.map(readable)))
   ).pipe(
     Layer.provide(NodeHttpClient.layerUndiciNoDispatcher),
     Layer.provide(

@@ -4,7 +4,11 @@ import { NodeImages } from "@effect-gradient/node"
 import { Effect, Fiber, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import type { ServerResponse } from "node:http"
 import * as net from "node:net"
+import { setImmediate } from "node:timers/promises"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { gzipSync } from "node:zlib"
 import { completed, eventually, partialImage, png, responseBody, serve } from "./support/server.ts"
 
@@ -58,16 +62,15 @@ describe("NodeImages.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("keeps connections for the next request", () =>
+  it.live("keeps connections for the next request, of a response or of a stream", () =>
     Effect.gen(function* () {
       const connections = new Set<number | undefined>()
       const server = yield* serve((request, response) => {
         connections.add(request.socket.remotePort)
-        response.end(responseBody(image))
+        response.end(server.requests.length % 2 === 0 ? responseBody(image) : completed(image))
       })
-      yield* Effect.forEach(Array.from({ length: 20 }), () => Images.generate(params)).pipe(
-        Effect.provide(layer(server.baseUrl))
-      )
+      const both = Effect.andThen(Stream.runDrain(Images.generateStream(params)), Images.generate(params))
+      yield* Effect.repeat(both, { times: 9 }).pipe(Effect.provide(layer(server.baseUrl)))
       assert.strictEqual(server.requests.length, 20)
       assert.isAtMost(connections.size, 3)
     }).pipe(Effect.scoped)
@@ -213,6 +216,32 @@ describe("Images.generateStream on NodeImages", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("holds no image that is given out but the last", () =>
+    Effect.gen(function* () {
+      const given: Array<WeakRef<Uint8Array>> = []
+      const sendOneByOne = async (response: ServerResponse) => {
+        for (let index = 0; index < 4; index++) {
+          response.write(partialImage(index, image))
+          while (given.length <= index) await setImmediate()
+        }
+        response.end(completed(image))
+      }
+      const server = yield* serve((_, response) => void sendOneByOne(response))
+      const alive = yield* Images.generateStream(params).pipe(
+        Stream.mapEffect(
+          Effect.fnUntraced(function* ({ bytes }) {
+            given.push(new WeakRef(bytes))
+            yield* Effect.promise(collectGarbage)
+            return given.slice(0, -1).filter((earlier) => earlier.deref() !== undefined).length
+          })
+        ),
+        Stream.runCollect,
+        Effect.provide(layer(server.baseUrl))
+      )
+      assert.deepStrictEqual(alive, [0, 0, 0, 0, 0])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("leaves nothing that keeps the process alive", () =>
     Effect.gen(function* () {
       const program = `
@@ -233,6 +262,13 @@ describe("Images.generateStream on NodeImages", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+/** A full garbage collection, once what this turn of the event loop has touched can go. */
+const collectGarbage = async () => {
+  await setImmediate()
+  setFlagsFromString("--expose-gc")
+  runInNewContext("gc()")
+}
 
 /** A TCP server on loopback, and its port. */
 const tcp = (accept: (socket: net.Socket) => void) =>

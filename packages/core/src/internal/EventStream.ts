@@ -51,9 +51,8 @@ export class EventStream {
     return this.#payload?.images ?? []
   }
 
-  /** Takes a chunk, and gives the events that ended in it. */
-  write(chunk: Uint8Array): Array<RawEvent> {
-    const events: Array<RawEvent> = []
+  /** Takes a chunk, and adds to `events` those that ended in it. */
+  write(chunk: Uint8Array, events: Array<RawEvent>): void {
     let at = 0
     while (at < chunk.length && this.problem === undefined) {
       const byte = chunk[at]
@@ -66,7 +65,6 @@ export class EventStream {
         at = this.#writeLine(chunk, at)
       }
     }
-    return events
   }
 
   /** Takes bytes of a line, up to its end or to the end of what belongs together in it. */
@@ -87,7 +85,7 @@ export class EventStream {
       this.problem = `a line is over ${this.#lineLimit} bytes`
       return at
     }
-    if (this.#field === "name" || this.#field === "event") this.#text += latin1(chunk.subarray(from, at))
+    if (this.#field === "name" || this.#field === "event") this.#text += latin1(chunk, from, at)
     if (this.#field === "name" && chunk[at] === colon) {
       this.#startValue()
       return at + 1

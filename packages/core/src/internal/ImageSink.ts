@@ -45,9 +45,8 @@ export class ImageSink {
     const groups = (text.length - taken) >> 2
     if (groups > 0 && this.#padding === 0) {
       if (!this.#reserve(groups * 3)) return taken
-      const target = this.#segment.subarray(this.#filled, this.#filled + groups * 3)
       const body = groups * 4 === text.length ? text : text.substring(taken, taken + groups * 4)
-      if (!decodeGroups(body, target)) return taken
+      if (decodeGroups(body, this.#segment, this.#filled) < groups * 3) return taken
       this.#filled += groups * 3
       taken += groups * 4
     }
@@ -86,7 +85,7 @@ export class ImageSink {
       this.#segment[this.#filled++] = bits >> 16
       if (this.#waiting === 3) this.#segment[this.#filled++] = bits >> 8
     }
-    const last = this.#segment.subarray(0, this.#filled)
+    const last = new Uint8Array(this.#segment.buffer, 0, this.#filled)
     // A guess that was a little high is kept as it is: an eighth of memory is cheaper than a copy of the image.
     if (this.#full.length === 0 && this.#segment.length - this.#filled <= this.#filled / 8) {
       this.#segment.fill(0, this.#filled) // What was in this memory before is nobody's to see.
@@ -114,7 +113,7 @@ export class ImageSink {
 }
 
 const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
-  const whole = allocate(length)
+  const whole = new Uint8Array(allocate(length).buffer)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)

@@ -198,7 +198,7 @@ export class Payload {
     if (this.#escape === "") {
       // As much as is there already: so the work stays linear however small the images in a large chunk are.
       const window = Math.min(Math.max(sink.length, smallestWindow), largestWindow)
-      const text = latin1(chunk.subarray(at, at + window))
+      const text = latin1(chunk, at, at + window)
       const end = text.indexOf('"')
       at += sink.writeRun(end === -1 ? text : text.substring(0, withoutPadding(text, end)))
       if (end === -1 && at === from + text.length) return at

@@ -4,33 +4,39 @@
  */
 import * as Base64 from "effect/encoding/Base64"
 
-interface NodeBuffer {
-  toString(encoding: "latin1" | "base64"): string
-  write(text: string, offset: number, encoding: "base64"): number
+interface NodeBuffer extends Uint8Array {
+  toString(encoding?: "latin1" | "base64", from?: number, to?: number): string
+  write(text: string, at: number, encoding: "base64"): number
 }
 
 // Declared and not imported: the core is compiled without the types of any platform.
 declare const Buffer:
   | {
       from(source: ArrayBufferLike, offset: number, length: number): NodeBuffer
-      allocUnsafeSlow(length: number): Uint8Array
+      allocUnsafeSlow(length: number): NodeBuffer
+      isBuffer(bytes: Uint8Array): bytes is NodeBuffer
     }
   | undefined
 declare const TextDecoder: new (label: string) => { decode(bytes: Uint8Array): string }
 
 const nodeBuffer = typeof Buffer === "undefined" ? undefined : Buffer
-const asBuffer = (from: NonNullable<typeof nodeBuffer>, bytes: Uint8Array) =>
-  from.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+const asBuffer =
+  nodeBuffer &&
+  ((bytes: Uint8Array) =>
+    nodeBuffer.isBuffer(bytes) ? bytes : nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 
-/** Memory for this many bytes, with anything in it where the platform can leave out to clear it. */
+/**
+ * Memory of its own for this many bytes, to decode into: with anything in it where the platform can leave out to clear
+ * it, and of the platform's own class.
+ */
 export const allocate = (length: number): Uint8Array =>
-  nodeBuffer === undefined ? new Uint8Array(length) : new Uint8Array(nodeBuffer.allocUnsafeSlow(length).buffer)
+  nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)
 
-/** Bytes as a string of one character each: what the platform searches and decodes at the speed of memory. */
-export const latin1: (bytes: Uint8Array) => string = (() => {
-  if (nodeBuffer !== undefined) return (bytes: Uint8Array) => asBuffer(nodeBuffer, bytes).toString("latin1")
+/** A range of bytes as a string of one character each: what the platform searches and decodes at the speed of memory. */
+export const latin1: (bytes: Uint8Array, from: number, to: number) => string = (() => {
+  if (asBuffer !== undefined) return (bytes, from, to) => asBuffer(bytes).toString("latin1", from, to)
   const decoder = new TextDecoder("latin1") // windows-1252 in truth: what differs is above 127, and so no base64
-  return (bytes: Uint8Array) => decoder.decode(bytes)
+  return (bytes, from, to) => decoder.decode(bytes.subarray(from, to))
 })()
 
 /** The value of each character code in base64; 255 where it has none. */
@@ -48,10 +54,12 @@ interface SetFromBase64 {
 
 const hasSetFromBase64 = (bytes: object): bytes is SetFromBase64 => "setFromBase64" in bytes
 
+type DecodeGroups = (text: string, target: Uint8Array, start: number) => number
+
 /** `decodeGroups` where the platform has no decoder. */
-export const decodeGroupsPlainly = (text: string, target: Uint8Array): boolean => {
+export const decodeGroupsPlainly: DecodeGroups = (text, target, start) => {
   let seen = 0
-  for (let from = 0, at = 0; from < text.length; from += 4, at += 3) {
+  for (let from = 0, at = start; from < text.length; from += 4, at += 3) {
     const a = sextetOf(text.charCodeAt(from))
     const b = sextetOf(text.charCodeAt(from + 1))
     const c = sextetOf(text.charCodeAt(from + 2))
@@ -61,27 +69,27 @@ export const decodeGroupsPlainly = (text: string, target: Uint8Array): boolean =
     target[at + 1] = (b << 4) | (c >> 2)
     target[at + 2] = (c << 6) | d
   }
-  return seen < 64
+  return seen < 64 ? (text.length / 4) * 3 : 0
 }
 
 /**
- * Decodes whole groups of 4 characters of the standard alphabet into `target`, which has just the room for them.
- * Gives false, with anything in `target`, where a character is not of the alphabet.
+ * Decodes whole groups of 4 characters of the standard alphabet into `target` from `start` on, where there is room.
+ * Gives how many bytes that made: fewer than 3 a group, with anything in `target`, where a character is not of the
+ * alphabet.
  */
-export const decodeGroups: (text: string, target: Uint8Array) => boolean = (() => {
-  if (nodeBuffer !== undefined) {
+export const decodeGroups: DecodeGroups = (() => {
+  if (asBuffer !== undefined) {
     // Node takes the URL alphabet for the standard one and skips what is neither, so both are looked for here.
-    return (text: string, target: Uint8Array) =>
-      asBuffer(nodeBuffer, target).write(text, 0, "base64") === target.length &&
-      !text.includes("-") &&
-      !text.includes("_")
+    return (text, target, start) =>
+      text.includes("-") || text.includes("_") ? 0 : asBuffer(target).write(text, start, "base64")
   }
   if (hasSetFromBase64(Uint8Array.prototype)) {
-    return (text: string, target: Uint8Array) => {
+    return (text, target, start) => {
       try {
-        return hasSetFromBase64(target) && target.setFromBase64(text).written === target.length
+        const room = target.subarray(start)
+        return hasSetFromBase64(room) ? room.setFromBase64(text).written : 0
       } catch {
-        return false // A SyntaxError is how it says that a character is not of the alphabet.
+        return 0 // A SyntaxError is how it says that a character is not of the alphabet.
       }
     }
   }
@@ -96,6 +104,6 @@ const hasToBase64 = (bytes: object): bytes is ToBase64 => "toBase64" in bytes
 
 /** The bytes in base64, with padding. */
 export const toBase64 = (bytes: Uint8Array): string => {
-  if (nodeBuffer !== undefined) return asBuffer(nodeBuffer, bytes).toString("base64")
+  if (asBuffer !== undefined) return asBuffer(bytes).toString("base64")
   return hasToBase64(bytes) ? bytes.toBase64() : Base64.encode(bytes)
 }

@@ -3,6 +3,7 @@
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
@@ -12,7 +13,7 @@ import * as Stream from "effect/Stream"
 import * as GradientError from "../GradientError.ts"
 import { GeneratedImage } from "../ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "../ImageGenStreamEvent.ts"
-import { EventStream, type LastImage } from "./EventStream.ts"
+import { EventStream, type LastImage, type RawEvent } from "./EventStream.ts"
 import type { Limits } from "./limits.ts"
 import { Payload } from "./Payload.ts"
 import * as Reply from "./reply.ts"
@@ -35,6 +36,10 @@ export interface Reading {
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
 
+/** Opens the body for a single reader: `Stream.toPull` would guard each pull against others, at a price for each chunk. */
+const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
+  Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
+
 /** Over fetch, a reply without a body is an error where others give an empty one. */
 const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
 
@@ -50,9 +55,7 @@ const pullUntil = <A>(
       const taken = take(chunks)
       return taken === undefined ? loop : Effect.succeed(taken)
     })
-    return Pull.catchDone(loop, () => Effect.succeed(undefined)).pipe(
-      Effect.catchIf(isEmptyBody, () => Effect.undefined)
-    )
+    return Pull.catchDone(loop, () => Effect.undefined).pipe(Effect.catchIf(isEmptyBody, () => Effect.undefined))
   })
 
 /** Reads with the watchdog; both ways to fail give what was decoded so far. */
@@ -82,7 +85,7 @@ const expectedBytes = ({ n, response }: Reading): number => {
 export const readResponse = Effect.fnUntraced(function* (reading: Reading) {
   const { head, limits, response } = reading
   const payload = new Payload("response", limits, expectedBytes(reading))
-  const pull = yield* Stream.toPull(response.stream)
+  const pull = yield* openBody(response)
   const images = () => Reply.bareImages(payload.images)
   const read = (activity: Activity) =>
     pullUntil(pull, activity, (chunks) => {
@@ -96,7 +99,8 @@ export const readResponse = Effect.fnUntraced(function* (reading: Reading) {
   return yield* Effect.fromResult(Reply.responseOf(lifted, head))
 })
 
-type Events = Arr.NonEmptyReadonlyArray<ImageGenStreamEvent>
+/** Events that came together. */
+export type Events = Arr.NonEmptyReadonlyArray<ImageGenStreamEvent>
 
 /** Reads what answers a stream's request: events, or a response as JSON, whose images are complete. */
 export const readStream = (reading: Reading) =>
@@ -108,7 +112,7 @@ export const readStream = (reading: Reading) =>
 const readEvents = Effect.fnUntraced(function* (reading: Reading) {
   const { head, lastImage, limits, n, response } = reading
   const stream = new EventStream(limits, Reply.isWanted, lastImage)
-  const pull = yield* Stream.toPull(response.stream)
+  const pull = yield* openBody(response)
   let completed = 0
   let last: ReadonlyArray<GeneratedImage> = []
   /** Names of events that mean nothing here, and are still to be logged. */
@@ -125,7 +129,9 @@ const readEvents = Effect.fnUntraced(function* (reading: Reading) {
     fail(new GradientError.IncompleteStreamError({ images: carried(), requestId: head.requestId, status: head.status }))
   const take = (chunks: Chunks): Array<ImageGenStreamEvent> | undefined => {
     const events: Array<ImageGenStreamEvent> = []
-    for (const raw of chunks.flatMap((chunk) => stream.write(chunk))) {
+    const raws: Array<RawEvent> = []
+    for (const chunk of chunks) stream.write(chunk, raws)
+    for (const raw of raws) {
       const meaning = Reply.meaningOf(raw, head, last)
       if (end !== undefined) break
       if (meaning._tag === "Event") {
@@ -140,7 +146,7 @@ const readEvents = Effect.fnUntraced(function* (reading: Reading) {
     return events.length > 0 || skipped.length > 0 || end !== undefined ? events : undefined
   }
   const logSkipped = Effect.suspend(() =>
-    Effect.forEach(skipped.splice(0), (name) => Effect.logDebug(`Passed over an event: ${name}`), { discard: true })
+    Effect.forEach(skipped.splice(0), (name) => Effect.logDebug(`Passed over an event: ${name}`))
   )
 
   const next: Pull.Pull<Events, Reason> = Effect.suspend(() => {

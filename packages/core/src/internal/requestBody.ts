@@ -20,11 +20,14 @@ const checkStreaming = Schema.decodeUnknownEffect(
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const invalidParams = ({ issue }: Schema.SchemaError): GradientError.InvalidParamsError => {
-  const issues = format(issue).issues.map(({ message, path = [] }) => ({ param: path.map(String).join("."), message }))
-  const description = issues.map(({ message, param }) => (param === "" ? message : `${param}: ${message}`)).join("; ")
-  return new GradientError.InvalidParamsError({ description, issues })
-}
+const invalid = (issues: ReadonlyArray<{ readonly param: string; readonly message: string }>) =>
+  new GradientError.InvalidParamsError({
+    issues,
+    description: issues.map(({ message, param }) => (param === "" ? message : `${param}: ${message}`)).join("; ")
+  })
+
+const invalidParams = ({ issue }: Schema.SchemaError) =>
+  invalid(format(issue).issues.map(({ message, path = [] }) => ({ param: path.map(String).join("."), message })))
 
 export interface RequestBody {
   /** The body's text, the same on each attempt. */
@@ -33,13 +36,8 @@ export interface RequestBody {
   readonly n: number
 }
 
-const unwritable = (cause: unknown) => {
-  const message = `cannot be written as JSON: ${String(cause)}`
-  return new GradientError.InvalidParamsError({
-    description: `extraBody: ${message}`,
-    issues: [{ param: "extraBody", message }]
-  })
-}
+const unwritable = (cause: unknown) =>
+  invalid([{ param: "extraBody", message: `cannot be written as JSON: ${String(cause)}` }])
 
 /** The members as JSON has them: what JSON leaves out would take a required member away. */
 const asJson = (members: object): Effect.Effect<object, GradientError.InvalidParamsError> =>

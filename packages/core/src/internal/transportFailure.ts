@@ -38,14 +38,11 @@ const isBeforeSending = (error: object): boolean =>
   property(error, "syscall") === "connect" ||
   property(error, "syscall") === "getaddrinfo"
 
-const messageOf = (chain: ReadonlyArray<object>): string | undefined => {
-  // The innermost says the most: undici's and fetch's own messages are "terminated" and "fetch failed".
-  for (const error of chain.toReversed()) {
-    const message = property(error, "message")
-    if (Predicate.isString(message) && message !== "") return message
-  }
-  return undefined
-}
+/** The innermost says the most: undici's and fetch's own messages are "terminated" and "fetch failed". */
+const messageOf = (chain: ReadonlyArray<object>): string | undefined =>
+  chain
+    .map((error) => property(error, "message"))
+    .findLast((message): message is string => Predicate.isString(message) && message !== "")
 
 const phases = new Map<unknown, "connect" | "response" | "idle">([
   ["UND_ERR_CONNECT_TIMEOUT", "connect"],

@@ -72,11 +72,16 @@ describe("attempts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("an id that is no UUID is refused", () =>
+  it.live("an id that is not 128 bits in hexadecimal, with or without hyphens, is refused", () =>
     Effect.gen(function* () {
       const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
-      const { param, status } = yield* refusal(baseUrl, { headers: { "x-attempt-id": "1" } })
-      assert.deepStrictEqual([status, param], [400, "x-attempt-id"])
+      for (const id of ["1", "g".repeat(32), `${randomUUID()}0`]) {
+        const { param, status } = yield* refusal(baseUrl, { headers: { "x-attempt-id": id } })
+        assert.deepStrictEqual([status, param], [400, "x-attempt-id"])
+      }
+      for (const id of ["0".repeat(32), randomUUID()]) {
+        assert.strictEqual((yield* refusal(baseUrl, { headers: { "x-attempt-id": id } })).status, 503)
+      }
     }).pipe(Effect.scoped)
   )
 })

@@ -44,10 +44,13 @@ export class Edge extends HttpApiMiddleware.Service<Edge>()("@effect-gradient/no
   error: ApiError.errors
 }) {}
 
+/** With the hyphens of a UUID or without. */
+const attemptId = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i
+
 const generate = HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
-    /** One for each attempt: a second request with it is refused, not carried out again. */
-    "x-attempt-id": Schema.optionalKey(Schema.String.check(Schema.isUUID()))
+    /** 128 random bits for each attempt, in hexadecimal: a second request with them is refused, not carried out again. */
+    "x-attempt-id": Schema.optionalKey(Schema.String.check(Schema.isPattern(attemptId)))
   },
   payload: Order.Payload,
   success: [
