@@ -1,6 +1,6 @@
 /**
  * One contestant at one work, in a process of its own: `node client.ts <contestant> <work> <url of the server>`. Says
- * when it is ready, then runs as often as each message of its parent says, once more watched, and answers with what that took.
+ * when it is ready, then runs as often as each message of its parent says, some more watched, and answers with what that took.
  */
 import { on } from "node:events"
 import { contestantOf, contestants } from "./contestant.ts"
@@ -28,7 +28,7 @@ const idleBytes = process.memoryUsage.rss()
 
 const report = async (times: number): Promise<Strain> => {
   const timed = times > 0 ? await time(run, times) : {}
-  const strained = await strain(run)
+  const strained = await strain(run, times)
   return { ...strained, ...timed, peakBytes: strained.peakBytes - idleBytes }
 }
 

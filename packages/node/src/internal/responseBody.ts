@@ -83,10 +83,10 @@ const chunksOf = <E>(body: Readable, onError: (cause: unknown) => E): Stream.Str
         arrived.openUnsafe()
       })
       body.on("data", (chunk: Uint8Array) => {
-        waiting.push(chunk)
+        // The chunks that one read of the socket brings come one right after the other, and are given together.
+        if (waiting.push(chunk) === 1) queueMicrotask(() => arrived.openUnsafe())
         waitingBytes += chunk.length
         if (waitingBytes >= mostWaiting) body.pause()
-        arrived.openUnsafe()
       })
       const close = Effect.sync(() => {
         stopWatching()
