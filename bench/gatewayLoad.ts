@@ -1,7 +1,6 @@
 /**
- * The callers, a process of their own: `node gatewayLoad.ts <url of the gateway> <streams> <rounds>`. When told to, opens
- * all streams, waits until each is answered, has requests refused meanwhile, then reads all streams to their ends; in
- * further rounds each caller opens another as soon as it has read one.
+ * The callers, a process of their own: `node gatewayLoad.ts <url of the gateway> <streams>`. When told to, opens all streams,
+ * waits until each is answered, has requests refused meanwhile, then reads all streams to their ends.
  */
 import { Agent, request as send, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 
@@ -12,7 +11,7 @@ export interface Load extends Count {
   readonly refusals: Readonly<Record<string, number>>
 }
 
-const [, , url = "", streams, rounds] = process.argv
+const [, , url = "", streams] = process.argv
 const agent = new Agent({ keepAlive: false, maxSockets: Infinity })
 
 interface Call {
@@ -51,13 +50,6 @@ const sum = (counts: ReadonlyArray<Count>): Count => ({
   broken: counts.reduce((total, { broken }) => total + broken, 0)
 })
 
-/** One caller, whose first stream is open. */
-const readAll = async (first: IncomingMessage): Promise<Count> => {
-  const counts = [await read(first)]
-  while (counts.length < Number(rounds)) counts.push(await read(await call()))
-  return sum(counts)
-}
-
 const refused: Readonly<Record<string, Call>> = {
   "no credentials": { headers: { authorization: "" } },
   "wrong credentials": { headers: { authorization: "Bearer wrong" } },
@@ -77,7 +69,7 @@ const run = async (): Promise<Load> => {
   const open = await Promise.all(Array.from({ length: Number(streams) }, () => call()))
   const refusals: Record<string, number> = {}
   for (const [name, options] of Object.entries(refused)) refusals[name] = await statusOf(options)
-  const counts = await Promise.all(open.map(readAll))
+  const counts = await Promise.all(open.map(read))
   // By now the caller has had as many images as the gateway allows.
   refusals["a caller over the limit"] = await statusOf({})
   return { ...sum(counts), seconds: (performance.now() - start) / 1000, refusals }

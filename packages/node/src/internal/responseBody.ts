@@ -63,8 +63,8 @@ const bodyOf = (response: object): Readable | undefined =>
     ? response.source.body
     : undefined
 
-/** With this many bytes waiting, the body is paused. */
-const mostWaiting = 256 * 1024
+/** With more bytes than this waiting, the body is paused: it is what one read of the socket brings at most. */
+const mostWaiting = 64 * 1024
 
 /** So long has a body that has come whole to end: destroyed before, it would take its connection with it. */
 const twoTurns = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
@@ -86,7 +86,7 @@ const chunksOf = <E>(body: Readable, onError: (cause: unknown) => E): Stream.Str
         // The chunks that one read of the socket brings come one right after the other, and are given together.
         if (waiting.push(chunk) === 1) queueMicrotask(() => arrived.openUnsafe())
         waitingBytes += chunk.length
-        if (waitingBytes >= mostWaiting) body.pause()
+        if (waitingBytes > mostWaiting) body.pause()
       })
       const close = Effect.sync(() => {
         stopWatching()
