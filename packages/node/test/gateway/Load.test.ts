@@ -7,10 +7,10 @@ const bench = fileURLToPath(new URL("../../../../bench/gateway.ts", import.meta.
 
 describe("the gateway under load", () => {
   it("in small: many streams at once, whole, and each refusal with its status", async () => {
-    const args = [bench, "--streams", "40", "--sizes", "15000,150000", "--rounds", "1"]
+    const args = [bench, "--streams", "40", "--sizes", "150000", "--rounds", "1"]
     // Fails where the process exits with anything but 0.
     const { stdout } = await promisify(execFile)(process.execPath, args)
-    assert.strictEqual(stdout.match(/, 0 broken,/g)?.length, 2)
+    assert.strictEqual(stdout.match(/, 0 broken,/g)?.length, 1)
     assert.include(stdout, "a caller over the limit 429")
   })
 })
