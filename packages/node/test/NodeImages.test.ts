@@ -76,6 +76,17 @@ describe("NodeImages.layer", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("closes its connections with its layer", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.end(responseBody(image)))
+      yield* Images.generate(params).pipe(
+        Effect.tap(() => Effect.sync(() => assert.strictEqual(server.sockets.size, 1))),
+        Effect.provide(layer(server.baseUrl))
+      )
+      yield* eventually(() => server.sockets.size === 0, "the connection closed")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("serves 64 requests at once", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end(responseBody(image)))

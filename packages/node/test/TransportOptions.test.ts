@@ -3,6 +3,7 @@ import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Effect } from "effect"
 import * as http from "node:http"
+import * as http2 from "node:http2"
 import * as https from "node:https"
 import * as net from "node:net"
 import { generate as selfSigned } from "selfsigned"
@@ -27,14 +28,16 @@ const listening = (server: net.Server) =>
     () => Effect.sync(() => server.close())
   )
 
+const certificate = Effect.promise(() =>
+  selfSigned([{ name: "commonName", value: "localhost" }], {
+    keySize: 2048,
+    extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }]
+  })
+)
+
 /** An HTTPS server whose certificate nobody knows. */
 const tlsServer = Effect.gen(function* () {
-  const pems = yield* Effect.promise(() =>
-    selfSigned([{ name: "commonName", value: "localhost" }], {
-      keySize: 2048,
-      extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }]
-    })
-  )
+  const pems = yield* certificate
   const server = https.createServer({ key: pems.private, cert: pems.cert }, (request, response) => {
     request.resume().on("end", () => response.setHeader("connection", "close").end(responseBody(image)))
   })
@@ -72,6 +75,23 @@ describe("tls", () => {
       const { baseUrl, ca } = yield* tlsServer
       const response = yield* ask(baseUrl, { tls: { ca } })
       assert.isTrue(image.equals(response.data[0].bytes))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("speaks HTTP/1.1 to a server that would rather speak HTTP/2", () =>
+    Effect.gen(function* () {
+      const pems = yield* certificate
+      const versions: Array<string> = []
+      const server = http2.createSecureServer(
+        { key: pems.private, cert: pems.cert, allowHTTP1: true },
+        (request, response) => {
+          versions.push(request.httpVersion)
+          request.resume().on("end", () => response.end(responseBody(image)))
+        }
+      )
+      const port = yield* listening(server)
+      yield* ask(`https://127.0.0.1:${port}/v1`, { tls: { ca: pems.cert } })
+      assert.deepStrictEqual(versions, ["1.1"])
     }).pipe(Effect.scoped)
   )
 
