@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
@@ -23,7 +23,7 @@ import * as GradientError from "./GradientError.ts"
 import { defaultLimits, type Limits } from "./internal/limits.ts"
 import { reasonOfAnswer, secretName } from "./internal/response.ts"
 import { reasonOfFailure } from "./internal/transportFailure.ts"
-import type * as RetryPolicy from "./RetryPolicy.ts"
+import * as RetryPolicy from "./RetryPolicy.ts"
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array, options: { stream: boolean }): string }
 
@@ -99,8 +99,12 @@ export class GradientClient extends Context.Service<
       json: string,
       options?: RequestOptions
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientError, Scope.Scope>
-    /** What holds where a call says nothing else. */
-    readonly waiting: WaitingOptions
+    /** What holds where a call says nothing else: the layer's word, else the default. */
+    readonly waiting: {
+      readonly timeout: Duration.Duration
+      readonly idleTimeout: Duration.Duration
+      readonly retry: RetryPolicy.RetryPolicy
+    }
     readonly limits: Limits
   }
 >()("@effect-gradient/core/GradientClient") {}
@@ -189,7 +193,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return yield* GradientError.fromReason(reasonOfAnswer(response, text, yield* Clock.currentTimeMillis))
   })
 
-  return GradientClient.of({ post, waiting: options, limits: { ...defaultLimits, ...options.limits } })
+  return GradientClient.of({
+    post,
+    waiting: {
+      timeout: Duration.fromInputUnsafe(options.timeout ?? "10 minutes"),
+      idleTimeout: Duration.fromInputUnsafe(options.idleTimeout ?? "5 minutes"),
+      retry: RetryPolicy.make(options.retry ?? RetryPolicy.chargeSafe)
+    },
+    limits: { ...defaultLimits, ...options.limits }
+  })
 })
 
 /**

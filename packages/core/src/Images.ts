@@ -42,10 +42,12 @@ import * as RetryPolicy from "./RetryPolicy.ts"
 export class Images extends Context.Service<
   Images,
   {
+    /** One request, and the whole response. */
     readonly generate: (
       params: ImageGenerateParams,
       options?: RequestOptions
     ) => Effect.Effect<ImageGenerateResponse, GradientError.GradientError>
+    /** One request, when the stream is run, and each picture as it arrives. */
     readonly generateStream: (
       params: ImageGenerateParams,
       options?: RequestOptions
@@ -60,13 +62,12 @@ const make = Effect.gen(function* () {
   const client = yield* GradientClient
   const lastImage = { bytes: 0 }
 
-  const policyOf = (options: RequestOptions) =>
-    RetryPolicy.make(options.retry ?? client.waiting.retry ?? RetryPolicy.chargeSafe)
+  const policyOf = ({ retry = client.waiting.retry }: RequestOptions) => RetryPolicy.make(retry)
 
   /** Sends one request; `timeout` counts from here, for a stream only to the head of the reply. */
   const send = Effect.fnUntraced(function* (body: RequestBody, isStream: boolean, options: RequestOptions) {
-    const timeout = Duration.fromInputUnsafe(options.timeout ?? client.waiting.timeout ?? "10 minutes")
-    const idle = Duration.fromInputUnsafe(options.idleTimeout ?? client.waiting.idleTimeout ?? "5 minutes")
+    const timeout = Duration.fromInputUnsafe(options.timeout ?? client.waiting.timeout)
+    const idle = Duration.fromInputUnsafe(options.idleTimeout ?? client.waiting.idleTimeout)
     const start = yield* Clock.currentTimeMillis
     const response = yield* client.post(path, body.json, options).pipe(
       Effect.mapError(({ reason }) => reason),

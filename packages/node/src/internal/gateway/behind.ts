@@ -59,8 +59,7 @@ const reply = (bytes: Bytes, contentType: string, headers: Record<string, string
 /** Sends orders. The request behind ends with the scope of the caller's own, so it ends when the caller leaves. */
 export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) {
   const client = yield* GradientClient.GradientClient
-  const timeout = Duration.fromInputUnsafe(client.waiting.timeout ?? "10 minutes")
-  const idleTimeout = Duration.fromInputUnsafe(client.waiting.idleTimeout ?? "5 minutes")
+  const { idleTimeout, timeout } = client.waiting
 
   const post = (json: string) =>
     client
