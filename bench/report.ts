@@ -182,4 +182,5 @@ same round, so that a busy machine meets both; given are the median and, in brac
 Each contestant runs in a process of its own that has loaded all of them, against a server in another process, and
 decodes every image to a \`Uint8Array\`. CPU is that of all threads, garbage collection included. The longest block is the
 longest that the event loop did not turn, the median of up to ${mostWatched} runs a round; memory is the highest resident size above
-that of the idle process. Both are of runs that are not timed. A contestant that is slow takes part in fewer rounds. Ours validates all that it gives.`
+that of the idle process. Both are of runs that are not timed. A contestant that is slow takes part in fewer rounds. Ours
+validates all that it gives.`
