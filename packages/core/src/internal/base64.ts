@@ -1,8 +1,9 @@
 /**
  * Base64 with the fastest coder that the platform has: Node's `Buffer`, else `Uint8Array.fromBase64` and its kin
- * (Chromium, Node 25), else plain code. White space, escapes and padding are not dealt with here.
+ * (Chromium, Node 25), else Effect's. White space, escapes and padding are not dealt with here.
  */
 import * as Base64 from "effect/encoding/Base64"
+import * as Result from "effect/Result"
 
 interface NodeBuffer extends Uint8Array {
   toString(encoding?: "latin1" | "base64", from?: number, to?: number): string
@@ -58,19 +59,12 @@ type DecodeGroups = (text: string, target: Uint8Array, start: number) => number
 
 /** `decodeGroups` where the platform has no decoder. */
 export const decodeGroupsPlainly: DecodeGroups = (text, target, start) => {
-  let seen = 0
-  for (let from = 0, at = start; from < text.length; from += 4, at += 3) {
-    const a = sextetOf(text.charCodeAt(from))
-    const b = sextetOf(text.charCodeAt(from + 1))
-    const c = sextetOf(text.charCodeAt(from + 2))
-    const d = sextetOf(text.charCodeAt(from + 3))
-    seen |= a | b | c | d
-    target[at] = (a << 2) | (b >> 4)
-    target[at + 1] = (b << 4) | (c >> 2)
-    target[at + 2] = (c << 6) | d
-  }
-  return seen < 64 ? (text.length / 4) * 3 : 0
+  const bytes = Result.getOrElse(Base64.decode(text), () => none)
+  target.set(bytes, start)
+  return bytes.length
 }
+
+const none = new Uint8Array()
 
 /**
  * Decodes whole groups of 4 characters of the standard alphabet into `target` from `start` on, where there is room.
@@ -96,14 +90,6 @@ export const decodeGroups: DecodeGroups = (() => {
   return decodeGroupsPlainly
 })()
 
-interface ToBase64 {
-  toBase64(): string
-}
-
-const hasToBase64 = (bytes: object): bytes is ToBase64 => "toBase64" in bytes
-
 /** The bytes in base64, with padding. */
-export const toBase64 = (bytes: Uint8Array): string => {
-  if (asBuffer !== undefined) return asBuffer(bytes).toString("base64")
-  return hasToBase64(bytes) ? bytes.toBase64() : Base64.encode(bytes)
-}
+export const toBase64 = (bytes: Uint8Array): string =>
+  asBuffer === undefined ? Base64.encode(bytes) : asBuffer(bytes).toString("base64")
