@@ -21,6 +21,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
 import { defaultLimits, type Limits } from "./internal/limits.ts"
+import { invalidParams } from "./internal/invalidParams.ts"
 import { reasonOfAnswer, secretName } from "./internal/response.ts"
 import { reasonOfFailure } from "./internal/transportFailure.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -91,8 +92,8 @@ export class GradientClient extends Context.Service<
   GradientClient,
   {
     /**
-     * Sends one request with this JSON, once, and gives the response if its status is 2xx. The request ends with the scope: its socket is
-     * closed then if the body was not read to its end.
+     * Sends one request with this JSON, once, and gives the response if its status is 2xx and its head comes within
+     * `timeout`. The request ends with the scope: its socket is closed then if the body was not read to its end.
      */
     readonly post: (
       path: string,
@@ -129,10 +130,7 @@ const errorText = (response: HttpClientResponse.HttpClientResponse): Effect.Effe
   )
 }
 
-const invalid = (param: string, message: string) =>
-  GradientError.fromReason(
-    new GradientError.InvalidParamsError({ description: `${param}: ${message}`, issues: [{ param, message }] })
-  )
+const invalid = (param: string, message: string) => GradientError.fromReason(invalidParams([{ param, message }]))
 
 const isHeaderName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
@@ -158,6 +156,9 @@ const headersOf = (
   return Effect.succeed(headers)
 }
 
+/** In a page, a path alone is a URL as well. */
+const otherScheme = /^(?!https?:)[\w+.-]+:/i
+
 /**
  * The client of this HttpClient.
  *
@@ -169,15 +170,26 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const given = options.baseUrl ?? defaultBaseUrl
   const baseUrl = given.replace(/\/+$/, "")
   // By itself: `http://` and a path would go to a host of the path's first part.
-  const isUrl = Result.isSuccess(Url.make(given, UrlParams.empty, undefined))
+  const isUrl = Result.isSuccess(Url.make(given, UrlParams.empty, undefined)) && !otherScheme.test(given)
+
+  const waiting = {
+    timeout: Duration.fromInputUnsafe(options.timeout ?? "10 minutes"),
+    idleTimeout: Duration.fromInputUnsafe(options.idleTimeout ?? "5 minutes"),
+    retry: RetryPolicy.make(options.retry ?? RetryPolicy.chargeSafe)
+  }
 
   const post = Effect.fnUntraced(function* (path: string, json: string, call: RequestOptions = {}) {
-    if (!isUrl) return yield* invalid("baseUrl", `the base URL is no URL: ${UrlParams.redactUrl(given)}`)
+    if (!isUrl) return yield* invalid("baseUrl", `"${UrlParams.redactUrl(given)}" is no URL of http or https`)
     const headers = yield* headersOf(options, call)
     const request = HttpClientRequest.post(`${baseUrl}${path}`).pipe(
       HttpClientRequest.setHeaders(headers),
       HttpClientRequest.bodyText(json, "application/json")
     )
+    const timeout = Duration.fromInputUnsafe(call.timeout ?? waiting.timeout)
+    const idleTimeout = Duration.fromInputUnsafe(call.idleTimeout ?? waiting.idleTimeout)
+    for (const [param, duration] of Object.entries({ timeout, idleTimeout })) {
+      if (Duration.toMillis(duration) <= 0) return yield* invalid(param, "it must be more than 0")
+    }
     const response = yield* client.execute(request).pipe(
       // A client that refuses statuses by itself has the response all the same.
       Effect.catch((error) =>
@@ -185,6 +197,16 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           ? Effect.succeed(error.reason.response)
           : GradientError.fromReason(reasonOfFailure(error))
       ),
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () =>
+          GradientError.fromReason(
+            new GradientError.RequestTimeoutError({
+              phase: "response",
+              description: `no response for ${Duration.toSeconds(timeout)} s`
+            })
+          )
+      }),
       Effect.provideService(HttpClient.TracerPropagationEnabled, false),
       Effect.provideService(Headers.CurrentRedactedNames, [secretName])
     )
@@ -193,15 +215,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return yield* GradientError.fromReason(reasonOfAnswer(response, text, yield* Clock.currentTimeMillis))
   })
 
-  return GradientClient.of({
-    post,
-    waiting: {
-      timeout: Duration.fromInputUnsafe(options.timeout ?? "10 minutes"),
-      idleTimeout: Duration.fromInputUnsafe(options.idleTimeout ?? "5 minutes"),
-      retry: RetryPolicy.make(options.retry ?? RetryPolicy.chargeSafe)
-    },
-    limits: { ...defaultLimits, ...options.limits }
-  })
+  return GradientClient.of({ post, waiting, limits: { ...defaultLimits, ...options.limits } })
 })
 
 /**

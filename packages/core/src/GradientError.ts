@@ -4,7 +4,7 @@
  *
  * What may have been charged is decided here and nowhere else, by how far the attempt came: its `progress`.
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { GeneratedImage, RateLimit } from "./ImageGenerateResponse.ts"
@@ -164,7 +164,8 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
       this.description === undefined ? `${row.summary}${status}` : `${row.summary}${status}: ${this.description}`
     const bill = this.mayHaveBeenCharged && "It may have been charged for."
     const request = this.requestId !== undefined && `Request id: ${this.requestId}.`
-    return [sentence(what), row.advice, bill, request].filter(Boolean).join(" ")
+    const wait = this.retryAfter !== undefined && `Ask again in ${Duration.toSeconds(this.retryAfter)} s.`
+    return [sentence(what), wait || row.advice, bill, request].filter(Boolean).join(" ")
   }
 
   override toJSON(): unknown {

@@ -69,19 +69,7 @@ const make = Effect.gen(function* () {
     const timeout = Duration.fromInputUnsafe(options.timeout ?? client.waiting.timeout)
     const idle = Duration.fromInputUnsafe(options.idleTimeout ?? client.waiting.idleTimeout)
     const start = yield* Clock.currentTimeMillis
-    const response = yield* client.post(path, body.json, options).pipe(
-      Effect.mapError(({ reason }) => reason),
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () =>
-          Effect.fail(
-            new GradientError.RequestTimeoutError({
-              phase: "response",
-              description: `no response for ${Duration.format(timeout)}`
-            })
-          )
-      })
-    )
+    const response = yield* Effect.mapError(client.post(path, body.json, options), ({ reason }) => reason)
     const reading: Reading = {
       response,
       head: Reply.headOf(response, yield* Clock.currentTimeMillis),

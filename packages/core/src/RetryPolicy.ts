@@ -19,13 +19,13 @@ export interface RetryPolicy {
   readonly schedule: Schedule.Schedule<unknown, GradientErrorReason>
 }
 
-const longestWait = Duration.seconds(60)
+const longestWaitSeconds = 60
 
 /** Twice, after 0.5 s and then twice as long each time, up to 8 s, less up to 25 % at random. */
 const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe(
   Schedule.upTo({ times: 2 }),
   Schedule.modifyDelay(({ duration }) =>
-    Effect.map(Random.next, (random) => Duration.times(Duration.min(duration, Duration.seconds(8)), 1 - random / 4))
+    Effect.map(Random.next, (random) => Duration.millis(Math.min(Duration.toMillis(duration), 8000) * (1 - random / 4)))
   )
 )
 
@@ -64,7 +64,7 @@ export const make = (policy: RetryPolicy | RetryPolicy["schedule"]): RetryPolicy
 
 /** Whether the service's own word allows another attempt. */
 export const isAllowed = ({ retryAfter, shouldRetry }: GradientErrorReason): boolean =>
-  shouldRetry !== false && (retryAfter === undefined || Duration.isLessThanOrEqualTo(retryAfter, longestWait))
+  shouldRetry !== false && (retryAfter === undefined || Duration.toSeconds(retryAfter) <= longestWaitSeconds)
 
 /** The schedule, with the service's `retry-after` in place of its delay. */
 export const obeying = (schedule: RetryPolicy["schedule"]): RetryPolicy["schedule"] =>

@@ -103,6 +103,7 @@ describe("GradientClient", () => {
     it.effect("does not have its key in an error, wherever the service repeats it", () =>
       Effect.gen(function* () {
         const error = { error: { message: `bad key ${Service.key}`, code: "invalid_api_key" } }
+        const escaped = Service.key.replace("s", "\\u0073")
         const replies = [
           () => Response.json(error, { status: 401 }),
           () => new Response(null, { status: 307, headers: { location: `https://x/?k=${Service.key}` } }),
@@ -110,7 +111,11 @@ describe("GradientClient", () => {
           () => Response.json({ created: Service.key }),
           () => new Response(Service.key),
           () => Wire.stream([`data: ${JSON.stringify(error)}\n\n`]),
-          () => Wire.stream([`data: ${Service.key}\n\n`])
+          () => Wire.stream([`data: ${Service.key}\n\n`]),
+          () => new Response(`{"error":{"message":"bad key ${escaped}"}}`, { status: 401 }),
+          () => Wire.stream([`event: error\ndata: {"error":{"message":"bad key ${escaped}"}}\n\n`]),
+          () => new Response(null, { status: 401, headers: { "x-request-id": Service.key } }),
+          () => Response.json({}, { headers: { "x-request-id": Service.key } })
         ]
         for (const reply of replies) {
           const service = Service.make(reply, { retry: RetryPolicy.none })
@@ -178,10 +183,12 @@ describe("GradientClient", () => {
       "",
       "//host/v1",
       `http://user:${secret}@ho st/v1`,
-      "http://localhost:99999"
+      "http://localhost:99999",
+      "ftp://localhost/v1",
+      "localhost:8080/v1"
     ])("the base URL %j", (baseUrl) =>
       Effect.gen(function* () {
-        expect(yield* refused({ baseUrl })).toContain("base URL")
+        expect(yield* refused({ baseUrl })).toContain("is no URL of http or https")
       })
     )
   })

@@ -235,6 +235,17 @@ describe("ImageGenerateParams", () => {
   })
 
   describe("extraBody", () => {
+    it.effect("an n of it is how many images come", () =>
+      Effect.gen(function* () {
+        const service = Service.make(() => Wire.stream([Wire.event(Wire.completed()), Wire.event(Wire.completed())]))
+        const events = yield* Images.generateStream({ prompt, model: "other" }, { extraBody: { n: 2 } }).pipe(
+          Stream.runCollect,
+          Effect.provide(service.layer)
+        )
+        expect(events.length).toBe(2)
+      })
+    )
+
     it.effect("adds members, and goes before the params", () =>
       Effect.gen(function* () {
         expect(yield* sentFor({ prompt, size: "auto" }, { extraBody: { seed: 7, size: "2x2" } })).toMatchObject({

@@ -192,8 +192,23 @@ describe("Images", () => {
         const both = yield* eventsOf(() => Wire.stream([completed, completed, completed], "hangs"), params)
         expect(tagsOf(both)).toEqual(["Completed", "Completed"])
         expect(tagsOf(yield* eventsOf(() => Wire.stream([completed]), params))).toEqual(["Completed"])
-        const reset = () => Wire.stream([completed], new Error("reset"))
-        expect(tagsOf(yield* eventsOf(reset, params))).toEqual(["Completed"])
+      })
+    )
+
+    it.effect("a failure after the first of several images is one", () =>
+      Effect.gen(function* () {
+        const params = { prompt, model: "other", n: 2 }
+        const tagAfter = (service: () => Response) =>
+          Images.generateStream(params).pipe(
+            Stream.runDrain,
+            Effect.flip,
+            Effect.map(({ reason }) => reason._tag),
+            Effect.provide(Service.make(service).layer)
+          )
+        expect(yield* tagAfter(() => Wire.stream([completed], new Error("reset")))).toBe("DisconnectedError")
+        expect(yield* tagAfter(() => Wire.stream([completed, partial(0)]))).toBe("IncompleteStreamError")
+        const error = `event: error\ndata: {"error":{"code":"insufficient_quota"}}\n\n`
+        expect(yield* tagAfter(() => Wire.stream([completed, error]))).toBe("QuotaExceededError")
       })
     )
 
@@ -276,10 +291,10 @@ describe("Images", () => {
         { what: "after an event of an unknown name", text: `event: ping\ndata: {"b64_json":"?"\n\n${completed}` },
         { what: "after an event of an unknown type", text: `data: {"type":"later"}\n\n${completed}` },
         { what: "over several lines", text: `data: ${data.replaceAll(/[,{]/g, "$&\ndata: ")}\n\n` },
-        {
-          what: "with an error of null",
-          text: `data: ${JSON.stringify({ ...Wire.completed(Wire.png(40)), error: null })}\n\n`
-        },
+        ...[null, false, ""].map((error) => ({
+          what: `with an error of ${JSON.stringify(error)}`,
+          text: `data: ${JSON.stringify({ ...Wire.completed(Wire.png(40)), error })}\n\n`
+        })),
         { what: "after one that a later name passes over", text: `data: ${data}\nevent: ping\n\n${completed}` },
         { what: "after one with a byte order mark of its own", text: `\n\uFEFFdata: ${data}\n\n${completed}` },
         { what: "then [DONE]", text: `${completed}data: [DONE]\n\n` }
@@ -335,6 +350,32 @@ describe("Images", () => {
   })
 
   describe("timeouts", () => {
+    it.effect.each(["timeout", "idleTimeout"])("a %s of nothing is refused before anything is sent", (name) =>
+      Effect.gen(function* () {
+        const service = Service.make(() => Response.json(Wire.response()))
+        const reason = yield* Images.generate({ prompt }, { [name]: "-5 seconds" }).pipe(
+          Service.failsWith("InvalidParamsError"),
+          Effect.provide(service.layer)
+        )
+        expect(reason.message).toContain(name)
+        expect(service.asked).toEqual([])
+      })
+    )
+
+    it.effect("an error whose body stands still keeps its status", () =>
+      Effect.gen(function* () {
+        const service = Service.make(() => new Response(Wire.body(["{"], "hangs"), { status: 429 }), none)
+        const fiber = yield* Images.generate({ prompt }, { timeout: "2 seconds" }).pipe(
+          Service.failsWith("RateLimitError"),
+          Effect.provide(service.layer),
+          Effect.forkChild
+        )
+        yield* Service.settle
+        yield* Service.advance("5 seconds")
+        expect((yield* Service.join(fiber)).mayHaveBeenCharged).toBe(false)
+      })
+    )
+
     it.effect("a response that does not come within timeout", () =>
       Effect.gen(function* () {
         for (const call of [

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Redacted, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import type { ServerResponse } from "node:http"
 import * as net from "node:net"
 import { setImmediate } from "node:timers/promises"
+import { inspect } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { gzipSync } from "node:zlib"
@@ -46,6 +47,43 @@ describe("NodeImages.layer", () => {
       })
       const response = yield* Images.generate(params).pipe(Effect.provide(layer(server.baseUrl)))
       assert.deepStrictEqual(Buffer.from(response.data[0].bytes), image)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a content-encoding that cannot be decoded is no reply of the API, and shows no key", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.setHeader("content-encoding", "gzip")
+        response.end(responseBody(image))
+      })
+      const key = "sk-do-this-is-a-secret"
+      const error = yield* Images.generate(params).pipe(
+        Effect.flip,
+        Effect.provide(NodeImages.layer({ baseUrl: server.baseUrl, modelAccessKey: Redacted.make(key) }))
+      )
+      assert.strictEqual(error.reason._tag, "InvalidResponseError")
+      assert.notInclude(inspect(error, { depth: 50, showHidden: true }), key)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a content-encoding of a reply without a body is no defect", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.writeHead(204, { "content-encoding": "gzip" }).end()
+      })
+      assert.strictEqual((yield* fail(server.baseUrl)).reason._tag, "InvalidResponseError")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a header that undici does not send is refused", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.end(responseBody(image)))
+      const error = yield* Images.generate(params, { headers: { "transfer-encoding": "chunked" } }).pipe(
+        Effect.flip,
+        Effect.provide(layer(server.baseUrl))
+      )
+      assert.strictEqual(error.reason._tag, "InvalidParamsError")
+      assert.strictEqual(server.requests.length, 0)
     }).pipe(Effect.scoped)
   )
 

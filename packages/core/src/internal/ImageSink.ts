@@ -61,7 +61,7 @@ export class ImageSink {
       this.#padding++
       return this.#waiting + this.#padding <= 4 && this.#waiting >= 2 ? true : this.refuse("not base64")
     }
-    if (sextet === 255 || this.#padding > 0) return this.refuse("not base64")
+    if (sextet < 0 || this.#padding > 0) return this.refuse("not base64")
     this.#bits = (this.#bits << 6) | sextet
     if (++this.#waiting < 4) return true
     if (!this.#reserve(3)) return false

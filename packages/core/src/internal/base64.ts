@@ -40,14 +40,10 @@ export const latin1: (bytes: Uint8Array, from: number, to: number) => string = (
   return (bytes, from, to) => decoder.decode(bytes.subarray(from, to))
 })()
 
-/** The value of each character code in base64; 255 where it has none. */
-const sextets = new Uint8Array(256).fill(255)
-for (let i = 0; i < 64; i++) {
-  sextets["ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".charCodeAt(i)] = i
-}
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-/** The value of a character code in base64, or 255. */
-export const sextetOf = (code: number): number => sextets[code] ?? 255
+/** The value of a character in base64, or -1. */
+export const sextetOf = (code: number): number => alphabet.indexOf(String.fromCharCode(code))
 
 interface SetFromBase64 {
   setFromBase64(text: string): { readonly read: number; readonly written: number }

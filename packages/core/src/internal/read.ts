@@ -64,7 +64,7 @@ const watched = <A>(
   read: (activity: Activity) => Effect.Effect<A, HttpClientError.HttpClientError>,
   images: () => ReadonlyArray<GeneratedImage>
 ): Effect.Effect<A, Reason> => {
-  const facts = () => ({ images: images(), requestId: head.requestId, status: head.status })
+  const facts = () => ({ ...head.facts, images: images() })
   const activity: Activity = { lastByteAt: 0 }
   return watch(
     Effect.mapError(read(activity), (error) => reasonOfFailure(error, facts())),
@@ -114,6 +114,7 @@ const readEvents = Effect.fnUntraced(function* (reading: Reading) {
   const stream = new EventStream(limits, Reply.isWanted, lastImage)
   const pull = yield* openBody(response)
   let completed = 0
+  let isComplete = false
   let last: ReadonlyArray<GeneratedImage> = []
   /** Names of events that mean nothing here, and are still to be logged. */
   const skipped: Array<string> = []
@@ -124,9 +125,11 @@ const readEvents = Effect.fnUntraced(function* (reading: Reading) {
     const pending = Reply.bareImages(stream.pendingImages)
     return pending.length > 0 ? pending : last
   }
-  const fail = (reason: Reason) => (completed > 0 ? Cause.done() : Effect.fail(reason))
+  /** Fewer images than were asked for may come, but none may be left half done. */
   const incomplete = () =>
-    fail(new GradientError.IncompleteStreamError({ images: carried(), requestId: head.requestId, status: head.status }))
+    isComplete
+      ? Cause.done()
+      : Effect.fail(new GradientError.IncompleteStreamError({ ...head.facts, images: carried() }))
   const take = (chunks: Chunks): Array<ImageGenStreamEvent> | undefined => {
     const events: Array<ImageGenStreamEvent> = []
     const raws: Array<RawEvent> = []
@@ -137,12 +140,13 @@ const readEvents = Effect.fnUntraced(function* (reading: Reading) {
       if (meaning._tag === "Event") {
         events.push(meaning.event)
         last = [new GeneratedImage({ bytes: meaning.event.bytes, outputFormat: meaning.event.outputFormat })]
-        if (meaning.event._tag === "Completed" && ++completed === n) end = Cause.done()
+        isComplete = meaning.event._tag === "Completed"
+        if (isComplete && ++completed === n) end = Cause.done()
       } else if (meaning._tag === "Done") end = incomplete()
-      else if (meaning._tag === "Failed") end = fail(meaning.reason)
+      else if (meaning._tag === "Failed") end = Effect.fail(meaning.reason)
       else if (meaning.name !== "") skipped.push(meaning.name.slice(0, 100))
     }
-    if (stream.problem !== undefined) end ??= fail(Reply.invalidResponse(head, stream.problem, carried()))
+    if (stream.problem !== undefined) end ??= Effect.fail(Reply.invalidResponse(head, stream.problem, carried()))
     return events.length > 0 || skipped.length > 0 || end !== undefined ? events : undefined
   }
   const logSkipped = Effect.suspend(() =>
@@ -153,7 +157,7 @@ const readEvents = Effect.fnUntraced(function* (reading: Reading) {
     if (end !== undefined) return end
     return watched(reading, (activity) => pullUntil(pull, activity, take), carried).pipe(
       Effect.catch((reason) => {
-        end = fail(reason)
+        end = Effect.fail(reason)
         return Effect.succeed([])
       }),
       Effect.tap(() => logSkipped),

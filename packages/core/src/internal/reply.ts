@@ -11,13 +11,12 @@ import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import type { RawEvent } from "./EventStream.ts"
 import type { Lifted } from "./Payload.ts"
 import { property } from "./property.ts"
-import { concealing, errorBodyOf, rateLimitOf, reasonOfErrorObject, shorten } from "./response.ts"
+import { type Facts, factsOf, parseJson, rateLimitOf, reasonOfErrorObject, shorten, tellsError } from "./response.ts"
 
 /** What the head of a reply says, which goes into its responses, events and errors. */
 export interface Head {
-  readonly requestId: string | undefined
+  readonly facts: Facts
   readonly rateLimit: ImageGenerateResponse.RateLimit | undefined
-  readonly status: number
   /** Where the head does not say what the body is, it is taken for what was asked for. */
   readonly isEventStream: boolean
   /** Takes the secrets of the request out of a text. */
@@ -25,11 +24,9 @@ export interface Head {
 }
 
 export const headOf = (response: HttpClientResponse.HttpClientResponse, now: number): Head => ({
-  requestId: response.headers["x-request-id"],
+  ...factsOf(response),
   rateLimit: rateLimitOf(response.headers, now),
-  status: response.status,
-  isEventStream: !/json|html/i.test(response.headers["content-type"] ?? ""),
-  conceal: concealing(response.request.headers)
+  isEventStream: !/json|html/i.test(response.headers["content-type"] ?? "")
 })
 
 type Reason = GradientError.GradientErrorReason
@@ -42,15 +39,7 @@ export const invalidResponse = (
   head: Head,
   description: string,
   images: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
-): Reason =>
-  new GradientError.InvalidResponseError({
-    description: shorten(description),
-    images,
-    requestId: head.requestId,
-    status: head.status
-  })
-
-const parseJson = (text: string) => Result.try((): unknown => JSON.parse(text))
+): Reason => new GradientError.InvalidResponseError({ ...head.facts, images, description: shorten(description) })
 
 /** The object with its bytes, if what stands there is the index of an image, and with a format, if it has none. */
 const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: unknown): unknown => {
@@ -60,8 +49,8 @@ const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: 
   return { ...holder, output_format: property(holder, "output_format") ?? format, ...bytes }
 }
 
-const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted, { errors: "all" })
-const decodeEvent = Schema.decodeUnknownResult(ImageGenStreamEvent.Lifted, { errors: "all" })
+const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted)
+const decodeEvent = Schema.decodeUnknownResult(ImageGenStreamEvent.Lifted)
 
 /** The response that this payload is. */
 export const responseOf = (
@@ -70,18 +59,16 @@ export const responseOf = (
 ): Result.Result<ImageGenerateResponse.ImageGenerateResponse, Reason> => {
   const fail = (description: string) => Result.fail(invalidResponse(head, description, bareImages(images)))
   const json = head.conceal(text)
-  const parsed = parseJson(json)
+  const parsed = parseJson(json, head.conceal)
   if (Result.isFailure(parsed)) return fail(`it is not JSON: ${startOf(json)}`)
   const body = parsed.success
   if (!Predicate.isObject(body)) return fail(`it is not an object: ${startOf(json)}`)
-  if (property(body, "error") !== undefined && errorBodyOf(body) !== undefined) {
-    return Result.fail(reasonOfErrorObject(body, { requestId: head.requestId, images: bareImages(images) }))
-  }
+  if (tellsError(body)) return Result.fail(reasonOfErrorObject(body, head.facts, bareImages(images)))
   const data = property(body, "data")
   const items = Array.isArray(data)
     ? data.map((item) => withBytes(item, images, property(body, "output_format")))
     : data
-  const decoded = decodeResponse({ ...body, data: items, requestId: head.requestId, rateLimit: head.rateLimit })
+  const decoded = decodeResponse({ ...body, data: items, requestId: head.facts.requestId, rateLimit: head.rateLimit })
   return Result.isSuccess(decoded) ? Result.succeed(decoded.success) : fail(decoded.failure.message)
 }
 
@@ -113,17 +100,17 @@ export const meaningOf = (
     _tag: "Failed",
     reason: invalidResponse(head, description, images)
   })
-  const parsed = parseJson(text)
+  const parsed = parseJson(text, head.conceal)
   const value = Result.getOrUndefined(parsed)
   const named = property(value, "type")
   const type = Predicate.isString(named) && named !== "" ? named : name
-  if (type === "error" || name === "error" || property(value, "error") != null) {
-    const reason = reasonOfErrorObject(value ?? { message: text }, { requestId: head.requestId, images })
-    return { _tag: "Failed", reason }
+  if (type === "error" || name === "error" || tellsError(value)) {
+    return { _tag: "Failed", reason: reasonOfErrorObject(value ?? { message: text }, head.facts, images) }
   }
   if (Result.isFailure(parsed)) return invalid(`an event is not JSON: ${startOf(text)}`)
   if (!imageEvents.has(type)) return { _tag: "Skipped", name: type }
-  const header = type === "image_generation.completed" ? { requestId: head.requestId, rateLimit: head.rateLimit } : {}
+  const header =
+    type === "image_generation.completed" ? { requestId: head.facts.requestId, rateLimit: head.rateLimit } : {}
   const decoded = decodeEvent({ ...Object(withBytes(value, data.images)), type, ...header })
   return Result.isSuccess(decoded)
     ? { _tag: "Event", event: decoded.success }

@@ -5,8 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import * as GradientError from "../GradientError.ts"
+import type * as GradientError from "../GradientError.ts"
 import * as ImageGenerateParams from "../ImageGenerateParams.ts"
+import { invalidParams } from "./invalidParams.ts"
+import { property } from "./property.ts"
 
 const rules = { errors: "all" } as const
 const checkNonStreaming = Schema.decodeUnknownEffect(
@@ -20,14 +22,8 @@ const checkStreaming = Schema.decodeUnknownEffect(
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const invalid = (issues: ReadonlyArray<{ readonly param: string; readonly message: string }>) =>
-  new GradientError.InvalidParamsError({
-    issues,
-    description: issues.map(({ message, param }) => (param === "" ? message : `${param}: ${message}`)).join("; ")
-  })
-
-const invalidParams = ({ issue }: Schema.SchemaError) =>
-  invalid(format(issue).issues.map(({ message, path = [] }) => ({ param: path.map(String).join("."), message })))
+const broken = ({ issue }: Schema.SchemaError) =>
+  invalidParams(format(issue).issues.map(({ message, path = [] }) => ({ param: path.map(String).join("."), message })))
 
 export interface RequestBody {
   /** The body's text, the same on each attempt. */
@@ -37,7 +33,7 @@ export interface RequestBody {
 }
 
 const unwritable = (cause: unknown) =>
-  invalid([{ param: "extraBody", message: `cannot be written as JSON: ${String(cause)}` }])
+  invalidParams([{ param: "extraBody", message: `cannot be written as JSON: ${String(cause)}` }])
 
 /** The members as JSON has them: what JSON leaves out would take a required member away. */
 const asJson = (members: object): Effect.Effect<object, GradientError.InvalidParamsError> =>
@@ -51,17 +47,16 @@ export const requestBody = Effect.fnUntraced(function* (
   stream: boolean,
   extraBody: Readonly<Record<string, unknown>> = {}
 ) {
-  const checked = yield* Effect.mapError((stream ? checkStreaming : checkNonStreaming)(params), invalidParams)
+  const checked = yield* Effect.mapError((stream ? checkStreaming : checkNonStreaming)(params), broken)
   const wire = encode(checked)
-  const n = wire.n ?? 1
-  const json = JSON.stringify({
+  const members = {
     ...(stream ? { partial_images: 1 } : {}),
     model: ImageGenerateParams.defaultModel,
     ...wire,
-    n,
+    n: wire.n ?? 1,
     ...(yield* asJson(extraBody)),
     stream: stream || undefined
-  })
-  const body: RequestBody = { json, n }
+  }
+  const body: RequestBody = { json: JSON.stringify(members), n: Number(property(members, "n")) || 1 }
   return body
 })

@@ -18,13 +18,12 @@ const number = (text: string | undefined): number | undefined => {
   return Number.isFinite(value) ? value : undefined
 }
 
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
 /** `1h2m3s`, `250ms`: how compatible servers tell the time until a limit starts anew. */
 const interval = (text: string | undefined): number | undefined => {
-  const parts = text?.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)
-  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-  let millis: number | undefined
-  for (const [, amount, unit = "s"] of parts ?? []) millis = (millis ?? 0) + Number(amount) * (units[unit] ?? 0)
-  return millis
+  const parts = text?.slice(0, 40).match(/[\d.]+(ms|h|m|s)/g)
+  return parts?.reduce((millis, part) => millis + Number.parseFloat(part) * (units[part.replace(/[\d.]+/, "")] ?? 0), 0)
 }
 
 /** `undefined` where no such header is there. `now` in milliseconds. */
@@ -59,6 +58,24 @@ export const concealing = (sent: Headers.Headers) => {
     .filter(({ length }) => length > 7) // A shorter one stands in texts by chance.
   return (text: string) => secrets.reduce((shown, secret) => shown.replaceAll(secret, "***"), text)
 }
+
+/** What every reason says of its response; and what takes the secrets of its request out of a text. */
+export const factsOf = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
+  const conceal = concealing(request.headers)
+  const shown = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, secretName.test(name) ? "<redacted>" : conceal(value)])
+  )
+  // Fetch gives the status of a redirect as 0.
+  return { conceal, facts: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
+}
+
+export type Facts = ReturnType<typeof factsOf>["facts"]
+
+/** What a JSON text stands for, with its strings concealed: a secret can be written with escapes. */
+export const parseJson = (text: string, conceal: (text: string) => string): Result.Result<unknown, unknown> =>
+  Result.try((): unknown =>
+    JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? conceal(value) : value))
+  )
 
 /** What an error's body says, in either form of the API; of anything else, its visible text. */
 export interface ErrorBody {
@@ -95,13 +112,20 @@ export const errorBodyOf = (value: unknown): ErrorBody | undefined => {
   }
 }
 
+/** Whether an error is told, and not only that there is none. */
+export const tellsError = (value: unknown): boolean => {
+  const error = property(value, "error")
+  return Predicate.isObject(error) || (Predicate.isString(error) && error !== "")
+}
+
 /** An error's body from its text: JSON in either form, else the title of a page, else its visible text. */
-const parseErrorBody = (text: string): ErrorBody => {
-  const json = Result.try((): unknown => JSON.parse(text))
+const parseErrorBody = (text: string, conceal: (text: string) => string): ErrorBody => {
+  const json = parseJson(text, conceal)
   const body = Result.isSuccess(json) ? errorBodyOf(json.success) : undefined
   if (body !== undefined) return body
-  const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1]
-  const visible = (title ?? text.replace(/<[^>]*>/g, " ")).replace(/\s+/g, " ").trim()
+  const start = conceal(text).slice(0, 4096)
+  const title = /<title[^>]*>([^<]*)/i.exec(start)?.[1]
+  const visible = (title ?? start.replace(/<[^>]*>/g, " ")).replace(/\s+/g, " ").trim()
   return visible === "" ? {} : { description: visible.slice(0, 300) }
 }
 
@@ -151,27 +175,25 @@ const answerOfStatus = (status: number, { code, type }: ErrorBody): Answer => {
 
 /** The reason of an answer that is not a 200, from its head and the text of its body. `now` in milliseconds. */
 export const reasonOfAnswer = (
-  { headers, request, status }: HttpClientResponse.HttpClientResponse,
+  response: HttpClientResponse.HttpClientResponse,
   text: string,
   now: number
 ): GradientError.GradientErrorReason => {
-  const conceal = concealing(request.headers)
-  const body = parseErrorBody(conceal(text))
+  const { headers, status } = response
+  const { conceal, facts } = factsOf(response)
+  const body = parseErrorBody(text, conceal)
   const Reason = answerOfStatus(status, body)
-  const isRedirect = status >= 300 && status < 400
   return new Reason({
-    status,
     retryAfter: retryAfterOf(headers, now),
     shouldRetry: headers["x-should-retry"] === "true" || (headers["x-should-retry"] === "false" ? false : undefined),
     ...(Reason === GradientError.RateLimitError ? rateLimitOf(headers, now) : {}),
     ...body,
-    headers: Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name, secretName.test(name) ? "<redacted>" : conceal(value)])
-    ),
-    description: isRedirect
-      ? `a redirect to ${conceal(UrlParams.redactUrl(headers["location"] ?? "nowhere"))}, which is not followed`
-      : body.description,
-    requestId: headers["x-request-id"] ?? body.requestId,
+    ...facts,
+    description:
+      status < 400
+        ? `a redirect to ${conceal(UrlParams.redactUrl(headers["location"] ?? "nowhere"))}, which is not followed`
+        : body.description,
+    requestId: facts.requestId ?? body.requestId,
     progress: "Refused"
   })
 }
@@ -179,14 +201,10 @@ export const reasonOfAnswer = (
 /** The reason of an error object within a body whose status was 200. */
 export const reasonOfErrorObject = (
   value: unknown,
-  facts: { readonly requestId: string | undefined; readonly images: ReadonlyArray<GeneratedImage> }
+  facts: Facts,
+  images: ReadonlyArray<GeneratedImage>
 ): GradientError.GradientErrorReason => {
   const body = errorBodyOf(value) ?? { description: "no more is said" }
   const Reason = byCode.get(body.code) ?? byCode.get(body.type) ?? GradientError.InternalServerError
-  return new Reason({
-    ...body,
-    requestId: facts.requestId ?? body.requestId,
-    images: facts.images,
-    progress: "Accepted"
-  })
+  return new Reason({ ...body, ...facts, requestId: facts.requestId ?? body.requestId, images, progress: "Accepted" })
 }

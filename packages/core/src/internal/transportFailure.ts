@@ -44,6 +44,10 @@ const messageOf = (chain: ReadonlyArray<object>): string | undefined =>
     .map((error) => property(error, "message"))
     .findLast((message): message is string => Predicate.isString(message) && message !== "")
 
+/** Of undici, for a header or a method; and of zlib, for a content-encoding. */
+const cannotBeSent = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)$/
+const cannotBeDecoded = /^(Z_|ZSTD_|ERR__ERROR|ERR_BROTLI)/
+
 const phases = new Map<unknown, "connect" | "response" | "idle">([
   ["UND_ERR_CONNECT_TIMEOUT", "connect"],
   ["UND_ERR_HEADERS_TIMEOUT", "response"],
@@ -53,7 +57,7 @@ const phases = new Map<unknown, "connect" | "response" | "idle">([
 /** The reason of a failure on the way, before the head of a response or within its body. */
 export const reasonOfFailure = (
   error: HttpClientError.HttpClientError,
-  facts: Partial<Pick<GradientError.GradientErrorReason, "images" | "requestId" | "status">> = {}
+  facts: Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">> = {}
 ): GradientError.GradientErrorReason => {
   const { reason } = error
   // The cause of an invalid URL repeats it, and there can be a password in it.
@@ -62,14 +66,16 @@ export const reasonOfFailure = (
       description: `no valid URL: ${UrlParams.redactUrl(reason.request.url)}`
     })
   }
-  if (reason._tag === "EncodeError") {
-    return new GradientError.InvalidParamsError({ description: "its body cannot be built", cause: reason.cause })
-  }
   const chain = causes(reason.cause)
-  const phase = chain.map((cause) => phases.get(property(cause, "code"))).find((found) => found !== undefined)
+  const codes = chain.map((cause) => String(property(cause, "code")))
+  const phase = codes.map((code) => phases.get(code)).find((found) => found !== undefined)
   const isAnswered = "response" in reason
   const progress = isAnswered ? "Accepted" : chain.some(isBeforeSending) ? "NotSent" : "Sent"
   const common = { ...facts, progress, cause: reason.cause, description: messageOf(chain) } as const
+  if (reason._tag === "EncodeError" || codes.some((code) => cannotBeSent.test(code))) {
+    return new GradientError.InvalidParamsError({ ...common, progress: "NotSent" })
+  }
+  if (codes.some((code) => cannotBeDecoded.test(code))) return new GradientError.InvalidResponseError(common)
   if (phase !== undefined) return new GradientError.RequestTimeoutError({ ...common, phase })
   return progress === "NotSent"
     ? new GradientError.ConnectionError(common)

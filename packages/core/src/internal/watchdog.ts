@@ -3,7 +3,6 @@
  * it costs one timer a read, not one a chunk.
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 /** When bytes last came; whoever reads keeps it. In milliseconds of the Clock. */
@@ -38,7 +37,7 @@ const expire = <E>(
       const idleAt = activity.lastByteAt + idleMillis
       if (now >= deadline) return yield* Effect.fail(expired("response", "the reply was not whole in time"))
       if (now >= idleAt) {
-        return yield* Effect.fail(expired("idle", `no byte came for ${Duration.format(Duration.millis(idleMillis))}`))
+        return yield* Effect.fail(expired("idle", `no byte came for ${idleMillis / 1000} s`))
       }
       yield* Effect.sleep(Math.min(idleAt, deadline) - now)
     }

@@ -6,9 +6,8 @@ import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
-import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Latch from "effect/Latch"
 import * as Predicate from "effect/Predicate"
 import type * as Pull from "effect/Pull"
@@ -19,40 +18,25 @@ import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompre
 
 type Reply = HttpClientResponse.HttpClientResponse
 
-const decoders: Readonly<Record<string, () => Duplex>> = {
-  gzip: createGunzip,
-  "x-gzip": createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress
-}
+const decoders = new Map<string | undefined, () => Duplex>([
+  ["gzip", createGunzip],
+  ["x-gzip", createGunzip],
+  ["deflate", createInflate],
+  ["br", createBrotliDecompress],
+  ["zstd", createZstdDecompress]
+])
 
 /** No encoding is asked for; one that comes all the same is decoded, as the image may be paid for. */
 export const readable = (response: Reply): Reply => {
-  const decoder = decoders[response.headers["content-encoding"]?.toLowerCase() ?? ""]
-  return decoder === undefined ? inChunks(response) : decoded(response, decoder)
-}
-
-const decoded = (response: Reply, decoder: () => Duplex): Reply => {
-  const stream = NodeStream.pipeThroughDuplex(response.stream, { evaluate: decoder, onError: failureOf(response) })
-  const headers = Headers.removeMany(response.headers, ["content-encoding", "content-length"])
-  const web = new Response(Stream.toReadableStream(stream), { status: response.status, headers })
-  return HttpClientResponse.fromWeb(response.request, web)
-}
-
-const failureOf = (response: Reply) => (cause: unknown) =>
-  new HttpClientError.HttpClientError({
-    reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
-  })
-
-/**
- * Effect's own stream calls `read()`, for which Node first joins all chunks that wait: a copy of the whole body, and as
- * much again for the garbage collector.
- */
-const inChunks = (response: Reply): Reply => {
+  const decoder = decoders.get(response.headers["content-encoding"]?.toLowerCase())
+  const onError = (cause: unknown) =>
+    new HttpClientError.HttpClientError({
+      reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
+    })
   const body = bodyOf(response)
-  if (body === undefined) return response
-  return Object.defineProperty(response, "stream", { value: chunksOf(body, failureOf(response)) })
+  const chunks = body === undefined ? response.stream : chunksOf(body, onError)
+  const stream = decoder === undefined ? chunks : NodeStream.pipeThroughDuplex(chunks, { evaluate: decoder, onError })
+  return Object.defineProperty(response, "stream", { value: stream })
 }
 
 /** The stream that undici gave, if the response shows it. */
@@ -69,7 +53,10 @@ const mostWaiting = 64 * 1024
 /** So long has a body that has come whole to end: destroyed before, it would take its connection with it. */
 const twoTurns = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
 
-/** Reads the body; the end of the stream destroys it. */
+/**
+ * Reads the body; the end of the stream destroys it. Effect's own stream calls `read()`, for which Node first joins all
+ * chunks that wait: a copy of the whole body, and as much again for the garbage collector.
+ */
 const chunksOf = <E>(body: Readable, onError: (cause: unknown) => E): Stream.Stream<Uint8Array, E> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) => {

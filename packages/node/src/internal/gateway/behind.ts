@@ -21,14 +21,6 @@ const isEventStream = ({ headers }: Response) => /^text\/event-stream\b/i.test(h
 /** What happened stands in the log with all its details; the caller is told only what it means for them. */
 const log = (error: GradientError.GradientError) => Effect.logWarning("ImagesGateway: the service behind failed", error)
 
-const unanswered = (after: Duration.Duration) =>
-  GradientError.fromReason(
-    new GradientError.RequestTimeoutError({
-      phase: "response",
-      description: `no response for ${Duration.format(after)}`
-    })
-  )
-
 const silent = (after: Duration.Duration) =>
   GradientError.fromReason(
     new GradientError.RequestTimeoutError({
@@ -59,12 +51,9 @@ const reply = (bytes: Bytes, contentType: string, headers: Record<string, string
 /** Sends orders. The request behind ends with the scope of the caller's own, so it ends when the caller leaves. */
 export const makeSend = Effect.fnUntraced(function* (keepAlive: Duration.Input) {
   const client = yield* GradientClient.GradientClient
-  const { idleTimeout, timeout } = client.waiting
+  const { idleTimeout } = client.waiting
 
-  const post = (json: string) =>
-    client
-      .post("/images/generations", json)
-      .pipe(Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(unanswered(timeout)) }))
+  const post = (json: string) => client.post("/images/generations", json)
 
   const bytesOf = ({ stream }: Response): Bytes =>
     stream.pipe(
