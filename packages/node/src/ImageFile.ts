@@ -44,7 +44,7 @@ const writeFile = Effect.fnUntraced(function* (
   { overwrite = false }: WriteOptions
 ) {
   const fs = yield* FileSystem.FileSystem
-  const { basename, dirname, extname, join } = yield* Path.Path
+  const { dirname, extname, join } = yield* Path.Path
   const target = extname(path) === "" ? `${path}.${image.extension}` : path
   if (!overwrite && (yield* fs.exists(target))) {
     return yield* PlatformError.systemError({
@@ -56,7 +56,7 @@ const writeFile = Effect.fnUntraced(function* (
     })
   }
   yield* fs.makeDirectory(dirname(target), { recursive: true })
-  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`)
+  const temporary = join(dirname(target), `.${randomUUID()}.tmp`) // Short, whatever the name of the target.
   yield* fs.writeFile(temporary, image.bytes).pipe(
     Effect.andThen(putInPlace(temporary, target, overwrite)),
     Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true })))

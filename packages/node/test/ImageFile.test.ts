@@ -34,6 +34,15 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("takes a name of 255 bytes, as file systems do", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const name = `${"a".repeat(251)}.png`
+      yield* ImageFile.write(image, join(root, name))
+      assert.deepStrictEqual(yield* list(root), [name])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("leaves a file that is there, unless told", () =>
     Effect.gen(function* () {
       const root = yield* folder
