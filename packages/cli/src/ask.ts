@@ -15,21 +15,43 @@ export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateRespo
   readonly images: ReadonlyArray<ImageGenerateResponse.GeneratedImage | ImageGenStreamEvent.Completed>
 }
 
+/** What has arrived so far, and is to be kept if nothing more does. */
+export class Arrived {
+  readonly finished: Array<ImageGenerateResponse.ImageBytes> = []
+  /** The last picture on the way to one that is not finished. */
+  partial: ImageGenStreamEvent.PartialImage | undefined
+
+  get images(): ReadonlyArray<ImageGenerateResponse.ImageBytes> {
+    return this.partial === undefined ? this.finished : [...this.finished, this.partial]
+  }
+
+  /** With those that a failure carries, which can be the last of these. */
+  finishedAnd(carried: ReadonlyArray<ImageGenerateResponse.ImageBytes>) {
+    const isCarried = (bytes: Uint8Array) => carried.some((image) => image.bytes === bytes)
+    return [...this.finished.filter(({ bytes }) => !isCarried(bytes)), ...carried]
+  }
+}
+
 /** Streams where partial images are asked for. */
 export const ask = (
   params: ImageGenerateParams.ImageGenerateParams,
   options: GradientClient.RequestOptions,
-  progress: Progress
+  progress: Progress,
+  arrived: Arrived
 ): Effect.Effect<Generated, GradientError.GradientError, Images.Images> =>
-  params.partialImages === undefined ? whole(params, options, progress) : streamed(params, options, progress)
+  params.partialImages === undefined
+    ? whole(params, options, progress, arrived)
+    : streamed(params, options, progress, arrived)
 
 const whole = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParams,
   options: GradientClient.RequestOptions,
-  progress: Progress
+  progress: Progress,
+  arrived: Arrived
 ) {
   yield* progress.waitFor(params.model ?? ImageGenerateParams.defaultModel)
   const { data, requestId, usage } = yield* Images.generate(params, options)
+  arrived.finished.push(...data)
   yield* progress.stop
   for (const image of data) yield* Picture.show(image)
   const generated: Generated = { images: data, requestId, usage }
@@ -39,16 +61,19 @@ const whole = Effect.fnUntraced(function* (
 const streamed = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParams,
   options: GradientClient.RequestOptions,
-  progress: Progress
+  progress: Progress,
+  arrived: Arrived
 ) {
   const partials = params.partialImages ?? 0
   const waitForPartial = (index: number) =>
     progress.waitFor(index < partials ? `picture ${index + 1} of ${partials}` : "the finished picture")
 
   const announce = Effect.fnUntraced(function* (event: ImageGenStreamEvent.ImageGenStreamEvent) {
+    const isPartial = event._tag === "PartialImage"
+    arrived.partial = isPartial ? event : undefined
+    if (!isPartial) arrived.finished.push(event)
     yield* progress.stop
     yield* Picture.show(event)
-    const isPartial = event._tag === "PartialImage"
     const which = isPartial ? `Picture ${event.partialImageIndex + 1} of ${partials}` : "The finished picture"
     yield* Console.error(`${which}: ${seconds(progress.elapsed())}, ${size(event.bytes)}`)
     if (isPartial) yield* waitForPartial(event.partialImageIndex + 1)

@@ -2,18 +2,18 @@
  * `gradient-images generate`: from a prompt to files.
  */
 import { GradientClient, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
-import type { GradientError } from "@effect-gradient/core"
-import { ImageFile } from "@effect-gradient/node"
+import type { GradientError, ImageGenerateResponse } from "@effect-gradient/core"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import { ask } from "./ask.ts"
+import { Arrived, ask, type Generated } from "./ask.ts"
 import * as Files from "./files.ts"
 import { duration, given, yes } from "./flags.ts"
 import * as Progress from "./progress.ts"
+import { save, WriteError } from "./save.ts"
 import * as Service from "./service.ts"
 import * as Summary from "./summary.ts"
 
@@ -56,8 +56,15 @@ const config = {
   params: paramFlags,
   call,
   output: given(
-    Flag.String("output").pipe(Flag.withAlias("o"), Flag.withMetavar("PATH")),
-    "A file, or a folder with a slash at its end. Default: named after the prompt"
+    Flag.String("output").pipe(
+      Flag.withAlias("o"),
+      Flag.withMetavar("PATH"),
+      Flag.filter(
+        (path) => path !== "",
+        () => "Expected a file or a folder"
+      )
+    ),
+    "A file, or a folder (with a slash at its end if it is new). Default: named after the prompt"
   ),
   overwrite: yes("overwrite", "Replace what is there"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
@@ -79,39 +86,60 @@ const promptOf = Effect.fnUntraced(function* (argument: Option.Option<string>) {
   return text.trim()
 })
 
-/** Writes what a failed call had already paid for, says where, and gives the paths. */
-const keep = ({ reason }: GradientError.GradientError, files: Files.Files) =>
-  Effect.forEach(reason.images, (image, index) =>
-    Effect.tap(ImageFile.write(image, files.keptPathOf(index), { overwrite: true }), (path) =>
-      Console.error(`Kept what had arrived: ${path}`)
-    )
-  ).pipe(Effect.catchTag("PlatformError", ({ message }) => Effect.as(Console.error(message), [])))
+/** Writes what a call that came to nothing had already paid for, says where, and gives the paths. */
+const keep = Effect.fnUntraced(function* (images: ReadonlyArray<ImageGenerateResponse.ImageBytes>, files: Files.Files) {
+  const { problems, written } = yield* save(images, ({ extension }) => files.keptPathOf(extension))
+  for (const problem of problems) yield* Console.error(problem)
+  for (const { path } of written) yield* Console.error(`Kept what had arrived: ${path}`)
+  return written.map(({ path }) => path)
+})
+
+/** Every picture into its file. */
+const write = Effect.fnUntraced(function* ({ images }: Generated, files: Files.Files, overwrite: boolean) {
+  const placeOf = ({ extension }: ImageGenerateResponse.ImageBytes, index: number) =>
+    Effect.succeed(files.pathOf(index, extension))
+  const { problems, written } = yield* save(images, placeOf, overwrite)
+  if (problems.length > 0) return yield* new WriteError({ problems, paths: written.map(({ path }) => path) })
+  return written
+})
 
 const run = Effect.fnUntraced(function* (options: Options) {
   const prompt = yield* promptOf(options.prompt)
-  const outputFormat = options.params.outputFormat ?? Files.formatOf(options.output)
-  const params: Params = { ...options.params, prompt, outputFormat }
   const { images, isEmulated } = yield* Service.choose(options)
   const progress = yield* Progress.make
+  const arrived = new Arrived()
   let kept: ReadonlyArray<string> = []
 
+  const cancelled = Effect.suspend(() =>
+    Console.error(isEmulated() ? "Cancelled." : "Cancelled. What the service had begun may be charged for.")
+  )
   const generation = Effect.gen(function* () {
-    const files = yield* Files.prepare(params, options.output, options.overwrite)
-    const generated = yield* ask(params, options.call, progress).pipe(
+    const place = yield* Files.placeOf(prompt, options.output ?? ".")
+    const outputFormat = options.params.outputFormat ?? Files.formatOf(place.ext)
+    const params: Params = { ...options.params, prompt, outputFormat }
+    const files = yield* Files.prepare(place, params, options.overwrite)
+    const asking = ask(params, options.call, progress, arrived).pipe(
       Effect.provide(images),
-      Effect.tapError((error) => Effect.flatMap(keep(error, files), (paths) => Effect.sync(() => (kept = paths))))
+      Effect.ensuring(progress.stop),
+      Effect.onInterrupt(() => Effect.andThen(cancelled, keep(arrived.images, files))),
+      Effect.tapError(({ reason }: GradientError.GradientError) =>
+        Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (kept = paths))
+      )
     )
-    const written = yield* Effect.forEach(generated.images, (image, index) =>
-      Effect.map(ImageFile.write(image, files.pathOf(index), options), (path) => ({ image, path }))
+    // What has been paid for is written even if the user stops waiting now.
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(restore(asking), (generated) =>
+        Effect.map(write(generated, files, options.overwrite), (written) => ({ generated, written }))
+      )
     )
-    return { generated, written }
   })
 
   const { generated, written } = yield* generation.pipe(
-    Effect.onInterrupt(() => Console.error("Cancelled. What the service had begun may be charged for.")),
-    Effect.tapError((error) =>
-      options.json ? Summary.printJsonError(error, kept, progress.elapsed(), isEmulated()) : Effect.void
-    )
+    Effect.tapError((error) => {
+      if (!options.json) return Effect.void
+      const paths = error._tag === "WriteError" ? error.paths : kept
+      return Summary.printJsonError(error, paths, progress.elapsed(), isEmulated())
+    })
   )
   yield* options.json
     ? Summary.printJson(written, generated, progress.elapsed(), isEmulated())

@@ -9,13 +9,15 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Runtime from "effect/Runtime"
+import { ExtensionError } from "./files.ts"
 
 const isReported = (error: unknown) => CliError.isCliError(error) && error._tag === "ShowHelp"
 
 const isWrongUsage = (error: unknown): boolean =>
   error instanceof GradientError.GradientError
     ? error.reason._tag === "InvalidParamsError"
-    : CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length > 0
+    : error instanceof ExtensionError ||
+      (CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length > 0)
 
 const isAskingForHelp = (error: unknown): boolean => isReported(error) && !isWrongUsage(error)
 

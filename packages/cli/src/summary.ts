@@ -7,11 +7,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import type { PlatformError } from "effect/PlatformError"
 import type { Generated } from "./ask.ts"
-import type { FileExistsError } from "./files.ts"
+import type { ExtensionError, FileExistsError, OutputError } from "./files.ts"
 import { count, seconds, size } from "./format.ts"
 import * as Picture from "./picture.ts"
+import type { WriteError } from "./save.ts"
 
 /** A picture and its file. */
 export interface Written {
@@ -54,7 +54,7 @@ export const printJson = Effect.fnUntraced(function* (
   yield* Console.log(JSON.stringify({ emulated, images, usage, requestId, seconds: Math.round(elapsed) / 1000 }))
 })
 
-type Failure = GradientError.GradientError | FileExistsError | PlatformError
+type Failure = GradientError.GradientError | ExtensionError | FileExistsError | OutputError | WriteError
 
 /** The object of a call that failed. */
 export const printJsonError = Effect.fnUntraced(function* (

@@ -1,7 +1,8 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { ImageGenerateParams } from "@effect-gradient/core"
-import { Effect, Fiber, Schema, Stream } from "effect"
-import { access, readdir, readFile, writeFile } from "node:fs/promises"
+import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
+import { mkdirSync } from "node:fs"
+import { access, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import sharp from "sharp"
 import { build, folder, hasTerminal, run, runOnTerminal, start } from "./support/cli.ts"
@@ -51,6 +52,18 @@ const partialImage = `data: ${JSON.stringify({
   partial_image_index: 0,
   b64_json: Buffer.from("a first impression").toString("base64")
 })}\n\n`
+
+/** Of any call that failed. */
+const Refusal = Schema.fromJsonString(
+  Schema.Struct({
+    error: Schema.Struct({ reason: Schema.String, message: Schema.String }),
+    kept: Schema.Array(Schema.String)
+  })
+)
+
+/** A reply of as many pictures as there are texts, which are no pictures: nobody looks at them here. */
+const reply = (...texts: ReadonlyArray<string>) =>
+  JSON.stringify({ created: 1, data: texts.map((text) => ({ b64_json: Buffer.from(text).toString("base64") })) })
 
 describe("gradient-images --help", () => {
   it.live("names the commands, and for generate a flag for every param", () =>
@@ -240,6 +253,88 @@ describe.concurrent("gradient-images generate", () => {
       assert.strictEqual(code, 1)
       assert.match(stderr, /Kept what had arrived: x-kept\.bin/)
       assert.deepStrictEqual((yield* Schema.decodeEffect(Failure)(stdout)).kept, [join(cwd, "x-kept.bin")])
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-kept.bin"), "utf8")), "a first impression")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a picture that cannot be written at its place is kept elsewhere, and the others go on", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        mkdirSync(join(cwd, "x-1.bin")) // Between the check and the reply.
+        response.end(reply("first", "second"))
+      })
+      const args = ["generate", "x", "--model", "another", "--n", "2"]
+      const { code, stderr, stdout } = yield* run([...args, "--json"], { cwd, baseUrl })
+      assert.strictEqual(code, 1)
+      const { error, kept } = yield* Schema.decodeEffect(Refusal)(stdout)
+      assert.strictEqual(error.reason, "WriteError")
+      assert.match(error.message, /x-1\.bin could not be written: it exists/)
+      const texts = yield* Effect.forEach(kept, (path) => Effect.promise(() => readFile(path, "utf8")))
+      assert.deepStrictEqual(texts, ["first", "second"])
+      assert.strictEqual(kept[1], join(cwd, "x-2.bin"))
+      assert.include(stderr, `${kept[0]}`)
+      assert.include(stderr, "x-2.bin")
+      yield* Effect.promise(() => rm(kept[0] ?? ""))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes a name as long as the file system does, and cuts that of a prompt by its bytes", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const name = `${"a".repeat(251)}.png`
+      assert.strictEqual((yield* run(["generate", "x", "--size", "64x64", "-o", name], { cwd })).code, 0)
+      assert.strictEqual((yield* run(["generate", "\u{20000}".repeat(60), "--size", "64x64"], { cwd })).code, 0)
+      assert.deepStrictEqual(yield* list(cwd), [name, `${"\u{20000}".repeat(50)}.png`])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("refuses a file that is a folder before anything is sent, even with --overwrite", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl, requests } = yield* service((response) => void response.end(reply("first")))
+      mkdirSync(join(cwd, "mine.png"))
+      const { code, stderr } = yield* run(["generate", "x", "-o", "mine", "--overwrite"], { cwd, baseUrl })
+      assert.deepStrictEqual([code, requests()], [1, 0])
+      assert.match(stderr, /mine\.png is a folder.*--output.*Nothing was sent/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("what one failure kept is not replaced by the next", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service(
+        (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(partialImage)
+      )
+      const args = ["generate", "x", "--partial-images", "1"]
+      yield* run(args, { cwd, baseUrl })
+      yield* run(args, { cwd, baseUrl })
+      assert.deepStrictEqual(yield* list(cwd), ["x-kept-2.bin", "x-kept.bin"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("SIGINT keeps the last picture that a stream has shown", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" }).write(partialImage)
+      })
+      const running = yield* start(["generate", "x", "--partial-images", "1"], { cwd, baseUrl })
+      let said = ""
+      const shown = yield* Deferred.make<void>()
+      const reading = yield* running.stderr.pipe(
+        Stream.decodeText,
+        Stream.runForEach((text) => {
+          said += text
+          return said.includes("Picture 1 of 1") ? Deferred.succeed(shown, undefined) : Effect.void
+        }),
+        Effect.forkScoped
+      )
+      yield* Deferred.await(shown)
+      yield* Effect.forkScoped(running.kill({ killSignal: "SIGINT" }))
+      assert.strictEqual(Number(yield* running.exitCode), 130)
+      yield* Fiber.join(reading)
+      assert.match(said, /may be charged for[^]*Kept what had arrived: x-kept\.bin/)
       assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-kept.bin"), "utf8")), "a first impression")
     }).pipe(Effect.scoped)
   )
