@@ -11,7 +11,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { Arrived, ask, type Generated } from "./ask.ts"
 import * as Files from "./files.ts"
-import { duration, given, yes } from "./flags.ts"
+import { duration, given, inFlags, yes } from "./flags.ts"
 import * as Progress from "./progress.ts"
 import { save, WriteError } from "./save.ts"
 import * as Service from "./service.ts"
@@ -120,6 +120,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
     const files = yield* Files.prepare(place, params, options.overwrite)
     const asking = ask(params, options.call, progress, arrived).pipe(
       Effect.provide(images),
+      Effect.mapError((error) => inFlags(error, Object.keys({ ...paramFlags, ...call }))),
       Effect.ensuring(progress.stop),
       Effect.onInterrupt(() => Effect.andThen(cancelled, keep(arrived.images, files))),
       Effect.tapError(({ reason }: GradientError.GradientError) =>

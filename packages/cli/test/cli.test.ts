@@ -300,6 +300,57 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live(
+    "takes a folder that is there for a place, with a slash or without, and a file in it by the prompt's name",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* folder
+        mkdirSync(join(cwd, "a.webp"))
+        for (const [prompt, output] of [
+          ["one", "."],
+          ["two", "a.webp"],
+          ["three", "a.webp/.."]
+        ] as const) {
+          assert.strictEqual((yield* run(["generate", prompt, "--size", "64x64", "-o", output], { cwd })).code, 0)
+        }
+        assert.deepStrictEqual(yield* list(cwd), ["a.webp", "one.png", "three.png"])
+        assert.deepStrictEqual(yield* list(join(cwd, "a.webp")), ["two.png"])
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("refuses a folder that is a file before anything is sent, and says what to do", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl, requests } = yield* service((response) => void response.end(reply("first")))
+      yield* Effect.promise(() => writeFile(join(cwd, "file"), "mine"))
+      for (const output of ["file/x.png", "file/sub/x.png", "file/"]) {
+        const { code, stderr } = yield* run(["generate", "x", "-o", output], { cwd, baseUrl })
+        assert.deepStrictEqual([code, requests()], [1, 0])
+        assert.match(stderr, /file is a file and no folder: choose another --output\. Nothing was sent/)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.skipIf(process.getuid?.() === 0)("refuses a folder that cannot be written to before anything is sent", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl, requests } = yield* service((response) => void response.end(reply("first")))
+      mkdirSync(join(cwd, "locked"), { mode: 0o500 })
+      const { code, stderr } = yield* run(["generate", "x", "-o", "locked/new/"], { cwd, baseUrl })
+      assert.deepStrictEqual([code, requests()], [1, 0])
+      assert.match(stderr, /locked is a folder that cannot be written to: choose another --output\. Nothing was sent/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a call that is refused leaves no folder", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => void response.writeHead(401).end())
+      assert.strictEqual((yield* run(["generate", "x", "-o", "new/folder/"], { cwd, baseUrl })).code, 1)
+      assert.deepStrictEqual(yield* list(cwd), [])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("what one failure kept is not replaced by the next", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -349,8 +400,22 @@ describe.concurrent("gradient-images generate", () => {
     {
       name: "broken rules, all named at once",
       args: ["x", "--n", "11", "--output-compression", "101", "--partial-images", "4"],
-      named: ["n: 11", "outputCompression: 101", "partialImages: 4"]
-    }
+      named: ["--n: 11", "--output-compression: 101", "--partial-images: 4"]
+    },
+    {
+      name: "a broken rule that names another flag",
+      args: ["x", "--output-compression", "50", "-o", "new/folder/x.png"],
+      named: ["--output-compression: 50", "unless --output-format is"]
+    },
+    { name: "a file of a format that there is not", args: ["x", "-o", "a.gif"], named: ["a.gif", "--output-format"] },
+    {
+      name: "a file and a format that differ",
+      args: ["x", "--output-format", "webp", "-o", "f.png"],
+      named: ["--output f.png", "webp", "--output-format"]
+    },
+    { name: "no file's name", args: ["x", "-o", ""], named: ["--output"] },
+    { name: "a port that is too high", command: "emulator", args: ["--port", "99999"], named: ["--port", "65535"] },
+    { name: "a port below 0", command: "emulator", args: ["--port", "-1"], named: ["--port", "65535"] }
   ])("wrong usage is 2: $name", ({ args, command = "generate", named }) =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -408,7 +473,7 @@ describe("gradient-images emulator", () => {
       const { baseUrl } = yield* service(() => undefined)
       const { code, stderr } = yield* run(["emulator", "--port", new URL(baseUrl).port], { cwd })
       assert.strictEqual(code, 1)
-      assert.match(stderr, /address already in use/)
+      assert.match(stderr, /address already in use.*--port 0/)
     }).pipe(Effect.scoped)
   )
 
