@@ -1,6 +1,6 @@
 /**
  * The packages as a user gets them: packed, installed with npm in an empty project beside `effect` and
- * `@effect/platform-node`; there the README's first example type-checks and draws a picture through the emulator.
+ * `@effect/platform-node`; there the examples type-check, and the README's first one draws a picture through the emulator.
  */
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -52,9 +52,13 @@ try {
     ...others
   ])
 
-  copyFileSync(join(root, "examples/generate.ts"), join(project, "generate.ts"))
-  const strict = { strict: true, exactOptionalPropertyTypes: true, module: "NodeNext", target: "ES2024", noEmit: true }
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: strict, include: ["*.ts"] }))
+  for (const name of readdirSync(join(root, "examples")).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
+    copyFileSync(join(root, "examples", name), join(project, name))
+  }
+  // With declarations, as in a library: each type that is exported must have a name that can be imported.
+  const strict = { strict: true, exactOptionalPropertyTypes: true, module: "NodeNext", target: "ES2024" }
+  const compilerOptions = { ...strict, declaration: true, emitDeclarationOnly: true, outDir: "types" }
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
   run(join(project, "node_modules/.bin/tsc"), ["-p", "."])
 
   const { baseUrl, child } = await startEmulator()

@@ -51,7 +51,7 @@ const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration 
 export const secretName = /auth|cookie|key|secret|token|credential|signature/i
 
 /** Takes out of a text what was sent as a secret: some services repeat a key that they refuse. */
-export const concealing = (sent: Headers.Headers) => {
+const concealing = (sent: Headers.Headers) => {
   const secrets = Object.entries(sent)
     .filter(([name]) => secretName.test(name) && name !== "idempotency-key")
     .map(([, value]) => value.replace(/^\w+ /, ""))
@@ -78,7 +78,7 @@ export const parseJson = (text: string, conceal: (text: string) => string): Resu
   )
 
 /** What an error's body says, in either form of the API; of anything else, its visible text. */
-export interface ErrorBody {
+interface ErrorBody {
   readonly description?: string | undefined
   readonly code?: string | undefined
   readonly type?: string | undefined
@@ -95,7 +95,7 @@ const stringOf = (holder: object, name: string): string | undefined => {
 export const shorten = (text: string): string => (text.length <= 1000 ? text : `${text.slice(0, 1000)}...`)
 
 /** `{ error: { message, type, param, code } }` or `{ id, message, request_id }`. */
-export const errorBodyOf = (value: unknown): ErrorBody | undefined => {
+const errorBodyOf = (value: unknown): ErrorBody | undefined => {
   if (!Predicate.isObject(value)) return undefined
   const inner = property(value, "error")
   if (Predicate.isString(inner)) return { description: shorten(inner), requestId: stringOf(value, "request_id") }
