@@ -92,7 +92,7 @@ const keep = Effect.fnUntraced(function* (images: ReadonlyArray<ImageGenerateRes
   for (const problem of problems) yield* Console.error(problem)
   for (const { path } of written) yield* Console.error(`Kept what had arrived: ${path}`)
   return written.map(({ path }) => path)
-})
+}, Effect.uninterruptible)
 
 /** Every picture into its file. */
 const write = Effect.fnUntraced(function* ({ images }: Generated, files: Files.Files, overwrite: boolean) {
@@ -127,24 +127,22 @@ const run = Effect.fnUntraced(function* (options: Options) {
         Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (kept = paths))
       )
     )
+    const finish = Effect.fnUntraced(function* (generated: Generated) {
+      const written = yield* write(generated, files, options.overwrite)
+      const print = options.json ? Summary.printJson : Summary.printLines
+      yield* print(written, generated, progress.elapsed(), isEmulated())
+    })
     // What has been paid for is written even if the user stops waiting now.
-    return yield* Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(restore(asking), (generated) =>
-        Effect.map(write(generated, files, options.overwrite), (written) => ({ generated, written }))
-      )
-    )
+    yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(asking), finish))
   })
 
-  const { generated, written } = yield* generation.pipe(
+  yield* generation.pipe(
     Effect.tapError((error) => {
       if (!options.json) return Effect.void
       const paths = error._tag === "WriteError" ? error.paths : kept
       return Summary.printJsonError(error, paths, progress.elapsed(), isEmulated())
     })
   )
-  yield* options.json
-    ? Summary.printJson(written, generated, progress.elapsed(), isEmulated())
-    : Summary.printLines(written, generated, progress.elapsed(), isEmulated())
 }, Effect.scoped)
 
 export const generate = Command.make("generate", config, run).pipe(
