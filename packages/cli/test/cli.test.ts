@@ -53,6 +53,13 @@ const partialImage = `data: ${JSON.stringify({
   b64_json: Buffer.from("a first impression").toString("base64")
 })}\n\n`
 
+const completed = `data: ${JSON.stringify({
+  type: "image_generation.completed",
+  b64_json: Buffer.from("a masterpiece").toString("base64")
+})}\n\n`
+
+const failed = `event: error\ndata: ${JSON.stringify({ type: "error", error: { message: "out of paint" } })}\n\n`
+
 /** Of any call that failed. */
 const Refusal = Schema.fromJsonString(
   Schema.Struct({
@@ -348,6 +355,27 @@ describe.concurrent("gradient-images generate", () => {
       const { baseUrl } = yield* service((response) => void response.writeHead(401).end())
       assert.strictEqual((yield* run(["generate", "x", "-o", "new/folder/"], { cwd, baseUrl })).code, 1)
       assert.deepStrictEqual(yield* list(cwd), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each([
+    {
+      name: "with the next one half done",
+      events: completed + partialImage,
+      left: ["a masterpiece", "a first impression"]
+    },
+    { name: "once, if it was the last", events: completed + failed, left: ["a masterpiece"] }
+  ])("keeps the finished picture of a stream that fails, $name", ({ events, left }) =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service(
+        (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(events)
+      )
+      const args = ["generate", "x", "--model", "another", "--n", "2", "--partial-images", "1", "--json"]
+      const { code, stdout } = yield* run(args, { cwd, baseUrl })
+      assert.strictEqual(code, 1)
+      const { kept } = yield* Schema.decodeEffect(Refusal)(stdout)
+      assert.deepStrictEqual(yield* Effect.forEach(kept, (path) => Effect.promise(() => readFile(path, "utf8"))), left)
     }).pipe(Effect.scoped)
   )
 
