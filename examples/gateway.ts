@@ -15,6 +15,6 @@ export const gateway = (port: number, passwords: ReadonlyArray<string>) =>
       ImagesGateway.cors({ origins: ["https://app.example.com"] }),
       RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
       GradientClient.layerFromConfig().pipe(Layer.provide(NodeImages.layerHttpClient())),
-      NodeHttpServer.layer(createServer, { port })
+      NodeHttpServer.layer(createServer, { host: "127.0.0.1", port })
     ])
   )

@@ -24,7 +24,12 @@ export interface TransportOptions {
   readonly proxy?: string | undefined
   /** Certificates in PEM: `ca` to trust beside the usual ones; your own `cert` and its `key`. */
   readonly tls?:
-    | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly passphrase?: string }
+    | {
+        readonly ca?: string | undefined
+        readonly cert?: string | undefined
+        readonly key?: string | undefined
+        readonly passphrase?: string | undefined
+      }
     | undefined
 }
 
@@ -50,9 +55,17 @@ const witnessSending = (handler: Undici.Dispatcher.DispatchHandler): Undici.Disp
 const sending: Undici.Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
   dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, witnessSending(handler))
 
+/** Its value is not repeated: there can be a password in it. */
+const refuseProxy: Undici.Dispatcher.DispatcherComposeInterceptor = () => (_options, _handler) => {
+  throw new Undici.errors.InvalidArgumentError("proxy: it is no URL of http or https, such as http://proxy:3128")
+}
+
 /** HTTP/1.1 only: over HTTP/2 a cut body can look complete, and one socket carries every paid request. */
 const makeAgent = ({ connectTimeout = "10 seconds", proxy, tls }: TransportOptions): Undici.Dispatcher => {
   const ca = tls?.ca === undefined ? {} : { ca: [...getCACertificates("default"), tls.ca] }
+  if (proxy !== undefined && !/^https?:/.test(URL.parse(proxy)?.protocol ?? "")) {
+    return new Undici.Agent().compose(refuseProxy)
+  }
   const connect = { ...tls, ...ca, timeout: Duration.toMillis(connectTimeout) }
   const agent =
     proxy === undefined

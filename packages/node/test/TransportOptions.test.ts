@@ -69,6 +69,20 @@ const proxyServer = Effect.gen(function* () {
   return { asked, url: `http://127.0.0.1:${port}` }
 })
 
+describe("proxy", () => {
+  it.live.each(["127.0.0.1:3128", "nonsense", "socks5://127.0.0.1:1"])(
+    "%s is refused before anything is sent",
+    (proxy) =>
+      Effect.gen(function* () {
+        const server = yield* serve((_, response) => response.end(responseBody(image)))
+        const { reason } = yield* Effect.flip(ask(server.baseUrl, { proxy }))
+        assert.strictEqual(reason._tag, "InvalidParamsError")
+        assert.include(reason.message, "proxy")
+        assert.strictEqual(server.requests.length, 0)
+      }).pipe(Effect.scoped)
+  )
+})
+
 describe("tls", () => {
   it.live("trusts a certificate of one's own", () =>
     Effect.gen(function* () {
