@@ -134,11 +134,14 @@ const invalid = (message: string) => Effect.fail(new SchemaIssue.InvalidValue({ 
 const parts = /^([a-z0-9-]+)(?:@([^=;\s]*))?(?:=([^;\s]*))?((?:;[^;\s]+)*)(?:\s+x(\S+))?$/
 
 const split = (text: string): Effect.Effect<Texts, SchemaIssue.Issue> => {
-  const [, name, byte, main, further = "", times] = parts.exec(text.trim()) ?? []
+  const name = text.trim().split(/[^a-z0-9-]/, 1)[0] ?? ""
   const kind = kinds.find((one) => one.fields._tag.literal === name)
-  if (name === undefined || kind === undefined) {
-    return invalid(`"${text}" is no fault: it begins with one of ${names.join(", ")}`)
+  if (kind === undefined) return invalid(`"${text}" is no fault: it begins with one of ${names.join(", ")}`)
+  const found = parts.exec(text.trim())
+  if (found === null) {
+    return invalid(`"${text}" cannot be read: after ${name} may come @BYTE, =VALUE, ;OPTION=VALUE and " xTIMES"`)
   }
+  const [, , byte, main, further = "", times] = found
   const texts: Record<string, string> = { _tag: name }
   if (byte !== undefined) texts["at"] = byte
   if (main !== undefined) texts[mainOptions[name] ?? "value"] = main

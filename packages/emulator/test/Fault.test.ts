@@ -96,6 +96,7 @@ describe("FaultFromString", () => {
     ["status=500;colour=red", 'status takes no "colour"'],
     ["status=500;form=xml", '"gradient"'],
     ["reset=5", 'reset takes no "value"'],
+    ["status=429;retry-after=1 x", "after status may come"],
     ["reset-body@end", "a whole number"],
     ["stall-body@5=10", "500ms, 5s or 2m"],
     ["redirect=home", '"other"'],

@@ -11,6 +11,7 @@ import * as Path from "effect/Path"
 import * as PlatformError from "effect/PlatformError"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
+import { extname } from "node:path"
 
 /**
  * Options of a file.
@@ -38,27 +39,32 @@ const putInPlace = Effect.fnUntraced(function* (temporary: string, path: string,
   )
 })
 
+/** Fails where a file is and may not be replaced. */
+const refuseExisting = Effect.fnUntraced(function* (target: string, { overwrite = false }: WriteOptions) {
+  const fs = yield* FileSystem.FileSystem
+  if (overwrite || !(yield* fs.exists(target))) return
+  yield* PlatformError.systemError({
+    _tag: "AlreadyExists",
+    module: "ImageFile",
+    method: "write",
+    pathOrDescriptor: target,
+    description: "The file exists; pass { overwrite: true } to replace it"
+  })
+})
+
 const writeFile = Effect.fnUntraced(function* (
   image: ImageGenerateResponse.ImageBytes,
   path: string,
-  { overwrite = false }: WriteOptions
+  options: WriteOptions
 ) {
   const fs = yield* FileSystem.FileSystem
-  const { dirname, extname, join } = yield* Path.Path
+  const { dirname, join } = yield* Path.Path
   const target = extname(path) === "" ? `${path}.${image.extension}` : path
-  if (!overwrite && (yield* fs.exists(target))) {
-    return yield* PlatformError.systemError({
-      _tag: "AlreadyExists",
-      module: "ImageFile",
-      method: "write",
-      pathOrDescriptor: target,
-      description: "The file exists; pass { overwrite: true } to replace it"
-    })
-  }
+  yield* refuseExisting(target, options)
   yield* fs.makeDirectory(dirname(target), { recursive: true })
   const temporary = join(dirname(target), `.${randomUUID()}.tmp`) // Short, whatever the name of the target.
   yield* fs.writeFile(temporary, image.bytes).pipe(
-    Effect.andThen(putInPlace(temporary, target, overwrite)),
+    Effect.andThen(putInPlace(temporary, target, options.overwrite ?? false)),
     Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true })))
   )
   return target
@@ -78,7 +84,8 @@ export const write = (
   writeFile(image, path, options).pipe(Effect.withSpan("ImageFile.write"), Effect.provide(platform))
 
 /**
- * Runs a stream into a file that always holds the latest picture, and gives each event with the path of the file.
+ * Runs a stream into a file that always holds the latest picture, and gives each event with the path of the file. Where
+ * `path` has an extension, a file that is there fails it before anything is asked for.
  *
  * @category writing
  */
@@ -92,6 +99,7 @@ export const writeLatest =
     R
   > =>
     events.pipe(
+      Stream.onStart(extname(path) === "" ? Effect.void : Effect.provide(refuseExisting(path, options), platform)),
       Stream.mapAccumEffect(
         () => options.overwrite ?? false,
         (overwrite, event) =>

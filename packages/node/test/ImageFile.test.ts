@@ -127,4 +127,14 @@ describe("ImageFile.writeLatest", () => {
       assert.strictEqual((yield* Effect.flip(write)).reason._tag, "AlreadyExists")
     }).pipe(Effect.scoped)
   )
+
+  it.effect("asks for nothing where a file of that name is there", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      yield* Effect.promise(() => writeFile(join(root, "otter.png"), "mine"))
+      const asked = Stream.fromEffect(Effect.die("it was asked"))
+      const write = asked.pipe(ImageFile.writeLatest(join(root, "otter.png")), Stream.runDrain)
+      assert.strictEqual((yield* Effect.flip(write)).reason._tag, "AlreadyExists")
+    }).pipe(Effect.scoped)
+  )
 })
