@@ -42,7 +42,8 @@ const medianOf = ({ rounds }: Standing, figure: Figure): number => spreadOf(roun
 /** Each round against the limit's of the same round. */
 const toLimit = ({ standings }: Race, { rounds }: Standing, figure: Figure): Spread => {
   const limit = standings[0]?.rounds ?? []
-  return spreadOf(rounds.map((round, index) => round[figure] / (limit[index]?.[figure] ?? Number.NaN)))
+  // On a slow machine the limit may have used up its time earlier.
+  return spreadOf(limit.flatMap((most, index) => (rounds[index] ? [rounds[index][figure] / most[figure]] : [])))
 }
 
 const raceTable = (race: Race): string =>
