@@ -1,5 +1,5 @@
 /** The application that is tested here: covers for books. */
-import { Images, ImageGenStreamEvent } from "@effect-gradient/core"
+import { ImageStream, Images } from "@effect-gradient/core"
 import { Effect, Stream } from "effect"
 
 const looks = { size: "1024x1536", outputFormat: "jpeg", outputCompression: 10 } as const
@@ -19,7 +19,7 @@ export const cover = (title: string) =>
 export const watchCover = (title: string, show: (picture: Uint8Array) => Effect.Effect<void>) =>
   Images.generateStream({ ...looks, prompt: promptOf(title), partialImages: 2 }).pipe(
     Stream.tap((event) => show(event.bytes)),
-    ImageGenStreamEvent.runCompleted,
+    ImageStream.runCompleted,
     Effect.catch((error) => {
       const sketch = error.reason.images.at(-1)
       return sketch === undefined ? Effect.fail(error) : Effect.succeed(sketch)

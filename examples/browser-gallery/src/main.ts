@@ -2,7 +2,7 @@
  * Asks for pictures through the gateway that serves this page, and shows each as it comes into focus.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
-import { type ImageGenerateParams, ImageGenStreamEvent, Images } from "@effect-gradient/core"
+import { type ImageGenerateParams, ImageStream, Images } from "@effect-gradient/core"
 import { Effect, Schedule, Scope } from "effect"
 import { element, next } from "./dom.ts"
 import * as Form from "./form.ts"
@@ -48,7 +48,7 @@ const tick = Effect.suspend(() => {
 
 const draw = (params: Params) =>
   Images.generateStream(params).pipe(
-    ImageGenStreamEvent.tapProgress(({ pictures }) =>
+    ImageStream.tapProgress(({ pictures }) =>
       Effect.sync(() => {
         progress.value = pictures
       })

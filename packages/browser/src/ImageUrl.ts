@@ -1,7 +1,7 @@
 /**
  * Images as URLs that a page can show.
  */
-import type { ImageGenerateResponse } from "@effect-gradient/core"
+import type { GeneratedImage } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
  *
  * @category constructors
  */
-export const make = (image: ImageGenerateResponse.ImageBytes): Effect.Effect<string, never, Scope.Scope> => {
+export const make = (image: GeneratedImage.ImageBytes): Effect.Effect<string, never, Scope.Scope> => {
   const blob = image.toBlob()
   if (blob === undefined) return Effect.sync(() => image.toDataUrl())
   return Effect.acquireRelease(

@@ -2,7 +2,8 @@
  * Shows a stream in the page: each picture takes the place of the last one when it is decoded, so nothing flickers, and
  * a status text says how far it is.
  */
-import { type GradientError, type ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
+import type { ImageGenStreamEvent} from "@effect-gradient/core";
+import { type GeneratedImage, type GradientError, ImageStream } from "@effect-gradient/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -28,7 +29,7 @@ interface Size {
 }
 
 /** Shows one picture, once it is decoded. */
-type Show = (image: ImageGenerateResponse.ImageBytes) => Effect.Effect<Size, Cause.UnknownError>
+type Show = (image: GeneratedImage.ImageBytes) => Effect.Effect<Size, Cause.UnknownError>
 
 const isElement = (target: Options["target"]): target is HTMLImageElement =>
   typeof HTMLImageElement !== "undefined" && target instanceof HTMLImageElement
@@ -98,13 +99,13 @@ export const run =
       busy(true)
       say("Waiting for the first picture")
       return yield* events.pipe(
-        ImageGenStreamEvent.tapProgress(({ event }) =>
+        ImageStream.tapProgress(({ event }) =>
           Effect.map(
             Effect.orElseSucceed(show(event), () => undefined),
             (size) => say(textOf(event, size))
           )
         ),
-        ImageGenStreamEvent.runCompleted,
+        ImageStream.runCompleted,
         Effect.onExit((exit) =>
           Effect.sync(() => {
             busy(false)

@@ -1,8 +1,15 @@
 /**
  * Asks for pictures and shows them: once for everything, or each as it comes.
  */
-import { type GradientClient, ImageGenerateParams, Images } from "@effect-gradient/core"
-import type { GradientError, ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
+import {
+  type GeneratedImage,
+  type GradientClient,
+  type GradientError,
+  type ImageGenStreamEvent,
+  ImageGenerateParams,
+  type ImageGenerateResponse,
+  Images
+} from "@effect-gradient/core"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -12,21 +19,21 @@ import type { Progress } from "./progress.ts"
 
 /** What both ways come to. */
 export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateResponse, "usage" | "requestId"> {
-  readonly images: ReadonlyArray<ImageGenerateResponse.GeneratedImage | ImageGenStreamEvent.Completed>
+  readonly images: ReadonlyArray<GeneratedImage.GeneratedImage | ImageGenStreamEvent.Completed>
 }
 
 /** What has arrived so far, and is to be kept if nothing more does. */
 export class Arrived {
-  readonly finished: Array<ImageGenerateResponse.ImageBytes> = []
+  readonly finished: Array<GeneratedImage.ImageBytes> = []
   /** The last picture on the way to one that is not finished. */
   partial: ImageGenStreamEvent.PartialImage | undefined
 
-  get images(): ReadonlyArray<ImageGenerateResponse.ImageBytes> {
+  get images(): ReadonlyArray<GeneratedImage.ImageBytes> {
     return this.partial === undefined ? this.finished : [...this.finished, this.partial]
   }
 
   /** With those that a failure carries, which can be the last of these. */
-  finishedAnd(carried: ReadonlyArray<ImageGenerateResponse.ImageBytes>) {
+  finishedAnd(carried: ReadonlyArray<GeneratedImage.ImageBytes>) {
     const isCarried = (bytes: Uint8Array) => carried.some((image) => image.bytes === bytes)
     return [...this.finished.filter(({ bytes }) => !isCarried(bytes)), ...carried]
   }

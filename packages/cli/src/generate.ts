@@ -1,8 +1,13 @@
 /**
  * `gradient-images generate`: from a prompt to files.
  */
-import { GradientClient, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
-import type { GradientError, ImageGenerateResponse } from "@effect-gradient/core"
+import {
+  type GeneratedImage,
+  GradientClient,
+  type GradientError,
+  ImageGenerateParams,
+  RetryPolicy
+} from "@effect-gradient/core"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -87,7 +92,7 @@ const promptOf = Effect.fnUntraced(function* (argument: Option.Option<string>) {
 })
 
 /** Writes what a call that came to nothing had already paid for, says where, and gives the paths. */
-const keep = Effect.fnUntraced(function* (images: ReadonlyArray<ImageGenerateResponse.ImageBytes>, files: Files.Files) {
+const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.ImageBytes>, files: Files.Files) {
   const { problems, written } = yield* save(images, ({ extension }) => files.keptPathOf(extension))
   for (const problem of problems) yield* Console.error(problem)
   for (const { path } of written) yield* Console.error(`Kept what had arrived: ${path}`)
@@ -96,7 +101,7 @@ const keep = Effect.fnUntraced(function* (images: ReadonlyArray<ImageGenerateRes
 
 /** Every picture into its file. */
 const write = Effect.fnUntraced(function* ({ images }: Generated, files: Files.Files, overwrite: boolean) {
-  const placeOf = ({ extension }: ImageGenerateResponse.ImageBytes, index: number) =>
+  const placeOf = ({ extension }: GeneratedImage.ImageBytes, index: number) =>
     Effect.succeed(files.pathOf(index, extension))
   const { problems, written } = yield* save(images, placeOf, overwrite)
   if (problems.length > 0) return yield* new WriteError({ problems, paths: written.map(({ path }) => path) })

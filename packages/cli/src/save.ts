@@ -1,7 +1,7 @@
 /**
  * Writes pictures so that none that was paid for is lost, whatever there is at its place.
  */
-import type { ImageGenerateResponse } from "@effect-gradient/core"
+import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import * as Effect from "effect/Effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -26,7 +26,7 @@ const why = ({ message, reason }: PlatformError) => {
 }
 
 /** Each at its place, else under a free name where the system keeps temporary files. */
-export const save = <A extends ImageGenerateResponse.ImageBytes>(
+export const save = <A extends GeneratedImage.ImageBytes>(
   images: ReadonlyArray<A>,
   placeOf: (image: A, index: number) => Effect.Effect<string>,
   overwrite = false

@@ -1,7 +1,7 @@
 /**
  * What came of a call, on standard output: lines for a person, or one object for a machine.
  */
-import type { GradientError, ImageGenerateResponse } from "@effect-gradient/core"
+import type { GeneratedImage, GradientError } from "@effect-gradient/core"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import type { WriteError } from "./save.ts"
 
 /** A picture and its file. */
 export interface Written {
-  readonly image: ImageGenerateResponse.ImageBytes & { readonly revisedPrompt?: string | undefined }
+  readonly image: GeneratedImage.ImageBytes & { readonly revisedPrompt?: string | undefined }
   readonly path: string
 }
 

@@ -20,16 +20,17 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
-import { defaultLimits, type Limits } from "./internal/limits.ts"
-import { invalidParams } from "./internal/invalidParams.ts"
-import { reasonOfAnswer, secretName } from "./internal/response.ts"
-import { reasonOfFailure } from "./internal/transportFailure.ts"
+import { defaultLimits, type Limits } from "./internal/reply/limits.ts"
+import { invalidParams } from "./internal/request/invalidParams.ts"
+import { reasonOfAnswer } from "./internal/failure/errorResponse.ts"
+import { secretName } from "./internal/redaction.ts"
+import { reasonOfFailure } from "./internal/failure/transportFailure.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array, options: { stream: boolean }): string }
 
-export { markNotSent } from "./internal/transportFailure.ts"
-export type { Limits } from "./internal/limits.ts"
+export { markNotSent } from "./internal/failure/transportFailure.ts"
+export type { Limits } from "./internal/reply/limits.ts"
 
 /** The endpoint where none is given. */
 export const defaultBaseUrl = "https://inference.do-ai.run/v1"

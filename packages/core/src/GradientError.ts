@@ -7,8 +7,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { GeneratedImage, RateLimit } from "./ImageGenerateResponse.ts"
-import { optional } from "./internal/fields.ts"
+import { GeneratedImage } from "./GeneratedImage.ts"
+import { optional } from "./internal/schemaFields.ts"
+import { RateLimit } from "./RateLimit.ts"
 
 /**
  * How far an attempt came. `NotSent` is proven, never guessed; `Sent`: sent, as far as is known, and not answered;

@@ -1,15 +1,12 @@
 /**
  * What arrives on the way when an image is streamed: `PartialImage`s, each sharper than the last, then `Completed`.
  */
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
-import * as GradientError from "./GradientError.ts"
-import { headerFields, ImageBytes, settingsFields, Usage } from "./ImageGenerateResponse.ts"
-import { optional, UnixSeconds } from "./internal/fields.ts"
+import { ImageBytes } from "./GeneratedImage.ts"
+import { headerFields, settingsFields, Usage } from "./ImageGenerateResponse.ts"
+import { optional, UnixSeconds } from "./internal/schemaFields.ts"
 
 const eventFields = {
   /** When the event was made. Wire: `created_at`, Unix seconds. */
@@ -81,60 +78,3 @@ export const Lifted = Schema.Union([
  * @category codecs
  */
 export const Json = /* @__PURE__ */ Schema.toCodecJson(Lifted)
-
-/**
- * Runs a stream and gives the final image alone.
- *
- * @category consuming
- */
-export const runCompleted = <E, R>(
-  events: Stream.Stream<ImageGenStreamEvent, E, R>
-): Effect.Effect<Completed, E | GradientError.GradientError, R> =>
-  Stream.runFold(
-    events,
-    (): Completed | undefined => undefined,
-    (last, event) => (event._tag === "Completed" ? event : last)
-  ).pipe(
-    Effect.flatMap((completed) =>
-      completed === undefined
-        ? Effect.fail(GradientError.fromReason(new GradientError.IncompleteStreamError({})))
-        : Effect.succeed(completed)
-    )
-  )
-
-/**
- * How far a stream has come with this event.
- *
- * @category consuming
- */
-export interface Progress {
-  readonly event: ImageGenStreamEvent
-  /** Pictures so far, this one included. */
-  readonly pictures: number
-  /** Bytes of all of them. */
-  readonly bytes: number
-  /** Since the stream was run. */
-  readonly elapsed: Duration.Duration
-}
-
-/**
- * Calls `onProgress` with each event; the stream goes on when that is done.
- *
- * @category consuming
- */
-export const tapProgress =
-  <E2, R2>(onProgress: (progress: Progress) => Effect.Effect<unknown, E2, R2>) =>
-  <E, R>(events: Stream.Stream<ImageGenStreamEvent, E, R>): Stream.Stream<ImageGenStreamEvent, E | E2, R | R2> =>
-    Stream.unwrap(
-      Effect.map(Clock.currentTimeMillis, (start) => {
-        let pictures = 0
-        let bytes = 0
-        return Stream.tap(events, (event) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) => {
-            pictures++
-            bytes += event.bytes.length
-            return onProgress({ event, pictures, bytes, elapsed: Duration.millis(now - start) })
-          })
-        )
-      })
-    )

@@ -3,7 +3,7 @@
  * is sent. A model, size or quality that is new tomorrow passes; a rule of one model does not bind another.
  */
 import * as Schema from "effect/Schema"
-import { sendable, sendableNonNull, suggest } from "./internal/fields.ts"
+import { sendable, sendableNonNull, suggest } from "./internal/schemaFields.ts"
 
 /** The model that is asked where none is named. */
 export const defaultModel = "openai-gpt-image-1"

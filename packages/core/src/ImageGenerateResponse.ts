@@ -6,72 +6,11 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
-import { toBase64 } from "./internal/base64.ts"
-import { optional, suggest, UnixSeconds } from "./internal/fields.ts"
-import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./internal/media.ts"
+import { GeneratedImage } from "./GeneratedImage.ts"
+import { optional, suggest, UnixSeconds } from "./internal/schemaFields.ts"
+import { RateLimit } from "./RateLimit.ts"
 
-/**
- * Bytes of one image, which know their format. They print as format and size, never as themselves: logging one 12 MB
- * image otherwise stops a process for seconds.
- *
- * @category models
- */
-export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/ImageBytes")({
-  /** The encoded image, as `mediaType` says. Wire: `b64_json`, decoded. */
-  bytes: Schema.Uint8Array,
-  /** The format that was asked for; the reply's own where the item has none. Wire: `output_format`. */
-  outputFormat: optional(suggest<"png" | "webp" | "jpeg">())
-}) {
-  /** The media type that the bytes show, else the one of `outputFormat`, else `application/octet-stream`. */
-  get mediaType(): string {
-    return mediaTypeOf(this.bytes, this.outputFormat)
-  }
-
-  /** The usual file extension of `mediaType`, without a dot: `png`, `webp`, `jpg`, ...; `bin` when unknown. */
-  get extension(): string {
-    const type = this.mediaType
-    if (type === "application/octet-stream") return "bin"
-    return type === "image/jpeg" ? "jpg" : type.slice("image/".length)
-  }
-
-  /** The image as a `data:` URL. Made at each call: a third longer than the bytes. */
-  toDataUrl(): string {
-    return `data:${this.mediaType};base64,${toBase64(this.bytes)}`
-  }
-
-  /** The image as a `Blob` with its media type; `undefined` on a platform without `Blob`. */
-  toBlob(): PlatformBlob | undefined {
-    return makeBlob(this.bytes, this.mediaType)
-  }
-
-  toJSON(): unknown {
-    return { ...this, bytes: describeBytes(this.bytes, this.mediaType) }
-  }
-
-  override toString(): string {
-    return Inspectable.toStringUnknown(this)
-  }
-
-  [Inspectable.NodeInspectSymbol](): unknown {
-    return this.toJSON()
-  }
-}
-
-/**
- * One image of a response.
- *
- * @category models
- */
-export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-gradient/core/GeneratedImage")({
-  /** The prompt that was used in the end. Wire: `revised_prompt`. */
-  revisedPrompt: optional(Schema.String)
-}) {
-  override toString(): string {
-    return Inspectable.toStringUnknown(this)
-  }
-}
-
-const GeneratedImageWire = GeneratedImage.pipe(
+const ImageItem = GeneratedImage.pipe(
   Schema.encodeKeys({ bytes: "b64_json", outputFormat: "output_format", revisedPrompt: "revised_prompt" })
 )
 
@@ -119,23 +58,6 @@ export const Usage = Schema.Struct({
 /** @category models */
 export type Usage = typeof Usage.Type
 
-/**
- * What the rate limit headers of a reply said (`ratelimit-*`, else `x-ratelimit-*-requests`).
- *
- * @category models
- */
-export const RateLimit = Schema.Struct({
-  /** Requests allowed in the window. */
-  limit: optional(Schema.Finite),
-  /** Requests left in it. */
-  remaining: optional(Schema.Finite),
-  /** When it starts anew. */
-  resetAt: optional(Schema.DateTimeUtc)
-})
-
-/** @category models */
-export type RateLimit = typeof RateLimit.Type
-
 /** What a response and a `Completed` carry beside the wire's fields, from the headers. */
 export const headerFields = {
   /** Header `x-request-id`: name it when you ask for support. */
@@ -162,7 +84,7 @@ export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   /** When the images were made. Wire: `created`, Unix seconds. */
   created: UnixSeconds,
   /** The images, at least one. */
-  data: Schema.NonEmptyArray(GeneratedImageWire),
+  data: Schema.NonEmptyArray(ImageItem),
   ...settingsFields,
   usage: optional(Usage),
   ...headerFields

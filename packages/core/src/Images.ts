@@ -29,9 +29,9 @@ import type { ImageGenerateParams } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { attempts } from "./internal/attempts.ts"
-import { type Events, type Reading, readResponse, readStream } from "./internal/read.ts"
-import * as Reply from "./internal/reply.ts"
-import { type RequestBody, requestBody } from "./internal/requestBody.ts"
+import { type Events, type Reading, readResponse, readStream } from "./internal/reply/readReply.ts"
+import * as Reply from "./internal/reply/decodeReply.ts"
+import { type RequestBody, requestBody } from "./internal/request/requestBody.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**

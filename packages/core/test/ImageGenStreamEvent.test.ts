@@ -1,7 +1,6 @@
 import type Gradient from "@digitalocean/gradient"
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -115,50 +114,6 @@ describe("ImageGenStreamEvent", () => {
       expect(Schema.encodeSync(ImageGenStreamEvent.Json)(event)).toEqual(wire)
     }
   })
-
-  describe("runCompleted", () => {
-    const completed = new Completed({ bytes: Wire.png(6) })
-
-    it.effect("gives the final image alone", () =>
-      Effect.gen(function* () {
-        const partial = new PartialImage({ bytes: Wire.png(5), partialImageIndex: 0 })
-        expect(yield* ImageGenStreamEvent.runCompleted(Stream.make(partial, completed))).toBe(completed)
-      })
-    )
-
-    it.effect("fails where there was none", () =>
-      Effect.gen(function* () {
-        const reason = yield* Service.reasonOf(ImageGenStreamEvent.runCompleted(Stream.empty))
-        expect(reason._tag).toBe("IncompleteStreamError")
-      })
-    )
-  })
-
-  it.effect("tapProgress tells pictures, bytes and time so far, and waits for who listens", () =>
-    Effect.gen(function* () {
-      const seen: Array<ReadonlyArray<unknown>> = []
-      const events = Stream.make(
-        new PartialImage({ bytes: Wire.png(5), partialImageIndex: 0 }),
-        new Completed({ bytes: Wire.png(6) })
-      ).pipe(Stream.tap(() => Effect.sleep("2 seconds")))
-      const fiber = yield* events.pipe(
-        ImageGenStreamEvent.tapProgress(({ bytes, elapsed, event, pictures }) =>
-          Effect.delay(
-            Effect.sync(() => seen.push([event._tag, pictures, bytes, Duration.toSeconds(elapsed)])),
-            "1 second"
-          )
-        ),
-        Stream.runDrain,
-        Effect.forkChild
-      )
-      for (let second = 0; second < 6; second++) yield* Service.advance("1 second")
-      yield* Service.join(fiber)
-      expect(seen).toEqual([
-        ["PartialImage", 1, 5, 2],
-        ["Completed", 2, 11, 5]
-      ])
-    })
-  )
 
   it("is read from what the SDK says is sent", () => {
     type Wire = typeof ImageGenStreamEvent.Lifted.Encoded

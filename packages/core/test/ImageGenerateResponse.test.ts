@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import { inspect } from "node:util"
-import { GradientError, ImageGenerateResponse, Images, RetryPolicy } from "../src/index.ts"
+import { GeneratedImage as Image, GradientError, ImageGenerateResponse, Images, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
 import * as Wire from "./support/Wire.ts"
 
@@ -15,7 +15,7 @@ const generate = (reply: unknown, headers: Record<string, string> = {}) =>
     Effect.provide(Service.make(() => Response.json(reply, { headers })).layer)
   )
 
-const { GeneratedImage } = ImageGenerateResponse
+const { GeneratedImage } = Image
 
 describe("ImageGenerateResponse", () => {
   it.effect("has every field of the wire by its name", () =>

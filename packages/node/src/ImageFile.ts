@@ -3,7 +3,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import type { ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
+import type { GeneratedImage, ImageGenStreamEvent } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -52,11 +52,7 @@ const refuseExisting = Effect.fnUntraced(function* (target: string, { overwrite 
   })
 })
 
-const writeFile = Effect.fnUntraced(function* (
-  image: ImageGenerateResponse.ImageBytes,
-  path: string,
-  options: WriteOptions
-) {
+const writeFile = Effect.fnUntraced(function* (image: GeneratedImage.ImageBytes, path: string, options: WriteOptions) {
   const fs = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path
   const target = extname(path) === "" ? `${path}.${image.extension}` : path
@@ -77,7 +73,7 @@ const writeFile = Effect.fnUntraced(function* (
  * @category writing
  */
 export const write = (
-  image: ImageGenerateResponse.ImageBytes,
+  image: GeneratedImage.ImageBytes,
   path: string,
   options: WriteOptions = {}
 ): Effect.Effect<string, PlatformError.PlatformError> =>

@@ -1,6 +1,6 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { GradientClient, Images, ImageGenStreamEvent, RetryPolicy } from "@effect-gradient/core"
+import { GradientClient, ImageGenStreamEvent, ImageStream, Images, RetryPolicy } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { NodeImages } from "@effect-gradient/node"
 import { Cassette } from "@effect-gradient/node/testing"
@@ -261,7 +261,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
       Effect.gen(function* () {
         const path = join(folder, "large.json")
         const large = Buffer.concat([png, Buffer.alloc(9 * 1024 * 1024, "otter")])
-        const call = ImageGenStreamEvent.runCompleted(Images.generateStream(params))
+        const call = ImageStream.runCompleted(Images.generateStream(params))
         const step = TestTransport.events(TestImages.events(webp, large), { chunkSize: 65_536 })
         yield* Effect.provide(call, recording(path, [step]))
         const { bytes } = yield* Effect.provide(call, replaying(path))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
+import { GeneratedImage, ImageGenStreamEvent } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import { Effect, Fiber, Stream } from "effect"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { png } from "./support/server.ts"
 
 const bytes = png(1000)
-const image = new ImageGenerateResponse.GeneratedImage({ bytes })
+const image = new GeneratedImage.GeneratedImage({ bytes })
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "image-file-"))),
@@ -71,7 +71,7 @@ describe("ImageFile.write", () => {
   it.live("leaves no half file when it is interrupted", () =>
     Effect.gen(function* () {
       const root = yield* folder
-      const large = new ImageGenerateResponse.GeneratedImage({ bytes: png(50_000_000) })
+      const large = new GeneratedImage.GeneratedImage({ bytes: png(50_000_000) })
       const fiber = yield* Effect.forkChild(ImageFile.write(large, join(root, "otter")))
       yield* Effect.sleep("5 millis")
       yield* Fiber.interrupt(fiber)

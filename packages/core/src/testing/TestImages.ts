@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ImageGenerateParams from "../ImageGenerateParams.ts"
+import { GeneratedImage } from "../GeneratedImage.ts"
 import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import * as Images from "../Images.ts"
@@ -56,7 +57,7 @@ export const response = (
   first: Uint8Array,
   ...rest: ReadonlyArray<Uint8Array>
 ): ImageGenerateResponse.ImageGenerateResponse => {
-  const image = (bytes: Uint8Array) => new ImageGenerateResponse.GeneratedImage({ bytes })
+  const image = (bytes: Uint8Array) => new GeneratedImage({ bytes })
   return new ImageGenerateResponse.ImageGenerateResponse({ created, data: [image(first), ...rest.map(image)] })
 }
 

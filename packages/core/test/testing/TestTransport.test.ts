@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  GeneratedImage,
   type GradientError,
-  ImageGenerateResponse,
   ImageGenStreamEvent,
+  ImageGenerateResponse,
   Images,
   RetryPolicy
 } from "@effect-gradient/core"
@@ -16,7 +17,7 @@ const { png, webp } = TestImages
 
 const reply = new ImageGenerateResponse.ImageGenerateResponse({
   created: DateTime.makeUnsafe("2026-11-22T15:00:00Z"),
-  data: [new ImageGenerateResponse.GeneratedImage({ bytes: png, revisedPrompt: "An otter at sea" })],
+  data: [new GeneratedImage.GeneratedImage({ bytes: png, revisedPrompt: "An otter at sea" })],
   quality: "high",
   usage: { inputTokens: 8, totalTokens: 1008, inputTokensDetails: { textTokens: 8 } },
   requestId: "req-1",

@@ -27,7 +27,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { ImageGenerateResponse } from "@effect-gradient/core"
+import { GeneratedImage } from "@effect-gradient/core"
 import { RecordedRequest, TestTransport } from "@effect-gradient/core/testing"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -166,7 +166,7 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
     Effect.gen(function* () {
       const images = new Map(tape.images)
       const keepImage = (bytes: Uint8Array) => {
-        const { extension } = new ImageGenerateResponse.ImageBytes({ bytes })
+        const { extension } = new GeneratedImage.ImageBytes({ bytes })
         const name = `${basename(path, extname(path))}-${images.size}.${extension}`
         images.set(name, bytes)
         return name

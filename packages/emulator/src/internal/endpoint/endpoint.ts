@@ -1,5 +1,5 @@
 /** The endpoint itself, the same on a port and in process: a router that answers as the real service does. */
-import { ImageGenerateResponse } from "@effect-gradient/core"
+import { GeneratedImage, ImageGenerateResponse } from "@effect-gradient/core"
 import * as ByteSize from "effect/ByteSize"
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
@@ -60,7 +60,7 @@ const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 /** All pictures of the order, in one reply. */
 const wholeFrame = Effect.fnUntraced(function* (order: Order.Order, seed: number) {
   const made = yield* Effect.forEach(Array.from({ length: order.n }).keys(), (index) => picture(order, seed, index))
-  const [first, ...rest] = made.map((bytes) => new ImageGenerateResponse.GeneratedImage({ bytes }))
+  const [first, ...rest] = made.map((bytes) => new GeneratedImage.GeneratedImage({ bytes }))
   if (first === undefined) return yield* Effect.die("an order has at least one picture")
   const response = new ImageGenerateResponse.ImageGenerateResponse({
     created: yield* DateTime.now,

@@ -1,7 +1,7 @@
 /**
  * Exchanges on disk: a JSON file, and the images beside it. Each file appears whole or not at all.
  */
-import { ImageGenerateResponse } from "@effect-gradient/core"
+import { GeneratedImage } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
@@ -41,7 +41,7 @@ export const write = Effect.fnUntraced(function* (path: string, { exchanges, ima
   yield* fs.makeDirectory(folder, { recursive: true })
   for (const [name, bytes] of images) {
     if (written.images.has(name)) continue
-    yield* ImageFile.write(new ImageGenerateResponse.ImageBytes({ bytes }), join(folder, name), { overwrite: true })
+    yield* ImageFile.write(new GeneratedImage.ImageBytes({ bytes }), join(folder, name), { overwrite: true })
   }
   const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`)
   yield* fs.writeFileString(temporary, `${JSON.stringify({ exchanges }, undefined, 2)}\n`).pipe(

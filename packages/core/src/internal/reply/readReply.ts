@@ -10,15 +10,15 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import * as GradientError from "../GradientError.ts"
-import { GeneratedImage } from "../ImageGenerateResponse.ts"
-import type { ImageGenStreamEvent } from "../ImageGenStreamEvent.ts"
-import { EventStream, type LastImage, type RawEvent } from "./EventStream.ts"
+import * as GradientError from "../../GradientError.ts"
+import { GeneratedImage } from "../../GeneratedImage.ts"
+import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
+import { SseParser, type LastImage, type RawEvent } from "./SseParser.ts"
 import type { Limits } from "./limits.ts"
-import { Payload } from "./Payload.ts"
-import * as Reply from "./reply.ts"
-import { reasonOfFailure } from "./transportFailure.ts"
-import { type Activity, type Patience, watch } from "./watchdog.ts"
+import { ImageJsonParser } from "./ImageJsonParser.ts"
+import * as Reply from "./decodeReply.ts"
+import { reasonOfFailure } from "../failure/transportFailure.ts"
+import { type Activity, type Patience, watch } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason
 
@@ -84,7 +84,7 @@ const expectedBytes = ({ n, response }: Reading): number => {
 /** Reads a JSON reply: done as soon as its value is closed, and not before. */
 export const readResponse = Effect.fnUntraced(function* (reading: Reading) {
   const { head, limits, response } = reading
-  const payload = new Payload("response", limits, expectedBytes(reading))
+  const payload = new ImageJsonParser("response", limits, expectedBytes(reading))
   const pull = yield* openBody(response)
   const images = () => Reply.bareImages(payload.images)
   const read = (activity: Activity) =>
@@ -111,7 +111,7 @@ export const readStream = (reading: Reading) =>
 /** Reads a stream: each pull gives the events that have ended, as soon as there are some. */
 const readEvents = Effect.fnUntraced(function* (reading: Reading) {
   const { head, lastImage, limits, n, response } = reading
-  const stream = new EventStream(limits, Reply.isWanted, lastImage)
+  const stream = new SseParser(limits, Reply.isWanted, lastImage)
   const pull = yield* openBody(response)
   let completed = 0
   let isComplete = false

@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import type * as GradientError from "../GradientError.ts"
-import * as ImageGenerateParams from "../ImageGenerateParams.ts"
+import type * as GradientError from "../../GradientError.ts"
+import * as ImageGenerateParams from "../../ImageGenerateParams.ts"
 import { invalidParams } from "./invalidParams.ts"
-import { property } from "./property.ts"
+import { property } from "../property.ts"
 
 const rules = { errors: "all" } as const
 const checkNonStreaming = Schema.decodeUnknownEffect(

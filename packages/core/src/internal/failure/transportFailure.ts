@@ -5,8 +5,8 @@
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Predicate from "effect/Predicate"
-import * as GradientError from "../GradientError.ts"
-import { property } from "./property.ts"
+import * as GradientError from "../../GradientError.ts"
+import { property } from "../property.ts"
 
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 

@@ -5,18 +5,21 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as GradientError from "../GradientError.ts"
-import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
-import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
-import type { RawEvent } from "./EventStream.ts"
-import type { Lifted } from "./Payload.ts"
-import { property } from "./property.ts"
-import { type Facts, factsOf, parseJson, rateLimitOf, reasonOfErrorObject, shorten, tellsError } from "./response.ts"
+import { GeneratedImage } from "../../GeneratedImage.ts"
+import * as GradientError from "../../GradientError.ts"
+import * as ImageGenerateResponse from "../../ImageGenerateResponse.ts"
+import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
+import type { RawEvent } from "./SseParser.ts"
+import type { Lifted } from "./ImageJsonParser.ts"
+import type { RateLimit } from "../../RateLimit.ts"
+import { property } from "../property.ts"
+import { parseJson, reasonOfErrorObject, shorten, tellsError } from "../failure/errorResponse.ts"
+import { type Facts, factsOf, rateLimitOf } from "../responseHead.ts"
 
 /** What the head of a reply says, which goes into its responses, events and errors. */
 export interface Head {
   readonly facts: Facts
-  readonly rateLimit: ImageGenerateResponse.RateLimit | undefined
+  readonly rateLimit: RateLimit | undefined
   /** Where the head does not say what the body is, it is taken for what was asked for. */
   readonly isEventStream: boolean
   /** Takes the secrets of the request out of a text. */
@@ -32,14 +35,11 @@ export const headOf = (response: HttpClientResponse.HttpClientResponse, now: num
 type Reason = GradientError.GradientErrorReason
 
 /** Images without a reply around them: what an error carries. */
-export const bareImages = (images: ReadonlyArray<Uint8Array>): ReadonlyArray<ImageGenerateResponse.GeneratedImage> =>
-  images.map((bytes) => new ImageGenerateResponse.GeneratedImage({ bytes }))
+export const bareImages = (images: ReadonlyArray<Uint8Array>): ReadonlyArray<GeneratedImage> =>
+  images.map((bytes) => new GeneratedImage({ bytes }))
 
-export const invalidResponse = (
-  head: Head,
-  description: string,
-  images: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
-): Reason => new GradientError.InvalidResponseError({ ...head.facts, images, description: shorten(description) })
+export const invalidResponse = (head: Head, description: string, images: ReadonlyArray<GeneratedImage>): Reason =>
+  new GradientError.InvalidResponseError({ ...head.facts, images, description: shorten(description) })
 
 /** The object with its bytes, if what stands there is the index of an image, and with a format, if it has none. */
 const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: unknown): unknown => {
@@ -86,11 +86,7 @@ export const isWanted = (name: string): boolean =>
   name === "" || name === "message" || name === "error" || imageEvents.has(name)
 
 /** What this event means. `lastImages`: the last picture given out, for an error to carry. */
-export const meaningOf = (
-  { data, name }: RawEvent,
-  head: Head,
-  lastImages: ReadonlyArray<ImageGenerateResponse.GeneratedImage>
-): Meaning => {
+export const meaningOf = ({ data, name }: RawEvent, head: Head, lastImages: ReadonlyArray<GeneratedImage>): Meaning => {
   const text = head.conceal(data.json).trim()
   if (!isWanted(name)) return { _tag: "Skipped", name }
   if (text === "[DONE]") return { _tag: "Done" }

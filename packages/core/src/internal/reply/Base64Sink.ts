@@ -2,13 +2,13 @@
  * Collects the bytes of one image from its base64, as the characters come, in time and memory linear in the image.
  * Accepted is the standard alphabet, with or without the final padding.
  */
-import { allocate, decodeGroups, sextetOf } from "./base64.ts"
+import { allocate, decodeGroups, sextetOf } from "../base64.ts"
 
 const smallestSegment = 512
 const largestSegment = 8 * 1024 * 1024
 const equalsSign = 0x3d
 
-export class ImageSink {
+export class Base64Sink {
   /** The problem that the last character met, if any. */
   problem: "not base64" | "too large" | undefined
   /** Segments that are full, each cut to what is in it. */

@@ -5,8 +5,8 @@
  * Lifted are only members of the reply's own objects: `b64_json` of an event, or of an item of `data`. Whether the rest
  * is JSON at all is left to `JSON.parse`: here only strings and depth are followed.
  */
-import { latin1 } from "./base64.ts"
-import { ImageSink } from "./ImageSink.ts"
+import { latin1 } from "../base64.ts"
+import { Base64Sink } from "./Base64Sink.ts"
 import type { Limits } from "./limits.ts"
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array): string }
@@ -30,7 +30,7 @@ const shapes = {
 } as const
 
 /** Where the images stand: at the top of an event's data, or in the items of a response's `data`. */
-export type PayloadShape = keyof typeof shapes
+export type ReplyShape = keyof typeof shapes
 
 /** What a payload was, once it has ended. */
 export interface Lifted {
@@ -39,7 +39,7 @@ export interface Lifted {
   readonly images: ReadonlyArray<Uint8Array>
 }
 
-export class Payload {
+export class ImageJsonParser {
   /** What makes this payload unacceptable, in words; then nothing more can be written. */
   problem: string | undefined
   /** A JSON value has been closed: what follows can only be white space. */
@@ -58,7 +58,7 @@ export class Payload {
   #keyStart = -1
   #escaped = false
   /** Within an image: where its bytes go, and the escape that is being read, from its backslash on. */
-  #sink: ImageSink | undefined
+  #sink: Base64Sink | undefined
   #escape = ""
 
   #text = new Uint8Array(1024)
@@ -72,7 +72,7 @@ export class Payload {
   #expectedBytes: number
 
   /** `expectedBytes` is a guess at the size of an image. */
-  constructor(shape: PayloadShape, limits: Limits, expectedBytes: number) {
+  constructor(shape: ReplyShape, limits: Limits, expectedBytes: number) {
     this.#shape = shapes[shape]
     this.#limits = limits
     this.#expectedBytes = expectedBytes
@@ -110,7 +110,7 @@ export class Payload {
       if (byte === undefined || this.#isOver(inLine) || (inLine && isLineEnd(byte))) return at
       if (this.#inString) this.#followString(byte)
       else if (byte === quote && this.#isImageNext) {
-        this.#sink = new ImageSink(this.#limits.imageBytes, this.#expectedBytes)
+        this.#sink = new Base64Sink(this.#limits.imageBytes, this.#expectedBytes)
         return at + 1
       } else this.#followStructure(byte)
       this.#append(byte)
@@ -193,7 +193,7 @@ export class Payload {
   }
 
   /** Takes base64: whole runs at once, and byte by byte what interrupts a run. */
-  #writeImage(sink: ImageSink, chunk: Uint8Array, from: number, inLine: boolean): number {
+  #writeImage(sink: Base64Sink, chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
     if (this.#escape === "") {
       // As much as is there already: so the work stays linear however small the images in a large chunk are.
@@ -218,7 +218,7 @@ export class Payload {
     return at
   }
 
-  #writeImageByte(sink: ImageSink, byte: number): boolean {
+  #writeImageByte(sink: Base64Sink, byte: number): boolean {
     if (this.#escape === "" && byte !== backslash) return byte === space || sink.writeCharacter(byte)
     this.#escape += String.fromCharCode(byte)
     if (this.#escape.length < (this.#escape[1] === "u" ? 6 : 2)) return true
@@ -228,7 +228,7 @@ export class Payload {
     return isWhiteSpace.test(character) || sink.writeCharacter(character.charCodeAt(0))
   }
 
-  #closeImage(sink: ImageSink): void {
+  #closeImage(sink: Base64Sink): void {
     const image = sink.finish()
     if (image === undefined) {
       this.problem = `${this.#imagePath} is not base64`

@@ -1,10 +1,10 @@
 /**
  * Cuts an event stream into events as its bytes come, by the WHATWG algorithm, and hands the data of each to a
- * `Payload`. Comments, `id:` and `retry:` are passed over; so is the data of an event whose name nobody asked for.
+ * `ImageJsonParser`. Comments, `id:` and `retry:` are passed over; so is the data of an event whose name nobody asked for.
  */
 import type { Limits } from "./limits.ts"
-import { latin1 } from "./base64.ts"
-import { carriageReturn, isLineEnd, type Lifted, lineFeed, Payload } from "./Payload.ts"
+import { latin1 } from "../base64.ts"
+import { carriageReturn, isLineEnd, type Lifted, lineFeed, ImageJsonParser } from "./ImageJsonParser.ts"
 
 /** An event that has ended: its name, `""` where it had none, and its data. */
 export interface RawEvent {
@@ -17,7 +17,7 @@ export interface LastImage {
   bytes: number
 }
 
-export class EventStream {
+export class SseParser {
   /** What makes this stream unacceptable, in words; then nothing more can be written. */
   problem: string | undefined
 
@@ -34,7 +34,7 @@ export class EventStream {
   #lineLength = 0
   /** The event that is being read. */
   #name = ""
-  #payload: Payload | undefined
+  #payload: ImageJsonParser | undefined
 
   readonly #limits: Limits
   readonly #isWanted: (name: string) => boolean
@@ -105,7 +105,8 @@ export class EventStream {
     this.#text = ""
     this.#atValueStart = true
     if (this.#field === "data" && this.#isWanted(this.#name)) {
-      if (this.#payload === undefined) this.#payload = new Payload("event", this.#limits, guess(this.#lastImage.bytes))
+      if (this.#payload === undefined)
+        {this.#payload = new ImageJsonParser("event", this.#limits, guess(this.#lastImage.bytes))}
       else this.#payload.writeLineEnd()
       this.problem = this.#payload.problem
     }

@@ -1,4 +1,4 @@
-import * as GradientError from "../GradientError.ts"
+import * as GradientError from "../../GradientError.ts"
 
 /** What was given that cannot be sent: each by its name, and all of them in the description. */
 export const invalidParams = (
