@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { makeAgent, type Proxies } from "./internal/agent.ts"
+import { makeSender, type Proxies } from "./internal/agent.ts"
 import * as Dispatch from "./internal/dispatch.ts"
 
 /**
@@ -55,10 +55,10 @@ const loadUndici = Effect.suspend(() =>
 const makeHttpClient = (options: TransportOptions, environment: Proxies) =>
   Effect.gen(function* () {
     const undici = yield* loadUndici
-    const agent = yield* Effect.acquireRelease(makeAgent(undici, options, environment), (made) =>
-      Effect.promise(() => made.destroy())
+    const sender = yield* Effect.acquireRelease(makeSender(undici, options, environment), ({ dispatcher }) =>
+      Effect.promise(() => dispatcher.destroy())
     )
-    return Dispatch.make(agent)
+    return Dispatch.make(sender)
   })
 
 /**

@@ -71,6 +71,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
   }
 
   get json(): Body<Schema.Json> {
+    // oxlint-disable-next-line typescript/no-unsafe-return -- what JSON.parse gives is JSON
     return this.#parsed((text): Schema.Json => (text === "" ? null : JSON.parse(text)))
   }
 
@@ -81,6 +82,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
   get formData(): Body<FormData> {
     return Effect.flatMap(this.arrayBuffer, (bytes) =>
       Effect.tryPromise({
+        // oxlint-disable-next-line typescript/no-deprecated -- the only parser of forms that the runtime has
         try: () => new Response(bytes, { headers: this.headers }).formData(),
         catch: this.#decodeError
       })

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as tls from "node:tls"
 import type { TransportOptions } from "../NodeImages.ts"
+import type { Sender } from "./dispatch.ts"
 
 /** Proxies by the scheme of the service's URL, and the hosts that are reached without one, as in `NO_PROXY`. */
 export interface Proxies {
@@ -68,8 +69,8 @@ const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
 /** Node's own limit is 16 KiB, which a few large cookies exceed. */
 const maxHeaderSize = 256 * 1024
 
-/** HTTP/1.1 only: over HTTP/2 a cut body can look complete, and one socket carries every paid request. */
-export const makeAgent = Effect.fnUntraced(function* (
+/** The dispatcher for these options. HTTP/1.1 only: over HTTP/2 a cut body can look complete, and one socket carries every paid request. */
+export const makeSender = Effect.fnUntraced(function* (
   undici: typeof Undici,
   options: TransportOptions,
   environment: Proxies
@@ -87,8 +88,10 @@ export const makeAgent = Effect.fnUntraced(function* (
   const connecting = { ...ca, timeout, autoSelectFamilyAttemptTimeout: Math.max(250, Math.floor(timeout / 4)) }
   const connect = { ...options.tls, ...connecting }
   const agent = { allowH2: false, maxHeaderSize, connect }
-  if (!httpProxy && !httpsProxy) return new undici.Agent(agent)
-  return new undici.EnvHttpProxyAgent({
+  if (!httpProxy && !httpsProxy) {
+    return { dispatcher: new undici.Agent(agent), isForwarded: () => false } satisfies Sender
+  }
+  const dispatcher = new undici.EnvHttpProxyAgent({
     ...agent,
     // Empty strings: undici reads the environment if they are absent.
     httpProxy: httpProxy ?? "",
@@ -100,4 +103,7 @@ export const makeAgent = Effect.fnUntraced(function* (
     factory: (origin, given) => new undici.Pool(origin, { ...given, maxHeaderSize }),
     clientFactory: (origin, given) => new undici.Pool(origin, { ...given, maxHeaderSize, headersTimeout: timeout })
   })
+  // Which hosts `NO_PROXY` excepts only undici knows.
+  const isForwarded = ({ protocol }: URL) => protocol === "http:" && httpProxy !== undefined && !proxies.except
+  return { dispatcher, isForwarded } satisfies Sender
 })

@@ -15,14 +15,23 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Pull from "effect/Pull"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { Readable } from "node:stream"
 import { decoded } from "./contentDecoding.ts"
 import { UndiciResponse } from "./UndiciResponse.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Failure = HttpClientError.HttpClientError
-type SentBody = Pick<Undici.Dispatcher.DispatchOptions, "body" | "headers">
+
+type ReplyHeaders = Readonly<Record<string, string | Array<string> | undefined>>
+
+/** Who sends, and which requests it forwards to a proxy without a tunnel: then the proxy may answer in place of the service. */
+export interface Sender {
+  readonly dispatcher: Undici.Dispatcher
+  readonly isForwarded: (url: URL) => boolean
+}
 
 /** The body is paused if more than this waits: at most what one read of the socket brings. */
 const mostWaiting = 64 * 1024
@@ -33,21 +42,25 @@ const twoTurns = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
 const transportError = (request: Request, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
-const sentBody = Effect.fnUntraced(function* ({ body, headers }: Request) {
+const sentBody = Effect.fnUntraced(function* (request: Request) {
+  const { body, headers } = request
   switch (body._tag) {
     case "Empty":
-      return { body: null, headers } satisfies SentBody
+      return { body: null, headers }
     case "Uint8Array":
-      return { body: body.body, headers } satisfies SentBody
+      return { body: body.body, headers }
     case "Stream":
-      return { body: yield* NodeStream.toReadable(body.stream), headers } satisfies SentBody
-    case "Raw": // What it may be is the business of whoever made it.
-      return { body: body.body as NonNullable<SentBody["body"]>, headers } satisfies SentBody
+      return { body: yield* NodeStream.toReadable(body.stream), headers }
+    case "Raw":
+      if (Predicate.isString(body.body) || body.body instanceof Readable) return { body: body.body, headers }
+      return yield* new HttpClientError.HttpClientError({
+        reason: new HttpClientError.EncodeError({ request, description: "this body cannot be sent over undici" })
+      })
     case "FormData": {
       const encoded = new Response(body.formData) // It sets the content type, which has the form's boundary.
       const type = encoded.headers.get("content-type") ?? ""
       const bytes = yield* Effect.promise(() => encoded.bytes())
-      return { body: bytes, headers: Headers.set(headers, "content-type", type) } satisfies SentBody
+      return { body: bytes, headers: Headers.set(headers, "content-type", type) }
     }
   }
 })
@@ -119,9 +132,13 @@ const bodyOf = <E>(
   )
 }
 
-/** Sends one request and gives the response once its head is there; from then on `signal` or the body's end closes it. */
+/** Whether a reply is a proxy's: the service itself refuses in JSON. */
+const isProxyRefusal = (status: number, headers: ReplyHeaders) =>
+  status === 403 && !/json/i.test(String(headers["content-type"]))
+
+/** Sends one request and gives the response as soon as its head is there. */
 const send = (
-  dispatcher: Undici.Dispatcher,
+  { dispatcher, isForwarded }: Sender,
   options: Undici.Dispatcher.DispatchOptions,
   request: Request,
   url: URL,
@@ -143,6 +160,8 @@ const send = (
     const fail = (cause: Error) => {
       // Undici had not begun to send: the proof that nothing can have been charged.
       if (controller === undefined) GradientClient.markNotSent(cause)
+      // Undici reports a proxy's 407 as an error and goes on reading its body.
+      else if (!controller.aborted) controller.abort(cause)
       finish(cause)
       resume(Effect.fail(transportError(request, cause))) // Without effect once the head was given.
     }
@@ -155,6 +174,9 @@ const send = (
       },
       onResponseStart(started, status, headers) {
         if (status < 200) return
+        if (isForwarded(url) && isProxyRefusal(status, headers)) {
+          return started.abort(new Error(`Proxy response (${status})`))
+        }
         const head = { request, url, status, headers }
         const response = new UndiciResponse(head, (onError) =>
           decoded(bodyOf(arrivals, started, onError), contentEncoding(headers), onError)
@@ -176,15 +198,15 @@ const send = (
   })
 
 /** Several lines of this header are one list. */
-const contentEncoding = ({ "content-encoding": value }: Record<string, string | Array<string> | undefined>) =>
+const contentEncoding = ({ "content-encoding": value }: ReplyHeaders) =>
   Array.isArray(value) ? value.join(",") : value
 
-/** The client on this dispatcher. The timeouts are the library's own, so undici's are off. */
-export const make = (dispatcher: Undici.Dispatcher): HttpClient.HttpClient =>
+/** The client on this dispatcher. undici's timeouts are off, because core has its own. */
+export const make = (sender: Sender): HttpClient.HttpClient =>
   HttpClient.make((request, url, signal) =>
     Effect.flatMap(sentBody(request), (sent) => {
       const path = url.pathname + url.search
       const options = { ...sent, method: request.method, origin: url.origin, path, headersTimeout: 0, bodyTimeout: 0 }
-      return send(dispatcher, options, request, url, signal)
+      return send(sender, options, request, url, signal)
     })
   )
