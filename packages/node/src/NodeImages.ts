@@ -133,4 +133,4 @@ export const layerFromConfig = (
 const complete = <E, E2>(
   client: Layer.Layer<GradientClient.GradientClient, E, HttpClient.HttpClient>,
   transport: Layer.Layer<HttpClient.HttpClient, E2>
-) => Layer.fresh(Images.layer).pipe(Layer.provideMerge(client), Layer.provide(transport))
+) => Images.layer.pipe(Layer.provideMerge(client), Layer.provide(transport))
