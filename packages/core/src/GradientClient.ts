@@ -84,7 +84,8 @@ const errorText = (response: HttpClientResponse.HttpClientResponse): Effect.Effe
   )
 }
 
-const invalid = (param: string, message: string) => GradientError.fromReason(invalidParams([{ param, message }]))
+const invalid = (param: string, allowed: string, given: string) =>
+  GradientError.fromReason(invalidParams([{ param, allowed, given }]))
 
 const isHeaderName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
@@ -105,7 +106,7 @@ const headersOf = (
   for (const [name, value] of Object.entries(headers)) {
     if (isHeaderName.test(name) && isHeaderValue.test(value)) continue
     const what = name === "authorization" ? "the key" : `headers.${name}`
-    return Effect.fail(invalid(what, "has a character that no header can carry"))
+    return Effect.fail(invalid(what, "made of characters that a header can carry", "other characters"))
   }
   return Effect.succeed(headers)
 }
@@ -137,13 +138,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     call: RequestOptions,
     toRequest: (url: string) => HttpClientRequest.HttpClientRequest
   ) {
-    if (!isUrl) return yield* invalid("baseUrl", `"${UrlParams.redactUrl(given)}" is no URL of http or https`)
+    if (!isUrl) return yield* invalid("baseUrl", "a URL of http or https", `"${UrlParams.redactUrl(given)}"`)
     const headers = yield* headersOf(options, call)
     const request = HttpClientRequest.setHeaders(toRequest(`${baseUrl}${path}`), headers)
     const timeout = Duration.fromInputUnsafe(call.timeout ?? waiting.timeout)
     const idleTimeout = Duration.fromInputUnsafe(call.idleTimeout ?? waiting.idleTimeout)
     for (const [param, duration] of Object.entries({ timeout, idleTimeout })) {
-      if (Duration.toMillis(duration) <= 0) return yield* invalid(param, "it must be more than 0")
+      if (Duration.toMillis(duration) <= 0) return yield* invalid(param, "above 0", Duration.format(duration))
     }
     const response = yield* client.execute(request).pipe(
       // A client that refuses statuses by itself has the response all the same.

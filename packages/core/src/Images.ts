@@ -25,7 +25,7 @@ import * as Stream from "effect/Stream"
 import * as Pull from "effect/Pull"
 import { GradientClient, type RequestOptions } from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
-import type { ImageGenerateParams } from "./ImageGenerateParams.ts"
+import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { attempts } from "./internal/attempts.ts"
@@ -44,12 +44,12 @@ export class Images extends Context.Service<
   {
     /** One request, and the whole response. */
     readonly generate: (
-      params: ImageGenerateParams,
+      params: ImageGenerateParamsNonStreaming,
       options?: RequestOptions
     ) => Effect.Effect<ImageGenerateResponse, GradientError.GradientError>
     /** One request, when the stream is run, and each picture as it arrives. */
     readonly generateStream: (
-      params: ImageGenerateParams,
+      params: ImageGenerateParamsStreaming,
       options?: RequestOptions
     ) => Stream.Stream<ImageGenStreamEvent, GradientError.GradientError>
   }
@@ -84,7 +84,10 @@ const make = Effect.gen(function* () {
     return reading
   })
 
-  const generate = Effect.fn("Images.generate")(function* (params: ImageGenerateParams, options: RequestOptions = {}) {
+  const generate = Effect.fn("Images.generate")(function* (
+    params: ImageGenerateParamsNonStreaming,
+    options: RequestOptions = {}
+  ) {
     const body = yield* requestBody(params, false, options.extraBody).pipe(Effect.mapError(GradientError.fromReason))
     const attempt = Effect.flatMap(send(body, false, options), readResponse).pipe(Effect.scoped)
     return yield* attempts(attempt, policyOf(options))
@@ -110,7 +113,7 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const stream = Effect.fnUntraced(function* (params: ImageGenerateParams, options: RequestOptions) {
+  const stream = Effect.fnUntraced(function* (params: ImageGenerateParamsStreaming, options: RequestOptions) {
     const body = yield* requestBody(params, true, options.extraBody).pipe(Effect.mapError(GradientError.fromReason))
     const met: Array<GradientError.Attempt> = []
     const clock = yield* Clock.Clock
@@ -122,7 +125,7 @@ const make = Effect.gen(function* () {
     })
   })
 
-  const generateStream = (params: ImageGenerateParams, options: RequestOptions = {}) =>
+  const generateStream = (params: ImageGenerateParamsStreaming, options: RequestOptions = {}) =>
     Stream.unwrap(stream(params, options)).pipe(Stream.withSpan("Images.generateStream"))
 
   return Images.of({ generate, generateStream })
@@ -141,7 +144,7 @@ export const layer: Layer.Layer<Images, never, GradientClient> = Layer.effect(Im
  * @category constructors
  */
 export const generate = (
-  params: ImageGenerateParams,
+  params: ImageGenerateParamsNonStreaming,
   options?: RequestOptions
 ): Effect.Effect<ImageGenerateResponse, GradientError.GradientError, Images> =>
   Effect.flatMap(Images, (images) => images.generate(params, options))
@@ -153,7 +156,7 @@ export const generate = (
  * @category constructors
  */
 export const generateStream = (
-  params: ImageGenerateParams,
+  params: ImageGenerateParamsStreaming,
   options?: RequestOptions
 ): Stream.Stream<ImageGenStreamEvent, GradientError.GradientError, Images> =>
   Stream.unwrap(Effect.map(Images, (images) => images.generateStream(params, options)))
