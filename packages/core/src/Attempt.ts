@@ -65,8 +65,7 @@ export const layerEffect = <E, R>(
       const add = (entries: ReadonlyArray<Entry>) => [...entries, made]
       return Images.of({
         generate: (params, options) => Effect.updateService(images.generate(params, options), Around, add),
-        generateStream: (params, options) =>
-          Stream.updateService(images.generateStream(params, options), Around, add)
+        generateStream: (params, options) => Stream.updateService(images.generateStream(params, options), Around, add)
       })
     })
   )

@@ -103,7 +103,9 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
 
   const get = (at: string) => {
     const request = HttpClientRequest.setHeaders(HttpClientRequest.get(client.toUrl(at)), client.headers)
-    return Effect.flatMap(send(request, client.timeout), (response) => readText(response, client.limits.jsonBytes)).pipe(
+    return Effect.flatMap(send(request, client.timeout), (response) =>
+      readText(response, client.limits.jsonBytes)
+    ).pipe(
       Effect.timeoutOrElse({
         duration: client.timeout,
         orElse: () =>
@@ -146,7 +148,10 @@ export const layer = (
 export const layerConfig = (
   options: Config.Wrap<Options>
 ): Layer.Layer<GradientClient, Config.ConfigError | GradientError.GradientError, HttpClient.HttpClient> =>
-  Layer.effect(GradientClient, Effect.flatMap(Config.unwrap(options), (unwrapped) => makeWith(unwrapped)))
+  Layer.effect(
+    GradientClient,
+    Effect.flatMap(Config.unwrap(options), (unwrapped) => makeWith(unwrapped))
+  )
 
 /**
  * The client with key, endpoint and model from the environment, unless `options` has them.

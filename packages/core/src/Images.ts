@@ -33,6 +33,7 @@ import { open, type OpenAttempt } from "./internal/attempt/open.ts"
 import { Attempts, retrying } from "./internal/attempt/retrying.ts"
 import { settling } from "./internal/attempt/settling.ts"
 import { type Events, type Reading, readResponse, readStream } from "./internal/reply/readReply.ts"
+import { Patience } from "./internal/reply/readTimeouts.ts"
 import * as Reply from "./internal/reply/decodeReply.ts"
 
 /**
@@ -78,11 +79,11 @@ const make = Effect.gen(function* () {
       n: call.n,
       partialImages: call.partialImages,
       limits: client.limits,
-      patience: {
+      patience: new Patience({
         idleMillis: Duration.toMillis(call.idleTimeout),
         deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
         deadlinePhase: isStream ? "deadline" : "response"
-      }
+      })
     }
     return reading
   })
@@ -115,7 +116,9 @@ const make = Effect.gen(function* () {
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call), attempts)
-      const events = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) => attempt.fail(reason))
+      const events = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
+        attempt.fail(reason)
+      )
       const rest = settling(attempt, call.n, events)
       let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a stream that ends has an event"))
       const pull = Effect.suspend(() => {

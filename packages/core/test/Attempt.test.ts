@@ -29,7 +29,11 @@ const recorder = (name = "", log: Array<string> = []) => {
   const entry: Attempt.Entry = {
     wait: ({ number }) => note(`wait ${number}`),
     begin: ({ number }) => note(`begin ${number}`),
-    end: ({ number }, outcome) => Effect.andThen(note(`end ${number} ${outcome._tag}`), Effect.sync(() => void outcomes.push(outcome)))
+    end: ({ number }, outcome) =>
+      Effect.andThen(
+        note(`end ${number} ${outcome._tag}`),
+        Effect.sync(() => void outcomes.push(outcome))
+      )
   }
   return { log, outcomes, layer: Attempt.layer(entry) }
 }
@@ -57,9 +61,7 @@ describe("Attempt.layer", () => {
         return Response.json(Wire.response())
       })
       const [outer, inner] = [recorder("outer ", log), recorder("inner ", log)]
-      yield* generate.pipe(
-        Effect.provide(outer.layer.pipe(Layer.provide(inner.layer), Layer.provide(service.layer)))
-      )
+      yield* generate.pipe(Effect.provide(outer.layer.pipe(Layer.provide(inner.layer), Layer.provide(service.layer))))
       expect(log).toEqual([
         "outer wait 1",
         "inner wait 1",
@@ -118,7 +120,9 @@ describe("Attempt.layer", () => {
     Effect.gen(function* () {
       const service = Service.make(() => Response.json(Wire.response()))
       const [outer, inner] = [recorder("outer "), recorder("inner ")]
-      const failing = Attempt.layer({ wait: () => Effect.fail(new GradientError.RateLimitError({ progress: "NotSent" })) })
+      const failing = Attempt.layer({
+        wait: () => Effect.fail(new GradientError.RateLimitError({ progress: "NotSent" }))
+      })
       yield* Effect.flip(Images.generate({ prompt }, { retry: RetryPolicy.none })).pipe(
         Effect.provide(
           outer.layer.pipe(Layer.provide(failing), Layer.provide(inner.layer), Layer.provide(service.layer))
@@ -201,30 +205,30 @@ describe("the outcome of an attempt", () => {
     })
   )
 
-  it.effect("of a stream that is left after a partial, failed by its consumer or interrupted: Left, with the partial", () =>
-    Effect.gen(function* () {
-      const ways: ReadonlyArray<(stream: typeof generateStream) => Effect.Effect<unknown, unknown, Images.Images>> = [
-        (stream) => Stream.runDrain(Stream.take(stream, 1)),
-        (stream) => Effect.exit(Stream.runForEach(stream, () => Effect.fail("the consumer's own"))),
-        (stream) => Effect.exit(Stream.runForEach(stream, () => Effect.die("a defect"))),
-        (stream) =>
-          Effect.gen(function* () {
-            const came = yield* Deferred.make<void>()
-            const fiber = yield* Effect.forkChild(
-              Stream.runForEach(stream, () => Deferred.succeed(came, undefined))
-            )
-            yield* Deferred.await(came)
-            yield* Service.settle
-            yield* Fiber.interrupt(fiber)
-          })
-      ]
-      for (const way of ways) {
-        const service = around(() => Wire.stream([partial], "hangs"))
-        yield* way(generateStream).pipe(Effect.provide(service.layer))
-        const outcome = onlyOutcome(service)
-        expect(outcome._tag === "Left" && outcome.images.map(({ bytes }) => bytes)).toEqual([Wire.png(20)])
-      }
-    })
+  it.effect(
+    "of a stream that is left after a partial, failed by its consumer or interrupted: Left, with the partial",
+    () =>
+      Effect.gen(function* () {
+        const ways: ReadonlyArray<(stream: typeof generateStream) => Effect.Effect<unknown, unknown, Images.Images>> = [
+          (stream) => Stream.runDrain(Stream.take(stream, 1)),
+          (stream) => Effect.exit(Stream.runForEach(stream, () => Effect.fail("the consumer's own"))),
+          (stream) => Effect.exit(Stream.runForEach(stream, () => Effect.die("a defect"))),
+          (stream) =>
+            Effect.gen(function* () {
+              const came = yield* Deferred.make<void>()
+              const fiber = yield* Effect.forkChild(Stream.runForEach(stream, () => Deferred.succeed(came, undefined)))
+              yield* Deferred.await(came)
+              yield* Service.settle
+              yield* Fiber.interrupt(fiber)
+            })
+        ]
+        for (const way of ways) {
+          const service = around(() => Wire.stream([partial], "hangs"))
+          yield* way(generateStream).pipe(Effect.provide(service.layer))
+          const outcome = onlyOutcome(service)
+          expect(outcome._tag === "Left" && outcome.images.map(({ bytes }) => bytes)).toEqual([Wire.png(20)])
+        }
+      })
   )
 
   it.effect("of a stream that breaks: Failed, with the reason and the images", () =>
@@ -304,30 +308,34 @@ describe("a limiter as an entry", () => {
 })
 
 describe("retrying", () => {
-  it.effect("is announced: onRetry gets the reason, the attempt and the delay before the wait, which can be interrupted", () =>
-    Effect.gen(function* () {
-      const service = Service.make(() => new Response("", { status: 429, headers: { "retry-after": "30" } }))
-      const events: Array<unknown> = []
-      const onRetry: NonNullable<NonNullable<Parameters<typeof Images.generate>[1]>["onRetry"]> = (event) =>
-        Effect.map(Clock.currentTimeMillis, (now) => void events.push({ ...event, reason: event.reason._tag, now }))
-      const fiber = yield* Images.generate({ prompt }, { onRetry }).pipe(
-        Effect.provide(service.layer),
-        Effect.forkChild
-      )
-      yield* Service.settle
-      expect(events).toMatchObject([{ reason: "RateLimitError", attempt: 1, now: 0 }])
-      yield* Service.advance("30 seconds")
-      expect(events).toMatchObject([{ attempt: 1 }, { attempt: 2, now: 30_000 }])
-      const exit = yield* Effect.andThen(Fiber.interrupt(fiber), Fiber.await(fiber))
-      expect(Exit.hasInterrupts(exit)).toBe(true)
-      expect(service.asked.length).toBe(2)
-    })
+  it.effect(
+    "is announced: onRetry gets the reason, the attempt and the delay before the wait, which can be interrupted",
+    () =>
+      Effect.gen(function* () {
+        const service = Service.make(() => new Response("", { status: 429, headers: { "retry-after": "30" } }))
+        const events: Array<unknown> = []
+        const onRetry: NonNullable<NonNullable<Parameters<typeof Images.generate>[1]>["onRetry"]> = (event) =>
+          Effect.map(Clock.currentTimeMillis, (now) => void events.push({ ...event, reason: event.reason._tag, now }))
+        const fiber = yield* Images.generate({ prompt }, { onRetry }).pipe(
+          Effect.provide(service.layer),
+          Effect.forkChild
+        )
+        yield* Service.settle
+        expect(events).toMatchObject([{ reason: "RateLimitError", attempt: 1, now: 0 }])
+        yield* Service.advance("30 seconds")
+        expect(events).toMatchObject([{ attempt: 1 }, { attempt: 2, now: 30_000 }])
+        const exit = yield* Effect.andThen(Fiber.interrupt(fiber), Fiber.await(fiber))
+        expect(Exit.hasInterrupts(exit)).toBe(true)
+        expect(service.asked.length).toBe(2)
+      })
   )
 })
 
 describe("transformClient", () => {
   /** A service whose client is transformed, and the outcome of a call. */
-  const transformed = (transformClient: NonNullable<NonNullable<Parameters<typeof Service.make>[1]>["transformClient"]>) => {
+  const transformed = (
+    transformClient: NonNullable<NonNullable<Parameters<typeof Service.make>[1]>["transformClient"]>
+  ) => {
     const service = around(() => Response.json(Wire.response()), { transformClient, retry: RetryPolicy.none })
     return { service, call: Effect.result(generate).pipe(Effect.provide(service.layer)) }
   }
@@ -395,14 +403,7 @@ describe("transformClient", () => {
         transformClient: (client) => ({ execute: (request) => Effect.retry(client.execute(request), { times: 1 }) })
       })
       yield* generate.pipe(Effect.provide(service.layer))
-      expect(service.log).toEqual([
-        "wait 1",
-        "begin 1",
-        "end 1 Failed",
-        "wait 2",
-        "begin 2",
-        "end 2 Completed"
-      ])
+      expect(service.log).toEqual(["wait 1", "begin 1", "end 1 Failed", "wait 2", "begin 2", "end 2 Completed"])
     })
   )
 })

@@ -37,14 +37,15 @@ const unsettled = (lines: ReadonlyArray<string>) =>
 const image = png(2000)
 
 /** The first request is refused, and charged nothing; the second gets a picture. */
-const answer = (requests: () => number) => (request: http.IncomingMessage, response: http.ServerResponse, body: string) => {
-  if (requests() === 1) return response.writeHead(429, { "retry-after": "0.1" }).end("{}")
-  if (!body.includes('"stream":true')) return response.end(responseBody(image))
-  response.writeHead(200, { "content-type": "text/event-stream" })
-  response.write(partialImage(0, image))
-  setTimeout(() => response.end(completed(image)), 100)
-  return request
-}
+const answer =
+  (requests: () => number) => (request: http.IncomingMessage, response: http.ServerResponse, body: string) => {
+    if (requests() === 1) return response.writeHead(429, { "retry-after": "0.1" }).end("{}")
+    if (!body.includes('"stream":true')) return response.end(responseBody(image))
+    response.writeHead(200, { "content-type": "text/event-stream" })
+    response.write(partialImage(0, image))
+    setTimeout(() => response.end(completed(image)), 100)
+    return request
+  }
 
 const moments = [
   // [function, moment of the kill, requests that reached the service, attempts that the journal leaves open]

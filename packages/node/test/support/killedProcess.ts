@@ -15,8 +15,7 @@ import { NodeImages } from "../../src/index.ts"
 
 const [, , baseUrl = "", file = "", order = "", kind = "", stayAt = ""] = argv
 
-const reach = (moment: string) =>
-  Effect.andThen(Console.log(moment), moment === stayAt ? Effect.never : Effect.void)
+const reach = (moment: string) => Effect.andThen(Console.log(moment), moment === stayAt ? Effect.never : Effect.void)
 
 /** One line, on the disk before the next thing happens. */
 const append = (line: string) =>

@@ -32,7 +32,9 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
   { onRetry, retry: policy }: Retrying,
   attempts: Attempts
 ) {
-  let nextDelay: ((reason: GradientError.GradientErrorReason) => Effect.Effect<Option.Option<Duration.Duration>>) | undefined
+  let nextDelay:
+    | ((reason: GradientError.GradientErrorReason) => Effect.Effect<Option.Option<Duration.Duration>>)
+    | undefined
   while (true) {
     const start = yield* Clock.currentTimeMillis
     const result = yield* attempt.pipe(
@@ -52,13 +54,15 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
 
 /** The schedule's delay after each failure; none if it has ended. */
 const delays = ({ schedule }: RetryPolicy.RetryPolicy) =>
-  Effect.map(Schedule.toStep(RetryPolicy.obeying(schedule)), (step) => (reason: GradientError.GradientErrorReason) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Pull.catchDone(
-        Effect.map(step(now, reason), ([, delay]) => Option.some(delay)),
-        () => Effect.succeed(Option.none<Duration.Duration>())
+  Effect.map(
+    Schedule.toStep(RetryPolicy.obeying(schedule)),
+    (step) => (reason: GradientError.GradientErrorReason) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Pull.catchDone(
+          Effect.map(step(now, reason), ([, delay]) => Option.some(delay)),
+          () => Effect.succeed(Option.none<Duration.Duration>())
+        )
       )
-    )
   )
 
 const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {

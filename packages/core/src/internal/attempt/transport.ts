@@ -61,14 +61,19 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unk
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
 /** The client that `transformClient` gets. Each request through it is an attempt. */
-export const attempting = (transport: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transform(HttpClient.withScope(transport), (send, request) =>
-    Effect.flatMap(Current, (sending) =>
-      sending === undefined
-        ? Effect.fail(transportError(request, new Error("transformClient must send in the fiber of the call")))
-        : enter(sending, request, send)
-    )
+export const attempting = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
+  const scoped = HttpClient.withScope(transport)
+  const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
+    const sending = yield* Current
+    return yield* sending === undefined
+      ? Effect.fail(transportError(request, new Error("transformClient must send in the fiber of the call")))
+      : enter(sending, request, scoped.execute(request))
+  })
+  return HttpClient.makeWith<HttpClientError.HttpClientError, never, HttpClientError.HttpClientError, never>(
+    Effect.flatMap(send),
+    Effect.succeed
   )
+}
 
 const enter = (
   sending: Sending,
