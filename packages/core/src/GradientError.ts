@@ -297,7 +297,7 @@ export class InternalServerError extends plain<InternalServerError>()("InternalS
 export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("RequestTimeoutError"))({
   ...fields("RequestTimeoutError", "Sent"),
   /** What was waited for: a connection, the response, or the next bytes of its body. */
-  phase: Schema.Literals(["connect", "response", "idle"])
+  phase: Schema.Literals(["connect", "response", "idle", "deadline"])
 }) {}
 
 /**

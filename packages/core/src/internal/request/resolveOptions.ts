@@ -11,6 +11,7 @@ import type * as GradientError from "../../GradientError.ts"
 import { defaultModel } from "../../ImageGenerateParams.ts"
 import * as RetryPolicy from "../../RetryPolicy.ts"
 import { kindOf, show } from "../issue.ts"
+import type { TransformedClient } from "../attempt/transport.ts"
 import { defaultLimits, type Limits } from "../reply/limits.ts"
 import { baseUrl, type ToUrl } from "./baseUrl.ts"
 import * as Check from "./checks.ts"
@@ -33,7 +34,7 @@ export interface Resolved {
   readonly retry: RetryPolicy.RetryPolicy
   readonly limits: Limits
   readonly propagateTrace: boolean
-  readonly transformClient: (client: HttpClient.HttpClient) => HttpClient.HttpClient
+  readonly transformClient: (client: HttpClient.HttpClient) => TransformedClient
 }
 
 /** The first key that is given, with the name of its option or variable. */
