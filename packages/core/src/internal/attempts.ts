@@ -5,12 +5,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as GradientError from "../GradientError.ts"
-import * as RetryPolicy from "../RetryPolicy.ts"
+import type { RetryPolicy } from "../RetryPolicy.ts"
+import { isAllowed, obeying } from "./retryWait.ts"
 
 /** Tries until it succeeds or the policy ends it. What each failed attempt met goes to `met`, and into the error. */
 export const attempts = <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
-  policy: RetryPolicy.RetryPolicy,
+  policy: RetryPolicy,
   met: Array<GradientError.Attempt> = []
 ): Effect.Effect<A, GradientError.GradientError, R> =>
   Effect.suspend(() => {
@@ -25,8 +26,8 @@ export const attempts = <A, R>(
     })
     return recorded.pipe(
       Effect.retry({
-        while: (reason) => RetryPolicy.isAllowed(reason) && policy.while(reason),
-        schedule: RetryPolicy.obeying(policy.schedule)
+        while: (reason) => Effect.map(isAllowed(reason), (allowed) => allowed && policy.while(reason)),
+        schedule: obeying(policy.schedule)
       }),
       Effect.mapError((reason) => GradientError.fromReason(reason, met))
     )
