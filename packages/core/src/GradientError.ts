@@ -9,6 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { GeneratedImage } from "./GeneratedImage.ts"
 import { charged } from "./internal/failure/charged.ts"
+import { Issue } from "./internal/issue.ts"
 import { optional } from "./internal/schemaFields.ts"
 import { nextReset, RateLimit } from "./RateLimit.ts"
 
@@ -158,13 +159,18 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
     return charged[this.progress](this)
   }
 
+  /** What happened, in a few words. */
+  get summary(): string {
+    return rowOf(this._tag).summary
+  }
+
   /** What to do about it, in one or two sentences. */
   get advice(): string {
     return rowOf(this._tag).advice
   }
 
   override get message(): string {
-    const what = `${rowOf(this._tag).summary}${failureStatus(this.status)}`
+    const what = `${this.summary}${failureStatus(this.status)}`
     const words = this.description ?? (isNumber.test(this.code ?? "0") ? undefined : this.code)
     const wait = this.isRetryable && this.retryAfter !== undefined && `Retry in ${seconds(this.retryAfter)} s.`
     return [
@@ -203,9 +209,7 @@ const plain =
 export class InvalidParamsError extends Reason.extend<InvalidParamsError>(id("InvalidParamsError"))({
   ...fields("InvalidParamsError", "NotSent"),
   /** Every broken rule: the param, with what was given and what is allowed. */
-  issues: Schema.Array(Schema.Struct({ param: Schema.String, message: Schema.String })).pipe(
-    Schema.withConstructorDefault(Effect.succeed([]))
-  )
+  issues: Schema.Array(Issue).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
 
 /**
@@ -227,7 +231,21 @@ export class PermissionDeniedError extends plain<PermissionDeniedError>()("Permi
  *
  * @category reasons
  */
-export class NotFoundError extends plain<NotFoundError>()("NotFoundError") {}
+export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundError"))({
+  ...fields("NotFoundError"),
+  /** The model that does not exist, if the service's words are about the model. */
+  model: optional(Schema.String)
+}) {
+  override get summary(): string {
+    return this.model === undefined ? super.summary : "There is no such model"
+  }
+
+  override get advice(): string {
+    return this.model === undefined
+      ? super.advice
+      : "Give another as `model` or GRADIENT_IMAGE_MODEL; Models.list and `gradient-images models` list what there is."
+  }
+}
 
 /**
  * 409: in conflict with another request.

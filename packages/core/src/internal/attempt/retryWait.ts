@@ -7,9 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import type { GradientErrorReason } from "../GradientError.ts"
-import { nextReset } from "../RateLimit.ts"
-import type { RetryPolicy } from "../RetryPolicy.ts"
+import type { GradientErrorReason } from "../../GradientError.ts"
+import { nextReset } from "../../RateLimit.ts"
+import type { RetryPolicy } from "../../RetryPolicy.ts"
 
 const longestWaitMillis = 60_000
 
