@@ -155,8 +155,9 @@ const isLongerThan = (text: string, maximum: number) => text.length > maximum &&
 
 /** Whole numbers only; a range without a maximum is "at least". */
 const within = (value: number | undefined, minimum: number, maximum?: number) => {
-  if (value === undefined || (value >= minimum && value <= (maximum ?? value) && Number.isInteger(value)))
-    {return undefined}
+  if (value === undefined || (value >= minimum && value <= (maximum ?? value) && Number.isInteger(value))) {
+    return undefined
+  }
   if (!Number.isInteger(value)) return { allowed: "a whole number" }
   return { allowed: maximum === undefined ? `at least ${minimum}` : `${minimum} to ${maximum}` }
 }

@@ -45,7 +45,8 @@ export const renderIssues = (issues: ReadonlyArray<Issue>, nameOf?: (param: stri
 /** The kind of a value, for one of the wrong type. */
 export const kindOf = (value: unknown): string => {
   if (value === undefined) return "nothing"
-  if (value === null || Number.isNaN(value)) return String(value)
+  if (value === null) return "null"
+  if (Number.isNaN(value)) return "NaN"
   if (Array.isArray(value)) return "a list"
   return Predicate.isObject(value) ? "an object" : `a ${typeof value}`
 }

@@ -12,8 +12,8 @@ import * as Schedule from "effect/Schedule"
 import * as GradientError from "../../GradientError.ts"
 import type { RetryPolicy } from "../../RetryPolicy.ts"
 import type { RetryEvent } from "../request/options.ts"
-import type { Counter } from "./open.ts"
 import { isAllowed, obeying } from "./retryWait.ts"
+import type { Counter } from "./open.ts"
 
 /** How a call retries. */
 export interface Retrying {
@@ -46,8 +46,7 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
     const reason = result.failure
     attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
     nextDelay ??= yield* delays(policy) // Made only now: most calls never retry.
-    const isRetried = (yield* isAllowed(reason)) && policy.while(reason)
-    const delay = isRetried ? yield* nextDelay(reason) : Option.none()
+    const delay = (yield* isAllowed(reason)) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
     if (Option.isNone(delay)) return yield* Effect.fail(GradientError.fromReason(reason, attempts.failed))
     yield* announce({ reason, attempt: attempts.count, delay: delay.value }, onRetry)
     yield* Effect.sleep(delay.value)

@@ -62,7 +62,8 @@ class Arrived {
     if (!this.#keeps) return
     const { bytes, outputFormat } = event
     this.#partial = isCompleted ? undefined : new GeneratedImage({ bytes, outputFormat })
-    if (isCompleted)
-      {this.completed.push(new GeneratedImage({ bytes, outputFormat, revisedPrompt: event.revisedPrompt }))}
+    if (isCompleted) {
+      this.completed.push(new GeneratedImage({ bytes, outputFormat, revisedPrompt: event.revisedPrompt }))
+    }
   }
 }
