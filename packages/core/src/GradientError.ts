@@ -149,6 +149,8 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   retryAfter: optional(Schema.Duration),
   /** Header `x-should-retry`. */
   shouldRetry: optional(Schema.Boolean),
+  /** Whether the request was one that costs nothing, such as listing models. */
+  isFree: optional(Schema.Boolean),
   /** What was paid for and is not lost: images that were decoded and not given out; of a stream, the last partial. */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
   /** The transport's own error. */
@@ -163,7 +165,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
 
   /** Whether an image may have been generated, and so charged for, in spite of the failure. */
   get mayHaveBeenCharged(): boolean {
-    return charged[this.progress](this)
+    return this.isFree !== true && charged[this.progress](this)
   }
 
   override get message(): string {
