@@ -1,4 +1,5 @@
 /** Image generation with DigitalOcean Gradient, as Effects and Streams. Each module is a namespace. */
+export * as Attempt from "./Attempt.ts"
 export * as GeneratedImage from "./GeneratedImage.ts"
 export * as GradientClient from "./GradientClient.ts"
 export * as GradientConfig from "./GradientConfig.ts"

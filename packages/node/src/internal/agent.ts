@@ -2,7 +2,7 @@
  * Undici's Agent from the transport's options, which are checked here: undici itself would throw at the first request.
  */
 import type * as Undici from "@effect/platform-node/Undici"
-import { GradientError } from "@effect-gradient/core"
+import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -18,52 +18,57 @@ export interface Proxies {
   readonly except?: string | undefined
 }
 
-const invalid = (param: string, message: string) =>
-  GradientError.fromReason(
-    new GradientError.InvalidParamsError({ issues: [{ param, message }], description: `${param}: ${message}` })
-  )
+const invalid = (param: string, allowed: string, given: string) => {
+  const issues = [{ param, allowed, given }]
+  const description = ImageGenerateParams.renderIssues(issues)
+  return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
+}
 
 type Checked<A> = Effect.Effect<A, GradientError.GradientError>
 
 /** A proxy's URL. It is never repeated in a message, because it may contain a password. */
 const checkProxy = (param: string, proxy: string): Checked<string> => {
   const url = URL.parse(proxy)
-  const refuse = (message: string) => Effect.fail(invalid(param, message))
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    return refuse("must be an http or https URL, such as http://user:password@proxy:3128")
+    const allowed = "an http or https URL, such as http://user:password@proxy:3128"
+    return Effect.fail(invalid(param, allowed, "something else"))
   }
-  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") return refuse("must not have a path or a query")
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
+    return Effect.fail(invalid(param, "a URL without a path or a query", "one with more"))
+  }
   return Effect.try({
     try: () => {
       decodeURIComponent(url.username + url.password)
       return proxy
     },
-    catch: () => invalid(param, "a % in its user or password must be written as %25")
+    catch: () => invalid(param, "a URL with % written as %25 in its user and password", "a single %")
   })
 }
 
-const attempt = (param: string, what: string, parse: () => unknown): Checked<void> =>
+const attempt = (param: string, allowed: string, parse: () => unknown): Checked<void> =>
   Effect.try({
     try: () => void parse(),
-    catch: (cause) => invalid(param, `${what} (${cause instanceof Error ? cause.message : String(cause)})`)
+    catch: (cause) => invalid(param, allowed, cause instanceof Error ? cause.message : String(cause))
   })
 
 const checkTls = Effect.fnUntraced(function* ({ ca, cert, key, passphrase }: NonNullable<TransportOptions["tls"]>) {
-  if (ca !== undefined) yield* attempt("tls.ca", "must be a PEM certificate", () => new X509Certificate(ca))
-  if (cert !== undefined) yield* attempt("tls.cert", "must be a PEM certificate", () => new X509Certificate(cert))
+  if (ca !== undefined) yield* attempt("tls.ca", "a PEM certificate", () => new X509Certificate(ca))
+  if (cert !== undefined) yield* attempt("tls.cert", "a PEM certificate", () => new X509Certificate(cert))
   if (key !== undefined) {
-    yield* attempt("tls.key", "must be a PEM private key, with its tls.passphrase if it has one", () =>
+    yield* attempt("tls.key", "a PEM private key, with its tls.passphrase if it has one", () =>
       createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
     )
   }
-  yield* attempt("tls", "cert and key must belong together", () => tls.createSecureContext({ cert, key, passphrase }))
+  yield* attempt("tls", "a cert and a key that belong together", () =>
+    tls.createSecureContext({ cert, key, passphrase })
+  )
 })
 
 const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
   const millis = Option.map(Duration.fromInput(input), Duration.toMillis)
   return Option.isSome(millis) && millis.value > 0 && millis.value < 2 ** 31
     ? Effect.succeed(Math.ceil(millis.value))
-    : Effect.fail(invalid("connectTimeout", "must be a duration above 0 and below 24 days"))
+    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", String(input)))
 }
 
 /** Node's own limit is 16 KiB, which a few large cookies exceed. */
