@@ -58,5 +58,5 @@ const outcome = {
   notHttp: await ask(`http://127.0.0.1:${notHttp.port}`),
   noTls: await ask(`https://127.0.0.1:${notHttp.port}`)
 }
-console.log(JSON.stringify(outcome))
+process.stdout.write(JSON.stringify(outcome))
 process.exit(0)
