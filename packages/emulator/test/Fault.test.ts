@@ -289,7 +289,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
 
   it.effect("gzip is said in the head, and true", () =>
     Effect.gen(function* () {
-      const { body: zipped, head } = split((yield* exchange("gzip")).received)
+      const { body: zipped, head } = split((yield* exchange("content-encoding=gzip")).received)
       assert.match(head, /content-encoding: gzip/i)
       yield* decodeReply(gunzipSync(Buffer.concat(chunksOf(zipped))).toString())
     })

@@ -65,7 +65,7 @@ const oneOf = <const A extends string>(
 ): Result.Result<A, Refusal> => {
   const found = value === undefined ? allowed[0] : allowed.find((one) => one === value)
   return found === undefined
-    ? Result.fail(refuse(`Invalid value: '${param}' is one of ${allowed.join(", ")}.`, param))
+    ? Result.fail(refuse(`Invalid value: the emulator knows '${param}' ${allowed.join(", ")} (got "${value}").`, param))
     : Result.succeed(found)
 }
 
@@ -82,16 +82,16 @@ const sizeOf = (size = "auto"): Result.Result<readonly [width: number, height: n
       )
 }
 
-const orderOf = (params: Params, stream: boolean): Result.Result<Order, Refusal> =>
+const orderOf = (params: Params, stream: boolean, defaultModel: string): Result.Result<Order, Refusal> =>
   Result.gen(function* () {
-    const quality = yield* oneOf("quality", params.quality, "auto", "high", "medium", "low")
+    const quality = yield* oneOf("quality", params.quality, "auto", "max", "xhigh", "high", "medium", "low")
     const background = yield* oneOf("background", params.background, "auto", "opaque", "transparent")
-    const outputFormat = yield* oneOf("output_format", params.outputFormat, "png", "webp", "jpeg")
+    const outputFormat = yield* oneOf("output_format", params.outputFormat, "png", "webp", "jpeg", "gif")
     yield* oneOf("moderation", params.moderation, "auto", "low")
     const [width, height] = yield* sizeOf(params.size)
     return {
       prompt: params.prompt,
-      model: params.model ?? ImageGenerateParams.defaultModel,
+      model: params.model ?? defaultModel,
       n: params.n ?? 1,
       width,
       height,
@@ -103,7 +103,7 @@ const orderOf = (params: Params, stream: boolean): Result.Result<Order, Refusal>
     }
   })
 
-const read = (body: string): Result.Result<Order, Refusal> =>
+const read = (body: string, defaultModel: string): Result.Result<Order, Refusal> =>
   Result.gen(function* () {
     const json = yield* Result.mapError(
       Result.try((): unknown => JSON.parse(body)),
@@ -115,8 +115,9 @@ const read = (body: string): Result.Result<Order, Refusal> =>
       return yield* Result.fail(refuse("'partial_images': only with stream: true.", "partial_images"))
     }
     const checked = yield* Result.mapError((stream ? checkStreaming : checkParams)(params), refuseIssues)
-    return yield* orderOf(checked, stream === true)
+    return yield* orderOf(checked, stream === true, defaultModel)
   })
 
 /** What a request with this body asks for. */
-export const fromBody = (body: string): Effect.Effect<Order, Refusal> => Effect.fromResult(read(body))
+export const fromBody = (body: string, defaultModel: string): Effect.Effect<Order, Refusal> =>
+  Effect.fromResult(read(body, defaultModel))
