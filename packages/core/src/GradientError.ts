@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { GeneratedImage } from "./GeneratedImage.ts"
+import { Issue } from "./internal/issue.ts"
 import { optional } from "./internal/schemaFields.ts"
 import { RateLimit } from "./RateLimit.ts"
 
@@ -117,6 +118,13 @@ const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 
 const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag })
 
+/** The row of a 404 that is about the model. */
+const noModel: Row = {
+  summary: "There is no such model",
+  advice:
+    "Give another as `model` or GRADIENT_IMAGE_MODEL; Models.list and `gradient-images models` list what there is."
+}
+
 const passes = (facts: Facts): boolean =>
   facts.shouldRetry ?? (facts.status === 408 || rowOf(facts._tag).passes === true)
 
@@ -159,7 +167,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 
   override get message(): string {
-    const row = rowOf(this._tag)
+    const row = "model" in this && this.model !== undefined ? noModel : rowOf(this._tag)
     const status = this.status === undefined ? "" : ` (${this.status})`
     const what =
       this.description === undefined ? `${row.summary}${status}` : `${row.summary}${status}: ${this.description}`
@@ -194,9 +202,7 @@ const plain =
 export class InvalidParamsError extends Reason.extend<InvalidParamsError>(id("InvalidParamsError"))({
   ...fields("InvalidParamsError", "NotSent"),
   /** Every broken rule: the param, with what was given and what is allowed. */
-  issues: Schema.Array(Schema.Struct({ param: Schema.String, message: Schema.String })).pipe(
-    Schema.withConstructorDefault(Effect.succeed([]))
-  )
+  issues: Schema.Array(Issue).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
 
 /**
@@ -218,7 +224,11 @@ export class PermissionDeniedError extends plain<PermissionDeniedError>()("Permi
  *
  * @category reasons
  */
-export class NotFoundError extends plain<NotFoundError>()("NotFoundError") {}
+export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundError"))({
+  ...fields("NotFoundError"),
+  /** The model that does not exist, if the service's words are about the model. */
+  model: optional(Schema.String)
+}) {}
 
 /**
  * 409: in conflict with another request.
@@ -287,7 +297,7 @@ export class InternalServerError extends plain<InternalServerError>()("InternalS
 export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("RequestTimeoutError"))({
   ...fields("RequestTimeoutError", "Sent"),
   /** What was waited for: a connection, the response, or the next bytes of its body. */
-  phase: Schema.Literals(["connect", "response", "idle"])
+  phase: Schema.Literals(["connect", "response", "idle", "deadline"])
 }) {}
 
 /**

@@ -182,6 +182,73 @@ describe("GradientError", () => {
     )
 
     it.effect.each([
+      { code: 429, tag: "RateLimitError" },
+      { code: "429", tag: "RateLimitError" },
+      { code: 401, tag: "AuthenticationError" },
+      { code: 400, tag: "BadRequestError" },
+      { code: 404, tag: "NotFoundError" },
+      { code: 500, tag: "InternalServerError" },
+      { code: 200, tag: "InternalServerError" }
+    ])("an error object whose code is the number $code is $tag", ({ code, tag }) =>
+      Effect.gen(function* () {
+        const body = { error: { message: "no", code } }
+        expect(yield* answeredWith(() => Response.json(body))).toMatchObject({ _tag: tag, code: String(code) })
+      })
+    )
+
+    it.effect.each([
+      { what: "errors", body: { errors: ["no"] }, tag: "InternalServerError" },
+      {
+        what: "a list in error",
+        body: { error: [{ message: "no", code: "too_many_requests" }] },
+        tag: "RateLimitError"
+      },
+      { what: "the provider's form", body: { id: "too_many_requests", message: "no" }, tag: "RateLimitError" },
+      { what: "a list", body: [{ error: { message: "no", status: 401 } }], tag: "AuthenticationError" },
+      { what: "a status beside a message", body: { statusCode: 403, message: "no" }, tag: "PermissionDeniedError" },
+      { what: "an error that is true", body: { error: true, message: "no" }, tag: "InternalServerError" },
+      { what: "success that is false", body: { success: false, message: "no" }, tag: "InternalServerError" },
+      { what: "a type", body: { type: "invalid_request_error", message: "no" }, tag: "BadRequestError" }
+    ])("an error in a 200 is seen by $what", ({ body, tag }) =>
+      Effect.gen(function* () {
+        for (const [reason, where] of [
+          [yield* streamedWith(() => Wire.stream([`data: ${JSON.stringify(body)}\n\n`])), "stream"],
+          ...(Array.isArray(body) ? [] : [[yield* answeredWith(() => Response.json(body)), "reply"] as const])
+        ] as const) {
+          expect([where, reason._tag, reason.description]).toEqual([where, tag, "no"])
+        }
+      })
+    )
+
+    it.effect.each([
+      ...[{}, null, "", false, []].map((error) => ({ error })),
+      { error: { code: null, message: "" } },
+      { errors: [] },
+      { message: "ok", code: 0 },
+      { message: "drawn", id: "img_1" }
+    ])("a picture beside %j is given out", (more) =>
+      Effect.gen(function* () {
+        const service = Service.make(() => Response.json(Wire.response([Wire.png()], more)))
+        const response = yield* Images.generate({ prompt }, once).pipe(Effect.provide(service.layer))
+        expect(response.data.length).toBe(1)
+      })
+    )
+
+    it.effect("a note on the progress of a stream is not an error", () =>
+      Effect.gen(function* () {
+        const notes = [{ message: "queued" }, { type: "log", message: "drawing" }, { id: "42", message: "drawing" }]
+        const service = Service.make(() =>
+          Wire.stream([...notes.map((note) => `data: ${JSON.stringify(note)}\n\n`), Wire.event(Wire.completed())])
+        )
+        const events = yield* Images.generateStream({ prompt }, once).pipe(
+          Stream.runCollect,
+          Effect.provide(service.layer)
+        )
+        expect(events.length).toBe(1)
+      })
+    )
+
+    it.effect.each([
       { what: "a named event", text: 'event: error\ndata: {"message":"no","code":"moderation_blocked"}\n\n' },
       { what: "a type", text: 'data: {"type":"error","message":"no","code":"moderation_blocked"}\n\n' },
       {
@@ -223,24 +290,101 @@ describe("GradientError", () => {
 
   describe("description", () => {
     const page = `<html><head><title>502 Bad\n Gateway</title></head><body>nginx</body></html>`
-    it.effect.each([
-      { what: "the models' form", body: JSON.stringify(errorBody("c", "No paint")), description: "No paint" },
+    const upstream = JSON.stringify({ error: { message: "No paint", code: "moderation_blocked" } })
+    const json = (value: unknown) => JSON.stringify(value)
+    const words = [
+      { what: "the models' form", body: json(errorBody("c", "No paint")) },
+      { what: "the provider's form", body: '{"id":"c","message":"No paint","request_id":"r"}' },
+      { what: "an error that is a text", body: '{"error":"No paint"}' },
       {
-        what: "the provider's form",
-        body: '{"id":"c","message":"No paint","request_id":"r"}',
-        description: "No paint"
+        what: "a message beside the status' name",
+        body: '{"statusCode":400,"error":"Bad Request","message":"No paint"}'
       },
-      { what: "an error that is a text", body: '{"error":"No paint"}', description: "No paint" },
+      { what: "error_description", body: '{"error":"invalid_request","error_description":"No paint"}' },
+      { what: "detail beside error", body: '{"error":"Bad Request","detail":"No paint"}' },
+      { what: "detail within error", body: '{"error":{"detail":"No paint"}}' },
+      { what: "msg within error", body: '{"error":{"code":"c","msg":"No paint"}}' },
+      { what: "msg", body: '{"msg":"No paint"}' },
+      { what: "an error within an error", body: '{"error":{"error":{"message":"No paint"}}}' },
+      { what: "an error that is true", body: '{"error":true,"message":"No paint"}' },
+      { what: "a message alone", body: '{"message":"No paint"}' },
+      { what: "a detail alone", body: '{"detail":"No paint"}' },
+      { what: "a list at the top", body: '[{"error":{"code":400,"message":"No paint"}}]' },
+      { what: "errors of texts", body: '{"errors":["No paint"]}' },
+      { what: "errors of JSON:API", body: '{"errors":[{"status":"422","title":"Invalid","detail":"No paint"}]}' },
+      { what: "an error that is a list", body: '{"error":[{"message":"No paint"}]}' },
+      { what: "problem details", body: '{"type":"about:blank","title":"Bad","status":400,"detail":"No paint"}' },
+      { what: "problem details without a detail", body: '{"type":"about:blank","title":"No paint","status":400}' },
+      { what: "an upstream's error as text", body: json({ error: { message: upstream, code: 400 } }) },
+      { what: "JSON within JSON", body: json(upstream) },
       { what: "a page, by its title", body: page, description: "502 Bad Gateway" },
-      { what: "a page without a title", body: "<h1>No</h1>\n<p>paint</p>", description: "No paint" },
-      { what: "plain text", body: " No paint\n", description: "No paint" },
+      { what: "a page without a title", body: "<h1>No</h1>\n<p>paint</p>" },
+      {
+        what: "the visible words of a page",
+        body: "<!doctype html><title> </title><style>a{}</style><script>x<1</script>No&#32;paint"
+      },
+      { what: "plain text", body: " No paint\n" },
+      { what: "text with control characters", body: "\u001bNo\u0000\u202e paint".replace("\u0000", "\u0007") },
+      { what: "text with brackets", body: "No <paint> {x}", description: "No <paint> {x}" },
+      { what: "a list of messages", body: '{"message":["No paint","no brush"]}', description: "No paint; no brush" },
+      {
+        what: "FastAPI's list",
+        body: '{"detail":[{"loc":["body","size"],"msg":"field required","type":"missing"}]}',
+        description: "size: field required"
+      },
+      {
+        what: "errors of fields beside a message",
+        body: '{"message":"The data was invalid.","errors":{"size":["must be auto"]}}',
+        description: "The data was invalid.: size: must be auto"
+      },
+      {
+        what: "words before an upstream's error",
+        body: json({ message: `Upstream said 400: ${upstream}` }),
+        description: "Upstream said 400: No paint"
+      },
       { what: "other JSON", body: '{"a":1}', description: '{"a":1}' },
-      { what: "nothing", body: "", description: undefined }
-    ])("is readable from $what", ({ body, description }) =>
+      ...["", "{}", "null", "[]", '""', '{"error":{}}', '{"error":null}', '{"message":""}', "\u0000\u0001PNG"].map(
+        (body) => ({ what: `nothing: ${json(body)}`, body, description: undefined })
+      )
+    ].map((row) => ({ description: "No paint", ...row }))
+
+    it.effect.each(words)("is readable from $what", ({ body, description }) =>
       Effect.gen(function* () {
         const reason = yield* answeredWith(() => new Response(body, { status: 500 }))
         expect(reason.description).toBe(description)
         if (description !== undefined) expect(reason.message).toContain(`: ${description}`)
+        else expect(reason.message).not.toMatch(/[{[\]}]/)
+      })
+    )
+
+    it.effect("an upstream's error that is passed on as text decides by its code", () =>
+      Effect.gen(function* () {
+        const body = { error: { message: upstream, type: "upstream_error", code: 400 } }
+        const reason = yield* answeredWith(() => Response.json(body, { status: 400 }))
+        expect(reason).toMatchObject({ _tag: "ContentPolicyError", code: "moderation_blocked" })
+      })
+    )
+
+    it.effect("FastAPI's list names the param", () =>
+      Effect.gen(function* () {
+        const body = { detail: [{ loc: ["body", "size"], msg: "field required", type: "missing" }] }
+        expect(yield* answeredWith(() => Response.json(body, { status: 422 }))).toMatchObject({
+          _tag: "UnprocessableEntityError",
+          param: "size",
+          type: "missing"
+        })
+      })
+    )
+
+    it.effect("takes no long time over a body that was made to take it", () =>
+      Effect.gen(function* () {
+        for (const part of ["<title", "<a", "<!--", "</script ", "<script>", "{", "[", "}", "&#1"]) {
+          const body = part.repeat(65_536 / part.length)
+          const start = performance.now()
+          yield* answeredWith(() => new Response(body, { status: 500 }))
+          yield* answeredWith(() => Response.json({ error: { message: `<p>${body}` } }, { status: 500 }))
+          expect(performance.now() - start).toBeLessThan(1_000)
+        }
       })
     )
 

@@ -25,8 +25,10 @@ const none: GradientClient.Options = { retry: RetryPolicy.none }
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 
 /** Every event of a stream that is answered so. */
-const eventsOf = (answer: () => Service.Answer, params: ImageGenerateParams.ImageGenerateParams = { prompt }) =>
-  Stream.runCollect(Images.generateStream(params)).pipe(Effect.provide(Service.make(answer, none).layer))
+const eventsOf = (
+  answer: () => Service.Answer,
+  params: ImageGenerateParams.ImageGenerateParamsStreaming = { prompt }
+) => Stream.runCollect(Images.generateStream(params)).pipe(Effect.provide(Service.make(answer, none).layer))
 
 const tagsOf = (events: ReadonlyArray<Event>) => events.map(({ _tag }) => _tag)
 
@@ -40,13 +42,13 @@ describe("Images", () => {
   it("has these types", () => {
     expectTypeOf(Images.generate).toEqualTypeOf<
       (
-        params: ImageGenerateParams.ImageGenerateParams,
+        params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
         options?: GradientClient.RequestOptions
       ) => Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError, Images.Images>
     >()
     expectTypeOf(Images.generateStream).toEqualTypeOf<
       (
-        params: ImageGenerateParams.ImageGenerateParams,
+        params: ImageGenerateParams.ImageGenerateParamsStreaming,
         options?: GradientClient.RequestOptions
       ) => Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError, Images.Images>
     >()

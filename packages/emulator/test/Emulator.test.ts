@@ -119,6 +119,7 @@ layer(Emulator.layerHttpClient())("POST /v1/images/generations", (it) => {
     ["prompt", { prompt: "x".repeat(32_001) }],
     ["prompt", { prompt: 7 }],
     ["model", { prompt: "x", model: 7 }],
+    ["n", { prompt: "x", n: 0 }],
     ["n", { prompt: "x", n: "two" }],
     ["n", { prompt: "x", model: "openai-gpt-image-2", n: 11 }],
     ["background", { prompt: "x", background: "blue" }],

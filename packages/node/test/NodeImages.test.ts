@@ -19,7 +19,7 @@ const params = { prompt: "A sea otter" }
 const fail = (baseUrl: string, options: NodeImages.TransportOptions = {}) =>
   Images.generate(params, { retry: RetryPolicy.none }).pipe(Effect.flip, Effect.provide(layer(baseUrl, options)))
 
-const layer = (baseUrl: string, options: NodeImages.TransportOptions = {}) => NodeImages.layer({ baseUrl }, options)
+const layer = (baseUrl: string, options: NodeImages.TransportOptions = {}) => NodeImages.layer({ baseUrl, ...options })
 
 describe("NodeImages.layer", () => {
   it.live("sends one request over HTTP/1.1, asks for no compression, and gives the bytes", () =>

@@ -13,7 +13,7 @@ const image = png(1000)
 
 const ask = (baseUrl: string, transport: NodeImages.TransportOptions) =>
   Images.generate({ prompt: "A sea otter" }, { retry: RetryPolicy.none }).pipe(
-    Effect.provide(NodeImages.layer({ baseUrl }, transport))
+    Effect.provide(NodeImages.layer({ baseUrl, ...transport }))
   )
 
 /** Listens on loopback while the scope is open, and gives the port. */

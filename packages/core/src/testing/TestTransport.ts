@@ -38,6 +38,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as GradientClient from "../GradientClient.ts"
+import type { GradientError } from "../GradientError.ts"
 import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import * as Images from "../Images.ts"
@@ -355,5 +356,5 @@ export const layer = (script: Script): Layer.Layer<HttpClient.HttpClient | TestT
 export const layerImages = (
   script: Script,
   options: GradientClient.Options = {}
-): Layer.Layer<Images.Images | TestTransport> =>
+): Layer.Layer<Images.Images | TestTransport, GradientError> =>
   Images.layer.pipe(Layer.provide(GradientClient.layer(options)), Layer.provideMerge(layer(script)))
