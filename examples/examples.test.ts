@@ -18,6 +18,7 @@ import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
 import { faults } from "./faults.ts"
 import { gateway } from "./gateway.ts"
+import { webGateway } from "./gateway-web.ts"
 import { charged } from "./ledger.ts"
 import { generate } from "./rate-limit.ts"
 import { eager, once, patient } from "./retry-policy.ts"
@@ -286,6 +287,28 @@ describe("gateway.ts", () => {
       yield* ask("swordfish")
       assert.strictEqual((yield* Effect.flip(ask("any"))).reason._tag, "AuthenticationError")
       assert.strictEqual(yield* charges, 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("gateway-web.ts", () => {
+  it.live("answers a web request, and refuses one without a key", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = yield* service()
+      const { dispose, handler } = webGateway({ baseUrl, modelAccessKey: Redacted.make("any") }, [Redacted.make("key")])
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const ask = (headers: Record<string, string>) =>
+        Effect.promise(() =>
+          handler(
+            new Request("https://app.example/v1/images/generations", {
+              method: "POST",
+              headers: { "content-type": "application/json", ...headers },
+              body: JSON.stringify({ prompt })
+            })
+          )
+        )
+      assert.strictEqual((yield* ask({ authorization: "Bearer key" })).status, 200)
+      assert.strictEqual((yield* ask({})).status, 401)
     }).pipe(Effect.scoped)
   )
 })

@@ -11,8 +11,8 @@ import {
   refusal,
   streaming,
   textOf
-} from "../support/gateway.ts"
-import { completed, eventually, partialImage, png, responseBody, serve } from "../support/server.ts"
+} from "./support/gateway.ts"
+import { completed, eventually, partialImage, png, responseBody, serve } from "../../node/test/support/server.ts"
 
 describe("replies", () => {
   it.live("JSON is passed through byte by byte, with its length", () =>
@@ -144,7 +144,7 @@ describe("the time that an image takes", () => {
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       const read = reader(yield* call(baseUrl, { body: asStream }))
       assert.strictEqual(yield* read("\n"), ": keep-alive\n")
       open[0]?.write("data: half of ")
@@ -161,7 +161,7 @@ describe("the time that an image takes", () => {
   it.live("a JSON reply is waited for, however long", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => setTimeout(() => answerImages(request, response), 200))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       assert.strictEqual(yield* textOf(yield* call(baseUrl)), responseBody(image))
     }).pipe(Effect.scoped)
   )

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ImagesGateway } from "@effect-gradient/node"
+import { Callers, type ImagesGateway } from "@effect-gradient/gateway"
 import { Effect, Redacted } from "effect"
 import { Headers } from "effect/http"
-import { alice, answerImages, bob, call, gatewayTo, refusal } from "../support/gateway.ts"
-import { serve } from "../support/server.ts"
+import { alice, answerImages, bob, call, gatewayTo, refusal } from "./support/gateway.ts"
+import { serve } from "../../node/test/support/server.ts"
 
 describe("who may call", () => {
   it.live("no credentials, wrong ones, and those of another scheme are 401", () =>
@@ -20,13 +20,13 @@ describe("who may call", () => {
 
   it.effect("each key is a caller of its own, and its id does not hold it", () =>
     Effect.gen(function* () {
-      const { identify } = yield* ImagesGateway.Callers
+      const { identify } = yield* Callers.Callers
       const idOf = (key: string) =>
         Effect.map(identify(Headers.fromInput({ authorization: `Bearer ${key}` })), ({ id }) => id)
       assert.notStrictEqual(yield* idOf(alice), yield* idOf(bob))
       assert.notInclude(yield* idOf(alice), alice.slice(0, 4))
       assert.strictEqual((yield* Effect.flip(idOf("wrong")))._tag, "Unauthorized")
-    }).pipe(Effect.provide(ImagesGateway.callersFromKeys([Redacted.make(alice), Redacted.make(bob)])))
+    }).pipe(Effect.provide(Callers.layerKeys([Redacted.make(alice), Redacted.make(bob)])))
   )
 })
 
@@ -98,7 +98,7 @@ describe("which origins", () => {
 })
 
 describe("what may be asked", () => {
-  const invalid = Effect.fnUntraced(function* (body: unknown, rules?: Partial<ImagesGateway.Rules>) {
+  const invalid = Effect.fnUntraced(function* (body: unknown, rules?: ImagesGateway.Rules) {
     const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", ...(rules === undefined ? {} : { rules }) })
     const { code, message, param, status, type } = yield* refusal(baseUrl, { body })
     assert.deepStrictEqual([status, type, code], [400, "invalid_request_error", "invalid_value"])

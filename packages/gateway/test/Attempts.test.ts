@@ -3,9 +3,8 @@ import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Effect, Fiber, Redacted } from "effect"
 import { randomUUID } from "node:crypto"
-import { alice, answerImages, bob, call, gatewayTo, refusal } from "../support/gateway.ts"
-import { eventually, serve } from "../support/server.ts"
-import { makeAttempts } from "../../src/internal/gateway/attempts.ts"
+import { alice, answerImages, bob, call, gatewayTo, refusal } from "./support/gateway.ts"
+import { eventually, serve } from "../../node/test/support/server.ts"
 
 describe("attempts", () => {
   it.live("a second request of one id is 409 and not sent, whether the first is at work or done", () =>
@@ -84,30 +83,4 @@ describe("attempts", () => {
       }
     }).pipe(Effect.scoped)
   )
-})
-
-const hour = 60 * 60 * 1000
-
-describe("what is remembered of attempts", () => {
-  it("are remembered for an hour", () => {
-    const attempts = makeAttempts()
-    assert.isTrue(attempts.claim("a", 0))
-    assert.isFalse(attempts.claim("a", hour - 1))
-    assert.isTrue(attempts.claim("a", hour))
-    assert.isFalse(attempts.claim("a", 2 * hour - 1))
-  })
-
-  it("are the latest 100,000: beyond, the oldest are forgotten", () => {
-    const attempts = makeAttempts()
-    for (let i = 0; i <= 100_000; i++) assert.isTrue(attempts.claim(String(i), i))
-    assert.isFalse(attempts.claim("1", 100_001))
-    assert.isTrue(attempts.claim("0", 100_001))
-  })
-
-  it("are forgotten when released", () => {
-    const attempts = makeAttempts()
-    attempts.claim("a", 0)
-    attempts.release("a")
-    assert.isTrue(attempts.claim("a", 1))
-  })
 })

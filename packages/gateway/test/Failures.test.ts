@@ -17,8 +17,8 @@ import {
   refusal,
   streaming,
   textOf
-} from "../support/gateway.ts"
-import { completed, eventually, partialImage, serve } from "../support/server.ts"
+} from "./support/gateway.ts"
+import { completed, eventually, partialImage, serve } from "../../node/test/support/server.ts"
 
 describe("failures behind", () => {
   const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }
@@ -142,7 +142,7 @@ describe("failures behind", () => {
           response.end(error(null))
         }
       })
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
       refuse()
       const [, json = ""] = /event: error\ndata: (.*)\n\n$/.exec(yield* textOf(response)) ?? []
@@ -155,7 +155,7 @@ describe("failures behind", () => {
     Effect.gen(function* () {
       let answerNow = () => {}
       const server = yield* serve((request, response) => (answerNow = () => answerImages(request, response)))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
       answerNow()
       assert.match(yield* textOf(response), /event: error\ndata: \{"error":.*\}\n\n$/)
