@@ -3,7 +3,7 @@
  * the emulator. `PORT` is where; any free port, where it is not set.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { GradientClient } from "@effect-gradient/core"
+import { GradientClient, GradientConfig } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import { Cause, Config, Console, Effect, Exit, Layer, Option, Redacted } from "effect"
@@ -22,7 +22,7 @@ const emulated = Layer.unwrap(
 )
 
 const gallery = Effect.gen(function* () {
-  const hasKey = Option.isSome(yield* Effect.option(GradientClient.keyConfig))
+  const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
   const note = hasKey
     ? "DigitalOcean Gradient draws. Each picture is charged for."
     : "The emulator draws. Nothing is charged for."

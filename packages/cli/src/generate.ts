@@ -3,7 +3,7 @@
  */
 import {
   type GeneratedImage,
-  GradientClient,
+  GradientConfig,
   type GradientError,
   ImageGenerateParams,
   RetryPolicy
@@ -74,7 +74,7 @@ const config = {
   overwrite: yes("overwrite", "Replace what is there"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Let the emulator draw although there is a key: nothing is sent or charged for"),
-  baseUrl: given(Flag.String("base-url"), `Default: GRADIENT_BASE_URL, else ${GradientClient.defaultBaseUrl}`)
+  baseUrl: given(Flag.String("base-url"), `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`)
 }
 
 type Options = Command.Command.Config.Infer<typeof config>

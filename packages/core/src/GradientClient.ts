@@ -3,7 +3,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,14 +13,17 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Url from "effect/http/Url"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { defaultBaseUrl } from "./GradientConfig.ts"
 import * as GradientError from "./GradientError.ts"
 import { defaultLimits, type Limits } from "./internal/reply/limits.ts"
+import { environmentFor } from "./internal/request/environment.ts"
+import type { Options, RequestOptions } from "./internal/request/options.ts"
 import { invalidParams } from "./internal/request/invalidParams.ts"
+import { readText } from "./internal/reply/readText.ts"
 import { reasonOfAnswer } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
 import { reasonOfFailure } from "./internal/failure/transportFailure.ts"
@@ -31,58 +33,7 @@ declare const TextDecoder: new () => { decode(bytes: Uint8Array, options: { stre
 
 export { markNotSent } from "./internal/failure/transportFailure.ts"
 export type { Limits } from "./internal/reply/limits.ts"
-
-/** The endpoint where none is given. */
-export const defaultBaseUrl = "https://inference.do-ai.run/v1"
-
-/**
- * What a layer and a call can both say; a call's word goes before the layer's.
- *
- * @category models
- */
-export interface WaitingOptions {
-  /**
-   * From sending a request to the last byte of its reply, or, of a stream, to the head of it. Default: 10 minutes; a
-   * high-quality image takes 2 to 4.
-   */
-  readonly timeout?: Duration.Input | undefined
-  /** Between bytes of a reply's body, comments included. Default: 5 minutes. */
-  readonly idleTimeout?: Duration.Input | undefined
-  /** When to ask again: a policy, or a schedule for the one that is the default. Default: `RetryPolicy.chargeSafe`. */
-  readonly retry?: RetryPolicy.RetryPolicy | RetryPolicy.RetryPolicy["schedule"] | undefined
-  /** Headers to add; one that is null is removed. */
-  readonly headers?: Readonly<Record<string, string | null>> | undefined
-}
-
-/**
- * Options of a client.
- *
- * @category models
- */
-export interface Options extends WaitingOptions {
-  /** A model access key of serverless inference: `sk-do-...`. */
-  readonly modelAccessKey?: Redacted.Redacted | undefined
-  /** A personal access token: `dop_v1_...`. Used where there is no model access key. */
-  readonly accessToken?: Redacted.Redacted | undefined
-  /** Up to `/images/generations`. Default: `https://inference.do-ai.run/v1`. */
-  readonly baseUrl?: string | undefined
-  /** What a reply may make us hold. */
-  readonly limits?: Partial<Limits> | undefined
-  /** Changes the HttpClient. Retries that are put here are outside `retry`, and can be charged for. */
-  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
-}
-
-/**
- * Options of one call.
- *
- * @category models
- */
-export interface RequestOptions extends WaitingOptions {
-  /** Sent as `Idempotency-Key`, the same on each attempt. */
-  readonly idempotencyKey?: string | undefined
-  /** Members to add to the request's body: params that this library does not know. `stream` cannot be set. */
-  readonly extraBody?: Readonly<Record<string, unknown>> | undefined
-}
+export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./internal/request/options.ts"
 
 /**
  * The service: one request, and what holds for every call.
@@ -101,7 +52,9 @@ export class GradientClient extends Context.Service<
       json: string,
       options?: RequestOptions
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientError, Scope.Scope>
-    /** What holds where a call says nothing else: the layer's word, else the default. */
+    /** Reads the JSON text at this path, within `timeout`. Nothing is charged for. */
+    readonly get: (path: string) => Effect.Effect<string, GradientError.GradientError>
+    /** Defaults for calls: the layer's options, else the built-in ones. */
     readonly waiting: {
       readonly timeout: Duration.Duration
       readonly idleTimeout: Duration.Duration
@@ -179,13 +132,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     retry: RetryPolicy.make(options.retry ?? RetryPolicy.chargeSafe)
   }
 
-  const post = Effect.fnUntraced(function* (path: string, json: string, call: RequestOptions = {}) {
+  const send = Effect.fnUntraced(function* (
+    path: string,
+    call: RequestOptions,
+    toRequest: (url: string) => HttpClientRequest.HttpClientRequest
+  ) {
     if (!isUrl) return yield* invalid("baseUrl", `"${UrlParams.redactUrl(given)}" is no URL of http or https`)
     const headers = yield* headersOf(options, call)
-    const request = HttpClientRequest.post(`${baseUrl}${path}`).pipe(
-      HttpClientRequest.setHeaders(headers),
-      HttpClientRequest.bodyText(json, "application/json")
-    )
+    const request = HttpClientRequest.setHeaders(toRequest(`${baseUrl}${path}`), headers)
     const timeout = Duration.fromInputUnsafe(call.timeout ?? waiting.timeout)
     const idleTimeout = Duration.fromInputUnsafe(call.idleTimeout ?? waiting.idleTimeout)
     for (const [param, duration] of Object.entries({ timeout, idleTimeout })) {
@@ -216,7 +170,30 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return yield* GradientError.fromReason(reasonOfAnswer(response, text, yield* Clock.currentTimeMillis))
   })
 
-  return GradientClient.of({ post, waiting, limits: { ...defaultLimits, ...options.limits } })
+  const post = (path: string, json: string, call: RequestOptions = {}) =>
+    send(path, call, (url) => HttpClientRequest.post(url).pipe(HttpClientRequest.bodyText(json, "application/json")))
+
+  const limits = { ...defaultLimits, ...options.limits }
+
+  const get = (path: string) =>
+    send(path, {}, HttpClientRequest.get).pipe(
+      Effect.flatMap((response) =>
+        Effect.mapError(readText(response, limits.jsonBytes), (reason) => GradientError.fromReason(reason))
+      ),
+      Effect.timeoutOrElse({
+        duration: waiting.timeout,
+        orElse: () =>
+          GradientError.fromReason(
+            new GradientError.RequestTimeoutError({
+              phase: "response",
+              description: `no whole reply for ${Duration.toSeconds(waiting.timeout)} s`
+            })
+          )
+      }),
+      Effect.scoped
+    )
+
+  return GradientClient.of({ post, get, waiting, limits })
 })
 
 /**
@@ -237,55 +214,8 @@ export const layerConfig = (
 ): Layer.Layer<GradientClient, Config.ConfigError, HttpClient.HttpClient> =>
   Layer.effect(GradientClient, Effect.flatMap(Config.unwrap(options), make))
 
-/** A variable that is set, and not to nothing. */
-const variable = (name: string) =>
-  Config.option(Config.Redacted(name)).pipe(
-    Config.map(Option.map((value) => Redacted.value(value).trim())),
-    Config.map(Option.filter((value) => value !== ""))
-  )
-
-// The two Configs are marked as pure, so that a bundle that does not read the environment leaves them out.
-
 /**
- * The key from the environment: `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`.
- *
- * @category configs
- */
-export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =>
-  Config.all([variable("GRADIENT_MODEL_ACCESS_KEY"), variable("DIGITALOCEAN_ACCESS_TOKEN")]).pipe(
-    Config.flatMap(([modelAccessKey, accessToken]) =>
-      Option.match(
-        Option.orElse(modelAccessKey, () => accessToken),
-        { onNone: () => Config.fail(missingKey()), onSome: (key) => Config.succeed(Redacted.make(key)) }
-      )
-    )
-  ))()
-
-const missingKey = () =>
-  new ConfigProvider.SourceError({
-    message:
-      "No key: set GRADIENT_MODEL_ACCESS_KEY to a model access key, or DIGITALOCEAN_ACCESS_TOKEN to a personal access token. " +
-      "Make one at cloud.digitalocean.com, under Serverless Inference or under API."
-  })
-
-/**
- * The endpoint from the environment: `GRADIENT_BASE_URL`, else `GRADIENT_INFERENCE_ENDPOINT` (a host), else the
- * service's own.
- *
- * @category configs
- */
-export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
-  Config.all([variable("GRADIENT_BASE_URL"), variable("GRADIENT_INFERENCE_ENDPOINT")]).pipe(
-    Config.map(([baseUrl, host]) =>
-      Option.getOrElse(
-        Option.orElse(baseUrl, () => Option.map(host, (name) => `https://${name}/v1`)),
-        () => defaultBaseUrl
-      )
-    )
-  ))()
-
-/**
- * The client with key and endpoint from the environment, where `options` does not give them.
+ * The client with key, endpoint and model from the environment, unless `options` has them.
  *
  * @category layers
  */
@@ -295,9 +225,12 @@ export const layerFromConfig = (
   Layer.effect(
     GradientClient,
     Effect.gen(function* () {
-      const hasKey = options.modelAccessKey !== undefined || options.accessToken !== undefined
-      const modelAccessKey = hasKey ? options.modelAccessKey : yield* keyConfig
-      const baseUrl = options.baseUrl ?? (yield* baseUrlConfig)
-      return yield* make({ ...options, modelAccessKey, baseUrl })
+      const { baseUrl, key, model } = yield* environmentFor(options)
+      return yield* make({
+        ...options,
+        modelAccessKey: key === undefined ? options.modelAccessKey : Redacted.make(key.value),
+        baseUrl: options.baseUrl ?? baseUrl?.value,
+        model: options.model ?? model?.value
+      })
     })
   )

@@ -133,7 +133,8 @@ const make = Effect.gen(function* () {
  *
  * @category layers
  */
-export const layer: Layer.Layer<Images, never, GradientClient> = Layer.effect(Images, make)
+// Fresh: Effect memoises a layer by reference, so a second client in one program would get the first one's service.
+export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
 
 /**
  * Generates images and gives the whole response. Fails with `GradientError`; its reasons are in that module.

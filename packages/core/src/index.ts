@@ -1,6 +1,7 @@
 /** Image generation with DigitalOcean Gradient, as Effects and Streams. Each module is a namespace. */
 export * as GeneratedImage from "./GeneratedImage.ts"
 export * as GradientClient from "./GradientClient.ts"
+export * as GradientConfig from "./GradientConfig.ts"
 export * as GradientError from "./GradientError.ts"
 export * as ImageGenerateParams from "./ImageGenerateParams.ts"
 export * as ImageGenerateResponse from "./ImageGenerateResponse.ts"

@@ -105,9 +105,9 @@ export class SseParser {
     this.#text = ""
     this.#atValueStart = true
     if (this.#field === "data" && this.#isWanted(this.#name)) {
-      if (this.#payload === undefined)
-        {this.#payload = new ImageJsonParser("event", this.#limits, guess(this.#lastImage.bytes))}
-      else this.#payload.writeLineEnd()
+      if (this.#payload === undefined) {
+        this.#payload = new ImageJsonParser("event", this.#limits, guess(this.#lastImage.bytes))
+      } else this.#payload.writeLineEnd()
       this.problem = this.#payload.problem
     }
   }
