@@ -209,7 +209,12 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   IncompleteStreamError: "The image service stopped before the image was complete."
 }
 
-const duplicateAttempt = "duplicate_attempt"
+/**
+ * The code of the error for an `x-attempt-id` that was already used. The first request may have been charged for.
+ *
+ * @category codes
+ */
+export const duplicateAttempt = "duplicate_attempt"
 
 const messageOf = ({ _tag, code }: Reason, param: string | undefined, wait: number | undefined): string => {
   const what =

@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { duplicateAttempt } from "./ApiError.ts"
 import { makeAttemptIds } from "./internal/attemptIds.ts"
 import { makeUpstream } from "./internal/upstream.ts"
 
@@ -82,9 +83,9 @@ export class Attempts extends Context.Service<
   }
 >()("@effect-gradient/gateway/Attempts") {}
 
-/** Core recognises the code: the first request may have been charged for. */
+/** Core knows by the code that the first request may have been charged for. */
 const duplicate = GradientError.fromReason(
-  new GradientError.ConflictError({ code: "duplicate_attempt", status: 409, shouldRetry: false })
+  new GradientError.ConflictError({ code: duplicateAttempt, status: 409, shouldRetry: false })
 )
 
 /**

@@ -39,6 +39,7 @@ import { ImageGenerateParams } from "@effect-gradient/core"
 import * as ByteSize from "effect/ByteSize"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
@@ -153,7 +154,10 @@ const authorization = ({ limits }: Settings) =>
           const caller = yield* Effect.mapError(identify(request.headers), ({ message }) =>
             ApiError.make(401, message, { code: "invalid_api_key", headers: { "www-authenticate": "Bearer" } })
           )
-          yield* Effect.exit(request.text).pipe(
+          // The read is not interrupted, because Node would close the connection before the answer is sent. Its failure is
+          // reported when the payload is decoded.
+          const body = yield* Effect.forkScoped(request.text)
+          yield* Fiber.await(body).pipe(
             Effect.timeoutOrElse({ duration: limits.bodyTimeout, orElse: () => Effect.fail(slowBody) })
           )
           return yield* app.pipe(

@@ -70,6 +70,22 @@ describe("failures behind", () => {
     })
   )
 
+  it.live("read as words for the person who asked: no setting of the operator's, and no charge twice", () =>
+    Effect.gen(function* () {
+      for (const status of [400, 401, 402, 403, 404, 409, 422, 429, 500, 503]) {
+        const server = yield* serve((_, response) => response.writeHead(status).end())
+        const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+        const { message } = yield* refusal(baseUrl)
+        assert.notMatch(message, /key|credit of|GRADIENT_|cloud\.digitalocean|gateway/i)
+        const error = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
+          Effect.flip,
+          Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
+        )
+        assert.isBelow(error.message.match(/charged/g)?.length ?? 0, 2)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("stand in the log, with the request's id and the caller's, and without the key", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Callers, type ImagesGateway } from "@effect-gradient/gateway"
 import { Effect, Redacted } from "effect"
 import { Headers } from "effect/http"
-import { alice, answerImages, bob, call, gatewayTo, refusal } from "./support/gateway.ts"
+import { randomUUID } from "node:crypto"
+import { alice, answerImages, bob, call, decodeError, gatewayTo, refusal, textOf } from "./support/gateway.ts"
 import { serve } from "../../node/test/support/server.ts"
 
 describe("who may call", () => {
@@ -27,6 +28,35 @@ describe("who may call", () => {
       assert.notInclude(yield* idOf(alice), alice.slice(0, 4))
       assert.strictEqual((yield* Effect.flip(idOf("wrong")))._tag, "Unauthorized")
     }).pipe(Effect.provide(Callers.layerKeys([Redacted.make(alice), Redacted.make(bob)])))
+  )
+})
+
+describe("keys that are blank", () => {
+  it.effect("let nobody in, with or without a key", () =>
+    Effect.gen(function* () {
+      const { identify } = yield* Callers.Callers
+      for (const headers of [{}, { authorization: "Bearer " }, { authorization: "Bearer x" }]) {
+        assert.strictEqual((yield* Effect.flip(identify(Headers.fromInput(headers))))._tag, "Unauthorized")
+      }
+    }).pipe(Effect.provide(Callers.layerKeys([Redacted.make(""), Redacted.make(" ")])))
+  )
+})
+
+describe("which methods", () => {
+  it.live("a method other than POST is 405 with those that are allowed, and no reply is kept", () =>
+    Effect.gen(function* () {
+      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const ask = (method: string, path: string) => Effect.promise(() => fetch(`${baseUrl}${path}`, { method }))
+      for (const method of ["GET", "HEAD", "PUT", "DELETE"]) {
+        const response = yield* ask(method, "/images/generations")
+        assert.deepStrictEqual([response.status, response.headers.get("allow")], [405, "POST, OPTIONS"])
+        if (method === "HEAD") continue
+        assert.include((yield* decodeError(yield* textOf(response))).error.message, "POST")
+      }
+      const kept = yield* ask("GET", `/images/generations/${randomUUID()}`)
+      assert.strictEqual(kept.status, 404)
+      assert.strictEqual((yield* decodeError(yield* textOf(kept))).error.type, "not_found_error")
+    }).pipe(Effect.scoped)
   )
 })
 
@@ -68,6 +98,18 @@ describe("which origins", () => {
         for (const name of ["retry-after", "x-should-retry", "x-request-id", "ratelimit-remaining"]) {
           assert.include(headers.get("access-control-expose-headers"), name)
         }
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("cookies of an allowed origin are accepted only with `credentials`", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      for (const credentials of [true, false]) {
+        const baseUrl = yield* gatewayTo({ behind: server.baseUrl, origins: [`${app}/`], credentials })
+        const { headers } = yield* call(baseUrl, { headers: { origin: app } })
+        assert.strictEqual(headers.get("access-control-allow-origin"), app)
+        assert.strictEqual(headers.get("access-control-allow-credentials"), credentials ? "true" : null)
       }
     }).pipe(Effect.scoped)
   )
@@ -175,6 +217,24 @@ describe("how much may be asked", () => {
       assert.isAbove(Number(headers.get("retry-after")), 0)
       assert.strictEqual((yield* call(baseUrl, { body, key: bob })).status, 200)
       assert.strictEqual(server.requests.length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a request that was refused does not count, and one that may have been charged for does", () =>
+    Effect.gen(function* () {
+      let status = 400
+      const server = yield* serve((_, response) => response.writeHead(status).end("{}"))
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { images: 1, window: "1 hour" } })
+      for (const refused of [400, 429, 403]) {
+        status = refused
+        assert.strictEqual((yield* call(baseUrl)).status, refused)
+      }
+      status = 500
+      assert.strictEqual((yield* call(baseUrl)).status, 500)
+      const { headers, message, status: limited } = yield* refusal(baseUrl)
+      assert.strictEqual(limited, 429)
+      assert.strictEqual(message, `Too many images were asked for. Try again in ${headers.get("retry-after")} s.`)
+      assert.strictEqual(server.requests.length, 4)
     }).pipe(Effect.scoped)
   )
 

@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { ImageGenerateParams, Images } from "@effect-gradient/core"
+import { Attempts } from "@effect-gradient/gateway"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import OpenAI from "openai"
 import {
+  alice,
   answerImages,
   asStream,
   call,
@@ -92,6 +96,50 @@ describe("replies", () => {
       }
       assert.isBelow(written, 20)
       yield* read("\n\n")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("attempts that decode", () => {
+  /** Sends through `Images`, as attempts that keep images do. */
+  const decoding = Layer.effect(
+    Attempts.Attempts,
+    Effect.map(Images.Images, ({ generate, generateStream }) =>
+      Attempts.Attempts.of({
+        run: (_, { isStream, params: { partialImages, ...params } }, send) =>
+          isStream
+            ? Effect.succeed({ _tag: "Events", events: generateStream({ ...params, partialImages }) })
+            : send(generate(params)).pipe(Effect.map((response): Attempts.Reply => ({ _tag: "Response", response })))
+      })
+    )
+  ).pipe(Layer.provide(Images.layer))
+
+  it.live("reply with JSON and with events on the same wire", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response, body) => {
+        const isStream = body.includes('"stream":true')
+        response.setHeader("content-type", isStream ? "text/event-stream" : "application/json")
+        response.end(isStream ? partialImage(0, image) + completed(image) : responseBody(image))
+      })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, attempts: decoding })
+      const openai = new OpenAI({ apiKey: alice, baseURL: baseUrl })
+      const params = { prompt: "A sea otter", model: ImageGenerateParams.defaultModel }
+      const response = yield* Effect.promise(() => openai.images.generate(params))
+      assert.strictEqual(response.data?.[0]?.b64_json, image.toString("base64"))
+      assert.strictEqual(response.created, 1_700_000_000)
+      const events = yield* Effect.promise(async () => {
+        const arrived: Array<OpenAI.ImageGenStreamEvent> = []
+        const stream = await openai.images.generate({ ...params, stream: true, partial_images: 1 })
+        for await (const event of stream) arrived.push(event)
+        return arrived
+      })
+      assert.deepStrictEqual(
+        events.map(({ b64_json, type }) => [type, b64_json === image.toString("base64")]),
+        [
+          ["image_generation.partial_image", true],
+          ["image_generation.completed", true]
+        ]
+      )
     }).pipe(Effect.scoped)
   )
 })

@@ -16,8 +16,15 @@ import { relay } from "./relay.ts"
 
 type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
+/** Whether the gateway itself refused the request: a repeated id, or a caller over the limit. */
+const isRefusedHere = ({ reason }: GradientError.GradientError) =>
+  reason.code === ApiError.duplicateAttempt || (reason._tag === "RateLimitError" && reason.progress === "NotSent")
+
 /** The log has every detail of a failure, for the operator. The caller reads only what it means for them. */
-const log = (error: GradientError.GradientError) => Effect.logWarning("ImagesGateway: a request failed", error)
+const log = (error: GradientError.GradientError) =>
+  isRefusedHere(error)
+    ? Effect.logDebug("ImagesGateway: a request was refused", error)
+    : Effect.logWarning("ImagesGateway: a request failed", error)
 
 /** The event-stream headers were already sent when the service replied with JSON. */
 const noEvents = GradientError.fromReason(
