@@ -5,6 +5,7 @@ import { GradientClient, Images } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
 import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule, Schema } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { ChildProcess } from "effect/process"
 import { TestClock, TestConsole } from "effect/testing"
@@ -18,6 +19,7 @@ import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
 import { faults } from "./faults.ts"
 import { gateway } from "./gateway.ts"
+import { draw } from "./gateway-client.ts"
 import { webGateway } from "./gateway-web.ts"
 import { charged } from "./ledger.ts"
 import { generate } from "./rate-limit.ts"
@@ -309,6 +311,22 @@ describe("gateway-web.ts", () => {
         )
       assert.strictEqual((yield* ask({ authorization: "Bearer key" })).status, 200)
       assert.strictEqual((yield* ask({})).status, 401)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("gateway-client.ts", () => {
+  it.live("gives a response, and an error of the API with its status", () =>
+    Effect.gen(function* () {
+      const { config } = yield* service()
+      const port = Number(new URL(yield* Effect.scoped(listening(createServer()))).port)
+      yield* Layer.build(Layer.provide(gateway(port, ["swordfish"]), config))
+      const ask = (key: string) =>
+        draw(`http://127.0.0.1:${port}/v1`, Redacted.make(key)).pipe(Effect.provide(FetchHttpClient.layer))
+      const reply = yield* ask("swordfish")
+      assert.strictEqual("data" in reply && reply.data[0].mediaType, "image/png")
+      const error = yield* Effect.flip(ask("any"))
+      assert.isTrue("status" in error && error.status === 401)
     }).pipe(Effect.scoped)
   )
 })

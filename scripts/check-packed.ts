@@ -1,6 +1,7 @@
 /**
- * The packages as a user gets them: packed, installed with npm in an empty project beside `effect` and
- * `@effect/platform-node`; there the examples type-check, and the README's first one draws a picture through the emulator.
+ * The packages as a user gets them: packed, and installed with npm in an empty project beside `effect` and
+ * `@effect/platform-node`. There the examples type-check with two versions of TypeScript, with declarations and without
+ * `skipLibCheck`, and the README's first example draws a picture through the emulator.
  */
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -42,7 +43,10 @@ try {
   }
   const tarballs = readdirSync(project).filter((name) => name.endsWith(".tgz"))
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "packed", private: true, type: "module" }))
-  const others = ["effect", "@effect/platform-node", "typescript", "@types/node"].map(version)
+  const others = [
+    ...["effect", "@effect/platform-node", "typescript", "@types/node"].map(version),
+    "typescript-5@npm:typescript@5.9.3"
+  ]
   run("npm", [
     "install",
     "--no-audit",
@@ -56,10 +60,17 @@ try {
     copyFileSync(join(root, "examples", name), join(project, name))
   }
   // With declarations, as in a library: each type that is exported must have a name that can be imported.
-  const strict = { strict: true, exactOptionalPropertyTypes: true, module: "NodeNext", target: "ES2024" }
-  const compilerOptions = { ...strict, declaration: true, emitDeclarationOnly: true, outDir: "types" }
+  const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
+  const output = { module: "NodeNext", target: "ES2024", declaration: true, emitDeclarationOnly: true, outDir: "types" }
+  const compilerOptions = { ...strict, ...output }
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
-  run(join(project, "node_modules/.bin/tsc"), ["-p", "."])
+  // A page has no types of Node.
+  const page = { compilerOptions: { ...compilerOptions, types: [] }, files: ["gateway-client.ts"] }
+  writeFileSync(join(project, "tsconfig.page.json"), JSON.stringify(page))
+  for (const compiler of ["typescript", "typescript-5"]) {
+    const tsc = join(project, "node_modules", compiler, "bin/tsc")
+    for (const config of [".", "tsconfig.page.json"]) run(process.execPath, [tsc, "-p", config])
+  }
 
   const { baseUrl, child } = await startEmulator()
   execFileSync(process.execPath, ["generate.ts"], {
