@@ -5,21 +5,13 @@
  */
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { env } from "node:process"
+import { installPacked, root, run, version } from "./packed.ts"
 
-const root = join(import.meta.dirname, "..")
 const project = mkdtempSync(join(tmpdir(), "effect-gradient-packed-"))
-const run = (command: string, args: ReadonlyArray<string>, cwd = project) =>
-  execFileSync(command, args, { cwd, stdio: ["ignore", "inherit", "inherit"] })
-
-const version = (name: string) => {
-  const line = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8").match(new RegExp(`^ +"?${name}"?: (.+)$`, "m"))
-  if (line?.[1] === undefined) throw new Error(`${name} is not in the catalog`)
-  return `${name}@${line[1]}`
-}
 
 /** Starts the installed `gradient-images emulator` and gives its base URL. */
 const startEmulator = async () => {
@@ -37,23 +29,9 @@ const startEmulator = async () => {
 }
 
 try {
-  for (const name of readdirSync(join(root, "packages"), { withFileTypes: true })) {
-    if (!name.isDirectory()) continue
-    run("npx", ["--yes", "pnpm", "pack", "--pack-destination", project], join(root, "packages", name.name))
-  }
-  const tarballs = readdirSync(project).filter((name) => name.endsWith(".tgz"))
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "packed", private: true, type: "module" }))
-  const others = [
+  installPacked(project, [
     ...["effect", "@effect/platform-node", "typescript", "@types/node"].map(version),
     "typescript-5@npm:typescript@5.9.3"
-  ]
-  run("npm", [
-    "install",
-    "--no-audit",
-    "--no-fund",
-    "--loglevel=error",
-    ...tarballs.map((name) => `./${name}`),
-    ...others
   ])
 
   for (const name of readdirSync(join(root, "examples")).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
@@ -69,7 +47,7 @@ try {
   writeFileSync(join(project, "tsconfig.page.json"), JSON.stringify(page))
   for (const compiler of ["typescript", "typescript-5"]) {
     const tsc = join(project, "node_modules", compiler, "bin/tsc")
-    for (const config of [".", "tsconfig.page.json"]) run(process.execPath, [tsc, "-p", config])
+    for (const config of [".", "tsconfig.page.json"]) run(process.execPath, [tsc, "-p", config], project)
   }
 
   const { baseUrl, child } = await startEmulator()
