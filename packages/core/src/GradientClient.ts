@@ -1,5 +1,6 @@
 /**
- * The way to the service: endpoint, credentials, headers, and what an answer that is not a 200 means.
+ * The way to the service: endpoint, credentials and headers. It sends one request at a time, and turns whatever is not a
+ * 2xx into a reason.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -10,199 +11,135 @@ import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Url from "effect/http/Url"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { defaultBaseUrl } from "./GradientConfig.ts"
 import * as GradientError from "./GradientError.ts"
-import { defaultLimits, type Limits } from "./internal/reply/limits.ts"
-import { environmentFor } from "./internal/request/environment.ts"
-import type { Options, RequestOptions } from "./internal/request/options.ts"
-import { invalidParams } from "./internal/request/invalidParams.ts"
-import { readText } from "./internal/reply/readText.ts"
+import type { Kind } from "./ImageGenerateParams.ts"
+import type { OpenAttempt } from "./internal/attempt/open.ts"
+import { attempting, sendRequest } from "./internal/attempt/transport.ts"
+import { errorText } from "./internal/failure/errorText.ts"
 import { reasonOfAnswer } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
-import { reasonOfFailure } from "./internal/failure/transportFailure.ts"
-import * as RetryPolicy from "./RetryPolicy.ts"
-
-declare const TextDecoder: new () => { decode(bytes: Uint8Array, options: { stream: boolean }): string }
+import type { Limits } from "./internal/reply/limits.ts"
+import { readText } from "./internal/reply/readText.ts"
+import { type Environment, environmentFor } from "./internal/request/environment.ts"
+import { namingModel } from "./internal/request/model.ts"
+import type { Options, RequestOptions } from "./internal/request/options.ts"
+import { type Call as ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
+import { resolveOptions } from "./internal/request/resolveOptions.ts"
+import type * as RetryPolicy from "./RetryPolicy.ts"
 
 export { markNotSent } from "./internal/failure/transportFailure.ts"
+export type { TransformedClient } from "./internal/attempt/transport.ts"
 export type { Limits } from "./internal/reply/limits.ts"
 export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./internal/request/options.ts"
+export type { Call as ResolvedCall } from "./internal/request/resolveCall.ts"
 
 /**
- * The service: one request, and what holds for every call.
+ * The service: it checks calls, and sends their requests one at a time. `Images` and a gateway stand on it.
  *
  * @category services
  */
 export class GradientClient extends Context.Service<
   GradientClient,
   {
+    /** Checks params and options together, and fills in the layer's options and the defaults. Nothing is sent. */
+    readonly resolve: (
+      kind: Kind,
+      params: unknown,
+      options?: RequestOptions
+    ) => Effect.Effect<ResolvedCall, GradientError.GradientError>
     /**
-     * Sends one request with this JSON, once, and gives the response if its status is 2xx and its head comes within
-     * `timeout`. The request ends with the scope: its socket is closed then if the body was not read to its end.
+     * Sends the request of one attempt, and gives the response if its status is 2xx and its head arrives within
+     * `timeout`. The request ends with the scope.
      */
     readonly post: (
-      path: string,
-      json: string,
-      options?: RequestOptions
-    ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientError, Scope.Scope>
-    /** Reads the JSON text at this path, within `timeout`. Nothing is charged for. */
-    readonly get: (path: string) => Effect.Effect<string, GradientError.GradientError>
-    /** Defaults for calls: the layer's options, else the built-in ones. */
-    readonly waiting: {
-      readonly timeout: Duration.Duration
-      readonly idleTimeout: Duration.Duration
-      readonly retry: RetryPolicy.RetryPolicy
-    }
+      call: ResolvedCall,
+      attempt: OpenAttempt
+    ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
+    /** Reads the text at this path, within `timeout`. Nothing is charged for. */
+    readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
+    /** Upper bounds on memory used for one reply. */
     readonly limits: Limits
+    /** When a request that costs nothing is retried. */
+    readonly retry: RetryPolicy.RetryPolicy
   }
 >()("@effect-gradient/core/GradientClient") {}
 
-const errorBodyBytes = 64 * 1024
+const path = "/images/generations"
 
-/** The text of an error's body: at most 64 KiB, or what came before it broke off or stood still. */
-const errorText = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> => {
-  const decoder = new TextDecoder()
-  let text = ""
-  let length = 0
-  return response.stream.pipe(
-    Stream.takeUntil((chunk) => {
-      text += decoder.decode(chunk.subarray(0, errorBodyBytes - length), { stream: true })
-      length += chunk.length
-      return length >= errorBodyBytes
-    }),
-    Stream.runDrain,
-    Effect.timeoutOption("5 seconds"),
-    Effect.ignore, // The status has told what went wrong; the body only has its words.
-    Effect.map(() => text)
+const makeWith = Effect.fnUntraced(function* (options: Options, environment?: Environment) {
+  const client = yield* Effect.mapError(
+    Effect.fromResult(resolveOptions(options, environment)),
+    GradientError.fromReason
   )
-}
+  const transport = client.transformClient(attempting(yield* HttpClient.HttpClient))
 
-const invalid = (param: string, message: string) => GradientError.fromReason(invalidParams([{ param, message }]))
-
-const isHeaderName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
-const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
-
-/** The headers of a request; the values of those that cannot be sent are not repeated: they may be secret. */
-const headersOf = (
-  options: Options,
-  call: RequestOptions
-): Effect.Effect<Record<string, string>, GradientError.GradientError> => {
-  const key = options.modelAccessKey ?? options.accessToken
-  const headers: Record<string, string> = { accept: "application/json, text/event-stream" }
-  if (key !== undefined) headers["authorization"] = `Bearer ${Redacted.value(key)}`
-  if (call.idempotencyKey !== undefined) headers["idempotency-key"] = call.idempotencyKey
-  for (const [name, value] of [...Object.entries(options.headers ?? {}), ...Object.entries(call.headers ?? {})]) {
-    if (value === null) delete headers[name.toLowerCase()]
-    else headers[name.toLowerCase()] = value
-  }
-  for (const [name, value] of Object.entries(headers)) {
-    if (isHeaderName.test(name) && isHeaderValue.test(value)) continue
-    const what = name === "authorization" ? "the key" : `headers.${name}`
-    return Effect.fail(invalid(what, "has a character that no header can carry"))
-  }
-  return Effect.succeed(headers)
-}
-
-/** In a page, a path alone is a URL as well. */
-const otherScheme = /^(?!https?:)[\w+.-]+:/i
-
-/**
- * The client of this HttpClient.
- *
- * @category constructors
- */
-export const make = Effect.fnUntraced(function* (options: Options) {
-  const transport = yield* HttpClient.HttpClient
-  const client = HttpClient.withScope(options.transformClient?.(transport) ?? transport)
-  const given = options.baseUrl ?? defaultBaseUrl
-  const baseUrl = given.replace(/\/+$/, "")
-  // By itself: `http://` and a path would go to a host of the path's first part.
-  const isUrl = Result.isSuccess(Url.make(given, UrlParams.empty, undefined)) && !otherScheme.test(given)
-
-  const waiting = {
-    timeout: Duration.fromInputUnsafe(options.timeout ?? "10 minutes"),
-    idleTimeout: Duration.fromInputUnsafe(options.idleTimeout ?? "5 minutes"),
-    retry: RetryPolicy.make(options.retry ?? RetryPolicy.chargeSafe)
-  }
-
+  /** Gives the response if its status is 2xx. */
   const send = Effect.fnUntraced(function* (
-    path: string,
-    call: RequestOptions,
-    toRequest: (url: string) => HttpClientRequest.HttpClientRequest
+    request: HttpClientRequest.HttpClientRequest,
+    timeout: Duration.Duration,
+    attempt?: OpenAttempt
   ) {
-    if (!isUrl) return yield* invalid("baseUrl", `"${UrlParams.redactUrl(given)}" is no URL of http or https`)
-    const headers = yield* headersOf(options, call)
-    const request = HttpClientRequest.setHeaders(toRequest(`${baseUrl}${path}`), headers)
-    const timeout = Duration.fromInputUnsafe(call.timeout ?? waiting.timeout)
-    const idleTimeout = Duration.fromInputUnsafe(call.idleTimeout ?? waiting.idleTimeout)
-    for (const [param, duration] of Object.entries({ timeout, idleTimeout })) {
-      if (Duration.toMillis(duration) <= 0) return yield* invalid(param, "it must be more than 0")
-    }
-    const response = yield* client.execute(request).pipe(
-      // A client that refuses statuses by itself has the response all the same.
-      Effect.catch((error) =>
-        error.reason._tag === "StatusCodeError"
-          ? Effect.succeed(error.reason.response)
-          : GradientError.fromReason(reasonOfFailure(error))
-      ),
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () =>
-          GradientError.fromReason(
-            new GradientError.RequestTimeoutError({
-              phase: "response",
-              description: `no response for ${Duration.toSeconds(timeout)} s`
-            })
-          )
-      }),
-      Effect.provideService(HttpClient.TracerPropagationEnabled, false),
-      Effect.provideService(Headers.CurrentRedactedNames, [secretName])
+    const response = yield* sendRequest(transport, request, attempt, timeout).pipe(
+      Effect.provideService(HttpClient.TracerPropagationEnabled, client.propagateTrace),
+      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, secretName])
     )
     if (response.status >= 200 && response.status < 300) return response
     const text = yield* errorText(response)
-    return yield* GradientError.fromReason(reasonOfAnswer(response, text, yield* Clock.currentTimeMillis))
+    return yield* reasonOfAnswer(response, text, yield* Clock.currentTimeMillis)
   })
 
-  const post = (path: string, json: string, call: RequestOptions = {}) =>
-    send(path, call, (url) => HttpClientRequest.post(url).pipe(HttpClientRequest.bodyText(json, "application/json")))
+  const resolve = (kind: Kind, params: unknown, callOptions?: RequestOptions) =>
+    Effect.mapError(Effect.fromResult(resolveCall(client, params, kind, callOptions)), GradientError.fromReason)
 
-  const limits = { ...defaultLimits, ...options.limits }
+  const post = (call: ResolvedCall, attempt: OpenAttempt) => {
+    const request = HttpClientRequest.post(client.toUrl(path)).pipe(
+      HttpClientRequest.setHeaders(call.headers),
+      HttpClientRequest.bodyText(call.json, "application/json")
+    )
+    return Effect.mapError(send(request, call.timeout, attempt), (reason) => namingModel(reason, call.model))
+  }
 
-  const get = (path: string) =>
-    send(path, {}, HttpClientRequest.get).pipe(
-      Effect.flatMap((response) =>
-        Effect.mapError(readText(response, limits.jsonBytes), (reason) => GradientError.fromReason(reason))
-      ),
+  const get = (at: string) => {
+    const request = HttpClientRequest.setHeaders(HttpClientRequest.get(client.toUrl(at)), client.headers)
+    return Effect.flatMap(send(request, client.timeout), (response) =>
+      readText(response, client.limits.jsonBytes)
+    ).pipe(
       Effect.timeoutOrElse({
-        duration: waiting.timeout,
+        duration: client.timeout,
         orElse: () =>
-          GradientError.fromReason(
-            new GradientError.RequestTimeoutError({
-              phase: "response",
-              description: `no whole reply for ${Duration.toSeconds(waiting.timeout)} s`
-            })
-          )
+          new GradientError.RequestTimeoutError({
+            phase: "response",
+            description: `no whole reply for ${Duration.toSeconds(client.timeout)} s`
+          })
       }),
+      Effect.mapError((reason) => Object.assign(reason, { isFree: true })),
       Effect.scoped
     )
+  }
 
-  return GradientClient.of({ post, get, waiting, limits })
+  return GradientClient.of({ resolve, post, get, limits: client.limits, retry: client.retry })
 })
 
 /**
- * The client with these options.
+ * The client of the HttpClient in context. Fails with `InvalidParamsError` if an option cannot be used.
+ *
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<GradientClient["Service"], GradientError.GradientError, HttpClient.HttpClient> => makeWith(options)
+
+/**
+ * The client with these options. Fails with `InvalidParamsError` if an option cannot be used.
  *
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<GradientClient, never, HttpClient.HttpClient> =>
-  Layer.effect(GradientClient, make(options))
+export const layer = (
+  options: Options
+): Layer.Layer<GradientClient, GradientError.GradientError, HttpClient.HttpClient> =>
+  Layer.effect(GradientClient, makeWith(options))
 
 /**
  * The client with options from Configs.
@@ -211,8 +148,11 @@ export const layer = (options: Options): Layer.Layer<GradientClient, never, Http
  */
 export const layerConfig = (
   options: Config.Wrap<Options>
-): Layer.Layer<GradientClient, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.effect(GradientClient, Effect.flatMap(Config.unwrap(options), make))
+): Layer.Layer<GradientClient, Config.ConfigError | GradientError.GradientError, HttpClient.HttpClient> =>
+  Layer.effect(
+    GradientClient,
+    Effect.flatMap(Config.unwrap(options), (unwrapped) => makeWith(unwrapped))
+  )
 
 /**
  * The client with key, endpoint and model from the environment, unless `options` has them.
@@ -221,16 +161,8 @@ export const layerConfig = (
  */
 export const layerFromConfig = (
   options: Options = {}
-): Layer.Layer<GradientClient, Config.ConfigError, HttpClient.HttpClient> =>
+): Layer.Layer<GradientClient, Config.ConfigError | GradientError.GradientError, HttpClient.HttpClient> =>
   Layer.effect(
     GradientClient,
-    Effect.gen(function* () {
-      const { baseUrl, key, model } = yield* environmentFor(options)
-      return yield* make({
-        ...options,
-        modelAccessKey: key === undefined ? options.modelAccessKey : Redacted.make(key.value),
-        baseUrl: options.baseUrl ?? baseUrl?.value,
-        model: options.model ?? model?.value
-      })
-    })
+    Effect.flatMap(environmentFor(options), (environment) => makeWith(options, environment))
   )

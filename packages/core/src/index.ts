@@ -1,4 +1,5 @@
 /** Image generation with DigitalOcean Gradient, as Effects and Streams. Each module is a namespace. */
+export * as Attempt from "./Attempt.ts"
 export * as GeneratedImage from "./GeneratedImage.ts"
 export * as GradientClient from "./GradientClient.ts"
 export * as GradientConfig from "./GradientConfig.ts"
@@ -8,5 +9,6 @@ export * as ImageGenerateResponse from "./ImageGenerateResponse.ts"
 export * as Images from "./Images.ts"
 export * as ImageGenStreamEvent from "./ImageGenStreamEvent.ts"
 export * as ImageStream from "./ImageStream.ts"
+export * as Models from "./Models.ts"
 export * as RateLimit from "./RateLimit.ts"
 export * as RetryPolicy from "./RetryPolicy.ts"

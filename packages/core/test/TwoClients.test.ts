@@ -58,7 +58,9 @@ describe("two clients in one program", () => {
   it.effect("the layers for tests: each has its own script and its own pictures", () =>
     Effect.gen(function* () {
       const inner = generate.pipe(Effect.provide(TestImages.layerFixed(TestImages.webp)))
-      const [one, two] = yield* Effect.all([inner, generate]).pipe(Effect.provide(TestImages.layerFixed(TestImages.png)))
+      const [one, two] = yield* Effect.all([inner, generate]).pipe(
+        Effect.provide(TestImages.layerFixed(TestImages.png))
+      )
       expect([one.data[0].bytes, two.data[0].bytes]).toEqual([TestImages.webp, TestImages.png])
       const refused = TestTransport.layerImages([TestTransport.respond({ status: 401, json: {} })])
       const failure = Effect.flip(generate).pipe(Effect.provide(refused))

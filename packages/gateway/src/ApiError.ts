@@ -3,7 +3,7 @@
  * are written for the person who asked for an image. They never contain the words of the service behind the gateway,
  * which could name the operator's key or an internal address.
  */
-import type { GradientError } from "@effect-gradient/core"
+import { GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -57,8 +57,7 @@ export interface ErrorHeaders extends Schema.Schema.Type<typeof ErrorHeaders> {}
 const meanings = {
   400: "The request is invalid, or moderation refused the prompt. The message names what to change.",
   401: "The credentials are missing or wrong.",
-  402: "The account that pays for the images has no credit.",
-  403: "Pages of this origin may not call, or the account that pays for the images may not do this.",
+  403: "Pages of this origin may not call.",
   404: "There is no such model, or no such request.",
   405: "The path does not have this method: the header allow lists those it has.",
   408: "The request did not arrive in time.",
@@ -67,8 +66,8 @@ const meanings = {
   415: "The body is not JSON, or it is compressed.",
   422: "The service refused the request.",
   429: "Too many images: the header retry-after gives the seconds to wait.",
-  500: "The gateway or the image service failed.",
-  502: "The image service gave no usable reply. The image may have been charged for.",
+  500: "The gateway failed.",
+  502: "The image service failed, or gave no usable reply. The image may have been charged for.",
   503: "The image service is busy or cannot be reached. With retry-after, nothing was charged for.",
   504: "The image service did not reply in time. The image may have been charged for."
 } as const
@@ -80,12 +79,9 @@ const meanings = {
  */
 export type Status = keyof typeof meanings
 
-const statuses = [400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504] as const
+const statuses = [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504] as const
 
-/** Those that describe the request that the gateway received, not the one that it sent. */
-const ownStatuses: ReadonlySet<number> = new Set([405, 413, 415])
-
-const canPassOn = (status: number): status is Status => Object.hasOwn(meanings, status) && !ownStatuses.has(status)
+const isStatus = (status: number): status is Status => Object.hasOwn(meanings, status)
 
 /**
  * An error of the API.
@@ -139,7 +135,6 @@ export const errors: ReadonlyArray<ErrorSchema> = statuses.map(schemaOf)
 
 const types: { readonly [status: number]: string } = {
   401: "authentication_error",
-  402: "billing_error",
   403: "permission_error",
   404: "not_found_error",
   429: "rate_limit_error"
@@ -179,12 +174,8 @@ export const make = (status: Status, message: string, { code, headers = {}, para
 type Reason = GradientError.GradientErrorReason
 
 const statusOf = (reason: Reason): Status => {
-  if (reason._tag === "RateLimitError") return 429
-  if (reason.progress === "NotSent") return reason.isRetryable ? 503 : 500
-  if (reason._tag === "RequestTimeoutError") return 504
-  const answered = reason.status ?? 502
-  if (canPassOn(answered)) return answered
-  return answered >= 400 && answered < 500 ? 400 : 502
+  const status = GradientError.httpStatus(reason)
+  return isStatus(status) ? status : 502
 }
 
 const unusable = "No image can be made until whoever runs this service has changed its settings."
@@ -242,13 +233,14 @@ const plain = (name: string | undefined) => (name !== undefined && /^[a-z][a-z_]
  * @category constructors
  */
 export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.GradientError): ApiError => {
-  const isUnsent = reason.progress === "NotSent" && reason.isRetryable
-  const retryAfter = reason.retryAfter ?? (isUnsent ? Duration.seconds(1) : undefined)
+  const status = statusOf(reason)
+  const retryAfter = reason.retryAfter ?? (status === 503 ? Duration.seconds(1) : undefined)
   const wait = retryAfter === undefined ? undefined : Math.ceil(Duration.toSeconds(retryAfter))
-  // Other clients retry after any 5xx, and would pay again.
-  const shouldRetry = mayHaveBeenCharged ? false : reason.shouldRetry
+  // Other clients retry after any 5xx: they would pay again, or fail again.
+  const isFinal = mayHaveBeenCharged || (status >= 500 && !reason.isRetryable)
+  const shouldRetry = isFinal ? false : reason.shouldRetry
   const param = plain(reason.param)
-  return make(statusOf(reason), messageOf(reason, param, wait), {
+  return make(status, messageOf(reason, param, wait), {
     code: plain(reason.code) ?? codes[reason._tag],
     param,
     headers: {

@@ -3,6 +3,7 @@
  * so that they can remember what was sent, and what came of it.
  */
 import {
+  type Attempt,
   type GradientClient,
   GradientError,
   type ImageGenerateParams,
@@ -25,13 +26,10 @@ import { makeUpstream } from "./internal/upstream.ts"
  * @category models
  */
 export interface Request {
-  readonly params: ImageGenerateParams.ImageGenerateParams
-  /** How many images will be paid for. */
-  readonly n: number
-  /** Whether the caller asked for server-sent events. */
-  readonly isStream: boolean
-  /** The body for the service, as JSON. */
-  readonly json: string
+  /** `stream` if the caller asked for server-sent events. */
+  readonly kind: ImageGenerateParams.Kind
+  /** The params with their defaults. `n` images will be paid for. */
+  readonly params: Attempt.Call["params"]
 }
 
 /**
@@ -89,7 +87,8 @@ const duplicate = GradientError.fromReason(
 )
 
 /**
- * Passes the bytes of the service on without decoding them. It refuses an id that it has seen before, and forgets one
+ * Passes the bytes of the service on without decoding them. The entries of `Attempt.Around` run around each request; their
+ * outcome has no images, as none is decoded. It refuses an id that it has seen before, and forgets one
  * whose request was refused before it was charged. Ids are kept in memory for an hour, the latest 100,000: if several
  * processes serve, all requests of a connection must reach the same one.
  *

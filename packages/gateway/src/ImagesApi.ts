@@ -82,7 +82,7 @@ export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
  *
  * @category models
  */
-export interface Payload extends ImageGenerateParams.ImageGenerateParams {
+export interface Payload extends ImageGenerateParams.ImageGenerateParamsStreaming {
   /** Whether to reply with server-sent events: partial images, then the whole one. */
   readonly stream?: boolean | null | undefined
 }
@@ -104,15 +104,9 @@ export interface EncodedPayload extends WireParams {
  * @category schemas
  */
 export const Payload: Schema.Codec<Payload, EncodedPayload> = Schema.Struct({
-  ...ImageGenerateParams.ImageGenerateParams.fields,
+  ...ImageGenerateParams.ImageGenerateParamsStreaming.fields,
   stream: Schema.optional(Schema.NullOr(Schema.Boolean))
-}).pipe(
-  Schema.encodeKeys({
-    outputCompression: "output_compression",
-    outputFormat: "output_format",
-    partialImages: "partial_images"
-  })
-)
+}).pipe(Schema.encodeKeys(ImageGenerateParams.wireNames))
 
 /** With the hyphens of a UUID or without. */
 const attemptId = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i
@@ -143,7 +137,7 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
         "Comments keep a silent stream open."
     })
   )
-  .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" }) {}
+  .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all", reportInput: true }) {}
 
 /**
  * The group of the API's one endpoint.

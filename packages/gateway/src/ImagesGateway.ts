@@ -65,7 +65,7 @@ import { respond } from "./internal/respond.ts"
  * @category options
  */
 export interface Rules {
-  /** Default: `ImageGenerateParams.defaultModel` alone. */
+  /** A request that names no model gets the first. Default: `openai-gpt-image-2` alone. */
   readonly models?: ReadonlyArray<string> | undefined
   /** A request without a size counts as `auto`. Default: `auto`, `1024x1024`, `1536x1024`, `1024x1536`. */
   readonly sizes?: ReadonlyArray<string> | undefined
@@ -169,8 +169,8 @@ const authorization = ({ limits }: Settings) =>
     )
   )
 
-const schemaErrors = HttpApiMiddleware.layerSchemaErrorTransform(SchemaErrors, ({ cause }) =>
-  Effect.fail(fromSchemaError(cause))
+const schemaErrors = HttpApiMiddleware.layerSchemaErrorTransform(SchemaErrors, (error) =>
+  Effect.fail(fromSchemaError(error))
 )
 
 /** With lower-case digits and without hyphens, so that one id has one form. */
@@ -191,9 +191,9 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
         Effect.fnUntraced(function* ({ headers, payload }) {
           const caller = yield* CurrentCaller
           const request = yield* Effect.fromResult(checkRequest(payload, rules))
-          const send = yield* limitOf(caller, request.n)
+          const send = yield* limitOf(caller, request.params.n)
           const attempt = attempts.run(idOf(caller.id, headers["x-attempt-id"]), request, send)
-          return yield* respond(attempt, request.isStream, keepAlive)
+          return yield* respond(attempt, request.kind === "stream", keepAlive)
         })
       )
     })

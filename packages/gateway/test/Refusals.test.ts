@@ -150,7 +150,8 @@ describe("what may be asked", () => {
   it.live.each<readonly [param: string, params: object]>([
     ["model", { model: "dall-e-3" }],
     ["size", { size: "4096x4096" }],
-    ["n", { model: "openai-gpt-image-1", n: 2 }],
+    ["n", { n: 11 }],
+    ["n", { n: "2" }],
     ["prompt", { prompt: "x".repeat(4001) }],
     ["prompt", { prompt: "" }],
     ["prompt", { prompt: null }],
@@ -174,6 +175,17 @@ describe("what may be asked", () => {
     })
   )
 
+  it.live("a type mistake is told in plain words, beside what else is wrong", () =>
+    Effect.gen(function* () {
+      const { message } = yield* invalid({ prompt: "x", n: "2", output_compression: 101, style: 1, stream: "yes" })
+      assert.strictEqual(
+        message,
+        "Invalid request: 'n' must be a number (got a string); 'output_compression' must be 0 to 100 (got 101); " +
+          "'stream' must be true or false (got a string); 'style' is not a known param."
+      )
+    })
+  )
+
   it.live("rules of your own take the place of the defaults", () =>
     Effect.gen(function* () {
       const rules = { models: ["sdxl"], sizes: ["512x512"], n: 4, promptLength: 5 }
@@ -181,9 +193,11 @@ describe("what may be asked", () => {
       const baseUrl = yield* gatewayTo({ behind: server.baseUrl, rules })
       const body = { prompt: "🦦🦦🦦🦦🦦", model: "sdxl", size: "512x512", n: 4 }
       assert.strictEqual((yield* call(baseUrl, { body })).status, 200)
+      assert.strictEqual((yield* call(baseUrl, { body: { ...body, model: undefined, n: 1 } })).status, 200)
+      assert.include(server.requests[1]?.body, '"model":"sdxl"')
       assert.strictEqual((yield* invalid({ ...body, prompt: "otters" }, rules)).param, "prompt")
       assert.strictEqual((yield* invalid({ ...body, size: undefined }, rules)).param, "size")
-      assert.strictEqual((yield* invalid({ ...body, model: undefined, n: 1 }, rules)).param, "model")
+      assert.strictEqual((yield* invalid({ ...body, model: "sd3" }, rules)).param, "model")
       assert.strictEqual((yield* invalid({ ...body, n: 5 }, rules)).param, "n")
     }).pipe(Effect.scoped)
   )
@@ -225,12 +239,16 @@ describe("how much may be asked", () => {
       let status = 400
       const server = yield* serve((_, response) => response.writeHead(status).end("{}"))
       const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { images: 1, window: "1 hour" } })
-      for (const refused of [400, 429, 403]) {
-        status = refused
+      for (const [behind, refused] of [
+        [400, 400],
+        [429, 429],
+        [403, 502]
+      ] as const) {
+        status = behind
         assert.strictEqual((yield* call(baseUrl)).status, refused)
       }
       status = 500
-      assert.strictEqual((yield* call(baseUrl)).status, 500)
+      assert.strictEqual((yield* call(baseUrl)).status, 502)
       const { headers, message, status: limited } = yield* refusal(baseUrl)
       assert.strictEqual(limited, 429)
       assert.strictEqual(message, `Too many images were asked for. Try again in ${headers.get("retry-after")} s.`)

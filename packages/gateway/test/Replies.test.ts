@@ -106,8 +106,8 @@ describe("attempts that decode", () => {
     Attempts.Attempts,
     Effect.map(Images.Images, ({ generate, generateStream }) =>
       Attempts.Attempts.of({
-        run: (_, { isStream, params: { partialImages, ...params } }, send) =>
-          isStream
+        run: (_, { kind, params: { partialImages, ...params } }, send) =>
+          kind === "stream"
             ? Effect.succeed({ _tag: "Events", events: generateStream({ ...params, partialImages }) })
             : send(generate(params)).pipe(Effect.map((response): Attempts.Reply => ({ _tag: "Response", response })))
       })

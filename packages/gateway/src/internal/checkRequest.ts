@@ -1,105 +1,106 @@
 /**
- * From the payload of a request to what is sent to the service. Every broken rule is reported at once, under its name on
- * the wire. A param that core does not know is refused, not dropped: nobody pays for something that was not asked for.
+ * From the payload of a request to the params that are sent. Every broken rule is reported at once, under its name on the
+ * wire. A param that core does not know is refused, not dropped: nobody pays for something that was not asked for.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
+import type * as HttpApiError from "effect/http-api/HttpApiError"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as ApiError from "../ApiError.ts"
 import type { Request } from "../Attempts.ts"
 import type { Payload } from "../ImagesApi.ts"
 
 export interface Rules {
+  /** A request that names no model gets the first. */
   readonly models: ReadonlyArray<string>
   readonly sizes: ReadonlyArray<string>
   readonly n: number
   readonly promptLength: number
 }
 
-type Params = ImageGenerateParams.ImageGenerateParams
+type Issue = ImageGenerateParams.Issue
 
-/** A broken rule. */
+/** What is wrong with a request. */
 interface Problem {
-  /** The name on the wire; empty for the whole body. */
+  /** The param's name on the wire; empty for the whole body. */
   readonly param: string
+  /** A sentence that names it. */
   readonly message: string
 }
-
-const wireNames = {
-  outputCompression: "output_compression",
-  outputFormat: "output_format",
-  partialImages: "partial_images"
-} as const
-
-const all = { errors: "all" } as const
-const check = Schema.decodeUnknownResult(Schema.toType(ImageGenerateParams.ImageGenerateParams), all)
-const checkStreaming = Schema.decodeUnknownResult(Schema.toType(ImageGenerateParams.ImageGenerateParamsStreaming), all)
-const encode = Schema.encodeSync(ImageGenerateParams.Json)
-
-const onTheWire = (text: string): string =>
-  Object.entries(wireNames).reduce((written, [ours, wire]) => written.replaceAll(ours, wire), text)
-
-const problemsOf = ({ issue }: Schema.SchemaError): ReadonlyArray<Problem> =>
-  SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ message, path = [] }) => ({
-    param: path.map(String).join("."),
-    message
-  }))
 
 const shorten = (text: string) => (text.length <= 1000 ? text : `${text.slice(0, 1000)}...`)
 
 /** All problems in one message. `param` is the first one's. */
 const invalid = (problems: ReadonlyArray<Problem>): ApiError.ApiError => {
-  const sentences = problems.map(({ message, param }) => (param === "" ? message : `'${param}': ${message}`))
   const param = problems.find((problem) => problem.param !== "")?.param
-  return ApiError.make(400, `Invalid request: ${shorten(sentences.join("; "))}.`, {
+  return ApiError.make(400, `Invalid request: ${shorten(problems.map(({ message }) => message).join("; "))}.`, {
     code: "invalid_value",
     param: param === undefined ? undefined : shorten(param)
   })
 }
 
-/** The error for a request that does not match the schemas. */
-export const fromSchemaError = (error: Schema.SchemaError): ApiError.ApiError => invalid(problemsOf(error))
+const { wireNameOf } = ImageGenerateParams
 
-const coreProblems = (params: Params, isStream: boolean): ReadonlyArray<Problem> => {
-  const checked = (isStream ? checkStreaming : check)(params)
-  const problems = Result.isFailure(checked) ? problemsOf(checked.failure) : []
-  return problems.map(({ message, param }) => ({ param: onTheWire(param), message: onTheWire(message) }))
+const onTheWire = (issue: Issue): Problem => ({
+  param: wireNameOf(issue.param),
+  message: ImageGenerateParams.renderIssue(issue, (name) => `'${wireNameOf(name)}'`)
+})
+
+const known: ReadonlySet<string> = new Set([...ImageGenerateParams.names.map(wireNameOf), "stream"])
+
+/** What is wrong with a body that does not fit the schema: types, rules and members that are not known. */
+const problemsOfBody = (body: unknown): ReadonlyArray<Problem> => {
+  if (!Predicate.isObject(body)) return [{ param: "", message: "the body must be a JSON object" }]
+  const stream = body["stream"] ?? false
+  const issues = [
+    ...ImageGenerateParams.check(ImageGenerateParams.fromWire(body), stream === true ? "stream" : "generate"),
+    ...(Predicate.isBoolean(stream) ? [] : [{ param: "stream", given: `a ${typeof stream}`, allowed: "true or false" }])
+  ]
+  const unknown = Object.keys(body).filter((name) => !known.has(name))
+  return [...issues.map(onTheWire), ...unknown.map((param) => ({ param, message: `'${param}' is not a known param` }))]
 }
 
-const list = (values: ReadonlyArray<string>) => values.map((value) => `"${value}"`).join(", ")
+/** The error for a request that does not fit the schemas. */
+export const fromSchemaError = ({ cause: { issue }, kind }: HttpApiError.HttpApiSchemaError): ApiError.ApiError =>
+  invalid(
+    kind === "Payload" && SchemaIssue.hasInput(issue)
+      ? problemsOfBody(issue.input)
+      : SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ message, path = [] }) => {
+          const param = path.map(String).join(".")
+          return { param, message: `'${param}': ${message}` }
+        })
+  )
 
-const gatewayProblems = (params: Params, isStream: boolean, rules: Rules): ReadonlyArray<Problem> => {
-  const { model = ImageGenerateParams.defaultModel, n = 1, partialImages = 0, prompt, size = "auto" } = params
+const list = (values: ReadonlyArray<string>) => values.map((value) => `"${value}"`).join(" or ")
+
+type Params = Request["params"]
+
+/** The rules of this gateway that are broken. */
+const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: Rules): ReadonlyArray<Issue> => {
+  const isLong = prompt.length > rules.promptLength && Array.from(prompt).length > rules.promptLength
   return [
-    { param: "model", message: `allowed here is ${list(rules.models)}`, holds: rules.models.includes(model) },
-    { param: "size", message: `allowed here is ${list(rules.sizes)}`, holds: rules.sizes.includes(size) },
-    { param: "n", message: `allowed here is at most ${rules.n}`, holds: n <= rules.n },
+    { param: "model", given: `"${model}"`, allowed: `${list(rules.models)} here`, holds: rules.models.includes(model) },
+    { param: "size", given: `"${size}"`, allowed: `${list(rules.sizes)} here`, holds: rules.sizes.includes(size) },
+    { param: "n", given: String(n), allowed: `at most ${rules.n} here`, holds: n <= rules.n },
     {
       param: "prompt",
-      message: `allowed here is at most ${rules.promptLength} characters`,
-      holds: prompt.length <= rules.promptLength || Array.from(prompt).length <= rules.promptLength
-    },
-    { param: "partial_images", message: "allowed only with stream: true", holds: isStream || partialImages === 0 }
+      given: `${prompt.length} characters`,
+      allowed: `at most ${rules.promptLength} characters here`,
+      holds: !isLong
+    }
   ].filter(({ holds }) => !holds)
 }
 
-/** The request of this payload, with the members that the API requires and callers may leave out. */
+/** The request of this payload, with the defaults filled in. */
 export const checkRequest = (
-  { stream, ...params }: Payload,
+  { stream, ...given }: Payload,
   rules: Rules
 ): Result.Result<Request, ApiError.ApiError> => {
-  const isStream = stream === true
-  const general = coreProblems(params, isStream)
-  const here = gatewayProblems(params, isStream, rules)
-  const problems = [...general, ...here.filter(({ param }) => general.every((problem) => problem.param !== param))]
-  if (problems.length > 0) return Result.fail(invalid(problems))
-  const { partial_images: partialImages = 1, ...wire } = encode(params)
-  const body = { model: ImageGenerateParams.defaultModel, n: 1, ...wire }
-  return Result.succeed({
-    params,
-    isStream,
-    n: params.n ?? 1,
-    json: JSON.stringify(isStream ? { ...body, partial_images: partialImages, stream: true } : body)
-  })
+  const kind = stream === true ? "stream" : "generate"
+  const params = ImageGenerateParams.withDefaults(given, kind, rules.models[0])
+  const general = ImageGenerateParams.check(params, kind)
+  const here = brokenRules(params, rules)
+  const issues = [...general, ...here.filter(({ param }) => general.every((issue) => issue.param !== param))]
+  return issues.length > 0 ? Result.fail(invalid(issues.map(onTheWire))) : Result.succeed({ kind, params })
 }

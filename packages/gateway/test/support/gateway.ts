@@ -1,6 +1,6 @@
 /** A gateway on loopback, in front of whatever listens at `behind`. */
 import { assert } from "@effect/vitest"
-import { GradientClient } from "@effect-gradient/core"
+import { Attempt, GradientClient, type GradientError } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
 import { NodeImages } from "@effect-gradient/node"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -19,18 +19,28 @@ export interface GatewayOptions extends ImagesGateway.Options {
   readonly behind: string
   readonly client?: GradientClient.Options
   /** How requests are sent, if not once. */
-  readonly attempts?: Layer.Layer<Attempts.Attempts, never, GradientClient.GradientClient>
+  readonly attempts?: Layer.Layer<Attempts.Attempts, GradientError.GradientError, GradientClient.GradientClient>
+  /** Runs around each attempt. */
+  readonly around?: Attempt.Entry
   /** Receives each line of the gateway's log. */
   readonly log?: (line: string) => void
 }
 
 /** The URL of a gateway that ends with the scope. */
-export const gatewayTo = Effect.fnUntraced(function* ({ attempts, behind, client, log, ...options }: GatewayOptions) {
+export const gatewayTo = Effect.fnUntraced(function* ({
+  around = {},
+  attempts,
+  behind,
+  client,
+  log,
+  ...options
+}: GatewayOptions) {
   const gateway = ImagesGateway.layer(options).pipe(
     Layer.provide([
       Callers.layerKeys([Redacted.make(alice), Redacted.make(bob)]),
       attempts ?? Attempts.layerOnce,
-      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
+      Layer.succeed(Attempt.Around, [around])
     ]),
     Layer.provide(GradientClient.layer({ baseUrl: behind, modelAccessKey: Redacted.make(realKey), ...client })),
     Layer.provide(NodeImages.layerHttpClient())

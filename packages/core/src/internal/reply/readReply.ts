@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import * as GradientError from "../../GradientError.ts"
 import { GeneratedImage } from "../../GeneratedImage.ts"
 import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
-import { SseParser, type LastImage, type RawEvent } from "./SseParser.ts"
+import { SseParser, type RawEvent } from "./SseParser.ts"
 import type { Limits } from "./limits.ts"
 import { ImageJsonParser } from "./ImageJsonParser.ts"
 import * as Reply from "./decodeReply.ts"
@@ -28,9 +28,10 @@ export interface Reading {
   readonly head: Reply.Head
   /** How many images were asked for. */
   readonly n: number
+  /** How many partial images of each image were asked for. */
+  readonly partialImages: number
   readonly limits: Limits
   readonly patience: Patience
-  readonly lastImage: LastImage
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
@@ -110,8 +111,8 @@ export const readStream = (reading: Reading) =>
 
 /** Reads a stream: each pull gives the events that have ended, as soon as there are some. */
 const readEvents = Effect.fnUntraced(function* (reading: Reading) {
-  const { head, lastImage, limits, n, response } = reading
-  const stream = new SseParser(limits, Reply.isWanted, lastImage)
+  const { head, limits, n, response } = reading
+  const stream = new SseParser(limits, Reply.isWanted, { bytes: 0 })
   const pull = yield* openBody(response)
   let completed = 0
   let isComplete = false

@@ -7,6 +7,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import type * as Redacted from "effect/Redacted"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type * as RetryPolicy from "../../RetryPolicy.ts"
+import type { TransformedClient } from "../attempt/transport.ts"
 import type { Limits } from "../reply/limits.ts"
 
 /**
@@ -48,8 +49,12 @@ export interface Options extends WaitingOptions {
   readonly limits?: Partial<Limits> | undefined
   /** Whether trace headers (`b3`, `traceparent`) are sent to the service. Default: false. */
   readonly propagateTrace?: boolean | undefined
-  /** Changes the HttpClient. Retries that are added here are outside `retry`, and can be charged for. */
-  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+  /**
+   * Changes the HttpClient, for example with `HttpClient.withRateLimiter`. It must send through the client that it is
+   * given, in the fiber of the call. Each request is an attempt: `timeout` starts when it is sent, and a repeated
+   * request can be charged again, whatever `retry` says.
+   */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => TransformedClient) | undefined
 }
 
 /**

@@ -1,0 +1,64 @@
+/**
+ * The one table from statuses and codes to reasons.
+ */
+import * as GradientError from "../../GradientError.ts"
+import type { ErrorBody } from "./errorBody.ts"
+
+const byStatus = {
+  401: GradientError.AuthenticationError,
+  402: GradientError.QuotaExceededError,
+  403: GradientError.PermissionDeniedError,
+  404: GradientError.NotFoundError,
+  409: GradientError.ConflictError,
+  422: GradientError.UnprocessableEntityError,
+  429: GradientError.RateLimitError
+}
+
+const hasRow = (status: number): status is keyof typeof byStatus => status in byStatus
+
+type ReasonClass =
+  | (typeof byStatus)[keyof typeof byStatus]
+  | typeof GradientError.BadRequestError
+  | typeof GradientError.ContentPolicyError
+  | typeof GradientError.InternalServerError
+  | typeof GradientError.InvalidResponseError
+
+/** These say more than a status of 4xx does. */
+const byDecidingCode = new Map<string | undefined, ReasonClass>([
+  ["moderation_blocked", GradientError.ContentPolicyError],
+  ["content_policy_violation", GradientError.ContentPolicyError],
+  ["insufficient_quota", GradientError.QuotaExceededError],
+  ["billing_hard_limit_reached", GradientError.QuotaExceededError]
+])
+
+/** These decide only if there is no status: the codes of the models, and the ids of the provider. */
+const byCode = new Map<string | undefined, ReasonClass>([
+  ["rate_limit_exceeded", GradientError.RateLimitError],
+  ["too_many_requests", GradientError.RateLimitError],
+  ["invalid_api_key", GradientError.AuthenticationError],
+  ["authentication_error", GradientError.AuthenticationError],
+  ["unauthorized", GradientError.AuthenticationError],
+  ["forbidden", GradientError.PermissionDeniedError],
+  ["not_found", GradientError.NotFoundError],
+  ["model_not_found", GradientError.NotFoundError],
+  ["conflict", GradientError.ConflictError],
+  ["unprocessable_entity", GradientError.UnprocessableEntityError],
+  ["invalid_request_error", GradientError.BadRequestError],
+  ["bad_request", GradientError.BadRequestError]
+])
+
+const decidedByCode = ({ code, type }: ErrorBody) => byDecidingCode.get(code) ?? byDecidingCode.get(type)
+
+/** The reason of a status other than 200. */
+export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClass => {
+  if (status < 400) return GradientError.InvalidResponseError
+  if (status >= 500) return GradientError.InternalServerError
+  return decidedByCode(body) ?? (hasRow(status) ? byStatus[status] : GradientError.BadRequestError)
+}
+
+/** The reason of an error object that came with a 200: by its code, then its type, then a status within it. */
+export const reasonClassOfError = (body: ErrorBody): ReasonClass => {
+  const named = decidedByCode(body) ?? byCode.get(body.code) ?? byCode.get(body.type)
+  if (named !== undefined) return named
+  return body.status === undefined ? GradientError.InternalServerError : reasonClassOfStatus(body.status, body)
+}

@@ -1,0 +1,46 @@
+/**
+ * What a person would read of a text that a server sent: one line, bounded, without markup and control characters.
+ */
+
+/** The start of a text if it is long. A pair of surrogates is not cut in two. */
+export const shorten = (text: string, length = 1000): string =>
+  text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}...`
+
+/** Control characters could act on a terminal, and bidirectional ones could reorder what is printed around them. */
+const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
+
+/** More of a text is not looked at. */
+const longest = 65_536
+
+/** One line of at most 1,000 characters; `undefined` if nothing is left. */
+export const oneLine = (text: string): string | undefined => {
+  const line = text.slice(0, longest).replace(unprintable, " ").trim()
+  return line === "" ? undefined : shorten(line)
+}
+
+/** These have no text for readers. An element that is not closed reaches to the end. */
+const unseen = /<!--[\s\S]*?(?:-->|$)|<(script|style|template|noscript|svg)\b[\s\S]*?(?:<\/\1\s*>|$)/gi
+
+/** A tag; `<redacted>` looks like one. Without `<` in it, so that a text full of `<` takes no quadratic time. */
+const tag = /<(?!redacted>)[a-z!/?][^<>]*>/gi
+
+const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " }
+
+const withoutEntities = (text: string) =>
+  text.replace(/&(?:#(\d{1,6})|([a-z]{2,4}));/g, (entity: string, code?: string, name?: string) =>
+    code === undefined ? (entities[name ?? ""] ?? entity) : String.fromCodePoint(Number(code))
+  )
+
+/** Bytes of an image, or of a body that is still compressed. */
+const isBinary = (text: string) => /\0/.test(text) || (text.match(/\uFFFD/g)?.length ?? 0) * 10 > text.length
+
+/** The title of a page, else the first words that it shows; of a plain text, its start. `undefined` if there are none. */
+export const visibleText = (text: string): string | undefined => {
+  const start = text.slice(0, longest)
+  if (isBinary(start)) return undefined
+  if (!/^\s*<(?!redacted>)/.test(start)) return oneLine(start)
+  const page = start.replace(unseen, " ")
+  const title = /<title[^<>]*>((?:[^<]|<redacted>)+)/i.exec(page)?.[1]
+  const words = oneLine(withoutEntities(title ?? "")) ?? oneLine(withoutEntities(page.replace(tag, " ")))
+  return words === undefined ? undefined : shorten(words, 300)
+}
