@@ -142,6 +142,8 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   retryAfter: optional(Schema.Duration),
   /** Header `x-should-retry`. */
   shouldRetry: optional(Schema.Boolean),
+  /** Whether the request was one that costs nothing, such as listing models. */
+  isFree: optional(Schema.Boolean),
   /** Images that were paid for and decoded, and not given to the caller; for a stream, the last partial image. */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
   /** The transport's own error. */
@@ -156,7 +158,12 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
 
   /** Whether an image may have been generated, and so charged for, in spite of the failure. */
   get mayHaveBeenCharged(): boolean {
-    return charged[this.progress](this)
+    return this.isFree !== true && charged[this.progress](this)
+  }
+
+  /** What happened, in a few words: the beginning of `message`. */
+  get summary(): string {
+    return rowOf(this._tag).summary
   }
 
   /** What happened, in a few words. */
