@@ -166,11 +166,6 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
     return rowOf(this._tag).summary
   }
 
-  /** What happened, in a few words. */
-  get summary(): string {
-    return rowOf(this._tag).summary
-  }
-
   /** What to do about it, in one or two sentences. */
   get advice(): string {
     return rowOf(this._tag).advice
@@ -250,7 +245,7 @@ export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundErro
   override get advice(): string {
     return this.model === undefined
       ? super.advice
-      : "Name another one as `model` or in GRADIENT_IMAGE_MODEL; Models.list and `gradient-images models` list them."
+      : "Name another one as `model` or in GRADIENT_IMAGE_MODEL; `Models.list` and `gradient-images models` list them."
   }
 }
 
