@@ -425,7 +425,7 @@ describe("GradientError", () => {
       {
         what: "errors of fields beside a message",
         body: '{"message":"The data was invalid.","errors":{"size":["must be auto"]}}',
-        description: "The data was invalid.: size: must be auto"
+        description: "The data was invalid: size: must be auto"
       },
       {
         what: "words before an upstream's error",
@@ -676,6 +676,18 @@ describe("GradientError", () => {
           }
           expect(reason.description).toContain("here")
         }
+      })
+    )
+
+    it.effect("neither the password of Basic nor a key in the name of a member comes back", () =>
+      Effect.gen(function* () {
+        const password = "open-sesame-please"
+        const headers = { authorization: `Basic ${btoa(`me:${password}`)}` }
+        const answer = () => Response.json({ errors: { [password]: [`${password} is wrong`] } }, { status: 401 })
+        const service = Service.make(answer, { headers })
+        const reason = yield* Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(service.layer))
+        expect(reason.description).toBe("<redacted>: <redacted> is wrong")
+        expect(inspect(reason, { depth: 50 })).not.toContain(password)
       })
     )
 
