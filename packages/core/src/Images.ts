@@ -60,7 +60,6 @@ const path = "/images/generations"
 /** The service on this client. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
-  const lastImage = { bytes: 0 }
 
   const policyOf = ({ retry = client.waiting.retry }: RequestOptions) => RetryPolicy.make(retry)
 
@@ -75,7 +74,6 @@ const make = Effect.gen(function* () {
       head: Reply.headOf(response, yield* Clock.currentTimeMillis),
       n: body.n,
       limits: client.limits,
-      lastImage,
       patience: {
         idleMillis: Duration.toMillis(idle),
         deadline: isStream ? Number.POSITIVE_INFINITY : start + Duration.toMillis(timeout)
