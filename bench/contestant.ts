@@ -48,6 +48,7 @@ export const contestants: ReadonlyArray<Contestant> = [
     load: () => import("./contestants/effectSse.ts")
   },
   { id: "openai", title: "openai", load: () => import("./contestants/openai.ts") },
+  { id: "dots", title: "@digitalocean/dots", load: () => import("./contestants/dots.ts") },
   { id: "gradient", title: "@digitalocean/gradient", load: () => import("./contestants/gradient.ts") }
 ]
 

@@ -23,6 +23,7 @@ const cases = {
 } satisfies Record<string, (response: ServerResponse) => void>
 
 const timeoutMillis = 150
+/** Without dots: it has no timeout, so the first case would last until fetch gives up after 300 s. */
 const callers = ["ours", "oursOnFetch", "openai", "gradient"]
 
 export interface Paid {

@@ -1,11 +1,12 @@
 import { Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 
-// For every call; the second argument is the transport's.
-export const hurried = NodeImages.layerFromConfig(
-  { timeout: "3 minutes", idleTimeout: "30 seconds" },
-  { connectTimeout: "2 seconds" }
-)
+// For every call.
+export const hurried = NodeImages.layerFromConfig({
+  timeout: "3 minutes",
+  idleTimeout: "30 seconds",
+  connectTimeout: "2 seconds"
+})
 
 // For one call.
 export const slow = Images.generate({ prompt: "A cathedral", quality: "high" }, { timeout: "20 minutes" })

@@ -11,7 +11,7 @@ export const optionsOf = ({ baseUrl, timeoutMillis }: Endpoint): GradientClient.
   timeout: timeoutMillis
 })
 
-export const withLayer = ({ images }: Endpoint, layer: Layer.Layer<Images.Images>): Client => {
+export const withLayer = ({ images }: Endpoint, layer: Layer.Layer<Images.Images, unknown>): Client => {
   const runtime = ManagedRuntime.make(layer)
   const params = { model: "bench", prompt: "A cute baby sea otter" }
   const stream = Images.generateStream({ ...params, partialImages: Math.max(images - 1, 1) }).pipe(

@@ -3,7 +3,7 @@
  * the emulator. `PORT` is where; any free port, where it is not set.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { GradientClient } from "@effect-gradient/core"
+import { GradientClient, GradientConfig, type GradientError } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import { Cause, Config, Console, Effect, Exit, Layer, Option, Redacted } from "effect"
@@ -22,13 +22,14 @@ const emulated = Layer.unwrap(
 )
 
 const gallery = Effect.gen(function* () {
-  const hasKey = Option.isSome(yield* Effect.option(GradientClient.keyConfig))
+  const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
   const note = hasKey
     ? "DigitalOcean Gradient draws. Each picture is charged for."
     : "The emulator draws. Nothing is charged for."
-  const client: Layer.Layer<GradientClient.GradientClient, Config.ConfigError | HttpServerError.ServeError> = hasKey
-    ? real
-    : emulated
+  const client: Layer.Layer<
+    GradientClient.GradientClient,
+    Config.ConfigError | GradientError.GradientError | HttpServerError.ServeError
+  > = hasKey ? real : emulated
   const folder = yield* Gallery.buildPage(note)
   const port = yield* Config.Port("PORT").pipe(Config.withDefault(0))
   return Layer.effectDiscard(

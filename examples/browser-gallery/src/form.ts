@@ -5,7 +5,7 @@ import { ImageGenerateParams } from "@effect-gradient/core"
 import { Effect, Schema } from "effect"
 import { element, next } from "./dom.ts"
 
-type Params = ImageGenerateParams.ImageGenerateParams
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
 const form = element("form", HTMLFormElement)
 const prompt = element("prompt", HTMLTextAreaElement)

@@ -9,7 +9,7 @@ import * as Form from "./form.ts"
 
 /** One picture. */
 export interface Entry {
-  readonly params: ImageGenerateParams.ImageGenerateParams
+  readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
   readonly image: ImageGenStreamEvent.Completed
   /** From the click to the last picture. */
   readonly took: Duration.Duration

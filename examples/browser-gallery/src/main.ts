@@ -8,7 +8,7 @@ import { element, next } from "./dom.ts"
 import * as Form from "./form.ts"
 import * as Gallery from "./gallery.ts"
 
-type Params = ImageGenerateParams.ImageGenerateParams
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
 const stage = element("stage", HTMLElement)
 const picture = element("picture", HTMLImageElement)

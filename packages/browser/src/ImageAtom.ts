@@ -16,7 +16,7 @@ import * as Atom from "effect/reactivity/Atom"
 export const make = <E>(
   layer: Layer.Layer<Images.Images, E>
 ): Atom.AtomResultFn<
-  ImageGenerateParams.ImageGenerateParams,
+  ImageGenerateParams.ImageGenerateParamsStreaming,
   ImageGenStreamEvent.ImageGenStreamEvent,
   E | GradientError.GradientError | Cause.NoSuchElementError
-> => Atom.runtime(layer).fn((params: ImageGenerateParams.ImageGenerateParams) => Images.generateStream(params))
+> => Atom.runtime(layer).fn((params: ImageGenerateParams.ImageGenerateParamsStreaming) => Images.generateStream(params))

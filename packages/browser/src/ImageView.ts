@@ -2,7 +2,7 @@
  * Shows a stream in the page: each picture takes the place of the last one when it is decoded, so nothing flickers, and
  * a status text says how far it is.
  */
-import type { ImageGenStreamEvent} from "@effect-gradient/core";
+import type { ImageGenStreamEvent } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError, ImageStream } from "@effect-gradient/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

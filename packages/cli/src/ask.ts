@@ -41,14 +41,14 @@ export class Arrived {
 
 /** Streams where partial images are asked for. */
 export const ask = (
-  params: ImageGenerateParams.ImageGenerateParams,
+  { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,
   options: GradientClient.RequestOptions,
   progress: Progress,
   arrived: Arrived
 ): Effect.Effect<Generated, GradientError.GradientError, Images.Images> =>
-  params.partialImages === undefined
+  partialImages === undefined
     ? whole(params, options, progress, arrived)
-    : streamed(params, options, progress, arrived)
+    : streamed({ ...params, partialImages }, options, progress, arrived)
 
 const whole = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParams,
@@ -56,7 +56,7 @@ const whole = Effect.fnUntraced(function* (
   progress: Progress,
   arrived: Arrived
 ) {
-  yield* progress.waitFor(params.model ?? ImageGenerateParams.defaultModel)
+  yield* progress.waitFor(ImageGenerateParams.withDefaults(params, "generate").model)
   const { data, requestId, usage } = yield* Images.generate(params, options)
   arrived.finished.push(...data)
   yield* progress.stop
@@ -66,7 +66,7 @@ const whole = Effect.fnUntraced(function* (
 })
 
 const streamed = Effect.fnUntraced(function* (
-  params: ImageGenerateParams.ImageGenerateParams,
+  params: ImageGenerateParams.ImageGenerateParamsStreaming,
   options: GradientClient.RequestOptions,
   progress: Progress,
   arrived: Arrived

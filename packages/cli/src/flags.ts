@@ -1,24 +1,19 @@
 /**
  * Kinds of flags that the commands share, and the names of flags in messages.
  */
-import { GradientError } from "@effect-gradient/core"
+import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import { Flag } from "effect/cli"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-const flagOf = (param: string) => `--${param.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-
-/** An error that names these params as their flags: `--output-format` for `outputFormat`. */
+/** An error that names these params by their flags: `--output-format` for `outputFormat`. */
 export const inFlags = (error: GradientError.GradientError, params: ReadonlyArray<string>) => {
   const { reason } = error
   if (reason._tag !== "InvalidParamsError" || reason.issues.length === 0) return error
-  const unmistakable = params.filter((param) => /[A-Z]/.test(param)) // In a sentence, `n` can be anything.
-  const within = new RegExp(`\\b(${unmistakable.join("|")})\\b`, "g")
-  const issues = reason.issues.map(({ message, param }) => ({
-    param: params.includes(param) ? flagOf(param) : param,
-    message: message.replace(within, flagOf)
-  }))
-  const description = issues.map(({ message, param }) => `${param}: ${message}`).join("; ")
+  const flagOf = (param: string) =>
+    params.includes(param) ? `--${param.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` : param
+  const issues = reason.issues.map((issue) => ({ ...issue, param: flagOf(issue.param) }))
+  const description = ImageGenerateParams.renderIssues(issues)
   return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }), error.attempts)
 }
 

@@ -3,7 +3,7 @@
  */
 import {
   type GeneratedImage,
-  GradientClient,
+  GradientConfig,
   type GradientError,
   ImageGenerateParams,
   RetryPolicy
@@ -22,19 +22,24 @@ import { save, WriteError } from "./save.ts"
 import * as Service from "./service.ts"
 import * as Summary from "./summary.ts"
 
-type Params = ImageGenerateParams.ImageGenerateParams
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
 /** A flag for every param but the prompt. */
 const paramFlags = {
-  model: given(Flag.String("model"), `The model that draws. Default: ${ImageGenerateParams.defaultModel}`),
-  n: given(Flag.Finite("n"), "How many images, 1 to 10; gpt-image-1 makes 1. Default: 1"),
+  model: given(
+    Flag.String("model"),
+    `The model. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`
+  ),
+  n: given(Flag.Finite("n"), "How many images, 1 to 10. Default: 1"),
   size: given(Flag.String("size"), "Pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
-  quality: given(Flag.String("quality"), "low, medium, high (takes minutes) or auto"),
+  quality: given(Flag.String("quality"), "low, medium, high (takes minutes), xhigh, max or auto"),
   background: given(Flag.String("background"), "transparent (png and webp), opaque or auto"),
   outputFormat: given(Flag.String("output-format"), "png, webp or jpeg. Default: as --output ends, else png"),
   outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
   partialImages: given(Flag.Finite("partial-images"), "Stream, with 1 to 3 pictures on the way"),
+  complexity: given(Flag.String("complexity"), "How much is computed to plan the image: low, medium or high"),
   moderation: given(Flag.String("moderation"), "low or auto"),
+  safetyIdentifier: given(Flag.String("safety-identifier"), "A stable identifier of the end user, such as a hash"),
   user: given(Flag.String("user"), "Your own identifier of the end user, up to 256 characters")
 } satisfies { readonly [Name in Exclude<keyof Params, "prompt">]: Flag.Flag<Params[Name]> }
 
@@ -74,7 +79,7 @@ const config = {
   overwrite: yes("overwrite", "Replace what is there"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Let the emulator draw although there is a key: nothing is sent or charged for"),
-  baseUrl: given(Flag.String("base-url"), `Default: GRADIENT_BASE_URL, else ${GradientClient.defaultBaseUrl}`)
+  baseUrl: given(Flag.String("base-url"), `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`)
 }
 
 type Options = Command.Command.Config.Infer<typeof config>

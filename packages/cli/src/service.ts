@@ -1,7 +1,7 @@
 /**
  * Who draws: the service that the flags and the environment name, or the emulator in process.
  */
-import { GradientClient, Images } from "@effect-gradient/core"
+import { GradientClient, GradientConfig, Images } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import * as Console from "effect/Console"
@@ -20,9 +20,9 @@ export interface Wanted {
 
 /** The emulator in process where there is neither a key nor an endpoint, which is said. */
 export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
-  const baseUrl = wanted.baseUrl ?? (yield* GradientClient.baseUrlConfig)
-  const modelAccessKey = Option.getOrUndefined(yield* Effect.option(GradientClient.keyConfig))
-  const isKeyless = modelAccessKey === undefined && baseUrl === GradientClient.defaultBaseUrl
+  const baseUrl = wanted.baseUrl ?? (yield* GradientConfig.baseUrlConfig)
+  const modelAccessKey = Option.getOrUndefined(yield* Effect.option(GradientConfig.keyConfig))
+  const isKeyless = modelAccessKey === undefined && baseUrl === GradientConfig.defaultBaseUrl
   if (isKeyless) {
     yield* Console.error("No key: the emulator draws. Set GRADIENT_MODEL_ACCESS_KEY for the real service.")
   }

@@ -96,7 +96,7 @@ describe.concurrent("gradient-images generate", () => {
       const { code, stderr, stdout } = yield* run(["generate", "A cute baby sea otter!"], { cwd })
       assert.strictEqual(code, 0)
       assert.match(lines(stderr)[0] ?? "", /emulator.*GRADIENT_MODEL_ACCESS_KEY/)
-      assert.match(lines(stderr)[1] ?? "", /Waiting for openai-gpt-image-1/)
+      assert.match(lines(stderr)[1] ?? "", /Waiting for openai-gpt-image-2/)
       assert.match(lines(stdout)[0] ?? "", /^a-cute-baby-sea-otter\.png {2}1024x1024 {2}[\d.]+ MB$/)
       assert.match(lines(stdout)[1] ?? "", /^[\d,]+ tokens, [\d.]+ s, emulated$/)
       assert.deepStrictEqual(yield* list(cwd), ["a-cute-baby-sea-otter.png"])
@@ -432,12 +432,12 @@ describe.concurrent("gradient-images generate", () => {
     {
       name: "broken rules, all named at once",
       args: ["x", "--n", "11", "--output-compression", "101", "--partial-images", "4"],
-      named: ["--n: 11", "--output-compression: 101", "--partial-images: 4"]
+      named: ["--n must be 1 to 10 (got 11)", "--output-compression must be", "--partial-images must be"]
     },
     {
       name: "a broken rule that names another flag",
       args: ["x", "--output-compression", "50", "-o", "new/folder/x.png"],
-      named: ["--output-compression: 50", "unless --output-format is"]
+      named: ["--output-compression must be 100 unless the format is webp or jpeg (got 50)"]
     },
     { name: "a file of a format that there is not", args: ["x", "-o", "a.gif"], named: ["a.gif", "--output-format"] },
     {

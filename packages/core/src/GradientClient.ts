@@ -1,9 +1,9 @@
 /**
- * The way to the service: endpoint, credentials, headers, and what an answer that is not a 200 means.
+ * The way to the service: endpoint, credentials and headers. It sends one request at a time, and turns whatever is not a
+ * 2xx into a reason.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,221 +11,135 @@ import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Url from "effect/http/Url"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
-import { defaultLimits, type Limits } from "./internal/reply/limits.ts"
-import { invalidParams } from "./internal/request/invalidParams.ts"
+import type { Kind } from "./ImageGenerateParams.ts"
+import type { OpenAttempt } from "./internal/attempt/open.ts"
+import { attempting, sendRequest } from "./internal/attempt/transport.ts"
+import { errorText } from "./internal/failure/errorText.ts"
 import { reasonOfAnswer } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
-import { reasonOfFailure } from "./internal/failure/transportFailure.ts"
-import * as RetryPolicy from "./RetryPolicy.ts"
-
-declare const TextDecoder: new () => { decode(bytes: Uint8Array, options: { stream: boolean }): string }
+import type { Limits } from "./internal/reply/limits.ts"
+import { readText } from "./internal/reply/readText.ts"
+import { type Environment, environmentFor } from "./internal/request/environment.ts"
+import { namingModel } from "./internal/request/model.ts"
+import type { Options, RequestOptions } from "./internal/request/options.ts"
+import { type Call as ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
+import { resolveOptions } from "./internal/request/resolveOptions.ts"
+import type * as RetryPolicy from "./RetryPolicy.ts"
 
 export { markNotSent } from "./internal/failure/transportFailure.ts"
+export type { TransformedClient } from "./internal/attempt/transport.ts"
 export type { Limits } from "./internal/reply/limits.ts"
-
-/** The endpoint where none is given. */
-export const defaultBaseUrl = "https://inference.do-ai.run/v1"
-
-/**
- * What a layer and a call can both say; a call's word goes before the layer's.
- *
- * @category models
- */
-export interface WaitingOptions {
-  /**
-   * From sending a request to the last byte of its reply, or, of a stream, to the head of it. Default: 10 minutes; a
-   * high-quality image takes 2 to 4.
-   */
-  readonly timeout?: Duration.Input | undefined
-  /** Between bytes of a reply's body, comments included. Default: 5 minutes. */
-  readonly idleTimeout?: Duration.Input | undefined
-  /** When to ask again: a policy, or a schedule for the one that is the default. Default: `RetryPolicy.chargeSafe`. */
-  readonly retry?: RetryPolicy.RetryPolicy | RetryPolicy.RetryPolicy["schedule"] | undefined
-  /** Headers to add; one that is null is removed. */
-  readonly headers?: Readonly<Record<string, string | null>> | undefined
-}
+export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./internal/request/options.ts"
+export type { Call as ResolvedCall } from "./internal/request/resolveCall.ts"
 
 /**
- * Options of a client.
- *
- * @category models
- */
-export interface Options extends WaitingOptions {
-  /** A model access key of serverless inference: `sk-do-...`. */
-  readonly modelAccessKey?: Redacted.Redacted | undefined
-  /** A personal access token: `dop_v1_...`. Used where there is no model access key. */
-  readonly accessToken?: Redacted.Redacted | undefined
-  /** Up to `/images/generations`. Default: `https://inference.do-ai.run/v1`. */
-  readonly baseUrl?: string | undefined
-  /** What a reply may make us hold. */
-  readonly limits?: Partial<Limits> | undefined
-  /** Changes the HttpClient. Retries that are put here are outside `retry`, and can be charged for. */
-  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
-}
-
-/**
- * Options of one call.
- *
- * @category models
- */
-export interface RequestOptions extends WaitingOptions {
-  /** Sent as `Idempotency-Key`, the same on each attempt. */
-  readonly idempotencyKey?: string | undefined
-  /** Members to add to the request's body: params that this library does not know. `stream` cannot be set. */
-  readonly extraBody?: Readonly<Record<string, unknown>> | undefined
-}
-
-/**
- * The service: one request, and what holds for every call.
+ * The service: it checks calls, and sends their requests one at a time. `Images` and a gateway stand on it.
  *
  * @category services
  */
 export class GradientClient extends Context.Service<
   GradientClient,
   {
+    /** Checks params and options together, and fills in the layer's options and the defaults. Nothing is sent. */
+    readonly resolve: (
+      kind: Kind,
+      params: unknown,
+      options?: RequestOptions
+    ) => Effect.Effect<ResolvedCall, GradientError.GradientError>
     /**
-     * Sends one request with this JSON, once, and gives the response if its status is 2xx and its head comes within
-     * `timeout`. The request ends with the scope: its socket is closed then if the body was not read to its end.
+     * Sends the request of one attempt, and gives the response if its status is 2xx and its head arrives within
+     * `timeout`. The request ends with the scope.
      */
     readonly post: (
-      path: string,
-      json: string,
-      options?: RequestOptions
-    ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientError, Scope.Scope>
-    /** What holds where a call says nothing else: the layer's word, else the default. */
-    readonly waiting: {
-      readonly timeout: Duration.Duration
-      readonly idleTimeout: Duration.Duration
-      readonly retry: RetryPolicy.RetryPolicy
-    }
+      call: ResolvedCall,
+      attempt: OpenAttempt
+    ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
+    /** Reads the text at this path, within `timeout`. Nothing is charged for. */
+    readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
+    /** Upper bounds on memory used for one reply. */
     readonly limits: Limits
+    /** When a request that costs nothing is retried. */
+    readonly retry: RetryPolicy.RetryPolicy
   }
 >()("@effect-gradient/core/GradientClient") {}
 
-const errorBodyBytes = 64 * 1024
+const path = "/images/generations"
 
-/** The text of an error's body: at most 64 KiB, or what came before it broke off or stood still. */
-const errorText = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> => {
-  const decoder = new TextDecoder()
-  let text = ""
-  let length = 0
-  return response.stream.pipe(
-    Stream.takeUntil((chunk) => {
-      text += decoder.decode(chunk.subarray(0, errorBodyBytes - length), { stream: true })
-      length += chunk.length
-      return length >= errorBodyBytes
-    }),
-    Stream.runDrain,
-    Effect.timeoutOption("5 seconds"),
-    Effect.ignore, // The status has told what went wrong; the body only has its words.
-    Effect.map(() => text)
+const makeWith = Effect.fnUntraced(function* (options: Options, environment?: Environment) {
+  const client = yield* Effect.mapError(
+    Effect.fromResult(resolveOptions(options, environment)),
+    GradientError.fromReason
   )
-}
+  const transport = client.transformClient(attempting(yield* HttpClient.HttpClient))
 
-const invalid = (param: string, message: string) => GradientError.fromReason(invalidParams([{ param, message }]))
-
-const isHeaderName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
-const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
-
-/** The headers of a request; the values of those that cannot be sent are not repeated: they may be secret. */
-const headersOf = (
-  options: Options,
-  call: RequestOptions
-): Effect.Effect<Record<string, string>, GradientError.GradientError> => {
-  const key = options.modelAccessKey ?? options.accessToken
-  const headers: Record<string, string> = { accept: "application/json, text/event-stream" }
-  if (key !== undefined) headers["authorization"] = `Bearer ${Redacted.value(key)}`
-  if (call.idempotencyKey !== undefined) headers["idempotency-key"] = call.idempotencyKey
-  for (const [name, value] of [...Object.entries(options.headers ?? {}), ...Object.entries(call.headers ?? {})]) {
-    if (value === null) delete headers[name.toLowerCase()]
-    else headers[name.toLowerCase()] = value
-  }
-  for (const [name, value] of Object.entries(headers)) {
-    if (isHeaderName.test(name) && isHeaderValue.test(value)) continue
-    const what = name === "authorization" ? "the key" : `headers.${name}`
-    return Effect.fail(invalid(what, "has a character that no header can carry"))
-  }
-  return Effect.succeed(headers)
-}
-
-/** In a page, a path alone is a URL as well. */
-const otherScheme = /^(?!https?:)[\w+.-]+:/i
-
-/**
- * The client of this HttpClient.
- *
- * @category constructors
- */
-export const make = Effect.fnUntraced(function* (options: Options) {
-  const transport = yield* HttpClient.HttpClient
-  const client = HttpClient.withScope(options.transformClient?.(transport) ?? transport)
-  const given = options.baseUrl ?? defaultBaseUrl
-  const baseUrl = given.replace(/\/+$/, "")
-  // By itself: `http://` and a path would go to a host of the path's first part.
-  const isUrl = Result.isSuccess(Url.make(given, UrlParams.empty, undefined)) && !otherScheme.test(given)
-
-  const waiting = {
-    timeout: Duration.fromInputUnsafe(options.timeout ?? "10 minutes"),
-    idleTimeout: Duration.fromInputUnsafe(options.idleTimeout ?? "5 minutes"),
-    retry: RetryPolicy.make(options.retry ?? RetryPolicy.chargeSafe)
-  }
-
-  const post = Effect.fnUntraced(function* (path: string, json: string, call: RequestOptions = {}) {
-    if (!isUrl) return yield* invalid("baseUrl", `"${UrlParams.redactUrl(given)}" is no URL of http or https`)
-    const headers = yield* headersOf(options, call)
-    const request = HttpClientRequest.post(`${baseUrl}${path}`).pipe(
-      HttpClientRequest.setHeaders(headers),
-      HttpClientRequest.bodyText(json, "application/json")
-    )
-    const timeout = Duration.fromInputUnsafe(call.timeout ?? waiting.timeout)
-    const idleTimeout = Duration.fromInputUnsafe(call.idleTimeout ?? waiting.idleTimeout)
-    for (const [param, duration] of Object.entries({ timeout, idleTimeout })) {
-      if (Duration.toMillis(duration) <= 0) return yield* invalid(param, "it must be more than 0")
-    }
-    const response = yield* client.execute(request).pipe(
-      // A client that refuses statuses by itself has the response all the same.
-      Effect.catch((error) =>
-        error.reason._tag === "StatusCodeError"
-          ? Effect.succeed(error.reason.response)
-          : GradientError.fromReason(reasonOfFailure(error))
-      ),
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () =>
-          GradientError.fromReason(
-            new GradientError.RequestTimeoutError({
-              phase: "response",
-              description: `no response for ${Duration.toSeconds(timeout)} s`
-            })
-          )
-      }),
-      Effect.provideService(HttpClient.TracerPropagationEnabled, false),
-      Effect.provideService(Headers.CurrentRedactedNames, [secretName])
+  /** Gives the response if its status is 2xx. */
+  const send = Effect.fnUntraced(function* (
+    request: HttpClientRequest.HttpClientRequest,
+    timeout: Duration.Duration,
+    attempt?: OpenAttempt
+  ) {
+    const response = yield* sendRequest(transport, request, attempt, timeout).pipe(
+      Effect.provideService(HttpClient.TracerPropagationEnabled, client.propagateTrace),
+      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, secretName])
     )
     if (response.status >= 200 && response.status < 300) return response
     const text = yield* errorText(response)
-    return yield* GradientError.fromReason(reasonOfAnswer(response, text, yield* Clock.currentTimeMillis))
+    return yield* reasonOfAnswer(response, text, yield* Clock.currentTimeMillis)
   })
 
-  return GradientClient.of({ post, waiting, limits: { ...defaultLimits, ...options.limits } })
+  const resolve = (kind: Kind, params: unknown, callOptions?: RequestOptions) =>
+    Effect.mapError(Effect.fromResult(resolveCall(client, params, kind, callOptions)), GradientError.fromReason)
+
+  const post = (call: ResolvedCall, attempt: OpenAttempt) => {
+    const request = HttpClientRequest.post(client.toUrl(path)).pipe(
+      HttpClientRequest.setHeaders(call.headers),
+      HttpClientRequest.bodyText(call.json, "application/json")
+    )
+    return Effect.mapError(send(request, call.timeout, attempt), (reason) => namingModel(reason, call.model))
+  }
+
+  const get = (at: string) => {
+    const request = HttpClientRequest.setHeaders(HttpClientRequest.get(client.toUrl(at)), client.headers)
+    return Effect.flatMap(send(request, client.timeout), (response) =>
+      readText(response, client.limits.jsonBytes)
+    ).pipe(
+      Effect.timeoutOrElse({
+        duration: client.timeout,
+        orElse: () =>
+          new GradientError.RequestTimeoutError({
+            phase: "response",
+            description: `no whole reply for ${Duration.toSeconds(client.timeout)} s`
+          })
+      }),
+      Effect.mapError((reason) => Object.assign(reason, { isFree: true })),
+      Effect.scoped
+    )
+  }
+
+  return GradientClient.of({ resolve, post, get, limits: client.limits, retry: client.retry })
 })
 
 /**
- * The client with these options.
+ * The client of the HttpClient in context. Fails with `InvalidParamsError` if an option cannot be used.
+ *
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<GradientClient["Service"], GradientError.GradientError, HttpClient.HttpClient> => makeWith(options)
+
+/**
+ * The client with these options. Fails with `InvalidParamsError` if an option cannot be used.
  *
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<GradientClient, never, HttpClient.HttpClient> =>
-  Layer.effect(GradientClient, make(options))
+export const layer = (
+  options: Options
+): Layer.Layer<GradientClient, GradientError.GradientError, HttpClient.HttpClient> =>
+  Layer.effect(GradientClient, makeWith(options))
 
 /**
  * The client with options from Configs.
@@ -234,70 +148,21 @@ export const layer = (options: Options): Layer.Layer<GradientClient, never, Http
  */
 export const layerConfig = (
   options: Config.Wrap<Options>
-): Layer.Layer<GradientClient, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.effect(GradientClient, Effect.flatMap(Config.unwrap(options), make))
-
-/** A variable that is set, and not to nothing. */
-const variable = (name: string) =>
-  Config.option(Config.Redacted(name)).pipe(
-    Config.map(Option.map((value) => Redacted.value(value).trim())),
-    Config.map(Option.filter((value) => value !== ""))
+): Layer.Layer<GradientClient, Config.ConfigError | GradientError.GradientError, HttpClient.HttpClient> =>
+  Layer.effect(
+    GradientClient,
+    Effect.flatMap(Config.unwrap(options), (unwrapped) => makeWith(unwrapped))
   )
 
-// The two Configs are marked as pure, so that a bundle that does not read the environment leaves them out.
-
 /**
- * The key from the environment: `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`.
- *
- * @category configs
- */
-export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =>
-  Config.all([variable("GRADIENT_MODEL_ACCESS_KEY"), variable("DIGITALOCEAN_ACCESS_TOKEN")]).pipe(
-    Config.flatMap(([modelAccessKey, accessToken]) =>
-      Option.match(
-        Option.orElse(modelAccessKey, () => accessToken),
-        { onNone: () => Config.fail(missingKey()), onSome: (key) => Config.succeed(Redacted.make(key)) }
-      )
-    )
-  ))()
-
-const missingKey = () =>
-  new ConfigProvider.SourceError({
-    message:
-      "No key: set GRADIENT_MODEL_ACCESS_KEY to a model access key, or DIGITALOCEAN_ACCESS_TOKEN to a personal access token. " +
-      "Make one at cloud.digitalocean.com, under Serverless Inference or under API."
-  })
-
-/**
- * The endpoint from the environment: `GRADIENT_BASE_URL`, else `GRADIENT_INFERENCE_ENDPOINT` (a host), else the
- * service's own.
- *
- * @category configs
- */
-export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
-  Config.all([variable("GRADIENT_BASE_URL"), variable("GRADIENT_INFERENCE_ENDPOINT")]).pipe(
-    Config.map(([baseUrl, host]) =>
-      Option.getOrElse(
-        Option.orElse(baseUrl, () => Option.map(host, (name) => `https://${name}/v1`)),
-        () => defaultBaseUrl
-      )
-    )
-  ))()
-
-/**
- * The client with key and endpoint from the environment, where `options` does not give them.
+ * The client with key, endpoint and model from the environment, unless `options` has them.
  *
  * @category layers
  */
 export const layerFromConfig = (
   options: Options = {}
-): Layer.Layer<GradientClient, Config.ConfigError, HttpClient.HttpClient> =>
+): Layer.Layer<GradientClient, Config.ConfigError | GradientError.GradientError, HttpClient.HttpClient> =>
   Layer.effect(
     GradientClient,
-    Effect.gen(function* () {
-      const hasKey = options.modelAccessKey !== undefined || options.accessToken !== undefined
-      const modelAccessKey = hasKey ? options.modelAccessKey : yield* keyConfig
-      const baseUrl = options.baseUrl ?? (yield* baseUrlConfig)
-      return yield* make({ ...options, modelAccessKey, baseUrl })
-    })
+    Effect.flatMap(environmentFor(options), (environment) => makeWith(options, environment))
   )

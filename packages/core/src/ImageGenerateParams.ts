@@ -1,127 +1,287 @@
 /**
- * What is asked for: the parameters of `POST /v1/images/generations`, and the rules that are checked before anything
- * is sent. A model, size or quality that is new tomorrow passes; a rule of one model does not bind another.
+ * The parameters of `POST /v1/images/generations`, and the rules that are checked before anything is sent. A model,
+ * size, quality or format that this version does not know passes. A rule of one model does not bind another.
  */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { countOf, type Issue, kindOf, readMembers, renderIssue, show } from "./internal/issue.ts"
+import { property } from "./internal/property.ts"
 import { sendable, sendableNonNull, suggest } from "./internal/schemaFields.ts"
 
-/** The model that is asked where none is named. */
-export const defaultModel = "openai-gpt-image-1"
+export { Issue, renderIssue, renderIssues } from "./internal/issue.ts"
+
+/**
+ * The model of a call if nothing names one: neither the call nor the layer nor `GRADIENT_IMAGE_MODEL`.
+ *
+ * @category constants
+ */
+export const defaultModel = "openai-gpt-image-2"
 
 const Fields = Schema.Struct({
   /** What the image shows: 1 to 32,000 characters. */
   prompt: Schema.String,
-  /** The model that draws. Default: `openai-gpt-image-1`. */
-  model: sendableNonNull(suggest<"openai-gpt-image-1">()),
-  /** How many images, 1 to 10; gpt-image-1 makes 1. Default: 1. */
-  n: sendable(Schema.Number),
+  /** The model. `Models.list` lists what the service has. Default: the layer's `model`, else `openai-gpt-image-2`. */
+  model: sendableNonNull(suggest<"openai-gpt-image-2" | "openai-gpt-image-1.5" | "stable-diffusion-3.5-large">()),
+  /** How many images, 1 to 10. Default: 1. */
+  n: sendable(Schema.Finite),
   /** What is behind the subject; transparent needs png or webp. */
   background: sendable(suggest<"transparent" | "opaque" | "auto">()),
+  /** How much is computed to plan the image, apart from its quality. */
+  complexity: sendable(suggest<"low" | "medium" | "high">()),
   /** How strict the moderation is. */
   moderation: sendable(suggest<"low" | "auto">()),
   /** Quality from 0 to 100, for webp and jpeg. Wire: `output_compression`. */
-  outputCompression: sendable(Schema.Number),
+  outputCompression: sendable(Schema.Finite),
   /** The format of the image. Wire: `output_format`. */
-  outputFormat: sendable(suggest<"png" | "webp" | "jpeg">()),
-  /** How many pictures come on the way, with `generateStream` alone; gpt-image models send at most 3. Wire: `partial_images`. */
-  partialImages: sendable(Schema.Number),
+  outputFormat: sendable(suggest<"png" | "webp" | "jpeg" | "gif" | "svg">()),
   /** How carefully the image is made; high takes minutes. */
-  quality: sendable(suggest<"auto" | "high" | "medium" | "low">()),
+  quality: sendable(suggest<"auto" | "low" | "medium" | "high" | "xhigh" | "max">()),
+  /** A stable identifier of the end user that does not reveal who it is. Wire: `safety_identifier`. */
+  safetyIdentifier: sendable(Schema.String),
   /** Width and height in pixels. */
-  size: sendable(suggest<"auto" | "1024x1024" | "1536x1024" | "1024x1536">()),
+  size: sendable(
+    suggest<"auto" | "1024x1024" | "1536x1024" | "1024x1536" | "2048x2048" | "3840x2160" | "512x512" | "256x256">()
+  ),
   /** Your own identifier of the end user, up to 256 characters. */
   user: sendable(Schema.String)
 })
 
-/** @category models */
-export type ImageGenerateParams = typeof Fields.Type
+const StreamingFields = Schema.Struct({
+  ...Fields.fields,
+  /** How many partial images to send, at least 1; gpt-image models send at most 3. Default: 1. Wire: `partial_images`. */
+  partialImages: sendable(Schema.Finite)
+})
 
-const isGptImage1 = (model: string | undefined) => /^(openai-)?gpt-image-1$/.test(model ?? defaultModel)
-const isGptImage = (model: string | undefined) => /^(openai-)?gpt-image/.test(model ?? defaultModel)
-
-const isWithin = (value: number | undefined, minimum: number, maximum: number) =>
-  value === undefined || (Number.isInteger(value) && value >= minimum && value <= maximum)
-
-/** Characters as the API counts them: code points. Only what could be too long is counted. */
-const isLongerThan = (text: string, maximum: number) => text.length > maximum && Array.from(text).length > maximum
-
-const given = (value: string | number | undefined): string => {
-  if (value === undefined) return "nothing"
-  return typeof value === "number" ? String(value) : value.length <= 40 ? `"${value}"` : `${value.length} characters`
-}
-
-/** One rule: the param that breaks it is named, with what was given and what is allowed. */
-const rule = (
-  param: keyof ImageGenerateParams,
-  allowed: string | ((params: ImageGenerateParams) => string),
-  holds: (params: ImageGenerateParams) => boolean
-) =>
-  Schema.makeFilter<ImageGenerateParams>((params) => {
-    if (holds(params)) return undefined
-    const what = typeof allowed === "string" ? allowed : allowed(params)
-    return { path: [param], issue: `${given(params[param])} was given, allowed is ${what}` }
-  })
-
-const rules = [
-  rule("prompt", "1 to 32,000 characters", ({ prompt }) => prompt.length > 0 && !isLongerThan(prompt, 32_000)),
-  rule(
-    "n",
-    ({ model }) => (isGptImage1(model) ? `1 with ${model ?? defaultModel}` : "a whole number from 1 to 10"),
-    ({ model, n }) => isWithin(n, 1, isGptImage1(model) ? 1 : 10)
-  ),
-  rule("outputCompression", "a whole number from 0 to 100", (params) => isWithin(params.outputCompression, 0, 100)),
-  rule(
-    "outputCompression",
-    "100 unless outputFormat is webp or jpeg",
-    ({ outputCompression: compression, outputFormat: format = "png" }) =>
-      format !== "png" || compression === undefined || compression >= 100 || !isWithin(compression, 0, 100)
-  ),
-  rule(
-    "background",
-    ({ outputFormat }) => `transparent only with outputFormat png or webp, not ${outputFormat}`,
-    ({ background, outputFormat }) => background !== "transparent" || outputFormat !== "jpeg"
-  ),
-  rule("user", "up to 256 characters", ({ user }) => user === undefined || !isLongerThan(user, 256))
-] as const
+/**
+ * The function that is called: `Images.generate` or `Images.generateStream`.
+ *
+ * @category models
+ */
+export type Kind = "generate" | "stream"
 
 /**
  * The params of both functions. A plain object serves: `{ prompt: "a sea otter" }`.
  *
  * @category models
  */
-export const ImageGenerateParams = Fields.check(...rules)
+export type ImageGenerateParams = typeof Fields.Type
 
 /**
- * The params of `Images.generate`: without partial images, which only a stream can carry.
+ * The params of `Images.generate`, which has no partial images.
  *
  * @category models
  */
-export const ImageGenerateParamsNonStreaming = ImageGenerateParams.check(
-  rule("partialImages", "none with generate: use generateStream", (params) => params.partialImages === undefined)
-)
+export type ImageGenerateParamsNonStreaming = ImageGenerateParams & { readonly partialImages?: never }
 
 /**
- * The params of `Images.generateStream`: 1 partial image or more, and at most 3 of gpt-image models.
+ * The params of `Images.generateStream`.
  *
  * @category models
  */
-export const ImageGenerateParamsStreaming = ImageGenerateParams.check(
-  rule(
-    "partialImages",
-    ({ model }) => (isGptImage(model) ? "a whole number from 1 to 3" : "a whole number of at least 1"),
-    ({ model, partialImages }) => isWithin(partialImages, 1, isGptImage(model) ? 3 : Number.MAX_SAFE_INTEGER)
+export type ImageGenerateParamsStreaming = typeof StreamingFields.Type
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Names and defaults
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The params whose name on the wire is another.
+ *
+ * @category wire
+ */
+export const wireNames = {
+  outputCompression: "output_compression",
+  outputFormat: "output_format",
+  partialImages: "partial_images",
+  safetyIdentifier: "safety_identifier"
+} as const
+
+const isRenamed = (param: string): param is keyof typeof wireNames => Object.hasOwn(wireNames, param)
+
+/**
+ * The name of a param on the wire: `output_format` for `outputFormat`.
+ *
+ * @category wire
+ */
+export const wireNameOf = (param: string): string => (isRenamed(param) ? wireNames[param] : param)
+
+/**
+ * The names of all params.
+ *
+ * @category wire
+ */
+export const names: ReadonlyArray<string> = Object.keys(StreamingFields.fields)
+
+/**
+ * The params in a request's body, by their names here and of unknown types, for `check`. Other members are left out.
+ *
+ * @category wire
+ */
+export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(names.map((name) => [name, property(body, wireNameOf(name))]))
+
+/**
+ * The params with what the API requires and a caller may leave out: `model`, `n` and, for a stream, `partialImages`.
+ *
+ * @category defaults
+ */
+export const withDefaults = <
+  P extends { readonly model?: unknown; readonly n?: unknown; readonly partialImages?: unknown }
+>(
+  params: P,
+  kind: Kind,
+  model: string = defaultModel
+) => ({
+  ...params,
+  model: params.model ?? model,
+  n: params.n ?? 1,
+  ...(kind === "stream" ? { partialImages: params.partialImages ?? 1 } : {})
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rules
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Params whose types are known to be right. */
+type Typed = { readonly [Name in keyof ImageGenerateParamsStreaming]?: ImageGenerateParamsStreaming[Name] }
+
+/** What is allowed instead of what these params have; `undefined` if the rule holds. */
+type Rule = (params: Typed, kind: Kind) => { readonly allowed: string; readonly given?: string } | undefined
+
+const isGptImage = (model = defaultModel) => /^(openai-)?gpt-image/.test(model)
+
+const isLongerThan = (text: string, maximum: number) => text.length > maximum && countOf(text) > maximum
+
+/** Whole numbers only; a range without a maximum is "at least". */
+const within = (value: number | undefined, minimum: number, maximum?: number) => {
+  if (value === undefined || (value >= minimum && value <= (maximum ?? value) && Number.isInteger(value))) {
+    return undefined
+  }
+  if (!Number.isInteger(value)) return { allowed: "a whole number" }
+  return { allowed: maximum === undefined ? `at least ${minimum}` : `${minimum} to ${maximum}` }
+}
+
+const shortText = (text: string | undefined) =>
+  text !== undefined && isLongerThan(text, 256) ? { allowed: "up to 256 characters" } : undefined
+
+/** The rules of each param; the first that is broken is reported. No text names another param: its name varies. */
+const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyArray<Rule> } = {
+  prompt: [
+    ({ prompt }) =>
+      prompt === "" || isLongerThan(prompt ?? "", 32_000) ? { allowed: "1 to 32,000 characters" } : undefined,
+    ({ prompt }) => (prompt?.trim() === "" ? { allowed: "more than white space" } : undefined),
+    ({ prompt }) =>
+      prompt?.isWellFormed() === false ? { allowed: "valid Unicode", given: "half of a surrogate pair" } : undefined
+  ],
+  model: [({ model }) => (model?.trim() === "" ? { allowed: "the name of a model" } : undefined)],
+  n: [({ n }) => within(n, 1, 10)],
+  background: [
+    ({ background, outputFormat }) =>
+      background === "transparent" && outputFormat === "jpeg"
+        ? { allowed: "opaque or auto if the format is jpeg" }
+        : undefined
+  ],
+  outputCompression: [
+    ({ outputCompression }) => within(outputCompression, 0, 100),
+    ({ outputCompression = 100, outputFormat = "png" }) =>
+      outputCompression < 100 && outputFormat === "png"
+        ? { allowed: "100 unless the format is webp or jpeg" }
+        : undefined
+  ],
+  partialImages: [
+    ({ model, partialImages }, kind) =>
+      kind === "stream" ? within(partialImages, 1, isGptImage(model) ? 3 : undefined) : undefined,
+    // 0 is the wire's own default without a stream.
+    ({ partialImages }, kind) =>
+      kind === "generate" && (partialImages ?? 0) !== 0 ? { allowed: "left out without a stream" } : undefined
+  ],
+  user: [({ user }) => shortText(user)]
+}
+
+/** The first broken rule of each param. */
+const brokenRules = (params: Typed, kind: Kind): ReadonlyArray<Issue> =>
+  Object.entries(rules).flatMap(([param, ofParam]) => {
+    for (const rule of ofParam) {
+      const broken = rule(params, kind)
+      if (broken !== undefined) return [{ param, given: show(property(params, param)), ...broken }]
+    }
+    return []
+  })
+
+const numeric: ReadonlySet<string> = new Set(["n", "outputCompression", "partialImages"])
+
+const hasItsType = (name: string, value: unknown) =>
+  numeric.has(name) ? Predicate.isNumber(value) : Predicate.isString(value)
+
+/** The API takes null in place of any param but these. */
+const isAbsent = (name: string, value: unknown) =>
+  name !== "prompt" && (value === undefined || (value === null && name !== "model"))
+
+const isTyped = (params: Readonly<Record<string, unknown>>): params is Typed =>
+  names.every((name) => params[name] === undefined || hasItsType(name, params[name]))
+
+/**
+ * Every broken rule of these params, each with what was given and what is allowed; none if the params can be sent. A
+ * value of the wrong type is an issue too. It never throws. Null is read as absent, as the API does for all but `prompt`
+ * and `model`.
+ *
+ * @example
+ * ```ts
+ * import { ImageGenerateParams } from "@effect-gradient/core"
+ *
+ * const issues = ImageGenerateParams.check({ prompt: "A sea otter", n: 11 }, "generate")
+ * // [{ param: "n", given: "11", allowed: "1 to 10" }]
+ * const text = ImageGenerateParams.renderIssues(issues) // "n must be 1 to 10 (got 11)"
+ * ```
+ *
+ * @category rules
+ */
+export const check = (params: unknown, kind: Kind): ReadonlyArray<Issue> => {
+  const read = readMembers(params, names)
+  if (Result.isFailure(read)) return [read.failure]
+  const given = read.success
+  const present = names.filter((name) => !isAbsent(name, given[name]))
+  const wrong = present.filter((name) => !hasItsType(name, given[name]))
+  const right = present.filter((name) => !wrong.includes(name))
+  const typed = Object.fromEntries(right.map((name) => [name, given[name]]))
+  return [
+    ...wrong.map((param) => ({
+      param,
+      given: kindOf(given[param]),
+      allowed: numeric.has(param) ? "a number" : "a string"
+    })),
+    ...(isTyped(typed) ? brokenRules(typed, kind) : [])
+  ]
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Schemas
+// ---------------------------------------------------------------------------------------------------------------------
+
+const allRules = (kind: Kind) =>
+  Schema.makeFilter<Typed>((params) =>
+    brokenRules(params, kind).map((issue) => ({ path: [issue.param], issue: renderIssue(issue) }))
   )
-)
 
 /**
- * The codec whose encoded side is the request's body. What is absent is not sent, and null is read as absent.
+ * The schema of the params of `Images.generate`, with every rule.
+ *
+ * @category schemas
+ */
+export const ImageGenerateParams = Fields.check(allRules("generate"))
+
+/**
+ * The schema of the params of `Images.generateStream`, with every rule.
+ *
+ * @category schemas
+ */
+export const ImageGenerateParamsStreaming = StreamingFields.check(allRules("stream"))
+
+/**
+ * The codec whose encoded side is the request's body. What is absent is not sent, and null is read as absent. It checks
+ * types, not rules.
  *
  * @category codecs
  */
-export const Json = Fields.pipe(
-  Schema.encodeKeys({
-    outputCompression: "output_compression",
-    outputFormat: "output_format",
-    partialImages: "partial_images"
-  })
-)
+export const Json = StreamingFields.pipe(Schema.encodeKeys(wireNames))

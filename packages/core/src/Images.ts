@@ -20,19 +20,21 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Pull from "effect/Pull"
-import { GradientClient, type RequestOptions } from "./GradientClient.ts"
+import { GradientClient, type RequestOptions, type ResolvedCall } from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
-import type { ImageGenerateParams } from "./ImageGenerateParams.ts"
+import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
-import { attempts } from "./internal/attempts.ts"
+import { type Call, Outcome } from "./internal/attempt/around.ts"
+import { open, type OpenAttempt } from "./internal/attempt/open.ts"
+import { Attempts, retrying } from "./internal/attempt/retrying.ts"
+import { settling } from "./internal/attempt/settling.ts"
 import { type Events, type Reading, readResponse, readStream } from "./internal/reply/readReply.ts"
+import { Patience } from "./internal/reply/readTimeouts.ts"
 import * as Reply from "./internal/reply/decodeReply.ts"
-import { type RequestBody, requestBody } from "./internal/request/requestBody.ts"
-import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
  * Generates images.
@@ -42,64 +44,88 @@ import * as RetryPolicy from "./RetryPolicy.ts"
 export class Images extends Context.Service<
   Images,
   {
-    /** One request, and the whole response. */
+    /** Sends one request and gives the whole response. */
     readonly generate: (
-      params: ImageGenerateParams,
+      params: ImageGenerateParamsNonStreaming,
       options?: RequestOptions
     ) => Effect.Effect<ImageGenerateResponse, GradientError.GradientError>
-    /** One request, when the stream is run, and each picture as it arrives. */
+    /** Sends one request when the stream is run, and gives each picture as it arrives. */
     readonly generateStream: (
-      params: ImageGenerateParams,
+      params: ImageGenerateParamsStreaming,
       options?: RequestOptions
     ) => Stream.Stream<ImageGenStreamEvent, GradientError.GradientError>
   }
 >()("@effect-gradient/core/Images") {}
 
-const path = "/images/generations"
+/** A call as `Attempt.Around` sees it. */
+const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImages }: ResolvedCall): Call => ({
+  kind,
+  params: { ...params, model: model.name, n, ...(kind === "stream" ? { partialImages } : {}) },
+  idempotencyKey,
+  labels
+})
 
 /** The service on this client. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
-  const policyOf = ({ retry = client.waiting.retry }: RequestOptions) => RetryPolicy.make(retry)
-
-  /** Sends one request; `timeout` counts from here, for a stream only to the head of the reply. */
-  const send = Effect.fnUntraced(function* (body: RequestBody, isStream: boolean, options: RequestOptions) {
-    const timeout = Duration.fromInputUnsafe(options.timeout ?? client.waiting.timeout)
-    const idle = Duration.fromInputUnsafe(options.idleTimeout ?? client.waiting.idleTimeout)
-    const start = yield* Clock.currentTimeMillis
-    const response = yield* Effect.mapError(client.post(path, body.json, options), ({ reason }) => reason)
+  /** Sends the request of an attempt, and gives the response with the limits for reading it. */
+  const send = Effect.fnUntraced(function* (call: ResolvedCall, attempt: OpenAttempt) {
+    const response = yield* client.post(call, attempt)
+    const isStream = call.kind === "stream"
     const reading: Reading = {
       response,
       head: Reply.headOf(response, yield* Clock.currentTimeMillis),
-      n: body.n,
+      n: call.n,
+      partialImages: call.partialImages,
       limits: client.limits,
-      patience: {
-        idleMillis: Duration.toMillis(idle),
-        deadline: isStream ? Number.POSITIVE_INFINITY : start + Duration.toMillis(timeout)
-      }
+      patience: new Patience({
+        idleMillis: Duration.toMillis(call.idleTimeout),
+        deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
+        deadlinePhase: isStream ? "deadline" : "response"
+      })
     }
     return reading
   })
 
-  const generate = Effect.fn("Images.generate")(function* (params: ImageGenerateParams, options: RequestOptions = {}) {
-    const body = yield* requestBody(params, false, options.extraBody).pipe(Effect.mapError(GradientError.fromReason))
-    const attempt = Effect.flatMap(send(body, false, options), readResponse).pipe(Effect.scoped)
-    return yield* attempts(attempt, policyOf(options))
+  const generate = Effect.fn("Images.generate")(function* (
+    params: ImageGenerateParamsNonStreaming,
+    options: RequestOptions = {}
+  ) {
+    const call = yield* client.resolve("generate", params, options)
+    const attempts = new Attempts()
+    const once = Effect.gen(function* () {
+      const attempt = yield* open(attemptOf(call), attempts)
+      // Between the response and its outcome nothing can interrupt: an image that has arrived is reported as such.
+      return yield* Effect.uninterruptibleMask((restore) =>
+        restore(Effect.flatMap(send(call, attempt), readResponse)).pipe(
+          Effect.catch((reason) => attempt.fail(reason)),
+          Effect.tap(({ data, usage }) => attempt.settle(Outcome.Completed({ images: data, usage })))
+        )
+      )
+    })
+    return yield* retrying(Effect.scoped(once), call, attempts)
   })
 
-  /** Opens a stream and reads its first events: up to there it can be tried again. Its scope ends with its failure. */
-  const open = Effect.fnUntraced(function* (body: RequestBody, options: RequestOptions, parent: Scope.Scope) {
+  /**
+   * Sends the request and waits for the first event. Until then the attempt can be retried. If it fails, its scope
+   * closes.
+   */
+  const openStream = Effect.fnUntraced(function* (call: ResolvedCall, attempts: Attempts, parent: Scope.Scope) {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
-      const rest = yield* Effect.flatMap(send(body, true, options), readStream)
+      const attempt = yield* open(attemptOf(call), attempts)
+      const events = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
+        attempt.fail(reason)
+      )
+      const rest = settling(attempt, call.n, events)
       let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a stream that ends has an event"))
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
-        const events = first
-        first = undefined // Its images are the caller's to keep.
-        return Effect.succeed(events)
+        const given = first
+        first = undefined // The caller may drop these images, so they are not kept here.
+        return Effect.succeed(given)
       })
       return { pull, start }
     }).pipe(
@@ -108,19 +134,19 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const stream = Effect.fnUntraced(function* (params: ImageGenerateParams, options: RequestOptions) {
-    const body = yield* requestBody(params, true, options.extraBody).pipe(Effect.mapError(GradientError.fromReason))
-    const met: Array<GradientError.Attempt> = []
+  const stream = Effect.fnUntraced(function* (params: ImageGenerateParamsStreaming, options: RequestOptions) {
+    const call = yield* client.resolve("stream", params, options)
+    const attempts = new Attempts()
     const clock = yield* Clock.Clock
-    const { pull, start } = yield* attempts(open(body, options, yield* Effect.scope), policyOf(options), met)
+    const { pull, start } = yield* retrying(openStream(call, attempts, yield* Effect.scope), call, attempts)
     // An attempt that fails after its first event is not repeated: its images may be charged for.
     return Stream.mapError(Stream.fromPull(Effect.succeed(pull)), (reason) => {
       const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - start)
-      return GradientError.fromReason(reason, [...met, { reason, elapsed }])
+      return GradientError.fromReason(reason, [...attempts.failed, { reason, elapsed }])
     })
   })
 
-  const generateStream = (params: ImageGenerateParams, options: RequestOptions = {}) =>
+  const generateStream = (params: ImageGenerateParamsStreaming, options: RequestOptions = {}) =>
     Stream.unwrap(stream(params, options)).pipe(Stream.withSpan("Images.generateStream"))
 
   return Images.of({ generate, generateStream })
@@ -131,7 +157,8 @@ const make = Effect.gen(function* () {
  *
  * @category layers
  */
-export const layer: Layer.Layer<Images, never, GradientClient> = Layer.effect(Images, make)
+// Fresh: Effect memoises a layer by reference, so a second client in one program would get the first one's service.
+export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
 
 /**
  * Generates images and gives the whole response. Fails with `GradientError`; its reasons are in that module.
@@ -139,19 +166,19 @@ export const layer: Layer.Layer<Images, never, GradientClient> = Layer.effect(Im
  * @category constructors
  */
 export const generate = (
-  params: ImageGenerateParams,
+  params: ImageGenerateParamsNonStreaming,
   options?: RequestOptions
 ): Effect.Effect<ImageGenerateResponse, GradientError.GradientError, Images> =>
   Effect.flatMap(Images, (images) => images.generate(params, options))
 
 /**
- * Generates an image and gives each picture as it arrives: `PartialImage`s, then `Completed`, or a failure. The request is
- * sent when the stream is run; leaving early closes the connection. One partial image is asked for unless told.
+ * Generates an image and gives each picture as it arrives: `PartialImage`s, then `Completed`, or a failure. The request
+ * is sent when the stream is run; leaving early closes the connection. Without `partialImages`, one is asked for.
  *
  * @category constructors
  */
 export const generateStream = (
-  params: ImageGenerateParams,
+  params: ImageGenerateParamsStreaming,
   options?: RequestOptions
 ): Stream.Stream<ImageGenStreamEvent, GradientError.GradientError, Images> =>
   Stream.unwrap(Effect.map(Images, (images) => images.generateStream(params, options)))

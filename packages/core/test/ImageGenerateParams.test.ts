@@ -7,10 +7,13 @@ import { type GradientClient, ImageGenerateParams, Images } from "../src/index.t
 import * as Service from "./support/Service.ts"
 import * as Wire from "./support/Wire.ts"
 
-type Params = ImageGenerateParams.ImageGenerateParams
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
 /** What was sent for these params. */
-const sentFor = (params: Params, options?: GradientClient.RequestOptions) => {
+const sentFor = (
+  params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
+  options?: GradientClient.RequestOptions
+) => {
   const service = Service.make(() => Response.json(Wire.response()))
   return Images.generate(params, options).pipe(
     Effect.provide(service.layer),
@@ -27,127 +30,168 @@ const sentForStream = (params: Params, options?: GradientClient.RequestOptions) 
   )
 }
 
-/** The rules that the params break; nothing may have been sent. */
-const brokenBy = (params: Params, kind: "generate" | "generateStream" = "generate") => {
-  const service = Service.make(() => Response.json(Wire.response()))
-  const call =
-    kind === "generate" ? Effect.asVoid(Images.generate(params)) : Stream.runDrain(Images.generateStream(params))
-  return call.pipe(
-    Service.failsWith("InvalidParamsError"),
-    Effect.provide(service.layer),
-    Effect.map(({ issues, mayHaveBeenCharged }) => {
-      expect(service.asked).toEqual([])
-      expect(mayHaveBeenCharged).toBe(false)
-      return Object.fromEntries(issues.map(({ message, param }) => [param, message]))
-    })
-  )
-}
+/** The rules that these params break, each as a sentence. */
+const brokenBy = (params: object, kind: ImageGenerateParams.Kind = "generate") =>
+  ImageGenerateParams.check({ prompt, ...params }, kind).map((issue) => ImageGenerateParams.renderIssue(issue))
 
 const prompt = "a sea otter"
 
 describe("ImageGenerateParams", () => {
-  describe("rules", () => {
-    it.effect("names every broken one at once, with what was given and what is allowed", () =>
-      Effect.gen(function* () {
-        const issues = yield* brokenBy({
-          prompt: "",
-          n: 2,
-          outputCompression: 101,
-          outputFormat: "jpeg",
-          background: "transparent",
-          user: "u".repeat(257),
-          partialImages: 1
-        })
-        expect(issues).toEqual({
-          prompt: `"" was given, allowed is 1 to 32,000 characters`,
-          n: "2 was given, allowed is 1 with openai-gpt-image-1",
-          outputCompression: "101 was given, allowed is a whole number from 0 to 100",
-          background: `"transparent" was given, allowed is transparent only with outputFormat png or webp, not jpeg`,
-          user: "257 characters was given, allowed is up to 256 characters",
-          partialImages: "1 was given, allowed is none with generate: use generateStream"
-        })
-      })
+  describe("check", () => {
+    it("gives every broken rule with what was given and what is allowed", () => {
+      const params = {
+        prompt: "",
+        n: 11,
+        outputCompression: 101,
+        outputFormat: "jpeg",
+        background: "transparent",
+        user: "u".repeat(257),
+        partialImages: 1,
+        model: " "
+      }
+      expect(ImageGenerateParams.check(params, "generate")).toEqual([
+        { param: "prompt", given: '""', allowed: "1 to 32,000 characters" },
+        { param: "model", given: '" "', allowed: "the name of a model" },
+        { param: "n", given: "11", allowed: "1 to 10" },
+        { param: "background", given: '"transparent"', allowed: "opaque or auto if the format is jpeg" },
+        { param: "outputCompression", given: "101", allowed: "0 to 100" },
+        { param: "partialImages", given: "1", allowed: "left out without a stream" },
+        { param: "user", given: "257 characters", allowed: "up to 256 characters" }
+      ])
+    })
+
+    it("gives nothing for params that can be sent", () => {
+      expect(ImageGenerateParams.check({ prompt }, "generate")).toEqual([])
+      expect(ImageGenerateParams.check({ prompt, partialImages: 3 }, "stream")).toEqual([])
+    })
+
+    it("gives a type mistake as an issue, beside the rules of the others", () => {
+      const params = { prompt: 5, n: "11", model: null, size: [1, 2], user: {}, quality: true, outputCompression: -1 }
+      expect(ImageGenerateParams.renderIssues(ImageGenerateParams.check(params, "generate"))).toBe(
+        "prompt must be a string (got a number); model must be a string (got null); n must be a number (got a string); " +
+          "quality must be a string (got a boolean); size must be a string (got a list); " +
+          "user must be a string (got an object); outputCompression must be 0 to 100 (got -1)"
+      )
+    })
+
+    it("reads null as absent, as the API does", () => {
+      expect(brokenBy({ n: null, size: null, outputFormat: null, partialImages: null, user: null })).toEqual([])
+    })
+
+    const throwing = {
+      get prompt(): string {
+        throw new Error("no")
+      }
+    }
+    it.each([undefined, null, 5, "a sea otter", () => prompt, [], {}, Object.create(null), throwing])(
+      "never throws: case %#",
+      (params) => {
+        for (const kind of ["generate", "stream"] as const) {
+          expect(ImageGenerateParams.check(params, kind)).toHaveLength(1)
+        }
+      }
     )
 
-    it.effect("says them all in the message", () =>
+    it("is rendered with the names of the reader", () => {
+      const issues = ImageGenerateParams.check({ prompt, outputCompression: 50, safetyIdentifier: 5 }, "generate")
+      expect(ImageGenerateParams.renderIssues(issues, ImageGenerateParams.wireNameOf)).toBe(
+        "safety_identifier must be a string (got a number); " +
+          "output_compression must be 100 unless the format is webp or jpeg (got 50)"
+      )
+    })
+  })
+
+  describe("rules", () => {
+    it.effect("all broken ones are in the error, and nothing is sent", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Response.json(Wire.response()))
-        const error = yield* Images.generate({ prompt: "", n: 0 }).pipe(Effect.provide(service.layer), Effect.flip)
-        expect(error.message).toContain("prompt: ")
-        expect(error.message).toContain("n: 0 was given")
+        const error = yield* Images.generate({ prompt: "", n: 11 }).pipe(Effect.provide(service.layer), Effect.flip)
+        expect(error.message).toContain('prompt must be 1 to 32,000 characters (got ""); n must be 1 to 10 (got 11)')
         expect(error.message).toContain("Nothing was sent.")
+        expect(error.reason).toMatchObject({
+          _tag: "InvalidParamsError",
+          issues: [{ param: "prompt" }, { param: "n", given: "11", allowed: "1 to 10" }]
+        })
+        expect(error.mayHaveBeenCharged).toBe(false)
         expect(error.attempts).toEqual([])
+        expect(service.asked).toEqual([])
       })
     )
 
-    it.effect("a prompt has 1 to 32,000 characters, counted as code points", () =>
-      Effect.gen(function* () {
-        yield* sentFor({ prompt: "🦦".repeat(32_000) })
-        expect(yield* brokenBy({ prompt: "🦦".repeat(32_001) })).toHaveProperty("prompt")
-        expect((yield* brokenBy({ prompt: "x".repeat(32_001) }))["prompt"]).toContain("32001 characters was given")
-      })
+    it("a prompt has 1 to 32,000 characters, counted as code points", () => {
+      expect(brokenBy({ prompt: "🦦".repeat(32_000) })).toEqual([])
+      expect(brokenBy({ prompt: "🦦".repeat(32_001) })).toEqual([
+        "prompt must be 1 to 32,000 characters (got 32001 characters)"
+      ])
+    })
+
+    it.each([" ", "\n\t", "\u3000"])("a prompt is not blank: %j", (blank) => {
+      expect(brokenBy({ prompt: blank })).toEqual([
+        `prompt must be more than white space (got ${JSON.stringify(blank)})`
+      ])
+    })
+
+    it.each(["\ud83e", "an otter \udda6\ud83e", "x".repeat(50) + "\udda6"])(
+      "a prompt has no lone surrogate: %j",
+      (text) => {
+        expect(brokenBy({ prompt: text })).toEqual(["prompt must be valid Unicode (got half of a surrogate pair)"])
+      }
     )
 
-    it.effect.each([0, -1, 11, 1.5, Number.NaN])("n is not %d", (n) =>
-      Effect.map(brokenBy({ prompt, n, model: "other" }), (issues) =>
-        expect(issues["n"]).toBe(`${n} was given, allowed is a whole number from 1 to 10`)
-      )
-    )
+    it.each([0, -1, 11, 1e9])("n is not %d, whatever the model", (n) => {
+      for (const model of ["other", "openai-gpt-image-2", undefined]) {
+        expect(brokenBy({ n, model })).toEqual([`n must be 1 to 10 (got ${n})`])
+      }
+    })
 
-    it.effect.each([-1, 101, 0.5])("outputCompression is not %d", (outputCompression) =>
-      Effect.map(brokenBy({ prompt, outputCompression, outputFormat: "webp" }), (issues) =>
-        expect(Object.keys(issues)).toEqual(["outputCompression"])
-      )
-    )
+    it.each([1.5, Number.NaN, Number.POSITIVE_INFINITY])("n is not %d", (n) => {
+      expect(brokenBy({ n })).toEqual([`n must be a whole number (got ${n})`])
+    })
 
-    it.effect("outputCompression is below 100 only with webp or jpeg", () =>
-      Effect.gen(function* () {
-        yield* sentFor({ prompt, outputCompression: 0, outputFormat: "webp" })
-        yield* sentFor({ prompt, outputCompression: 99, outputFormat: "jpeg" })
-        yield* sentFor({ prompt, outputCompression: 100, outputFormat: "png" })
-        yield* sentFor({ prompt, outputCompression: 100 })
-        const issues = yield* brokenBy({ prompt, outputCompression: 99, outputFormat: "png" })
-        expect(issues).toEqual({
-          outputCompression: "99 was given, allowed is 100 unless outputFormat is webp or jpeg"
-        })
-        expect(yield* brokenBy({ prompt, outputCompression: 99 })).toEqual(issues)
-      })
-    )
+    it("n is up to 10 for every model", () => {
+      for (const model of ["other", "openai-gpt-image-2", undefined]) expect(brokenBy({ n: 10, model })).toEqual([])
+    })
 
-    it.effect("a transparent background is refused only with jpeg", () =>
-      Effect.gen(function* () {
-        yield* sentFor({ prompt, background: "transparent" })
-        yield* sentFor({ prompt, background: "transparent", outputFormat: "webp" })
-        expect(yield* brokenBy({ prompt, background: "transparent", outputFormat: "jpeg" })).toHaveProperty(
-          "background"
-        )
-      })
-    )
+    it.each([-1, 101])("outputCompression is not %d", (outputCompression) => {
+      expect(brokenBy({ outputCompression, outputFormat: "webp" })).toEqual([
+        `outputCompression must be 0 to 100 (got ${outputCompression})`
+      ])
+    })
 
-    it.effect("user has up to 256 characters", () => sentFor({ prompt, user: "u".repeat(256) }))
+    it("outputCompression is not below 100 with png", () => {
+      const broken = ["outputCompression must be 100 unless the format is webp or jpeg (got 99)"]
+      expect(brokenBy({ outputCompression: 99 })).toEqual(broken)
+      expect(brokenBy({ outputCompression: 99, outputFormat: "png" })).toEqual(broken)
+      for (const outputFormat of ["webp", "jpeg", "avif", "gif"]) {
+        expect(brokenBy({ outputCompression: 0, outputFormat })).toEqual([])
+      }
+      expect(brokenBy({ outputCompression: 100, outputFormat: "png" })).toEqual([])
+    })
 
-    it.effect("partialImages is 1 to 3 for gpt-image models when streaming", () =>
-      Effect.gen(function* () {
-        for (const model of ["openai-gpt-image-1", "gpt-image-1", "gpt-image-1.5", "openai-gpt-image-2", undefined]) {
-          expect(yield* brokenBy({ prompt, model, partialImages: 4 }, "generateStream")).toEqual({
-            partialImages: "4 was given, allowed is a whole number from 1 to 3"
-          })
-        }
-        expect(yield* brokenBy({ prompt, partialImages: 0 }, "generateStream")).toHaveProperty("partialImages")
-        expect(yield* brokenBy({ prompt, model: "other", partialImages: 0 }, "generateStream")).toEqual({
-          partialImages: "0 was given, allowed is a whole number of at least 1"
-        })
-      })
-    )
+    it("a transparent background is refused with jpeg, and with no format that is not known", () => {
+      expect(brokenBy({ background: "transparent", outputFormat: "jpeg" })).toEqual([
+        'background must be opaque or auto if the format is jpeg (got "transparent")'
+      ])
+      for (const outputFormat of [undefined, "png", "webp", "gif", "svg"]) {
+        expect(brokenBy({ background: "transparent", outputFormat })).toEqual([])
+      }
+    })
 
-    it.effect("the rules of one model do not bind another", () =>
-      Effect.gen(function* () {
-        expect(yield* sentFor({ prompt, model: "other", n: 10 })).toMatchObject({ n: 10 })
-        expect(yield* sentFor({ prompt, model: "gpt-image-1.5", n: 10 })).toMatchObject({ n: 10 })
-        expect(yield* sentFor({ prompt, model: "openai-gpt-image-1-mini", n: 2 })).toMatchObject({ n: 2 })
-        expect(yield* sentForStream({ prompt, model: "other", partialImages: 9 })).toMatchObject({ partial_images: 9 })
-      })
-    )
+    it("user has up to 256 characters", () => {
+      expect(brokenBy({ user: "🦦".repeat(256) })).toEqual([])
+      expect(brokenBy({ user: "u".repeat(257) })).toEqual(["user must be up to 256 characters (got 257 characters)"])
+    })
+
+    it("partialImages is 1 to 3 for gpt-image models when streaming", () => {
+      for (const model of ["openai-gpt-image-2", "gpt-image-1.5", "openai-gpt-image-2", undefined]) {
+        expect(brokenBy({ model, partialImages: 4 }, "stream")).toEqual(["partialImages must be 1 to 3 (got 4)"])
+      }
+      expect(brokenBy({ partialImages: 0 }, "stream")).toEqual(["partialImages must be 1 to 3 (got 0)"])
+      expect(brokenBy({ model: "other", partialImages: 9 }, "stream")).toEqual([])
+      expect(brokenBy({ model: "other", partialImages: 0 }, "stream")).toEqual([
+        "partialImages must be at least 1 (got 0)"
+      ])
+    })
 
     it.effect("a model, size, quality, format or background that is new tomorrow passes", () =>
       Effect.gen(function* () {
@@ -157,21 +201,29 @@ describe("ImageGenerateParams", () => {
           quality: "ultra",
           outputFormat: "avif",
           background: "checkered",
-          moderation: "strict"
+          moderation: "strict",
+          complexity: "extreme"
         }
         const { outputFormat, ...same } = tomorrow
         expect(yield* sentFor({ prompt, ...tomorrow })).toEqual({ prompt, n: 1, ...same, output_format: outputFormat })
       })
     )
+
+    it("are on the schemas too", () => {
+      const decode = Schema.decodeUnknownExit(Schema.toType(ImageGenerateParams.ImageGenerateParams))
+      expect(String(decode({ prompt, n: 11 }))).toContain("n must be 1 to 10 (got 11)")
+      const stream = Schema.decodeUnknownExit(Schema.toType(ImageGenerateParams.ImageGenerateParamsStreaming))
+      expect(String(stream({ prompt, partialImages: 4 }))).toContain("partialImages must be 1 to 3 (got 4)")
+    })
   })
 
   describe("on the wire", () => {
     it.effect("model and n are always sent, and nothing else that was not given", () =>
       Effect.gen(function* () {
-        expect(yield* sentFor({ prompt })).toEqual({ prompt, model: "openai-gpt-image-1", n: 1 })
+        expect(yield* sentFor({ prompt })).toEqual({ prompt, model: "openai-gpt-image-2", n: 1 })
         expect(yield* sentForStream({ prompt })).toEqual({
           prompt,
-          model: "openai-gpt-image-1",
+          model: "openai-gpt-image-2",
           n: 1,
           stream: true,
           partial_images: 1
@@ -181,9 +233,9 @@ describe("ImageGenerateParams", () => {
 
     it.effect("what is undefined is not sent", () =>
       Effect.gen(function* () {
-        const params = { prompt, model: undefined, n: undefined, size: undefined, partialImages: undefined }
-        expect(yield* sentFor(params)).toEqual({ prompt, model: "openai-gpt-image-1", n: 1 })
-        expect(yield* sentForStream(params)).toMatchObject({ n: 1, partial_images: 1 })
+        const params = { prompt, model: undefined, n: undefined, size: undefined }
+        expect(yield* sentFor(params)).toEqual({ prompt, model: "openai-gpt-image-2", n: 1 })
+        expect(yield* sentForStream({ ...params, partialImages: undefined })).toMatchObject({ n: 1, partial_images: 1 })
       })
     )
 
@@ -199,6 +251,8 @@ describe("ImageGenerateParams", () => {
           outputFormat: "webp",
           partialImages: 2,
           quality: "high",
+          safetyIdentifier: "7f3a",
+          complexity: "low",
           size: "1536x1024",
           user: "otto"
         })
@@ -212,6 +266,8 @@ describe("ImageGenerateParams", () => {
           output_format: "webp",
           partial_images: 2,
           quality: "high",
+          safety_identifier: "7f3a",
+          complexity: "low",
           size: "1536x1024",
           user: "otto",
           stream: true
@@ -266,7 +322,7 @@ describe("ImageGenerateParams", () => {
       Effect.gen(function* () {
         expect(yield* sentFor({ prompt }, { extraBody: { model: undefined, n: undefined } })).toEqual({
           prompt,
-          model: "openai-gpt-image-1",
+          model: "openai-gpt-image-2",
           n: 1
         })
       })
@@ -305,6 +361,15 @@ describe("ImageGenerateParams", () => {
         expect(service.asked).toEqual([])
       })
     )
+  })
+
+  it("generate takes no partialImages, and generateStream takes params of both kinds", () => {
+    type Streaming = ImageGenerateParams.ImageGenerateParamsStreaming
+    expectTypeOf<{ prompt: string; partialImages: number }>().not.toExtend<Parameters<typeof Images.generate>[0]>()
+    expectTypeOf<Streaming>().not.toExtend<Parameters<typeof Images.generate>[0]>()
+    expectTypeOf<ImageGenerateParams.ImageGenerateParams>().toExtend<Parameters<typeof Images.generate>[0]>()
+    expectTypeOf<ImageGenerateParams.ImageGenerateParams>().toExtend<Parameters<typeof Images.generateStream>[0]>()
+    expectTypeOf<Parameters<typeof Images.generateStream>[0]>().toEqualTypeOf<Streaming>()
   })
 
   it("has the types of the SDK on the wire", () => {

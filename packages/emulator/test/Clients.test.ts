@@ -1,10 +1,11 @@
 import { createOpenAI } from "@ai-sdk/openai"
+import { Client } from "@digitalocean/dots/inference"
 import { Gradient } from "@digitalocean/gradient"
 import { Emulator } from "@effect-gradient/emulator"
 import { assert, layer } from "@effect/vitest"
 import { generateImage } from "ai"
 import { Cause, Effect, Stream } from "effect"
-import OpenAI, { BadRequestError } from "openai"
+import OpenAI, { BadRequestError, NotFoundError } from "openai"
 import { bytesOf, describeImage, small } from "./support/wire.ts"
 
 const openai = Effect.map(Emulator.baseUrl, (baseURL) => new OpenAI({ baseURL, apiKey: "any", maxRetries: 0 }))
@@ -12,6 +13,8 @@ const gradient = Effect.map(
   Emulator.baseUrl,
   (baseURL) => new Gradient({ baseURL, modelAccessKey: "any", accessToken: null, maxRetries: 0 })
 )
+
+const dots = Effect.map(Emulator.baseUrl, (baseURL) => new Client({ apiKey: "any", baseURL }))
 
 /** Everything that a client's own stream gives. */
 const received = <A>(open: () => PromiseLike<AsyncIterable<A>>) =>
@@ -27,7 +30,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     Effect.gen(function* () {
       const client = yield* openai
       const { data, usage } = yield* Effect.promise(() =>
-        client.images.generate({ prompt: small.prompt, model: "gpt-image-1", quality: "low", size: "256x256" })
+        client.images.generate({ prompt: small.prompt, model: "openai-gpt-image-2", quality: "low", size: "256x256" })
       )
       assert.strictEqual(describeImage(bytesOf(data?.[0]?.b64_json ?? "")), "png 256x256")
       assert.isAbove(usage?.total_tokens ?? 0, 0)
@@ -39,7 +42,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
       const client = yield* openai
       const error = yield* Effect.flip(
         Effect.tryPromise({
-          try: () => client.images.generate({ prompt: "x", n: 3 }),
+          try: () => client.images.generate({ prompt: "x", n: 11 }),
           catch: (cause) => cause
         })
       )
@@ -54,7 +57,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
       const client = yield* openai
       const events = yield* received(() =>
         client.images.generate({
-          model: "gpt-image-1",
+          model: "openai-gpt-image-2",
           prompt: small.prompt,
           quality: "low",
           size: "256x256",
@@ -98,12 +101,77 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
+  it.effect("@digitalocean/dots streams a picture", () =>
+    Effect.gen(function* () {
+      const client = yield* dots
+      const params = { ...small, model: "openai-gpt-image-2", stream: true, partial_images: 2 } as const
+      const events = yield* received(() => client.images.generate(params))
+      assert.deepStrictEqual(
+        events.map((event) => event.type),
+        ["image_generation.partial_image", "image_generation.partial_image", "image_generation.completed"]
+      )
+      assert.deepStrictEqual(
+        new Set(events.map((event) => describeImage(bytesOf(event.b64_json ?? "")))),
+        new Set(["png 96x64"])
+      )
+    })
+  )
+
+  it.effect("@digitalocean/dots gets two pictures of a model that it found in the list", () =>
+    Effect.gen(function* () {
+      const client = yield* dots
+      const models = yield* Effect.promise(() => client.models.list())
+      const { data } = yield* Effect.promise(() =>
+        client.images.generate({ ...small, model: models.data[0]?.id ?? "", n: 2 })
+      )
+      assert.deepStrictEqual(
+        data.map((image) => describeImage(bytesOf(image.b64_json ?? ""))),
+        ["png 96x64", "png 96x64"]
+      )
+    })
+  )
+
+  it.effect("@digitalocean/dots shows the words of a refusal", () =>
+    Effect.gen(function* () {
+      const client = yield* dots
+      const error = yield* Effect.flip(
+        Effect.tryPromise(() => client.images.generate({ ...small, model: "openai-gpt-image-1" }))
+      )
+      assert.match(String(error.cause), /404.*Model not found/)
+    })
+  )
+
+  it.effect("openai lists the models", () =>
+    Effect.gen(function* () {
+      const client = yield* openai
+      const models = yield* received(() => Promise.resolve(client.models.list()))
+      assert.include(
+        models.map(({ id }) => id),
+        "openai-gpt-image-2"
+      )
+    })
+  )
+
+  it.effect("openai understands that a model is not there", () =>
+    Effect.gen(function* () {
+      const client = yield* openai
+      const error = yield* Effect.flip(
+        Effect.tryPromise({
+          try: () => client.images.generate({ prompt: "x", model: "gpt-image-1" }),
+          catch: (cause) => cause
+        })
+      )
+      assert.instanceOf(error, NotFoundError)
+      assert.include(error.message, "Model not found")
+    })
+  )
+
   it.effect("ai with @ai-sdk/openai gets a picture", () =>
     Effect.gen(function* () {
       const provider = createOpenAI({ baseURL: yield* Emulator.baseUrl, apiKey: "any" })
       const { image } = yield* Effect.promise(() =>
         generateImage({
-          model: provider.image("gpt-image-1"),
+          model: provider.image("openai-gpt-image-2"),
           prompt: small.prompt,
           size: "256x192",
           maxRetries: 0,

@@ -120,7 +120,7 @@ export const callersFromKeys = (keys: ReadonlyArray<Redacted.Redacted>): Layer.L
  * @category models
  */
 export interface Rules extends Order.Rules {
-  /** Default: `openai-gpt-image-1`. */
+  /** Default: `openai-gpt-image-2`. */
   readonly models: ReadonlyArray<string>
   /** Where none is asked for, it counts as `auto`. Default: `auto`, `1024x1024`, `1536x1024`, `1024x1536`. */
   readonly sizes: ReadonlyArray<string>
@@ -209,8 +209,8 @@ const authorization = Layer.effect(
   )
 )
 
-const refusals = HttpApiMiddleware.layerSchemaErrorTransform(Refusals, ({ cause }) =>
-  Effect.fail(ApiError.fromIssues(ApiError.issuesOf(cause)))
+const refusals = HttpApiMiddleware.layerSchemaErrorTransform(Refusals, (error) =>
+  Effect.fail(ApiError.fromIssues(Order.issuesOf(error)))
 )
 
 const edge = Layer.effect(

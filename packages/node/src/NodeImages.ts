@@ -1,16 +1,15 @@
 /**
  * Layers for Node: the transport on undici, alone or with everything that `Images` needs.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as Undici from "@effect/platform-node/Undici"
-import { GradientClient, Images } from "@effect-gradient/core"
-import type * as Config from "effect/Config"
-import * as Duration from "effect/Duration"
+import { GradientClient, GradientError, Images } from "@effect-gradient/core"
+import * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import { getCACertificates } from "node:tls"
-import { readable } from "./internal/responseBody.ts"
+import * as Option from "effect/Option"
+import { makeSender, type Proxies } from "./internal/agent.ts"
+import * as Dispatch from "./internal/dispatch.ts"
 
 /**
  * Options of the transport.
@@ -18,9 +17,9 @@ import { readable } from "./internal/responseBody.ts"
  * @category models
  */
 export interface TransportOptions {
-  /** How long a connection may take. A real timer, rounded up to about a second. Default: 10 seconds. */
+  /** How long connecting may take. A real timer, rounded up to about a second. Default: 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
-  /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. */
+  /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. It overrides the environment's. */
   readonly proxy?: string | undefined
   /** Certificates in PEM: `ca` to trust beside the usual ones; your own `cert` and its `key`. */
   readonly tls?:
@@ -33,76 +32,55 @@ export interface TransportOptions {
     | undefined
 }
 
-/** Marks an error that came before undici began to send: the proof that nothing can have been charged for. */
-const witnessSending = (handler: Undici.Dispatcher.DispatchHandler): Undici.Dispatcher.DispatchHandler => {
-  let started = false
-  return {
-    onRequestStart: (controller, context) => {
-      started = true
-      handler.onRequestStart?.(controller, context)
-    },
-    onResponseStart: (...args) => handler.onResponseStart?.(...args),
-    onResponseData: (...args) => handler.onResponseData?.(...args),
-    onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
-    onResponseError: (controller, error) => {
-      if (!started) GradientClient.markNotSent(error)
-      handler.onResponseError?.(controller, error)
-    }
-  }
-}
+/**
+ * Options of the client and of its transport.
+ *
+ * @category models
+ */
+export interface Options extends GradientClient.Options, TransportOptions {}
 
-/** The timeouts are the library's own, so undici's are off. */
-const sending: Undici.Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
-  dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, witnessSending(handler))
+/** Loaded when the layer is built, so that importing this module stays fast. */
+const loadUndici = Effect.suspend(() =>
+  "Bun" in globalThis
+    ? Effect.fail(
+        GradientError.fromReason(
+          new GradientError.InvalidParamsError({
+            description: "Bun has no undici: use BrowserImages.layer of @effect-gradient/browser instead of NodeImages"
+          })
+        )
+      )
+    : Effect.promise(() => import("@effect/platform-node/Undici"))
+)
 
-/** Its value is not repeated: there can be a password in it. */
-const refuseProxy: Undici.Dispatcher.DispatcherComposeInterceptor = () => (_options, _handler) => {
-  throw new Undici.errors.InvalidArgumentError("proxy: it is no URL of http or https, such as http://proxy:3128")
-}
-
-/** HTTP/1.1 only: over HTTP/2 a cut body can look complete, and one socket carries every paid request. */
-const makeAgent = ({ connectTimeout = "10 seconds", proxy, tls }: TransportOptions): Undici.Dispatcher => {
-  const ca = tls?.ca === undefined ? {} : { ca: [...getCACertificates("default"), tls.ca] }
-  if (proxy !== undefined && !/^https?:/.test(URL.parse(proxy)?.protocol ?? "")) {
-    return new Undici.Agent().compose(refuseProxy)
-  }
-  const connect = { ...tls, ...ca, timeout: Duration.toMillis(connectTimeout) }
-  const agent =
-    proxy === undefined
-      ? new Undici.Agent({ allowH2: false, connect })
-      : new Undici.ProxyAgent({ uri: proxy, allowH2: false, connect, requestTls: connect })
-  return agent.compose(sending)
-}
+const makeHttpClient = (options: TransportOptions, environment: Proxies) =>
+  Effect.gen(function* () {
+    const undici = yield* loadUndici
+    const sender = yield* Effect.acquireRelease(makeSender(undici, options, environment), ({ dispatcher }) =>
+      Effect.promise(() => dispatcher.destroy())
+    )
+    return Dispatch.make(sender)
+  })
 
 /**
- * The transport: an undici Agent of its own, closed with the layer.
+ * The transport: an undici Agent of its own, closed with the layer. It does not read the environment.
  *
  * @category layers
  */
-export const layerHttpClient = (options: TransportOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, HttpClient.transformResponse(Effect.map(readable)))
-  ).pipe(
-    Layer.provide(NodeHttpClient.layerUndiciNoDispatcher),
-    Layer.provide(
-      Layer.effect(
-        NodeHttpClient.Dispatcher,
-        Effect.acquireRelease(
-          Effect.sync(() => makeAgent(options)),
-          (agent) => Effect.promise(() => agent.destroy())
-        )
-      )
-    )
-  )
+export const layerHttpClient = (
+  options: TransportOptions = {}
+): Layer.Layer<HttpClient.HttpClient, GradientError.GradientError> =>
+  Layer.effect(HttpClient.HttpClient, makeHttpClient(options, {}))
+
+/** The two that `Images` needs, and `GradientClient` for what needs only that. */
+type Services = Images.Images | GradientClient.GradientClient
 
 /**
  * Everything that `Images` needs, from options.
  *
  * @category layers
  */
-export const layer = (options: GradientClient.Options, transport?: TransportOptions): Layer.Layer<Images.Images> =>
-  complete(GradientClient.layer(options), transport)
+export const layer = (options: Options): Layer.Layer<Services, GradientError.GradientError> =>
+  complete(GradientClient.layer(options), layerHttpClient(options))
 
 /**
  * Everything that `Images` needs, from Configs.
@@ -110,21 +88,49 @@ export const layer = (options: GradientClient.Options, transport?: TransportOpti
  * @category layers
  */
 export const layerConfig = (
-  options: Config.Wrap<GradientClient.Options>,
-  transport?: TransportOptions
-): Layer.Layer<Images.Images, Config.ConfigError> => complete(GradientClient.layerConfig(options), transport)
+  options: Config.Wrap<Options>
+): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+
+/** An environment variable in lower or upper case; lower case first, as other programs do. */
+const variable = (name: string) =>
+  Config.String(name.toLowerCase()).pipe(
+    Config.orElse(() => Config.String(name)),
+    Config.option,
+    Config.map(Option.map((value) => value.trim())),
+    Config.map(Option.getOrUndefined)
+  )
+
+/** Other programs take `proxy:3128` as well. */
+const proxyVariable = (name: string) =>
+  Config.map(variable(name), (value) =>
+    value === undefined || value === "" || value.includes("://") ? value : `http://${value}`
+  )
+
+const proxiesConfig: Config.Config<Proxies> = Config.all({
+  http: proxyVariable("HTTP_PROXY"),
+  https: proxyVariable("HTTPS_PROXY"),
+  except: variable("NO_PROXY")
+})
 
 /**
- * Everything that `Images` needs, with key and endpoint from the environment: see `GradientClient.layerFromConfig`.
+ * Everything that `Images` needs, with key and endpoint from the environment: see `GradientClient.layerFromConfig`. A
+ * proxy is taken from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in upper or lower case, unless `proxy` is given.
  *
  * @category layers
  */
 export const layerFromConfig = (
-  options?: GradientClient.Options,
-  transport?: TransportOptions
-): Layer.Layer<Images.Images, Config.ConfigError> => complete(GradientClient.layerFromConfig(options), transport)
+  options: Options = {}
+): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
+  complete(
+    GradientClient.layerFromConfig(options),
+    Layer.effect(
+      HttpClient.HttpClient,
+      Effect.flatMap(proxiesConfig, (environment) => makeHttpClient(options, environment))
+    )
+  )
 
-const complete = <E>(
+const complete = <E, E2>(
   client: Layer.Layer<GradientClient.GradientClient, E, HttpClient.HttpClient>,
-  transport?: TransportOptions
-) => Images.layer.pipe(Layer.provide(client), Layer.provide(layerHttpClient(transport)))
+  transport: Layer.Layer<HttpClient.HttpClient, E2>
+) => Images.layer.pipe(Layer.provideMerge(client), Layer.provide(transport))

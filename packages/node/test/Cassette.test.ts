@@ -116,7 +116,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
         assert.deepStrictEqual(JSON.parse(yield* textOf(path)), {
           exchanges: [
             {
-              request: request({ model: "openai-gpt-image-1", prompt: "A sea otter", n: 1 }),
+              request: request({ model: "openai-gpt-image-2", prompt: "A sea otter", n: 1 }),
               response: {
                 status: 200,
                 headers: { "content-type": "text/plain" },
@@ -126,7 +126,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
             {
               request: request({
                 partial_images: 1,
-                model: "openai-gpt-image-1",
+                model: "openai-gpt-image-2",
                 prompt: "A sea otter",
                 n: 1,
                 stream: true

@@ -74,7 +74,7 @@ const colourOf = (source: HTMLImageElement | HTMLCanvasElement) => {
 }
 
 /** Hands the canvas to a worker, which draws there, and gives what it says. */
-const drawInWorker = (params: ImageGenerateParams.ImageGenerateParams) =>
+const drawInWorker = (params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
   new Promise((resolve, reject) => {
     const worker = new Worker("/worker.js", { type: "module" })
     worker.addEventListener("error", ({ message }) => reject(new Error(message)))
@@ -102,7 +102,7 @@ const isLive = (url: string) =>
 const page = {
   said,
   seen,
-  generate: (id: keyof typeof targets, params: ImageGenerateParams.ImageGenerateParams) =>
+  generate: (id: keyof typeof targets, params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
     show(id, Images.generateStream(params)),
   /** A picture that can be decoded, then one that cannot. */
   showBroken: (id: keyof typeof targets) =>

@@ -7,7 +7,7 @@ import { Effect } from "effect"
 
 interface Task {
   readonly canvas: OffscreenCanvas
-  readonly params: ImageGenerateParams.ImageGenerateParams
+  readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
 }
 
 addEventListener("message", ({ data: { canvas, params } }: MessageEvent<Task>) => {

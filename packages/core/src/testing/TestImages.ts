@@ -131,4 +131,5 @@ const answer = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: R
 export const layerFixed = (
   ...images: ReadonlyArray<Uint8Array>
 ): Layer.Layer<Images.Images | TestTransport.TestTransport> =>
-  TestTransport.layerImages((request) => answer(request, images))
+  // Without options there is nothing that could be wrong with them.
+  Layer.orDie(TestTransport.layerImages((request) => answer(request, images)))

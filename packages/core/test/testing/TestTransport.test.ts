@@ -292,7 +292,7 @@ describe("TestTransport.layer", () => {
             "x-auth-hint": "<redacted>",
             "x-team": "otters"
           },
-          body: { prompt: "A sea otter", model: "openai-gpt-image-1", n: 1, note: "sent with <redacted>" },
+          body: { prompt: "A sea otter", model: "openai-gpt-image-2", n: 1, note: "sent with <redacted>" },
           aborted: false
         }
       ])

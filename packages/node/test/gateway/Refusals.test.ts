@@ -108,7 +108,8 @@ describe("what may be asked", () => {
   it.live.each<readonly [param: string, params: object]>([
     ["model", { model: "dall-e-3" }],
     ["size", { size: "4096x4096" }],
-    ["n", { model: "openai-gpt-image-1", n: 2 }],
+    ["n", { n: 11 }],
+    ["n", { n: "2" }],
     ["prompt", { prompt: "x".repeat(4001) }],
     ["prompt", { prompt: "" }],
     ["prompt", { prompt: null }],
@@ -129,6 +130,17 @@ describe("what may be asked", () => {
     Effect.gen(function* () {
       const { message } = yield* invalid({ prompt: "x", model: "sdxl", size: "1x1", n: 2, output_compression: 101 })
       for (const param of ["model", "size", "'n'", "output_compression"]) assert.include(message, param)
+    })
+  )
+
+  it.live("a type mistake is told in plain words, beside what else is wrong", () =>
+    Effect.gen(function* () {
+      const { message } = yield* invalid({ prompt: "x", n: "2", output_compression: 101, style: 1, stream: "yes" })
+      assert.strictEqual(
+        message,
+        "Invalid request: 'n' must be a number (got a string); 'output_compression' must be 0 to 100 (got 101); " +
+          "'stream' must be true or false (got a string); 'style' is not a known param."
+      )
     })
   )
 

@@ -30,10 +30,10 @@ const mostErrors = 10
 const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
 /** Whether a value says anything: `{}`, `null`, `""`, `false`, `0` and `[]` do not, nor does what holds only these. */
-const says = (value: unknown): boolean => {
+const says = (value: unknown, depth = 0): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
-  if (isList(value)) return value.some(says)
-  return Predicate.isObject(value) ? Object.values(value).some(says) : Boolean(value)
+  if (!Predicate.isObjectOrArray(value) || depth > deepest) return Boolean(value)
+  return Object.values(value).some((member) => says(member, depth + 1))
 }
 
 /** A name, such as a code: numbers are read as their digits. */
@@ -107,10 +107,7 @@ const placeOf = (holder: object): string | undefined => {
   const loc = property(holder, "loc")
   if (!isList(loc)) return undefined
   return oneLine(
-    loc
-      .filter((part) => part !== "body")
-      .map(String)
-      .join(".")
+    loc.filter((part) => part !== "body" && (Predicate.isString(part) || Predicate.isNumber(part))).join(".")
   )
 }
 
@@ -165,9 +162,7 @@ export const parseErrorBody = (text: string, conceal: (text: string) => string):
   if (Result.isFailure(parsed)) return { description: visibleText(conceal(text)) }
   const body = errorBodyOf(parsed.success)
   const isSilent = body.description === undefined && body.code === undefined && body.type === undefined
-  return isSilent && says(parsed.success)
-    ? { ...body, description: oneLine(conceal(JSON.stringify(parsed.success))) }
-    : body
+  return isSilent && says(parsed.success) ? { ...body, description: oneLine(conceal(text)) } : body
 }
 
 const namesOfFailures = /error|fail/i

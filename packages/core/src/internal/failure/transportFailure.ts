@@ -1,6 +1,6 @@
 /**
- * What a failure of the transport comes to. That nothing was sent is proven, by a mark that the transport set or by a
- * cause that can only come before; otherwise the request may be at work, and be charged for.
+ * From a failure of the transport to a reason. "Not sent" must be proven, by a mark that the transport set or by a cause
+ * that occurs only while connecting. Otherwise the service may be at work, and may charge.
  */
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as UrlParams from "effect/http/UrlParams"
@@ -10,12 +10,12 @@ import { property } from "../property.ts"
 
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 
-/** Marks an error of a transport as met before anything of the request was sent. For those who write transports. */
+/** Marks an error as one that occurred before anything of the request was sent. For authors of transports. */
 export const markNotSent = (error: object): void => {
   Object.defineProperty(error, NotSent, { value: true })
 }
 
-/** The error, its causes and, where several addresses were tried, the error of each. */
+/** The error, its causes and, if several addresses were tried, the error of each. */
 const causes = (error: unknown): ReadonlyArray<object> => {
   const found: Array<object> = []
   const open: Array<unknown> = [error]
@@ -32,21 +32,53 @@ const causes = (error: unknown): ReadonlyArray<object> => {
 
 const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
+const codeOf = (error: object): string => String(property(error, "code"))
+
+const messageIn = (error: object): string => {
+  const message = property(error, "message")
+  return Predicate.isString(message) ? message : ""
+}
+
+// What a failure means, by the codes of Node, undici and Bun, and by the words of runtimes that give no code.
+
+const notSentCodes = new Set<unknown>([
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_PRX_CONN",
+  "UND_ERR_PRX_TLS",
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ConnectionRefused",
+  "FailedToOpenSocket"
+])
+const notSentSyscalls = new Set<unknown>(["connect", "getaddrinfo"])
+/** Deno's, Bun's and Node's; the last two are for a port that fetch refuses. */
+const notSentWords =
+  /client error \(Connect\)|The TLS handshake failed|before secure TLS connection was established|^bad port$|Requests to port \d+ are blocked/
+
 const isBeforeSending = (error: object): boolean =>
   Predicate.hasProperty(error, NotSent) ||
-  property(error, "code") === "UND_ERR_CONNECT_TIMEOUT" ||
-  property(error, "syscall") === "connect" ||
-  property(error, "syscall") === "getaddrinfo"
+  notSentCodes.has(property(error, "code")) ||
+  notSentSyscalls.has(property(error, "syscall")) ||
+  notSentWords.test(messageIn(error))
 
-/** The innermost says the most: undici's and fetch's own messages are "terminated" and "fetch failed". */
-const messageOf = (chain: ReadonlyArray<object>): string | undefined =>
-  chain
-    .map((error) => property(error, "message"))
-    .findLast((message): message is string => Predicate.isString(message) && message !== "")
-
-/** Of undici, for a header or a method; and of zlib, for a content-encoding. */
+/** Of undici, for a header or a method. */
 const cannotBeSent = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)$/
-const cannotBeDecoded = /^(Z_|ZSTD_|ERR__ERROR|ERR_BROTLI)/
+/** Of zlib, for a body that is not what its content-encoding says. */
+const cannotBeDecoded = /^(Z_|ZSTD_|ERR__ERROR|ERR_BROTLI|ERR_CONTENT_ENCODING)/
+
+const isHeadTooLarge = (error: object): boolean =>
+  /^(UND_ERR_HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW)$/.test(codeOf(error)) ||
+  /message head is too large/.test(messageIn(error))
+
+/** Whether a parser refused the bytes. undici's error has no code in some versions. */
+const isNotHttp = (error: object): boolean => {
+  const code = codeOf(error)
+  const isParserError = code.startsWith("HPE_") || property(error, "name") === "HTTPParserError"
+  // A connection that only ended has its own reason.
+  if (isParserError) return !/EOF|Connection: close/.test(messageIn(error))
+  return code === "Malformed_HTTP_Response" || /invalid HTTP \S+ parsed/.test(messageIn(error))
+}
 
 const phases = new Map<unknown, "connect" | "response" | "idle">([
   ["UND_ERR_CONNECT_TIMEOUT", "connect"],
@@ -54,29 +86,101 @@ const phases = new Map<unknown, "connect" | "response" | "idle">([
   ["UND_ERR_BODY_TIMEOUT", "idle"]
 ])
 
-/** The reason of a failure on the way, before the head of a response or within its body. */
+/** The status with which a proxy refused, in undici's two messages. */
+const proxyStatusOf = (chain: ReadonlyArray<object>): number | undefined => {
+  const found = chain.map((error) => /^Proxy (?:response|Authentication Required) \((\d{3})\)/.exec(messageIn(error)))
+  const status = found.find((match) => match !== null)?.[1]
+  return status === undefined ? undefined : Number(status)
+}
+
+const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionError =>
+  new GradientError.ConnectionError({
+    cause,
+    description:
+      status === 407
+        ? "the proxy refused (407): its URL needs a user and a password, as in http://user:password@proxy:3128"
+        : `the proxy refused the connection (${status})`,
+    // A proxy that fails may recover; one that refuses will refuse again.
+    shouldRetry: status >= 500 ? undefined : false
+  })
+
+const mostShown = 60
+
+/** What a server sent instead of HTTP, if undici gives its first bytes. */
+const notHttpWords = (error: object): string => {
+  const data: unknown = property(error, "data")
+  const text = Predicate.isString(data) ? data.slice(0, mostShown) : ""
+  const [first = 0, second = 0, , fourth] = Array.from(text, (character) => character.charCodeAt(0))
+  if (first >= 20 && first <= 23 && second === 3) return "the server answered with TLS: use https:// in the base URL"
+  if (text.length > 8 && first === 0 && fourth === 4) return "the server answered with HTTP/2; only HTTP/1.1 is spoken"
+  // Nothing else is shown: a server may echo the request, and with it the key.
+  const banner = /^(SSH-|\+OK|\* OK|220[ -])[ -~]*/.exec(text)?.[0]
+  return `the server's answer is not HTTP${banner === undefined ? "" : `: "${banner}"`}`
+}
+
+/** OpenSSL's own messages consist of a pointer, a list of names and the path of a C file. */
+const tlsWords = (error: object): string | undefined => {
+  if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO$/.test(codeOf(error))) {
+    return "the server does not speak TLS on this port: is it http:// instead of https://?"
+  }
+  const reason = property(error, "reason")
+  return messageIn(error).includes(":SSL routines:") && Predicate.isString(reason) ? `TLS failed: ${reason}` : undefined
+}
+
+/**
+ * The innermost cause explains most: the outer messages of undici and fetch are "terminated" and "fetch failed". But the
+ * causes of a connect timeout are the single addresses, of which the last one explains nothing.
+ */
+const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
+  const innermost =
+    chain.find((error) => codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") ??
+    chain.findLast((error) => messageIn(error) !== "")
+  return innermost && (tlsWords(innermost) ?? messageIn(innermost))
+}
+
+type Facts = Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">>
+
+/** The reason for a failure of the transport, before the head of a response or within its body. */
 export const reasonOfFailure = (
   error: HttpClientError.HttpClientError,
-  facts: Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">> = {}
+  facts: Facts = {}
 ): GradientError.GradientErrorReason => {
   const { reason } = error
-  // The cause of an invalid URL repeats it, and there can be a password in it.
+  // The cause of an invalid URL repeats it, and it may contain a password.
   if (reason._tag === "InvalidUrlError") {
     return new GradientError.InvalidParamsError({
-      description: `no valid URL: ${UrlParams.redactUrl(reason.request.url)}`
+      description: `not a valid URL: ${UrlParams.redactUrl(reason.request.url)}`
     })
   }
   const chain = causes(reason.cause)
-  const codes = chain.map((cause) => String(property(cause, "code")))
-  const phase = codes.map((code) => phases.get(code)).find((found) => found !== undefined)
+  const proxyStatus = proxyStatusOf(chain)
+  if (proxyStatus !== undefined) return proxyRefused(proxyStatus, reason.cause)
+
+  const codes = chain.map(codeOf)
   const isAnswered = "response" in reason
   const progress = isAnswered ? "Accepted" : chain.some(isBeforeSending) ? "NotSent" : "Sent"
-  const common = { ...facts, progress, cause: reason.cause, description: messageOf(chain) } as const
+  const common = {
+    ...facts,
+    progress,
+    cause: reason.cause,
+    description: descriptionOf(chain) ?? reason.description
+  } as const
   if (reason._tag === "EncodeError" || codes.some((code) => cannotBeSent.test(code))) {
     return new GradientError.InvalidParamsError({ ...common, progress: "NotSent" })
   }
   if (codes.some((code) => cannotBeDecoded.test(code))) return new GradientError.InvalidResponseError(common)
-  if (phase !== undefined) return new GradientError.RequestTimeoutError({ ...common, phase })
+  if (chain.some(isHeadTooLarge)) {
+    return new GradientError.InvalidResponseError({ ...common, description: "the head of the reply is too large" })
+  }
+  const notHttp = chain.find(isNotHttp)
+  if (notHttp !== undefined) {
+    return new GradientError.InvalidResponseError({ ...common, description: notHttpWords(notHttp) })
+  }
+  const phase = codes.map((code) => phases.get(code)).find((found) => found !== undefined)
+  if (phase !== undefined) {
+    // A proxy that accepts a connection and is silent then.
+    return new GradientError.RequestTimeoutError({ ...common, phase: progress === "NotSent" ? "connect" : phase })
+  }
   return progress === "NotSent"
     ? new GradientError.ConnectionError(common)
     : new GradientError.DisconnectedError(common)

@@ -217,7 +217,7 @@ export const isKnownName = (name: string): boolean =>
 export interface Context {
   readonly head: Head
   /** How many partial images were asked for. */
-  readonly partialImages: number | undefined
+  readonly partialImages: number
   /** The index of a partial image that has none. */
   readonly nextIndex: number
   readonly carry: Carry

@@ -24,8 +24,8 @@ export interface Reading {
   readonly head: Head
   /** How many images were asked for. */
   readonly n: number
-  /** How many partial images of each image were asked for. Without it there is no bound on them. */
-  readonly partialImages?: number | undefined
+  /** How many partial images of each image were asked for; 0 without a stream. */
+  readonly partialImages: number
   readonly limits: Limits
   readonly patience: Patience
 }

@@ -134,10 +134,10 @@ class EventReader {
   /** As many again as were asked for are accepted, so that a stream of partial images cannot go on for ever. */
   #countPartial(): void {
     const { n, partialImages } = this.#reading
+    const most = 2 * n * (partialImages > 0 ? partialImages : mostPartialImages)
     this.#isWhole = false
     this.#partials++
-    if (partialImages === undefined || this.#partials <= 2 * partialImages * n) return
-    this.#fail(`more than ${2 * partialImages * n} partial images came`)
+    if (this.#partials > most) this.#fail(`more than ${most} partial images came`)
   }
 
   #addCompleted(event: Completed): boolean {
@@ -180,6 +180,9 @@ class EventReader {
     }
   }
 }
+
+/** A server that only streams may send partial images that nobody asked for. Models send at most 3 of each image. */
+const mostPartialImages = 3
 
 const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
   new GeneratedImage({

@@ -10,11 +10,35 @@ export interface Activity {
   lastByteAt: number
 }
 
-export interface Patience {
-  /** The longest that no byte may come. */
+/** How long reading one body may take. A consumer's own time between two reads does not count. */
+export class Patience {
+  /** The longest time without a byte. */
   readonly idleMillis: number
-  /** When the whole must be done, in milliseconds of the Clock. */
-  readonly deadline: number
+  /** The phase of the error after the deadline: `response` for the option `timeout`, `deadline` for `deadline`. */
+  readonly deadlinePhase: "response" | "deadline"
+  #deadline: number
+  #readEndedAt: number | undefined
+
+  constructor(options: Pick<Patience, "idleMillis" | "deadlinePhase" | "deadline">) {
+    this.idleMillis = options.idleMillis
+    this.deadlinePhase = options.deadlinePhase
+    this.#deadline = options.deadline
+  }
+
+  /** When the whole body must have arrived, in milliseconds of the Clock. */
+  get deadline(): number {
+    return this.#deadline
+  }
+
+  /** A read begins: the time since the last one was the consumer's. */
+  resume(now: number): void {
+    if (this.#readEndedAt !== undefined) this.#deadline += now - this.#readEndedAt
+  }
+
+  /** A read has ended. */
+  pause(now: number): void {
+    this.#readEndedAt = now
+  }
 }
 
 /** Runs the read until it is done or the time is up: then it is interrupted, and fails with what `expired` makes. */
@@ -22,20 +46,26 @@ export const watch = <A, E, R, E2>(
   read: Effect.Effect<A, E, R>,
   activity: Activity,
   patience: Patience,
-  expired: (phase: "response" | "idle", description: string) => E2
-): Effect.Effect<A, E | E2, R> => Effect.raceFirst(read, expire(activity, patience, expired))
+  expired: (phase: "response" | "idle" | "deadline", description: string) => E2
+): Effect.Effect<A, E | E2, R> =>
+  Effect.flatMap(Clock.Clock, (clock) => {
+    patience.resume(clock.currentTimeMillisUnsafe())
+    return Effect.onExit(Effect.raceFirst(read, expire(activity, patience, expired)), () =>
+      Effect.sync(() => patience.pause(clock.currentTimeMillisUnsafe()))
+    )
+  })
 
 const expire = <E>(
   activity: Activity,
-  { deadline, idleMillis }: Patience,
-  expired: (phase: "response" | "idle", description: string) => E
+  { deadline, deadlinePhase, idleMillis }: Patience,
+  expired: (phase: "response" | "idle" | "deadline", description: string) => E
 ): Effect.Effect<never, E> =>
   Effect.gen(function* () {
     activity.lastByteAt = yield* Clock.currentTimeMillis
     while (true) {
       const now = yield* Clock.currentTimeMillis
       const idleAt = activity.lastByteAt + idleMillis
-      if (now >= deadline) return yield* Effect.fail(expired("response", "the reply was not whole in time"))
+      if (now >= deadline) return yield* Effect.fail(expired(deadlinePhase, "the reply was not whole in time"))
       if (now >= idleAt) {
         return yield* Effect.fail(expired("idle", `no byte came for ${idleMillis / 1000} s`))
       }

@@ -1,10 +1,6 @@
 import * as GradientError from "../../GradientError.ts"
+import { type Issue, renderIssues } from "../issue.ts"
 
-/** What was given that cannot be sent: each by its name, and all of them in the description. */
-export const invalidParams = (
-  issues: ReadonlyArray<{ readonly param: string; readonly message: string }>
-): GradientError.InvalidParamsError =>
-  new GradientError.InvalidParamsError({
-    issues,
-    description: issues.map(({ message, param }) => (param === "" ? message : `${param}: ${message}`)).join("; ")
-  })
+/** The error of params or options that cannot be sent, with all issues in its description. */
+export const invalidParams = (issues: ReadonlyArray<Issue>): GradientError.InvalidParamsError =>
+  new GradientError.InvalidParamsError({ issues, description: renderIssues(issues) })

@@ -1,17 +1,17 @@
 /**
- * From a request's body to what is to be painted. Core's own schemas read it; beyond their rules the emulator refuses
+ * From a request's body to the picture to paint. Core's own rules are checked; beyond them the emulator refuses
  * values that the API is not known to take, so that a spelling mistake is found before it costs money.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import type { Format } from "../painting/Encoding.ts"
 import type { Quality } from "../painting/Painting.ts"
 import { Refusal } from "./Refusal.ts"
 
-/** What is asked for, with nothing left open. */
+/** What is asked for, with every default filled in. */
 export interface Order {
   readonly prompt: string
   readonly model: string
@@ -22,101 +22,109 @@ export interface Order {
   readonly background: "opaque" | "transparent"
   readonly format: Format
   readonly compression: number
-  /** How many pictures come before each last one; `undefined` where no stream is asked for. */
+  /** How many partial images come before each image; `undefined` without a stream. */
   readonly partialImages: number | undefined
 }
 
-type Params = ImageGenerateParams.ImageGenerateParams
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
+type Issue = ImageGenerateParams.Issue
 
-const all = { errors: "all" } as const
-const decodeParams = Schema.decodeUnknownResult(ImageGenerateParams.Json, all)
-const decodeMode = Schema.decodeUnknownResult(
-  Schema.Struct({ stream: Schema.optional(Schema.NullOr(Schema.Boolean)) }),
-  all
-)
-const checkParams = Schema.decodeUnknownResult(Schema.toType(ImageGenerateParams.ImageGenerateParams), all)
-const checkStreaming = Schema.decodeUnknownResult(Schema.toType(ImageGenerateParams.ImageGenerateParamsStreaming), all)
-const format = SchemaIssue.makeFormatterStandardSchemaV1()
+const decodeParams = Schema.decodeUnknownResult(ImageGenerateParams.Json)
 
-/** Core says `outputFormat`; whoever speaks to the endpoint says `output_format`. */
-const onTheWire = (text: string): string =>
-  text.replace(/outputCompression|outputFormat|partialImages/g, (name) =>
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-  )
-
-const refuse = (message: string, param?: string) =>
-  new Refusal({ status: 400, message, code: "invalid_value", ...(param === undefined ? {} : { param }) })
-
-/** The first issue names the parameter, and the message tells all of them. */
-const refuseIssues = ({ issue }: Schema.SchemaError): Refusal => {
-  const issues = format(issue).issues.map(({ message, path = [] }) => ({
-    param: onTheWire(path.map(String).join(".")),
-    message: onTheWire(message)
-  }))
-  const message = issues.map(({ message: what, param }) => (param === "" ? what : `'${param}': ${what}`)).join("; ")
-  return refuse(`Invalid request: ${message}.`, issues[0]?.param || undefined)
+/** Issues in the words of the endpoint: each param by its name on the wire. The first one is the error's `param`. */
+const refuseIssues = (issues: ReadonlyArray<Issue>): Refusal => {
+  const named = issues.map((issue) => ({ ...issue, param: ImageGenerateParams.wireNameOf(issue.param) }))
+  const message = ImageGenerateParams.renderIssues(named, (name) => `'${name}'`)
+  return new Refusal({
+    status: 400,
+    message: `Invalid request: ${message}.`,
+    code: "invalid_value",
+    ...(named[0] === undefined ? {} : { param: named[0].param })
+  })
 }
 
-/** The value, if it is one of those that the API takes. */
+const refuse = (message: string) => new Refusal({ status: 400, message, code: "invalid_value" })
+
+const issue = (param: string, given: unknown, allowed: string): Issue => ({
+  param,
+  given: JSON.stringify(given),
+  allowed
+})
+
+/** The value, if it is one of those that the API takes; the first of them if none is given. */
 const oneOf = <const A extends string>(
-  param: keyof typeof ImageGenerateParams.Json.Encoded,
+  param: keyof Params,
   value: string | undefined,
   ...allowed: readonly [A, ...ReadonlyArray<A>]
-): Result.Result<A, Refusal> => {
+): Result.Result<A, Issue> => {
   const found = value === undefined ? allowed[0] : allowed.find((one) => one === value)
-  return found === undefined
-    ? Result.fail(refuse(`Invalid value: '${param}' is one of ${allowed.join(", ")}.`, param))
-    : Result.succeed(found)
+  return found === undefined ? Result.fail(issue(param, value, `one of ${allowed.join(", ")}`)) : Result.succeed(found)
 }
 
 const smallest = 64
 const largest = 3840
 
-const sizeOf = (size = "auto"): Result.Result<readonly [width: number, height: number], Refusal> => {
+const sizeOf = (size = "auto"): Result.Result<readonly [width: number, height: number], Issue> => {
   const [, width, height] = /^(\d{2,4})x(\d{2,4})$/.exec(size === "auto" ? "1024x1024" : size) ?? []
   const pixels = [Number(width), Number(height)] as const
   return pixels.every((side) => side >= smallest && side <= largest)
     ? Result.succeed(pixels)
-    : Result.fail(
-        refuse(`Invalid value: 'size' is auto or WIDTHxHEIGHT, each from ${smallest} to ${largest} pixels.`, "size")
-      )
+    : Result.fail(issue("size", size, `auto or WIDTHxHEIGHT, each from ${smallest} to ${largest} pixels`))
 }
 
-const orderOf = (params: Params, stream: boolean): Result.Result<Order, Refusal> =>
-  Result.gen(function* () {
-    const quality = yield* oneOf("quality", params.quality, "auto", "high", "medium", "low")
-    const background = yield* oneOf("background", params.background, "auto", "opaque", "transparent")
-    const outputFormat = yield* oneOf("output_format", params.outputFormat, "png", "webp", "jpeg")
-    yield* oneOf("moderation", params.moderation, "auto", "low")
-    const [width, height] = yield* sizeOf(params.size)
-    return {
+const settingsOf = (params: Params) => ({
+  quality: oneOf("quality", params.quality, "auto", "high", "medium", "low", "xhigh", "max"),
+  background: oneOf("background", params.background, "auto", "opaque", "transparent"),
+  format: oneOf("outputFormat", params.outputFormat, "png", "webp", "jpeg", "gif"),
+  moderation: oneOf("moderation", params.moderation, "auto", "low"),
+  complexity: oneOf("complexity", params.complexity, "medium", "low", "high"),
+  size: sizeOf(params.size)
+})
+
+const failuresOf = (settings: Readonly<Record<string, Result.Result<unknown, Issue>>>) =>
+  Object.values(settings).flatMap((setting) => (Result.isFailure(setting) ? [setting.failure] : []))
+
+/** Reports the issues of all settings at once. */
+const orderOf = (given: Params, kind: ImageGenerateParams.Kind, model: string): Result.Result<Order, Refusal> => {
+  const settings = settingsOf(given)
+  const issues = failuresOf(settings)
+  if (issues.length > 0) return Result.fail(refuseIssues(issues))
+  const params = ImageGenerateParams.withDefaults(given, kind, model)
+  return Result.all(settings).pipe(
+    Result.map(({ background, format, quality, size: [width, height] }) => ({
       prompt: params.prompt,
-      model: params.model ?? ImageGenerateParams.defaultModel,
-      n: params.n ?? 1,
+      model: params.model,
+      n: params.n,
       width,
       height,
-      quality: quality === "auto" ? "medium" : quality,
-      background: background === "auto" ? "opaque" : background,
-      format: outputFormat,
+      quality: quality === "auto" ? ("medium" as const) : quality,
+      background: background === "auto" ? ("opaque" as const) : background,
+      format,
       compression: params.outputCompression ?? 100,
-      partialImages: stream ? (params.partialImages ?? 1) : undefined
-    }
-  })
+      partialImages: kind === "stream" ? params.partialImages : undefined
+    })),
+    Result.mapError((one) => refuseIssues([one]))
+  )
+}
 
-const read = (body: string): Result.Result<Order, Refusal> =>
+const read = (body: string, defaultModel: string): Result.Result<Order, Refusal> =>
   Result.gen(function* () {
     const json = yield* Result.mapError(
       Result.try((): unknown => JSON.parse(body)),
       () => refuse("The body is not JSON.")
     )
-    const params = yield* Result.mapError(decodeParams(json), refuseIssues)
-    const { stream } = yield* Result.mapError(decodeMode(json), refuseIssues)
-    if (stream !== true && params.partialImages !== undefined && params.partialImages !== 0) {
-      return yield* Result.fail(refuse("'partial_images': only with stream: true.", "partial_images"))
-    }
-    const checked = yield* Result.mapError((stream ? checkStreaming : checkParams)(params), refuseIssues)
-    return yield* orderOf(checked, stream === true)
+    if (!Predicate.isObject(json)) return yield* Result.fail(refuse("The body is not a JSON object."))
+    const stream = json["stream"] ?? false
+    const kind = stream === true ? "stream" : "generate"
+    const issues = [
+      ...ImageGenerateParams.check(ImageGenerateParams.fromWire(json), kind),
+      ...(Predicate.isBoolean(stream) ? [] : [issue("stream", stream, "true or false")])
+    ]
+    if (issues.length > 0) return yield* Result.fail(refuseIssues(issues))
+    const params = yield* Result.mapError(decodeParams(json), ({ message }) => refuse(message))
+    return yield* orderOf(params, kind, defaultModel)
   })
 
 /** What a request with this body asks for. */
-export const fromBody = (body: string): Effect.Effect<Order, Refusal> => Effect.fromResult(read(body))
+export const fromBody = (body: string, defaultModel: string): Effect.Effect<Order, Refusal> =>
+  Effect.fromResult(read(body, defaultModel))

@@ -6,7 +6,6 @@ import { GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 
 const Body = Schema.Struct({
   error: Schema.Struct({
@@ -118,23 +117,19 @@ export const make = (
   headers: more.headers ?? {}
 })
 
-/** What is wrong with params, by their names on the wire. */
+/** What is wrong with a param. */
 export interface Issue {
+  /** Its name on the wire; empty for the whole body. */
   readonly param: string
+  /** A sentence that names it. */
   readonly message: string
 }
 
-export const issuesOf = ({ issue }: Schema.SchemaError): ReadonlyArray<Issue> =>
-  SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ message, path = [] }) => ({
-    param: path.map(String).join("."),
-    message
-  }))
-
 /** All issues in one message; `param` is the first one's. */
 export const fromIssues = (issues: ReadonlyArray<Issue>): ApiError => {
-  const message = issues.map((issue) => (issue.param === "" ? issue.message : `'${issue.param}': ${issue.message}`))
+  const messages = issues.map(({ message }) => message)
   const param = issues.find((issue) => issue.param !== "")?.param
-  return make(400, `Invalid request: ${shorten(message.join("; "))}.`, {
+  return make(400, `Invalid request: ${shorten(messages.join("; "))}.`, {
     code: "invalid_value",
     ...(param === undefined ? {} : { param: shorten(param) })
   })

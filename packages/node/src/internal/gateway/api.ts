@@ -68,7 +68,7 @@ const generate = HttpApiEndpoint.post("generate", "/images/generations", {
         "A comment keeps a silent stream open."
     })
   )
-  .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" })
+  .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all", reportInput: true })
 
 /**
  * The definition, which the routes, the OpenAPI document and the reference page come from.

@@ -3,22 +3,19 @@
  * A param that core does not know is refused, not dropped: nobody pays for something other than what was asked for.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
+import type * as HttpApiError from "effect/http-api/HttpApiError"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as ApiError from "./ApiError.ts"
-
-const wireNames = {
-  outputCompression: "output_compression",
-  outputFormat: "output_format",
-  partialImages: "partial_images"
-} as const
 
 /** The params of core, and `stream`, which the functions of core stand for. */
 export const Payload = Schema.Struct({
-  ...ImageGenerateParams.ImageGenerateParams.fields,
+  ...ImageGenerateParams.ImageGenerateParamsStreaming.fields,
   /** Server-sent events: pictures on the way, then the whole one. */
   stream: Schema.optional(Schema.NullOr(Schema.Boolean))
-}).pipe(Schema.encodeKeys(wireNames))
+}).pipe(Schema.encodeKeys(ImageGenerateParams.wireNames))
 
 /** What may be asked. */
 export interface Rules {
@@ -36,54 +33,74 @@ export interface Order {
   readonly json: string
 }
 
-type Params = ImageGenerateParams.ImageGenerateParams
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
+type Issue = ImageGenerateParams.Issue
 
-const all = { errors: "all" } as const
-const check = Schema.decodeUnknownResult(Schema.toType(ImageGenerateParams.ImageGenerateParams), all)
-const checkStreaming = Schema.decodeUnknownResult(Schema.toType(ImageGenerateParams.ImageGenerateParamsStreaming), all)
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
+const { wireNameOf } = ImageGenerateParams
 
-const onTheWire = (text: string): string =>
-  Object.entries(wireNames).reduce((written, [ours, wire]) => written.replaceAll(ours, wire), text)
+/** The issue by the param's name on the wire. */
+const onTheWire = (issue: Issue): ApiError.Issue => ({
+  param: wireNameOf(issue.param),
+  message: ImageGenerateParams.renderIssue(issue, (name) => `'${wireNameOf(name)}'`)
+})
 
-const coreIssues = (params: Params, isStream: boolean): ReadonlyArray<ApiError.Issue> => {
-  const checked = (isStream ? checkStreaming : check)(params)
-  const issues = Result.isFailure(checked) ? ApiError.issuesOf(checked.failure) : []
-  return issues.map(({ message, param }) => ({ param: onTheWire(param), message: onTheWire(message) }))
+const known: ReadonlySet<string> = new Set([...ImageGenerateParams.names.map(wireNameOf), "stream"])
+
+/** Everything that is wrong with a body that does not fit the schema: types, rules and members that are not known. */
+const issuesOfBody = (body: unknown): ReadonlyArray<ApiError.Issue> => {
+  if (!Predicate.isObject(body)) return [{ param: "", message: "the body must be a JSON object" }]
+  const stream = body["stream"] ?? false
+  const issues = [
+    ...ImageGenerateParams.check(ImageGenerateParams.fromWire(body), stream === true ? "stream" : "generate"),
+    ...(Predicate.isBoolean(stream) ? [] : [{ param: "stream", given: `a ${typeof stream}`, allowed: "true or false" }])
+  ]
+  const unknown = Object.keys(body).filter((name) => !known.has(name))
+  return [...issues.map(onTheWire), ...unknown.map((param) => ({ param, message: `'${param}' is not a known param` }))]
 }
 
-const list = (values: ReadonlyArray<string>) => values.map((value) => `"${value}"`).join(", ")
+/** What is wrong with a request that does not fit the schemas. */
+export const issuesOf = ({ cause: { issue }, kind }: HttpApiError.HttpApiSchemaError): ReadonlyArray<ApiError.Issue> =>
+  kind === "Payload" && SchemaIssue.hasInput(issue)
+    ? issuesOfBody(issue.input)
+    : SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ message, path = [] }) => {
+        const param = path.map(String).join(".")
+        return { param, message: `'${param}': ${message}` }
+      })
 
-const brokenRules = (params: Params, isStream: boolean, rules: Rules): ReadonlyArray<ApiError.Issue> => {
-  const { model = ImageGenerateParams.defaultModel, n = 1, partialImages = 0, prompt, size = "auto" } = params
+const list = (values: ReadonlyArray<string>) => values.map((value) => `"${value}"`).join(" or ")
+
+/** The rules of this gateway that are broken; the params have every default. */
+const brokenRules = (
+  { model, n, prompt, size = "auto" }: Params & { readonly model: string; readonly n: number },
+  rules: Rules
+): ReadonlyArray<Issue> => {
+  const isLong = prompt.length > rules.promptLength && Array.from(prompt).length > rules.promptLength
   return [
-    { param: "model", message: `allowed here is ${list(rules.models)}`, holds: rules.models.includes(model) },
-    { param: "size", message: `allowed here is ${list(rules.sizes)}`, holds: rules.sizes.includes(size) },
-    { param: "n", message: `allowed here is at most ${rules.n}`, holds: n <= rules.n },
+    { param: "model", given: `"${model}"`, allowed: `${list(rules.models)} here`, holds: rules.models.includes(model) },
+    { param: "size", given: `"${size}"`, allowed: `${list(rules.sizes)} here`, holds: rules.sizes.includes(size) },
+    { param: "n", given: String(n), allowed: `at most ${rules.n} here`, holds: n <= rules.n },
     {
       param: "prompt",
-      message: `allowed here is at most ${rules.promptLength} characters`,
-      holds: prompt.length <= rules.promptLength || Array.from(prompt).length <= rules.promptLength
-    },
-    { param: "partial_images", message: "allowed only with stream: true", holds: isStream || partialImages === 0 }
+      given: `${Array.from(prompt).length} characters`,
+      allowed: `at most ${rules.promptLength} characters here`,
+      holds: !isLong
+    }
   ].filter(({ holds }) => !holds)
 }
 
-/** What this payload asks for, with what the API requires and callers may leave out. */
+/** The order of this payload, with the defaults filled in. */
 export const orderOf = (
-  { stream, ...params }: typeof Payload.Type,
+  { stream, ...given }: typeof Payload.Type,
   rules: Rules
 ): Result.Result<Order, ApiError.ApiError> => {
   const isStream = stream === true
-  const general = coreIssues(params, isStream)
-  const here = brokenRules(params, isStream, rules)
+  const kind = isStream ? "stream" : "generate"
+  const params = ImageGenerateParams.withDefaults(given, kind)
+  const general = ImageGenerateParams.check(params, kind)
+  const here = brokenRules(params, rules)
   const issues = [...general, ...here.filter(({ param }) => general.every((issue) => issue.param !== param))]
-  if (issues.length > 0) return Result.fail(ApiError.fromIssues(issues))
-  const { partial_images: partialImages = 1, ...wire } = encode(params)
-  const body = { model: ImageGenerateParams.defaultModel, n: 1, ...wire }
-  return Result.succeed({
-    isStream,
-    n: params.n ?? 1,
-    json: JSON.stringify(isStream ? { ...body, partial_images: partialImages, stream: true } : body)
-  })
+  if (issues.length > 0) return Result.fail(ApiError.fromIssues(issues.map(onTheWire)))
+  const body = encode(params)
+  return Result.succeed({ isStream, n: params.n, json: JSON.stringify(isStream ? { ...body, stream: true } : body) })
 }

@@ -1,0 +1,75 @@
+/** `transformClient` over real sockets, on both transports: a limiter's wait is neither timed nor charged. */
+import { assert, describe, it } from "@effect/vitest"
+import { BrowserImages } from "@effect-gradient/browser"
+import { type GradientClient, Images, RetryPolicy } from "@effect-gradient/core"
+import { Emulator, Ledger } from "@effect-gradient/emulator"
+import { NodeImages } from "@effect-gradient/node"
+import { Effect, Layer, Metric, Redacted } from "effect"
+import { HttpClient } from "effect/http"
+import { RateLimiter } from "effect/persistence"
+import { counted } from "./attempt.ts"
+
+const transports = { NodeImages, BrowserImages }
+
+const layerOf = (name: keyof typeof transports, options: GradientClient.Options) =>
+  Layer.unwrap(
+    Effect.map(Emulator.baseUrl, (baseUrl) =>
+      transports[name].layer({ baseUrl, modelAccessKey: Redacted.make("any"), retry: RetryPolicy.none, ...options })
+    )
+  )
+
+const params = { prompt: "a lighthouse", size: "256x256", quality: "low" }
+const generate = (options: GradientClient.RequestOptions = {}) => Images.generate(params, options)
+
+const account = Effect.flatMap(Ledger.Ledger, ({ account }) => account)
+
+const emulator = Emulator.layerServer({ port: 0 })
+
+describe.each(["NodeImages", "BrowserImages"] as const)("transformClient of %s", (name) => {
+  it.live("a limiter that waits longer than the timeout: one request, and nothing charged before it", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.RateLimiter
+      const window = "3 seconds"
+      const transformClient = HttpClient.withRateLimiter({ limiter, key: "images", limit: 1, window, times: 0 })
+      const layer = layerOf(name, { transformClient })
+      const [first, second] = yield* Effect.gen(function* () {
+        yield* generate()
+        const before = (yield* account).entries.length
+        yield* generate({ timeout: "2 seconds" })
+        return [before, (yield* account).entries.length]
+      }).pipe(Effect.provide(layer))
+      assert.deepStrictEqual([first, second], [1, 2])
+    }).pipe(Effect.provide([emulator, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))]))
+  )
+
+  it.live("a limiter that fails at once: RateLimitError, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.RateLimiter
+      const consume = limiter.consume({ key: "images", limit: 1, window: "1 hour", onExceeded: "fail" })
+      const transformClient = (client: HttpClient.HttpClient): GradientClient.TransformedClient => ({
+        execute: (request) => Effect.andThen(consume, client.execute(request))
+      })
+      const error = yield* Effect.andThen(generate(), Effect.flip(generate())).pipe(
+        Effect.provide(layerOf(name, { transformClient }))
+      )
+      assert.strictEqual(error.reason._tag, "RateLimitError")
+      assert.isFalse(error.mayHaveBeenCharged)
+      assert.isDefined(error.reason.retryAfter)
+      assert.strictEqual((yield* account).entries.length, 1)
+    }).pipe(Effect.provide([emulator, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))]))
+  )
+
+  it.live("an entry of ten lines counts the requests that were sent, by outcome", () =>
+    Effect.gen(function* () {
+      const layer = counted.pipe(Layer.provide(layerOf(name, {})))
+      const refused = counted.pipe(Layer.provide(layerOf(name, { baseUrl: "http://127.0.0.1:1/v1" })))
+      yield* generate().pipe(Effect.provide(layer))
+      yield* Effect.flip(generate({ timeout: "1 millis" })).pipe(Effect.provide(layer))
+      yield* Effect.flip(generate()).pipe(Effect.provide(refused))
+      const counts = (yield* Metric.snapshot)
+        .filter(({ id }) => id === "gradient.requests")
+        .map(({ attributes, state }) => `${attributes?.["outcome"]} ${"count" in state ? state.count : ""}`)
+      assert.deepStrictEqual(counts.toSorted(), ["Completed 1", "Failed 1"])
+    }).pipe(Effect.provide(emulator), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+})

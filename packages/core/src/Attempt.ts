@@ -1,0 +1,71 @@
+/**
+ * One attempt is one request that can be charged. A call has one attempt or, after failures that were not charged,
+ * several. Everything that must happen around such a request is attached here: limits, budgets, telemetry, a durable
+ * record.
+ *
+ * An `Entry` has up to three functions. For each attempt:
+ *
+ * 1. All `wait`s run, the outermost layer's first. They may take long: no timeout counts yet.
+ * 2. All `begin`s run, directly before the request is sent. They do not wait for a limit. If one fails, nothing is sent.
+ * 3. `end` runs once with the `Outcome`, the innermost layer's first, for each entry whose `wait` succeeded. It cannot
+ *    be interrupted.
+ *
+ * There are two steps before the request because a limiter's wait after the durable record began would leave a doubt
+ * about a request that was never sent.
+ *
+ * @example
+ * ```ts
+ * import { Attempt } from "@effect-gradient/core"
+ * import { NodeImages } from "@effect-gradient/node"
+ * import { Effect, Layer, Metric } from "effect"
+ *
+ * const attempts = Metric.counter("attempts", { incremental: true })
+ *
+ * // Counts the requests that were sent, by outcome.
+ * const counted = Attempt.layer({
+ *   end: (_attempt, outcome) =>
+ *     outcome._tag === "NotSent"
+ *       ? Effect.void
+ *       : Metric.update(Metric.withAttributes(attempts, { outcome: outcome._tag }), 1)
+ * })
+ *
+ * const layer = counted.pipe(Layer.provide(NodeImages.layerFromConfig()))
+ * ```
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Images } from "./Images.ts"
+import { Around, type Entry } from "./internal/attempt/around.ts"
+
+export { Around, type Attempt, type Call, type Entry, Outcome } from "./internal/attempt/around.ts"
+export { open, OpenAttempt } from "./internal/attempt/open.ts"
+
+/**
+ * Adds one entry to the calls that pass through this layer. Layers stack: the outermost is provided last.
+ *
+ * @category layers
+ */
+export const layer = (entry: Entry): Layer.Layer<Images, never, Images> => layerEffect(Effect.succeed(entry))
+
+/**
+ * The same with an entry that an Effect makes when the layer is built.
+ *
+ * @category layers
+ */
+export const layerEffect = <E, R>(
+  entry: Effect.Effect<Entry, E, R>
+): Layer.Layer<Images, E, Images | Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    Images,
+    Effect.gen(function* () {
+      const images = yield* Images
+      const made = yield* entry
+      const add = (entries: ReadonlyArray<Entry>) => [...entries, made]
+      return Images.of({
+        generate: (params, options) => Effect.updateService(images.generate(params, options), Around, add),
+        generateStream: (params, options) => Stream.updateService(images.generateStream(params, options), Around, add)
+      })
+    })
+  )

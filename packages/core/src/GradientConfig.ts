@@ -1,0 +1,39 @@
+/**
+ * Options from the environment: key, endpoint and model. Each is a `Config`, so any `ConfigProvider` can supply it.
+ */
+import * as Config from "effect/Config"
+import * as Redacted from "effect/Redacted"
+import * as Variables from "./internal/request/environment.ts"
+
+/**
+ * The address of the service, used if no base URL is given.
+ *
+ * @category constants
+ */
+export const defaultBaseUrl = "https://inference.do-ai.run/v1"
+
+// The Configs are marked as pure, so that a bundle that does not read the environment leaves them out.
+
+/**
+ * The key: `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`.
+ *
+ * @category configs
+ */
+export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =>
+  Config.map(Variables.keyVariable, ({ value }) => Redacted.make(value)))()
+
+/**
+ * The base URL: `GRADIENT_BASE_URL`, else the host in `GRADIENT_INFERENCE_ENDPOINT`, else the service's own.
+ *
+ * @category configs
+ */
+export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
+  Config.map(Variables.baseUrlVariable, (variable) => variable?.value ?? defaultBaseUrl))()
+
+/**
+ * The model: `GRADIENT_IMAGE_MODEL`, if it is set.
+ *
+ * @category configs
+ */
+export const modelConfig: Config.Config<string | undefined> = /* @__PURE__ */ (() =>
+  Config.map(Variables.modelVariable, (variable) => variable?.value))()

@@ -1,0 +1,77 @@
+/**
+ * One call: its attempts, one after another as the policy says. A failed attempt that will be retried is logged, is an
+ * event on the call's span, and reaches `onRetry`.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as GradientError from "../../GradientError.ts"
+import type { RetryPolicy } from "../../RetryPolicy.ts"
+import type { RetryEvent } from "../request/options.ts"
+import { isAllowed, obeying } from "./retryWait.ts"
+import type { Counter } from "./open.ts"
+
+/** How a call retries. */
+export interface Retrying {
+  readonly retry: RetryPolicy
+  readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
+}
+
+/** The attempts of a call so far. */
+export class Attempts implements Counter {
+  count = 0
+  readonly failed: Array<GradientError.Attempt> = []
+}
+
+/** Runs attempts until one succeeds or the policy ends them. The error lists all that failed. */
+export const retrying = Effect.fnUntraced(function* <A, R>(
+  attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
+  { onRetry, retry: policy }: Retrying,
+  attempts: Attempts
+) {
+  let nextDelay:
+    | ((reason: GradientError.GradientErrorReason) => Effect.Effect<Option.Option<Duration.Duration>>)
+    | undefined
+  while (true) {
+    const start = yield* Clock.currentTimeMillis
+    const result = yield* attempt.pipe(
+      Effect.withSpan("Images.attempt", { attributes: { attempt: attempts.count + 1 } }),
+      Effect.result
+    )
+    if (Result.isSuccess(result)) return result.success
+    const reason = result.failure
+    attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
+    nextDelay ??= yield* delays(policy) // Made only now: most calls never retry.
+    const delay = (yield* isAllowed(reason)) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
+    if (Option.isNone(delay)) return yield* Effect.fail(GradientError.fromReason(reason, attempts.failed))
+    yield* announce({ reason, attempt: attempts.count, delay: delay.value }, onRetry)
+    yield* Effect.sleep(delay.value)
+  }
+})
+
+/** The schedule's delay after each failure; none if it has ended. */
+const delays = ({ schedule }: RetryPolicy) =>
+  Effect.map(
+    Schedule.toStep(obeying(schedule)),
+    (step) => (reason: GradientError.GradientErrorReason) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Pull.catchDone(
+          Effect.map(step(now, reason), ([, delay]) => Option.some(delay)),
+          () => Effect.succeed(Option.none<Duration.Duration>())
+        )
+      )
+  )
+
+const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {
+  const { attempt, delay, reason } = event
+  const seconds = Duration.toSeconds(delay)
+  yield* Effect.logWarning(`Attempt ${attempt} failed, and is retried in ${seconds} s: ${reason.message}`)
+  const span = yield* Effect.option(Effect.currentSpan)
+  const now = yield* Clock.currentTimeNanos
+  if (Option.isSome(span)) span.value.event("retry", now, { attempt, reason: reason._tag, delaySeconds: seconds })
+  if (onRetry !== undefined) yield* onRetry(event)
+})

@@ -1,0 +1,159 @@
+/**
+ * The transport of one attempt. `transformClient` gets a client that runs the begins and starts the timeout at the
+ * moment when a request enters the transport, so that whatever a transform does before is neither timed nor charged.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Predicate from "effect/Predicate"
+import * as Scope from "effect/Scope"
+import * as GradientError from "../../GradientError.ts"
+import { reasonOfFailure } from "../failure/transportFailure.ts"
+import { property } from "../property.ts"
+import { Outcome } from "./around.ts"
+import type { OpenAttempt } from "./open.ts"
+
+type Reason = GradientError.GradientErrorReason
+type Response = HttpClientResponse.HttpClientResponse
+
+/**
+ * An HttpClient as `transformClient` may give it back: with any errors.
+ *
+ * @category models
+ */
+export interface TransformedClient {
+  readonly execute: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Response, unknown>
+}
+
+/** The request that the current fiber sends: of an attempt, or one that cannot be charged. */
+class Sending {
+  isSent = false
+  failure: Reason | undefined
+  status: number | undefined
+  readonly attempt: OpenAttempt | undefined
+  readonly timeout: Duration.Duration
+  readonly scope: Scope.Scope
+
+  constructor(attempt: OpenAttempt | undefined, timeout: Duration.Duration, scope: Scope.Scope) {
+    this.attempt = attempt
+    this.timeout = timeout
+    this.scope = scope
+  }
+
+  /** The outcome of the request before, if a transform sends another one. Its body was not read here. */
+  readonly previous = (): Outcome => {
+    if (this.failure === undefined) return Outcome.Left({ images: [] })
+    return this.failure.progress === "NotSent"
+      ? Outcome.NotSent({ reason: this.failure })
+      : Outcome.Failed({ reason: this.failure, images: [] })
+  }
+}
+
+const Current = Context.Reference<Sending | undefined>("@effect-gradient/core/internal/Sending", {
+  defaultValue: () => undefined
+})
+
+const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
+  new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+
+/** The client that `transformClient` gets. Each request through it is an attempt. */
+export const attempting = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
+  const scoped = HttpClient.withScope(transport)
+  const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
+    const sending = yield* Current
+    return yield* sending === undefined
+      ? Effect.fail(transportError(request, new Error("transformClient must send in the fiber of the call")))
+      : enter(sending, request, scoped.execute(request))
+  })
+  return HttpClient.makeWith<HttpClientError.HttpClientError, never, HttpClientError.HttpClientError, never>(
+    Effect.flatMap(send),
+    Effect.succeed
+  )
+}
+
+const enter = (
+  sending: Sending,
+  request: HttpClientRequest.HttpClientRequest,
+  send: Effect.Effect<Response, HttpClientError.HttpClientError, Scope.Scope>
+): Effect.Effect<Response, HttpClientError.HttpClientError> => {
+  /** Remembers the reason, and fails in terms that transforms of an HttpClient understand. */
+  const fail = (reason: Reason, error = transportError(request, reason)) => {
+    sending.failure = reason
+    return Effect.fail(error)
+  }
+  return Effect.gen(function* () {
+    if (sending.attempt !== undefined) {
+      yield* Effect.catch(sending.attempt.begin(sending.previous), (reason) => fail(reason))
+    }
+    sending.isSent = true
+    sending.failure = undefined
+    sending.status = undefined
+    const response = yield* send.pipe(
+      Scope.provide(sending.scope),
+      Effect.catch((error) => fail(reasonOfFailure(error), error)),
+      Effect.timeoutOrElse({ duration: sending.timeout, orElse: () => fail(noResponse(sending.timeout)) })
+    )
+    sending.status = response.status
+    return response
+  })
+}
+
+const noResponse = (timeout: Duration.Duration) =>
+  new GradientError.RequestTimeoutError({
+    phase: "response",
+    description: `no response for ${Duration.toSeconds(timeout)} s`
+  })
+
+/**
+ * Sends the request of this attempt, once unless a transform repeats it, and gives the response of any status. Without
+ * an attempt the request is one that cannot be charged.
+ */
+export const sendRequest = Effect.fnUntraced(function* (
+  client: TransformedClient,
+  request: HttpClientRequest.HttpClientRequest,
+  attempt: OpenAttempt | undefined,
+  timeout: Duration.Duration
+) {
+  const sending = new Sending(attempt, timeout, yield* Effect.scope)
+  const response = yield* client.execute(request).pipe(
+    Effect.provideService(Current, sending),
+    Effect.catch((error) => {
+      const refused = refusedResponse(error)
+      return refused === undefined ? Effect.fail(reasonOfTransform(error, sending)) : Effect.succeed(refused)
+    })
+  )
+  if (sending.status !== undefined) return response
+  return yield* new GradientError.InvalidResponseError({
+    description: "transformClient gave a response that did not come through the client that it was given"
+  })
+})
+
+/** A client that refuses statuses by itself, such as `HttpClient.filterStatusOk`, has the response all the same. */
+const refusedResponse = (error: unknown): Response | undefined =>
+  HttpClientError.isHttpClientError(error) && error.reason._tag === "StatusCodeError"
+    ? error.reason.response
+    : undefined
+
+/** The reason of an error that came out of `transformClient`. */
+const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending): Reason => {
+  if (failure !== undefined) return failure
+  if (HttpClientError.isHttpClientError(error)) return reasonOfFailure(error)
+  const description = `transformClient failed: ${String(property(error, "message") ?? error)}`
+  if (isSent) {
+    const progress = status === undefined ? "Sent" : status < 300 ? "Accepted" : "Refused"
+    return new GradientError.DisconnectedError({ description, cause: error, status, progress })
+  }
+  if (Predicate.isTagged(error, "RateLimiterError")) {
+    const retryAfter = property(property(error, "reason"), "retryAfter")
+    return new GradientError.RateLimitError({
+      description,
+      progress: "NotSent",
+      ...(Duration.isDuration(retryAfter) ? { retryAfter } : {})
+    })
+  }
+  return new GradientError.ConnectionError({ description, cause: error, shouldRetry: false })
+}

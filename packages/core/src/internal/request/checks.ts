@@ -1,0 +1,77 @@
+/**
+ * The checks of single options, for layers and calls. Options can come from plain JavaScript, so types are checked too.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as RetryPolicy from "../../RetryPolicy.ts"
+import { type Issue, kindOf, show } from "../issue.ts"
+import { type Checked, refuse } from "./checked.ts"
+import type { WaitingOptions } from "./options.ts"
+
+/** The option as a duration above 0, else the default if it is not given. */
+export const duration = (
+  param: string,
+  value: Duration.Input | undefined,
+  otherwise: Duration.Duration
+): Checked<Duration.Duration> => {
+  if (value === undefined) return Result.succeed(otherwise)
+  const parsed = Duration.fromInput(value)
+  if (Option.isSome(parsed) && Duration.toMillis(parsed.value) > 0) return Result.succeed(parsed.value)
+  const given = Option.isSome(parsed) && Predicate.isObject(value) ? Duration.format(parsed.value) : show(value)
+  return refuse(param, 'a duration above 0, such as "90 seconds"', given)
+}
+
+const isPolicy = (value: object): value is RetryPolicy.RetryPolicy =>
+  "while" in value && Predicate.isFunction(value.while) && "schedule" in value && Schedule.isSchedule(value.schedule)
+
+export const retryPolicy = (
+  value: WaitingOptions["retry"],
+  otherwise: RetryPolicy.RetryPolicy
+): Checked<RetryPolicy.RetryPolicy> => {
+  if (value === undefined) return Result.succeed(otherwise)
+  if (Predicate.isObjectOrArray(value) && (Schedule.isSchedule(value) || isPolicy(value))) {
+    return Result.succeed(RetryPolicy.make(value))
+  }
+  return refuse("retry", "a RetryPolicy or a Schedule", show(value))
+}
+
+const isHeaderName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
+const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Whether a header can carry this text. */
+export const isCarriable = (text: string): boolean => isHeaderValue.test(text)
+
+/** The issue of a text that no header can carry. The text is not shown: it may be secret. */
+export const uncarriable = (param: string) => ({
+  param,
+  given: "other characters",
+  allowed: "made of characters that a header can carry"
+})
+
+/** What is wrong with a header; the value of `null` removes it. */
+const headerIssue = (name: string, value: unknown): Issue | undefined => {
+  const param = `headers.${name}`
+  if (!isHeaderName.test(name)) return { ...uncarriable(param), allowed: "named with letters, digits and hyphens" }
+  if (value === null || value === undefined) return undefined
+  if (!Predicate.isString(value)) return { param, given: kindOf(value), allowed: "a string" }
+  return isCarriable(value) ? undefined : uncarriable(param)
+}
+
+/** Adds headers to others, and removes those that are `null`. All names become lower case. */
+export const headers = (
+  base: Readonly<Record<string, string>>,
+  added: WaitingOptions["headers"]
+): Checked<Readonly<Record<string, string>>> => {
+  const entries = Object.entries(added ?? {})
+  const issues = entries.flatMap(([name, value]) => headerIssue(name, value) ?? [])
+  if (issues.length > 0) return Result.fail(issues)
+  const merged = new Map(Object.entries(base))
+  for (const [name, value] of entries) {
+    if (value === null) merged.delete(name.toLowerCase())
+    else if (value !== undefined) merged.set(name.toLowerCase(), value)
+  }
+  return Result.succeed(Object.fromEntries(merged))
+}

@@ -1,0 +1,112 @@
+/**
+ * The options of a layer, checked once when it is built: all problems at once, and none of the values that are secret.
+ */
+import * as Duration from "effect/Duration"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { defaultBaseUrl } from "../../GradientConfig.ts"
+import type * as GradientError from "../../GradientError.ts"
+import { defaultModel } from "../../ImageGenerateParams.ts"
+import * as RetryPolicy from "../../RetryPolicy.ts"
+import { kindOf, show } from "../issue.ts"
+import type { TransformedClient } from "../attempt/transport.ts"
+import { defaultLimits, type Limits } from "../reply/limits.ts"
+import { baseUrl, type ToUrl } from "./baseUrl.ts"
+import * as Check from "./checks.ts"
+import type { Environment } from "./environment.ts"
+import { type Checked, issuesOf, refuse } from "./checked.ts"
+import { invalidParams } from "./invalidParams.ts"
+import type { NamedModel } from "./model.ts"
+import type { Options } from "./options.ts"
+
+/** The options of a client, with every default filled in. */
+export interface Resolved {
+  readonly toUrl: ToUrl
+  /** All headers but those of a single call, with the key; names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The model of calls that name none. */
+  readonly model: NamedModel
+  readonly timeout: Duration.Duration
+  readonly idleTimeout: Duration.Duration
+  readonly deadline: Duration.Duration
+  readonly retry: RetryPolicy.RetryPolicy
+  readonly limits: Limits
+  readonly propagateTrace: boolean
+  readonly transformClient: (client: HttpClient.HttpClient) => TransformedClient
+}
+
+/** The first key that is given, with the name of its option or variable. */
+const keyOf = ({ accessToken, modelAccessKey }: Options, { key }: Environment) => {
+  if (modelAccessKey !== undefined) return { name: "modelAccessKey", value: modelAccessKey }
+  if (accessToken !== undefined) return { name: "accessToken", value: accessToken }
+  return key === undefined ? undefined : { name: key.name, value: Redacted.make(key.value) }
+}
+
+/** The header of the key, trimmed. A value that was pasted with more than the key is refused, and not shown. */
+const authorization = (options: Options, environment: Environment): Checked<Readonly<Record<string, string>>> => {
+  const key = keyOf(options, environment)
+  if (key === undefined) return Result.succeed({})
+  if (!Redacted.isRedacted(key.value)) return refuse(key.name, "made with Redacted.make", kindOf(key.value))
+  const value: unknown = Redacted.value(key.value)
+  if (!Predicate.isString(value)) return refuse(key.name, "a Redacted string", `a Redacted with ${kindOf(value)}`)
+  const text = value.trim()
+  if (text === "") return refuse(key.name, "a key", "nothing but white space")
+  if (/^["'`\u2018-\u201f]|["'`\u2018-\u201f]$/.test(text)) return refuse(key.name, "the key without quotes", "quotes")
+  if (/^bearer(?![\w-])/i.test(text)) return refuse(key.name, "the key without Bearer before it", "Bearer")
+  if (!Check.isCarriable(text)) return Result.fail([Check.uncarriable(key.name)])
+  return Result.succeed({ authorization: `Bearer ${text}` })
+}
+
+const modelOf = ({ model: option }: Options, { model: variable }: Environment): Checked<NamedModel> => {
+  if (option === undefined && variable === undefined) return Result.succeed({ name: defaultModel, from: "default" })
+  const [param, given] = option === undefined ? [variable?.name ?? "", variable?.value] : ["model", option]
+  if (!Predicate.isString(given) || given.trim() === "") return refuse(param, "the name of a model", show(given))
+  return Result.succeed({ name: given.trim(), from: option === undefined ? "environment" : "layer" })
+}
+
+const limitsOf = ({ limits = {} }: Options): Checked<Limits> => {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined)
+  const issues = given
+    .filter(([, value]) => !Predicate.isNumber(value) || !(value > 0))
+    .map(([name, value]) => ({ param: `limits.${name}`, given: show(value), allowed: "a number of bytes above 0" }))
+  return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(given) })
+}
+
+const transformOf = ({ transformClient }: Options): Checked<Resolved["transformClient"]> => {
+  if (transformClient === undefined) return Result.succeed((client) => client)
+  return Predicate.isFunction(transformClient)
+    ? Result.succeed(transformClient)
+    : refuse("transformClient", "a function", kindOf(transformClient))
+}
+
+/** The options, with what the environment gives for those that are left out. */
+export const resolveOptions = (
+  options: Options,
+  environment: Environment = {}
+): Result.Result<Resolved, GradientError.InvalidParamsError> => {
+  const variable = options.baseUrl === undefined ? environment.baseUrl : undefined
+  const parts = {
+    toUrl: baseUrl(variable?.name ?? "baseUrl", variable?.value ?? options.baseUrl ?? defaultBaseUrl),
+    key: authorization(options, environment),
+    headers: Check.headers({}, options.headers),
+    model: modelOf(options, environment),
+    timeout: Check.duration("timeout", options.timeout, Duration.minutes(10)),
+    idleTimeout: Check.duration("idleTimeout", options.idleTimeout, Duration.minutes(5)),
+    deadline: Check.duration("deadline", options.deadline, Duration.minutes(30)),
+    retry: Check.retryPolicy(options.retry, RetryPolicy.chargeSafe),
+    limits: limitsOf(options),
+    transformClient: transformOf(options)
+  }
+  const issues = issuesOf(parts)
+  if (issues.length > 0) return Result.fail(invalidParams(issues))
+  return Result.all(parts).pipe(
+    Result.flatMap(({ key, ...rest }) => {
+      const base = { accept: "application/json, text/event-stream", ...key }
+      const propagateTrace = options.propagateTrace === true
+      return Result.map(Check.headers(base, options.headers), (headers) => ({ ...rest, headers, propagateTrace }))
+    }),
+    Result.mapError(invalidParams)
+  )
+}

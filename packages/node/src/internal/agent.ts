@@ -1,0 +1,115 @@
+/**
+ * Undici's Agent from the transport's options, which are checked here: undici itself would throw at the first request.
+ */
+import type * as Undici from "@effect/platform-node/Undici"
+import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { createPrivateKey, X509Certificate } from "node:crypto"
+import * as tls from "node:tls"
+import { inspect } from "node:util"
+import type { TransportOptions } from "../NodeImages.ts"
+import type { Sender } from "./dispatch.ts"
+
+/** Proxies by the scheme of the service's URL, and the hosts that are reached without one, as in `NO_PROXY`. */
+export interface Proxies {
+  readonly http?: string | undefined
+  readonly https?: string | undefined
+  readonly except?: string | undefined
+}
+
+const invalid = (param: string, allowed: string, given: string) => {
+  const issues = [{ param, allowed, given }]
+  const description = ImageGenerateParams.renderIssues(issues)
+  return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
+}
+
+type Checked<A> = Effect.Effect<A, GradientError.GradientError>
+
+/** A proxy's URL. It is never repeated in a message, because it may contain a password. */
+const checkProxy = (param: string, proxy: string): Checked<string> => {
+  const url = URL.parse(proxy)
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    const allowed = "an http or https URL, such as http://user:password@proxy:3128"
+    return Effect.fail(invalid(param, allowed, "something else"))
+  }
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
+    return Effect.fail(invalid(param, "a URL without a path or a query", "one with more"))
+  }
+  return Effect.try({
+    try: () => {
+      decodeURIComponent(url.username + url.password)
+      return proxy
+    },
+    catch: () => invalid(param, "a URL with % written as %25 in its user and password", "a single %")
+  })
+}
+
+const attempt = (param: string, allowed: string, parse: () => unknown): Checked<void> =>
+  Effect.try({
+    try: () => void parse(),
+    catch: (cause) => invalid(param, allowed, cause instanceof Error ? cause.message : String(cause))
+  })
+
+const checkTls = Effect.fnUntraced(function* ({ ca, cert, key, passphrase }: NonNullable<TransportOptions["tls"]>) {
+  if (ca !== undefined) yield* attempt("tls.ca", "a PEM certificate", () => new X509Certificate(ca))
+  if (cert !== undefined) yield* attempt("tls.cert", "a PEM certificate", () => new X509Certificate(cert))
+  if (key !== undefined) {
+    yield* attempt("tls.key", "a PEM private key, with its tls.passphrase if it has one", () =>
+      createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
+    )
+  }
+  yield* attempt("tls", "a cert and a key that belong together", () =>
+    tls.createSecureContext({ cert, key, passphrase })
+  )
+})
+
+const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
+  const millis = Option.map(Duration.fromInput(input), Duration.toMillis)
+  return Option.isSome(millis) && millis.value > 0 && millis.value < 2 ** 31
+    ? Effect.succeed(Math.ceil(millis.value))
+    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", inspect(input)))
+}
+
+/** Node's own limit is 16 KiB, which a few large cookies exceed. */
+const maxHeaderSize = 256 * 1024
+
+/** The dispatcher for these options. HTTP/1.1 only: over HTTP/2 a cut body can look complete, and one socket carries every paid request. */
+export const makeSender = Effect.fnUntraced(function* (
+  undici: typeof Undici,
+  options: TransportOptions,
+  environment: Proxies
+) {
+  const timeout = yield* checkConnectTimeout(options.connectTimeout ?? "10 seconds")
+  if (options.tls !== undefined) yield* checkTls(options.tls)
+  const proxies: Proxies = options.proxy === undefined ? environment : { http: options.proxy, https: options.proxy }
+  const httpProxy =
+    proxies.http && (yield* checkProxy(options.proxy === undefined ? "HTTP_PROXY" : "proxy", proxies.http))
+  const httpsProxy =
+    proxies.https && (yield* checkProxy(options.proxy === undefined ? "HTTPS_PROXY" : "proxy", proxies.https))
+
+  const ca = options.tls?.ca === undefined ? {} : { ca: [...tls.getCACertificates("default"), options.tls.ca] }
+  // Node gives up an address after 250 ms and takes the next one, which may not work at all.
+  const connecting = { ...ca, timeout, autoSelectFamilyAttemptTimeout: Math.max(250, Math.floor(timeout / 4)) }
+  const connect = { ...options.tls, ...connecting }
+  const agent = { allowH2: false, maxHeaderSize, connect }
+  if (!httpProxy && !httpsProxy) {
+    return { dispatcher: new undici.Agent(agent), isForwarded: () => false } satisfies Sender
+  }
+  const dispatcher = new undici.EnvHttpProxyAgent({
+    ...agent,
+    // Empty strings: undici reads the environment if they are absent.
+    httpProxy: httpProxy ?? "",
+    httpsProxy: httpsProxy ?? "",
+    noProxy: proxies.except ?? "",
+    requestTls: connect,
+    proxyTls: connecting,
+    // For connections to the proxy itself undici leaves these out; a proxy that is silent is a connect timeout.
+    factory: (origin, given) => new undici.Pool(origin, { ...given, maxHeaderSize }),
+    clientFactory: (origin, given) => new undici.Pool(origin, { ...given, maxHeaderSize, headersTimeout: timeout })
+  })
+  // Which hosts `NO_PROXY` excepts only undici knows.
+  const isForwarded = ({ protocol }: URL) => protocol === "http:" && httpProxy !== undefined && !proxies.except
+  return { dispatcher, isForwarded } satisfies Sender
+})
