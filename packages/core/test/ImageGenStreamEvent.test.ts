@@ -13,8 +13,12 @@ import * as Wire from "./support/Wire.ts"
 
 const { Completed, PartialImage } = ImageGenStreamEvent
 
-const eventsOf = (events: ReadonlyArray<{ readonly type: string }>, headers: Record<string, string> = {}) =>
-  Stream.runCollect(Images.generateStream({ prompt: "a sea otter" }, { retry: RetryPolicy.none })).pipe(
+const eventsOf = (
+  events: ReadonlyArray<{ readonly type: string }>,
+  headers: Record<string, string> = {},
+  partialImages = 1
+) =>
+  Stream.runCollect(Images.generateStream({ prompt: "a sea otter", partialImages }, { retry: RetryPolicy.none })).pipe(
     Effect.provide(Service.make(() => Wire.stream(events.map(Wire.event), "closes", headers)).layer)
   )
 
@@ -44,7 +48,13 @@ describe("ImageGenStreamEvent", () => {
         size: "auto"
       }
       expect(partial).toBeInstanceOf(PartialImage)
-      expect({ ...partial }).toEqual({ _tag: "PartialImage", bytes: Wire.png(9), partialImageIndex: 2, ...ours })
+      expect({ ...partial }).toEqual({
+        _tag: "PartialImage",
+        bytes: Wire.png(9),
+        partialImageIndex: 2,
+        partialImages: 1,
+        ...ours
+      })
       expect(completed).toBeInstanceOf(Completed)
       expect({ ...completed }).toEqual({
         _tag: "Completed",
@@ -70,7 +80,12 @@ describe("ImageGenStreamEvent", () => {
         Wire.partial(0, Wire.png(), nothing),
         Wire.completed(Wire.png(), { ...nothing, usage: null, revised_prompt: null, requestId: "forged" })
       ])
-      expect({ ...partial }).toEqual({ _tag: "PartialImage", bytes: Wire.png(), partialImageIndex: 0 })
+      expect({ ...partial }).toEqual({
+        _tag: "PartialImage",
+        bytes: Wire.png(),
+        partialImageIndex: 0,
+        partialImages: 1
+      })
       expect({ ...completed }).toEqual({ _tag: "Completed", bytes: Wire.png() })
     })
   )
@@ -99,10 +114,32 @@ describe("ImageGenStreamEvent", () => {
     (index) =>
       Effect.gen(function* () {
         const strange = Wire.partial(0, Wire.png(9), { partial_image_index: index })
-        const events = yield* eventsOf([strange, Wire.partial(4), strange, Wire.completed()])
+        const events = yield* eventsOf([strange, Wire.partial(4), strange, Wire.completed()], {}, 2)
         const indexes = events.map((event) => (event._tag === "PartialImage" ? event.partialImageIndex : event._tag))
         expect(indexes).toEqual([0, 4, 5, "Completed"])
       })
+  )
+
+  it.effect("a partial image knows how many were asked for", () =>
+    Effect.gen(function* () {
+      const forged = Wire.partial(0, Wire.png(), { partialImages: 7 })
+      const [partial] = yield* eventsOf([forged, Wire.completed()], {}, 3)
+      expect(partial).toMatchObject({ partialImages: 3 })
+    })
+  )
+
+  it.effect("as many partial images again as were asked for are accepted, and no more", () =>
+    Effect.gen(function* () {
+      const partials = [0, 1, 2, 3].map((index) => Wire.partial(index, Wire.png(20 + index)))
+      expect((yield* eventsOf([...partials, Wire.completed()], {}, 2)).length).toBe(5)
+      const bad = { type: "image_generation.partial_image", b64_json: "" }
+      for (const more of [Wire.partial(4, Wire.png(24)), bad]) {
+        const call = eventsOf([...partials, more, Wire.completed()], {}, 2)
+        const reason = yield* Service.failsWith("InvalidResponseError")(call)
+        expect(reason.message).toContain("more than 4 partial images")
+        expect(reason.images.length).toBe(1)
+      }
+    })
   )
 
   it.effect("an index is read as text too", () =>
@@ -121,7 +158,12 @@ describe("ImageGenStreamEvent", () => {
         Wire.partial(0, Wire.png(9), strange),
         Wire.completed(Wire.png(10), { ...strange, revised_prompt: 7 })
       ]).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "Debug"))
-      expect({ ...partial }).toEqual({ _tag: "PartialImage", bytes: Wire.png(9), partialImageIndex: 0 })
+      expect({ ...partial }).toEqual({
+        _tag: "PartialImage",
+        bytes: Wire.png(9),
+        partialImageIndex: 0,
+        partialImages: 1
+      })
       expect({ ...completed }).toEqual({ _tag: "Completed", bytes: Wire.png(10) })
       expect(logged.length).toBe(2)
       for (const name of ["created_at", "size", "quality", "background", "output_format", "usage", "revised_prompt"]) {
@@ -133,7 +175,7 @@ describe("ImageGenStreamEvent", () => {
 
   it("can be made by hand, and prints its size and type", () => {
     const made = [
-      new PartialImage({ bytes: Wire.png(12_000_000), partialImageIndex: 0 }),
+      new PartialImage({ bytes: Wire.png(12_000_000), partialImageIndex: 0, partialImages: 1 }),
       new Completed({ bytes: Wire.png(12_000_000) })
     ]
     expect(made.map(({ _tag }) => _tag)).toEqual(["PartialImage", "Completed"])

@@ -79,7 +79,7 @@ describe.each(both)("a reply with status 200 to $name", ({ call, name }) => {
     { what: "a string", body: '"queued"', words: "not an object" },
     { what: "a number", body: " 7 ", words: 'not an object: \\"7' },
     { what: "a list", body: "[1]", words: "not an object" },
-    { what: "the key", body: `your key is ${Service.key}`, words: "your key is ***" }
+    { what: "the key", body: `your key is ${Service.key}`, words: "your key is <redacted>" }
   ])("$what is refused once, with its first words", ({ body, words }) =>
     Effect.gen(function* () {
       for (const type of types) {
