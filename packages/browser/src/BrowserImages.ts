@@ -4,7 +4,7 @@
  * A key must never be in a page: give the `baseUrl` of a gateway that holds it (`ImagesGateway` of
  * `@effect-gradient/node`).
  */
-import { GradientClient, Images } from "@effect-gradient/core"
+import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -63,5 +63,8 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
  *
  * @category layers
  */
-export const layer = (options: GradientClient.Options, transport?: TransportOptions): Layer.Layer<Images.Images> =>
+export const layer = (
+  options: GradientClient.Options,
+  transport?: TransportOptions
+): Layer.Layer<Images.Images, GradientError.GradientError> =>
   Images.layer.pipe(Layer.provide(GradientClient.layer(options)), Layer.provide(layerHttpClient(transport)))

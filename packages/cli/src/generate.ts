@@ -1,13 +1,7 @@
 /**
  * `gradient-images generate`: from a prompt to files.
  */
-import {
-  type GeneratedImage,
-  GradientConfig,
-  type GradientError,
-  ImageGenerateParams,
-  RetryPolicy
-} from "@effect-gradient/core"
+import { type GeneratedImage, GradientConfig, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -82,6 +76,9 @@ const config = {
   baseUrl: given(Flag.String("base-url"), `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`)
 }
 
+/** Params and options that have a flag of their name. */
+const flagged = Object.keys({ ...paramFlags, ...call, baseUrl: config.baseUrl })
+
 type Options = Command.Command.Config.Infer<typeof config>
 
 /** The prompt from the argument, else from standard input unless that is a terminal. */
@@ -115,7 +112,7 @@ const write = Effect.fnUntraced(function* ({ images }: Generated, files: Files.F
 
 const run = Effect.fnUntraced(function* (options: Options) {
   const prompt = yield* promptOf(options.prompt)
-  const { images, isEmulated } = yield* Service.choose(options)
+  const { images, isEmulated, model } = yield* Service.choose(options)
   const progress = yield* Progress.make
   const arrived = new Arrived()
   let kept: ReadonlyArray<string> = []
@@ -128,12 +125,12 @@ const run = Effect.fnUntraced(function* (options: Options) {
     const outputFormat = options.params.outputFormat ?? Files.formatOf(place.ext)
     const params: Params = { ...options.params, prompt, outputFormat }
     const files = yield* Files.prepare(place, params, options.overwrite)
-    const asking = ask(params, options.call, progress, arrived).pipe(
+    const asking = ask(params, options.call, progress, arrived, model).pipe(
       Effect.provide(images),
-      Effect.mapError((error) => inFlags(error, Object.keys({ ...paramFlags, ...call }))),
+      Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, flagged))),
       Effect.ensuring(progress.stop),
       Effect.onInterrupt(() => Effect.andThen(cancelled, keep(arrived.images, files))),
-      Effect.tapError(({ reason }: GradientError.GradientError) =>
+      Effect.tapErrorTag("GradientError", ({ reason }) =>
         Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (kept = paths))
       )
     )

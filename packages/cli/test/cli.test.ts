@@ -435,7 +435,12 @@ describe.concurrent("gradient-images generate", () => {
       named: ["--n must be 1 to 10 (got 11)", "--output-compression must be", "--partial-images must be"]
     },
     {
-      name: "a broken rule that names another flag",
+      name: "the whole endpoint as base URL",
+      args: ["x", "--base-url", "https://127.0.0.1:1/v1/images/generations"],
+      named: ["--base-url must be the address before /images/generations"]
+    },
+    {
+      name: "a broken rule that depends on another flag",
       args: ["x", "--output-compression", "50", "-o", "new/folder/x.png"],
       named: ["--output-compression must be 100 unless the format is webp or jpeg (got 50)"]
     },
@@ -455,6 +460,21 @@ describe.concurrent("gradient-images generate", () => {
       assert.strictEqual(code, 2)
       for (const part of named) assert.include(stderr, part)
       assert.deepStrictEqual(yield* list(cwd), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a model that does not exist is named, with the variable that it came from and how to list the others", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        response.writeHead(404, { "content-type": "application/json" })
+        response.end('{"id":"not_found","message":"Model not found"}')
+      })
+      const { code, stderr } = yield* run(["generate", "x"], { cwd, baseUrl, model: "gone-1" })
+      assert.strictEqual(code, 1)
+      assert.include(stderr, "Waiting for gone-1")
+      assert.include(stderr, '"gone-1", from GRADIENT_IMAGE_MODEL: Model not found')
+      assert.include(stderr, "gradient-images models")
     }).pipe(Effect.scoped)
   )
 
