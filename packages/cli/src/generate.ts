@@ -1,7 +1,7 @@
 /**
  * `gradient-images generate`: from a prompt to files.
  */
-import { type GeneratedImage, GradientConfig, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
+import { type GeneratedImage, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { Arrived, ask, type Generated } from "./ask.ts"
 import * as Files from "./files.ts"
-import { duration, given, inFlags, yes } from "./flags.ts"
+import { baseUrl, duration, given, inFlags, yes } from "./flags.ts"
 import * as Progress from "./progress.ts"
 import { save, WriteError } from "./save.ts"
 import * as Service from "./service.ts"
@@ -73,11 +73,11 @@ const config = {
   overwrite: yes("overwrite", "Replace what is there"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Let the emulator draw although there is a key: nothing is sent or charged for"),
-  baseUrl: given(Flag.String("base-url"), `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`)
+  baseUrl
 }
 
 /** Params and options that have a flag of their name. */
-const flagged = Object.keys({ ...paramFlags, ...call, baseUrl: config.baseUrl })
+const flagged = Object.keys({ ...paramFlags, ...call, baseUrl })
 
 type Options = Command.Command.Config.Infer<typeof config>
 

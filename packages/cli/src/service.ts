@@ -37,7 +37,7 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   const model = yield* GradientConfig.modelConfig
   const images = inProcess
     ? Images.layer.pipe(
-        Layer.provide(
+        Layer.provideMerge(
           GradientClient.layerFromConfig({
             modelAccessKey: Redacted.make("any"),
             baseUrl: GradientConfig.defaultBaseUrl

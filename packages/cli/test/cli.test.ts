@@ -497,6 +497,37 @@ describe.concurrent("gradient-images generate", () => {
   )
 })
 
+describe("gradient-images models", () => {
+  const list = '{"data":[{"id":"openai-gpt-image-2","created":1760000000,"owned_by":"openai"},{"id":"other"}]}'
+
+  it.live("prints one id a line, and with --json everything that is known", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        response.writeHead(200, { "content-type": "application/json" })
+        response.end(list)
+      })
+      const plain = yield* run(["models"], { cwd, baseUrl })
+      assert.deepStrictEqual([plain.code, plain.stdout], [0, "openai-gpt-image-2\nother\n"])
+      const { stdout } = yield* run(["models", "--json"], { cwd, baseUrl })
+      assert.deepStrictEqual(JSON.parse(stdout), [
+        { id: "openai-gpt-image-2", created: "2025-10-09T08:53:20.000Z", ownedBy: "openai" },
+        { id: "other" }
+      ])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a failure is 1, in one line", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => response.writeHead(401).end())
+      const { code, stderr, stdout } = yield* run(["models"], { cwd, baseUrl })
+      assert.deepStrictEqual([code, stdout], [1, ""])
+      assert.include(stderr, "The key was refused (401)")
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("gradient-images emulator", () => {
   it.live(
     "serves until SIGTERM, and then stops at once whoever is still waiting",
