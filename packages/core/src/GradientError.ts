@@ -161,13 +161,18 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
     return this.isFree !== true && charged[this.progress](this)
   }
 
+  /** What happened, in a few words: the beginning of `message`. */
+  get summary(): string {
+    return rowOf(this._tag).summary
+  }
+
   /** What to do about it, in one or two sentences. */
   get advice(): string {
     return rowOf(this._tag).advice
   }
 
   override get message(): string {
-    const what = `${rowOf(this._tag).summary}${failureStatus(this.status)}`
+    const what = `${this.summary}${failureStatus(this.status)}`
     const words = this.description ?? (isNumber.test(this.code ?? "0") ? undefined : this.code)
     const wait = this.isRetryable && this.retryAfter !== undefined && `Retry in ${seconds(this.retryAfter)} s.`
     return [
@@ -233,6 +238,10 @@ export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundErro
   /** The model that does not exist, if the service's words are about the model. */
   model: optional(Schema.String)
 }) {
+  override get summary(): string {
+    return this.model === undefined ? super.summary : "There is no such model"
+  }
+
   override get advice(): string {
     return this.model === undefined
       ? super.advice

@@ -1,6 +1,8 @@
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
 import * as References from "effect/References"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
@@ -401,6 +403,30 @@ describe("Images", () => {
       })
     )
 
+    it.effect.each([": ping\n", "event: later\ndata: {}\n\n", "\n"])("a stream that is kept open by %j ends at deadline", (text) =>
+      Effect.gen(function* () {
+        const { response, write } = Wire.openStream()
+        const service = Service.make(() => response, none)
+        const fiber = yield* Stream.runDrain(Images.generateStream({ prompt }, { deadline: "1 minute" })).pipe(
+          Service.failsWith("RequestTimeoutError"),
+          Effect.provide(service.layer),
+          Effect.forkChild
+        )
+        yield* Service.settle
+        write(partial(0))
+        for (let second = 0; second < 59; second++) {
+          write(text)
+          yield* Service.advance("1 second")
+        }
+        expect(fiber.pollUnsafe()).toBeUndefined()
+        yield* Service.advance("1 second")
+        const reason = yield* Service.join(fiber)
+        expect(reason).toMatchObject({ phase: "deadline", mayHaveBeenCharged: true })
+        expect(reason.images.length).toBe(1)
+        expect(service.asked[0]?.signal.aborted).toBe(true)
+      })
+    )
+
     it.effect("a JSON reply that is not whole within timeout, with the images that are", () =>
       Effect.gen(function* () {
         const { response, write } = Wire.openStream()
@@ -539,6 +565,62 @@ describe("Images", () => {
         expect(attempts.map(({ attributes }) => attributes.get("attempt"))).toEqual([1, 2])
         expect(spans.filter(({ name }) => name === "Images.generate").length).toBe(1)
         expect(service.asked.every(({ headers }) => !("traceparent" in headers) && !("b3" in headers))).toBe(true)
+      })
+    )
+
+    it.effect("propagateTrace alone decides whether trace headers are sent", () =>
+      Effect.gen(function* () {
+        for (const propagateTrace of [true, false]) {
+          const service = Service.make(() => Response.json(Wire.response()), { propagateTrace })
+          yield* traced(
+            Images.generate({ prompt }).pipe(
+              Effect.provide(service.layer),
+              Effect.provideService(HttpClient.TracerPropagationEnabled, !propagateTrace)
+            )
+          )
+          expect("traceparent" in (service.asked[0]?.headers ?? {})).toBe(propagateTrace)
+        }
+      })
+    )
+
+    it.effect("the names of redacted headers are added to those of the application", () =>
+      Effect.gen(function* () {
+        const names: Array<ReadonlyArray<string | RegExp>> = []
+        const service = Service.make(() => Response.json(Wire.response()), {
+          transformClient: (client) => ({
+            execute: (request) =>
+              Effect.andThen(
+                Effect.map(Headers.CurrentRedactedNames, (current) => names.push(current)),
+                client.execute(request)
+              )
+          })
+        })
+        yield* Images.generate({ prompt }).pipe(
+          Effect.provide(service.layer),
+          Effect.provideService(Headers.CurrentRedactedNames, ["x-own"])
+        )
+        expect(names[0]?.[0]).toBe("x-own")
+        expect(names[0]?.length).toBe(2)
+      })
+    )
+
+    it.effect("a failed attempt that is retried is logged, and is an event on the call's span", () =>
+      Effect.gen(function* () {
+        const logged: Array<unknown> = []
+        const logger = Logger.make(({ logLevel, message }) => logged.push([logLevel, message]))
+        const service = Service.make((number) =>
+          number === 0
+            ? new Response(null, { status: 429, headers: { "retry-after": "0" } })
+            : Response.json(Wire.response())
+        )
+        const { spans } = yield* traced(
+          Images.generate({ prompt }).pipe(Effect.provide(service.layer), Effect.provide(Logger.layer([logger])))
+        )
+        const events = spans.filter(({ name }) => name === "Images.generate").flatMap((span) => span.events)
+        expect(events.map(([name, , attributes]) => [name, attributes])).toEqual([
+          ["retry", { attempt: 1, reason: "RateLimitError", delaySeconds: 0 }]
+        ])
+        expect(inspect(logged)).toContain("Attempt 1 failed, and is retried in 0 s")
       })
     )
 
