@@ -308,7 +308,8 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
 export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientError> =>
   Effect.fromResult(
     Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) => {
-      const issues = [{ param: "faults", message: description }]
+      const given = JSON.stringify(typeof input === "string" ? input : input._tag)
+      const issues = [{ param: "faults", given, allowed: "a fault of the grammar" }]
       return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
     })
   )
