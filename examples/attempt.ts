@@ -6,7 +6,5 @@ const sent = Metric.counter("gradient.requests", { incremental: true })
 /** Counts the requests that were sent, by outcome: `Completed`, `Failed` or `Left`. */
 export const counted = Attempt.layer({
   end: (_attempt, outcome) =>
-    outcome._tag === "NotSent"
-      ? Effect.void
-      : Metric.update(Metric.withAttributes(sent, { outcome: outcome._tag }), 1)
+    outcome._tag === "NotSent" ? Effect.void : Metric.update(Metric.withAttributes(sent, { outcome: outcome._tag }), 1)
 })
