@@ -42,8 +42,8 @@ const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIE
 const configOf = (baseUrl: string) => ConfigProvider.layer(ConfigProvider.fromEnv({ env: environmentOf(baseUrl) }))
 
 /** The emulator on a port, with what it would have charged for. */
-const service = Effect.fnUntraced(function* (...faults: ReadonlyArray<string>) {
-  const context = yield* Layer.build(Emulator.layerServer({ port: 0, faults }))
+const service = Effect.fnUntraced(function* (...broken: ReadonlyArray<string>) {
+  const context = yield* Layer.build(Emulator.layerServer({ port: 0, faults: broken }))
   const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
   const { account } = Context.get(context, Ledger.Ledger)
   return { baseUrl, config: configOf(baseUrl), charges: Effect.map(account, ({ entries }) => entries.length) }

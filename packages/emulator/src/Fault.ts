@@ -267,8 +267,8 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 /** The codec's first complaint, with the name of the option. */
 const complaint = (name: string, { issue }: Schema.SchemaError): string => {
   const { message = "cannot be read", path = [] } = format(issue).issues[0] ?? {}
-  const option = path.map((part) => kebab(String(part))).join(".")
-  return `${name}: ${option}: ${message}`
+  const [option] = path.map((part) => kebab(String(typeof part === "object" ? part.key : part)))
+  return `${name}: ${option ?? ""}: ${message}`
 }
 
 const decodeFault = Schema.decodeUnknownResult(Values)

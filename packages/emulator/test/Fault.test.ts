@@ -11,10 +11,10 @@ import { post, refused, small } from "./support/wire.ts"
 const parse = Schema.decodeEffect(Fault.FaultFromString)
 const print = Schema.encodeEffect(Fault.FaultFromString)
 
-const body = JSON.stringify({ ...small, output_format: "jpeg" })
+const request = JSON.stringify({ ...small, output_format: "jpeg" })
 
 /** All that a socket receives in answer to a request with this fault, and how it ends. */
-const exchange = (fault: string, text: string = body) =>
+const exchange = (fault: string, text: string = request) =>
   Effect.gen(function* () {
     const { port } = new URL(yield* Emulator.baseUrl)
     return yield* Effect.callback<{ readonly received: Buffer; readonly error: string | undefined }>((resume) => {
@@ -325,7 +325,7 @@ describe("the ledger", () => {
         Effect.exit(
           Effect.tryPromise(async (signal) => {
             const headers = { authorization: "Bearer any", "x-emulator-fault": fault }
-            const response = await fetch(url, { method: "POST", headers, body, signal })
+            const response = await fetch(url, { method: "POST", headers, body: request, signal })
             await response.text()
           })
         )
@@ -479,7 +479,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     ["zstd", "zstd", zstdDecompressSync],
     ["deflate", "deflate", inflateSync],
     ["deflate-raw", "deflate", inflateRawSync],
-    ["gzip,br", "gzip, br", (body: Buffer) => gunzipSync(brotliDecompressSync(body))],
+    ["gzip,br", "gzip, br", (bytes: Buffer) => gunzipSync(brotliDecompressSync(bytes))],
     ["gzip,identity", "gzip, identity", gunzipSync]
   ] as const)(
     "content-encoding=%s is in the head, and true, of a good reply and of an error",
@@ -494,20 +494,20 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
   )
 
   const streamed = JSON.stringify({ ...small, output_format: "jpeg", stream: true })
-  const reply = (fault: string, request = body) =>
-    Effect.map(exchange(fault, request), ({ received }) => {
+  const reply = (fault: string, text = request) =>
+    Effect.map(exchange(fault, text), ({ received }) => {
       const { body: raw, head } = split(received)
       const isChunked = /transfer-encoding: chunked/i.test(head)
       return { head, text: (isChunked ? Buffer.concat(chunksOf(raw)) : raw).toString() }
     })
-  const dataOf = (text: string): ReadonlyArray<Record<string, unknown>> =>
-    [...text.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data))
+  const decodeData = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+  const dataOf = (text: string) => [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => decodeData(data))
 
   it.effect("content-type sends another one, or none, in either reply", () =>
     Effect.gen(function* () {
-      for (const request of [body, streamed]) {
-        assert.match((yield* reply("content-type=text/plain", request)).head, /content-type: text\/plain\r/i)
-        const none = yield* reply("content-type=none", request)
+      for (const text of [request, streamed]) {
+        assert.match((yield* reply("content-type=text/plain", text)).head, /content-type: text\/plain\r/i)
+        const none = yield* reply("content-type=none", text)
         assert.notMatch(none.head, /content-type/i)
         assert.include(none.text, "b64_json")
       }
@@ -546,8 +546,8 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
         ["image-url", "url"]
       ] as const) {
         const [partial, completed] = dataOf((yield* reply(fault, streamed)).text)
-        assert.isAbove(String(partial?.["b64_json"]).length, 100)
-        assert.notMatch(String(completed?.["b64_json"] ?? ""), /./)
+        assert.notStrictEqual(partial?.["b64_json"], "")
+        assert.isTrue(!completed?.["b64_json"])
         assert.isDefined(completed?.[member])
       }
     })

@@ -53,8 +53,9 @@ export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   const sceneFor = (canvas: Frame) => compose({ prompt, seed, frame: canvas, background, octaves })
 
   const progress = stage.index / stage.of
-  if (progress >= 1)
-    {return yield* render(labelled(sceneFor(frame), frame, prompt), frame, { height: grain, seed: grainSeed })}
+  if (progress >= 1) {
+    return yield* render(labelled(sceneFor(frame), frame, prompt), frame, { height: grain, seed: grainSeed })
+  }
 
   const coarse = makeFrame(...Refinement.coarser(width, height, progress))
   const sketch = yield* render(sceneFor(coarse), coarse, { height: 0, seed: grainSeed })
