@@ -1,7 +1,8 @@
 /**
- * The images endpoint, emulated. It paints a picture from the prompt, the same one each time, and answers as the real
- * service does: `layerServer` on a port, `layerHttpClient` in process. No key costs anything here, and none is checked.
+ * The images endpoint, emulated. It paints an image from the prompt, the same one each time, and answers as the real
+ * service does: `layerServer` on a port, `layerHttpClient` in process. It accepts any key, and nothing costs anything.
  */
+import type { GradientError } from "@effect-gradient/core"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,45 +14,66 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
-import type { Fault } from "./Fault.ts"
+import * as Fault from "./Fault.ts"
 import { Connection } from "./internal/endpoint/Connection.ts"
 import * as Endpoint from "./internal/endpoint/endpoint.ts"
 import * as InProcess from "./internal/endpoint/inProcess.ts"
+import * as Models from "./internal/endpoint/models.ts"
 import * as OnPort from "./internal/endpoint/onPort.ts"
 import { layer as layerLedger, type Ledger } from "./Ledger.ts"
 
 /**
- * What both edges take.
+ * Options of both layers.
  *
  * @category models
  */
 export interface EmulatorOptions {
-  /** How long the service thinks before it answers. Default: 0. */
+  /** How long the service works before it answers. Default: 0. */
   readonly latency?: Duration.Input | undefined
-  /** The time between the pictures of a stream, and before its first. Default: 0. */
+  /** The time between the images of a stream, and before its first. Default: 0. */
   readonly pace?: Duration.Input | undefined
-  /** Other pictures for the same prompts. Default: 0. */
+  /** Another seed makes other images for the same prompts. Default: 0. */
   readonly seed?: number | undefined
-  /** What goes wrong: each request meets the first one whose `times` are not used up. Default: none. */
-  readonly faults?: ReadonlyArray<Fault> | undefined
+  /**
+   * `painted` images show something of the prompt, and take about 0.3 s each at 1024x1024. `plain` ones have one colour,
+   * the same for any prompt, and take next to no time: for load tests and crash tests. Default: `painted`.
+   */
+  readonly pictures?: "painted" | "plain" | undefined
+  /** The models that it knows; the first is used if a request names none. Any other is a 404. Default: `defaultModels`. */
+  readonly models?: ReadonlyArray<string> | undefined
+  /** What goes wrong. Each request meets the first fault whose `times` are not used up. Default: none. */
+  readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request may name its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined
+  /** Whether to log a line for each request: method, path, status, time and what was charged. Default: false. */
+  readonly logRequests?: boolean | undefined
 }
 
 /**
- * Where to listen, and what the emulator does there.
+ * Options of the emulator on a port.
  *
  * @category models
  */
 export interface ServerOptions extends EmulatorOptions {
-  /** 0 is any free port; `baseUrl` tells which. */
+  /** 0 takes any free port; see `baseUrl`. */
   readonly port: number
-  /** Default: `127.0.0.1`, which only this machine reaches. */
+  /** Default: `127.0.0.1`, which only this machine can reach. */
   readonly host?: string | undefined
 }
 
-const endpoint = ({ allowFaultHeader = false, faults = [], latency = 0, pace = 0, seed = 0 }: EmulatorOptions) =>
-  Endpoint.make({ latency, pace, seed, faults, allowFaultHeader })
+/**
+ * The models of the service today, as far as is known.
+ *
+ * @category models
+ */
+export const defaultModels: ReadonlyArray<string> = Models.today
+
+const endpoint = Effect.fnUntraced(function* (options: EmulatorOptions) {
+  const { allowFaultHeader = false, latency = 0, logRequests = false, models = defaultModels } = options
+  const { faults = [], pace = 0, pictures = "painted", seed = 0 } = options
+  const made = yield* Effect.forEach(faults, Fault.make)
+  return yield* Endpoint.make({ latency, pace, seed, pictures, models, faults: made, allowFaultHeader, logRequests })
+})
 
 /**
  * Where the emulator listens, for `GRADIENT_BASE_URL`: `http://127.0.0.1:52113/v1`.
@@ -62,10 +84,19 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
   Effect.succeed(`${address}/v1`)
 )
 
-/** Whether every connection is refused, so that nobody has to listen. */
-const refusesAll = ([first]: ReadonlyArray<Fault> = []) => first?._tag === "refuse" && first.times === undefined
+/**
+ * Whether these faults refuse every connection. Then nobody listens, so that a client gets the error of a refused
+ * connection, which proves that nothing was sent. A port that refuses only some requests has to accept the connection
+ * and close it, and a client cannot tell that from a request that was lost.
+ *
+ * @category accessors
+ */
+export const refusesAll = ([first]: ReadonlyArray<Fault.Input> = []): boolean =>
+  typeof first === "string"
+    ? first.trim() === "refuse"
+    : first !== undefined && first._tag === "refuse" && first.times === undefined
 
-/** A server that ends when its scope does, whoever is still connected. */
+/** A server that ends with its scope, even if clients are connected. */
 const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   Layer.unwrap(
     Effect.sync(() => {
@@ -78,13 +109,13 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   )
 
 /**
- * The emulator on a port. Fails if the port cannot be had.
+ * The emulator on a port. Fails if it cannot listen there, or with `InvalidParamsError` if the grammar does not allow a fault.
  *
  * @category layers
  */
 export const layerServer = (
   options: ServerOptions
-): Layer.Layer<HttpServer.HttpServer | Ledger, HttpServerError.ServeError> =>
+): Layer.Layer<HttpServer.HttpServer | Ledger, HttpServerError.ServeError | GradientError.GradientError> =>
   Layer.effectDiscard(
     Effect.flatMap(endpoint(options), (app) =>
       HttpServer.serveEffect(Effect.provideServiceEffect(app, Connection, OnPort.connection))
@@ -109,9 +140,13 @@ const inProcess = (options: EmulatorOptions) =>
   )
 
 /**
- * The emulator in process: an HttpClient that sends nothing anywhere, also under `TestClock`. It answers at any host.
+ * The emulator in process: an HttpClient that sends nothing anywhere, and works under `TestClock` too. It answers for any
+ * host. Fails with `InvalidParamsError` if the grammar does not allow a
+ * fault.
  *
  * @category layers
  */
-export const layerHttpClient = (options: EmulatorOptions = {}): Layer.Layer<HttpClient.HttpClient | Ledger> =>
+export const layerHttpClient = (
+  options: EmulatorOptions = {}
+): Layer.Layer<HttpClient.HttpClient | Ledger, GradientError.GradientError> =>
   Layer.effect(HttpClient.HttpClient, inProcess(options)).pipe(Layer.provideMerge(Layer.fresh(layerLedger)))

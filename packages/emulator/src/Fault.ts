@@ -1,145 +1,229 @@
 /**
- * What can go wrong on the way to a picture, as small values. Each has a text form, which the command line and the
- * request header `x-emulator-fault` share: a name, then `@` and a byte, `=` and the main value, `;` and further options,
- * and how many requests it meets: `reset-body@50000`, `stall-headers=5s`, `status=503;retry-after=2;form=gradient x2`.
+ * What can go wrong on the way to an image. Each fault has a text form, which options, the command line and the request
+ * header `x-emulator-fault` share: a name, then `@` and a byte, `=` and the main value, `;` and further options, and for
+ * how many requests: `reset-body@50000`, `stall-headers=5s`, `status=503;retry-after=2;form=gradient x2`.
  */
+import { GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
+const text = (pattern: RegExp, expected: string) =>
+  Schema.String.check(Schema.isPattern(pattern, { message: `Expected ${expected}` }))
+
 const whole = (pattern: RegExp, expected: string) =>
-  Schema.String.check(Schema.isPattern(pattern, { message: `Expected ${expected}` })).pipe(
-    Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString)
-  )
+  text(pattern, expected).pipe(Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString))
 
 const Count = whole(/^[1-9]\d*$/, "a number of requests, from 1")
 const Amount = whole(/^\d+$/, "a whole number from 0")
 const Difference = whole(/^[+-]?\d+$/, "a number of bytes, such as -100 or +100")
 const Status = whole(/^[2-5]\d\d$/, "a status from 200 to 599")
+const Seconds = text(/^\d+(\.\d+)?$/, "a number of seconds, such as 2 or 0.5").pipe(
+  Schema.decodeTo(Schema.Finite, SchemaTransformation.numberFromString)
+)
 
 const millisOf: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000 }
 
-const Time = Schema.String.check(
-  Schema.isPattern(/^\d+(\.\d+)?(ms|s|m)$/, { message: "Expected a time, such as 500ms, 5s or 2m" })
-).pipe(
+const Time = text(/^\d+(\.\d+)?(ms|s|m)$/, "a duration, such as 500ms, 5s or 2m").pipe(
   Schema.decodeTo(
     Schema.Duration,
     SchemaTransformation.transform({
-      decode: (text) => Duration.millis(Number.parseFloat(text) * (millisOf[text.replace(/[\d.]+/, "")] ?? 1)),
+      decode: (time) => Duration.millis(Number.parseFloat(time) * (millisOf[time.replace(/[\d.]+/, "")] ?? 1)),
       encode: (duration) => `${Duration.toMillis(duration)}ms`
     })
   )
 )
 
-/** An option that is there or not; its text has no value. */
+/** An option without a value: given or not. */
 const Flag = Schema.Literal("").transform(true)
 
-const fault = <const Tag extends string, const Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) =>
-  Schema.Struct({
+const encodingNames = "gzip|br|zstd|deflate|deflate-raw|identity"
+const Encodings = text(
+  new RegExp(`^(${encodingNames})(,(${encodingNames}))*$`),
+  `one or more of ${encodingNames.replaceAll("|", ", ")}, with commas between them`
+)
+
+/** The grammar uses `;` and white space, so these are percent-encoded within a value. */
+const Escaped = text(/^([^%]|%[0-9a-f]{2})*$/i, "text with %25 for %, %3B for ; and %20 for a space").pipe(
+  Schema.decodeTo(
+    Schema.String,
+    SchemaTransformation.transformEffect({
+      decode: (escaped) =>
+        Result.match(
+          Result.try(() => decodeURIComponent(escaped)),
+          {
+            onSuccess: Effect.succeed,
+            onFailure: () => Effect.fail(new SchemaIssue.InvalidValue({ message: "Expected percent-encoded UTF-8" }))
+          }
+        ),
+      encode: (plain) => Effect.succeed(plain.replace(/[%;\s]/g, encodeURIComponent))
+    })
+  )
+)
+
+const fault = <const Tag extends string, const Fields extends Schema.Struct.Fields>(
+  tag: Tag,
+  summary: string,
+  fields: Fields
+) => ({
+  tag,
+  summary,
+  schema: Schema.Struct({
     _tag: Schema.Literal(tag),
     ...fields,
-    /** How many requests it meets, the first ones. All, where it is absent. */
+    /** How many requests it affects, the first ones. All if it is absent. */
     times: Schema.optionalKey(Count)
   })
+})
 
 const at = Amount.pipe(Schema.withDecodingDefaultKey(Effect.succeed("0")))
 
+const statusOptions = {
+  status: Status,
+  form: Schema.Literals(["openai", "gradient", "html", "empty"]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("openai" as const))
+  ),
+  code: Schema.optionalKey(Schema.String),
+  body: Schema.optionalKey(Escaped),
+  contentType: Schema.optionalKey(Escaped),
+  contentEncoding: Schema.optionalKey(Encodings),
+  endless: Schema.optionalKey(Flag),
+  retryAfter: Schema.optionalKey(Seconds),
+  retryAfterDate: Schema.optionalKey(Time),
+  retryAfterMs: Schema.optionalKey(Amount),
+  reset: Schema.optionalKey(Time)
+}
+
+const errorOptions = { after: Schema.optionalKey(Amount), code: Schema.optionalKey(Schema.String) }
+
 const kinds = [
-  /** No connection: without `times` nobody listens, else it is closed before the request is read. */
-  fault("refuse", {}),
-  /** Reset after the request, before the headers of the reply. */
-  fault("reset", {}),
-  /** Reset within the headers. */
-  fault("reset-headers", {}),
-  /** Reset within the body, once this many bytes of it are sent. */
-  fault("reset-body", { at }),
-  /** Nothing for a time, before the headers. */
-  fault("stall-headers", { for: Time }),
-  /** Nothing for a time, within the body. */
-  fault("stall-body", { at, for: Time }),
-  /** A reply that is not done before this time, though bytes without meaning keep it alive. */
-  fault("slow", { for: Time }),
-  /** Another status, in either form of the API, as a proxy's page, or with nothing. */
-  fault("status", {
-    status: Status,
-    form: Schema.Literals(["openai", "gradient", "html", "empty"]).pipe(
-      Schema.withDecodingDefaultKey(Effect.succeed("openai" as const))
-    ),
-    code: Schema.optionalKey(Schema.String),
-    /** A body that does not end. */
-    endless: Schema.optionalKey(Flag),
-    /** Header `retry-after`, in seconds. */
-    retryAfter: Schema.optionalKey(Amount),
-    /** Header `retry-after`, as a date this far away. */
-    retryAfterDate: Schema.optionalKey(Time),
-    /** Header `retry-after-ms`. */
-    retryAfterMs: Schema.optionalKey(Amount)
-  }),
-  /** A 307 to the same place, or to another origin. */
-  fault("redirect", { to: Schema.Literals(["same", "other"]) }),
-  /** The last event, or the whole reply, ends after this many bytes, and the body ends well. */
-  fault("cut-event", { at }),
-  /** A stream that ends well, without its last event. */
-  fault("no-completed", {}),
-  /** An error in place of the last event, or after this many pictures; without a stream, a 200 that is an error. */
-  fault("error-event", { after: Schema.optionalKey(Amount), code: Schema.optionalKey(Schema.String) }),
-  /** The last event comes first. */
-  fault("completed-first", {}),
-  /** A character within each image's base64 that is none of base64. */
-  fault("invalid-base64", {}),
-  /** A time that is a word, and usage that is one. */
-  fault("wrong-types", {}),
-  /** A `content-length` that is this much too large, or too small. */
-  fault("content-length", { by: Difference }),
-  /** The last event, or the whole reply, has an image that does not end. */
-  fault("endless-event", {}),
-  /** The body in pieces of one byte. */
-  fault("one-byte", {}),
-  /** A body in gzip, though nobody accepts it. */
-  fault("gzip", {})
+  fault("refuse", "No connection. For some requests alone, it is closed before the request is read", {}),
+  fault("not-http", "What answers does not speak HTTP", {}),
+  fault("reset", "The connection is reset before the headers", {}),
+  fault("reset-headers", "The connection is reset within the headers", {}),
+  fault("reset-body", "The connection is reset within the body, after this many bytes", { at }),
+  fault("stall-headers", "Nothing is sent for a time before the headers", { for: Time }),
+  fault("stall-body", "Nothing is sent for a time within the body, after this many bytes", { at, for: Time }),
+  fault("slow", "The body takes a time, and newlines keep the connection busy", { for: Time }),
+  fault("status", "Another status, with an error in its body", statusOptions),
+  fault("retired", "404 for this model, which is also missing in the list", { model: Escaped }),
+  fault("redirect", "A 307 to the same place, or to another origin", { to: Schema.Literals(["same", "other"]) }),
+  fault("large-head", "The headers are this many bytes longer", { bytes: Amount }),
+  fault("content-type", "Another content type, or none", { type: Escaped }),
+  fault("content-length", "A content-length that is wrong by this many bytes", { by: Difference }),
+  fault("content-encoding", "A body that is encoded although the client did not ask", { encoding: Encodings }),
+  fault("swap-stream", "An event stream in reply to a plain request, and JSON in reply to stream: true", {}),
+  fault("cut-event", "The last event, or the JSON, ends after this many bytes, and the body ends well", { at }),
+  fault("no-blank-line", "The last event has no blank line after it", {}),
+  fault("no-completed", "A stream that ends without its last event", {}),
+  fault("completed-first", "The last event comes before the partial images", {}),
+  fault("error-event", "An error instead of the last event; without a stream, instead of the images", errorOptions),
+  fault("empty-error", "An empty error object beside each image", {}),
+  fault("empty-image", "Finished images without a byte", {}),
+  fault("image-url", "Finished images as URLs instead of base64", {}),
+  fault("invalid-base64", "A character in each image that is not base64", {}),
+  fault("wrong-types", "Times, usage and indexes that are words", {}),
+  fault("no-metadata", "Images without anything beside them", {}),
+  fault("endless-event", "An image without an end", {}),
+  fault("one-byte", "The body in pieces of one byte", {})
 ] as const
 
-/**
- * What goes wrong. Its encoded side has all values as texts.
- *
- * @category models
- */
-export const Fault = Schema.Union(kinds)
+/** For each option its value in the grammar, and what it does if the fault's summary does not say so. */
+const options = {
+  at: { value: "<byte>" },
+  for: { value: "<duration>" },
+  status: { value: "<200-599>" },
+  model: { value: "<model>" },
+  to: { value: "same|other" },
+  bytes: { value: "<bytes>" },
+  type: { value: "<content-type>|none" },
+  by: { value: "<difference>" },
+  encoding: { value: encodingNames },
+  form: { value: "openai|gradient|html|empty", summary: "Whose error it looks like. Default: openai" },
+  code: { value: "<code>", summary: "The error's code" },
+  body: { value: "<text>", summary: "This body, with %20 for a space and %3B for ;" },
+  contentType: { value: "<content-type>|none", summary: "Default: what fits the form; application/json for a body" },
+  contentEncoding: { value: encodingNames, summary: "Encodes the body" },
+  endless: { value: "", summary: "The body does not end" },
+  retryAfter: { value: "<seconds>", summary: "Header retry-after. A 503 with it costs nothing" },
+  retryAfterDate: { value: "<duration>", summary: "Header retry-after, as the date that far away" },
+  retryAfterMs: { value: "<milliseconds>", summary: "Header retry-after-ms" },
+  reset: { value: "<duration>", summary: "Rate limit headers: no request is left until then" },
+  after: { value: "<images>", summary: "How many images are sent first. With 0 it costs nothing" }
+}
 
-/** @category models */
-export type Fault = typeof Fault.Type
+type OptionName = keyof typeof options
 
-/** The names of all faults, as their text forms begin. */
-export const names: ReadonlyArray<Fault["_tag"]> = kinds.map((kind) => kind.fields._tag.literal)
+const isOption = (name: string): name is OptionName => name in options
 
-/** Which option stands after the `=` that follows the name. */
-const mainOptions: { readonly [name: string]: string } = {
+/** The option that follows the name with `=`. Such a fault needs it. */
+const mainOptions: { readonly [name: string]: OptionName } = {
   "stall-headers": "for",
   "stall-body": "for",
   slow: "for",
   status: "status",
+  retired: "model",
   redirect: "to",
-  "content-length": "by"
+  "large-head": "bytes",
+  "content-type": "type",
+  "content-length": "by",
+  "content-encoding": "encoding"
 }
+
+type Kind = (typeof kinds)[number]
+
+const byTag: { readonly [name: string]: Kind } = Object.fromEntries(kinds.map((kind) => [kind.tag, kind]))
+
+const Values = Schema.Union(kinds.map(({ schema }) => schema))
+
+/**
+ * What goes wrong, with every default filled in.
+ *
+ * @category models
+ */
+export type Fault = typeof Values.Type
+
+/** The names of all faults, as their text forms begin. */
+export const names: ReadonlyArray<Fault["_tag"]> = kinds.map(({ tag }) => tag)
+
+type Defaulted = "at" | "form"
+type Timed = "for" | "retryAfterDate" | "reset"
+
+type InputOf<F> = F extends Fault
+  ? { readonly [K in keyof F as K extends Defaulted ? never : K]: K extends Timed ? Duration.Input : F[K] } & {
+      readonly [K in Extract<keyof F, Defaulted>]?: F[K]
+    }
+  : never
+
+/**
+ * A fault as options take it: its text form, or a value whose defaults may be left out.
+ *
+ * @category models
+ */
+export type Input = string | InputOf<Fault>
 
 type Texts = { readonly [option: string]: string }
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
-const invalid = (message: string) => Effect.fail(new SchemaIssue.InvalidValue({ message }))
+const shape = /^([a-z0-9-]+)(?:@([^=;\s]*))?(?:=([^;\s]*))?((?:;[^;\s]+)*)(?:\s+x(\S+))?$/
 
-const parts = /^([a-z0-9-]+)(?:@([^=;\s]*))?(?:=([^;\s]*))?((?:;[^;\s]+)*)(?:\s+x(\S+))?$/
+const unknown = (input: string) => `"${input}" is not a fault. A fault begins with one of ${names.join(", ")}`
 
-const split = (text: string): Effect.Effect<Texts, SchemaIssue.Issue> => {
-  const name = text.trim().split(/[^a-z0-9-]/, 1)[0] ?? ""
-  const kind = kinds.find((one) => one.fields._tag.literal === name)
-  if (kind === undefined) return invalid(`"${text}" is no fault: it begins with one of ${names.join(", ")}`)
-  const found = parts.exec(text.trim())
+/** The options in a text, not yet checked. */
+const split = (input: string): Result.Result<Texts, string> => {
+  const name = input.trim().split(/[^a-z0-9-]/, 1)[0] ?? ""
+  if (!(name in byTag)) return Result.fail(unknown(input))
+  const found = shape.exec(input.trim())
   if (found === null) {
-    return invalid(`"${text}" cannot be read: after ${name} may come @BYTE, =VALUE, ;OPTION=VALUE and " xTIMES"`)
+    return Result.fail(
+      `"${input}" cannot be read. After ${name} may follow @BYTE, =VALUE, ;OPTION=VALUE and " xN", in this order`
+    )
   }
   const [, , byte, main, further = "", times] = found
   const texts: Record<string, string> = { _tag: name }
@@ -150,32 +234,143 @@ const split = (text: string): Effect.Effect<Texts, SchemaIssue.Issue> => {
     texts[camel(key)] = value.join("=")
   }
   if (times !== undefined) texts["times"] = times
-  const strange = Object.keys(texts).find((key) => !(key in kind.fields))
-  return strange === undefined ? Effect.succeed(texts) : invalid(`${name} takes no "${kebab(strange)}"`)
+  return Result.succeed(texts)
 }
+
+type Value = Exclude<Input, string>
+
+const asDuration = (input: Duration.Input) => Option.getOrElse(Duration.fromInput(input), () => input)
+
+/** The options of a value: what is undefined is left out, and durations are durations. */
+const optionsOf = (value: Value): { readonly [option: string]: unknown } => ({
+  ...Object.fromEntries(Object.entries(value).filter(([, given]) => given !== undefined)),
+  ...("for" in value && value.for !== undefined ? { for: asDuration(value.for) } : {}),
+  ...("reset" in value && value.reset !== undefined ? { reset: asDuration(value.reset) } : {}),
+  ...("retryAfterDate" in value && value.retryAfterDate !== undefined
+    ? { retryAfterDate: asDuration(value.retryAfterDate) }
+    : {})
+})
+
+/** Why these options are not those of the fault, as far as their names show. */
+const misfit = (kind: Kind, given: { readonly [option: string]: unknown }): string | undefined => {
+  const name = kind.tag
+  const main = mainOptions[name]
+  const strange = Object.keys(given).find((option) => !(option in kind.schema.fields))
+  if (strange !== undefined) return `${name} takes no ${strange === "value" ? "=VALUE" : `"${kebab(strange)}"`}`
+  if (main === undefined || main in given) return undefined
+  const { value } = options[main]
+  return `${name} needs ${main}=${value}: write ${name}=${value}`
+}
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** The codec's first complaint, with the name of the option. */
+const complaint = (name: string, { issue }: Schema.SchemaError): string => {
+  const { message = "cannot be read", path = [] } = format(issue).issues[0] ?? {}
+  const [option] = path.map((part) => kebab(String(typeof part === "object" ? part.key : part)))
+  return `${name}: ${option ?? ""}: ${message}`
+}
+
+const decodeFault = Schema.decodeUnknownResult(Values)
+const encodeFault = Schema.encodeUnknownResult(Values)
+
+const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
+  const { _tag: name = "" } = texts
+  const kind = byTag[name]
+  if (kind === undefined) return Result.fail(unknown(name))
+  const why = misfit(kind, texts)
+  return why === undefined ? Result.mapError(decodeFault(texts), (error) => complaint(name, error)) : Result.fail(why)
+}
+
+const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap(split(input), fromTexts)
+
+/** A value becomes its texts, so that both forms are checked alike. */
+const fromValue = (value: Value): Result.Result<Fault, string> => {
+  const given = optionsOf(value)
+  const kind = byTag[value._tag]
+  if (kind === undefined) return Result.fail(unknown(value._tag))
+  const why = misfit(kind, given)
+  if (why !== undefined) return Result.fail(why)
+  const defaults = {
+    ...("at" in kind.schema.fields ? { at: 0 } : {}),
+    ...("form" in kind.schema.fields ? { form: "openai" } : {})
+  }
+  return encodeFault({ ...defaults, ...given }).pipe(
+    Result.flatMap(decodeFault),
+    Result.mapError((error) => complaint(value._tag, error))
+  )
+}
+
+/**
+ * Fills in the defaults of a fault. Fails with the rule of the grammar that it breaks.
+ *
+ * @category constructors
+ */
+export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientError> =>
+  Effect.fromResult(
+    Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) =>
+      GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
+    )
+  )
 
 const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   const main = mainOptions[_tag]
-  const options = Object.entries(rest).map(([key, value]) =>
+  const parts = Object.entries(rest).map(([key, value]) =>
     key === main ? `=${value}` : `;${kebab(key)}${value === "" ? "" : `=${value}`}`
   )
-  // The main value stands before the other options.
-  const ordered = options.toSorted((a, b) => Number(a.startsWith(";")) - Number(b.startsWith(";")))
+  // The main value comes before the other options.
+  const ordered = parts.toSorted((a, b) => Number(a.startsWith(";")) - Number(b.startsWith(";")))
   return `${_tag}${byte === undefined ? "" : `@${byte}`}${ordered.join("")}${times === undefined ? "" : ` x${times}`}`
 }
 
-/** The request header that names a fault, where that is allowed. */
+/** The request header that names a fault, if that is allowed. */
 export const headerName = "x-emulator-fault"
 
 /**
- * The codec of the text form. An unknown fault, option or value is an error that says what is allowed.
+ * The codec of the text form. An unknown fault, option or value is an error that names what is allowed.
  *
  * @category codecs
  */
 export const FaultFromString = Schema.String.pipe(
   Schema.decodeTo(
-    Schema.Record(Schema.String, Schema.String),
-    SchemaTransformation.transformEffect({ decode: split, encode: (texts) => Effect.succeed(join(texts)) })
-  ),
-  Schema.decodeTo(Fault, SchemaTransformation.passthrough({ strict: false }))
+    Schema.toType(Values),
+    SchemaTransformation.transformEffect({
+      decode: (input) =>
+        Effect.fromResult(Result.mapError(fromText(input), (message) => new SchemaIssue.InvalidValue({ message }))),
+      encode: (value) =>
+        Effect.map(
+          Effect.mapError(Schema.encodeEffect(Values)(value), ({ issue }) => issue),
+          join
+        )
+    })
+  )
 )
+
+const usageOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage: string, summary: string]> => {
+  const main = mainOptions[tag]
+  const further = Object.keys(schema.fields)
+    .filter(isOption)
+    .filter((option) => option !== main && option !== "at")
+  const usage = `${tag}${"at" in schema.fields ? "[@<byte>]" : ""}${main === undefined ? "" : `=${options[main].value}`}`
+  return [
+    [usage, summary],
+    ...further.map((option): readonly [string, string] => {
+      const { summary: what = "", value }: { readonly value: string; readonly summary?: string } = options[option]
+      return [`  ;${kebab(option)}${value === "" ? "" : `=${value}`}`, what]
+    })
+  ]
+}
+
+const longest = 36
+
+/**
+ * The grammar of the text form, a line for each fault and option.
+ *
+ * @category accessors
+ */
+export const grammar: string = kinds
+  .flatMap(usageOf)
+  .map(([usage, what]) =>
+    usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`
+  )
+  .join("\n")

@@ -1,19 +1,20 @@
 import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
 import { assert, describe, it as test, layer } from "@effect/vitest"
-import { DateTime, Duration, Effect, Fiber, Schema } from "effect"
+import { DateTime, Duration, Effect, Fiber, Logger, Schema, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
+import { readFileSync } from "node:fs"
 import * as Net from "node:net"
-import { gunzipSync } from "node:zlib"
+import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from "node:zlib"
 import { post, refused, small } from "./support/wire.ts"
 
 const parse = Schema.decodeEffect(Fault.FaultFromString)
 const print = Schema.encodeEffect(Fault.FaultFromString)
 
-const body = JSON.stringify({ ...small, output_format: "jpeg" })
+const request = JSON.stringify({ ...small, output_format: "jpeg" })
 
 /** All that a socket receives in answer to a request with this fault, and how it ends. */
-const exchange = (fault: string, text: string = body) =>
+const exchange = (fault: string, text: string = request) =>
   Effect.gen(function* () {
     const { port } = new URL(yield* Emulator.baseUrl)
     return yield* Effect.callback<{ readonly received: Buffer; readonly error: string | undefined }>((resume) => {
@@ -64,7 +65,14 @@ describe("FaultFromString", () => {
       { _tag: "status", status: 503, form: "gradient", retryAfter: 2, times: 3 }
     ],
     ["status=500;form=html;endless", { _tag: "status", status: 500, form: "html", endless: true }],
-    ["content-length=-100", { _tag: "content-length", by: -100 }]
+    ["content-length=-100", { _tag: "content-length", by: -100 }],
+    ["retired=openai-gpt-image-2 x1", { _tag: "retired", model: "openai-gpt-image-2", times: 1 }],
+    ["content-encoding=gzip,identity", { _tag: "content-encoding", encoding: "gzip,identity" }],
+    ["status=429;form=openai;retry-after=0.5", { _tag: "status", status: 429, form: "openai", retryAfter: 0.5 }],
+    [
+      'status=400;form=openai;body={"a%3Bb":%20"100%25"}',
+      { _tag: "status", status: 400, form: "openai", body: '{"a;b": "100%"}' }
+    ]
   ] as const)("%s is a value, and that text again", ([text, value]) =>
     Effect.gen(function* () {
       const fault = yield* parse(text)
@@ -89,14 +97,19 @@ describe("FaultFromString", () => {
   )
 
   test.effect.each([
-    ["explode", "one of refuse, reset, "],
-    ["", "one of refuse, reset, "],
-    ["status", "status"],
+    ["explode", "one of refuse, not-http, "],
+    ["", "one of refuse, not-http, "],
+    ["status", "status needs status=<200-599>: write status=<200-599>"],
+    ["stall-body", "stall-body needs for=<duration>"],
+    ["stall-body@100", "stall-body needs for=<duration>"],
+    ["status=400;body=%zz", "%25 for %"],
+    ["status=400;body=%ff", "percent-encoded UTF-8"],
+    ["content-encoding=lzw", "gzip, br"],
     ["status=999", "a status from 200 to 599"],
     ["status=500;colour=red", 'status takes no "colour"'],
     ["status=500;form=xml", '"gradient"'],
-    ["reset=5", 'reset takes no "value"'],
-    ["status=429;retry-after=1 x", "after status may come"],
+    ["reset=5", "reset takes no =VALUE"],
+    ["status=429;retry-after=1 x", "After status may follow"],
     ["reset-body@end", "a whole number"],
     ["stall-body@5=10", "500ms, 5s or 2m"],
     ["redirect=home", '"other"'],
@@ -104,6 +117,49 @@ describe("FaultFromString", () => {
   ] as const)("refuses %o and says what is allowed", ([text, allowed]) =>
     Effect.map(Effect.flip(parse(text)), (error) => assert.include(error.message, allowed))
   )
+})
+
+describe("make", () => {
+  test.effect.each([
+    ["stall-body=5s", { _tag: "stall-body", at: 0, for: Duration.seconds(5) }],
+    [
+      { _tag: "stall-body", for: "5 seconds" },
+      { _tag: "stall-body", at: 0, for: Duration.seconds(5) }
+    ],
+    [
+      { _tag: "slow", for: 250, times: 2 },
+      { _tag: "slow", for: Duration.millis(250), times: 2 }
+    ],
+    [
+      { _tag: "status", status: 503, retryAfterDate: "1 minute" },
+      { _tag: "status", status: 503, form: "openai", retryAfterDate: Duration.minutes(1) }
+    ],
+    [
+      { _tag: "status", status: 400, body: "a b;100%" },
+      { _tag: "status", status: 400, form: "openai", body: "a b;100%" }
+    ]
+  ] as const satisfies ReadonlyArray<readonly [Fault.Input, Fault.Fault]>)("%o is complete", ([input, fault]) =>
+    Effect.map(Fault.make(input), (made) => assert.deepStrictEqual(made, fault))
+  )
+
+  test.effect.each([
+    ["stall-body", "stall-body needs for=<duration>"],
+    [{ _tag: "status", status: 999 }, "status: status: Expected a status from 200 to 599"],
+    [{ _tag: "reset", times: 0 }, "reset: times: Expected a number of requests"],
+    [{ _tag: "slow", for: "Infinity" }, "slow: for: Expected a duration, such as 500ms"],
+    [{ _tag: "reset-body", at: -1 }, "reset-body: at: Expected a whole number from 0"]
+  ] as const satisfies ReadonlyArray<readonly [Fault.Input, string]>)(
+    "refuses %o in the grammar's words",
+    ([input, words]) => Effect.map(Effect.flip(Fault.make(input)), (error) => assert.include(error.message, words))
+  )
+})
+
+test("the grammar has every fault, and so has the README", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+  for (const name of Fault.names) {
+    assert.match(Fault.grammar, new RegExp(`^${name}(?![a-z-])`, "m"))
+    assert.match(readme, new RegExp(`^\\|.*\`${name}(?![a-z-]).*\\|.*\\|`, "m"), name)
+  }
 })
 
 describe("faults of the options", () => {
@@ -115,12 +171,38 @@ describe("faults of the options", () => {
       const faults = yield* Effect.forEach(["status=429 x2", "status=503 x1"], (text) => parse(text))
       const met = yield* Effect.provide(statuses(4), Emulator.layerHttpClient({ faults }))
       assert.deepStrictEqual(met, [429, 429, 503, 200])
-      const always = yield* parse("status=429")
       assert.deepStrictEqual(
-        yield* Effect.provide(statuses(2), Emulator.layerHttpClient({ faults: [always] })),
+        yield* Effect.provide(statuses(2), Emulator.layerHttpClient({ faults: ["status=429"] })),
         [429, 429]
       )
     })
+  )
+
+  const modelStatus = (model: string) => Effect.map(post({ ...small, model }), ({ status }) => status)
+
+  test.effect("retire a model for its requests alone, which cost nothing, and take it from the list", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* Effect.forEach(["openai-gpt-image-2", "openai-gpt-image-1.5"], modelStatus),
+        [404, 200]
+      )
+      const { entries } = yield* (yield* Ledger.Ledger).account
+      assert.deepStrictEqual(
+        entries.map(({ model }) => model),
+        ["openai-gpt-image-1.5"]
+      )
+      const list = yield* HttpClient.get("http://emulator.test/v1/models", { headers: { authorization: "Bearer any" } })
+      assert.notInclude(yield* list.text, '"openai-gpt-image-2"')
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2"] })))
+  )
+
+  test.effect(
+    "retire a model for as many of its requests as `times` says, and leave the other faults to the others",
+    () =>
+      Effect.gen(function* () {
+        const asked = ["openai-gpt-image-1.5", "openai-gpt-image-2", "openai-gpt-image-2"]
+        assert.deepStrictEqual(yield* Effect.forEach(asked, modelStatus), [429, 404, 200])
+      }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2 x1", "status=429 x1"] })))
   )
 })
 
@@ -167,7 +249,7 @@ describe("the ledger", () => {
   test.effect("has what was asked for, when, and under which id, and gives it as JSON", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 hour")
-      const { headers } = yield* post({ ...small, model: "gpt-image-2", n: 2 })
+      const { headers } = yield* post({ ...small, model: "openai-gpt-image-2", n: 2 })
       const response = yield* HttpClient.get("http://emulator.test/emulator/ledger")
       const account = yield* Schema.decodeUnknownEffect(Ledger.Json)(yield* response.json)
       assert.deepStrictEqual(account, yield* Effect.flatMap(Ledger.Ledger, (ledger) => ledger.account))
@@ -175,7 +257,7 @@ describe("the ledger", () => {
       const entry = new Ledger.Entry({
         id: headers["x-request-id"] ?? "",
         prompt: small.prompt,
-        model: "gpt-image-2",
+        model: "openai-gpt-image-2",
         n: 2,
         at: DateTime.makeUnsafe(3_600_000)
       })
@@ -215,6 +297,50 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "1 minute" })))
   )
 
+  test.live("says when a client left, before the reply or within it, and not of a client that has its images", () =>
+    Effect.gen(function* () {
+      const ledger = yield* Ledger.Ledger
+      yield* Effect.timeoutOption(post(small), "50 millis")
+      const stream = { ...small, stream: true, partial_images: 2 }
+      const read = (chunks: number) =>
+        Effect.flatMap(post(stream), (response) => Stream.runDrain(Stream.take(response.stream, chunks)))
+      yield* Effect.forEach([1, 3], read)
+      yield* Effect.flatMap(post(small), ({ text }) => text)
+      const { entries } = yield* ledger.account
+      const waited = entries.map(
+        ({ at, leftAt }) => leftAt && DateTime.toEpochMillis(leftAt) - DateTime.toEpochMillis(at)
+      )
+      assert.isAtLeast(waited[0] ?? 0, 40)
+      assert.isBelow(waited[0] ?? 0, 150)
+      assert.isAtLeast(waited[1] ?? 0, 200)
+      assert.deepStrictEqual(waited.slice(2), [undefined, undefined])
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "200 millis", pace: "10 millis", pictures: "plain" })))
+  )
+
+  test.live("says on a port that a client closed its connection, and not that a fault did", () =>
+    Effect.gen(function* () {
+      const ledger = yield* Ledger.Ledger
+      const url = `${yield* Emulator.baseUrl}/images/generations`
+      const exit = (fault: string) =>
+        Effect.exit(
+          Effect.tryPromise(async (signal) => {
+            const headers = { authorization: "Bearer any", "x-emulator-fault": fault }
+            const response = await fetch(url, { method: "POST", headers, body: request, signal })
+            await response.text()
+          })
+        )
+      yield* Effect.timeoutOption(exit("stall-body@100=1m"), "300 millis")
+      yield* exit("reset-body@100")
+      yield* exit("one-byte")
+      yield* Effect.sleep("100 millis")
+      const { entries } = yield* ledger.account
+      assert.deepStrictEqual(
+        entries.map(({ leftAt }) => leftAt !== undefined),
+        [true, false, false]
+      )
+    }).pipe(Effect.provide(Emulator.layerServer({ port: 0, allowFaultHeader: true })))
+  )
+
   test.effect("of one emulator is not that of another", () =>
     Effect.gen(function* () {
       const count = Effect.gen(function* () {
@@ -223,6 +349,66 @@ describe("the ledger", () => {
       }).pipe(Effect.provide(Emulator.layerHttpClient()))
       assert.deepStrictEqual(yield* Effect.all([count, count]), [1, 1])
     })
+  )
+})
+
+describe("the log", () => {
+  /** The lines that the emulator logs while this runs. */
+  const logged = <E, R>(run: Effect.Effect<unknown, E, R>) =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const collect = Logger.make(({ message }) => lines.push(String(message)))
+      yield* Effect.provide(run, Logger.layer([collect]))
+      return lines.map((line) => line.replace(/\d+ ms/, "N ms"))
+    })
+  const logging = Emulator.layerHttpClient({ allowFaultHeader: true, logRequests: true })
+  const send = (fault?: string) =>
+    Effect.exit(
+      Effect.flatMap(
+        post({ ...small, n: 2 }, { authorization: "Bearer any", ...(fault ? { "x-emulator-fault": fault } : {}) }),
+        ({ text }) => text
+      )
+    )
+
+  test.effect("has a line for each request with status, time and what was charged", () =>
+    Effect.gen(function* () {
+      const lines = yield* logged(
+        Effect.gen(function* () {
+          yield* Effect.forEach([undefined, "status=429", "status=500", "reset-body"], send)
+          yield* HttpClient.get("http://emulator.test/v1/models")
+          yield* HttpClient.get("http://emulator.test/elsewhere")
+        })
+      )
+      assert.deepStrictEqual(lines, [
+        "POST /v1/images/generations 200 N ms, charged: 2 x openai-gpt-image-2",
+        "POST /v1/images/generations 429 N ms, not charged",
+        "POST /v1/images/generations 500 N ms, charged: 2 x openai-gpt-image-2",
+        "POST /v1/images/generations 200 N ms, charged: 2 x openai-gpt-image-2, the connection was broken by a fault",
+        "GET /v1/models 401 N ms, not charged",
+        "GET /elsewhere 404 N ms, not charged"
+      ])
+    }).pipe(Effect.provide(logging))
+  )
+
+  test.effect("says that the client left", () =>
+    Effect.gen(function* () {
+      const lines = yield* logged(
+        Effect.gen(function* () {
+          const waiting = yield* Effect.forkChild(send("stall-headers=1m"))
+          yield* TestClock.adjust("2 seconds")
+          yield* Fiber.interrupt(waiting)
+        })
+      )
+      assert.deepStrictEqual(lines, [
+        "POST /v1/images/generations - N ms, charged: 2 x openai-gpt-image-2, the client left"
+      ])
+    }).pipe(Effect.provide(logging))
+  )
+
+  test.effect("is empty unless it is asked for", () =>
+    Effect.map(logged(send()), (lines) => assert.deepStrictEqual(lines, [])).pipe(
+      Effect.provide(Emulator.layerHttpClient())
+    )
   )
 })
 
@@ -287,11 +473,118 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("gzip is said in the head, and true", () =>
+  it.effect.each([
+    ["gzip", "gzip", gunzipSync],
+    ["br", "br", brotliDecompressSync],
+    ["zstd", "zstd", zstdDecompressSync],
+    ["deflate", "deflate", inflateSync],
+    ["deflate-raw", "deflate", inflateRawSync],
+    ["gzip,br", "gzip, br", (bytes: Buffer) => gunzipSync(brotliDecompressSync(bytes))],
+    ["gzip,identity", "gzip, identity", gunzipSync]
+  ] as const)(
+    "content-encoding=%s is in the head, and true, of a good reply and of an error",
+    ([given, header, decode]) =>
+      Effect.gen(function* () {
+        for (const fault of [`content-encoding=${given}`, `status=429;body={"created":1};content-encoding=${given}`]) {
+          const reply = split((yield* exchange(fault)).received)
+          assert.match(reply.head, new RegExp(`content-encoding: ${header}\\r`, "i"))
+          yield* decodeReply(decode(Buffer.concat(chunksOf(reply.body))).toString())
+        }
+      })
+  )
+
+  const streamed = JSON.stringify({ ...small, output_format: "jpeg", stream: true })
+  const reply = (fault: string, text = request) =>
+    Effect.map(exchange(fault, text), ({ received }) => {
+      const { body: raw, head } = split(received)
+      const isChunked = /transfer-encoding: chunked/i.test(head)
+      return { head, text: (isChunked ? Buffer.concat(chunksOf(raw)) : raw).toString() }
+    })
+  const decodeData = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+  const dataOf = (text: string) => [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => decodeData(data))
+
+  it.effect("content-type sends another one, or none, in either reply", () =>
     Effect.gen(function* () {
-      const { body: zipped, head } = split((yield* exchange("gzip")).received)
-      assert.match(head, /content-encoding: gzip/i)
-      yield* decodeReply(gunzipSync(Buffer.concat(chunksOf(zipped))).toString())
+      for (const text of [request, streamed]) {
+        assert.match((yield* reply("content-type=text/plain", text)).head, /content-type: text\/plain\r/i)
+        const none = yield* reply("content-type=none", text)
+        assert.notMatch(none.head, /content-type/i)
+        assert.include(none.text, "b64_json")
+      }
+    })
+  )
+
+  it.effect("swap-stream answers JSON with events, and events with JSON", () =>
+    Effect.gen(function* () {
+      const events = yield* reply("swap-stream")
+      assert.match(events.head, /text\/event-stream/)
+      assert.deepStrictEqual(
+        dataOf(events.text).map(({ type }) => type),
+        ["image_generation.completed"]
+      )
+      const json = yield* reply("swap-stream", streamed)
+      assert.match(json.head, /application\/json/)
+      yield* decodeReply(json.text)
+    })
+  )
+
+  it.effect("no-blank-line ends the body after the line of the last event", () =>
+    Effect.gen(function* () {
+      const { text } = yield* reply("no-blank-line", streamed)
+      assert.match(text, /\}\n$/)
+      assert.notMatch(text, /\n\n$/)
+      assert.strictEqual(dataOf(text).length, 2)
+    })
+  )
+
+  it.effect("empty-image and image-url change the finished image alone", () =>
+    Effect.gen(function* () {
+      assert.include((yield* reply("empty-image")).text, '"data":[{"b64_json":""')
+      assert.match((yield* reply("image-url")).text, /"data":\[\{"url":"https:/)
+      for (const [fault, member] of [
+        ["empty-image", "b64_json"],
+        ["image-url", "url"]
+      ] as const) {
+        const [partial, completed] = dataOf((yield* reply(fault, streamed)).text)
+        assert.notStrictEqual(partial?.["b64_json"], "")
+        assert.isTrue(!completed?.["b64_json"])
+        assert.isDefined(completed?.[member])
+      }
+    })
+  )
+
+  it.effect("no-metadata, wrong-types and empty-error keep the image", () =>
+    Effect.gen(function* () {
+      const members = (fault: string) =>
+        Effect.map(reply(fault, streamed), ({ text }) => dataOf(text).map((data) => Object.keys(data).toSorted()))
+      assert.deepStrictEqual(yield* members("no-metadata"), [
+        ["b64_json", "type"],
+        ["b64_json", "type"]
+      ])
+      const [partial, completed] = dataOf((yield* reply("wrong-types", streamed)).text)
+      assert.deepInclude(partial, { created_at: "yesterday", partial_image_index: "first" })
+      assert.deepInclude(completed, { created_at: "yesterday", usage: "much" })
+      const { text } = yield* reply("empty-error")
+      assert.include(text, '"error":{}')
+      yield* decodeReply(text)
+    })
+  )
+
+  it.effect("large-head makes the head larger, and not-http sends none", () =>
+    Effect.gen(function* () {
+      assert.isAbove((yield* reply("large-head=20000")).head.length, 20_000)
+      assert.match((yield* exchange("not-http")).received.toString(), /^SSH-2\.0-/)
+    })
+  )
+
+  it.effect("status sends the body, the content type and the rate limit that it says", () =>
+    Effect.gen(function* () {
+      const { head, text } = yield* reply('status=400;body={"a":%20"b%3Bc"};content-type=text/html;reset=30s')
+      assert.strictEqual(text, '{"a": "b;c"}')
+      assert.match(head, /^HTTP\/1\.1 400 /)
+      assert.match(head, /content-type: text\/html\r/i)
+      assert.match(head, /x-ratelimit-remaining-requests: 0\r/i)
+      assert.notMatch((yield* reply("status=200;body=null;content-type=none")).head, /content-type/i)
     })
   )
 

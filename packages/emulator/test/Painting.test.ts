@@ -142,7 +142,7 @@ describe("paint", () => {
 
 /** Shares of the label's box that are as bright as its letters and as dark as its plate allows. */
 const labelPixels = ({ height, pixels, width }: Picture) => {
-  const box = Label.make({ width, height, aspect: width / height, pixel: 1 / height })
+  const box = Label.make({ width, height, aspect: width / height, pixel: 1 / height }, small.prompt)
   let [white, dark, all] = [0, 0, 0]
   for (let row = Math.ceil(box.top * height); row < Math.floor(box.bottom * height); row++) {
     for (let column = Math.ceil(box.left * height); column < Math.floor(box.right * height); column++) {

@@ -92,7 +92,7 @@ layer(Emulator.layerHttpClient())("a stream", (test) => {
   )
 
   test.effect("completes each of n pictures", () =>
-    Effect.map(events({ ...streamed, model: "gpt-image-2", n: 2, partial_images: 1 }), (sent) =>
+    Effect.map(events({ ...streamed, model: "openai-gpt-image-2", n: 2, partial_images: 1 }), (sent) =>
       assert.deepStrictEqual(
         sent.map(({ event }) => event.type.slice("image_generation.".length)),
         ["partial_image", "completed", "partial_image", "completed"]
@@ -160,11 +160,11 @@ describe("a client that leaves", () => {
           ),
           Layer.provide(FetchHttpClient.layer)
         )
-        const first = yield* Images.generateStream({ ...small, model: "any-model", partialImages: 10_000 }).pipe(
-          Stream.take(1),
-          Stream.runCollect,
-          Effect.provide(images)
-        )
+        const first = yield* Images.generateStream({
+          ...small,
+          model: "stable-diffusion-3.5-large",
+          partialImages: 10_000
+        }).pipe(Stream.take(1), Stream.runCollect, Effect.provide(images))
         assert.strictEqual(first[0]?._tag, "PartialImage")
         yield* Effect.promise(() => ended.promise)
         assert.isBelow(painted, 10_000)

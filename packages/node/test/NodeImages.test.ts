@@ -369,8 +369,8 @@ const slowToAccept = Effect.acquireRelease(
       })`,
       { eval: true, workerData: responseBody(image) }
     )
-    const [port] = await once(worker, "message")
-    return { worker, port: Number(port) }
+    const message: ReadonlyArray<unknown> = await once(worker, "message")
+    return { worker, port: Number(message[0]) }
   }),
   ({ worker }) => Effect.promise(() => worker.terminate())
 )

@@ -190,8 +190,11 @@ const hasImages = (holder: object) =>
  * Whether a value that came with status 200 is an error. `{ "error": {} }`, null, "", false and [] say that there is none.
  * Words without a mark of an error beside them can be a note on the progress.
  */
-export const tellsError = (value: unknown): boolean => {
-  if (isList(value)) return value.length > 0 && value.every(tellsError)
+export const tellsError = (value: unknown): boolean => tellsErrorAt(value, 0)
+
+const tellsErrorAt = (value: unknown, depth: number): boolean => {
+  if (depth > deepest) return false
+  if (isList(value)) return value.length > 0 && value.every((item) => tellsErrorAt(item, depth + 1))
   if (!Predicate.isObject(value)) return false
   if (says(property(value, "error")) || says(property(value, "errors"))) return true
   return !hasImages(value) && hasMarkOfError(value) && errorBodyOf(value).description !== undefined

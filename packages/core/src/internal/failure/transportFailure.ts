@@ -127,9 +127,14 @@ const tlsWords = (error: object): string | undefined => {
   return messageIn(error).includes(":SSL routines:") && Predicate.isString(reason) ? `TLS failed: ${reason}` : undefined
 }
 
-/** The innermost cause explains most: the outer messages of undici and fetch are "terminated" and "fetch failed". */
+/**
+ * The innermost cause explains most: the outer messages of undici and fetch are "terminated" and "fetch failed". But the
+ * causes of a connect timeout are the single addresses, of which the last one explains nothing.
+ */
 const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
-  const innermost = chain.findLast((error) => messageIn(error) !== "")
+  const innermost =
+    chain.find((error) => codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") ??
+    chain.findLast((error) => messageIn(error) !== "")
   return innermost && (tlsWords(innermost) ?? messageIn(innermost))
 }
 

@@ -1,16 +1,16 @@
 /**
- * What can be done to a connection that no response can say: the one service that differs between a port and a client
- * in process, where a broken connection is the error that a client of a port would meet.
+ * What faults do to a connection itself. On a port that is done to the socket; in process it becomes the error that
+ * undici would give to a client of a port.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 
-/** How it ends: `refused` before the request is read, the others once what was written is out. */
-export type Break = "refused" | "reset" | "reset-within-headers" | "closed"
+/** How it ends: `refused` before the request is read, the others after everything written was sent. */
+export type Break = "refused" | "not-http" | "reset" | "reset-within-headers" | "closed"
 
-/** Met in process alone, with the code and the words that undici's error would have. */
+/** Only occurs in process, with the code and the message of undici's error. */
 export class BrokenConnection extends Data.TaggedError("BrokenConnection")<{
   readonly message: string
   readonly code: string
@@ -22,11 +22,11 @@ export type Bytes = Stream.Stream<Uint8Array, BrokenConnection>
 export class Connection extends Context.Service<
   Connection,
   {
-    /** Ends the connection; nothing comes after it. */
+    /** Ends the connection. */
     readonly break: (how: Break) => Effect.Effect<never, BrokenConnection>
-    /** Sends the head of the reply, before there is anything of its body. */
+    /** Sends the head of the reply before any of its body exists. */
     readonly sendHead: Effect.Effect<void>
-    /** The body of a reply whose `content-length` is another than the body's. */
+    /** A body with a `content-length` that is not its own. */
     readonly misframed: (body: Uint8Array, contentLength: number) => Bytes
   }
 >()("@effect-gradient/emulator/Connection") {}

@@ -72,13 +72,10 @@ const sizeOf = (size = "auto"): Result.Result<readonly [width: number, height: n
     : Result.fail(issue("size", size, `auto or WIDTHxHEIGHT, each from ${smallest} to ${largest} pixels`))
 }
 
-/** The emulator draws the qualities above high as high. */
-const paintedAs = { auto: "medium", low: "low", medium: "medium", high: "high", xhigh: "high", max: "high" } as const
-
 const settingsOf = (params: Params) => ({
   quality: oneOf("quality", params.quality, "auto", "high", "medium", "low", "xhigh", "max"),
   background: oneOf("background", params.background, "auto", "opaque", "transparent"),
-  format: oneOf("outputFormat", params.outputFormat, "png", "webp", "jpeg"),
+  format: oneOf("outputFormat", params.outputFormat, "png", "webp", "jpeg", "gif"),
   moderation: oneOf("moderation", params.moderation, "auto", "low"),
   complexity: oneOf("complexity", params.complexity, "medium", "low", "high"),
   size: sizeOf(params.size)
@@ -88,11 +85,11 @@ const failuresOf = (settings: Readonly<Record<string, Result.Result<unknown, Iss
   Object.values(settings).flatMap((setting) => (Result.isFailure(setting) ? [setting.failure] : []))
 
 /** Reports the issues of all settings at once. */
-const orderOf = (given: Params, kind: ImageGenerateParams.Kind): Result.Result<Order, Refusal> => {
+const orderOf = (given: Params, kind: ImageGenerateParams.Kind, model: string): Result.Result<Order, Refusal> => {
   const settings = settingsOf(given)
   const issues = failuresOf(settings)
   if (issues.length > 0) return Result.fail(refuseIssues(issues))
-  const params = ImageGenerateParams.withDefaults(given, kind)
+  const params = ImageGenerateParams.withDefaults(given, kind, model)
   return Result.all(settings).pipe(
     Result.map(({ background, format, quality, size: [width, height] }) => ({
       prompt: params.prompt,
@@ -100,7 +97,7 @@ const orderOf = (given: Params, kind: ImageGenerateParams.Kind): Result.Result<O
       n: params.n,
       width,
       height,
-      quality: paintedAs[quality],
+      quality: quality === "auto" ? ("medium" as const) : quality,
       background: background === "auto" ? ("opaque" as const) : background,
       format,
       compression: params.outputCompression ?? 100,
@@ -110,7 +107,7 @@ const orderOf = (given: Params, kind: ImageGenerateParams.Kind): Result.Result<O
   )
 }
 
-const read = (body: string): Result.Result<Order, Refusal> =>
+const read = (body: string, defaultModel: string): Result.Result<Order, Refusal> =>
   Result.gen(function* () {
     const json = yield* Result.mapError(
       Result.try((): unknown => JSON.parse(body)),
@@ -125,8 +122,9 @@ const read = (body: string): Result.Result<Order, Refusal> =>
     ]
     if (issues.length > 0) return yield* Result.fail(refuseIssues(issues))
     const params = yield* Result.mapError(decodeParams(json), ({ message }) => refuse(message))
-    return yield* orderOf(params, kind)
+    return yield* orderOf(params, kind, defaultModel)
   })
 
 /** What a request with this body asks for. */
-export const fromBody = (body: string): Effect.Effect<Order, Refusal> => Effect.fromResult(read(body))
+export const fromBody = (body: string, defaultModel: string): Effect.Effect<Order, Refusal> =>
+  Effect.fromResult(read(body, defaultModel))

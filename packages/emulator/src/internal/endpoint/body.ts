@@ -1,14 +1,16 @@
-/** What faults do to the bytes of a reply, whatever it says. */
+/** What faults do to the bytes and the headers of a reply, whatever its body holds. */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
-import { constants, createGzip } from "node:zlib"
+import type { Duplex } from "node:stream"
+import * as Zlib from "node:zlib"
 import type { Fault } from "../../Fault.ts"
 import { type BrokenConnection, type Bytes, Connection } from "./Connection.ts"
 
-/** Does something once `at` bytes have passed; at the end, where there are fewer. */
+/** Does something after `at` bytes have passed, or at the end if there are fewer. */
 const doAt = (body: Bytes, at: number, what: Effect.Effect<void, BrokenConnection>): Bytes =>
   Stream.suspend(() => {
     let left = at
@@ -33,25 +35,58 @@ const doAt = (body: Bytes, at: number, what: Effect.Effect<void, BrokenConnectio
 
 const newline = Uint8Array.of(10)
 
-/** Newlines for a time, which mean nothing in JSON and between events. */
+/** Newlines for a time. They mean nothing in JSON or between events. */
 const padding = (time: Duration.Duration): Bytes =>
   Stream.fromEffectRepeat(Effect.as(Effect.sleep(Duration.times(time, 0.1)), newline)).pipe(Stream.take(10))
 
-/** In turn with whatever else there is to do, so that each byte is a write of its own. */
+/** Yields between two bytes, so that each is a write of its own. */
 const oneByOne = (body: Bytes): Bytes =>
   body.pipe(
     Stream.flatMap((chunk) => Stream.fromIterable(chunk, { chunkSize: 1 })),
     Stream.mapEffect((byte) => Effect.as(Effect.yieldNow, Uint8Array.of(byte)))
   )
 
-const zipped = (body: Bytes): Bytes =>
-  body.pipe(
-    NodeStream.pipeThroughSimple(() => createGzip({ flush: constants.Z_SYNC_FLUSH })),
-    Stream.catchTag("UnknownError", Stream.die)
-  )
+const flush = Zlib.constants.Z_SYNC_FLUSH
 
-/** The body as the fault lets it through; `undefined` where it does nothing to bytes. */
-const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["Service"]): Bytes | undefined => {
+const encoders: { readonly [encoding: string]: () => Duplex } = {
+  gzip: () => Zlib.createGzip({ flush }),
+  deflate: () => Zlib.createDeflate({ flush }),
+  "deflate-raw": () => Zlib.createDeflateRaw({ flush }),
+  br: () => Zlib.createBrotliCompress({ flush: Zlib.constants.BROTLI_OPERATION_FLUSH }),
+  zstd: () => Zlib.createZstdCompress({ flush: Zlib.constants.ZSTD_e_flush })
+}
+
+/** The body in these encodings, one after the other, and the header that announces them. */
+export const encoded = (
+  body: Bytes,
+  encodings: string | undefined
+): { readonly stream: Bytes; readonly header: Readonly<Record<string, string>> } => {
+  if (encodings === undefined) return { stream: body, header: {} }
+  const list = encodings.split(",")
+  const stream = list.reduce((bytes, encoding) => {
+    const encoder = encoders[encoding]
+    if (encoder === undefined) return bytes
+    return bytes.pipe(NodeStream.pipeThroughSimple(encoder), Stream.catchTag("UnknownError", Stream.die))
+  }, body)
+  // HTTP has no name for raw deflate: servers that send it call it deflate.
+  const header = { "content-encoding": list.join(", ").replaceAll("deflate-raw", "deflate") }
+  return { stream, header }
+}
+
+/** The content type in a fault; an empty one is not sent. */
+export const contentTypeOf = (type: string): string => (type === "none" ? "" : type)
+
+/** The response with this body, and without a content type if the body's is empty. */
+export const setBody = (
+  response: HttpServerResponse.HttpServerResponse,
+  body: HttpBody.Stream | HttpBody.Uint8Array
+): HttpServerResponse.HttpServerResponse => {
+  const complete = HttpServerResponse.setBody(response, body)
+  return body.contentType === "" ? HttpServerResponse.removeHeader(complete, "content-type") : complete
+}
+
+/** The body with what the fault does to its bytes. */
+const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["Service"]): Bytes => {
   switch (fault?._tag) {
     case "reset-body":
       return doAt(body, fault.at, connection.break("reset"))
@@ -61,16 +96,15 @@ const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["
       return Stream.concat(padding(fault.for), body)
     case "one-byte":
       return oneByOne(body)
-    case "gzip":
-      return zipped(body)
     default:
-      return undefined
+      return body
   }
 }
 
-const changesLength = (fault: Fault | undefined) => fault?._tag === "slow" || fault?._tag === "gzip"
-
-/** A reply with this body, which has a `content-length` where all of it is there already. */
+/**
+ * A reply with this body, and a `content-length` if all of the body exists. It is sent as a stream, so that a client that
+ * leaves is noticed.
+ */
 export const respond = Effect.fnUntraced(function* (
   body: Uint8Array | Stream.Stream<Uint8Array>,
   contentType: string,
@@ -83,11 +117,18 @@ export const respond = Effect.fnUntraced(function* (
     return HttpServerResponse.stream(connection.misframed(bytes, contentLength), { contentType, contentLength })
   }
   const bytes = body instanceof Uint8Array ? Stream.succeed(body) : body
-  const stream = damaged(bytes, fault, connection)
-  if (stream === undefined && body instanceof Uint8Array) return HttpServerResponse.uint8Array(body, { contentType })
-  return HttpServerResponse.stream(Stream.concat(Stream.fromEffectDrain(connection.sendHead), stream ?? bytes), {
-    contentType,
-    contentLength: body instanceof Uint8Array && !changesLength(fault) ? body.length : undefined,
-    headers: fault?._tag === "gzip" ? { "content-encoding": "gzip" } : {}
-  })
+  const encodings = fault?._tag === "content-encoding" ? fault.encoding : undefined
+  const { header, stream } = encoded(damaged(bytes, fault, connection), encodings)
+  const changesLength = encodings !== undefined || fault?._tag === "slow"
+  return setBody(
+    HttpServerResponse.empty({
+      status: 200,
+      headers: fault?._tag === "large-head" ? { "x-padding": "a".repeat(fault.bytes) } : header
+    }),
+    HttpBody.stream(
+      Stream.concat(Stream.fromEffectDrain(connection.sendHead), stream),
+      fault?._tag === "content-type" ? contentTypeOf(fault.type) : contentType,
+      body instanceof Uint8Array && !changesLength ? body.length : undefined
+    )
+  )
 })

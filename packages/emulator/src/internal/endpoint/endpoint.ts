@@ -17,11 +17,13 @@ import * as Ledger from "../../Ledger.ts"
 import { respond } from "./body.ts"
 import { Connection } from "./Connection.ts"
 import { eventFrames } from "./events.ts"
+import { Exchange, follow } from "./Exchange.ts"
 import * as Failing from "./failing.ts"
 import * as Frame from "./Frame.ts"
 import * as Head from "./head.ts"
+import * as Models from "./models.ts"
 import * as Order from "./Order.ts"
-import { picture, settingsOf } from "./pictures.ts"
+import * as Pictures from "./pictures.ts"
 import { Refusal, toResponse } from "./Refusal.ts"
 import { usageOf } from "./usage.ts"
 
@@ -29,9 +31,12 @@ export interface EndpointOptions extends Failing.FaultOptions {
   readonly latency: Duration.Input
   readonly pace: Duration.Input
   readonly seed: number
+  readonly pictures: "painted" | "plain"
+  readonly models: ReadonlyArray<string>
+  readonly logRequests: boolean
 }
 
-/** Enough for a prompt of 32,000 characters, each of them escaped. */
+/** Enough for a prompt of 32,000 characters if each is escaped. */
 const largestBody = 1024 * 1024
 
 const tooLarge = new Refusal({ status: 413, message: `The body is larger than ${largestBody} bytes.` })
@@ -39,11 +44,11 @@ const tooLarge = new Refusal({ status: 413, message: `The body is larger than ${
 const isTooLarge = ({ reason }: HttpServerError.HttpServerError) =>
   reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
 
-/** Any key will do, but there must be one. */
+/** Accepts any key, but refuses none. */
 const authorize = ({ headers }: HttpServerRequest.HttpServerRequest) =>
   /^bearer +\S/i.test(headers["authorization"] ?? "")
     ? Effect.void
-    : new Refusal({ status: 401, message: "No key was given; any will do here.", code: "invalid_api_key" })
+    : new Refusal({ status: 401, message: "No key was given. The emulator accepts any.", code: "invalid_api_key" })
 
 const bodyOf = (request: HttpServerRequest.HttpServerRequest) =>
   Number(request.headers["content-length"] ?? 0) > largestBody
@@ -57,33 +62,57 @@ const bodyOf = (request: HttpServerRequest.HttpServerRequest) =>
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 
-/** All pictures of the order, in one reply. */
-const wholeFrame = Effect.fnUntraced(function* (order: Order.Order, seed: number) {
-  const made = yield* Effect.forEach(Array.from({ length: order.n }).keys(), (index) => picture(order, seed, index))
+/** All images of the order, in one reply. */
+const wholeFrame = Effect.fnUntraced(function* (order: Order.Order, draw: Pictures.Draw) {
+  const made = yield* Effect.forEach(Array.from({ length: order.n }).keys(), (index) => draw(order, index))
   const [first, ...rest] = made.map((bytes) => new GeneratedImage.GeneratedImage({ bytes }))
-  if (first === undefined) return yield* Effect.die("an order has at least one picture")
+  if (first === undefined) return yield* Effect.die("an order has at least one image")
   const response = new ImageGenerateResponse.ImageGenerateResponse({
     created: yield* DateTime.now,
     data: [first, ...rest],
-    ...settingsOf(order),
+    ...Pictures.settingsOf(order),
     usage: usageOf(order)
   })
   return { kind: "whole", text: JSON.stringify(yield* encodeResponse(response)) } satisfies Frame.Frame
 }, Effect.orDie)
 
-/** The reply to an order, as far as the fault lets it come. */
-const replyTo = Effect.fnUntraced(function* (order: Order.Order, { pace, seed }: EndpointOptions, fault?: Fault) {
-  const isStream = order.partialImages !== undefined
+/** Notes which frame has the last of the images. */
+const watchFrames = (frames: Stream.Stream<Frame.Frame>, n: number, exchange: Exchange["Service"]) => {
+  let completed = 0
+  return Stream.tap(frames, ({ kind }) =>
+    Effect.sync(() => {
+      if (kind === "completed") completed++
+      if (kind === "whole" || completed === n) exchange.isMade = true
+    })
+  )
+}
+
+const watchBytes = (bytes: Stream.Stream<Uint8Array>, exchange: Exchange["Service"]) =>
+  Stream.tap(bytes, ({ length }) =>
+    Effect.sync(() => {
+      exchange.bytesMade += length
+    })
+  )
+
+/** The reply to an order, with what the fault does to it. */
+const replyTo = Effect.fnUntraced(function* (
+  order: Order.Order,
+  { draw, pace }: { readonly draw: Pictures.Draw; readonly pace: Duration.Input },
+  fault?: Fault
+) {
+  const exchange = yield* Exchange
+  const isStream = (order.partialImages !== undefined) !== (fault?._tag === "swap-stream")
   const frames = isStream
-    ? eventFrames(order, { pace, seed, lastFirst: fault?._tag === "completed-first" })
-    : Stream.fromEffect(wholeFrame(order, seed))
-  const bytes = Stream.encodeText(Frame.toText(frames, fault, order.partialImages))
+    ? eventFrames(order, { pace, draw, lastFirst: fault?._tag === "completed-first" })
+    : Stream.fromEffect(wholeFrame(order, draw))
+  const text = Frame.toText(watchFrames(frames, order.n, exchange), fault, order.partialImages)
+  const bytes = watchBytes(Stream.encodeText(text), exchange)
   if (isStream) return yield* respond(bytes, "text/event-stream", fault)
   const whole = fault?._tag === "endless-event" ? bytes : yield* Stream.mkUint8Array(bytes)
   return yield* respond(whole, "application/json", fault)
 })
 
-/** What the service does before it takes work on, if the fault is of that kind. */
+/** The reply of a fault that happens before the work, if it is of that kind. */
 const refuse = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
   fault: Fault | undefined,
@@ -92,6 +121,8 @@ const refuse = Effect.fnUntraced(function* (
   switch (fault?._tag) {
     case "refuse":
       return yield* (yield* Connection).break("refused")
+    case "not-http":
+      return yield* (yield* Connection).break("not-http")
     case "redirect":
       return Failing.redirectReply(request, fault.to)
     case "status":
@@ -101,7 +132,7 @@ const refuse = Effect.fnUntraced(function* (
   }
 })
 
-/** What it does in place of the reply. */
+/** The reply of a fault that happens after the work, instead of the images. */
 const failInstead = Effect.fnUntraced(function* (fault: Fault | undefined, requestId: string) {
   switch (fault?._tag) {
     case "reset":
@@ -115,47 +146,83 @@ const failInstead = Effect.fnUntraced(function* (fault: Fault | undefined, reque
   }
 })
 
-const generations = (options: EndpointOptions, ledger: Ledger.Ledger["Service"]) => {
-  const nextFault = Failing.make(options)
+type Head = ReturnType<typeof Head.make>
+
+const generations = (
+  options: EndpointOptions,
+  failing: ReturnType<typeof Failing.make>,
+  head: Head,
+  ledger: Ledger.Ledger["Service"]
+) => {
+  const replyOptions = { draw: Pictures.make(options.pictures, options.seed), pace: options.pace }
+  const [defaultModel = ""] = options.models
+  const charge = Effect.fnUntraced(function* (id: string, order: Order.Order) {
+    const { model, n, prompt } = order
+    const entry = new Ledger.Entry({ id, prompt, model, n, at: yield* DateTime.now })
+    yield* ledger.enter(entry)
+    yield* head.countTokens(usageOf(order).totalTokens)
+    const exchange = yield* Exchange
+    exchange.charged = entry
+  })
   return Effect.fnUntraced(
     function* (request: HttpServerRequest.HttpServerRequest, id: string) {
       yield* ledger.count
-      const fault = yield* nextFault(request)
+      const fault = yield* failing.next(request)
       const refused = yield* refuse(request, fault, id)
       if (refused !== undefined) return refused
       yield* authorize(request)
-      const order = yield* Effect.flatMap(bodyOf(request), Order.fromBody)
-      const { model, n, prompt } = order
-      const entry = new Ledger.Entry({ id, prompt, model, n, at: yield* DateTime.now })
-      if (!Failing.isBeforeWork(fault)) yield* ledger.enter(entry)
+      const order = yield* Effect.flatMap(bodyOf(request), (body) => Order.fromBody(body, defaultModel))
+      if (!options.models.includes(order.model) || failing.retires(order.model, fault)) return Models.notFoundReply(id)
+      if (!Failing.isBeforeWork(fault)) yield* charge(id, order)
       yield* Effect.sleep(options.latency)
       if (fault?._tag === "stall-headers") yield* Effect.sleep(fault.for)
-      return (yield* failInstead(fault, id)) ?? (yield* replyTo(order, options, fault))
+      return (yield* failInstead(fault, id)) ?? (yield* replyTo(order, replyOptions, fault))
     },
     Effect.catchTag("Refusal", (refusal) => Effect.succeed(toResponse(refusal)))
   )
 }
 
 const notFound = toResponse(
-  new Refusal({ status: 404, message: "The emulator has POST /v1/images/generations.", code: "not_found" })
+  new Refusal({
+    status: 404,
+    message: "The emulator has POST /v1/images/generations and GET /v1/models.",
+    code: "not_found"
+  })
 )
 
 const encodeAccount = Schema.encodeEffect(Ledger.Json)
+
+/** Sends the reply with the headers that every reply has, unless it has its own of that name. */
+const withHead = <E, R>(
+  head: Head,
+  answer: (id: string) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+) =>
+  Effect.gen(function* () {
+    const id = yield* Head.nextId
+    yield* head.countRequest
+    const response = yield* answer(id)
+    return HttpServerResponse.setHeaders(response, { ...head.headers(id), ...response.headers })
+  })
 
 /** The endpoint as one effect that answers the current request. */
 export const make = (options: EndpointOptions) =>
   Effect.gen(function* () {
     const ledger = yield* Ledger.Ledger
-    const nextHead = yield* Head.make
-    const answer = generations(options, ledger)
+    const head = Head.make()
+    const failing = Failing.make(options)
+    const generate = generations(options, failing, head, ledger)
     const account = Effect.flatMap(ledger.account, encodeAccount).pipe(Effect.orDie)
-    return yield* HttpRouter.toHttpEffect(
+    const listModels = Effect.fnUntraced(
+      function* (request: HttpServerRequest.HttpServerRequest) {
+        yield* authorize(request)
+        return Models.listReply(options.models.filter(failing.isListed))
+      },
+      Effect.catchTag("Refusal", (refusal) => Effect.succeed(toResponse(refusal)))
+    )
+    const app = yield* HttpRouter.toHttpEffect(
       Layer.mergeAll(
-        HttpRouter.add("POST", "/v1/images/generations", (request) =>
-          Effect.flatMap(nextHead, ({ headers, id }) =>
-            Effect.map(answer(request, id), HttpServerResponse.setHeaders(headers))
-          )
-        ),
+        HttpRouter.add("POST", "/v1/images/generations", (request) => withHead(head, (id) => generate(request, id))),
+        HttpRouter.add("GET", "/v1/models", (request) => withHead(head, () => listModels(request))),
         HttpRouter.add(
           "GET",
           "/emulator/ledger",
@@ -164,8 +231,9 @@ export const make = (options: EndpointOptions) =>
         HttpRouter.add(
           "*",
           "*",
-          Effect.map(nextHead, ({ headers }) => HttpServerResponse.setHeaders(notFound, headers))
+          withHead(head, () => Effect.succeed(notFound))
         )
       )
     )
+    return follow(app, { ledger, logRequests: options.logRequests })
   })

@@ -1,6 +1,6 @@
 /**
- * A streamed reply: partial pictures that refine towards the last one, at a pace, with comments while nothing else is
- * there to send. Whoever stops reading stops the painter.
+ * A streamed reply: partial images that refine towards the last one, at a pace, with comments while there is nothing
+ * else to send. If the reader stops, so does the painter.
  */
 import { ImageGenStreamEvent } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
@@ -10,10 +10,10 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Frame } from "./Frame.ts"
 import type { Order } from "./Order.ts"
-import { picture, settingsOf } from "./pictures.ts"
+import { type Draw, settingsOf } from "./pictures.ts"
 import { usageOf } from "./usage.ts"
 
-/** A picture of the order that is to come. */
+/** An image that is to be sent. */
 interface Step {
   /** Which of the n. */
   readonly image: number
@@ -30,9 +30,9 @@ function* stepsOf({ n, partialImages = 0 }: Order, lastFirst: boolean): Generato
   }
 }
 
-const eventOf = Effect.fnUntraced(function* (order: Order, seed: number, { image, stage }: Step) {
+const eventOf = Effect.fnUntraced(function* (order: Order, draw: Draw, { image, stage }: Step) {
   const stages = (order.partialImages ?? 0) + 1
-  const bytes = yield* picture(order, seed, image, { index: stage + 1, of: stages })
+  const bytes = yield* draw(order, image, { index: stage + 1, of: stages })
   const fields = { bytes, createdAt: yield* DateTime.now, ...settingsOf(order) }
   return stage + 1 < stages
     ? new ImageGenStreamEvent.PartialImage({ ...fields, partialImageIndex: stage })
@@ -50,10 +50,10 @@ const frameOf = (event: ImageGenStreamEvent.ImageGenStreamEvent) =>
 
 const comment: Frame = { kind: "comment", text: ": keep-alive\n\n" }
 
-/** The longest that a client hears nothing; what is between often closes a connection that is idle for a minute. */
+/** The longest silence. Proxies often close a connection that is idle for a minute. */
 const keepAliveMillis = 10_000
 
-/** Waits, with a comment now and then. */
+/** Waits, and sends comments meanwhile. */
 const wait = (pace: Duration.Input): Stream.Stream<Frame> => {
   const millis = Duration.toMillis(pace)
   const comments = Math.max(0, Math.ceil(millis / keepAliveMillis) - 1)
@@ -63,14 +63,14 @@ const wait = (pace: Duration.Input): Stream.Stream<Frame> => {
   )
 }
 
-/** The events of the order, each painted when it is its turn. */
+/** The events of the order. Each image is made when it is its turn. */
 export const eventFrames = (
   order: Order,
-  { lastFirst, pace, seed }: { readonly seed: number; readonly pace: Duration.Input; readonly lastFirst: boolean }
+  { draw, lastFirst, pace }: { readonly draw: Draw; readonly pace: Duration.Input; readonly lastFirst: boolean }
 ): Stream.Stream<Frame> =>
   Stream.fromIterable({ [Symbol.iterator]: () => stepsOf(order, lastFirst) }, { chunkSize: 1 }).pipe(
     Stream.flatMap((step) =>
-      Stream.concat(wait(pace), Stream.fromEffect(Effect.flatMap(eventOf(order, seed, step), frameOf)))
+      Stream.concat(wait(pace), Stream.fromEffect(Effect.flatMap(eventOf(order, draw, step), frameOf)))
     ),
     Stream.orDie
   )

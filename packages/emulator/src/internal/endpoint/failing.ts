@@ -1,13 +1,15 @@
-/** Which fault a request meets, and the replies of faults that are no picture. */
+/** Which fault a request meets, and the replies of faults that are not images. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type Fault, FaultFromString, headerName } from "../../Fault.ts"
+import { contentTypeOf, encoded, setBody } from "./body.ts"
 import { Refusal, typeOf } from "./Refusal.ts"
 
 export interface FaultOptions {
@@ -17,17 +19,32 @@ export interface FaultOptions {
 
 const parse = Schema.decodeEffect(FaultFromString)
 
-/** Gives each request its fault: the header's, else the first of the options that is not used up. */
-export const make = ({ allowFaultHeader, faults }: FaultOptions) => {
-  /** How many requests met each: by its text from a header, else as itself. */
+type RetiredFault = Extract<Fault, { readonly _tag: "retired" }>
+
+const isRetired = (fault: Fault): fault is RetiredFault => fault._tag === "retired"
+
+/** Counts how many requests met each fault. */
+const makeCounter = () => {
+  /** Keyed by the text of a fault from a header, else by the fault itself. */
   const met = new Map<string | Fault, number>()
-  const meet = (key: string | Fault, { times = Number.POSITIVE_INFINITY }: Fault): boolean => {
-    const before = met.get(key) ?? 0
-    if (before >= times) return false
-    met.set(key, before + 1)
+  const isLeft = (key: string | Fault, { times = Number.POSITIVE_INFINITY }: Fault) => (met.get(key) ?? 0) < times
+  const meet = (key: string | Fault, fault: Fault): boolean => {
+    if (!isLeft(key, fault)) return false
+    met.set(key, (met.get(key) ?? 0) + 1)
     return true
   }
-  return Effect.fnUntraced(function* ({ headers }: HttpServerRequest.HttpServerRequest) {
+  return { isLeft, meet }
+}
+
+/**
+ * Gives each request its fault: the header's, else the first of the options that is not used up. Retired models are
+ * apart, because they only affect requests for them.
+ */
+export const make = ({ allowFaultHeader, faults }: FaultOptions) => {
+  const { isLeft, meet } = makeCounter()
+  const retired = faults.filter(isRetired)
+  const others = faults.filter((fault) => !isRetired(fault))
+  const next = Effect.fnUntraced(function* ({ headers }: HttpServerRequest.HttpServerRequest) {
     const text = allowFaultHeader ? headers[headerName] : undefined
     if (text !== undefined) {
       const fault = yield* Effect.mapError(
@@ -36,19 +53,28 @@ export const make = ({ allowFaultHeader, faults }: FaultOptions) => {
       )
       if (meet(text, fault)) return fault
     }
-    return faults.find((fault) => meet(fault, fault))
+    return others.find((fault) => meet(fault, fault))
   })
+  return {
+    next,
+    /** Whether the request for this model meets its retirement. */
+    retires: (model: string, fault: Fault | undefined): boolean =>
+      (fault !== undefined && isRetired(fault) && fault.model === model) ||
+      retired.some((one) => one.model === model && meet(one, one)),
+    isListed: (model: string): boolean => !retired.some((one) => one.model === model && isLeft(one, one))
+  }
 }
 
 type StatusFault = Extract<Fault, { readonly _tag: "status" }>
 
 /**
- * Whether the fault comes before the work, and so costs nothing: what refuses the request, and an error before the first
- * picture. A 5xx comes after it, unless it says that the service is too busy for work.
+ * Whether the fault happens before the work, and so costs nothing: a refused request, or an error before the first
+ * image. A 5xx happens after the work, unless its headers say when to come back.
  */
 export const isBeforeWork = (fault: Fault | undefined): boolean => {
   switch (fault?._tag) {
     case "refuse":
+    case "not-http":
     case "redirect":
       return true
     case "error-event":
@@ -70,8 +96,9 @@ const codes: { readonly [status: number]: string } = {
 
 const contentTypes = { openai: "application/json", gradient: "application/json", html: "text/html", empty: undefined }
 
-const textOf = ({ code, form, status }: StatusFault, requestId: string): string => {
-  const message = `The emulator was told to answer ${status}.`
+const textOf = ({ body, code, form, status }: StatusFault, requestId: string): string => {
+  const message = `The emulator answers ${status}, as one of its faults asks.`
+  if (body !== undefined) return body
   switch (form) {
     case "openai":
       return JSON.stringify({
@@ -86,29 +113,39 @@ const textOf = ({ code, form, status }: StatusFault, requestId: string): string 
   }
 }
 
-const retryHeaders = ({ retryAfter, retryAfterDate, retryAfterMs }: StatusFault, now: number) => ({
+const retryHeaders = ({ reset, retryAfter, retryAfterDate, retryAfterMs }: StatusFault, now: number) => ({
   ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
   ...(retryAfterDate === undefined
     ? {}
     : { "retry-after": new Date(now + Duration.toMillis(retryAfterDate)).toUTCString() }),
-  ...(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) })
+  ...(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) }),
+  ...(reset === undefined
+    ? {}
+    : {
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": String(Math.ceil((now + Duration.toMillis(reset)) / 1000))
+      })
 })
+
+const spaces = Stream.fromEffectRepeat(Effect.as(Effect.yieldNow, " ".repeat(16_384)))
 
 /** The reply of another status. */
 export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requestId: string) {
-  const { endless, form, status } = fault
-  const options = {
-    status,
-    headers: retryHeaders(fault, yield* Clock.currentTimeMillis),
-    contentType: contentTypes[form]
-  }
+  const { body, contentEncoding, endless, form, status } = fault
+  const usual = body === undefined ? contentTypes[form] : "application/json"
+  const contentType = fault.contentType === undefined ? usual : contentTypeOf(fault.contentType)
+  const headers = retryHeaders(fault, yield* Clock.currentTimeMillis)
   const text = textOf(fault, requestId)
-  if (endless === undefined) return HttpServerResponse.text(text, options)
-  const more = Stream.fromEffectRepeat(Effect.as(Effect.yieldNow, " ".repeat(16_384)))
-  return HttpServerResponse.stream(Stream.encodeText(Stream.concat(Stream.succeed(text), more)), options)
+  if (endless === undefined && contentEncoding === undefined) {
+    return setBody(HttpServerResponse.empty({ status, headers }), HttpBody.text(text, contentType))
+  }
+  const all = endless === undefined ? Stream.succeed(text) : Stream.concat(Stream.succeed(text), spaces)
+  const { header, stream } = encoded(Stream.encodeText(all), contentEncoding)
+  const response = HttpServerResponse.empty({ status, headers: { ...headers, ...header } })
+  return setBody(response, HttpBody.stream(stream, contentType))
 })
 
-/** Loopback has two names, and so two origins, for one address; of any other host another does not exist. */
+/** Loopback has two names, so two origins. For any other host, a host that does not exist. */
 const elsewhere = (url: URL): URL => {
   const other = new URL(url)
   const names: { readonly [host: string]: string } = { "127.0.0.1": "localhost", localhost: "127.0.0.1" }

@@ -1,4 +1,4 @@
-/** A connection in process: what breaks it is the error that undici would give. */
+/** A connection in process: breaking it fails with the error that undici would give. */
 import { GradientClient } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -7,6 +7,7 @@ import { type Break, BrokenConnection, Connection } from "./Connection.ts"
 const reset = { message: "read ECONNRESET", code: "ECONNRESET", syscall: "read" }
 
 const errors: { readonly [how in Break]: ConstructorParameters<typeof BrokenConnection>[0] } = {
+  "not-http": { message: "Parse Error: Expected HTTP/, RTSP/ or ICE/", code: "HPE_INVALID_CONSTANT" },
   refused: { message: "connect ECONNREFUSED", code: "ECONNREFUSED", syscall: "connect" },
   reset,
   "reset-within-headers": reset,
@@ -22,7 +23,7 @@ const broken = (how: Break): BrokenConnection => {
 export const connection = Connection.of({
   break: (how) => Effect.suspend(() => Effect.fail(broken(how))),
   sendHead: Effect.void,
-  // A client reads as many bytes as the head promises, and no more.
+  // A client reads only as many bytes as the head promises.
   misframed: (body, contentLength) =>
     contentLength <= body.length
       ? Stream.succeed(body.subarray(0, contentLength))

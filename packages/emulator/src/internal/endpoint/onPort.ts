@@ -1,4 +1,4 @@
-/** A connection on a port: what breaks it is done to the socket, which then interrupts the request's fiber. */
+/** A connection on a port: breaking it destroys the socket, which then interrupts the request's fiber. */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -7,7 +7,7 @@ import { ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Break, Connection } from "./Connection.ts"
 
-/** Writes, and does it once everything is out. */
+/** Writes, and ends after everything was sent. */
 const afterWriting = (socket: Socket, text: string, end: () => void): void => {
   socket.write(text, () => end())
 }
@@ -17,6 +17,7 @@ const breaks: { readonly [how in Break]: (socket: Socket) => void } = {
   reset: (socket) => afterWriting(socket, "", () => socket.resetAndDestroy()),
   "reset-within-headers": (socket) =>
     afterWriting(socket, "HTTP/1.1 200 OK\r\ncontent-type: appli", () => socket.resetAndDestroy()),
+  "not-http": (socket) => afterWriting(socket, "SSH-2.0-emulator\r\n", () => socket.destroy()),
   closed: (socket) => afterWriting(socket, "", () => socket.destroy())
 }
 

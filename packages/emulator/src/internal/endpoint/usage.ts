@@ -1,9 +1,9 @@
-/** Tokens as the real service counts them, near enough: the prompt's by its length, a picture's by quality and size. */
+/** Tokens roughly as the real service counts them: the prompt's by its length, an image's by quality and size. */
 import type { ImageGenerateResponse } from "@effect-gradient/core"
 import type { Order } from "./Order.ts"
 
-/** Of a picture of 1024x1024. */
-const pictureTokens = { low: 272, medium: 1056, high: 4160 } as const
+/** Of an image of 1024x1024. */
+const imageTokens = { low: 272, medium: 1056, high: 4160, xhigh: 8320, max: 16_640 } as const
 
 /** Each partial image costs this much more. */
 const partialTokens = 100
@@ -13,8 +13,8 @@ export const usageOf = (
   images = n
 ): ImageGenerateResponse.Usage => {
   const inputTokens = Math.ceil(prompt.length / 4) + 6
-  const picture = Math.ceil((pictureTokens[quality] * width * height) / 1024 ** 2)
-  const outputTokens = images * (picture + partialImages * partialTokens)
+  const image = Math.ceil((imageTokens[quality] * width * height) / 1024 ** 2)
+  const outputTokens = images * (image + partialImages * partialTokens)
   return {
     inputTokens,
     outputTokens,

@@ -1,11 +1,11 @@
-/** From pixels to files: PNG, WebP and JPEG by libvips, off the event loop, marked as emulated in their EXIF data. */
+/** From pixels to files by libvips, off the event loop. PNG, WebP and JPEG are marked as emulated in their EXIF data. */
 import { Data, Effect } from "effect"
 import sharp, { type Sharp } from "sharp"
 import type { Picture } from "./Painting.ts"
 
-export type Format = "png" | "webp" | "jpeg"
+export type Format = "png" | "webp" | "jpeg" | "gif"
 
-/** libvips refused a picture; `cause` is what it said. */
+/** libvips refused a picture; `cause` is its error. */
 export class EncodingError extends Data.TaggedError("EncodingError")<{
   readonly format: Format
   readonly cause: unknown
@@ -17,27 +17,50 @@ export class EncodingError extends Data.TaggedError("EncodingError")<{
 
 export interface EncodeOptions {
   readonly format: Format
-  /** WebP's and JPEG's quality, 0 to 100 as `output_compression` on the wire; PNG ignores it. Default: 100. */
+  /** The quality of WebP and JPEG, 0 to 100 as `output_compression` on the wire; the others ignore it. Default: 100. */
   readonly compression?: number
 }
 
 const exif = { IFD0: { ImageDescription: "emulated", Software: "effect-gradient emulator" } }
 
-/** JPEG has no transparency: there, nothing becomes white. */
-export const encode = (picture: Picture, options: EncodeOptions): Effect.Effect<Uint8Array, EncodingError> =>
-  Effect.tryPromise({
-    try: () => encoder(picture, options).withExif(exif).toBuffer(),
+/** JPEG has no transparency: what is transparent becomes white. */
+export const encode = (picture: Picture, options: EncodeOptions): Effect.Effect<Uint8Array, EncodingError> => {
+  const { height, pixels, width } = picture
+  return Effect.tryPromise({
+    try: () => finish(sharp(pixels, { raw: { width, height, channels: 4 } }), options),
     catch: (cause) => new EncodingError({ format: options.format, cause })
   })
+}
 
-const encoder = ({ height, pixels, width }: Picture, { compression = 100, format }: EncodeOptions): Sharp => {
-  const image = sharp(pixels, { raw: { width, height, channels: 4 } })
+/** An image of one colour. */
+export interface Flat {
+  readonly width: number
+  readonly height: number
+  /** Red, green and blue in the lowest 24 bits. */
+  readonly bits: number
+  /** 0 is transparent, 1 opaque. */
+  readonly alpha: number
+}
+
+/** Encodes an image of one colour, without its pixels ever being here. */
+export const encodeFlat = ({ alpha, bits, height, width }: Flat, options: EncodeOptions): Promise<Uint8Array> => {
+  const background = { r: (bits >> 16) & 255, g: (bits >> 8) & 255, b: bits & 255, alpha }
+  return finish(sharp({ create: { width, height, channels: 4, background } }), options)
+}
+
+const finish = (image: Sharp, { compression = 100, format }: EncodeOptions): Promise<Uint8Array> => {
+  const marked = image.withExif(exif)
   switch (format) {
     case "png":
-      return image.png({ compressionLevel: 6 })
+      return marked.png({ compressionLevel: 6 }).toBuffer()
     case "webp":
-      return image.webp({ quality: Math.max(1, compression), effort: 2 })
+      return marked.webp({ quality: Math.max(1, compression), effort: 2 }).toBuffer()
     case "jpeg":
-      return image.flatten({ background: "white" }).jpeg({ quality: Math.max(1, compression) })
+      return marked
+        .flatten({ background: "white" })
+        .jpeg({ quality: Math.max(1, compression) })
+        .toBuffer()
+    case "gif":
+      return image.gif({ effort: 1 }).toBuffer()
   }
 }

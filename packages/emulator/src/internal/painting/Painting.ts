@@ -11,7 +11,7 @@ import { hashBits, hashText } from "./Random.ts"
 import * as Refinement from "./Refinement.ts"
 import type { Frame, Shader } from "./Scene.ts"
 
-export type Quality = "low" | "medium" | "high"
+export type Quality = "low" | "medium" | "high" | "xhigh" | "max"
 
 export interface PaintOptions {
   readonly prompt: string
@@ -39,7 +39,9 @@ export interface Picture {
 const details = {
   low: { octaves: 2, grain: 2 },
   medium: { octaves: 3, grain: 5 },
-  high: { octaves: 4, grain: 8 }
+  high: { octaves: 4, grain: 8 },
+  xhigh: { octaves: 5, grain: 8 },
+  max: { octaves: 6, grain: 8 }
 } as const satisfies { readonly [quality in Quality]: { readonly octaves: number; readonly grain: number } }
 
 /** Paints in bands of rows and gives way between them, so that it can be interrupted and the event loop goes on. */
@@ -51,12 +53,17 @@ export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   const sceneFor = (canvas: Frame) => compose({ prompt, seed, frame: canvas, background, octaves })
 
   const progress = stage.index / stage.of
-  if (progress >= 1) return yield* render(labelled(sceneFor(frame), frame), frame, { height: grain, seed: grainSeed })
+  if (progress >= 1) {
+    return yield* render(labelled(sceneFor(frame), frame, prompt), frame, { height: grain, seed: grainSeed })
+  }
 
   const coarse = makeFrame(...Refinement.coarser(width, height, progress))
   const sketch = yield* render(sceneFor(coarse), coarse, { height: 0, seed: grainSeed })
   const emerging = Refinement.emerging(sketch, frame)
-  return yield* render(labelled(emerging, frame), frame, { height: Refinement.noise(progress), seed: grainSeed })
+  return yield* render(labelled(emerging, frame, prompt), frame, {
+    height: Refinement.noise(progress),
+    seed: grainSeed
+  })
 })
 
 const makeFrame = (width: number, height: number): Frame => ({
@@ -66,8 +73,8 @@ const makeFrame = (width: number, height: number): Frame => ({
   pixel: 1 / height
 })
 
-const labelled = (shader: Shader, frame: Frame): Shader => {
-  const label = Label.make(frame)
+const labelled = (shader: Shader, frame: Frame, prompt: string): Shader => {
+  const label = Label.make(frame, prompt)
   return (ink, x, y, column) => {
     shader(ink, x, y, column)
     if (x >= label.left && y >= label.top && x <= label.right && y <= label.bottom) label.paint(ink, x, y, column)
