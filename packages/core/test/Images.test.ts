@@ -403,28 +403,30 @@ describe("Images", () => {
       })
     )
 
-    it.effect.each([": ping\n", "event: later\ndata: {}\n\n", "\n"])("a stream that is kept open by %j ends at deadline", (text) =>
-      Effect.gen(function* () {
-        const { response, write } = Wire.openStream()
-        const service = Service.make(() => response, none)
-        const fiber = yield* Stream.runDrain(Images.generateStream({ prompt }, { deadline: "1 minute" })).pipe(
-          Service.failsWith("RequestTimeoutError"),
-          Effect.provide(service.layer),
-          Effect.forkChild
-        )
-        yield* Service.settle
-        write(partial(0))
-        for (let second = 0; second < 59; second++) {
-          write(text)
+    it.effect.each([": ping\n", "event: later\ndata: {}\n\n", "\n"])(
+      "a stream that is kept open by %j ends at deadline",
+      (text) =>
+        Effect.gen(function* () {
+          const { response, write } = Wire.openStream()
+          const service = Service.make(() => response, none)
+          const fiber = yield* Stream.runDrain(Images.generateStream({ prompt }, { deadline: "1 minute" })).pipe(
+            Service.failsWith("RequestTimeoutError"),
+            Effect.provide(service.layer),
+            Effect.forkChild
+          )
+          yield* Service.settle
+          write(partial(0))
+          for (let second = 0; second < 59; second++) {
+            write(text)
+            yield* Service.advance("1 second")
+          }
+          expect(fiber.pollUnsafe()).toBeUndefined()
           yield* Service.advance("1 second")
-        }
-        expect(fiber.pollUnsafe()).toBeUndefined()
-        yield* Service.advance("1 second")
-        const reason = yield* Service.join(fiber)
-        expect(reason).toMatchObject({ phase: "deadline", mayHaveBeenCharged: true })
-        expect(reason.images.length).toBe(1)
-        expect(service.asked[0]?.signal.aborted).toBe(true)
-      })
+          const reason = yield* Service.join(fiber)
+          expect(reason).toMatchObject({ phase: "deadline", mayHaveBeenCharged: true })
+          expect(reason.images.length).toBe(1)
+          expect(service.asked[0]?.signal.aborted).toBe(true)
+        })
     )
 
     it.effect("a JSON reply that is not whole within timeout, with the images that are", () =>

@@ -279,9 +279,7 @@ const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
   const kind = byTag[name]
   if (kind === undefined) return Result.fail(unknown(name))
   const why = misfit(kind, texts)
-  return why === undefined
-    ? Result.mapError(decodeFault(texts), (error) => complaint(name, error))
-    : Result.fail(why)
+  return why === undefined ? Result.mapError(decodeFault(texts), (error) => complaint(name, error)) : Result.fail(why)
 }
 
 const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap(split(input), fromTexts)
@@ -293,7 +291,10 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
   if (kind === undefined) return Result.fail(unknown(value._tag))
   const why = misfit(kind, given)
   if (why !== undefined) return Result.fail(why)
-  const defaults = { ...("at" in kind.schema.fields ? { at: 0 } : {}), ...("form" in kind.schema.fields ? { form: "openai" } : {}) }
+  const defaults = {
+    ...("at" in kind.schema.fields ? { at: 0 } : {}),
+    ...("form" in kind.schema.fields ? { form: "openai" } : {})
+  }
   return encodeFault({ ...defaults, ...given }).pipe(
     Result.flatMap(decodeFault),
     Result.mapError((error) => complaint(value._tag, error))
@@ -336,15 +337,22 @@ export const FaultFromString = Schema.String.pipe(
   Schema.decodeTo(
     Schema.toType(Values),
     SchemaTransformation.transformEffect({
-      decode: (input) => Effect.fromResult(Result.mapError(fromText(input), (message) => new SchemaIssue.InvalidValue({ message }))),
-      encode: (value) => Effect.map(Effect.mapError(Schema.encodeEffect(Values)(value), ({ issue }) => issue), join)
+      decode: (input) =>
+        Effect.fromResult(Result.mapError(fromText(input), (message) => new SchemaIssue.InvalidValue({ message }))),
+      encode: (value) =>
+        Effect.map(
+          Effect.mapError(Schema.encodeEffect(Values)(value), ({ issue }) => issue),
+          join
+        )
     })
   )
 )
 
 const usageOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage: string, summary: string]> => {
   const main = mainOptions[tag]
-  const further = Object.keys(schema.fields).filter(isOption).filter((option) => option !== main && option !== "at")
+  const further = Object.keys(schema.fields)
+    .filter(isOption)
+    .filter((option) => option !== main && option !== "at")
   const usage = `${tag}${"at" in schema.fields ? "[@<byte>]" : ""}${main === undefined ? "" : `=${options[main].value}`}`
   return [
     [usage, summary],
@@ -364,5 +372,7 @@ const longest = 36
  */
 export const grammar: string = kinds
   .flatMap(usageOf)
-  .map(([usage, what]) => (usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`))
+  .map(([usage, what]) =>
+    usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`
+  )
   .join("\n")

@@ -70,7 +70,7 @@ describe("FaultFromString", () => {
     ["content-encoding=gzip,identity", { _tag: "content-encoding", encoding: "gzip,identity" }],
     ["status=429;form=openai;retry-after=0.5", { _tag: "status", status: 429, form: "openai", retryAfter: 0.5 }],
     [
-      "status=400;form=openai;body={\"a%3Bb\":%20\"100%25\"}",
+      'status=400;form=openai;body={"a%3Bb":%20"100%25"}',
       { _tag: "status", status: 400, form: "openai", body: '{"a;b": "100%"}' }
     ]
   ] as const)("%s is a value, and that text again", ([text, value]) =>
@@ -148,8 +148,9 @@ describe("make", () => {
     [{ _tag: "reset", times: 0 }, "reset: times: Expected a number of requests"],
     [{ _tag: "slow", for: "Infinity" }, "slow: for: Expected a duration, such as 500ms"],
     [{ _tag: "reset-body", at: -1 }, "reset-body: at: Expected a whole number from 0"]
-  ] as const satisfies ReadonlyArray<readonly [Fault.Input, string]>)("refuses %o in the grammar's words", ([input, words]) =>
-    Effect.map(Effect.flip(Fault.make(input)), (error) => assert.include(error.message, words))
+  ] as const satisfies ReadonlyArray<readonly [Fault.Input, string]>)(
+    "refuses %o in the grammar's words",
+    ([input, words]) => Effect.map(Effect.flip(Fault.make(input)), (error) => assert.include(error.message, words))
   )
 })
 
@@ -181,9 +182,10 @@ describe("faults of the options", () => {
 
   test.effect("retire a model for its requests alone, which cost nothing, and take it from the list", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* Effect.forEach(["openai-gpt-image-2", "openai-gpt-image-1.5"], modelStatus), [
-        404, 200
-      ])
+      assert.deepStrictEqual(
+        yield* Effect.forEach(["openai-gpt-image-2", "openai-gpt-image-1.5"], modelStatus),
+        [404, 200]
+      )
       const { entries } = yield* (yield* Ledger.Ledger).account
       assert.deepStrictEqual(
         entries.map(({ model }) => model),
@@ -194,11 +196,13 @@ describe("faults of the options", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2"] })))
   )
 
-  test.effect("retire a model for as many of its requests as `times` says, and leave the other faults to the others", () =>
-    Effect.gen(function* () {
-      const asked = ["openai-gpt-image-1.5", "openai-gpt-image-2", "openai-gpt-image-2"]
-      assert.deepStrictEqual(yield* Effect.forEach(asked, modelStatus), [429, 404, 200])
-    }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2 x1", "status=429 x1"] })))
+  test.effect(
+    "retire a model for as many of its requests as `times` says, and leave the other faults to the others",
+    () =>
+      Effect.gen(function* () {
+        const asked = ["openai-gpt-image-1.5", "openai-gpt-image-2", "openai-gpt-image-2"]
+        assert.deepStrictEqual(yield* Effect.forEach(asked, modelStatus), [429, 404, 200])
+      }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2 x1", "status=429 x1"] })))
   )
 })
 

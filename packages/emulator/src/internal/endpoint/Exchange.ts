@@ -79,9 +79,7 @@ export const follow = <E, R>(
       Effect.provideService(Connection, watch(yield* Connection, state)),
       Effect.provideService(Exchange, state),
       Effect.onExit((exit) =>
-        Exit.isSuccess(exit)
-          ? Effect.void
-          : end(!state.isBroken && Cause.hasInterrupts(exit.cause) ? "left" : "broken")
+        Exit.isSuccess(exit) ? Effect.void : end(!state.isBroken && Cause.hasInterrupts(exit.cause) ? "left" : "broken")
       )
     )
     const { body, status } = response

@@ -19,7 +19,9 @@ const instead = (frames: Stream.Stream<Frame>, make: (text: string) => Text): Te
   )
 
 const errorText = (code = "server_error"): string =>
-  JSON.stringify({ error: { message: "The emulator fails, as one of its faults asks.", type: "server_error", param: null, code } })
+  JSON.stringify({
+    error: { message: "The emulator fails, as one of its faults asks.", type: "server_error", param: null, code }
+  })
 
 /** An error after some images; without a stream it is the whole reply. */
 const withError = (frames: Stream.Stream<Frame>, after: number, code: string | undefined, isStream: boolean): Text =>
