@@ -267,8 +267,8 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 /** The codec's first complaint, with the name of the option. */
 const complaint = (name: string, { issue }: Schema.SchemaError): string => {
   const { message = "cannot be read", path = [] } = format(issue).issues[0] ?? {}
-  const option = path.map((part) => kebab(String(part))).join(".")
-  return `${name}: ${option}: ${message}`
+  const [option] = path.map((part) => kebab(String(typeof part === "object" ? part.key : part)))
+  return `${name}: ${option ?? ""}: ${message}`
 }
 
 const decodeFault = Schema.decodeUnknownResult(Values)
@@ -308,11 +308,9 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
  */
 export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientError> =>
   Effect.fromResult(
-    Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) => {
-      const given = JSON.stringify(typeof input === "string" ? input : input._tag)
-      const issues = [{ param: "faults", given, allowed: "a fault of the grammar" }]
-      return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
-    })
+    Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) =>
+      GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
+    )
   )
 
 const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {

@@ -76,8 +76,8 @@ layer(Emulator.layerHttpClient())("POST /v1/images/generations", (it) => {
       )
       assert.isAbove(usage.input_tokens, 0)
       assert.strictEqual(usage.total_tokens, usage.input_tokens + usage.output_tokens)
-      const dearer = yield* Effect.forEach(["medium", "high", "xhigh", "max"], (quality) =>
-        Effect.map(generate({ ...small, quality }), (reply) => reply.usage.output_tokens)
+      const dearer = yield* Effect.forEach(["medium", "high", "xhigh", "max"], (better) =>
+        Effect.map(generate({ ...small, quality: better }), (reply) => reply.usage.output_tokens)
       )
       const all = [usage.output_tokens, ...dearer]
       assert.deepStrictEqual(

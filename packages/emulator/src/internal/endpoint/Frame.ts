@@ -1,5 +1,6 @@
 /** A reply in frames, either the events of a stream or the whole JSON, and what faults do to their text. */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Fault } from "../../Fault.ts"
 
@@ -52,9 +53,11 @@ const withWrongTypes = (text: string): string =>
 
 const isImage = (text: string) => text.includes('"b64_json":"')
 
+const decodeMembers = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+
 /** Replaces the JSON of a frame. */
-const mapJson = (text: string, f: (json: { readonly [member: string]: unknown }) => unknown): string =>
-  text.replace(/\{.*\}/s, (json) => JSON.stringify(f(JSON.parse(json))))
+const mapJson = (text: string, f: (members: { readonly [member: string]: unknown }) => unknown): string =>
+  text.replace(/\{.*\}/s, (json) => JSON.stringify(f(decodeMembers(json))))
 
 const withoutMetadata = (text: string): string =>
   isImage(text) ? mapJson(text, ({ b64_json, data, type }) => ({ type, b64_json, data })) : text
