@@ -91,7 +91,6 @@ export const resolveOptions = (
   const base = { accept: "application/json, text/event-stream", ...Result.getOrUndefined(key) }
   const parts = {
     toUrl: baseUrl(variable?.name ?? "baseUrl", variable?.value ?? options.baseUrl ?? defaultBaseUrl),
-    key,
     headers: Check.headers(base, options.headers),
     model: modelOf(options, environment),
     timeout: Check.duration("timeout", options.timeout, Duration.minutes(10)),
@@ -101,11 +100,11 @@ export const resolveOptions = (
     limits: limitsOf(options),
     transformClient: transformOf(options)
   }
-  const issues = issuesOf(parts)
+  const issues = issuesOf({ key, ...parts })
   if (issues.length > 0) return Result.fail(invalidParams(issues))
   const propagateTrace = options.propagateTrace === true
   return Result.all(parts).pipe(
-    Result.map(({ key: _, ...rest }) => ({ ...rest, propagateTrace })),
+    Result.map((resolved) => ({ ...resolved, propagateTrace })),
     Result.mapError(invalidParams)
   )
 }
