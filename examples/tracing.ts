@@ -1,8 +1,4 @@
 import { NodeImages } from "@effect-gradient/node"
-import { Effect } from "effect"
-import { HttpClient } from "effect/http"
 
-/** Sends `traceparent` and `b3`, which a gateway of yours can continue. */
-export const traced = NodeImages.layerFromConfig({
-  transformClient: HttpClient.transformResponse(Effect.provideService(HttpClient.TracerPropagationEnabled, true))
-})
+/** Sends `traceparent` and `b3`, so that a gateway of yours can continue the trace. */
+export const traced = NodeImages.layerFromConfig({ propagateTrace: true })

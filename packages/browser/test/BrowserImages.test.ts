@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BrowserImages } from "@effect-gradient/browser"
-import { Images } from "@effect-gradient/core"
-import { Effect, Layer, Stream } from "effect"
+import { GradientClient, Images } from "@effect-gradient/core"
+import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 
 /** Answers every fetch with this, and records what was asked. */
@@ -16,6 +16,8 @@ const fetching = (answer: () => Response) => {
 
 const reply = () => Response.json({ created: 1, data: [{ b64_json: "iVBORw0KGgo=" }] })
 const layer = BrowserImages.layer({ baseUrl: "http://127.0.0.1:1/v1" })
+
+class Other extends Context.Service<Other, Images.Images["Service"]>()("Other") {}
 
 describe("BrowserImages.layer", () => {
   it.effect("generates without a key, on fetch", () =>
@@ -44,6 +46,73 @@ describe("BrowserImages.layer", () => {
       assert.strictEqual(asked[0]?.credentials, "include")
       assert.strictEqual(asked[0]?.cache, "no-store")
     })
+  )
+
+  it.effect("an opaque redirect says what it is", () =>
+    Effect.gen(function* () {
+      // What a browser gives: no status, no headers, no body.
+      const opaque = Object.defineProperty(new Response(null), "status", { value: 0 })
+      const { layer: fetch } = fetching(() => opaque)
+      const error = yield* Images.generate({ prompt: "x" }).pipe(
+        Effect.flip,
+        Effect.provide(layer),
+        Effect.provide(fetch)
+      )
+      assert.strictEqual(error.reason._tag, "InvalidResponseError")
+      assert.include(error.message, "a redirect, which is not followed")
+      assert.notMatch(error.message, /nowhere|\(0\)/)
+      assert.isFalse(error.mayHaveBeenCharged)
+    })
+  )
+
+  it.effect("takes the options of the client and of fetch in one object, and gives both services", () =>
+    Effect.gen(function* () {
+      const { asked, layer: fetch } = fetching(reply)
+      const both = BrowserImages.layer({ baseUrl: "http://a.test/v1", requestInit: { credentials: "include" } })
+      yield* Effect.andThen(GradientClient.GradientClient, Images.generate({ prompt: "x" })).pipe(
+        Effect.provide(both),
+        Effect.provide(fetch)
+      )
+      assert.strictEqual(asked[0]?.credentials, "include")
+    })
+  )
+
+  it.effect("two clients in one program use their own endpoint, key and RequestInit", () =>
+    Effect.gen(function* () {
+      const { asked, layer: fetch } = fetching(reply)
+      const make = (name: string, credentials: RequestCredentials) =>
+        BrowserImages.layer({ baseUrl: `http://${name}.test/v1`, modelAccessKey: Redacted.make(name) }).pipe(
+          Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { credentials }))
+        )
+      const [a, b] = [make("a", "include"), make("b", "omit")]
+      const call = Images.generate({ prompt: "x" })
+      yield* call.pipe(Effect.provide(b), Effect.andThen(call), Effect.provide(a), Effect.provide(fetch))
+      const other = Layer.effect(
+        Other,
+        Effect.map(Images.Images, (images) => images)
+      ).pipe(Layer.provide(b))
+      yield* Effect.andThen(
+        call,
+        Effect.flatMap(Other, (images) => images.generate({ prompt: "x" }))
+      ).pipe(Effect.provide(Layer.mergeAll(a, other)), Effect.provide(fetch))
+      assert.deepStrictEqual(
+        asked.map(({ credentials, headers }) => [credentials, new Headers(headers).get("authorization")]),
+        [
+          ["omit", "Bearer b"],
+          ["include", "Bearer a"],
+          ["include", "Bearer a"],
+          ["omit", "Bearer b"]
+        ]
+      )
+    })
+  )
+
+  it.effect("the same layer twice is one client", () =>
+    Effect.gen(function* () {
+      const outer = yield* GradientClient.GradientClient
+      const inner = yield* Effect.provide(GradientClient.GradientClient, layer)
+      assert.strictEqual(outer, inner)
+    }).pipe(Effect.provide(layer))
   )
 
   it.effect("sends another attempt id with each attempt, 128 bits in hexadecimal", () =>

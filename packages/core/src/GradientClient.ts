@@ -114,6 +114,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
             description: `no whole reply for ${Duration.toSeconds(client.timeout)} s`
           })
       }),
+      Effect.mapError((reason) => Object.assign(reason, { isFree: true })),
       Effect.scoped
     )
   }

@@ -1,16 +1,17 @@
 /**
- * Every way to fail. There is one error, `GradientError`; its `reason` tells what happened, whether asking again can
- * help, and whether an image may have been charged for.
- *
- * What may have been charged is decided here and nowhere else, by how far the attempt came: its `progress`.
+ * Every way to fail. There is one error, `GradientError`. Its `reason` says what happened, whether a retry may succeed,
+ * and whether an image may have been charged for.
  */
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { GeneratedImage } from "./GeneratedImage.ts"
+import { charged } from "./internal/failure/charged.ts"
 import { Issue } from "./internal/issue.ts"
 import { optional } from "./internal/schemaFields.ts"
-import { RateLimit } from "./RateLimit.ts"
+import { nextReset, RateLimit } from "./RateLimit.ts"
 
 /**
  * How far an attempt came. `NotSent` is proven, never guessed; `Sent`: sent, as far as is known, and not answered;
@@ -23,158 +24,166 @@ export const Progress = Schema.Literals(["NotSent", "Sent", "Refused", "Accepted
 /** @category models */
 export type Progress = typeof Progress.Type
 
-/** What the two rules look at. */
-interface Facts {
-  readonly _tag: string
-  readonly progress: Progress
-  readonly status?: number | undefined
-  readonly code?: string | undefined
-  readonly retryAfter?: Duration.Duration | undefined
-  readonly shouldRetry?: boolean | undefined
-  readonly images: ReadonlyArray<unknown>
-}
-
-const isBusy = ({ retryAfter, status }: Facts) => status === 503 && retryAfter !== undefined
-
-/** A gateway's answer to the second of two requests with one attempt id: the first one is at work. */
-const isDuplicate = ({ code }: Facts) => code === "duplicate_attempt"
-
-/**
- * Whether an image may have been charged for: one line for each progress.
- *
- * @category rules
- */
-export const charged: { readonly [P in Progress]: (facts: Facts) => boolean } = {
-  NotSent: () => false,
-  Sent: () => true,
-  Refused: (facts) => isDuplicate(facts) || ((facts.status ?? 0) >= 500 && !isBusy(facts)),
-  Accepted: ({ _tag, images }) => _tag !== "ContentPolicyError" || images.length > 0
-}
-
-/** What a reason says of itself. */
+/** What a person reads about a reason. */
 interface Row {
   readonly summary: string
-  readonly advice?: string
-  /** It can pass by itself, so that asking again can help. */
-  readonly passes?: true
+  /** What to do about it. */
+  readonly advice: string
+  /** The failure is temporary; a retry may succeed. */
+  readonly isTemporary?: true
 }
 
+const unknownOutcome = "Retry only if paying twice is acceptable."
+
 /**
- * One row for each reason: what happened, what to do about it, and whether it can pass by itself.
+ * One row for each reason: what happened, what to do about it, and whether it is temporary.
  *
  * @category rules
  */
 export const reasons = {
-  InvalidParamsError: { summary: "The request cannot be made", advice: "Nothing was sent." },
+  InvalidParamsError: {
+    summary: "The request is invalid",
+    advice: "Correct what is named here. Nothing was sent."
+  },
   AuthenticationError: {
     summary: "The key was refused",
-    advice: "Set GRADIENT_MODEL_ACCESS_KEY to a model access key: cloud.digitalocean.com, Serverless Inference."
+    advice:
+      "Set GRADIENT_MODEL_ACCESS_KEY to a model access key. Make one at cloud.digitalocean.com, under Serverless Inference."
   },
   PermissionDeniedError: {
-    summary: "The key may not do this",
-    advice: "Use one that has access to this model."
+    summary: "The key has no permission for this",
+    advice: "Use a key that has access to this model."
   },
   NotFoundError: {
-    summary: "There is no such endpoint or model",
-    advice: "Check the base URL and the model."
+    summary: "The service has no such endpoint or model",
+    advice: "Check the base URL and the name of the model."
   },
-  ConflictError: { summary: "The request is in conflict with another", passes: true },
-  UnprocessableEntityError: { summary: "The params were refused" },
-  BadRequestError: { summary: "The request was refused" },
-  ContentPolicyError: { summary: "Moderation refused it", advice: "Change the prompt." },
+  ConflictError: {
+    summary: "The request conflicts with another one",
+    advice: "Wait for the other one, or use another idempotency key.",
+    isTemporary: true
+  },
+  UnprocessableEntityError: { summary: "The params were refused", advice: "Correct the params." },
+  BadRequestError: { summary: "The request was refused", advice: "Change the request." },
+  ContentPolicyError: { summary: "Moderation refused the request", advice: "Change the prompt." },
   QuotaExceededError: {
-    summary: "The credit has run out",
+    summary: "The credit of the account is used up",
     advice: "Add credit, or raise the account's limit."
   },
-  RateLimitError: { summary: "Too many requests", advice: "Ask less often.", passes: true },
+  RateLimitError: {
+    summary: "Too many requests",
+    advice: "Wait before the next request, or send fewer at a time.",
+    isTemporary: true
+  },
   ConnectionError: {
-    summary: "No connection, and nothing was sent",
+    summary: "No connection could be made, so nothing was sent",
     advice: "Check the network and the base URL.",
-    passes: true
+    isTemporary: true
   },
-  InternalServerError: { summary: "The service failed", passes: true },
-  RequestTimeoutError: {
-    summary: "The time ran out",
-    advice: "A high-quality image takes minutes: allow more.",
-    passes: true
+  InternalServerError: {
+    summary: "The service failed",
+    advice: "Try again later.",
+    isTemporary: true
   },
-  DisconnectedError: {
-    summary: "The connection broke",
-    advice: "Proxies close idle connections: streaming keeps them busy.",
-    passes: true
-  },
+  RequestTimeoutError: { summary: "The request timed out", advice: unknownOutcome, isTemporary: true },
+  DisconnectedError: { summary: "The connection broke", advice: unknownOutcome, isTemporary: true },
   InvalidResponseError: {
-    summary: "The reply is not what the API promises",
-    advice: "Check that the base URL is a compatible service's."
+    summary: "The response does not follow the API",
+    advice: "Check that the base URL is that of a compatible service."
   },
   IncompleteStreamError: {
     summary: "The stream ended before the image was complete",
-    advice: "What had arrived is in `images`.",
-    passes: true
+    advice: unknownOutcome,
+    isTemporary: true
   }
 } as const satisfies Record<string, Row>
 
+const idleProxies = "Proxies close idle connections"
+
+/** What was waited for when the time ran out, and what helps against each. */
+const phases = {
+  connect: "Check the network and the host of the base URL.",
+  response: "A high-quality image takes 2 to 4 minutes: raise `timeout`.",
+  idle: `${idleProxies}: stream with partial images, or raise \`idleTimeout\`.`,
+  deadline: "Raise `deadline`, or ask for fewer images at a time."
+} as const
+
 const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 
-const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag })
-
-/** The row of a 404 that is about the model. */
-const noModel: Row = {
-  summary: "There is no such model",
-  advice:
-    "Give another as `model` or GRADIENT_IMAGE_MODEL; Models.list and `gradient-images models` list what there is."
-}
-
-const passes = (facts: Facts): boolean =>
-  facts.shouldRetry ?? (facts.status === 408 || rowOf(facts._tag).passes === true)
+/** Reasons of other packages have no row. */
+const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag, advice: "" })
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
 
-/** What all reasons have. */
+/** A status of 2xx says nothing about a failure. */
+const failureStatus = (status: number | undefined) =>
+  status === undefined || (status >= 200 && status < 300) ? "" : ` (${status})`
+
+const isNumber = /^\d+$/
+
+const seconds = (duration: Duration.Duration) => Math.ceil(Duration.toSeconds(duration) * 10) / 10
+
+/** The fields of every reason. */
 class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/Reason")({
   progress: Progress,
-  /** What the API, or the transport, said. */
+  /** The words of the service, or of the transport. */
   description: optional(Schema.String),
-  /** HTTP status, where there was a response. */
+  /** HTTP status, if there was a response. */
   status: optional(Schema.Int),
   /** Header `x-request-id`, else `request_id` of the error's body. */
   requestId: optional(Schema.String),
   /** The response's headers; those that can hold a secret are redacted. */
   headers: optional(Schema.Record(Schema.String, Schema.String)),
-  /** `code`, `type` and `param` of the API's error. */
+  /** `code`, `type` and `param` of the service's error. */
   code: optional(Schema.String),
   type: optional(Schema.String),
   param: optional(Schema.String),
-  /** Headers `retry-after-ms` and `retry-after`. */
+  /** How long the service asks to wait: header `retry-after-ms`, else `retry-after`. */
   retryAfter: optional(Schema.Duration),
   /** Header `x-should-retry`. */
   shouldRetry: optional(Schema.Boolean),
-  /** What was paid for and is not lost: images that were decoded and not given out; of a stream, the last partial. */
+  /** Whether the request was one that costs nothing, such as listing models. */
+  isFree: optional(Schema.Boolean),
+  /** Images that were paid for and decoded, and not given to the caller; for a stream, the last partial image. */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
   /** The transport's own error. */
   cause: Schema.optional(Schema.Defect())
 }) {
   declare readonly _tag: string
 
-  /** Whether the failure can pass by itself, so that asking again can help. Says nothing about the bill. */
+  /** Whether the failure is temporary, so that a retry may succeed. Says nothing about the bill. */
   get isRetryable(): boolean {
-    return passes(this)
+    return this.shouldRetry ?? (this.status === 408 || rowOf(this._tag).isTemporary === true)
   }
 
   /** Whether an image may have been generated, and so charged for, in spite of the failure. */
   get mayHaveBeenCharged(): boolean {
-    return charged[this.progress](this)
+    return this.isFree !== true && charged[this.progress](this)
+  }
+
+  /** What happened, in a few words: the beginning of `message`. */
+  get summary(): string {
+    return rowOf(this._tag).summary
+  }
+
+  /** What to do about it, in one or two sentences. */
+  get advice(): string {
+    return rowOf(this._tag).advice
   }
 
   override get message(): string {
-    const row = "model" in this && this.model !== undefined ? noModel : rowOf(this._tag)
-    const status = this.status === undefined ? "" : ` (${this.status})`
-    const what =
-      this.description === undefined ? `${row.summary}${status}` : `${row.summary}${status}: ${this.description}`
-    const bill = this.mayHaveBeenCharged && "It may have been charged for."
-    const request = this.requestId !== undefined && `Request id: ${this.requestId}.`
-    const wait = this.retryAfter !== undefined && `Ask again in ${Duration.toSeconds(this.retryAfter)} s.`
-    return [sentence(what), wait || row.advice, bill, request].filter(Boolean).join(" ")
+    const what = `${this.summary}${failureStatus(this.status)}`
+    const words = this.description ?? (isNumber.test(this.code ?? "0") ? undefined : this.code)
+    const wait = this.isRetryable && this.retryAfter !== undefined && `Retry in ${seconds(this.retryAfter)} s.`
+    return [
+      sentence(words === undefined ? what : `${what}: ${words}`),
+      wait || this.advice,
+      this.images.length > 0 && "What had arrived is in `images`.",
+      this.mayHaveBeenCharged && "It may have been charged for.",
+      this.requestId !== undefined && `Request id: ${this.requestId}.`
+    ]
+      .filter(Boolean)
+      .join(" ")
   }
 
   override toJSON(): unknown {
@@ -228,7 +237,17 @@ export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundErro
   ...fields("NotFoundError"),
   /** The model that does not exist, if the service's words are about the model. */
   model: optional(Schema.String)
-}) {}
+}) {
+  override get summary(): string {
+    return this.model === undefined ? super.summary : "There is no such model"
+  }
+
+  override get advice(): string {
+    return this.model === undefined
+      ? super.advice
+      : "Name another one as `model` or in GRADIENT_IMAGE_MODEL; `Models.list` and `gradient-images models` list them."
+  }
+}
 
 /**
  * 409: in conflict with another request.
@@ -249,7 +268,11 @@ export class UnprocessableEntityError extends plain<UnprocessableEntityError>()(
  *
  * @category reasons
  */
-export class BadRequestError extends plain<BadRequestError>()("BadRequestError") {}
+export class BadRequestError extends plain<BadRequestError>()("BadRequestError") {
+  override get advice(): string {
+    return this.status === 408 ? "Try again." : super.advice
+  }
+}
 
 /**
  * Refused by moderation.
@@ -266,14 +289,19 @@ export class ContentPolicyError extends plain<ContentPolicyError>()("ContentPoli
 export class QuotaExceededError extends plain<QuotaExceededError>()("QuotaExceededError") {}
 
 /**
- * 429. `limit`, `remaining` and `resetAt` are there where the headers gave them.
+ * 429, with the limits that the headers gave.
  *
  * @category reasons
  */
 export class RateLimitError extends Reason.extend<RateLimitError>(id("RateLimitError"))({
   ...fields("RateLimitError"),
   ...RateLimit.fields
-}) {}
+}) {
+  override get advice(): string {
+    const reset = nextReset(this)
+    return reset === undefined ? super.advice : `The limit is reset at ${DateTime.formatIso(reset)}.`
+  }
+}
 
 /**
  * Proven: no request was sent.
@@ -296,23 +324,37 @@ export class InternalServerError extends plain<InternalServerError>()("InternalS
  */
 export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("RequestTimeoutError"))({
   ...fields("RequestTimeoutError", "Sent"),
-  /** What was waited for: a connection, the response, or the next bytes of its body. */
+  /** What was waited for: a connection, the response, the next bytes of its body, or the end of the stream. */
   phase: Schema.Literals(["connect", "response", "idle", "deadline"])
-}) {}
+}) {
+  override get advice(): string {
+    return phases[this.phase]
+  }
+}
 
 /**
  * The connection broke, and it is not proven that nothing was sent.
  *
  * @category reasons
  */
-export class DisconnectedError extends plain<DisconnectedError>()("DisconnectedError", "Sent") {}
+export class DisconnectedError extends plain<DisconnectedError>()("DisconnectedError", "Sent") {
+  override get advice(): string {
+    return this.progress === "Accepted"
+      ? `${idleProxies}: streaming with partial images keeps them busy.`
+      : super.advice
+  }
+}
 
 /**
  * Not what the API promises: `description` has the path. Also a redirect, which is not followed.
  *
  * @category reasons
  */
-export class InvalidResponseError extends plain<InvalidResponseError>()("InvalidResponseError", "Accepted") {}
+export class InvalidResponseError extends Reason.extend<InvalidResponseError>(id("InvalidResponseError"))({
+  ...fields("InvalidResponseError", "Accepted"),
+  /** Addresses of images that were given in place of bytes. They are paid for, and the addresses may soon expire. */
+  urls: Schema.Array(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed([])))
+}) {}
 
 /**
  * The stream ended before `Completed`.
@@ -349,7 +391,7 @@ export const GradientErrorReason = Schema.Union([
 export type GradientErrorReason = typeof GradientErrorReason.Type
 
 /**
- * What one attempt of a call met.
+ * One failed attempt of a call.
  *
  * @category models
  */
@@ -362,8 +404,10 @@ export const Attempt = Schema.Struct({
 /** @category models */
 export type Attempt = typeof Attempt.Type
 
+const TypeId = "~@effect-gradient/core/GradientError"
+
 /**
- * The one error of this library. Match on its `reason` with `Effect.catchReason`; print its `message` to a person.
+ * The only error of this library. Match on its `reason` with `Effect.catchReason`; show its `message` to a person.
  *
  * @category errors
  */
@@ -371,12 +415,12 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
   "GradientError",
   {
     reason: GradientErrorReason,
-    /** Every attempt of the call, the last included; none where nothing was tried. */
+    /** Every failed attempt of the call, the last included; empty if nothing was sent. */
     attempts: Schema.Array(Attempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
     cause: Schema.optional(Schema.Defect())
   }
 ) {
-  /** Whether the reason can pass by itself. */
+  /** Whether the failure is temporary, so that a retry may succeed. */
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
@@ -386,6 +430,11 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     return this.reason.mayHaveBeenCharged || this.attempts.some(({ reason }) => reason.mayHaveBeenCharged)
   }
 
+  /** Marks the error also if two copies of this package are installed. */
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
+
   override get message(): string {
     const attempts = this.attempts.length > 1 ? ` (${this.attempts.length} attempts)` : ""
     return `${this.reason.message}${attempts}`
@@ -393,9 +442,53 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
 }
 
 /**
- * The error with this reason, which keeps the transport's cause.
+ * The error with this reason. It keeps the transport's cause.
  *
  * @category constructors
  */
 export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<Attempt> = []): GradientError =>
   new GradientError({ reason, attempts, ...(reason.cause === undefined ? {} : { cause: reason.cause }) })
+
+/**
+ * Whether a value is a `GradientError`, such as one that was thrown by `Effect.runPromise`.
+ *
+ * @category guards
+ */
+export const isGradientError = (value: unknown): value is GradientError => Predicate.hasProperty(value, TypeId)
+
+/**
+ * The status that a server of your own should answer if a call fails for this reason.
+ *
+ * - What the caller can change keeps its status: 400 (also moderation and invalid params), 404, 409, 422, and 429.
+ * - What only the operator can change is 502: the key, its permission, the credit. A 401 would ask the caller for
+ *   credentials that are right.
+ * - 503: nothing was charged for, because nothing was sent or the service is busy; a retry is safe.
+ * - 504: no answer in time. 502: any other failure.
+ *
+ * Many clients retry every 5xx by themselves. If `mayHaveBeenCharged` is true, also answer with `x-should-retry: false`.
+ *
+ * @category converting
+ */
+export const httpStatus = (reason: GradientErrorReason): number => {
+  if (reason._tag === "ConnectionError") return reason.isRetryable ? 503 : 502
+  if (reason._tag === "InternalServerError" && reason.status === 503) return reason.mayHaveBeenCharged ? 502 : 503
+  if (reason._tag === "InternalServerError") return reason.status === 504 ? 504 : 502
+  if (reason._tag === "BadRequestError") return reason.status === 408 ? 504 : 400
+  return statuses[reason._tag]
+}
+
+const statuses = {
+  InvalidParamsError: 400,
+  AuthenticationError: 502,
+  PermissionDeniedError: 502,
+  NotFoundError: 404,
+  ConflictError: 409,
+  UnprocessableEntityError: 422,
+  ContentPolicyError: 400,
+  QuotaExceededError: 502,
+  RateLimitError: 429,
+  RequestTimeoutError: 504,
+  DisconnectedError: 502,
+  InvalidResponseError: 502,
+  IncompleteStreamError: 502
+} as const

@@ -1,9 +1,10 @@
 /**
- * When to ask again. The default, `chargeSafe`, asks again only after failures that cannot have been charged for.
+ * When to retry. The default, `chargeSafe`, retries only after failures that cannot have been charged for.
  *
- * Whatever the policy, the service's word holds: `x-should-retry: false` ends it, a `retry-after` of up to a minute
- * takes the place of the schedule's delay, and a longer one ends it, with the error carrying it. A stream is retried
- * only before its first event.
+ * Some rules hold under every policy. `x-should-retry: false` ends the retries. A wait that the service asks for replaces
+ * the delay of the schedule: `retry-after-ms`, else `retry-after`, else, after a 429, the soonest reset of its rate limit.
+ * A wait of more than a minute ends the retries, and the error carries it. A stream is retried only before its first
+ * event.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,13 +14,11 @@ import type { GradientErrorReason } from "./GradientError.ts"
 
 /** @category models */
 export interface RetryPolicy {
-  /** Which failures to ask again after. */
+  /** Whether to retry after this failure. */
   readonly while: (reason: GradientErrorReason) => boolean
-  /** How often and after how long. */
+  /** How often to retry, and after how long. */
   readonly schedule: Schedule.Schedule<unknown, GradientErrorReason>
 }
-
-const longestWaitSeconds = 60
 
 /** Twice, after 0.5 s and then twice as long each time, up to 8 s, less up to 25 % at random. */
 const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe(
@@ -30,8 +29,8 @@ const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe
 )
 
 /**
- * Asks again only where no image can exist: after `RateLimitError`, `ConnectionError`, `ConflictError`, 408, 503 with
- * `retry-after`, and a connect timeout. One call never causes more than one paid generation.
+ * Retries only if no image can have been generated: after `RateLimitError`, `ConnectionError`, `ConflictError`, 408, 503
+ * with `retry-after`, and a connect timeout. One call never causes more than one paid generation.
  *
  * @category policies
  */
@@ -41,14 +40,18 @@ export const chargeSafe: RetryPolicy = {
 }
 
 /**
- * Asks again after whatever can pass, as other clients do: one call can be charged for up to three times.
+ * Also retries temporary failures that may have been charged for, as other clients do: one call can be charged for up to
+ * three times. A failure that carries an image is not retried: the image was paid for, and is in `reason.images`.
  *
  * @category policies
  */
-export const eager: RetryPolicy = { while: (reason) => reason.isRetryable, schedule: backoff }
+export const eager: RetryPolicy = {
+  while: (reason) => reason.isRetryable && reason.images.length === 0,
+  schedule: backoff
+}
 
 /**
- * Never asks again.
+ * Never retries.
  *
  * @category policies
  */
@@ -61,11 +64,3 @@ export const none: RetryPolicy = { while: () => false, schedule: backoff }
  */
 export const make = (policy: RetryPolicy | RetryPolicy["schedule"]): RetryPolicy =>
   Schedule.isSchedule(policy) ? { while: chargeSafe.while, schedule: policy } : policy
-
-/** Whether the service's own word allows another attempt. */
-export const isAllowed = ({ retryAfter, shouldRetry }: GradientErrorReason): boolean =>
-  shouldRetry !== false && (retryAfter === undefined || Duration.toSeconds(retryAfter) <= longestWaitSeconds)
-
-/** The schedule, with the service's `retry-after` in place of its delay. */
-export const obeying = (schedule: RetryPolicy["schedule"]): RetryPolicy["schedule"] =>
-  Schedule.modifyDelay(schedule, ({ duration, input }) => Effect.succeed(input.retryAfter ?? duration))

@@ -165,8 +165,8 @@ describe("GradientClient", () => {
       Effect.gen(function* () {
         expect(yield* refused({ headers: { "x-one": secret + bad } })).toContain("headers.x-one")
         expect(yield* refused({}, { headers: { "x-two": secret + bad } })).toContain("headers.x-two")
-        expect(yield* refused({}, { idempotencyKey: secret + bad })).toContain("idempotency-key")
-        expect(yield* refused({ modelAccessKey: Redacted.make(secret + bad) })).toContain("the key")
+        expect(yield* refused({}, { idempotencyKey: secret + bad })).toContain("idempotencyKey")
+        expect(yield* refused({ modelAccessKey: Redacted.make(`${secret}${bad}end`) })).toContain("modelAccessKey")
       })
     )
 
@@ -188,7 +188,52 @@ describe("GradientClient", () => {
       "localhost:8080/v1"
     ])("the base URL %j", (baseUrl) =>
       Effect.gen(function* () {
-        expect(yield* refused({ baseUrl })).toContain("is no URL of http or https")
+        expect(yield* refused({ baseUrl })).toContain("baseUrl must be a URL of http or https")
+      })
+    )
+  })
+
+  describe("what a layer's own options can show", () => {
+    it.effect("fails when the layer is built, all problems at once", () =>
+      Effect.gen(function* () {
+        const options = { baseUrl: "https://host/v1#top", timeout: 0, model: " ", headers: { "x one": "1" } }
+        const client = Layer.provide(GradientClient.layer(options), Service.transport(drawn).layer)
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(client)))
+        expect(error.reason).toMatchObject({
+          _tag: "InvalidParamsError",
+          issues: [{ param: "baseUrl" }, { param: "headers.x one" }, { param: "model" }, { param: "timeout" }]
+        })
+      })
+    )
+  })
+
+  describe("the model", () => {
+    const gone = () => Response.json({ id: "not_found", message: "Model not found" }, { status: 404 })
+
+    it.effect("is the call's, else the layer's, else the environment's, else the default", () =>
+      Effect.gen(function* () {
+        const env = { GRADIENT_MODEL_ACCESS_KEY: "k", GRADIENT_IMAGE_MODEL: "of-environment" }
+        const sent = (layer: GradientClient.Options) => Effect.map(fromEnvironment(env, layer), (asked) => asked?.body)
+        expect(yield* sent({})).toHaveProperty("model", "of-environment")
+        expect(yield* sent({ model: "of-layer" })).toHaveProperty("model", "of-layer")
+        expect((yield* requestOf({}))?.body).toHaveProperty("model", "openai-gpt-image-2")
+        expect((yield* requestOf({ model: "of-layer" }, { extraBody: { model: "x" } }))?.body).toHaveProperty(
+          "model",
+          "x"
+        )
+      })
+    )
+
+    it.effect("that does not exist is named, with where its name came from and how to list the others", () =>
+      Effect.gen(function* () {
+        const layer = Service.make(gone, { model: "of-layer" }).layer
+        const ofLayer = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(layer))
+        expect(ofLayer).toMatchObject({ _tag: "NotFoundError", model: "of-layer", isRetryable: false })
+        expect(ofLayer.message).toContain(`"of-layer", from the layer's \`model\`: Model not found`)
+        expect(ofLayer.message).toContain("`Models.list` and `gradient-images models` list them")
+        const stream = Images.generateStream({ prompt, model: "of-call" }).pipe(Stream.runDrain)
+        const ofCall = yield* stream.pipe(Service.reasonOf, Effect.provide(layer))
+        expect(ofCall.message).toContain(`"of-call", from the call's \`model\``)
       })
     )
   })

@@ -1,10 +1,11 @@
-import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import { describe, expect, expectTypeOf, it, vi } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
-import { type GradientError, Images, RetryPolicy } from "../src/index.ts"
+import { GradientError, Images, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
 import * as Wire from "./support/Wire.ts"
 
@@ -22,6 +23,9 @@ const streamedWith = (answer: () => Service.Answer) =>
     Service.reasonOf,
     Effect.provide(Service.make(answer).layer)
   )
+
+const percent = (character: string) => `%${character.charCodeAt(0).toString(16)}`
+const unicode = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
 
 const errorBody = (code: string, message = "no") => ({ error: { message, type: "t", param: "p", code } })
 
@@ -90,13 +94,32 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("429 has what the headers say of the limit, in either family", () =>
+    it.effect("429 has the limits that the headers give", () =>
       Effect.gen(function* () {
         const limited = (headers: Record<string, string>) =>
           Images.generate({ prompt }, once).pipe(
             Service.failsWith("RateLimitError"),
             Effect.provide(Service.make(() => new Response(null, { status: 429, headers })).layer)
           )
+        const resetAt = DateTime.makeUnsafe(1_760_000_000_000)
+        const provider = yield* limited({
+          "x-ratelimit-limit-requests": "60",
+          "x-ratelimit-remaining-requests": "59",
+          "x-ratelimit-reset-requests": "0",
+          "x-ratelimit-limit-tokens-per-minute": "1000",
+          "x-ratelimit-remaining-tokens-per-minute": "0",
+          "x-ratelimit-reset-tokens-per-minute": "1760000000",
+          "x-ratelimit-remaining-tokens-per-day": "7",
+          "ratelimit-limit": "250"
+        })
+        expect(provider).toMatchObject({
+          limit: 60,
+          remaining: 59,
+          tokensPerMinute: { limit: 1000, remaining: 0, resetAt },
+          tokensPerDay: { remaining: 7 }
+        })
+        expect(provider.resetAt).toBeUndefined()
+        expect(provider.headers).toMatchObject({ "x-ratelimit-limit-tokens-per-minute": "1000" })
         expect(
           yield* limited({
             "ratelimit-limit": "250",
@@ -104,22 +127,89 @@ describe("GradientError", () => {
             "ratelimit-reset": "1760000000",
             "retry-after": "12"
           })
-        ).toMatchObject({
-          limit: 250,
-          remaining: 0,
-          resetAt: DateTime.makeUnsafe(1_760_000_000_000),
-          retryAfter: Duration.seconds(12)
-        })
-        expect(
-          yield* limited({
-            "x-ratelimit-limit-requests": "60",
-            "x-ratelimit-remaining-requests": "1",
-            "x-ratelimit-reset-requests": "1m30s"
-          })
-        ).toMatchObject({ limit: 60, remaining: 1, resetAt: DateTime.makeUnsafe(90_000) })
-        expect((yield* limited({ "ratelimit-limit": "many", "ratelimit-reset": "1e99" })).limit).toBeUndefined()
+        ).toMatchObject({ limit: 250, remaining: 0, resetAt, retryAfter: Duration.seconds(12) })
+        const durations = { "20ms": 20, "6m0s": 360_000, "1m30.5s": 90_500, "1d2h": 93_600_000 }
+        for (const [text, millis] of Object.entries(durations)) {
+          const other = yield* limited({ "x-ratelimit-reset-requests": text })
+          expect(other.resetAt).toEqual(DateTime.makeUnsafe(millis))
+        }
+        for (const text of ["soon", "1e99", "1m soon", "-", ""]) {
+          const odd = yield* limited({ "x-ratelimit-limit-requests": "many", "x-ratelimit-reset-requests": text })
+          expect([odd.limit, odd.resetAt, odd.tokensPerDay]).toEqual([undefined, undefined, undefined])
+        }
       })
     )
+  })
+
+  describe("message", () => {
+    it.effect("has the status only if the status is a failure", () =>
+      Effect.gen(function* () {
+        const event = 'data: {"error":{"message":"no","code":"server_error"}}\n\n'
+        for (const reason of [
+          yield* streamedWith(() => Wire.stream([event])),
+          yield* streamedWith(() => Wire.stream([Wire.event(Wire.partial(0))])),
+          yield* answeredWith(() => new Response(Wire.body(["{"], new Error("reset")))),
+          yield* answeredWith(() => Response.json({ error: { message: "no" } }))
+        ]) {
+          expect(reason.status).toBe(200)
+          expect(reason.message).not.toContain("200")
+        }
+        const refused = yield* answeredWith(() => new Response("{}", { status: 401 }))
+        expect(refused.message).toMatch(/^The key was refused \(401\)\. Set GRADIENT_MODEL_ACCESS_KEY/)
+      })
+    )
+
+    it.effect("has the code if the service says nothing else", () =>
+      Effect.gen(function* () {
+        const answer = (code: unknown) => () => Response.json({ error: { code } }, { status: 400 })
+        expect((yield* answeredWith(answer("bad_size"))).message).toMatch(
+          /^The request was refused \(400\): bad_size\./
+        )
+        expect((yield* answeredWith(answer(400))).message).toMatch(/^The request was refused \(400\)\. /)
+      })
+    )
+
+    it.effect("speaks of idle proxies only after a body broke or was idle", () =>
+      Effect.gen(function* () {
+        const proxies = "Proxies close idle connections"
+        const before = yield* answeredWith(() => Object.assign(new Error("reset"), { syscall: "read" }))
+        expect(before._tag).toBe("DisconnectedError")
+        expect(before.message).not.toContain(proxies)
+        const within = yield* answeredWith(() => new Response(Wire.body(["{"], new Error("reset"))))
+        expect(within.message).toContain(proxies)
+      })
+    )
+
+    it.effect.each([
+      { phase: "connect", advice: "Check the network" },
+      { phase: "response", advice: "takes 2 to 4 minutes: raise `timeout`" },
+      { phase: "idle", advice: "Proxies close idle connections" },
+      { phase: "deadline", advice: "Raise `deadline`" }
+    ] as const)("of a timeout fits its phase: $phase", ({ advice, phase }) =>
+      Effect.sync(() => {
+        expect(new GradientError.RequestTimeoutError({ phase }).message).toContain(advice)
+      })
+    )
+
+    it.effect("names the wait instead of the advice, in tenths of a second", () =>
+      Effect.gen(function* () {
+        const headers = { "retry-after-ms": "1234" }
+        const { message } = yield* answeredWith(() => new Response(null, { status: 429, headers }))
+        expect(message).toBe("Too many requests (429). Retry in 1.3 s.")
+      })
+    )
+
+    it.effect("says where the images are", () =>
+      Effect.gen(function* () {
+        const some = yield* streamedWith(() => Wire.stream([Wire.event(Wire.partial(0))]))
+        expect(some.message).toContain("What had arrived is in `images`.")
+        expect((yield* streamedWith(() => Wire.stream([": ping\n\n"]))).message).not.toContain("images")
+      })
+    )
+
+    it("of every reason says what to do", () => {
+      for (const { advice } of Object.values(GradientError.reasons)) expect(advice).toMatch(/^[A-Z].*\.$/)
+    })
   })
 
   describe("of a code", () => {
@@ -335,7 +425,7 @@ describe("GradientError", () => {
       {
         what: "errors of fields beside a message",
         body: '{"message":"The data was invalid.","errors":{"size":["must be auto"]}}',
-        description: "The data was invalid.: size: must be auto"
+        description: "The data was invalid: size: must be auto"
       },
       {
         what: "words before an upstream's error",
@@ -373,6 +463,24 @@ describe("GradientError", () => {
           param: "size",
           type: "missing"
         })
+      })
+    )
+
+    it.effect("survives a body that is nested deeply, or whose members have odd names", () =>
+      Effect.gen(function* () {
+        for (const body of [
+          "[".repeat(30_000) + "]".repeat(30_000),
+          '{"error":'.repeat(6_000) + "1" + "}".repeat(6_000),
+          '{"detail":[{"loc":[{"toString":1}],"msg":"No paint"}]}',
+          '{"errors":{"__proto__":["No paint"],"toString":{"valueOf":1}}}'
+        ]) {
+          expect((yield* answeredWith(() => new Response(body, { status: 500 })))._tag).toBe("InternalServerError")
+          expect((yield* answeredWith(() => new Response(body)))._tag).toMatch(
+            /InternalServerError|InvalidResponseError/
+          )
+          const event = `event: error\ndata: ${body}\n\n`
+          expect((yield* streamedWith(() => Wire.stream([event])))._tag).toBe("InternalServerError")
+        }
       })
     )
 
@@ -488,7 +596,10 @@ describe("GradientError", () => {
 
     it.effect("and one that is refused", () =>
       Effect.gen(function* () {
-        const reason = yield* answeredWith(() => Response.json(Wire.response(images, { created: "today" })))
+        const reason = yield* answeredWith(() => {
+          const whole = Wire.response(images)
+          return Response.json({ ...whole, data: [...whole.data, { b64_json: null }] })
+        })
         expect(reason._tag).toBe("InvalidResponseError")
         expect(bytesOf(reason)).toEqual(images)
       })
@@ -500,7 +611,9 @@ describe("GradientError", () => {
         const ended = yield* streamedWith(() => Wire.stream(events))
         expect(ended).toMatchObject({ _tag: "IncompleteStreamError", mayHaveBeenCharged: true, isRetryable: true })
         expect(bytesOf(ended)).toEqual([images[1]])
-        const pending = Wire.event(Wire.completed(Wire.png(40, 3))).trimEnd()
+        const pending = Wire.event(Wire.completed(Wire.png(40, 3)))
+          .trimEnd()
+          .slice(0, -1)
         expect(bytesOf(yield* streamedWith(() => Wire.stream([...events, pending])))).toEqual([Wire.png(40, 3)])
         const reset = yield* streamedWith(() => Wire.stream(events, new Error("reset")))
         expect(reset._tag).toBe("DisconnectedError")
@@ -531,6 +644,65 @@ describe("GradientError", () => {
           expect(inspect(reason, { depth: 50 })).not.toContain(Service.key)
           expect(reason.description).toContain("is wrong")
         }
+      })
+    )
+
+    const secret = 'key/with+"odd"-characters'
+    const escapes = [
+      { what: "percent-encoded", echo: encodeURIComponent(secret) },
+      { what: "percent-encoded twice", echo: encodeURIComponent(encodeURIComponent(secret)) },
+      { what: "percent-encoded in every character", echo: secret.replace(/[^]/g, percent) },
+      { what: "in base64", echo: btoa(secret) },
+      { what: "in base64 with its scheme", echo: btoa(`Bearer ${secret}`) },
+      { what: "in base64 behind a user", echo: btoa(`me:${secret}`) },
+      { what: "in base64 for URLs", echo: Buffer.from(`${secret}>>>`).toString("base64url") },
+      { what: "in base64 and percent-encoded", echo: encodeURIComponent(btoa(secret)) },
+      { what: "with the escapes of JSON", echo: JSON.stringify(secret) },
+      { what: "with the escapes of JSON, twice", echo: JSON.stringify(JSON.stringify(secret)) },
+      { what: "with Unicode escapes", echo: secret.replace(/[^]/g, unicode) },
+      { what: "with the escapes of HTML", echo: secret.replace(/[^]/g, (c) => `&#${c.charCodeAt(0)};`) }
+    ]
+
+    it.effect.each(escapes)("the key does not come back $what", ({ echo }) =>
+      Effect.gen(function* () {
+        const bodies = [
+          `not <b> ${echo} here`,
+          JSON.stringify(errorBody("c", `the key ${echo} here`)),
+          `<p>${echo} here`
+        ]
+        for (const body of [...bodies, `{"error":{"message":"the key ${echo} here"}}`]) {
+          const answer = () => new Response(body, { status: 401, headers: { "x-echo": echo } })
+          const service = Service.make(answer, { modelAccessKey: Redacted.make(secret) })
+          const reason = yield* Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(service.layer))
+          const shown = inspect(reason, { depth: 50, maxStringLength: null })
+          const plain = shown.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
+          for (const part of ["odd", btoa("odd").slice(0, 4), echo]) {
+            expect(plain).not.toContain(part)
+          }
+          expect(reason.description).toContain("here")
+        }
+      })
+    )
+
+    it.effect("neither the password of Basic nor a key in the name of a member comes back", () =>
+      Effect.gen(function* () {
+        const password = "open-sesame-please"
+        const headers = { authorization: `Basic ${btoa(`me:${password}`)}` }
+        const answer = () => Response.json({ errors: { [password]: [`${password} is wrong`] } }, { status: 401 })
+        const service = Service.make(answer, { headers })
+        const reason = yield* Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(service.layer))
+        expect(reason.description).toBe("<redacted>: <redacted> is wrong")
+        expect(inspect(reason, { depth: 50 })).not.toContain(password)
+      })
+    )
+
+    it.effect("what looks like a key of the service is concealed, and rate limits on tokens are not", () =>
+      Effect.gen(function* () {
+        const body = "not sk-do-abcdefgh1234 nor dop_v1_0123456789abcdef"
+        const headers = { "x-ratelimit-remaining-tokens-per-day": "12" }
+        const reason = yield* answeredWith(() => new Response(body, { status: 401, headers }))
+        expect(reason.description).toBe("not <redacted> nor <redacted>")
+        expect(reason.headers).toMatchObject(headers)
       })
     )
   })
@@ -566,6 +738,52 @@ describe("GradientError", () => {
         Effect.catchReason("GradientError", "NotFoundError", (reason) => Effect.succeed(`caught ${reason.status}`))
       )
       expect(yield* caught.pipe(Effect.provide(service.layer))).toBe("caught 404")
+    })
+  )
+
+  it.effect("is known by its guard, whatever copy of the package made it", () =>
+    Effect.gen(function* () {
+      const service = Service.make(() => new Response(null, { status: 404 }))
+      const error = yield* Images.generate({ prompt }).pipe(Effect.flip, Effect.provide(service.layer))
+      expect(GradientError.isGradientError(error)).toBe(true)
+      for (const other of [
+        undefined,
+        null,
+        "GradientError",
+        new Error("no"),
+        { _tag: "GradientError" },
+        error.reason
+      ]) {
+        expect(GradientError.isGradientError(other)).toBe(false)
+      }
+      vi.resetModules()
+      const copy = yield* Effect.promise(() => import("../src/GradientError.ts"))
+      expect(copy.GradientError).not.toBe(GradientError.GradientError)
+      expect(copy.isGradientError(error)).toBe(true)
+    })
+  )
+
+  it.effect.each([
+    ...[400, 413, 418].map((status) => ({ status, answered: 400 })),
+    ...[404, 409, 422, 429, 504].map((status) => ({ status, answered: status })),
+    ...[401, 402, 403, 500, 502, 503, 529, 307].map((status) => ({ status, answered: 502 })),
+    { status: 408, answered: 504 }
+  ])("a server of one's own answers $answered for a $status", ({ answered, status }) =>
+    Effect.gen(function* () {
+      expect(GradientError.httpStatus(yield* answeredWith(() => new Response(null, { status })))).toBe(answered)
+    })
+  )
+
+  it.effect("a server of one's own answers 503 only if nothing was charged", () =>
+    Effect.gen(function* () {
+      const headers = { "retry-after": "7" }
+      const statusOf = (answer: () => Service.Answer) => Effect.map(answeredWith(answer), GradientError.httpStatus)
+      expect(yield* statusOf(() => new Response(null, { status: 503, headers }))).toBe(503)
+      expect(yield* statusOf(() => Object.assign(new Error("no"), { syscall: "connect" }))).toBe(503)
+      expect(yield* statusOf(() => Object.assign(new Error("no"), { syscall: "read" }))).toBe(502)
+      expect(yield* statusOf(() => Object.assign(new Error("no"), { code: "UND_ERR_HEADERS_TIMEOUT" }))).toBe(504)
+      expect(yield* statusOf(() => Response.json({ error: { code: "moderation_blocked" } }))).toBe(400)
+      expect(yield* statusOf(() => new Response("{}}"))).toBe(502)
     })
   )
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { type GradientClient, Images, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
 import * as Wire from "./support/Wire.ts"
@@ -140,7 +142,11 @@ describe("RetryPolicy", () => {
       { headers: { "retry-after-ms": "100", "retry-after": "9" }, wait: 100 },
       { headers: { "retry-after": "0" }, wait: 0 },
       { headers: { "retry-after-ms": "0", "retry-after": "9" }, wait: 0 },
-      { headers: { "retry-after-ms": "-1", "retry-after": "9" }, wait: 9_000 }
+      { headers: { "retry-after-ms": "-1", "retry-after": "9" }, wait: 9_000 },
+      { headers: { "retry-after": "0.5" }, wait: 500 },
+      { headers: { "retry-after": "1.25" }, wait: 1250 },
+      { headers: { "retry-after": "60.0" }, wait: 60_000 },
+      { headers: { "retry-after": "3", "x-ratelimit-reset-requests": "40" }, wait: 3_000 }
     ])("$headers is obeyed", ({ headers, wait }) =>
       Effect.gen(function* () {
         expect((yield* waitAfter(headers)).wait).toBe(wait)
@@ -159,6 +165,7 @@ describe("RetryPolicy", () => {
 
     it.effect.each([
       { "retry-after": "61" },
+      { "retry-after": "60.001" },
       { "retry-after-ms": "60001" },
       { "retry-after": "Thu, 01 Jan 1970 00:02:00 GMT" }
     ])("%o is too long: there is no retry, and the error carries it", (headers) =>
@@ -167,6 +174,80 @@ describe("RetryPolicy", () => {
         const reason = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(service.layer))
         expect(service.asked.length).toBe(1)
         expect(Duration.toMillis(reason.retryAfter ?? 0)).toBeGreaterThan(60_000)
+      })
+    )
+
+    it.effect.each([
+      { headers: { "x-ratelimit-reset-requests": "20" }, least: 20_000 },
+      { headers: { "x-ratelimit-reset-requests": "20s" }, least: 20_000 },
+      {
+        headers: { "x-ratelimit-reset-tokens-per-minute": "30", "x-ratelimit-reset-tokens-per-day": "9000" },
+        least: 30_000
+      },
+      { headers: { "x-ratelimit-reset-requests": "0", "x-ratelimit-reset-tokens-per-minute": "30" }, least: 30_000 },
+      { headers: { "ratelimit-reset": "12" }, least: 12_000 },
+      { headers: { "x-ratelimit-reset-requests": "0.2" }, least: 1000 },
+      { headers: { "x-ratelimit-reset-requests": "60" }, least: 60_000 }
+    ])("after a 429 with $headers the soonest reset is waited for, and 250 to 500 ms", ({ headers, least }) =>
+      Effect.gen(function* () {
+        const waits: Array<number> = []
+        for (let seed = 0; seed < 8; seed++) {
+          yield* TestClock.setTime(0)
+          waits.push((yield* waitAfter(headers).pipe(Random.withSeed(seed))).wait)
+        }
+        for (const wait of waits) {
+          expect(wait).toBeGreaterThanOrEqual(least + 250)
+          expect(wait).toBeLessThanOrEqual(least + 501)
+        }
+        expect(new Set(waits).size).toBeGreaterThan(4)
+      })
+    )
+
+    it.effect("a reset in the past, by a clock that differs, is waited for a second", () =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(1_760_000_000_000)
+        const { wait } = yield* waitAfter({ "x-ratelimit-reset-requests": "1759999900" })
+        expect(wait).toBeGreaterThanOrEqual(1250)
+        expect(wait).toBeLessThanOrEqual(1501)
+      })
+    )
+
+    it.effect("a reset that is years ago is seconds from now", () =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(1_760_000_000_000)
+        const { wait } = yield* waitAfter({ "ratelimit-reset": "30" })
+        expect(wait).toBeGreaterThanOrEqual(30_250)
+        expect(wait).toBeLessThanOrEqual(30_501)
+      })
+    )
+
+    it.effect("a reset of 0 says nothing, and the policy's wait holds", () =>
+      Effect.gen(function* () {
+        const { wait } = yield* waitAfter({ "x-ratelimit-reset-requests": "0" })
+        expect(wait).toBeGreaterThanOrEqual(375)
+        expect(wait).toBeLessThanOrEqual(500)
+      })
+    )
+
+    it.effect("a reset in more than a minute ends the retries, and the error carries it", () =>
+      Effect.gen(function* () {
+        const service = Service.make(() => refused(429, { "x-ratelimit-reset-tokens-per-day": "9000" }), {
+          retry: RetryPolicy.eager
+        })
+        const reason = yield* Images.generate({ prompt }).pipe(
+          Service.failsWith("RateLimitError"),
+          Effect.provide(service.layer)
+        )
+        expect(service.asked.length).toBe(1)
+        expect(reason.tokensPerDay?.resetAt).toEqual(DateTime.makeUnsafe(9_000_000))
+        expect(reason.message).toContain("The limit is reset at 1970-01-01T02:30:00.000Z.")
+      })
+    )
+
+    it.effect("x-should-retry: false stops under any policy", () =>
+      Effect.gen(function* () {
+        const retry: RetryPolicy.RetryPolicy = { while: () => true, schedule: Schedule.recurs(5) }
+        expect(yield* countOf(() => refused(429, { "x-should-retry": "false" }), { retry })).toBe(1)
       })
     )
   })
@@ -184,6 +265,20 @@ describe("RetryPolicy", () => {
         expect(yield* countOf(() => refused(400), { retry: RetryPolicy.eager })).toBe(1)
         const never = { "x-should-retry": "false" }
         expect(yield* countOf(() => refused(500, never), { retry: RetryPolicy.eager })).toBe(1)
+      })
+    )
+
+    it.effect("eager does not repeat what cannot pass, nor what came with a whole image", () =>
+      Effect.gen(function* () {
+        const image = JSON.stringify(Wire.response([Wire.png(), Wire.png()])).slice(0, -3)
+        for (const answer of [
+          () => new Response("not JSON"),
+          () => Response.json({ error: { message: "no", code: "invalid_api_key" } }),
+          () => Response.json({ error: { message: "no", code: 400 } }),
+          () => new Response(Wire.body([image], new Error("reset")))
+        ]) {
+          expect(yield* countOf(answer, { retry: RetryPolicy.eager })).toBe(1)
+        }
       })
     )
 

@@ -46,7 +46,7 @@ describe("clients through the gateway", () => {
     Effect.gen(function* () {
       const baseURL = yield* withEmulator
       const openai = new OpenAI({ apiKey: alice, baseURL })
-      const params = { prompt: "A sea otter", model: "openai-gpt-image-1" }
+      const params = { prompt: "A sea otter", model: "openai-gpt-image-2" }
       const response = yield* Effect.promise(() => openai.images.generate(params))
       const last = yield* Effect.promise(async () => {
         const stream = await openai.images.generate({ ...params, stream: true, partial_images: 1 })
@@ -99,8 +99,8 @@ describe("what goes behind", () => {
       assert.deepStrictEqual(
         server.requests.map(({ body }): unknown => JSON.parse(body)),
         [
-          { model: "openai-gpt-image-1", n: 1, prompt: "A sea otter" },
-          { model: "openai-gpt-image-1", n: 1, prompt: "A sea otter", partial_images: 1, stream: true }
+          { model: "openai-gpt-image-2", n: 1, prompt: "A sea otter" },
+          { model: "openai-gpt-image-2", n: 1, prompt: "A sea otter", partial_images: 1, stream: true }
         ]
       )
     }).pipe(Effect.scoped)

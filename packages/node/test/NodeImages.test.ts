@@ -1,18 +1,23 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
-import { Effect, Fiber, Redacted, Stream } from "effect"
+import { Effect, Fiber, Redacted, Schema, Stream } from "effect"
 import { spawn } from "node:child_process"
+import dns from "node:dns"
 import { once } from "node:events"
 import type { ServerResponse } from "node:http"
-import * as net from "node:net"
+import { createRequire } from "node:module"
 import { setImmediate } from "node:timers/promises"
 import { inspect } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { Worker } from "node:worker_threads"
 import { gzipSync } from "node:zlib"
-import { completed, eventually, partialImage, png, responseBody, serve } from "./support/server.ts"
+import { completed, eventually, partialImage, png, responseBody, serve, tcp } from "./support/server.ts"
 
+const { version } = Schema.decodeUnknownSync(Schema.Struct({ version: Schema.String }))(
+  createRequire(import.meta.url)("@effect-gradient/node/package.json")
+)
 const image = png(200_000)
 const params = { prompt: "A sea otter" }
 
@@ -84,6 +89,40 @@ describe("NodeImages.layer", () => {
       )
       assert.strictEqual(error.reason._tag, "InvalidParamsError")
       assert.strictEqual(server.requests.length, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("names itself and its version, unless another User-Agent is given", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.end(responseBody(image)))
+      yield* Images.generate(params).pipe(
+        Effect.andThen(Images.generate(params, { headers: { "User-Agent": "otter/1" } })),
+        Effect.provide(layer(server.baseUrl))
+      )
+      assert.deepStrictEqual(
+        server.requests.map(({ headers }) => headers["user-agent"]),
+        [`effect-gradient/${version}`, "otter/1"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("connects to a host whose only address that answers does so after 250 ms", () =>
+    Effect.gen(function* () {
+      const { port } = yield* slowToAccept
+      // The second address answers at once, and refuses.
+      const addresses = [
+        { address: "127.0.0.1", family: 4 },
+        { address: "127.0.0.2", family: 4 }
+      ]
+      const lookup = vi.spyOn(dns, "lookup").mockImplementation((...given: ReadonlyArray<unknown>) => {
+        const callback = given.at(-1)
+        if (typeof callback === "function") Reflect.apply(callback, undefined, [null, addresses])
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => lookup.mockRestore()))
+      const { data } = yield* Images.generate(params, { retry: RetryPolicy.none }).pipe(
+        Effect.provide(layer(`http://service.test:${port}/v1`))
+      )
+      assert.strictEqual(data[0].mediaType, "image/png")
     }).pipe(Effect.scoped)
   )
 
@@ -312,34 +351,33 @@ describe("Images.generateStream on NodeImages", () => {
   )
 })
 
+/** A server in a thread that accepts no connection for a while, so that the kernel drops the next one's first packet. */
+const slowToAccept = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const worker = new Worker(
+      `const { createServer } = require("node:http")
+      const { connect } = require("node:net")
+      const { parentPort, workerData } = require("node:worker_threads")
+      const server = createServer((request, response) => request.resume().on("end", () => response.end(workerData)))
+      server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => {
+        const { port } = server.address()
+        for (let filled = 0; filled < 4; filled++) connect(port, "127.0.0.1").on("error", () => undefined)
+        process.nextTick(() => {
+          parentPort.postMessage(port)
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700)
+        })
+      })`,
+      { eval: true, workerData: responseBody(image) }
+    )
+    const message: ReadonlyArray<unknown> = await once(worker, "message")
+    return { worker, port: Number(message[0]) }
+  }),
+  ({ worker }) => Effect.promise(() => worker.terminate())
+)
+
 /** A full garbage collection, once what this turn of the event loop has touched can go. */
 const collectGarbage = async () => {
   await setImmediate()
   setFlagsFromString("--expose-gc")
   runInNewContext("gc()")
 }
-
-/** A TCP server on loopback, and its port. */
-const tcp = (accept: (socket: net.Socket) => void) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const sockets = new Set<net.Socket>()
-      const server = net.createServer((socket) => {
-        sockets.add(socket.on("error", () => undefined))
-        accept(socket)
-      })
-      server.listen(0, "127.0.0.1")
-      await once(server, "listening")
-      return { server, sockets }
-    }),
-    ({ server, sockets }) =>
-      Effect.sync(() => {
-        for (const socket of sockets) socket.destroy()
-        server.close()
-      })
-  ).pipe(
-    Effect.map(({ server }) => {
-      const address = server.address()
-      return address !== null && typeof address === "object" ? address.port : 0
-    })
-  )

@@ -1,5 +1,5 @@
 /**
- * What the head of a response says: request id, rate limit, retry advice.
+ * Reads the head of a response: request id, rate limit, how long to wait.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -7,49 +7,86 @@ import * as Headers from "effect/http/Headers"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { RateLimit } from "../RateLimit.ts"
-import { concealing, secretName } from "./redaction.ts"
+import type { RateLimit, Window } from "../RateLimit.ts"
+import { redactHeaders, redactText } from "./redaction.ts"
 
 const number = (text: string | undefined): number | undefined => {
   const value = text === undefined || text.trim() === "" ? Number.NaN : Number(text)
   return Number.isFinite(value) ? value : undefined
 }
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** `1h2m3s`, `250ms`: how compatible servers tell the time until a limit starts anew. */
-const interval = (text: string | undefined): number | undefined => {
-  const parts = text?.slice(0, 40).match(/[\d.]+(ms|h|m|s)/g)
-  return parts?.reduce((millis, part) => millis + Number.parseFloat(part) * (units[part.replace(/[\d.]+/, "")] ?? 0), 0)
+/** `1h2m3s`, `250ms`: the time until the reset, as other servers write it. */
+const interval = (text: string): number | undefined => {
+  if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[dhms]))+$/.test(text.slice(0, 64))) return undefined
+  const parts = text.match(/[\d.]+[a-z]+/g) ?? []
+  return parts.reduce((millis, part) => millis + Number.parseFloat(part) * (units[part.replace(/[\d.]+/, "")] ?? 0), 0)
 }
 
-/** `undefined` where no such header is there. `now` in milliseconds. */
+const yearMillis = 366 * 86_400_000
+
+/** Unix seconds as milliseconds. A time that is years ago was meant as seconds from now; a huge one is in milliseconds. */
+const unixMillis = (seconds: number, now: number): number => {
+  const millis = seconds < 1e11 ? seconds * 1000 : seconds
+  return millis < now - yearMillis ? now + millis : millis
+}
+
+/** When a limit is reset. 0 says that no wait is foreseen. */
+const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefined => {
+  const seconds = number(text)
+  if (text === undefined || seconds === 0) return undefined
+  const wait = interval(text.trim())
+  const millis = seconds !== undefined ? unixMillis(seconds, now) : wait !== undefined ? now + wait : undefined
+  return millis === undefined ? undefined : Option.getOrUndefined(DateTime.make(millis))
+}
+
+/** The names of the headers of each limit. */
+export const rateLimitHeaders = {
+  requests: (field: string) => `x-ratelimit-${field}-requests`,
+  tokensPerMinute: (field: string) => `x-ratelimit-${field}-tokens-per-minute`,
+  tokensPerDay: (field: string) => `x-ratelimit-${field}-tokens-per-day`,
+  controlPlane: (field: string) => `ratelimit-${field}`
+} as const
+
+/** A limit from its three headers; `undefined` if none of them can be read. */
+const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, now: number): Window | undefined => {
+  const limit = number(headers[nameOf("limit")])
+  const remaining = number(headers[nameOf("remaining")])
+  const resetAt = resetOf(headers[nameOf("reset")], now)
+  return limit === undefined && remaining === undefined && resetAt === undefined
+    ? undefined
+    : { limit, remaining, resetAt }
+}
+
+/** `undefined` if there are no such headers. `now` in milliseconds. */
 export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | undefined => {
-  const limit = number(headers["ratelimit-limit"] ?? headers["x-ratelimit-limit-requests"])
-  const remaining = number(headers["ratelimit-remaining"] ?? headers["x-ratelimit-remaining-requests"])
-  const seconds = number(headers["ratelimit-reset"])
-  const wait = interval(headers["x-ratelimit-reset-requests"])
-  const reset = seconds !== undefined ? seconds * 1000 : wait !== undefined ? now + wait : undefined
-  const resetAt = reset === undefined ? undefined : Option.getOrUndefined(DateTime.make(reset))
-  if (limit === undefined && remaining === undefined && resetAt === undefined) return undefined
-  return { limit, remaining, resetAt }
+  const { controlPlane, requests, ...tokens } = rateLimitHeaders
+  const ofRequests = windowOf(headers, requests, now) ?? windowOf(headers, controlPlane, now)
+  const tokensPerMinute = windowOf(headers, tokens.tokensPerMinute, now)
+  const tokensPerDay = windowOf(headers, tokens.tokensPerDay, now)
+  if (ofRequests === undefined && tokensPerMinute === undefined && tokensPerDay === undefined) return undefined
+  return { ...ofRequests, tokensPerMinute, tokensPerDay }
 }
 
+/** Seconds with a fraction, which the standard does not have and servers send. */
+const fractional = /^\s*\d{0,15}\.\d+\s*$/
+
+/** How long the service asks to wait. */
 export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
   const millis = number(headers["retry-after-ms"])
   if (millis !== undefined && millis >= 0) return Duration.millis(millis)
   const text = headers["retry-after"]
   if (text === undefined) return undefined
+  if (fractional.test(text)) return Duration.millis(Math.ceil(Number(text) * 1000))
   const parsed = Headers.parseRetryAfter(text)
   return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
 }
 
-/** What every reason says of its response; and what takes the secrets of its request out of a text. */
+/** What each reason has of its response; and what takes the secrets of its request out of a text. */
 export const factsOf = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
-  const conceal = concealing(request.headers)
-  const shown = Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, secretName.test(name) ? "<redacted>" : conceal(value)])
-  )
+  const conceal = redactText(request.headers)
+  const shown = redactHeaders(headers, conceal)
   // Fetch gives the status of a redirect as 0.
   return { conceal, facts: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
 }

@@ -42,6 +42,8 @@ import type { GradientError } from "../GradientError.ts"
 import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import * as Images from "../Images.ts"
+import { rateLimitHeaders } from "../internal/responseHead.ts"
+import type * as RateLimit from "../RateLimit.ts"
 import * as RecordedRequest from "./RecordedRequest.ts"
 
 /**
@@ -172,16 +174,23 @@ export const respond = (
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 const encodeEvent = Schema.encodeEffect(ImageGenStreamEvent.Json)
 
-/** What a response and a `Completed` know from headers goes back there. */
+/** The headers of one limit. */
+const windowHeaders = (window: RateLimit.Window | undefined, nameOf: (field: string) => string) => ({
+  [nameOf("limit")]: window?.limit,
+  [nameOf("remaining")]: window?.remaining,
+  [nameOf("reset")]: window?.resetAt && DateTime.toEpochMillis(window.resetAt) / 1000
+})
+
+/** The headers that a response and a `Completed` were read from. */
 const headOf = ({
   rateLimit,
   requestId
 }: Pick<ImageGenerateResponse.ImageGenerateResponse, "rateLimit" | "requestId">): Record<string, string> => {
-  const headers = {
+  const headers: Record<string, string | number | undefined> = {
     "x-request-id": requestId,
-    "ratelimit-limit": rateLimit?.limit,
-    "ratelimit-remaining": rateLimit?.remaining,
-    "ratelimit-reset": rateLimit?.resetAt && DateTime.toEpochMillis(rateLimit.resetAt) / 1000
+    ...windowHeaders(rateLimit, rateLimitHeaders.requests),
+    ...windowHeaders(rateLimit?.tokensPerMinute, rateLimitHeaders.tokensPerMinute),
+    ...windowHeaders(rateLimit?.tokensPerDay, rateLimitHeaders.tokensPerDay)
   }
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))

@@ -21,7 +21,13 @@ const reply = new ImageGenerateResponse.ImageGenerateResponse({
   quality: "high",
   usage: { inputTokens: 8, totalTokens: 1008, inputTokensDetails: { textTokens: 8 } },
   requestId: "req-1",
-  rateLimit: { limit: 250, remaining: 249, resetAt: DateTime.makeUnsafe(60_000) }
+  rateLimit: {
+    limit: 250,
+    remaining: 249,
+    resetAt: DateTime.makeUnsafe(60_000),
+    tokensPerMinute: { limit: 100_000, remaining: 98_000, resetAt: DateTime.makeUnsafe(30_000) },
+    tokensPerDay: { remaining: 5_000_000 }
+  }
 })
 const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
 const completed = new ImageGenStreamEvent.Completed({ bytes: png, requestId: "req-2", usage: reply.usage })
@@ -292,7 +298,7 @@ describe("TestTransport.layer", () => {
             "x-auth-hint": "<redacted>",
             "x-team": "otters"
           },
-          body: { prompt: "A sea otter", model: "openai-gpt-image-1", n: 1, note: "sent with <redacted>" },
+          body: { prompt: "A sea otter", model: "openai-gpt-image-2", n: 1, note: "sent with <redacted>" },
           aborted: false
         }
       ])

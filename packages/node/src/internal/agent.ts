@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as tls from "node:tls"
+import { inspect } from "node:util"
 import type { TransportOptions } from "../NodeImages.ts"
 import type { Sender } from "./dispatch.ts"
 
@@ -68,7 +69,7 @@ const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
   const millis = Option.map(Duration.fromInput(input), Duration.toMillis)
   return Option.isSome(millis) && millis.value > 0 && millis.value < 2 ** 31
     ? Effect.succeed(Math.ceil(millis.value))
-    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", String(input)))
+    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", inspect(input)))
 }
 
 /** Node's own limit is 16 KiB, which a few large cookies exceed. */

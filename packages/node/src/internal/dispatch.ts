@@ -20,6 +20,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { decoded } from "./contentDecoding.ts"
+import { userAgent } from "./userAgent.ts"
 import { UndiciResponse } from "./UndiciResponse.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
@@ -205,8 +206,15 @@ const contentEncoding = ({ "content-encoding": value }: ReplyHeaders) =>
 export const make = (sender: Sender): HttpClient.HttpClient =>
   HttpClient.make((request, url, signal) =>
     Effect.flatMap(sentBody(request), (sent) => {
-      const path = url.pathname + url.search
-      const options = { ...sent, method: request.method, origin: url.origin, path, headersTimeout: 0, bodyTimeout: 0 }
+      const options = {
+        body: sent.body,
+        headers: { "user-agent": userAgent, ...sent.headers },
+        method: request.method,
+        origin: url.origin,
+        path: url.pathname + url.search,
+        headersTimeout: 0,
+        bodyTimeout: 0
+      }
       return send(sender, options, request, url, signal)
     })
   )

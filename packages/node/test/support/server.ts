@@ -1,19 +1,19 @@
-/** A server on loopback whose every request is answered by a function, and which knows its sockets. */
+/** Servers on loopback for tests: one that answers each request with a function and knows its sockets, and plain ones. */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
-import type { Socket } from "node:net"
+import * as net from "node:net"
 
 export interface TestServer {
   readonly baseUrl: string
   readonly requests: Array<{ readonly headers: http.IncomingHttpHeaders; readonly body: string }>
-  readonly sockets: Set<Socket>
+  readonly sockets: Set<net.Socket>
 }
 
 export const serve = (answer: (request: http.IncomingMessage, response: http.ServerResponse, body: string) => void) =>
   Effect.acquireRelease(
     Effect.callback<TestServer & { readonly server: http.Server }>((resume) => {
       const requests: TestServer["requests"] = []
-      const sockets = new Set<Socket>()
+      const sockets = new Set<net.Socket>()
       const server = http.createServer((request, response) => {
         const chunks: Array<Buffer> = []
         request.on("data", (chunk: Buffer) => chunks.push(chunk))
@@ -75,3 +75,32 @@ export const completed = (image: Buffer) =>
 
 export const responseBody = (...images: ReadonlyArray<Buffer>) =>
   JSON.stringify({ created: 1_700_000_000, data: images.map((image) => ({ b64_json: image.toString("base64") })) })
+
+/** Listens on loopback while the scope is open, and gives the port. */
+export const listening = (server: net.Server) =>
+  Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        resume(Effect.succeed(address !== null && typeof address === "object" ? address.port : 0))
+      })
+    }),
+    () => Effect.sync(() => server.close())
+  )
+
+/** A TCP server on loopback, and its port. */
+export const tcp = (accept: (socket: net.Socket) => void) =>
+  Effect.gen(function* () {
+    const sockets = new Set<net.Socket>()
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+      })
+    )
+    return yield* listening(
+      net.createServer((socket) => {
+        sockets.add(socket.on("error", () => undefined))
+        accept(socket)
+      })
+    )
+  })

@@ -10,13 +10,14 @@ import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as GradientError from "../../GradientError.ts"
-import * as RetryPolicy from "../../RetryPolicy.ts"
+import type { RetryPolicy } from "../../RetryPolicy.ts"
 import type { RetryEvent } from "../request/options.ts"
+import { isAllowed, obeying } from "./retryWait.ts"
 import type { Counter } from "./open.ts"
 
 /** How a call retries. */
 export interface Retrying {
-  readonly retry: RetryPolicy.RetryPolicy
+  readonly retry: RetryPolicy
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
 }
 
@@ -45,7 +46,7 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
     const reason = result.failure
     attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
     nextDelay ??= yield* delays(policy) // Made only now: most calls never retry.
-    const delay = RetryPolicy.isAllowed(reason) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
+    const delay = (yield* isAllowed(reason)) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
     if (Option.isNone(delay)) return yield* Effect.fail(GradientError.fromReason(reason, attempts.failed))
     yield* announce({ reason, attempt: attempts.count, delay: delay.value }, onRetry)
     yield* Effect.sleep(delay.value)
@@ -53,9 +54,9 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
 })
 
 /** The schedule's delay after each failure; none if it has ended. */
-const delays = ({ schedule }: RetryPolicy.RetryPolicy) =>
+const delays = ({ schedule }: RetryPolicy) =>
   Effect.map(
-    Schedule.toStep(RetryPolicy.obeying(schedule)),
+    Schedule.toStep(obeying(schedule)),
     (step) => (reason: GradientError.GradientErrorReason) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Pull.catchDone(

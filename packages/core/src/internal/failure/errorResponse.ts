@@ -12,6 +12,12 @@ import { reasonClassOfError, reasonClassOfStatus } from "./reasonClass.ts"
 export { parseJson, tellsError } from "./errorBody.ts"
 export { shorten } from "./visibleText.ts"
 
+/** In browsers, fetch gives a redirect without its headers. */
+const redirectWords = (location: string | undefined): string =>
+  location === undefined
+    ? "a redirect, which is not followed (this runtime does not show where it leads)"
+    : `a redirect to ${UrlParams.redactUrl(location)}, which is not followed`
+
 /** The reason of a response whose status is not 2xx, from its head and the text of its body. `now` in milliseconds. */
 export const reasonOfAnswer = (
   response: HttpClientResponse.HttpClientResponse,
@@ -28,10 +34,7 @@ export const reasonOfAnswer = (
     ...(Reason === GradientError.RateLimitError ? rateLimitOf(headers, now) : {}),
     ...body,
     ...facts,
-    description:
-      status < 400
-        ? `a redirect to ${conceal(UrlParams.redactUrl(headers["location"] ?? "nowhere"))}, which is not followed`
-        : body.description,
+    description: status < 400 ? conceal(redirectWords(headers["location"])) : body.description,
     requestId: facts.requestId ?? body.requestId,
     progress: "Refused"
   })

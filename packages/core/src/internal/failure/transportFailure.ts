@@ -71,10 +71,14 @@ const isHeadTooLarge = (error: object): boolean =>
   /^(UND_ERR_HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW)$/.test(codeOf(error)) ||
   /message head is too large/.test(messageIn(error))
 
-/** A parser's error, but not one for a connection that only ended. */
-const isNotHttp = (error: object): boolean =>
-  /^(HPE_(?!INVALID_EOF_STATE|CLOSED_CONNECTION)|Malformed_HTTP_Response)/.test(codeOf(error)) ||
-  /invalid HTTP \S+ parsed/.test(messageIn(error))
+/** Whether a parser refused the bytes. undici's error has no code in some versions. */
+const isNotHttp = (error: object): boolean => {
+  const code = codeOf(error)
+  const isParserError = code.startsWith("HPE_") || property(error, "name") === "HTTPParserError"
+  // A connection that only ended has its own reason.
+  if (isParserError) return !/EOF|Connection: close/.test(messageIn(error))
+  return code === "Malformed_HTTP_Response" || /invalid HTTP \S+ parsed/.test(messageIn(error))
+}
 
 const phases = new Map<unknown, "connect" | "response" | "idle">([
   ["UND_ERR_CONNECT_TIMEOUT", "connect"],
@@ -94,7 +98,7 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
     cause,
     description:
       status === 407
-        ? "the proxy asks for a user and a password (407): http://user:password@proxy:3128"
+        ? "the proxy refused (407): its URL needs a user and a password, as in http://user:password@proxy:3128"
         : `the proxy refused the connection (${status})`,
     // A proxy that fails may recover; one that refuses will refuse again.
     shouldRetry: status >= 500 ? undefined : false
@@ -123,9 +127,14 @@ const tlsWords = (error: object): string | undefined => {
   return messageIn(error).includes(":SSL routines:") && Predicate.isString(reason) ? `TLS failed: ${reason}` : undefined
 }
 
-/** The innermost cause explains most: the outer messages of undici and fetch are "terminated" and "fetch failed". */
+/**
+ * The innermost cause explains most: the outer messages of undici and fetch are "terminated" and "fetch failed". But the
+ * causes of a connect timeout are the single addresses, of which the last one explains nothing.
+ */
 const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
-  const innermost = chain.findLast((error) => messageIn(error) !== "")
+  const innermost =
+    chain.find((error) => codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") ??
+    chain.findLast((error) => messageIn(error) !== "")
   return innermost && (tlsWords(innermost) ?? messageIn(innermost))
 }
 

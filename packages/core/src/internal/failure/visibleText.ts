@@ -40,7 +40,7 @@ export const visibleText = (text: string): string | undefined => {
   if (isBinary(start)) return undefined
   if (!/^\s*<(?!redacted>)/.test(start)) return oneLine(start)
   const page = start.replace(unseen, " ")
-  const title = /<title[^<>]*>([^<]+)/i.exec(page)?.[1]
+  const title = /<title[^<>]*>((?:[^<]|<redacted>)+)/i.exec(page)?.[1]
   const words = oneLine(withoutEntities(title ?? "")) ?? oneLine(withoutEntities(page.replace(tag, " ")))
   return words === undefined ? undefined : shorten(words, 300)
 }

@@ -10,13 +10,13 @@ import { factsOf } from "../responseHead.ts"
 
 declare const TextDecoder: new () => { decode(bytes?: Uint8Array, options?: { stream: boolean }): string }
 
-/** Reads the whole body, and fails as soon as it is longer than `maxBytes`. */
+/** Reads the whole body, without the secrets of the request, and fails as soon as it is longer than `maxBytes`. */
 export const readText = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number
 ): Effect.Effect<string, GradientError.GradientErrorReason> =>
   Effect.suspend(() => {
-    const { facts } = factsOf(response)
+    const { conceal, facts } = factsOf(response)
     const decoder = new TextDecoder()
     let text = ""
     let length = 0
@@ -32,6 +32,6 @@ export const readText = (
         text += decoder.decode(chunk, { stream: true })
         return Effect.void
       }),
-      Effect.map(() => text + decoder.decode())
+      Effect.map(() => conceal(text + decoder.decode()))
     )
   })

@@ -27,6 +27,7 @@ export const namingModel = (
   { from, name }: NamedModel
 ): GradientError.GradientErrorReason => {
   if (reason._tag !== "NotFoundError" || !isAboutModel(reason)) return reason
-  const description = [`${JSON.stringify(name)}, ${sources[from]}`, reason.description].join(": ")
+  const words = reason.description === undefined ? "" : `: ${reason.description}`
+  const description = `${JSON.stringify(name)}, ${sources[from]}${words}`
   return new GradientError.NotFoundError({ ...reason, model: name, description })
 }

@@ -1,0 +1,96 @@
+/**
+ * The models that the service has. Models are retired: this list is how to find one that works.
+ *
+ * @example
+ * ```ts
+ * import { Models } from "@effect-gradient/core"
+ * import { NodeImages } from "@effect-gradient/node"
+ * import { Effect } from "effect"
+ *
+ * Models.list.pipe(
+ *   Effect.map((models) => models.map(({ id }) => id)),
+ *   Effect.provide(NodeImages.layerFromConfig())
+ * )
+ * ```
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import { GradientClient } from "./GradientClient.ts"
+import * as GradientError from "./GradientError.ts"
+import { Attempts, retrying } from "./internal/attempt/retrying.ts"
+import { reasonOfErrorObject, tellsError } from "./internal/failure/errorResponse.ts"
+import { visibleText } from "./internal/failure/visibleText.ts"
+import { property } from "./internal/property.ts"
+
+/**
+ * A model. All but its id is absent if the service does not give it in a readable form.
+ *
+ * @category models
+ */
+export interface Model {
+  /** The name to give as `model`. */
+  readonly id: string
+  readonly created?: DateTime.Utc
+  readonly ownedBy?: string
+}
+
+/** Unix seconds. Larger numbers are milliseconds: as seconds they would be after the year 5000. */
+const timeOf = (value: unknown): DateTime.Utc | undefined => {
+  if (!Predicate.isNumber(value) || value < 0) return undefined
+  return Option.getOrUndefined(DateTime.make(value < 1e11 ? value * 1000 : value))
+}
+
+/** An entry without an id is left out: it cannot be asked for. */
+const modelOf = (entry: unknown): ReadonlyArray<Model> => {
+  const id = property(entry, "id")
+  if (!Predicate.isString(id) || id === "") return []
+  const created = timeOf(property(entry, "created"))
+  const ownedBy = property(entry, "owned_by")
+  return [
+    {
+      id,
+      ...(created === undefined ? {} : { created }),
+      ...(Predicate.isString(ownedBy) && ownedBy !== "" ? { ownedBy } : {})
+    }
+  ]
+}
+
+const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
+
+const free = { isFree: true } as const
+
+/** The models of a reply: a list under `data`, or a list. */
+const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.GradientErrorReason> => {
+  const json = Result.try((): unknown => JSON.parse(text))
+  const value = Result.getOrUndefined(json)
+  const list = isList(value) ? value : property(value, "data")
+  if (isList(list)) return Result.succeed(list.flatMap(modelOf))
+  if (tellsError(value)) {
+    const unknown = { headers: {}, requestId: undefined, status: undefined }
+    return Result.fail(Object.assign(reasonOfErrorObject(value, unknown, []), free))
+  }
+  const what = Result.isSuccess(json) ? "no list of models" : "not JSON"
+  const description = [what, visibleText(text)].filter(Predicate.isNotUndefined).join(": ")
+  return Result.fail(new GradientError.InvalidResponseError({ description, ...free }))
+}
+
+/**
+ * Lists the models, of all kinds: not each of them makes images. Nothing is charged for. Failures that cannot have been
+ * charged are retried as the layer's policy says, which here are all that are temporary.
+ *
+ * @category constructors
+ */
+export const list: Effect.Effect<ReadonlyArray<Model>, GradientError.GradientError, GradientClient> = Effect.gen(
+  function* () {
+    const client = yield* GradientClient
+    const attempts = new Attempts()
+    const attempt = Effect.suspend(() => {
+      attempts.count++
+      return Effect.flatMap(client.get("/models"), (text) => Effect.fromResult(parse(text)))
+    })
+    return yield* retrying(attempt, client, attempts)
+  }
+).pipe(Effect.withSpan("Models.list"))
