@@ -435,7 +435,12 @@ describe.concurrent("gradient-images generate", () => {
       named: ["--n must be 1 to 10 (got 11)", "--output-compression must be", "--partial-images must be"]
     },
     {
-      name: "a broken rule that names another flag",
+      name: "the whole endpoint as base URL",
+      args: ["x", "--base-url", "https://127.0.0.1:1/v1/images/generations"],
+      named: ["--base-url must be the address before /images/generations"]
+    },
+    {
+      name: "a broken rule that depends on another flag",
       args: ["x", "--output-compression", "50", "-o", "new/folder/x.png"],
       named: ["--output-compression must be 100 unless the format is webp or jpeg (got 50)"]
     },
@@ -458,6 +463,21 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a model that does not exist is named, with the variable that it came from and how to list the others", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        response.writeHead(404, { "content-type": "application/json" })
+        response.end('{"id":"not_found","message":"Model not found"}')
+      })
+      const { code, stderr } = yield* run(["generate", "x"], { cwd, baseUrl, model: "gone-1" })
+      assert.strictEqual(code, 1)
+      assert.include(stderr, "Waiting for gone-1")
+      assert.include(stderr, '"gone-1", from GRADIENT_IMAGE_MODEL: Model not found')
+      assert.include(stderr, "gradient-images models")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("SIGINT cancels the request, says what it may cost, leaves no half file, and is 130", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -473,6 +493,37 @@ describe.concurrent("gradient-images generate", () => {
       assert.match(yield* Fiber.join(said), /Cancelled\..* may be charged for/)
       yield* closed
       assert.deepStrictEqual(yield* list(cwd), [])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("gradient-images models", () => {
+  const list = '{"data":[{"id":"openai-gpt-image-2","created":1760000000,"owned_by":"openai"},{"id":"other"}]}'
+
+  it.live("prints one id a line, and with --json everything that is known", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        response.writeHead(200, { "content-type": "application/json" })
+        response.end(list)
+      })
+      const plain = yield* run(["models"], { cwd, baseUrl })
+      assert.deepStrictEqual([plain.code, plain.stdout], [0, "openai-gpt-image-2\nother\n"])
+      const { stdout } = yield* run(["models", "--json"], { cwd, baseUrl })
+      assert.deepStrictEqual(JSON.parse(stdout), [
+        { id: "openai-gpt-image-2", created: "2025-10-09T08:53:20.000Z", ownedBy: "openai" },
+        { id: "other" }
+      ])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a failure is 1, in one line", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => response.writeHead(401).end())
+      const { code, stderr, stdout } = yield* run(["models"], { cwd, baseUrl })
+      assert.deepStrictEqual([code, stdout], [1, ""])
+      assert.include(stderr, "The key was refused (401)")
     }).pipe(Effect.scoped)
   )
 })

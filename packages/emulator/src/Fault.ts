@@ -267,8 +267,8 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 /** The codec's first complaint, with the name of the option. */
 const complaint = (name: string, { issue }: Schema.SchemaError): string => {
   const { message = "cannot be read", path = [] } = format(issue).issues[0] ?? {}
-  const option = path.map((part) => kebab(String(part))).join(".")
-  return `${name}: ${option}: ${message}`
+  const [option] = path.map((part) => kebab(String(typeof part === "object" ? part.key : part)))
+  return `${name}: ${option ?? ""}: ${message}`
 }
 
 const decodeFault = Schema.decodeUnknownResult(Values)
@@ -279,9 +279,7 @@ const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
   const kind = byTag[name]
   if (kind === undefined) return Result.fail(unknown(name))
   const why = misfit(kind, texts)
-  return why === undefined
-    ? Result.mapError(decodeFault(texts), (error) => complaint(name, error))
-    : Result.fail(why)
+  return why === undefined ? Result.mapError(decodeFault(texts), (error) => complaint(name, error)) : Result.fail(why)
 }
 
 const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap(split(input), fromTexts)
@@ -293,7 +291,10 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
   if (kind === undefined) return Result.fail(unknown(value._tag))
   const why = misfit(kind, given)
   if (why !== undefined) return Result.fail(why)
-  const defaults = { ...("at" in kind.schema.fields ? { at: 0 } : {}), ...("form" in kind.schema.fields ? { form: "openai" } : {}) }
+  const defaults = {
+    ...("at" in kind.schema.fields ? { at: 0 } : {}),
+    ...("form" in kind.schema.fields ? { form: "openai" } : {})
+  }
   return encodeFault({ ...defaults, ...given }).pipe(
     Result.flatMap(decodeFault),
     Result.mapError((error) => complaint(value._tag, error))
@@ -307,10 +308,9 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
  */
 export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientError> =>
   Effect.fromResult(
-    Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) => {
-      const issues = [{ param: "faults", message: description }]
-      return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
-    })
+    Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) =>
+      GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
+    )
   )
 
 const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
@@ -335,15 +335,22 @@ export const FaultFromString = Schema.String.pipe(
   Schema.decodeTo(
     Schema.toType(Values),
     SchemaTransformation.transformEffect({
-      decode: (input) => Effect.fromResult(Result.mapError(fromText(input), (message) => new SchemaIssue.InvalidValue({ message }))),
-      encode: (value) => Effect.map(Effect.mapError(Schema.encodeEffect(Values)(value), ({ issue }) => issue), join)
+      decode: (input) =>
+        Effect.fromResult(Result.mapError(fromText(input), (message) => new SchemaIssue.InvalidValue({ message }))),
+      encode: (value) =>
+        Effect.map(
+          Effect.mapError(Schema.encodeEffect(Values)(value), ({ issue }) => issue),
+          join
+        )
     })
   )
 )
 
 const usageOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage: string, summary: string]> => {
   const main = mainOptions[tag]
-  const further = Object.keys(schema.fields).filter(isOption).filter((option) => option !== main && option !== "at")
+  const further = Object.keys(schema.fields)
+    .filter(isOption)
+    .filter((option) => option !== main && option !== "at")
   const usage = `${tag}${"at" in schema.fields ? "[@<byte>]" : ""}${main === undefined ? "" : `=${options[main].value}`}`
   return [
     [usage, summary],
@@ -363,5 +370,7 @@ const longest = 36
  */
 export const grammar: string = kinds
   .flatMap(usageOf)
-  .map(([usage, what]) => (usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`))
+  .map(([usage, what]) =>
+    usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`
+  )
   .join("\n")

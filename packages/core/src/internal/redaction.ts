@@ -4,6 +4,7 @@
  */
 import * as Base64 from "effect/encoding/Base64"
 import type * as Headers from "effect/http/Headers"
+import * as Result from "effect/Result"
 
 const redacted = "<redacted>"
 
@@ -49,10 +50,17 @@ const escapesOf = (character: string): string => {
 const escaped = (texts: ReadonlyArray<string>): RegExp =>
   new RegExp(texts.map((text) => Array.from(text, escapesOf).join("")).join("|"), "giu")
 
+/** What is secret in the value of a header: not its scheme, such as Bearer, and within Basic also the password. */
+const secretsIn = (value: string): ReadonlyArray<string> => {
+  const secret = value.replace(/^\w+ +/, "").trim()
+  const pair = /^basic /i.test(value) ? Result.getOrElse(Base64.decodeString(secret), () => "") : ""
+  return [secret, pair.slice(pair.indexOf(":") + 1)]
+}
+
 const secretsOf = (headers: Headers.Headers): ReadonlyArray<string> =>
   Object.entries(headers)
     .filter(([name]) => secretName.test(name))
-    .map(([, value]) => value.replace(/^\w+ +/, "").trim()) // The scheme, such as Bearer, is not secret.
+    .flatMap(([, value]) => secretsIn(value))
     .filter((secret) => secret.length >= shortestSecret)
 
 /**
