@@ -350,7 +350,11 @@ export class DisconnectedError extends plain<DisconnectedError>()("DisconnectedE
  *
  * @category reasons
  */
-export class InvalidResponseError extends plain<InvalidResponseError>()("InvalidResponseError", "Accepted") {}
+export class InvalidResponseError extends Reason.extend<InvalidResponseError>(id("InvalidResponseError"))({
+  ...fields("InvalidResponseError", "Accepted"),
+  /** Addresses of images that were given in place of bytes. They are paid for, and the addresses may soon expire. */
+  urls: Schema.Array(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed([])))
+}) {}
 
 /**
  * The stream ended before `Completed`.

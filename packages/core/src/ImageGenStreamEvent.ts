@@ -26,8 +26,10 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
   _tag: Schema.Literal("image_generation.partial_image")
     .transform("PartialImage")
     .pipe(Schema.withConstructorDefault(Effect.succeed("PartialImage" as const))),
-  /** Which partial image this is, from 0. Wire: `partial_image_index`. */
+  /** Which partial image this is, from 0. Wire: `partial_image_index`; if it is absent, the last index plus 1. */
   partialImageIndex: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+  /** How many partial images were asked for. */
+  partialImages: optional(Schema.Int),
   ...eventFields
 }) {
   override toString(): string {

@@ -7,7 +7,7 @@
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import { GeneratedImage } from "./GeneratedImage.ts"
-import { optional, suggest, UnixSeconds } from "./internal/schemaFields.ts"
+import { Count, optional, suggest, UnixSeconds } from "./internal/schemaFields.ts"
 import { RateLimit } from "./RateLimit.ts"
 
 const ImageItem = GeneratedImage.pipe(
@@ -21,9 +21,9 @@ const ImageItem = GeneratedImage.pipe(
  */
 export const InputTokensDetails = Schema.Struct({
   /** Wire: `text_tokens`. */
-  textTokens: optional(Schema.Finite),
+  textTokens: optional(Count),
   /** Wire: `image_tokens`. */
-  imageTokens: optional(Schema.Finite)
+  imageTokens: optional(Count)
 }).pipe(Schema.encodeKeys({ textTokens: "text_tokens", imageTokens: "image_tokens" }))
 
 /** @category models */
@@ -36,11 +36,11 @@ export type InputTokensDetails = typeof InputTokensDetails.Type
  */
 export const Usage = Schema.Struct({
   /** Tokens of the prompt. Wire: `input_tokens`. */
-  inputTokens: Schema.Finite,
+  inputTokens: Count,
   /** Tokens of the images. Wire: `output_tokens`. */
-  outputTokens: optional(Schema.Finite),
+  outputTokens: optional(Count),
   /** Both. Wire: `total_tokens`. */
-  totalTokens: Schema.Finite,
+  totalTokens: Count,
   /** Wire: `input_tokens_details`. */
   inputTokensDetails: optional(InputTokensDetails),
   /** Wire: `output_tokens_details`, of the same shape. */

@@ -2,6 +2,8 @@ import type Gradient from "@digitalocean/gradient"
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
@@ -11,8 +13,12 @@ import * as Wire from "./support/Wire.ts"
 
 const { Completed, PartialImage } = ImageGenStreamEvent
 
-const eventsOf = (events: ReadonlyArray<{ readonly type: string }>, headers: Record<string, string> = {}) =>
-  Stream.runCollect(Images.generateStream({ prompt: "a sea otter" }, { retry: RetryPolicy.none })).pipe(
+const eventsOf = (
+  events: ReadonlyArray<{ readonly type: string }>,
+  headers: Record<string, string> = {},
+  partialImages = 1
+) =>
+  Stream.runCollect(Images.generateStream({ prompt: "a sea otter", partialImages }, { retry: RetryPolicy.none })).pipe(
     Effect.provide(Service.make(() => Wire.stream(events.map(Wire.event), "closes", headers)).layer)
   )
 
@@ -42,7 +48,13 @@ describe("ImageGenStreamEvent", () => {
         size: "auto"
       }
       expect(partial).toBeInstanceOf(PartialImage)
-      expect({ ...partial }).toEqual({ _tag: "PartialImage", bytes: Wire.png(9), partialImageIndex: 2, ...ours })
+      expect({ ...partial }).toEqual({
+        _tag: "PartialImage",
+        bytes: Wire.png(9),
+        partialImageIndex: 2,
+        partialImages: 1,
+        ...ours
+      })
       expect(completed).toBeInstanceOf(Completed)
       expect({ ...completed }).toEqual({
         _tag: "Completed",
@@ -68,35 +80,102 @@ describe("ImageGenStreamEvent", () => {
         Wire.partial(0, Wire.png(), nothing),
         Wire.completed(Wire.png(), { ...nothing, usage: null, revised_prompt: null, requestId: "forged" })
       ])
-      expect({ ...partial }).toEqual({ _tag: "PartialImage", bytes: Wire.png(), partialImageIndex: 0 })
+      expect({ ...partial }).toEqual({
+        _tag: "PartialImage",
+        bytes: Wire.png(),
+        partialImageIndex: 0,
+        partialImages: 1
+      })
       expect({ ...completed }).toEqual({ _tag: "Completed", bytes: Wire.png() })
     })
   )
 
   it.effect.each([
+    { what: "without an image", event: { type: "image_generation.completed" }, path: `["b64_json"]` },
+    { what: "with an empty image", event: Wire.completed(new Uint8Array()), path: "b64_json is empty" },
+    { what: "with an image of null", event: { ...Wire.completed(), b64_json: null }, path: `["b64_json"]` },
     {
-      what: "without its index",
-      event: Wire.partial(0, Wire.png(), { partial_image_index: undefined }),
-      path: "partial_image_index"
-    },
-    { what: "with half an index", event: Wire.partial(0.5), path: "partial_image_index" },
-    { what: "with a negative index", event: Wire.partial(-1), path: "partial_image_index" },
-    { what: "without an image", event: { type: "image_generation.completed" }, path: "b64_json" },
-    { what: "made at an absurd time", event: Wire.completed(Wire.png(), { created_at: 1e300 }), path: "created_at" },
-    { what: "of an absurd size", event: Wire.completed(Wire.png(), { size: {} }), path: "size" },
-    { what: "with long nonsense", event: Wire.completed(Wire.png(), { usage: "x".repeat(900_000) }), path: "usage" }
-  ])("one $what is refused, with the path and few words", ({ event, path }) =>
+      what: "with long nonsense",
+      event: { type: "image_generation.completed", usage: "x".repeat(900_000) },
+      path: `["b64_json"]`
+    }
+  ])("one $what is refused, with the path, few words and the last picture", ({ event, path }) =>
     Effect.gen(function* () {
-      const reason = yield* Service.failsWith("InvalidResponseError")(eventsOf([event]))
-      expect(reason.message).toContain(`["${path}"]`)
+      const reason = yield* Service.failsWith("InvalidResponseError")(eventsOf([Wire.partial(0, Wire.png(9)), event]))
+      expect(reason.message).toContain(path)
       expect(reason.message).toContain(event.type)
       expect(reason.message.length).toBeLessThan(5_000)
+      expect(reason.images.map(({ bytes }) => bytes)).toEqual([Wire.png(9)])
+    })
+  )
+
+  it.effect.each([undefined, null, 0.5, -1, "third", {}, 1e300])(
+    "a partial image with an index of %j comes after the last one",
+    (index) =>
+      Effect.gen(function* () {
+        const strange = Wire.partial(0, Wire.png(9), { partial_image_index: index })
+        const events = yield* eventsOf([strange, Wire.partial(4), strange, Wire.completed()], {}, 2)
+        const indexes = events.map((event) => (event._tag === "PartialImage" ? event.partialImageIndex : event._tag))
+        expect(indexes).toEqual([0, 4, 5, "Completed"])
+      })
+  )
+
+  it.effect("a partial image knows how many were asked for", () =>
+    Effect.gen(function* () {
+      const forged = Wire.partial(0, Wire.png(), { partialImages: 7 })
+      const [partial] = yield* eventsOf([forged, Wire.completed()], {}, 3)
+      expect(partial).toMatchObject({ partialImages: 3 })
+    })
+  )
+
+  it.effect("as many partial images again as were asked for are accepted, and no more", () =>
+    Effect.gen(function* () {
+      const partials = [0, 1, 2, 3].map((index) => Wire.partial(index, Wire.png(20 + index)))
+      expect((yield* eventsOf([...partials, Wire.completed()], {}, 2)).length).toBe(5)
+      const bad = { type: "image_generation.partial_image", b64_json: "" }
+      for (const more of [Wire.partial(4, Wire.png(24)), bad]) {
+        const call = eventsOf([...partials, more, Wire.completed()], {}, 2)
+        const reason = yield* Service.failsWith("InvalidResponseError")(call)
+        expect(reason.message).toContain("more than 4 partial images")
+        expect(reason.images.length).toBe(1)
+      }
+    })
+  )
+
+  it.effect("an index is read as text too", () =>
+    Effect.gen(function* () {
+      const [partial] = yield* eventsOf([Wire.partial(0, Wire.png(), { partial_image_index: "2" }), Wire.completed()])
+      expect(partial).toMatchObject({ partialImageIndex: 2 })
+    })
+  )
+
+  it.effect("what cannot be read around a picture is absent, and is logged at debug", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${String(message)}`))
+      const strange = { created_at: 1e300, size: {}, quality: 7, background: [], output_format: false, usage: "free" }
+      const [partial, completed] = yield* eventsOf([
+        Wire.partial(0, Wire.png(9), strange),
+        Wire.completed(Wire.png(10), { ...strange, revised_prompt: 7 })
+      ]).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "Debug"))
+      expect({ ...partial }).toEqual({
+        _tag: "PartialImage",
+        bytes: Wire.png(9),
+        partialImageIndex: 0,
+        partialImages: 1
+      })
+      expect({ ...completed }).toEqual({ _tag: "Completed", bytes: Wire.png(10) })
+      expect(logged.length).toBe(2)
+      for (const name of ["created_at", "size", "quality", "background", "output_format", "usage", "revised_prompt"]) {
+        expect(logged[1]).toContain(name)
+      }
+      expect(logged[1]).toContain("Debug")
     })
   )
 
   it("can be made by hand, and prints its size and type", () => {
     const made = [
-      new PartialImage({ bytes: Wire.png(12_000_000), partialImageIndex: 0 }),
+      new PartialImage({ bytes: Wire.png(12_000_000), partialImageIndex: 0, partialImages: 1 }),
       new Completed({ bytes: Wire.png(12_000_000) })
     ]
     expect(made.map(({ _tag }) => _tag)).toEqual(["PartialImage", "Completed"])

@@ -4,7 +4,9 @@ import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
 import { inspect } from "node:util"
 import { GeneratedImage as Image, GradientError, ImageGenerateResponse, Images, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
@@ -13,6 +15,11 @@ import * as Wire from "./support/Wire.ts"
 const generate = (reply: unknown, headers: Record<string, string> = {}) =>
   Images.generate({ prompt: "a sea otter" }, { retry: RetryPolicy.none }).pipe(
     Effect.provide(Service.make(() => Response.json(reply, { headers })).layer)
+  )
+
+const generateText = (reply: string) =>
+  Images.generate({ prompt: "a sea otter" }, { retry: RetryPolicy.none }).pipe(
+    Effect.provide(Service.make(() => new Response(reply)).layer)
   )
 
 const { GeneratedImage } = Image
@@ -105,27 +112,152 @@ describe("ImageGenerateResponse", () => {
     })
   )
 
+  describe("around a good image", () => {
+    const image = { b64_json: Wire.base64(Wire.png()) }
+
+    it.effect.each([
+      { what: "in seconds", created: 1_700_000_000, millis: 1_700_000_000_000 },
+      { what: "in milliseconds", created: 1_700_000_000_123, millis: 1_700_000_000_123 },
+      { what: "as text", created: "1700000000", millis: 1_700_000_000_000 },
+      { what: "as a date", created: "2023-11-14T22:13:20Z", millis: 1_700_000_000_000 }
+    ])("a time $what is read", ({ created, millis }) =>
+      Effect.gen(function* () {
+        const response = yield* generate({ created, data: [image] })
+        expect(DateTime.toEpochMillis(response.created)).toBe(millis)
+      })
+    )
+
+    it.effect.each([undefined, null, "", "now", -1, 1e15, 1.7e308, true, {}, [1]])(
+      "a time of %j is the time of arrival",
+      (created) =>
+        Effect.gen(function* () {
+          yield* TestClock.setTime(1_700_000_000_456)
+          const response = yield* generate({ created, data: [image] })
+          expect(DateTime.toEpochMillis(response.created)).toBe(1_700_000_000_456)
+          expect(response.data[0].bytes).toEqual(Wire.png())
+        })
+    )
+
+    it.effect("numbers of usage are read as text too", () =>
+      Effect.gen(function* () {
+        const usage = { input_tokens: "10", output_tokens: "1000", total_tokens: "1010" }
+        expect((yield* generate({ created: 1, data: [image], usage })).usage).toEqual({
+          inputTokens: 10,
+          outputTokens: 1000,
+          totalTokens: 1010
+        })
+      })
+    )
+
+    it.effect.each([
+      { what: "empty", usage: {} },
+      { what: "of a chat", usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } },
+      { what: "without a total", usage: { input_tokens: 1 } },
+      { what: "as words", usage: { input_tokens: "many", total_tokens: "more" } },
+      { what: "as text", usage: "free" },
+      { what: "as a list", usage: [1, 2] }
+    ])("usage that is $what is absent", ({ usage }) =>
+      Effect.gen(function* () {
+        const response = yield* generate({ created: 1, data: [image], usage })
+        expect(response.usage).toBeUndefined()
+        expect(response.data[0].bytes).toEqual(Wire.png())
+      })
+    )
+
+    it.effect("what cannot be read is absent, and is logged at debug", () =>
+      Effect.gen(function* () {
+        const logged: Array<string> = []
+        const logger = Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${String(message)}`))
+        const data = [image, { ...image, revised_prompt: 7, output_format: {} }]
+        const usage = { input_tokens: 1, total_tokens: 2, output_tokens: {}, input_tokens_details: "none" }
+        const reply = { created: "now", data, size: 7, quality: [], background: {}, output_format: 1, usage }
+        const response = yield* generate(reply).pipe(
+          Effect.provide(Logger.layer([logger])),
+          Effect.provideService(References.MinimumLogLevel, "Debug")
+        )
+        expect({ ...response, created: undefined, data: undefined }).toEqual({
+          created: undefined,
+          data: undefined,
+          usage: { inputTokens: 1, totalTokens: 2 }
+        })
+        expect(response.data.map((each) => ({ ...each }))).toEqual([{ bytes: Wire.png() }, { bytes: Wire.png() }])
+        expect(logged.length).toBe(1)
+        for (const name of [
+          "created",
+          "size",
+          "quality",
+          "background",
+          "usage.output_tokens",
+          "data[1].revised_prompt"
+        ]) {
+          expect(logged[0]).toContain(name)
+        }
+        expect(logged[0]).toContain("Debug")
+      })
+    )
+
+    it.effect.each([{}, [], null, false, "", { message: "" }])("an error of %j says that there is none", (error) =>
+      Effect.gen(function* () {
+        const response = yield* generate({ ...Wire.response(), id: "img-1", message: "done", error, errors: [] })
+        expect(response.data[0].bytes).toEqual(Wire.png())
+      })
+    )
+  })
+
+  describe("an image that came as an address", () => {
+    const url = "https://images.example/otter.png?signature=abc"
+
+    it.effect("is in the error, with the images that came as bytes", () =>
+      Effect.gen(function* () {
+        const data = [{ url }, { b64_json: Wire.base64(Wire.png()) }, { b64_json: "", url: `${url}2` }]
+        const reason = yield* Service.failsWith("InvalidResponseError")(generate({ created: 1, data }))
+        expect(reason.urls).toEqual([url, `${url}2`])
+        expect(reason.images.map(({ bytes }) => bytes)).toEqual([Wire.png()])
+        expect(reason.message).toContain(url)
+        expect(reason.message).toContain("download it soon")
+        expect(reason).toMatchObject({ mayHaveBeenCharged: true, isRetryable: false })
+      })
+    )
+
+    it.effect("does not matter beside its bytes", () =>
+      Effect.gen(function* () {
+        const response = yield* generate({ created: 1, data: [{ b64_json: Wire.base64(Wire.png()), url }] })
+        expect(response.data[0].bytes).toEqual(Wire.png())
+      })
+    )
+  })
+
+  describe("a member that is given twice", () => {
+    const first = Wire.base64(Wire.png(20))
+    const second = Wire.base64(Wire.png(30))
+    it.effect.each([
+      { what: "data", reply: `{"created":1,"data":[{"b64_json":"${first}"}],"data":[{"b64_json":"${second}"}]}` },
+      { what: "data, then null", reply: `{"data":[{"b64_json":"${second}"},{"b64_json":"${first}"}],"data":null}` },
+      { what: "b64_json", reply: `{"created":1,"data":[{"b64_json":"${first}","b64_json":"${second}"}]}` },
+      { what: "an image beside data", reply: `{"b64_json":"${first}","data":[{"b64_json":"${second}"}]}` }
+    ])("loses no image: $what", ({ reply }) =>
+      Effect.gen(function* () {
+        const response = yield* generateText(reply)
+        expect(response.data.map(({ bytes }) => bytes)).toEqual([Wire.png(30), Wire.png(20)])
+      })
+    )
+  })
+
   describe("is refused", () => {
     const image = { b64_json: Wire.base64(Wire.png()) }
-    const usage = { input_tokens: 1, total_tokens: 2 }
     it.effect.each([
-      { what: "without created", reply: { data: [image] }, path: `["created"]` },
-      { what: "with created as text", reply: { created: "now", data: [image] }, path: `["created"]` },
-      { what: "created before 1970", reply: { created: -1, data: [image] }, path: `["created"]` },
-      { what: "created in milliseconds", reply: { created: 1e15, data: [image] }, path: `["created"]` },
-      { what: "created absurdly late", reply: { created: 1.7e308, data: [image] }, path: `["created"]` },
       { what: "without data", reply: { created: 1 }, path: `["data"]` },
       { what: "with empty data", reply: { created: 1, data: [] }, path: `["data"]` },
       { what: "with data that is no list", reply: { created: 1, data: {} }, path: `["data"]` },
       { what: "with an item that is no object", reply: { created: 1, data: [image, 7] }, path: `["data"][1]` },
       {
         what: "with an item without an image",
-        reply: { created: 1, data: [{ url: "u" }] },
+        reply: { created: 1, data: [{ revised_prompt: "an otter" }] },
         path: `["data"][0]["b64_json"]`
       },
       {
         what: "with an image of null",
-        reply: { created: 1, data: [{ b64_json: null, url: "u" }] },
+        reply: { created: 1, data: [{ b64_json: null, url: null }] },
         path: `["data"][0]["b64_json"]`
       },
       {
@@ -145,19 +277,19 @@ describe("ImageGenerateResponse", () => {
         path: "data[0].b64_json"
       },
       {
-        what: "with a prompt that is a number",
-        reply: { created: 1, data: [{ ...image, revised_prompt: 1 }] },
-        path: `["data"][0]["revised_prompt"]`
+        what: "with an empty image",
+        reply: { created: 1, data: [{ b64_json: "" }] },
+        path: "data[0].b64_json is empty"
       },
       {
-        what: "with usage that lacks a total",
-        reply: { created: 1, data: [image], usage: { input_tokens: 1 } },
-        path: `["usage"]["total_tokens"]`
+        what: "with an image of white space",
+        reply: { created: 1, data: [7, { b64_json: " \n" }] },
+        path: "data[1].b64_json is empty"
       },
       {
-        what: "with tokens as text",
-        reply: { created: 1, data: [image], usage: { ...usage, output_tokens: "3" } },
-        path: `["usage"]["output_tokens"]`
+        what: "with an image that is an escaped quote",
+        reply: { created: 1, data: [{ b64_json: 'AAAA"' }, image] },
+        path: "data[0].b64_json is not base64"
       },
       { what: "as a list", reply: [image], path: "not an object" }
     ])("$what, with the path", ({ path, reply }) =>
@@ -168,17 +300,14 @@ describe("ImageGenerateResponse", () => {
       })
     )
 
-    it.effect.each([null, false, ""])("no error is one of %j", (error) =>
+    it.effect("with the images that can be used, before and after the one that cannot", () =>
       Effect.gen(function* () {
-        const response = yield* generate({ ...Wire.response(), id: "img-1", error })
-        expect(response.data[0].bytes).toEqual(Wire.png())
-      })
-    )
-
-    it.effect("with the path of the first problem", () =>
-      Effect.gen(function* () {
-        const reason = yield* Service.reasonOf(generate({ created: "now", data: [image], size: 7 }))
-        expect(reason.message).toContain(`["created"]`)
+        for (const bad of ["?", "AAAAA", "", "\\", '"', "data:image/png;base64,"]) {
+          const data = [image, { b64_json: bad }, { b64_json: Wire.base64(Wire.png(20)) }]
+          const reason = yield* Service.failsWith("InvalidResponseError")(generate({ created: 1, data }))
+          expect(reason.message).toContain("data[1].b64_json")
+          expect(reason.images.map(({ bytes }) => bytes)).toEqual([Wire.png(), Wire.png(20)])
+        }
       })
     )
 
@@ -187,11 +316,12 @@ describe("ImageGenerateResponse", () => {
         const long = "x".repeat(900_000)
         const many = Array.from({ length: 30_000 }, () => 7)
         for (const reply of [
-          { created: long, data: [image] },
-          { created: 1, data: [image], usage: long },
-          { created: 1, data: [{ b64_json: Wire.base64(Wire.png(1_000_000)), revised_prompt: 7 }] },
+          { created: long, data: [{}] },
+          { created: 1, data: [{}], usage: long },
+          { created: 1, data: [{ b64_json: Wire.base64(Wire.png(1_000_000)) }, { b64_json: null }] },
+          { created: 1, data: [{ url: `https://images.example/${long}` }] },
           { created: 1, data: many },
-          { created: { long }, data: [image], size: [long] }
+          { created: { long }, data: [{}], size: [long] }
         ]) {
           const reason = yield* Service.reasonOf(generate(reply))
           expect(reason._tag).toBe("InvalidResponseError")

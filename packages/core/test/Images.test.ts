@@ -264,11 +264,13 @@ describe("Images", () => {
         { what: "a comment", parts: [": ping\n\n"] },
         { what: "a partial", parts: [partial(0)] },
         { what: "[DONE]", parts: [partial(0), "data: [DONE]\n\n", completed] },
-        { what: "a Completed without its blank line", parts: [completed.trimEnd()] },
+        { what: "a Completed whose JSON is not closed", parts: [completed.trimEnd().slice(0, -1)] },
+        { what: "half an image after a Completed", parts: [completed, completed.slice(0, 70)], n: 2 },
+        { what: "half an event after a Completed", parts: [completed, completed.trimEnd().slice(0, -1)], n: 2 },
         { what: "half an image", parts: [completed.slice(0, 70)] }
-      ])("after $what", ({ parts }) =>
+      ])("after $what", ({ n, parts }) =>
         Effect.gen(function* () {
-          const reason = yield* failureOf(() => Wire.stream(parts))
+          const reason = yield* Service.reasonOf(eventsOf(() => Wire.stream(parts), { prompt, n }))
           expect(reason).toMatchObject({ _tag: "IncompleteStreamError", mayHaveBeenCharged: true })
         })
       )
@@ -276,6 +278,7 @@ describe("Images", () => {
 
     describe("understands the event stream", () => {
       const data = JSON.stringify(Wire.completed(Wire.png(40)))
+      const empty = { type: "image_generation.partial_image", b64_json: "" }
       const nameless = JSON.stringify({ ...Wire.completed(Wire.png(40)), type: undefined })
       it.effect.each([
         { what: "with LF", text: completed },
@@ -301,7 +304,17 @@ describe("Images", () => {
         })),
         { what: "after one that a later name passes over", text: `data: ${data}\nevent: ping\n\n${completed}` },
         { what: "after one with a byte order mark of its own", text: `\n\uFEFFdata: ${data}\n\n${completed}` },
-        { what: "then [DONE]", text: `${completed}data: [DONE]\n\n` }
+        { what: "then [DONE]", text: `${completed}data: [DONE]\n\n` },
+        { what: "without its blank line", text: completed.slice(0, -1) },
+        { what: "without its line end", text: completed.trimEnd() },
+        { what: "with half a line after it", text: `${completed.slice(0, -1)}event: image_gen` },
+        { what: "after a partial that cannot be used", text: `${Wire.event(empty)}${completed}` },
+        {
+          what: "after a partial that is not base64",
+          text: `${completed.replace("completed", "partial_image").replace("iVBO", "????").replaceAll("completed", "partial_image")}${completed}`
+        },
+        { what: "under a name that is not known", text: `event: ping\ndata: ${data}\n\n` },
+        { what: "as a response in an event", text: `data: ${JSON.stringify(Wire.response([Wire.png(40)]))}\n\n` }
       ])("$what", ({ text }) =>
         Effect.gen(function* () {
           const bytes = new TextEncoder().encode(text)
@@ -403,28 +416,30 @@ describe("Images", () => {
       })
     )
 
-    it.effect.each([": ping\n", "event: later\ndata: {}\n\n", "\n"])("a stream that is kept open by %j ends at deadline", (text) =>
-      Effect.gen(function* () {
-        const { response, write } = Wire.openStream()
-        const service = Service.make(() => response, none)
-        const fiber = yield* Stream.runDrain(Images.generateStream({ prompt }, { deadline: "1 minute" })).pipe(
-          Service.failsWith("RequestTimeoutError"),
-          Effect.provide(service.layer),
-          Effect.forkChild
-        )
-        yield* Service.settle
-        write(partial(0))
-        for (let second = 0; second < 59; second++) {
-          write(text)
+    it.effect.each([": ping\n", "event: later\ndata: {}\n\n", "\n"])(
+      "a stream that is kept open by %j ends at deadline",
+      (text) =>
+        Effect.gen(function* () {
+          const { response, write } = Wire.openStream()
+          const service = Service.make(() => response, none)
+          const fiber = yield* Stream.runDrain(Images.generateStream({ prompt }, { deadline: "1 minute" })).pipe(
+            Service.failsWith("RequestTimeoutError"),
+            Effect.provide(service.layer),
+            Effect.forkChild
+          )
+          yield* Service.settle
+          write(partial(0))
+          for (let second = 0; second < 59; second++) {
+            write(text)
+            yield* Service.advance("1 second")
+          }
+          expect(fiber.pollUnsafe()).toBeUndefined()
           yield* Service.advance("1 second")
-        }
-        expect(fiber.pollUnsafe()).toBeUndefined()
-        yield* Service.advance("1 second")
-        const reason = yield* Service.join(fiber)
-        expect(reason).toMatchObject({ phase: "deadline", mayHaveBeenCharged: true })
-        expect(reason.images.length).toBe(1)
-        expect(service.asked[0]?.signal.aborted).toBe(true)
-      })
+          const reason = yield* Service.join(fiber)
+          expect(reason).toMatchObject({ phase: "deadline", mayHaveBeenCharged: true })
+          expect(reason.images.length).toBe(1)
+          expect(service.asked[0]?.signal.aborted).toBe(true)
+        })
     )
 
     it.effect("a JSON reply that is not whole within timeout, with the images that are", () =>

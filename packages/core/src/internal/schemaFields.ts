@@ -1,5 +1,5 @@
 /**
- * How fields of the wire are declared: what may be absent or null, what is suggested and not enforced, and times.
+ * How fields of the wire are declared: what may be absent or null, what is suggested and not enforced, times and numbers.
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
@@ -32,12 +32,34 @@ export const sendableNonNull = <S extends Schema.Top>(schema: S) =>
 /** Any string; the known values are there for the editor to suggest, since tomorrow's are not known today. */
 export const suggest = <Known extends string>(): Schema.Codec<Known | (string & {}), string> => Schema.String
 
-const lastSecond = 253_402_300_799 // 9999-12-31T23:59:59Z: beyond the range, making a DateTime would be a defect
+const lastSecond = 253_402_300_799 // 9999-12-31T23:59:59Z; a DateTime beyond it cannot be made
 
-/** Unix seconds on the wire, `DateTime.Utc` here. */
-export const UnixSeconds = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: lastSecond })).pipe(
-  Schema.decodeTo(Schema.DateTimeUtc, {
-    decode: SchemaGetter.transform((seconds) => DateTime.makeUnsafe(seconds * 1000)),
-    encode: SchemaGetter.transform((time) => Math.floor(DateTime.toEpochMillis(time) / 1000))
+/** Milliseconds since 1970 from a Unix time in seconds or milliseconds, as a number or text, or from an ISO date. */
+const millisOf = (time: number | string): number => {
+  const number = Number(time === "" ? Number.NaN : time)
+  if (Number.isFinite(number)) return Math.round(number > lastSecond ? number : number * 1000)
+  return Date.parse(String(time))
+}
+
+const isTime = (time: number | string): boolean => {
+  const millis = millisOf(time)
+  return millis >= 0 && millis <= lastSecond * 1000
+}
+
+/** Unix seconds on the wire, `DateTime.Utc` here. Also read are milliseconds, numbers as text and ISO dates. */
+export const UnixSeconds = Schema.Union([Schema.Finite, Schema.String])
+  .check(Schema.makeFilter(isTime, { expected: "a time" }))
+  .pipe(
+    Schema.decodeTo(Schema.DateTimeUtc, {
+      decode: SchemaGetter.transform((time) => DateTime.makeUnsafe(millisOf(time))),
+      encode: SchemaGetter.transform((time) => Math.floor(DateTime.toEpochMillis(time) / 1000))
+    })
+  )
+
+/** A number; also read is its text. */
+export const Count = Schema.Union([Schema.Finite, Schema.String.check(Schema.isPattern(/^\s*\d+(\.\d+)?\s*$/))]).pipe(
+  Schema.decodeTo(Schema.Finite, {
+    decode: SchemaGetter.transform(Number),
+    encode: SchemaGetter.transform((count: number): number | string => count)
   })
 )

@@ -71,11 +71,19 @@ describe("a hostile server cannot make us hold more than the limits", () => {
     })
   )
 
-  it.effect.each(["x", ":", "event: ", "id: ", "retry: "])("a line that begins %j", (start) =>
+  it.effect.each([":", "event: ", "id: ", "retry: ", ":\nx"])("a line that begins %j", (start) =>
     Effect.gen(function* () {
       expect(yield* refused(stream(() => endless(start, "x", eventStream), limits))).toContain(
         "a line is over 5000 bytes"
       )
+    })
+  )
+
+  it.effect("a text that is not an event stream", () =>
+    Effect.gen(function* () {
+      expect(yield* refused(stream(() => endless("<html>", "x", eventStream), limits))).toContain("not JSON")
+      expect(yield* refused(stream(() => endless("", "x", eventStream), limits))).toContain("not JSON")
+      expect(yield* refused(generate(() => endless("", "x"), limits))).toContain("not JSON")
     })
   )
 

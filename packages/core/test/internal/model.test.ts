@@ -14,9 +14,7 @@ describe("a 404 for the model", () => {
   ] as const)("names it and where it came from: %s", (from, words) => {
     const reason = namingModel(notFound("Model not found"), { name: "gone", from })
     expect(reason).toMatchObject({ _tag: "NotFoundError", model: "gone", status: 404, isRetryable: false })
-    expect(reason.message).toContain(
-      `There is no such model (404): "gone", ${words}: Model not found.`
-    )
+    expect(reason.message).toContain(`There is no such model (404): "gone", ${words}: Model not found.`)
     expect(reason.message).toContain("`Models.list` and `gradient-images models` list them")
   })
 

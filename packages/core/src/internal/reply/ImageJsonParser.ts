@@ -1,9 +1,9 @@
 /**
- * Takes the JSON of a reply or of an event as its bytes come, lifts the images out as bytes, and leaves a small JSON
- * text in which a number, the image's index, stands for each of them.
+ * Parses the JSON of a reply or of an event while its bytes arrive. Images are taken out as bytes; what is left is a small
+ * JSON text in which each image is replaced by a number, its index.
  *
- * Lifted are only members of the reply's own objects: `b64_json` of an event, or of an item of `data`. Whether the rest
- * is JSON at all is left to `JSON.parse`: here only strings and depth are followed.
+ * An image is a string `b64_json`, either at the top (of an event's data) or in an item of the list `data` (of a response).
+ * Here only strings and depth are followed; whether the rest is valid JSON is left to `JSON.parse`.
  */
 import { latin1 } from "../base64.ts"
 import { Base64Sink } from "./Base64Sink.ts"
@@ -23,59 +23,61 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** The containers, from the outside in, that an image stands in, and the key that leads on from each object. */
-const shapes = {
-  event: { containers: [openBrace], keys: ["b64_json"] },
-  response: { containers: [openBrace, openBracket, openBrace], keys: ["data", undefined, "b64_json"] }
-} as const
+/** The containers around an item of `data`, from the outside in. */
+const containers: ReadonlyArray<number> = [openBrace, openBracket, openBrace]
 
-/** Where the images stand: at the top of an event's data, or in the items of a response's `data`. */
-export type ReplyShape = keyof typeof shapes
-
-/** What a payload was, once it has ended. */
+/** The result of parsing. */
 export interface Lifted {
-  /** The JSON without its images: an index into `images` stands for each. */
+  /** The JSON, with an index into `images` in place of each image. */
   readonly json: string
   readonly images: ReadonlyArray<Uint8Array>
+  /** Why an image cannot be used, with its path; of several, the first. Then indexes in `json` cannot be trusted. */
+  readonly flaw: string | undefined
 }
 
 export class ImageJsonParser {
-  /** What makes this payload unacceptable, in words; then nothing more can be written. */
+  /** Which limit was exceeded. Then nothing more can be written. */
   problem: string | undefined
-  /** A JSON value has been closed: what follows can only be white space. */
+  /** Why an image cannot be used, with its path. Parsing continues, since other images may follow. */
+  flaw: string | undefined
+  /** A JSON value has been closed: only white space may follow. */
   closed = false
-  /** The images that are whole. */
+  /** The images that are complete. */
   readonly images: Array<Uint8Array> = []
 
-  /** How deep the next byte is, and how many of the containers around it are those of the shape. */
+  /** How many containers are open, and how many of these are the ones around an item of `data`. */
   #depth = 0
   #matched = 0
-  /** Directly within an object of the shape: whether a key comes next, and whether the last one leads on. */
+  /** Which item of `data` this is. */
+  #item = 0
+  /** Within one of these objects: whether a key comes next, and what the value of the last key is. */
   #expectsKey = false
-  #leadsOn = false
-  /** Within a string: where in the text it starts, if it is a key that matters; whether the last byte was a backslash. */
+  #value: "image" | "data" | "other" = "other"
+  /** Within a string: where in the text it starts if it is a key that matters; whether the last byte was a backslash. */
   #inString = false
   #keyStart = -1
   #escaped = false
   /** Within an image: where its bytes go, and the escape that is being read, from its backslash on. */
   #sink: Base64Sink | undefined
   #escape = ""
+  /** Within an image that cannot be used: the rest of the string is skipped. */
+  #isSkipping = false
 
   #text = new Uint8Array(1024)
   #textLength = 0
 
-  readonly #shape: {
-    readonly containers: ReadonlyArray<number>
-    readonly keys: ReadonlyArray<string | undefined>
-  }
   readonly #limits: Limits
   #expectedBytes: number
 
   /** `expectedBytes` is a guess at the size of an image. */
-  constructor(shape: ReplyShape, limits: Limits, expectedBytes: number) {
-    this.#shape = shapes[shape]
+  constructor(limits: Limits, expectedBytes: number) {
     this.#limits = limits
     this.#expectedBytes = expectedBytes
+  }
+
+  /** An image has begun. */
+  get hasImage(): boolean {
+    return this.#sink !== undefined || this.images.length > 0
   }
 
   /**
@@ -85,22 +87,23 @@ export class ImageJsonParser {
   write(chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
     while (at < chunk.length && !this.#isOver(inLine) && !(inLine && isLineEnd(chunk[at]))) {
-      at =
-        this.#sink === undefined ? this.#writeText(chunk, at, inLine) : this.#writeImage(this.#sink, chunk, at, inLine)
+      if (this.#sink !== undefined) at = this.#writeImage(this.#sink, chunk, at, inLine)
+      else if (this.#isSkipping) at = this.#skipImage(chunk, at, inLine)
+      else at = this.#writeText(chunk, at, inLine)
     }
     return at
   }
 
-  /** The end of a line, where the next line belongs to the same payload. */
+  /** A line end between two lines of the same event's data. */
   writeLineEnd(): void {
-    if (this.#sink === undefined) this.#append(lineFeed)
-    else this.problem = `${this.#imagePath} is not base64`
+    if (this.#sink !== undefined) this.#giveUp("is not base64")
+    else if (!this.#isSkipping) this.#append(lineFeed)
   }
 
-  /** Ends the payload; `problem` tells whether an image was cut. */
+  /** The bytes have ended. */
   finish(): Lifted {
-    if (this.#sink !== undefined) this.problem ??= `${this.#imagePath} does not end`
-    return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images }
+    if (this.#sink !== undefined) this.#giveUp("does not end")
+    return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images, flaw: this.flaw }
   }
 
   /** Takes JSON around the images, up to the next image. */
@@ -129,7 +132,7 @@ export class ImageJsonParser {
       this.#escaped = true
     } else if (byte === quote) {
       this.#inString = false
-      if (this.#keyStart >= 0) this.#leadsOn = this.#key() === this.#shape.keys[this.#matched - 1]
+      if (this.#keyStart >= 0) this.#value = this.#valueOf(this.#key())
     }
   }
 
@@ -148,25 +151,27 @@ export class ImageJsonParser {
         return this.#close()
       case comma:
         if (this.#depth !== this.#matched) return
-        this.#expectsKey = this.#shape.containers[this.#matched - 1] === openBrace
-        this.#leadsOn = false
+        this.#expectsKey = containers[this.#matched - 1] === openBrace
+        this.#value = "other"
+        if (this.#matched === 2) this.#item++
         return
       default:
         // A number here would be taken for an image's index.
-        if (this.#isImageNext && (isDigit(byte) || byte === minus)) this.problem = `${this.#imagePath} is not a string`
+        if (this.#isImageNext && (isDigit(byte) || byte === minus)) this.#flawed("is not a string")
     }
   }
 
   #open(byte: number): void {
-    const isOfShape =
+    const isMatch =
       this.#depth === this.#matched &&
-      this.#shape.containers[this.#matched] === byte &&
-      (this.#leadsOn || this.#shape.keys[this.#matched - 1] === undefined)
+      containers[this.#matched] === byte &&
+      (this.#matched !== 1 || this.#value === "data")
     this.#depth++
-    if (!isOfShape) return
+    if (!isMatch) return
     this.#matched++
+    if (this.#matched === 2) this.#item = 0
     this.#expectsKey = byte === openBrace
-    this.#leadsOn = false
+    this.#value = "other"
   }
 
   #close(): void {
@@ -174,7 +179,7 @@ export class ImageJsonParser {
     if (this.#depth === this.#matched) this.#matched--
     this.#depth--
     this.#expectsKey = false
-    this.#leadsOn = false
+    this.#value = "other"
     if (this.#depth === 0) this.closed = true
   }
 
@@ -184,12 +189,47 @@ export class ImageJsonParser {
     return key.includes("\\") ? unescape(key) : key
   }
 
-  get #isImageNext(): boolean {
-    return this.#leadsOn && this.#depth === this.#matched && this.#matched === this.#shape.containers.length
+  #valueOf(key: string | undefined): "image" | "data" | "other" {
+    if (key === "b64_json") return "image"
+    return key === "data" && this.#matched === 1 ? "data" : "other"
   }
 
-  get #imagePath(): string {
-    return this.#shape.containers.length === 1 ? "b64_json" : `data[${this.images.length}].b64_json`
+  get #isImageNext(): boolean {
+    return this.#value === "image" && this.#depth === this.#matched
+  }
+
+  /** Notes why this image cannot be used. */
+  #flawed(why: string): void {
+    this.flaw ??= `${this.#matched === 1 ? "b64_json" : `data[${this.#item}].b64_json`} ${why}`
+  }
+
+  #tooLarge(): void {
+    this.#flawed(`is over ${this.#limits.imageBytes} bytes`)
+    this.problem = this.flaw
+  }
+
+  /** Leaves this image, of which the closing quote is still to come. */
+  #giveUp(why: string): void {
+    this.#flawed(why)
+    this.#sink = undefined
+    this.#isSkipping = true
+    this.#escaped = false
+  }
+
+  /** Skips an image up to its closing quote. */
+  #skipImage(chunk: Uint8Array, from: number, inLine: boolean): number {
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at]
+      if (inLine && isLineEnd(byte)) return at
+      if (this.#escaped) this.#escaped = false
+      else if (byte === backslash) this.#escaped = true
+      else if (byte === quote) {
+        this.#isSkipping = false
+        this.#endValue("null")
+        return at + 1
+      }
+    }
+    return chunk.length
   }
 
   /** Takes base64: whole runs at once, and byte by byte what interrupts a run. */
@@ -211,8 +251,9 @@ export class ImageJsonParser {
         return at + 1
       }
       if (!this.#writeImageByte(sink, byte)) {
-        this.problem = `${this.#imagePath} is ${sink.problem === "too large" ? `over ${this.#limits.imageBytes} bytes` : "not base64"}`
-        return at
+        if (sink.problem === "too large") this.#tooLarge()
+        else this.#giveUp("is not base64")
+        return at + 1
       }
     }
     return at
@@ -230,17 +271,23 @@ export class ImageJsonParser {
 
   #closeImage(sink: Base64Sink): void {
     const image = sink.finish()
-    if (image === undefined) {
-      this.problem = `${this.#imagePath} is not base64`
+    this.#sink = undefined
+    if (sink.problem === "too large") return this.#tooLarge()
+    if (image === undefined || image.length === 0) {
+      this.#flawed(image === undefined ? "is not base64" : "is empty")
+      this.#endValue("null")
       return
     }
-    for (const digit of String(this.images.length)) this.#append(digit.charCodeAt(0))
-    this.#append(space) // What follows cannot go on with the number.
+    this.#endValue(`${this.images.length} `) // The space ends the number, whatever follows.
     this.images.push(image)
     // A guess that was far too high would cost more than the images, were there many of them.
     this.#expectedBytes = Math.min(this.#expectedBytes, 2 * image.length)
-    this.#sink = undefined
-    this.#leadsOn = false
+  }
+
+  /** Puts this into the text in place of the image. */
+  #endValue(text: string): void {
+    for (let at = 0; at < text.length; at++) this.#append(text.charCodeAt(at))
+    this.#value = "other"
   }
 
   #append(byte: number): void {

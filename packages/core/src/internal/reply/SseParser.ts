@@ -1,24 +1,19 @@
 /**
- * Cuts an event stream into events as its bytes come, by the WHATWG algorithm, and hands the data of each to a
- * `ImageJsonParser`. Comments, `id:` and `retry:` are passed over; so is the data of an event whose name nobody asked for.
+ * Parses an event stream while its bytes arrive, by the WHATWG algorithm, and hands the data of each event to an
+ * `ImageJsonParser`. Comments, `id:` and `retry:` are ignored. A byte order mark must be removed before.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"
 import { carriageReturn, isLineEnd, type Lifted, lineFeed, ImageJsonParser } from "./ImageJsonParser.ts"
 
-/** An event that has ended: its name, `""` where it had none, and its data. */
+/** An event that has ended: its name, `""` if it had none, and its data. */
 export interface RawEvent {
   readonly name: string
   readonly data: Lifted
 }
 
-/** The size of the last image, of this stream or of the one before: the next one will be about as large. */
-export interface LastImage {
-  bytes: number
-}
-
 export class SseParser {
-  /** What makes this stream unacceptable, in words; then nothing more can be written. */
+  /** Which limit was exceeded. Then nothing more can be written. */
   problem: string | undefined
 
   /** What the next byte belongs to: the name of a field, or the value of one. */
@@ -29,29 +24,35 @@ export class SseParser {
   #atValueStart = false
   /** The last byte was a CR: an LF now belongs to it. */
   #afterCR = false
-  #isFirstLine = true
   /** Bytes of a line that is not data. */
   #lineLength = 0
   /** The event that is being read. */
   #name = ""
   #payload: ImageJsonParser | undefined
+  /** The data of this event has an unknown name and exceeded a limit: it is ignored. */
+  #isIgnored = false
+  /** The size of this stream's last image: the next one will be about as large. */
+  #lastImageBytes = 0
 
   readonly #limits: Limits
-  readonly #isWanted: (name: string) => boolean
-  readonly #lastImage: LastImage
+  readonly #isKnown: (name: string) => boolean
 
-  constructor(limits: Limits, isWanted: (name: string) => boolean, lastImage: LastImage) {
-    this.#lastImage = lastImage
+  constructor(limits: Limits, isKnown: (name: string) => boolean) {
     this.#limits = limits
-    this.#isWanted = isWanted
+    this.#isKnown = isKnown
   }
 
-  /** Images that are whole and belong to an event that has not ended. */
+  /** Complete images of an event that has not ended. */
   get pendingImages(): ReadonlyArray<Uint8Array> {
     return this.#payload?.images ?? []
   }
 
-  /** Takes a chunk, and adds to `events` those that ended in it. */
+  /** An event with an image has begun and not ended. */
+  get hasPendingImage(): boolean {
+    return this.#payload?.hasImage === true
+  }
+
+  /** Takes a chunk, and adds the events that ended in it to `events`. */
   write(chunk: Uint8Array, events: Array<RawEvent>): void {
     let at = 0
     while (at < chunk.length && this.problem === undefined) {
@@ -67,7 +68,12 @@ export class SseParser {
     }
   }
 
-  /** Takes bytes of a line, up to its end or to the end of what belongs together in it. */
+  /** The bytes have ended. An event without its blank line counts if its JSON is closed. */
+  finish(events: Array<RawEvent>): void {
+    if (this.#payload?.closed === true && this.problem === undefined) this.#endEvent(events)
+  }
+
+  /** Takes bytes of a line, up to the end of the field's name or of the line. */
   #writeLine(chunk: Uint8Array, from: number): number {
     let at = from
     if (this.#atValueStart) {
@@ -76,7 +82,7 @@ export class SseParser {
     }
     if (this.#field === "data" && this.#payload !== undefined) {
       at = this.#payload.write(chunk, at, true)
-      this.problem = this.#payload.problem
+      this.#checkPayload(this.#payload)
       return at
     }
     while (at < chunk.length && !isLineEnd(chunk[at]) && !(this.#field === "name" && chunk[at] === colon)) at++
@@ -93,57 +99,61 @@ export class SseParser {
     return at
   }
 
-  /** Data that nobody asked for is not held, so it may be as long as what is. */
+  /** Data beyond a limit is an error, unless the event has an unknown name. */
+  #checkPayload({ problem }: ImageJsonParser): void {
+    if (problem === undefined) return
+    if (this.#isKnown(this.#name)) {
+      this.problem = problem
+      return
+    }
+    this.#payload = undefined
+    this.#isIgnored = true
+  }
+
+  /** Data that is ignored is not held, so a line of it may be as long as one with an image. */
   get #lineLimit(): number {
     return this.#field === "data" ? 2 * this.#limits.imageBytes : this.#limits.lineBytes
   }
 
-  /** The name of a field is whole: a colon came, or the line ended. */
+  /** The name of a field has ended, with a colon or with the line. */
   #startValue(): void {
-    const name = this.#isFirstLine && this.#text.startsWith(byteOrderMark) ? this.#text.slice(3) : this.#text
-    this.#field = name === "data" || name === "event" ? name : "skipped"
+    this.#field = this.#text === "data" || this.#text === "event" ? this.#text : "skipped"
     this.#text = ""
     this.#atValueStart = true
-    if (this.#field === "data" && this.#isWanted(this.#name)) {
-      if (this.#payload === undefined) {
-        this.#payload = new ImageJsonParser("event", this.#limits, guess(this.#lastImage.bytes))
-      } else this.#payload.writeLineEnd()
-      this.problem = this.#payload.problem
+    if (this.#field !== "data" || this.#isIgnored) return
+    if (this.#payload === undefined) {
+      this.#payload = new ImageJsonParser(this.#limits, guess(this.#lastImageBytes))
+    } else {
+      this.#payload.writeLineEnd()
+      this.#checkPayload(this.#payload)
     }
   }
 
   #endLine(events: Array<RawEvent>): void {
-    const isBlank = this.#field === "name" && (this.#text === "" || (this.#isFirstLine && this.#text === byteOrderMark))
-    if (isBlank) this.#endEvent(events)
+    if (this.#field === "name" && this.#text === "") this.#endEvent(events)
     else if (this.#field === "name") this.#startValue()
     if (this.#field === "event") this.#name = this.#text
     this.#field = "name"
     this.#text = ""
     this.#atValueStart = false
-    this.#isFirstLine = false
     this.#lineLength = 0
   }
 
   #endEvent(events: Array<RawEvent>): void {
     if (this.#payload !== undefined) {
       const data = this.#payload.finish()
-      this.problem = this.#payload.problem
-      this.#lastImage.bytes = data.images[0]?.length ?? this.#lastImage.bytes
-      if (this.problem === undefined) events.push({ name: this.#name, data })
+      this.#lastImageBytes = data.images[0]?.length ?? this.#lastImageBytes
+      events.push({ name: this.#name, data })
+    } else if (this.#isIgnored) {
+      events.push({ name: this.#name, data: { json: "", images: [], flaw: undefined } })
     }
-    if (this.#payload === undefined && !this.#isWanted(this.#name)) events.push({ name: this.#name, data: passedOver })
-    if (this.problem === undefined) this.#payload = undefined
+    this.#payload = undefined
+    this.#isIgnored = false
     this.#name = ""
   }
 }
 
-/** What is held of the data that nobody asked for. */
-const passedOver: Lifted = { json: "", images: [] }
-
 const space = 0x20
 const colon = 0x3a
-/** The UTF-8 byte order mark, a character for each byte. */
-const byteOrderMark = "\xef\xbb\xbf"
-
-/** A little above the last image, so that one that is a little larger still needs no second piece of memory. */
+/** A little above the last image, so that an image that is slightly larger fits without a second piece of memory. */
 const guess = (lastImageBytes: number): number => Math.ceil(lastImageBytes * 1.05)

@@ -1,6 +1,10 @@
 /**
- * From lifted payloads to what users see: the bytes are put in, and the Schema decides.
+ * From parsed JSON and the images taken out of it to responses and events. Images are read strictly. What surrounds them
+ * is read leniently: a member that cannot be read is left out.
  */
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -9,39 +13,102 @@ import { GeneratedImage } from "../../GeneratedImage.ts"
 import * as GradientError from "../../GradientError.ts"
 import * as ImageGenerateResponse from "../../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
-import type { RawEvent } from "./SseParser.ts"
-import type { Lifted } from "./ImageJsonParser.ts"
 import type { RateLimit } from "../../RateLimit.ts"
-import { property } from "../property.ts"
 import { parseJson, reasonOfErrorObject, shorten, tellsError } from "../failure/errorResponse.ts"
+import { visibleText } from "../failure/visibleText.ts"
+import { property } from "../property.ts"
 import { type Facts, factsOf, rateLimitOf } from "../responseHead.ts"
+import type { Lifted } from "./ImageJsonParser.ts"
+import * as Metadata from "./metadata.ts"
+import type { RawEvent } from "./SseParser.ts"
 
-/** What the head of a reply says, which goes into its responses, events and errors. */
+/** From the head of a reply: what its responses, events and errors repeat. */
 export interface Head {
   readonly facts: Facts
   readonly rateLimit: RateLimit | undefined
-  /** Where the head does not say what the body is, it is taken for what was asked for. */
-  readonly isEventStream: boolean
-  /** Takes the secrets of the request out of a text. */
+  /** When the head arrived, in milliseconds. */
+  readonly arrivedAt: number
+  /** Removes the secrets of the request from a text. */
   readonly conceal: (text: string) => string
 }
 
+/** `now` in milliseconds. */
 export const headOf = (response: HttpClientResponse.HttpClientResponse, now: number): Head => ({
   ...factsOf(response),
   rateLimit: rateLimitOf(response.headers, now),
-  isEventStream: !/json|html/i.test(response.headers["content-type"] ?? "")
+  arrivedAt: now
 })
 
 type Reason = GradientError.GradientErrorReason
+type Images = ReadonlyArray<GeneratedImage>
 
-/** Images without a reply around them: what an error carries. */
-export const bareImages = (images: ReadonlyArray<Uint8Array>): ReadonlyArray<GeneratedImage> =>
+/** A value, and the paths of the members that could not be read. */
+export interface Decoded<A> {
+  readonly value: A
+  readonly unreadable: ReadonlyArray<string>
+}
+
+export const logUnreadable = (unreadable: ReadonlyArray<string>): Effect.Effect<void> =>
+  unreadable.length === 0
+    ? Effect.void
+    : Effect.logDebug(`Left out of a reply, as it cannot be read: ${shorten(unreadable.join(", "))}`)
+
+/** Images without what the reply says about them. */
+export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
   images.map((bytes) => new GeneratedImage({ bytes }))
 
-export const invalidResponse = (head: Head, description: string, images: ReadonlyArray<GeneratedImage>): Reason =>
-  new GradientError.InvalidResponseError({ ...head.facts, images, description: shorten(description) })
+/** What is wrong with a reply, and the addresses of images that it gives in place of bytes. */
+export interface Flaw {
+  readonly description: string
+  readonly urls: ReadonlyArray<string>
+}
 
-/** The object with its bytes, if what stands there is the index of an image, and with a format, if it has none. */
+export const invalidReply = (
+  head: Head,
+  flaw: string | Flaw,
+  images: Images = []
+): GradientError.InvalidResponseError => {
+  const { description, urls } = Predicate.isString(flaw) ? { description: flaw, urls: [] } : flaw
+  return new GradientError.InvalidResponseError({ ...head.facts, images, urls, description: shorten(description) })
+}
+
+/** The reason of a reply that is not a JSON object. */
+export const notAnObject = (head: Head, text: string): Reason => {
+  const json = head.conceal(text).trim()
+  const what = Result.isSuccess(parse(json, head)) ? "it is not an object" : "it is not JSON"
+  return invalidReply(head, `${what}${startOf(json)}`)
+}
+
+const startOf = (text: string): string => {
+  const words = visibleText(text)
+  return words === undefined ? "" : `: ${JSON.stringify(shorten(words, 300))}`
+}
+
+/** Parses text whose secrets are concealed. A backslash can hide one, so then the parsed strings are concealed again. */
+const parse = (text: string, { conceal }: Head): Result.Result<unknown, unknown> =>
+  text.includes("\\") ? parseJson(text, conceal) : Result.try((): unknown => JSON.parse(text))
+
+const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
+
+const isAddress = (value: unknown): value is string => Predicate.isString(value) && value.trim() !== ""
+
+/** The addresses in these objects, of images that have no bytes. */
+const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
+  holders
+    .filter((holder) => !Predicate.isNumber(property(holder, "b64_json")))
+    .map((holder) => property(holder, "url"))
+    .filter(isAddress)
+
+/** What is wrong with the images, if something is. */
+const flawOf = ({ flaw }: Lifted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
+  const urls = urlsOf(holders)
+  const [first] = urls
+  if (first === undefined) return flaw === undefined ? undefined : { description: flaw, urls }
+  const more = urls.length > 1 ? ` (and ${urls.length - 1} more in \`urls\`)` : ""
+  return { description: `an image came as an address; download it soon, as it may expire: ${first}${more}`, urls }
+}
+
+/** The object with the bytes of its image in place of their index, and with a format if it has none. */
 const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: unknown): unknown => {
   if (!Predicate.isObject(holder)) return holder
   const index = property(holder, "b64_json")
@@ -49,76 +116,189 @@ const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: 
   return { ...holder, output_format: property(holder, "output_format") ?? format, ...bytes }
 }
 
+/** The items of a response: those of `data`, or the object itself if it is a single image. */
+const itemsOf = (body: object): ReadonlyArray<unknown> | undefined => {
+  const data = property(body, "data")
+  if (isList(data)) return data
+  return Predicate.isNumber(property(body, "b64_json")) || isAddress(property(body, "url")) ? [body] : undefined
+}
+
+/** With `data` or `b64_json` given twice, JSON keeps the last one. The other images are added, since they are paid for. */
+const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8Array>): ReadonlyArray<unknown> => {
+  const named = new Set(items.map((item) => property(item, "b64_json")))
+  return named.size >= images.length
+    ? items
+    : [...items, ...images.flatMap((_, index) => (named.has(index) ? [] : [{ b64_json: index }]))]
+}
+
 const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted)
 const decodeEvent = Schema.decodeUnknownResult(ImageGenStreamEvent.Lifted)
 
-/** The response that this payload is. */
-export const responseOf = (
-  { images, json: text }: Lifted,
-  head: Head
-): Result.Result<ImageGenerateResponse.ImageGenerateResponse, Reason> => {
-  const fail = (description: string) => Result.fail(invalidResponse(head, description, bareImages(images)))
-  const json = head.conceal(text)
-  const parsed = parseJson(json, head.conceal)
-  if (Result.isFailure(parsed)) return fail(`it is not JSON: ${startOf(json)}`)
-  const body = parsed.success
-  if (!Predicate.isObject(body)) return fail(`it is not an object: ${startOf(json)}`)
-  if (tellsError(body)) return Result.fail(reasonOfErrorObject(body, head.facts, bareImages(images)))
-  const data = property(body, "data")
-  const items = Array.isArray(data)
-    ? data.map((item) => withBytes(item, images, property(body, "output_format")))
-    : data
-  const decoded = decodeResponse({ ...body, data: items, requestId: head.facts.requestId, rateLimit: head.rateLimit })
-  return Result.isSuccess(decoded) ? Result.succeed(decoded.success) : fail(decoded.failure.message)
+/** Decodes as it is, else without the members that cannot be read. */
+const decodeLeniently = <A>(
+  decode: (wire: object) => Result.Result<A, Schema.SchemaError>,
+  wire: object,
+  repair: (wire: object) => Metadata.Repaired
+): Result.Result<Decoded<A>, string> => {
+  const decoded = decode(wire)
+  if (Result.isSuccess(decoded)) return Result.succeed({ value: decoded.success, unreadable: [] })
+  const repaired = repair(wire)
+  return Result.mapBoth(decode(repaired.readable), {
+    onSuccess: (value) => ({ value, unreadable: repaired.unreadable }),
+    onFailure: ({ message }) => message
+  })
 }
 
-/** What an event of the stream is to the reader. */
+/** Which images a failure carries, given those of the reply or event that is decoded. */
+type Carry = (images: ReadonlyArray<Uint8Array>) => Images
+
+/** Decodes a response. */
+export const responseOf = (
+  lifted: Lifted,
+  head: Head,
+  carry: Carry = bareImages
+): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
+  const images = () => carry(lifted.images)
+  const json = head.conceal(lifted.json)
+  const parsed = parse(json, head)
+  if (Result.isFailure(parsed)) {
+    return Result.fail(invalidReply(head, lifted.flaw ?? `it is not JSON${startOf(json)}`, images()))
+  }
+  const body = parsed.success
+  if (tellsError(body)) return Result.fail(reasonOfErrorObject(body, head.facts, images()))
+  if (!Predicate.isObject(body)) return Result.fail(invalidReply(head, `it is not an object${startOf(json)}`, images()))
+  return decodeBody(body, lifted, head, carry)
+}
+
+/** Decodes the object that a response is. */
+const decodeBody = (
+  body: object,
+  lifted: Lifted,
+  head: Head,
+  carry: Carry
+): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
+  const fail = (flaw: string | Flaw) => invalidReply(head, flaw, carry(lifted.images))
+  const items = itemsOf(body) ?? (lifted.images.length > 0 ? [] : undefined)
+  const flaw = flawOf(lifted, items ?? [])
+  if (flaw !== undefined) return Result.fail(fail(flaw))
+  const format = property(body, "output_format")
+  const data =
+    items === undefined
+      ? property(body, "data")
+      : withUnnamed(items, lifted.images).map((item) => withBytes(item, lifted.images, format))
+  const wire = { ...body, data, requestId: head.facts.requestId, rateLimit: head.rateLimit }
+  return Result.mapError(
+    decodeLeniently(decodeResponse, wire, (whole) => Metadata.repairResponse(whole, head.arrivedAt)),
+    fail
+  )
+}
+
+/** What an event of the stream means for its reader. */
 export type Meaning =
-  | { readonly _tag: "Event"; readonly event: ImageGenStreamEvent.ImageGenStreamEvent }
+  | {
+      readonly _tag: "Events"
+      readonly events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent>
+      readonly unreadable: ReadonlyArray<string>
+    }
+  /** The event should bring an image, and there is none that can be used. */
+  | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
   | { readonly _tag: "Skipped"; readonly name: string }
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly reason: Reason }
 
-const imageEvents = new Set(["image_generation.partial_image", "image_generation.completed"])
+const partialImage = "image_generation.partial_image"
+const imageEvents = new Set([partialImage, "image_generation.completed"])
 
-/** Whether an event of this name can mean something; one without a name is told by its data. */
-export const isWanted = (name: string): boolean =>
+/** Whether events of this name have to be understood. An event without a name is known by its data. */
+export const isKnownName = (name: string): boolean =>
   name === "" || name === "message" || name === "error" || imageEvents.has(name)
 
-/** What this event means. `lastImages`: the last picture given out, for an error to carry. */
-export const meaningOf = ({ data, name }: RawEvent, head: Head, lastImages: ReadonlyArray<GeneratedImage>): Meaning => {
+/** What the meaning of an event depends on. */
+export interface Context {
+  readonly head: Head
+  /** How many partial images were asked for. */
+  readonly partialImages: number
+  /** The index of a partial image that has none. */
+  readonly nextIndex: number
+  readonly carry: Carry
+}
+
+/** What an event means. */
+export const meaningOf = ({ data, name }: RawEvent, context: Context): Meaning => {
+  const { carry, head } = context
   const text = head.conceal(data.json).trim()
-  if (!isWanted(name)) return { _tag: "Skipped", name }
   if (text === "[DONE]") return { _tag: "Done" }
   if (text === "") return { _tag: "Skipped", name }
-  const images = data.images.length > 0 ? bareImages(data.images) : lastImages
-  const invalid = (description: string): Meaning => ({
-    _tag: "Failed",
-    reason: invalidResponse(head, description, images)
-  })
-  const parsed = parseJson(text, head.conceal)
+  const parsed = parse(text, head)
   const value = Result.getOrUndefined(parsed)
   const named = property(value, "type")
   const type = Predicate.isString(named) && named !== "" ? named : name
-  if (type === "error" || name === "error" || tellsError(value)) {
-    return { _tag: "Failed", reason: reasonOfErrorObject(value ?? { message: text }, head.facts, images) }
+  if (name === "error" || type === "error" || tellsError(value)) {
+    const reason = reasonOfErrorObject(value ?? { message: text }, head.facts, carry(data.images))
+    return { _tag: "Failed", reason }
   }
-  if (Result.isFailure(parsed)) return invalid(`an event is not JSON: ${startOf(text)}`)
-  if (!imageEvents.has(type)) return { _tag: "Skipped", name: type }
-  const header =
-    type === "image_generation.completed" ? { requestId: head.facts.requestId, rateLimit: head.rateLimit } : {}
-  const decoded = decodeEvent({ ...Object(withBytes(value, data.images)), type, ...header })
-  return Result.isSuccess(decoded)
-    ? { _tag: "Event", event: decoded.success }
-    : invalid(`${type}: ${decoded.failure.message}`)
+  if (Result.isFailure(parsed)) return notJson(text, name, data, context)
+  if (imageEvents.has(type)) return imageOf(type, value, data, context)
+  const isResponse = (type === "" || type === "message") && Predicate.isObject(value) && isList(property(value, "data"))
+  return isResponse ? eventsOf(responseOf(data, head, carry)) : { _tag: "Skipped", name: type }
 }
 
-/** The events of a response that came as JSON where a stream was asked for: each image is complete. */
+/** A partial image that is not JSON is not the end of the stream; in an event of an unknown name anything may be. */
+const notJson = (text: string, name: string, { flaw, images }: Lifted, { carry, head }: Context): Meaning => {
+  if (!isKnownName(name)) return { _tag: "Skipped", name }
+  const description = flaw ?? `an event is not JSON${startOf(text)}`
+  if (name === partialImage) return { _tag: "Unusable", isPartial: true, flaw: { description, urls: [] } }
+  return { _tag: "Failed", reason: invalidReply(head, description, carry(images)) }
+}
+
+/** Decodes the event of an image. */
+const imageOf = (type: string, value: unknown, data: Lifted, context: Context): Meaning => {
+  const { facts, rateLimit } = context.head
+  const isPartial = type === partialImage
+  const unusable = (flaw: Flaw): Meaning => ({ _tag: "Unusable", isPartial, flaw })
+  const flaw = flawOf(data, [value])
+  if (flaw !== undefined) return unusable({ ...flaw, description: `${type}: ${flaw.description}` })
+  const own = isPartial ? { partialImages: context.partialImages } : { requestId: facts.requestId, rateLimit }
+  const wire = { ...Object(withBytes(value, data.images)), type, ...own }
+  const decoded = decodeLeniently(decodeEvent, wire, (whole) => Metadata.repairEvent(whole, context.nextIndex))
+  if (Result.isFailure(decoded)) return unusable({ description: `${type}: ${decoded.failure}`, urls: [] })
+  const { unreadable, value: event } = decoded.success
+  return { _tag: "Events", events: [event], unreadable }
+}
+
+/** Relays send a whole response as an event. */
+const eventsOf = (response: Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason>): Meaning =>
+  Result.isSuccess(response)
+    ? { _tag: "Events", events: completedOf(response.success.value), unreadable: response.success.unreadable }
+    : { _tag: "Failed", reason: response.failure }
+
+/** The events of a response: each image is complete. */
 export const completedOf = (
   response: ImageGenerateResponse.ImageGenerateResponse
-): ReadonlyArray<ImageGenStreamEvent.Completed> =>
-  response.data.map(
+): Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed> =>
+  Arr.map(
+    response.data,
     (image) => new ImageGenStreamEvent.Completed({ ...response, ...image, createdAt: response.created })
   )
 
-const startOf = (text: string): string => JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}...`)
+/** The response of these events: what surrounds the images is taken from the last event that has it. */
+export const responseOfCompleted = (
+  events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed>,
+  { arrivedAt }: Head
+): ImageGenerateResponse.ImageGenerateResponse => {
+  const last = Arr.lastNonEmpty(events)
+  return new ImageGenerateResponse.ImageGenerateResponse({
+    created: last.createdAt ?? DateTime.makeUnsafe(arrivedAt),
+    data: Arr.map(
+      events,
+      ({ bytes, outputFormat, revisedPrompt }) => new GeneratedImage({ bytes, outputFormat, revisedPrompt })
+    ),
+    background: last.background,
+    outputFormat: last.outputFormat,
+    quality: last.quality,
+    size: last.size,
+    usage: events.findLast(({ usage }) => usage !== undefined)?.usage,
+    requestId: last.requestId,
+    rateLimit: last.rateLimit
+  })
+}

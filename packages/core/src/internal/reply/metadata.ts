@@ -1,0 +1,90 @@
+/**
+ * Finds the members of a reply that cannot be read, and leaves them out. Nothing here is needed for a reply that is as
+ * the API describes it.
+ */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { GeneratedImage } from "../../GeneratedImage.ts"
+import { ImageGenerateResponse, settingsFields, Usage } from "../../ImageGenerateResponse.ts"
+import { Completed } from "../../ImageGenStreamEvent.ts"
+import { property } from "../property.ts"
+import { Count } from "../schemaFields.ts"
+
+/** An object without what cannot be read, and the paths of what was left out. */
+export interface Repaired {
+  readonly readable: object
+  readonly unreadable: ReadonlyArray<string>
+}
+
+type Field = Schema.Codec<unknown, unknown>
+
+const canDecode = (schema: Field, value: unknown): boolean =>
+  Result.isSuccess(Schema.decodeUnknownResult(schema)(value))
+
+const snakeCase = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+/** Leaves out each member that the field of its name cannot decode. */
+const repair = (holder: object, fields: Readonly<Record<string, Field>>): Repaired => {
+  const unreadable = Object.entries(fields)
+    .map(([name, schema]) => ({ schema, name: snakeCase(name) }))
+    .filter(({ name, schema }) => property(holder, name) != null && !canDecode(schema, property(holder, name)))
+    .map(({ name }) => name)
+  const readable = Object.fromEntries(Object.entries(holder).filter(([name]) => !unreadable.includes(name)))
+  return { readable, unreadable }
+}
+
+const { inputTokensDetails, outputTokens, outputTokensDetails } = Usage.to.fields
+const usageFields = { inputTokensDetails, outputTokens, outputTokensDetails }
+
+/** Usage can be read without its details. */
+const repairUsage = (holder: object): Repaired => {
+  const usage = property(holder, "usage")
+  if (!Predicate.isObject(usage)) return { readable: holder, unreadable: [] }
+  const { readable, unreadable } = repair(usage, usageFields)
+  return { readable: { ...holder, usage: readable }, unreadable: unreadable.map((name) => `usage.${name}`) }
+}
+
+const { usage } = ImageGenerateResponse.fields
+const { revisedPrompt } = GeneratedImage.fields
+const { outputFormat } = settingsFields
+const { createdAt } = Completed.fields
+
+const isReadable = (schema: Field, value: unknown) => value != null && canDecode(schema, value)
+
+/** A response whose `created` cannot be read was created when it arrived. `arrivedAt` in milliseconds. */
+export const repairResponse = (response: object, arrivedAt: number): Repaired => {
+  const { readable: counted, unreadable: details } = repairUsage(response)
+  const { readable, unreadable } = repair(counted, { created: createdAt, ...settingsFields, usage })
+  const data = property(response, "data")
+  const items = Array.isArray(data)
+    ? data.map((item: unknown) =>
+        Predicate.isObject(item) ? repair(item, { outputFormat, revisedPrompt }) : undefined
+      )
+    : []
+  return {
+    readable: {
+      ...readable,
+      created: property(readable, "created") ?? arrivedAt / 1000,
+      ...(Array.isArray(data) ? { data: data.map((item: unknown, at) => items[at]?.readable ?? item) } : {})
+    },
+    unreadable: [
+      ...unreadable,
+      ...details,
+      ...items.flatMap((item, at) => (item?.unreadable ?? []).map((name) => `data[${at}].${name}`))
+    ]
+  }
+}
+
+/** A partial image whose index cannot be read has `nextIndex`. */
+export const repairEvent = (event: object, nextIndex: number): Repaired => {
+  const { readable: counted, unreadable: details } = repairUsage(event)
+  const { readable, unreadable } = repair(counted, { createdAt, ...settingsFields, revisedPrompt, usage })
+  const given = property(event, "partial_image_index")
+  const index = isReadable(Count, given) ? Number(given) : Number.NaN
+  const isIndex = Number.isSafeInteger(index) && index >= 0
+  return {
+    readable: { ...readable, partial_image_index: isIndex ? index : nextIndex },
+    unreadable: [...unreadable, ...details, ...(given == null || isIndex ? [] : ["partial_image_index"])]
+  }
+}
