@@ -55,11 +55,11 @@ const calls: Readonly<Record<string, Call>> = {
   "end-stream": stream(),
   "stall-head": generate({ timeout: "1 second" }),
   "stall-body": generate({ idleTimeout: "1 second" }),
-  // The layer stays open for a second, so that it is not its end that closes the connection.
+  // The layer stays open for some seconds, so that it is not its end that closes the connection.
   leave: Images.generateStream({ prompt, partialImages: 1 }).pipe(
     Stream.take(1),
     Stream.runCount,
-    Effect.tap(Effect.sleep("1 second"))
+    Effect.tap(Effect.sleep("3 seconds"))
   )
 }
 

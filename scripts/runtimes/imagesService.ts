@@ -55,7 +55,7 @@ const replies: Readonly<Record<string, (socket: Socket, account: Account, path: 
   leave: (socket, account) => {
     socket.write(partial)
     const sentAt = Date.now()
-    socket.on("close", () => (account.left = Date.now() - sentAt < 800))
+    socket.on("close", () => (account.left = Date.now() - sentAt < 2500))
   }
 }
 

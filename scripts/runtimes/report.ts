@@ -83,6 +83,8 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     "Each cell has three numbers: the attempts that the error lists (1 if the call goes well), the requests that the" +
       " server saw, and those that it would have charged for. A runtime that sends a request again by itself would have" +
       " more requests than attempts. The calls on a connection that was kept come after a good one, which is counted too.",
+    "workerd gives the same error for a connection that was refused and for one that broke. So the call is not retried," +
+      " and the error says that it may have been charged for.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",
     "The gateway's web handler gets the same requests on each: " +
@@ -92,6 +94,5 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
           return `${runtime} answers ${right} of ${gateway.length} as it should`
         })
         .join(", ") +
-      ".",
-    ""
+      ".\n"
   ].join("\n\n")
