@@ -17,6 +17,7 @@ import { parseJson, reasonOfErrorObject, shorten, tellsError } from "../failure/
 import { visibleText } from "../failure/visibleText.ts"
 import { property } from "../property.ts"
 import { type Facts, factsOf, rateLimitOf } from "../responseHead.ts"
+import { Base64Sink } from "./Base64Sink.ts"
 import type { Lifted } from "./ImageJsonParser.ts"
 import * as Metadata from "./metadata.ts"
 
@@ -96,10 +97,19 @@ const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
     .map((holder) => property(holder, "url"))
     .filter(isAddress)
 
+/** The bytes of an image that is given as a data URL. */
+const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
+  const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,(.*)$/.exec(url)) || []
+  if (text === undefined) return undefined
+  const sink = new Base64Sink(text.length, Math.ceil((text.length * 3) / 4))
+  const bytes = sink.writeRun(text) === text.length ? sink.finish() : undefined
+  return bytes?.length === 0 ? undefined : bytes
+}
+
 /** What is wrong with the images, if something is. */
 export const flawOf = ({ flaw }: Lifted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
-  const [first] = urls
+  const first = urls.find((url) => imageOfDataUrl(url) === undefined)
   if (first === undefined) return flaw === undefined ? undefined : { description: flaw, urls }
   const more = urls.length > 1 ? ` (and ${urls.length - 1} more in \`urls\`)` : ""
   return { description: `an image came as an address; download it soon, as it may expire: ${first}${more}`, urls }
@@ -108,8 +118,9 @@ export const flawOf = ({ flaw }: Lifted, holders: ReadonlyArray<unknown>): Flaw 
 /** The object with the bytes of its image in place of their index, and with a format if it has none. */
 export const withBytes = (holder: object, images: ReadonlyArray<Uint8Array>, format?: unknown): object => {
   const index = property(holder, "b64_json")
-  const bytes = Predicate.isNumber(index) ? { b64_json: images[index] } : {}
-  return { ...holder, output_format: property(holder, "output_format") ?? format, ...bytes }
+  const bytes = Predicate.isNumber(index) ? images[index] : imageOfDataUrl(property(holder, "url"))
+  const image = bytes === undefined ? {} : { b64_json: bytes }
+  return { ...holder, output_format: property(holder, "output_format") ?? format, ...image }
 }
 
 /** The items of a response: those of `data`, or the object itself if it is a single image. */
