@@ -1,4 +1,7 @@
 import type { Fault } from "@effect-gradient/emulator"
 
-/** For `Emulator.layerHttpClient({ faults })`: the first request is reset within its body, the rest go well. */
-export const faults = [{ _tag: "reset-body", at: 50_000, times: 1 }] satisfies ReadonlyArray<Fault.Fault>
+/** For `Emulator.layerHttpClient({ faults })`: one request is reset within its body, one gets a 429, the rest go well. */
+export const faults: ReadonlyArray<Fault.Input> = [
+  "reset-body@50000 x1",
+  { _tag: "status", status: 429, retryAfter: 0, times: 1 }
+]

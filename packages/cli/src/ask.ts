@@ -6,7 +6,7 @@ import {
   type GradientClient,
   type GradientError,
   type ImageGenStreamEvent,
-  ImageGenerateParams,
+  type ImageGenerateParams,
   type ImageGenerateResponse,
   Images
 } from "@effect-gradient/core"
@@ -39,24 +39,26 @@ export class Arrived {
   }
 }
 
-/** Streams where partial images are asked for. */
+/** Streams if partial images are asked for. `model` is the one of params that name none. */
 export const ask = (
   { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,
   options: GradientClient.RequestOptions,
   progress: Progress,
-  arrived: Arrived
+  arrived: Arrived,
+  model: string
 ): Effect.Effect<Generated, GradientError.GradientError, Images.Images> =>
   partialImages === undefined
-    ? whole(params, options, progress, arrived)
+    ? whole(params, options, progress, arrived, model)
     : streamed({ ...params, partialImages }, options, progress, arrived)
 
 const whole = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParams,
   options: GradientClient.RequestOptions,
   progress: Progress,
-  arrived: Arrived
+  arrived: Arrived,
+  model: string
 ) {
-  yield* progress.waitFor(ImageGenerateParams.withDefaults(params, "generate").model)
+  yield* progress.waitFor(params.model ?? model)
   const { data, requestId, usage } = yield* Images.generate(params, options)
   arrived.finished.push(...data)
   yield* progress.stop

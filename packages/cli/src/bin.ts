@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { emulator } from "./emulator.ts"
 import { generate } from "./generate.ts"
+import { models } from "./models.ts"
 import { presenter, report, teardown } from "./outcome.ts"
 
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
@@ -19,7 +20,7 @@ const { version } = Schema.decodeSync(Manifest)(readFileSync(new URL("../package
 
 const cli = Command.make("gradient-images").pipe(
   Command.withDescription("Generates images with DigitalOcean Gradient."),
-  Command.withSubcommands([generate, emulator])
+  Command.withSubcommands([generate, models, emulator])
 )
 
 const services = Layer.mergeAll(

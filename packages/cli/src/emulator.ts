@@ -2,11 +2,17 @@
  * `gradient-images emulator`: the endpoint on a port of this machine, until it is stopped.
  */
 import { Emulator, Fault } from "@effect-gradient/emulator"
-import { Command, Flag } from "effect/cli"
+import { CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { duration, given, yes } from "./flags.ts"
+
+const readFault = (value: string) =>
+  Effect.mapError(Fault.make(value), ({ reason }) => {
+    const expected = reason.description ?? reason.message
+    return new CliError.InvalidValue({ option: "fault", value, expected, kind: "flag" })
+  })
 
 const config = {
   port: Flag.Int("port").pipe(
@@ -17,20 +23,25 @@ const config = {
     ),
     Flag.withDefault(8787)
   ),
-  latency: given(duration("latency"), "How long it thinks before it answers: 90, 1.5s, 500ms, 5m. Default: 0"),
-  pace: given(duration("pace"), "The time between the pictures of a stream. Default: 0"),
+  latency: given(duration("latency"), "How long it works before it answers: 90, 1.5s, 500ms, 5m. Default: 0"),
+  pace: given(duration("pace"), "The time between the images of a stream. Default: 0"),
+  pictures: Flag.Literals("pictures", ["painted", "plain"]).pipe(
+    Flag.withDescription("plain ones have one colour and cost no time, for load tests"),
+    Flag.withDefault("painted")
+  ),
+  models: Flag.String("model").pipe(
+    Flag.withDescription("A model that it knows, repeatable. Default: those of GET /v1/models. Others are a 404"),
+    Flag.atLeast(0)
+  ),
   faults: Flag.String("fault").pipe(
-    Flag.withSchema(Fault.FaultFromString),
-    Flag.withDescription(
-      'What goes wrong, as often as you like: "status=503;retry-after=2 x2", "reset-body@50000", "stall-headers=5s"; ' +
-        `one of ${Fault.names.join(", ")}`
-    ),
+    Flag.mapEffect(readFault),
+    Flag.withDescription('What goes wrong, repeatable: "status=503;retry-after=2 x2". See above'),
     Flag.atLeast(0)
   ),
   allowFaultHeader: yes("allow-fault-header", "Let a request name its own fault, in the header x-emulator-fault")
 }
 
-/** The port cannot be had. */
+/** The server cannot listen on the port. */
 class PortError extends Schema.TaggedError<PortError>("@effect-gradient/cli/PortError")("PortError", {
   port: Schema.Int,
   cause: Schema.Defect()
@@ -38,27 +49,59 @@ class PortError extends Schema.TaggedError<PortError>("@effect-gradient/cli/Port
   override get message(): string {
     const { cause, port } = this
     const why = cause instanceof Error ? cause.message : String(cause)
-    return `Port ${port} cannot be had (${why}): choose another, or any free one with --port 0.`
+    return `Port ${port} cannot be used (${why}): choose another, or any free one with --port 0.`
   }
 }
 
+/** The first lines: where it listens, or that nobody does. */
+const announce = (options: Command.Command.Config.Infer<typeof config>) =>
+  Effect.gen(function* () {
+    const baseUrl = yield* Emulator.baseUrl
+    if (Emulator.refusesAll(options.faults)) {
+      return yield* Console.log(`Nobody listens on ${baseUrl}: the fault refuse refuses every connection.`)
+    }
+    yield* Console.log(
+      `Listening on ${baseUrl}\nUse it with: GRADIENT_BASE_URL=${baseUrl} GRADIENT_MODEL_ACCESS_KEY=any`
+    )
+    if (options.faults.some(({ _tag }) => _tag === "refuse")) yield* Console.error(refuseNote)
+  })
+
+const refuseNote =
+  "On a port, refuse for some requests closes their connections, which looks like a lost request to a client. " +
+  'For connections that are refused, "--fault refuse" must be the first fault, without xN.'
+
 const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof config>) {
-  const announce = Effect.flatMap(Emulator.baseUrl, (baseUrl) =>
-    Console.log(`Listening on ${baseUrl}\nUse it with: GRADIENT_BASE_URL=${baseUrl} GRADIENT_MODEL_ACCESS_KEY=any`)
-  )
-  return yield* Effect.andThen(announce, Effect.never).pipe(
-    Effect.provide(Emulator.layerServer(options)),
-    Effect.mapError(({ cause }) => new PortError({ port: options.port, cause }))
+  const { models, ...rest } = options
+  const server = Emulator.layerServer({ ...rest, models: models.length > 0 ? models : undefined, logRequests: true })
+  return yield* Effect.andThen(announce(options), Effect.never).pipe(
+    Effect.provide(server),
+    Effect.catchTag("ServeError", ({ cause }) => Effect.fail(new PortError({ port: options.port, cause })))
   )
 })
 
+const indented = (text: string) => text.replace(/^/gm, "    ")
+
+const summary = "Serves the images endpoint with painted images: no cost, the same wire."
+
+const description = `${summary}
+  Each request is logged in one line on standard error.
+
+  A fault is a name, then @BYTE, =VALUE, ;OPTION=VALUE and, for the first N requests alone, " xN":
+
+${indented(Fault.grammar)}`
+
 export const emulator = Command.make("emulator", config, run).pipe(
-  Command.withDescription("Serves the images endpoint with painted pictures: no cost, the same wire."),
+  Command.withDescription(description),
+  Command.withShortDescription(summary),
   Command.withExamples([
-    { command: "gradient-images emulator --port 8787 --pace 1", description: "A picture a second" },
+    { command: "gradient-images emulator --port 8787 --pace 1", description: "An image a second" },
     {
       command: 'gradient-images emulator --fault "status=429;retry-after=1 x2"',
       description: "Refuses the first two requests"
+    },
+    {
+      command: "gradient-images emulator --fault retired=openai-gpt-image-2",
+      description: "A model that no longer exists"
     }
   ])
 )

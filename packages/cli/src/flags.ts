@@ -1,7 +1,7 @@
 /**
  * Kinds of flags that the commands share, and the names of flags in messages.
  */
-import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
+import { GradientConfig, GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import { Flag } from "effect/cli"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -24,6 +24,12 @@ export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A |
 /** A flag that is there or not. */
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
+
+/** The base URL of the service, for every command that asks it. */
+export const baseUrl = given(
+  Flag.String("base-url"),
+  `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
+)
 
 const parseDuration = (text: string): Option.Option<Duration.Duration> => {
   const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []

@@ -1,13 +1,7 @@
 /**
  * `gradient-images generate`: from a prompt to files.
  */
-import {
-  type GeneratedImage,
-  GradientConfig,
-  type GradientError,
-  ImageGenerateParams,
-  RetryPolicy
-} from "@effect-gradient/core"
+import { type GeneratedImage, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -16,7 +10,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { Arrived, ask, type Generated } from "./ask.ts"
 import * as Files from "./files.ts"
-import { duration, given, inFlags, yes } from "./flags.ts"
+import { baseUrl, duration, given, inFlags, yes } from "./flags.ts"
 import * as Progress from "./progress.ts"
 import { save, WriteError } from "./save.ts"
 import * as Service from "./service.ts"
@@ -79,8 +73,11 @@ const config = {
   overwrite: yes("overwrite", "Replace what is there"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Let the emulator draw although there is a key: nothing is sent or charged for"),
-  baseUrl: given(Flag.String("base-url"), `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`)
+  baseUrl
 }
+
+/** Params and options that have a flag of their name. */
+const flagged = Object.keys({ ...paramFlags, ...call, baseUrl })
 
 type Options = Command.Command.Config.Infer<typeof config>
 
@@ -115,7 +112,7 @@ const write = Effect.fnUntraced(function* ({ images }: Generated, files: Files.F
 
 const run = Effect.fnUntraced(function* (options: Options) {
   const prompt = yield* promptOf(options.prompt)
-  const { images, isEmulated } = yield* Service.choose(options)
+  const { images, isEmulated, model } = yield* Service.choose(options)
   const progress = yield* Progress.make
   const arrived = new Arrived()
   let kept: ReadonlyArray<string> = []
@@ -128,12 +125,12 @@ const run = Effect.fnUntraced(function* (options: Options) {
     const outputFormat = options.params.outputFormat ?? Files.formatOf(place.ext)
     const params: Params = { ...options.params, prompt, outputFormat }
     const files = yield* Files.prepare(place, params, options.overwrite)
-    const asking = ask(params, options.call, progress, arrived).pipe(
+    const asking = ask(params, options.call, progress, arrived, model).pipe(
       Effect.provide(images),
-      Effect.mapError((error) => inFlags(error, Object.keys({ ...paramFlags, ...call }))),
+      Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, flagged))),
       Effect.ensuring(progress.stop),
       Effect.onInterrupt(() => Effect.andThen(cancelled, keep(arrived.images, files))),
-      Effect.tapError(({ reason }: GradientError.GradientError) =>
+      Effect.tapErrorTag("GradientError", ({ reason }) =>
         Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (kept = paths))
       )
     )

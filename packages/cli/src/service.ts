@@ -1,7 +1,7 @@
 /**
  * Who draws: the service that the flags and the environment name, or the emulator in process.
  */
-import { GradientClient, GradientConfig, Images } from "@effect-gradient/core"
+import { GradientClient, GradientConfig, ImageGenerateParams, Images } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import * as Console from "effect/Console"
@@ -34,11 +34,19 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
       if (response.headers["x-emulated"] !== undefined) emulated = true
     })
   )
+  const model = yield* GradientConfig.modelConfig
   const images = inProcess
     ? Images.layer.pipe(
-        Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
+        Layer.provideMerge(
+          GradientClient.layerFromConfig({
+            modelAccessKey: Redacted.make("any"),
+            baseUrl: GradientConfig.defaultBaseUrl
+          })
+        ),
         Layer.provide(Emulator.layerHttpClient())
       )
-    : NodeImages.layer({ baseUrl, modelAccessKey, transformClient })
-  return { images, isEmulated: () => emulated }
+    : modelAccessKey === undefined // Without a key `layerFromConfig` would fail.
+      ? NodeImages.layer({ baseUrl, model, transformClient })
+      : NodeImages.layerFromConfig({ baseUrl: wanted.baseUrl, transformClient })
+  return { images, model: model ?? ImageGenerateParams.defaultModel, isEmulated: () => emulated }
 })

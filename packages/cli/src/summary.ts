@@ -2,6 +2,7 @@
  * What came of a call, on standard output: lines for a person, or one object for a machine.
  */
 import type { GeneratedImage, GradientError } from "@effect-gradient/core"
+import type * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -54,7 +55,13 @@ export const printJson = Effect.fnUntraced(function* (
   yield* Console.log(JSON.stringify({ emulated, images, usage, requestId, seconds: Math.round(elapsed) / 1000 }))
 })
 
-type Failure = GradientError.GradientError | ExtensionError | FileExistsError | OutputError | WriteError
+type Failure =
+  | Config.ConfigError
+  | GradientError.GradientError
+  | ExtensionError
+  | FileExistsError
+  | OutputError
+  | WriteError
 
 /** The object of a call that failed. */
 export const printJsonError = Effect.fnUntraced(function* (

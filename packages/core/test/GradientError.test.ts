@@ -425,7 +425,7 @@ describe("GradientError", () => {
       {
         what: "errors of fields beside a message",
         body: '{"message":"The data was invalid.","errors":{"size":["must be auto"]}}',
-        description: "The data was invalid.: size: must be auto"
+        description: "The data was invalid: size: must be auto"
       },
       {
         what: "words before an upstream's error",
@@ -681,6 +681,31 @@ describe("GradientError", () => {
           }
           expect(reason.description).toContain("here")
         }
+      })
+    )
+
+    it.effect("a picture is given out also if the reply repeats the key with escapes", () =>
+      Effect.gen(function* () {
+        const secret = "odd-characters"
+        const twice = JSON.stringify(JSON.stringify(secret.replace(/[^]/g, unicode))).slice(1, -1)
+        for (const echo of [secret.replace(/[^]/g, unicode), twice]) {
+          const reply = JSON.stringify(Wire.response()).replace("{", `{"note":"${echo}",`)
+          const service = Service.make(() => new Response(reply), { modelAccessKey: Redacted.make(secret) })
+          const response = yield* Images.generate({ prompt }, once).pipe(Effect.provide(service.layer))
+          expect(response.data.length).toBe(1)
+        }
+      })
+    )
+
+    it.effect("neither the password of Basic nor a key in the name of a member comes back", () =>
+      Effect.gen(function* () {
+        const password = "open-sesame-please"
+        const headers = { authorization: `Basic ${btoa(`me:${password}`)}` }
+        const answer = () => Response.json({ errors: { [password]: [`${password} is wrong`] } }, { status: 401 })
+        const service = Service.make(answer, { headers })
+        const reason = yield* Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(service.layer))
+        expect(reason.description).toBe("<redacted>: <redacted> is wrong")
+        expect(inspect(reason, { depth: 50 })).not.toContain(password)
       })
     )
 

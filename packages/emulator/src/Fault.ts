@@ -101,27 +101,27 @@ const statusOptions = {
 const errorOptions = { after: Schema.optionalKey(Amount), code: Schema.optionalKey(Schema.String) }
 
 const kinds = [
-  fault("refuse", "No connection. For some requests alone, it is closed before the request is read", {}),
+  fault("refuse", "No connection; with xN, one that is closed unread", {}),
   fault("not-http", "What answers does not speak HTTP", {}),
   fault("reset", "The connection is reset before the headers", {}),
   fault("reset-headers", "The connection is reset within the headers", {}),
-  fault("reset-body", "The connection is reset within the body, after this many bytes", { at }),
+  fault("reset-body", "The connection is reset after this many bytes of the body", { at }),
   fault("stall-headers", "Nothing is sent for a time before the headers", { for: Time }),
-  fault("stall-body", "Nothing is sent for a time within the body, after this many bytes", { at, for: Time }),
-  fault("slow", "The body takes a time, and newlines keep the connection busy", { for: Time }),
+  fault("stall-body", "Nothing is sent for a time after this many bytes", { at, for: Time }),
+  fault("slow", "The body takes this long; newlines keep it busy", { for: Time }),
   fault("status", "Another status, with an error in its body", statusOptions),
-  fault("retired", "404 for this model, which is also missing in the list", { model: Escaped }),
+  fault("retired", "404 for this model, which GET /v1/models no longer lists", { model: Escaped }),
   fault("redirect", "A 307 to the same place, or to another origin", { to: Schema.Literals(["same", "other"]) }),
   fault("large-head", "The headers are this many bytes longer", { bytes: Amount }),
   fault("content-type", "Another content type, or none", { type: Escaped }),
   fault("content-length", "A content-length that is wrong by this many bytes", { by: Difference }),
-  fault("content-encoding", "A body that is encoded although the client did not ask", { encoding: Encodings }),
-  fault("swap-stream", "An event stream in reply to a plain request, and JSON in reply to stream: true", {}),
-  fault("cut-event", "The last event, or the JSON, ends after this many bytes, and the body ends well", { at }),
+  fault("content-encoding", "gzip, br, zstd, deflate, deflate-raw, identity; a,b for both", { encoding: Encodings }),
+  fault("swap-stream", "Events for a plain request, JSON for stream: true", {}),
+  fault("cut-event", "The last event, or the JSON, is cut; the body ends well", { at }),
   fault("no-blank-line", "The last event has no blank line after it", {}),
   fault("no-completed", "A stream that ends without its last event", {}),
   fault("completed-first", "The last event comes before the partial images", {}),
-  fault("error-event", "An error instead of the last event; without a stream, instead of the images", errorOptions),
+  fault("error-event", "An error instead of the last event, or of the JSON", errorOptions),
   fault("empty-error", "An empty error object beside each image", {}),
   fault("empty-image", "Finished images without a byte", {}),
   fault("image-url", "Finished images as URLs instead of base64", {}),
@@ -142,12 +142,12 @@ const options = {
   bytes: { value: "<bytes>" },
   type: { value: "<content-type>|none" },
   by: { value: "<difference>" },
-  encoding: { value: encodingNames },
+  encoding: { value: "<encodings>" },
   form: { value: "openai|gradient|html|empty", summary: "Whose error it looks like. Default: openai" },
   code: { value: "<code>", summary: "The error's code" },
   body: { value: "<text>", summary: "This body, with %20 for a space and %3B for ;" },
-  contentType: { value: "<content-type>|none", summary: "Default: what fits the form; application/json for a body" },
-  contentEncoding: { value: encodingNames, summary: "Encodes the body" },
+  contentType: { value: "<content-type>|none", summary: "Default: that of the form; application/json for a body" },
+  contentEncoding: { value: "<encodings>", summary: "The body is encoded, as by the fault of this name" },
   endless: { value: "", summary: "The body does not end" },
   retryAfter: { value: "<seconds>", summary: "Header retry-after. A 503 with it costs nothing" },
   retryAfterDate: { value: "<duration>", summary: "Header retry-after, as the date that far away" },
@@ -267,8 +267,8 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 /** The codec's first complaint, with the name of the option. */
 const complaint = (name: string, { issue }: Schema.SchemaError): string => {
   const { message = "cannot be read", path = [] } = format(issue).issues[0] ?? {}
-  const option = path.map((part) => kebab(String(part))).join(".")
-  return `${name}: ${option}: ${message}`
+  const [option] = path.map((part) => kebab(String(typeof part === "object" ? part.key : part)))
+  return `${name}: ${option ?? ""}: ${message}`
 }
 
 const decodeFault = Schema.decodeUnknownResult(Values)
@@ -279,9 +279,7 @@ const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
   const kind = byTag[name]
   if (kind === undefined) return Result.fail(unknown(name))
   const why = misfit(kind, texts)
-  return why === undefined
-    ? Result.mapError(decodeFault(texts), (error) => complaint(name, error))
-    : Result.fail(why)
+  return why === undefined ? Result.mapError(decodeFault(texts), (error) => complaint(name, error)) : Result.fail(why)
 }
 
 const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap(split(input), fromTexts)
@@ -293,7 +291,10 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
   if (kind === undefined) return Result.fail(unknown(value._tag))
   const why = misfit(kind, given)
   if (why !== undefined) return Result.fail(why)
-  const defaults = { ...("at" in kind.schema.fields ? { at: 0 } : {}), ...("form" in kind.schema.fields ? { form: "openai" } : {}) }
+  const defaults = {
+    ...("at" in kind.schema.fields ? { at: 0 } : {}),
+    ...("form" in kind.schema.fields ? { form: "openai" } : {})
+  }
   return encodeFault({ ...defaults, ...given }).pipe(
     Result.flatMap(decodeFault),
     Result.mapError((error) => complaint(value._tag, error))
@@ -307,10 +308,9 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
  */
 export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientError> =>
   Effect.fromResult(
-    Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) => {
-      const issues = [{ param: "faults", message: description }]
-      return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
-    })
+    Result.mapError(typeof input === "string" ? fromText(input) : fromValue(input), (description) =>
+      GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
+    )
   )
 
 const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
@@ -335,15 +335,22 @@ export const FaultFromString = Schema.String.pipe(
   Schema.decodeTo(
     Schema.toType(Values),
     SchemaTransformation.transformEffect({
-      decode: (input) => Effect.fromResult(Result.mapError(fromText(input), (message) => new SchemaIssue.InvalidValue({ message }))),
-      encode: (value) => Effect.map(Effect.mapError(Schema.encodeEffect(Values)(value), ({ issue }) => issue), join)
+      decode: (input) =>
+        Effect.fromResult(Result.mapError(fromText(input), (message) => new SchemaIssue.InvalidValue({ message }))),
+      encode: (value) =>
+        Effect.map(
+          Effect.mapError(Schema.encodeEffect(Values)(value), ({ issue }) => issue),
+          join
+        )
     })
   )
 )
 
 const usageOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage: string, summary: string]> => {
   const main = mainOptions[tag]
-  const further = Object.keys(schema.fields).filter(isOption).filter((option) => option !== main && option !== "at")
+  const further = Object.keys(schema.fields)
+    .filter(isOption)
+    .filter((option) => option !== main && option !== "at")
   const usage = `${tag}${"at" in schema.fields ? "[@<byte>]" : ""}${main === undefined ? "" : `=${options[main].value}`}`
   return [
     [usage, summary],
@@ -363,5 +370,7 @@ const longest = 36
  */
 export const grammar: string = kinds
   .flatMap(usageOf)
-  .map(([usage, what]) => (usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`))
+  .map(([usage, what]) =>
+    usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`
+  )
   .join("\n")

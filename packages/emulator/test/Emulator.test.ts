@@ -76,8 +76,8 @@ layer(Emulator.layerHttpClient())("POST /v1/images/generations", (it) => {
       )
       assert.isAbove(usage.input_tokens, 0)
       assert.strictEqual(usage.total_tokens, usage.input_tokens + usage.output_tokens)
-      const dearer = yield* Effect.forEach(["medium", "high", "xhigh", "max"], (quality) =>
-        Effect.map(generate({ ...small, quality }), (reply) => reply.usage.output_tokens)
+      const dearer = yield* Effect.forEach(["medium", "high", "xhigh", "max"], (better) =>
+        Effect.map(generate({ ...small, quality: better }), (reply) => reply.usage.output_tokens)
       )
       const all = [usage.output_tokens, ...dearer]
       assert.deepStrictEqual(
@@ -207,13 +207,15 @@ describe("models", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient()))
   )
 
-  test.effect.each(["openai-gpt-image-1", "gpt-image-2", "dall-e-3"])("%s is a 404 as the provider writes it", (model) =>
-    Effect.gen(function* () {
-      const { body, id, status } = yield* askFor(model)
-      assert.strictEqual(status, 404)
-      assert.deepStrictEqual(body, { id: "not_found", message: "Model not found", request_id: id ?? "" })
-      assert.deepStrictEqual((yield* (yield* Ledger.Ledger).account).entries, [])
-    }).pipe(Effect.provide(Emulator.layerHttpClient()))
+  test.effect.each(["openai-gpt-image-1", "gpt-image-2", "dall-e-3"])(
+    "%s is a 404 as the provider writes it",
+    (model) =>
+      Effect.gen(function* () {
+        const { body, id, status } = yield* askFor(model)
+        assert.strictEqual(status, 404)
+        assert.deepStrictEqual(body, { id: "not_found", message: "Model not found", request_id: id ?? "" })
+        assert.deepStrictEqual((yield* (yield* Ledger.Ledger).account).entries, [])
+      }).pipe(Effect.provide(Emulator.layerHttpClient()))
   )
 
   test.effect("are those of the option, and the first is used if none is named", () =>

@@ -5,16 +5,16 @@ import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
-import { gunzipSync } from "node:zlib"
+import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from "node:zlib"
 import { post, refused, small } from "./support/wire.ts"
 
 const parse = Schema.decodeEffect(Fault.FaultFromString)
 const print = Schema.encodeEffect(Fault.FaultFromString)
 
-const body = JSON.stringify({ ...small, output_format: "jpeg" })
+const request = JSON.stringify({ ...small, output_format: "jpeg" })
 
 /** All that a socket receives in answer to a request with this fault, and how it ends. */
-const exchange = (fault: string, text: string = body) =>
+const exchange = (fault: string, text: string = request) =>
   Effect.gen(function* () {
     const { port } = new URL(yield* Emulator.baseUrl)
     return yield* Effect.callback<{ readonly received: Buffer; readonly error: string | undefined }>((resume) => {
@@ -70,7 +70,7 @@ describe("FaultFromString", () => {
     ["content-encoding=gzip,identity", { _tag: "content-encoding", encoding: "gzip,identity" }],
     ["status=429;form=openai;retry-after=0.5", { _tag: "status", status: 429, form: "openai", retryAfter: 0.5 }],
     [
-      "status=400;form=openai;body={\"a%3Bb\":%20\"100%25\"}",
+      'status=400;form=openai;body={"a%3Bb":%20"100%25"}',
       { _tag: "status", status: 400, form: "openai", body: '{"a;b": "100%"}' }
     ]
   ] as const)("%s is a value, and that text again", ([text, value]) =>
@@ -148,8 +148,9 @@ describe("make", () => {
     [{ _tag: "reset", times: 0 }, "reset: times: Expected a number of requests"],
     [{ _tag: "slow", for: "Infinity" }, "slow: for: Expected a duration, such as 500ms"],
     [{ _tag: "reset-body", at: -1 }, "reset-body: at: Expected a whole number from 0"]
-  ] as const satisfies ReadonlyArray<readonly [Fault.Input, string]>)("refuses %o in the grammar's words", ([input, words]) =>
-    Effect.map(Effect.flip(Fault.make(input)), (error) => assert.include(error.message, words))
+  ] as const satisfies ReadonlyArray<readonly [Fault.Input, string]>)(
+    "refuses %o in the grammar's words",
+    ([input, words]) => Effect.map(Effect.flip(Fault.make(input)), (error) => assert.include(error.message, words))
   )
 })
 
@@ -181,9 +182,10 @@ describe("faults of the options", () => {
 
   test.effect("retire a model for its requests alone, which cost nothing, and take it from the list", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* Effect.forEach(["openai-gpt-image-2", "openai-gpt-image-1.5"], modelStatus), [
-        404, 200
-      ])
+      assert.deepStrictEqual(
+        yield* Effect.forEach(["openai-gpt-image-2", "openai-gpt-image-1.5"], modelStatus),
+        [404, 200]
+      )
       const { entries } = yield* (yield* Ledger.Ledger).account
       assert.deepStrictEqual(
         entries.map(({ model }) => model),
@@ -194,11 +196,13 @@ describe("faults of the options", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2"] })))
   )
 
-  test.effect("retire a model for as many of its requests as `times` says, and leave the other faults to the others", () =>
-    Effect.gen(function* () {
-      const asked = ["openai-gpt-image-1.5", "openai-gpt-image-2", "openai-gpt-image-2"]
-      assert.deepStrictEqual(yield* Effect.forEach(asked, modelStatus), [429, 404, 200])
-    }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2 x1", "status=429 x1"] })))
+  test.effect(
+    "retire a model for as many of its requests as `times` says, and leave the other faults to the others",
+    () =>
+      Effect.gen(function* () {
+        const asked = ["openai-gpt-image-1.5", "openai-gpt-image-2", "openai-gpt-image-2"]
+        assert.deepStrictEqual(yield* Effect.forEach(asked, modelStatus), [429, 404, 200])
+      }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2 x1", "status=429 x1"] })))
   )
 })
 
@@ -321,7 +325,7 @@ describe("the ledger", () => {
         Effect.exit(
           Effect.tryPromise(async (signal) => {
             const headers = { authorization: "Bearer any", "x-emulator-fault": fault }
-            const response = await fetch(url, { method: "POST", headers, body, signal })
+            const response = await fetch(url, { method: "POST", headers, body: request, signal })
             await response.text()
           })
         )
@@ -469,11 +473,118 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("gzip is said in the head, and true", () =>
+  it.effect.each([
+    ["gzip", "gzip", gunzipSync],
+    ["br", "br", brotliDecompressSync],
+    ["zstd", "zstd", zstdDecompressSync],
+    ["deflate", "deflate", inflateSync],
+    ["deflate-raw", "deflate", inflateRawSync],
+    ["gzip,br", "gzip, br", (bytes: Buffer) => gunzipSync(brotliDecompressSync(bytes))],
+    ["gzip,identity", "gzip, identity", gunzipSync]
+  ] as const)(
+    "content-encoding=%s is in the head, and true, of a good reply and of an error",
+    ([given, header, decode]) =>
+      Effect.gen(function* () {
+        for (const fault of [`content-encoding=${given}`, `status=429;body={"created":1};content-encoding=${given}`]) {
+          const reply = split((yield* exchange(fault)).received)
+          assert.match(reply.head, new RegExp(`content-encoding: ${header}\\r`, "i"))
+          yield* decodeReply(decode(Buffer.concat(chunksOf(reply.body))).toString())
+        }
+      })
+  )
+
+  const streamed = JSON.stringify({ ...small, output_format: "jpeg", stream: true })
+  const reply = (fault: string, text = request) =>
+    Effect.map(exchange(fault, text), ({ received }) => {
+      const { body: raw, head } = split(received)
+      const isChunked = /transfer-encoding: chunked/i.test(head)
+      return { head, text: (isChunked ? Buffer.concat(chunksOf(raw)) : raw).toString() }
+    })
+  const decodeData = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+  const dataOf = (text: string) => [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => decodeData(data))
+
+  it.effect("content-type sends another one, or none, in either reply", () =>
     Effect.gen(function* () {
-      const { body: zipped, head } = split((yield* exchange("content-encoding=gzip")).received)
-      assert.match(head, /content-encoding: gzip/i)
-      yield* decodeReply(gunzipSync(Buffer.concat(chunksOf(zipped))).toString())
+      for (const text of [request, streamed]) {
+        assert.match((yield* reply("content-type=text/plain", text)).head, /content-type: text\/plain\r/i)
+        const none = yield* reply("content-type=none", text)
+        assert.notMatch(none.head, /content-type/i)
+        assert.include(none.text, "b64_json")
+      }
+    })
+  )
+
+  it.effect("swap-stream answers JSON with events, and events with JSON", () =>
+    Effect.gen(function* () {
+      const events = yield* reply("swap-stream")
+      assert.match(events.head, /text\/event-stream/)
+      assert.deepStrictEqual(
+        dataOf(events.text).map(({ type }) => type),
+        ["image_generation.completed"]
+      )
+      const json = yield* reply("swap-stream", streamed)
+      assert.match(json.head, /application\/json/)
+      yield* decodeReply(json.text)
+    })
+  )
+
+  it.effect("no-blank-line ends the body after the line of the last event", () =>
+    Effect.gen(function* () {
+      const { text } = yield* reply("no-blank-line", streamed)
+      assert.match(text, /\}\n$/)
+      assert.notMatch(text, /\n\n$/)
+      assert.strictEqual(dataOf(text).length, 2)
+    })
+  )
+
+  it.effect("empty-image and image-url change the finished image alone", () =>
+    Effect.gen(function* () {
+      assert.include((yield* reply("empty-image")).text, '"data":[{"b64_json":""')
+      assert.match((yield* reply("image-url")).text, /"data":\[\{"url":"https:/)
+      for (const [fault, member] of [
+        ["empty-image", "b64_json"],
+        ["image-url", "url"]
+      ] as const) {
+        const [partial, completed] = dataOf((yield* reply(fault, streamed)).text)
+        assert.notStrictEqual(partial?.["b64_json"], "")
+        assert.isTrue(!completed?.["b64_json"])
+        assert.isDefined(completed?.[member])
+      }
+    })
+  )
+
+  it.effect("no-metadata, wrong-types and empty-error keep the image", () =>
+    Effect.gen(function* () {
+      const members = (fault: string) =>
+        Effect.map(reply(fault, streamed), ({ text }) => dataOf(text).map((data) => Object.keys(data).toSorted()))
+      assert.deepStrictEqual(yield* members("no-metadata"), [
+        ["b64_json", "type"],
+        ["b64_json", "type"]
+      ])
+      const [partial, completed] = dataOf((yield* reply("wrong-types", streamed)).text)
+      assert.deepInclude(partial, { created_at: "yesterday", partial_image_index: "first" })
+      assert.deepInclude(completed, { created_at: "yesterday", usage: "much" })
+      const { text } = yield* reply("empty-error")
+      assert.include(text, '"error":{}')
+      yield* decodeReply(text)
+    })
+  )
+
+  it.effect("large-head makes the head larger, and not-http sends none", () =>
+    Effect.gen(function* () {
+      assert.isAbove((yield* reply("large-head=20000")).head.length, 20_000)
+      assert.match((yield* exchange("not-http")).received.toString(), /^SSH-2\.0-/)
+    })
+  )
+
+  it.effect("status sends the body, the content type and the rate limit that it says", () =>
+    Effect.gen(function* () {
+      const { head, text } = yield* reply('status=400;body={"a":%20"b%3Bc"};content-type=text/html;reset=30s')
+      assert.strictEqual(text, '{"a": "b;c"}')
+      assert.match(head, /^HTTP\/1\.1 400 /)
+      assert.match(head, /content-type: text\/html\r/i)
+      assert.match(head, /x-ratelimit-remaining-requests: 0\r/i)
+      assert.notMatch((yield* reply("status=200;body=null;content-type=none")).head, /content-type/i)
     })
   )
 

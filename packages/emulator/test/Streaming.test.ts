@@ -160,11 +160,11 @@ describe("a client that leaves", () => {
           ),
           Layer.provide(FetchHttpClient.layer)
         )
-        const first = yield* Images.generateStream({ ...small, model: "stable-diffusion-3.5-large", partialImages: 10_000 }).pipe(
-          Stream.take(1),
-          Stream.runCollect,
-          Effect.provide(images)
-        )
+        const first = yield* Images.generateStream({
+          ...small,
+          model: "stable-diffusion-3.5-large",
+          partialImages: 10_000
+        }).pipe(Stream.take(1), Stream.runCollect, Effect.provide(images))
         assert.strictEqual(first[0]?._tag, "PartialImage")
         yield* Effect.promise(() => ended.promise)
         assert.isBelow(painted, 10_000)

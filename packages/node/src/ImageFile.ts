@@ -1,17 +1,15 @@
 /**
- * Images as files. A file appears whole or not at all: it is written under another name and renamed.
+ * Images as files. A file appears whole or not at all.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import type { GeneratedImage, ImageGenStreamEvent } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Path from "effect/Path"
-import * as PlatformError from "effect/PlatformError"
+import type * as PlatformError from "effect/PlatformError"
 import * as Stream from "effect/Stream"
-import { randomUUID } from "node:crypto"
 import { extname } from "node:path"
+import * as AtomicFile from "./AtomicFile.ts"
 
 /**
  * Options of a file.
@@ -19,56 +17,40 @@ import { extname } from "node:path"
  * @category models
  */
 export interface WriteOptions {
-  /** Replace a file that is there. Default: false, and an `AlreadyExists` error. */
+  /** Replace a file that exists, and keep its mode. Default: false, which takes the next free name. */
   readonly overwrite?: boolean | undefined
 }
 
 const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-/** Puts the temporary file in its place; without `overwrite` only where nothing is. */
-const putInPlace = Effect.fnUntraced(function* (temporary: string, path: string, overwrite: boolean) {
-  const fs = yield* FileSystem.FileSystem
-  if (overwrite) return yield* fs.rename(temporary, path)
-  // A hard link is never made over a file, so nothing that appears meanwhile is lost; some disks have none.
-  yield* fs.link(temporary, path).pipe(
-    Effect.andThen(fs.remove(temporary)),
-    Effect.catchIf(
-      ({ reason }) => reason._tag !== "AlreadyExists",
-      () => fs.rename(temporary, path)
-    )
-  )
-})
+/** What file systems take, in bytes. */
+const longestName = 255
 
-/** Fails where a file is and may not be replaced. */
-const refuseExisting = Effect.fnUntraced(function* (target: string, { overwrite = false }: WriteOptions) {
-  const fs = yield* FileSystem.FileSystem
-  if (overwrite || !(yield* fs.exists(target))) return
-  yield* PlatformError.systemError({
-    _tag: "AlreadyExists",
-    module: "ImageFile",
-    method: "write",
-    pathOrDescriptor: target,
-    description: "The file exists; pass { overwrite: true } to replace it"
-  })
-})
+/** The longest beginning of `text` that fits. */
+const fitting = (text: string, bytes: number): string => {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(Math.max(0, bytes)))
+  return text.slice(0, read)
+}
 
-const writeFile = Effect.fnUntraced(function* (image: GeneratedImage.ImageBytes, path: string, options: WriteOptions) {
-  const fs = yield* FileSystem.FileSystem
-  const { dirname, join } = yield* Path.Path
-  const target = extname(path) === "" ? `${path}.${image.extension}` : path
-  yield* refuseExisting(target, options)
-  yield* fs.makeDirectory(dirname(target), { recursive: true })
-  const temporary = join(dirname(target), `.${randomUUID()}.tmp`) // Short, whatever the name of the target.
-  yield* fs.writeFile(temporary, image.bytes).pipe(
-    Effect.andThen(putInPlace(temporary, target, options.overwrite ?? false)),
-    Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true })))
-  )
-  return target
-})
+/** `otter-2.png`, `otter-3.png` and so on, for `otter.png`. */
+function* numbered(path: string): Generator<string> {
+  const extension = extname(path)
+  const slash = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"))
+  const folder = path.slice(0, slash + 1)
+  const name = path.slice(slash + 1, path.length - extension.length)
+  for (let number = 2; number <= 10_000; number++) {
+    const end = `-${number}${extension}`
+    yield `${folder}${fitting(name, longestName - Buffer.byteLength(end))}${end}`
+  }
+}
+
+const withExtension = (path: string, image: GeneratedImage.ImageBytes) =>
+  extname(path) === "" ? `${path}.${image.extension}` : path
 
 /**
- * Writes an image and gives the path of its file: with the extension of its format where `path` has none, in folders
- * that are made where they are missing.
+ * Writes an image and gives the path of its file. Without an extension, `path` gets that of the image's format. If the
+ * file exists, the next free name is taken (`otter-2.png`), because the image has been paid for. Makes folders that are
+ * missing.
  *
  * @category writing
  */
@@ -76,12 +58,18 @@ export const write = (
   image: GeneratedImage.ImageBytes,
   path: string,
   options: WriteOptions = {}
-): Effect.Effect<string, PlatformError.PlatformError> =>
-  writeFile(image, path, options).pipe(Effect.withSpan("ImageFile.write"), Effect.provide(platform))
+): Effect.Effect<string, PlatformError.PlatformError> => {
+  const target = withExtension(path, image)
+  const writing =
+    options.overwrite === true
+      ? AtomicFile.replace(target, image.bytes)
+      : AtomicFile.create(target, image.bytes, numbered(target))
+  return writing.pipe(Effect.withSpan("ImageFile.write"), Effect.provide(platform))
+}
 
 /**
- * Runs a stream into a file that always holds the latest picture, and gives each event with the path of the file. Where
- * `path` has an extension, a file that is there fails it before anything is asked for.
+ * Runs a stream into a file that always holds the latest picture, and gives each event with the path of that file. The
+ * path is chosen as in `write`, with the first picture.
  *
  * @category writing
  */
@@ -94,11 +82,16 @@ export const writeLatest =
     E | PlatformError.PlatformError,
     R
   > =>
-    events.pipe(
-      Stream.onStart(extname(path) === "" ? Effect.void : Effect.provide(refuseExisting(path, options), platform)),
-      Stream.mapAccumEffect(
-        () => options.overwrite ?? false,
-        (overwrite, event) =>
-          Effect.map(write(event, path, { overwrite }), (written) => [true, [{ event, path: written }]] as const)
-      )
-    )
+    Stream.suspend(() => {
+      /** The file of this stream, by the name that was asked for: a picture of another format has another name. */
+      const files = new Map<string, string>()
+      return Stream.mapEffect(events, (event) => {
+        const target = withExtension(path, event)
+        const file = files.get(target)
+        const writing = file === undefined ? write(event, target, options) : write(event, file, { overwrite: true })
+        return Effect.map(writing, (written) => {
+          files.set(target, written)
+          return { event, path: written }
+        })
+      })
+    })

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GeneratedImage, ImageGenStreamEvent } from "@effect-gradient/core"
-import { ImageFile } from "@effect-gradient/node"
-import { Effect, Fiber, Stream } from "effect"
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { AtomicFile, ImageFile } from "@effect-gradient/node"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { Effect, Fiber, FileSystem, Layer, PlatformError, Stream } from "effect"
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { png } from "./support/server.ts"
@@ -15,7 +17,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true }))
 )
 
-const list = (path: string) => Effect.promise(() => readdir(path))
+const list = (path: string) => Effect.promise(async () => (await readdir(path)).sort())
 
 describe("ImageFile.write", () => {
   it.effect("adds the extension of the format, makes folders, and gives the path", () =>
@@ -43,28 +45,65 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("leaves a file that is there, unless told", () =>
+  it.effect("takes the next free name if the file exists, and keeps what was there", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      yield* Effect.promise(() => writeFile(join(root, "otter.png"), "mine"))
+      assert.strictEqual(yield* ImageFile.write(image, join(root, "otter")), join(root, "otter-2.png"))
+      assert.strictEqual(yield* ImageFile.write(image, join(root, "otter.png")), join(root, "otter-3.png"))
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(root, "otter.png"), "utf8")), "mine")
+      assert.deepStrictEqual(yield* Effect.promise(() => readFile(join(root, "otter-2.png"))), bytes)
+      assert.deepStrictEqual(yield* list(root), ["otter-2.png", "otter-3.png", "otter.png"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("takes the next free name beside a folder, a link that leads nowhere, and names of 255 bytes", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      yield* Effect.promise(() => mkdir(join(root, "folder.png")))
+      yield* Effect.promise(() => symlink(join(root, "nowhere"), join(root, "link.png")))
+      assert.strictEqual(yield* ImageFile.write(image, join(root, "folder.png")), join(root, "folder-2.png"))
+      assert.strictEqual(yield* ImageFile.write(image, join(root, "link.png")), join(root, "link-2.png"))
+      const long = join(root, `${"é".repeat(125)}a.png`)
+      assert.strictEqual(yield* ImageFile.write(image, long), long)
+      assert.strictEqual(yield* ImageFile.write(image, long), join(root, `${"é".repeat(124)}-2.png`))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("replaces with overwrite, and keeps the mode of the file", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const path = join(root, "otter.png")
-      yield* Effect.promise(() => writeFile(path, "mine"))
-      const error = yield* Effect.flip(ImageFile.write(image, path))
-      assert.strictEqual(error.reason._tag, "AlreadyExists")
-      assert.include(error.message, path)
-      assert.strictEqual(yield* Effect.promise(() => readFile(path, "utf8")), "mine")
-      yield* ImageFile.write(image, path, { overwrite: true })
+      yield* Effect.promise(() => writeFile(path, "mine", { mode: 0o600 }))
+      assert.strictEqual(yield* ImageFile.write(image, path, { overwrite: true }), path)
       assert.deepStrictEqual(yield* Effect.promise(() => readFile(path)), bytes)
+      assert.strictEqual((yield* Effect.promise(() => stat(path))).mode & 0o777, 0o600)
       assert.deepStrictEqual(yield* list(root), ["otter.png"])
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of two writers at once, one wins and the other is told", () =>
+  it.effect("replaces what a link leads to, or a link that leads nowhere", () =>
     Effect.gen(function* () {
       const root = yield* folder
-      const write = Effect.result(ImageFile.write(image, join(root, "otter")))
-      const results = yield* Effect.all([write, write, write, write], { concurrency: "unbounded" })
-      assert.strictEqual(results.filter(({ _tag }) => _tag === "Success").length, 1)
-      assert.deepStrictEqual(yield* list(root), ["otter.png"])
+      yield* Effect.promise(() => writeFile(join(root, "real.png"), "mine"))
+      yield* Effect.promise(() => symlink("real.png", join(root, "link.png")))
+      yield* Effect.promise(() => symlink("nowhere.png", join(root, "dangling.png")))
+      for (const name of ["link.png", "dangling.png"]) {
+        const path = join(root, name)
+        assert.strictEqual(yield* ImageFile.write(image, path, { overwrite: true }), path)
+        assert.deepStrictEqual(yield* Effect.promise(() => readFile(path)), bytes)
+      }
+      assert.deepStrictEqual(yield* Effect.promise(() => readFile(join(root, "real.png"))), bytes)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of several writers at once, each has its own file", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const write = ImageFile.write(image, join(root, "otter"))
+      const paths = yield* Effect.all([write, write, write, write], { concurrency: "unbounded" })
+      assert.strictEqual(new Set(paths).size, 4)
+      assert.deepStrictEqual(yield* list(root), ["otter-2.png", "otter-3.png", "otter-4.png", "otter.png"])
     }).pipe(Effect.scoped)
   )
 
@@ -119,22 +158,60 @@ describe("ImageFile.writeLatest", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("leaves a file that was there before, unless told", () =>
+  it.effect("takes the next free name if a file exists, and keeps to it", () =>
     Effect.gen(function* () {
       const root = yield* folder
       yield* Effect.promise(() => writeFile(join(root, "otter.png"), "mine"))
-      const write = Stream.fromArray(events).pipe(ImageFile.writeLatest(join(root, "otter")), Stream.runDrain)
-      assert.strictEqual((yield* Effect.flip(write)).reason._tag, "AlreadyExists")
+      const latest = Stream.fromArray(events).pipe(ImageFile.writeLatest(join(root, "otter.png")))
+      const paths = Array.from(yield* Stream.runCollect(latest), ({ path }) => path)
+      assert.deepStrictEqual(
+        paths,
+        Array.from(events, () => join(root, "otter-2.png"))
+      )
+      yield* Stream.runDrain(latest)
+      assert.deepStrictEqual(yield* list(root), ["otter-2.png", "otter-3.png", "otter.png"])
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(root, "otter.png"), "utf8")), "mine")
     }).pipe(Effect.scoped)
   )
 
-  it.effect("asks for nothing where a file of that name is there", () =>
+  it.effect("replaces the file with overwrite", () =>
     Effect.gen(function* () {
       const root = yield* folder
       yield* Effect.promise(() => writeFile(join(root, "otter.png"), "mine"))
-      const asked = Stream.fromEffect(Effect.die("it was asked"))
-      const write = asked.pipe(ImageFile.writeLatest(join(root, "otter.png")), Stream.runDrain)
-      assert.strictEqual((yield* Effect.flip(write)).reason._tag, "AlreadyExists")
+      yield* Stream.fromArray(events).pipe(
+        ImageFile.writeLatest(join(root, "otter"), { overwrite: true }),
+        Stream.runDrain
+      )
+      assert.deepStrictEqual(yield* list(root), ["otter.png"])
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("AtomicFile.create", () => {
+  const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+
+  it.effect("fails if every name is taken, and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const path = join(root, "otter.png")
+      yield* Effect.promise(() => writeFile(path, "mine"))
+      const error = yield* Effect.flip(AtomicFile.create(path, bytes))
+      assert.strictEqual(error.reason._tag, "AlreadyExists")
+      assert.deepStrictEqual(yield* list(root), ["otter.png"])
+    }).pipe(Effect.provide(platform), Effect.scoped)
+  )
+
+  it.effect("writes on file systems without hard links", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const fs = yield* FileSystem.FileSystem
+      const error = PlatformError.systemError({ _tag: "PermissionDenied", module: "test", method: "link" })
+      const linkless = { ...fs, link: () => Effect.fail(error) }
+      const write = AtomicFile.create(join(root, "a"), bytes, [join(root, "b")])
+      const twice = Effect.andThen(write, write).pipe(Effect.provideService(FileSystem.FileSystem, linkless))
+      assert.strictEqual(yield* twice, join(root, "b"))
+      assert.deepStrictEqual(yield* list(root), ["a", "b"])
+      assert.deepStrictEqual(yield* Effect.promise(() => readFile(join(root, "b"))), bytes)
+    }).pipe(Effect.provide(platform), Effect.scoped)
   )
 })

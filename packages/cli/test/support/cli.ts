@@ -21,14 +21,16 @@ export interface Invocation {
   readonly cwd: string
   /** Standard input: nothing unless given. */
   readonly input?: string
-  /** Where to ask, with a key. */
+  /** The service's base URL; with it, a key is set. */
   readonly baseUrl?: string | undefined
+  /** `GRADIENT_IMAGE_MODEL`. */
+  readonly model?: string | undefined
 }
 
 const spawn = Effect.fnUntraced(function* (
   command: string,
   args: ReadonlyArray<string>,
-  { baseUrl, cwd, input = "" }: Invocation
+  { baseUrl, cwd, input = "", model }: Invocation
 ) {
   return yield* ChildProcess.make(command, [...args], {
     cwd,
@@ -37,6 +39,7 @@ const spawn = Effect.fnUntraced(function* (
       DIGITALOCEAN_ACCESS_TOKEN: undefined,
       GRADIENT_BASE_URL: baseUrl,
       GRADIENT_INFERENCE_ENDPOINT: undefined,
+      GRADIENT_IMAGE_MODEL: model,
       FORCE_COLOR: undefined
     },
     extendEnv: true,

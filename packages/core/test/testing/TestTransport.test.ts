@@ -21,7 +21,13 @@ const reply = new ImageGenerateResponse.ImageGenerateResponse({
   quality: "high",
   usage: { inputTokens: 8, totalTokens: 1008, inputTokensDetails: { textTokens: 8 } },
   requestId: "req-1",
-  rateLimit: { limit: 250, remaining: 249, resetAt: DateTime.makeUnsafe(60_000) }
+  rateLimit: {
+    limit: 250,
+    remaining: 249,
+    resetAt: DateTime.makeUnsafe(60_000),
+    tokensPerMinute: { limit: 100_000, remaining: 98_000, resetAt: DateTime.makeUnsafe(30_000) },
+    tokensPerDay: { remaining: 5_000_000 }
+  }
 })
 const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
 const completed = new ImageGenStreamEvent.Completed({ bytes: png, requestId: "req-2", usage: reply.usage })

@@ -144,11 +144,15 @@ const readObject = (holder: object, depth: number): ErrorBody => {
   // A list of errors says more than the message beside it: both are kept.
   const telling = distinct([headline.map(descriptionOf).find(isText), descriptionOf(detail), descriptionOf(errors)])
   const words = telling.length > 0 ? telling : distinct([descriptionOf(at("title") ?? error)])
-  const description = words.length > 0 ? oneLine([placeOf(holder), ...words].filter(isText).join(": ")) : undefined
+  const description = words.length > 0 ? oneLine(joined([placeOf(holder), ...words].filter(isText))) : undefined
   const own = ownMembers(holder)
   const merged = merge([error, message, own, detail, errors], description)
   return { ...merged, requestId: own.requestId ?? merged.requestId }
 }
+
+/** What is said more exactly follows behind a colon. */
+const joined = (texts: ReadonlyArray<string>) =>
+  texts.map((text, index) => (index === texts.length - 1 ? text : text.replace(/[.:]$/, ""))).join(": ")
 
 const descriptionOf = (body: ErrorBody | undefined) => body?.description
 const isText = Predicate.isNotUndefined
@@ -158,11 +162,12 @@ export const errorBodyOf = (value: unknown): ErrorBody => read(value, 0) ?? {}
 
 /** What the text of an error's body says: JSON of any form, else the title of a page, else its first visible words. */
 export const parseErrorBody = (text: string, conceal: (text: string) => string): ErrorBody => {
-  const parsed = parseJson(text, conceal)
-  if (Result.isFailure(parsed)) return { description: visibleText(conceal(text)) }
+  const shown = conceal(text)
+  const parsed = parseJson(shown, conceal)
+  if (Result.isFailure(parsed)) return { description: visibleText(shown) }
   const body = errorBodyOf(parsed.success)
   const isSilent = body.description === undefined && body.code === undefined && body.type === undefined
-  return isSilent && says(parsed.success) ? { ...body, description: oneLine(conceal(text)) } : body
+  return isSilent && says(parsed.success) ? { ...body, description: oneLine(shown) } : body
 }
 
 const namesOfFailures = /error|fail/i

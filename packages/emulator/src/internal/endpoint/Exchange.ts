@@ -10,9 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import type * as Ledger from "../../Ledger.ts"
+import { setBody } from "./body.ts"
 import { Connection } from "./Connection.ts"
 
 /** What happens while a reply is made and sent notes it here. */
@@ -79,15 +80,13 @@ export const follow = <E, R>(
       Effect.provideService(Connection, watch(yield* Connection, state)),
       Effect.provideService(Exchange, state),
       Effect.onExit((exit) =>
-        Exit.isSuccess(exit)
-          ? Effect.void
-          : end(!state.isBroken && Cause.hasInterrupts(exit.cause) ? "left" : "broken")
+        Exit.isSuccess(exit) ? Effect.void : end(!state.isBroken && Cause.hasInterrupts(exit.cause) ? "left" : "broken")
       )
     )
     const { body, status } = response
     if (body._tag === "Stream") {
       const followed = followBody(body.stream, state, (how) => end(how, status))
-      return HttpServerResponse.setBody(response, HttpBody.stream(followed, body.contentType, body.contentLength))
+      return setBody(response, HttpBody.stream(followed, body.contentType, body.contentLength))
     }
     yield* end("answered", status)
     return response

@@ -1,5 +1,6 @@
 /** A reply in frames, either the events of a stream or the whole JSON, and what faults do to their text. */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Fault } from "../../Fault.ts"
 
@@ -19,7 +20,9 @@ const instead = (frames: Stream.Stream<Frame>, make: (text: string) => Text): Te
   )
 
 const errorText = (code = "server_error"): string =>
-  JSON.stringify({ error: { message: "The emulator fails, as one of its faults asks.", type: "server_error", param: null, code } })
+  JSON.stringify({
+    error: { message: "The emulator fails, as one of its faults asks.", type: "server_error", param: null, code }
+  })
 
 /** An error after some images; without a stream it is the whole reply. */
 const withError = (frames: Stream.Stream<Frame>, after: number, code: string | undefined, isStream: boolean): Text =>
@@ -50,9 +53,11 @@ const withWrongTypes = (text: string): string =>
 
 const isImage = (text: string) => text.includes('"b64_json":"')
 
+const decodeMembers = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+
 /** Replaces the JSON of a frame. */
-const mapJson = (text: string, f: (json: { readonly [member: string]: unknown }) => unknown): string =>
-  text.replace(/\{.*\}/s, (json) => JSON.stringify(f(JSON.parse(json))))
+const mapJson = (text: string, f: (members: { readonly [member: string]: unknown }) => unknown): string =>
+  text.replace(/\{.*\}/s, (json) => JSON.stringify(f(decodeMembers(json))))
 
 const withoutMetadata = (text: string): string =>
   isImage(text) ? mapJson(text, ({ b64_json, data, type }) => ({ type, b64_json, data })) : text

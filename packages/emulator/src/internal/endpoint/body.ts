@@ -2,6 +2,7 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import type { Duplex } from "node:stream"
@@ -75,6 +76,15 @@ export const encoded = (
 /** The content type in a fault; an empty one is not sent. */
 export const contentTypeOf = (type: string): string => (type === "none" ? "" : type)
 
+/** The response with this body, and without a content type if the body's is empty. */
+export const setBody = (
+  response: HttpServerResponse.HttpServerResponse,
+  body: HttpBody.Stream | HttpBody.Uint8Array
+): HttpServerResponse.HttpServerResponse => {
+  const complete = HttpServerResponse.setBody(response, body)
+  return body.contentType === "" ? HttpServerResponse.removeHeader(complete, "content-type") : complete
+}
+
 /** The body with what the fault does to its bytes. */
 const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["Service"]): Bytes => {
   switch (fault?._tag) {
@@ -91,7 +101,10 @@ const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["
   }
 }
 
-/** A reply with this body, and a `content-length` if all of the body exists. It is sent as a stream, so that a client that leaves is noticed. */
+/**
+ * A reply with this body, and a `content-length` if all of the body exists. It is sent as a stream, so that a client that
+ * leaves is noticed.
+ */
 export const respond = Effect.fnUntraced(function* (
   body: Uint8Array | Stream.Stream<Uint8Array>,
   contentType: string,
@@ -107,9 +120,15 @@ export const respond = Effect.fnUntraced(function* (
   const encodings = fault?._tag === "content-encoding" ? fault.encoding : undefined
   const { header, stream } = encoded(damaged(bytes, fault, connection), encodings)
   const changesLength = encodings !== undefined || fault?._tag === "slow"
-  return HttpServerResponse.stream(Stream.concat(Stream.fromEffectDrain(connection.sendHead), stream), {
-    contentType: fault?._tag === "content-type" ? contentTypeOf(fault.type) : contentType,
-    contentLength: body instanceof Uint8Array && !changesLength ? body.length : undefined,
-    headers: fault?._tag === "large-head" ? { "x-padding": "a".repeat(fault.bytes) } : header
-  })
+  return setBody(
+    HttpServerResponse.empty({
+      status: 200,
+      headers: fault?._tag === "large-head" ? { "x-padding": "a".repeat(fault.bytes) } : header
+    }),
+    HttpBody.stream(
+      Stream.concat(Stream.fromEffectDrain(connection.sendHead), stream),
+      fault?._tag === "content-type" ? contentTypeOf(fault.type) : contentType,
+      body instanceof Uint8Array && !changesLength ? body.length : undefined
+    )
+  )
 })

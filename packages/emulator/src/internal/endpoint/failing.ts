@@ -2,13 +2,14 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type Fault, FaultFromString, headerName } from "../../Fault.ts"
-import { contentTypeOf, encoded } from "./body.ts"
+import { contentTypeOf, encoded, setBody } from "./body.ts"
 import { Refusal, typeOf } from "./Refusal.ts"
 
 export interface FaultOptions {
@@ -136,11 +137,12 @@ export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requ
   const headers = retryHeaders(fault, yield* Clock.currentTimeMillis)
   const text = textOf(fault, requestId)
   if (endless === undefined && contentEncoding === undefined) {
-    return HttpServerResponse.text(text, { status, headers, contentType })
+    return setBody(HttpServerResponse.empty({ status, headers }), HttpBody.text(text, contentType))
   }
   const all = endless === undefined ? Stream.succeed(text) : Stream.concat(Stream.succeed(text), spaces)
   const { header, stream } = encoded(Stream.encodeText(all), contentEncoding)
-  return HttpServerResponse.stream(stream, { status, headers: { ...headers, ...header }, contentType })
+  const response = HttpServerResponse.empty({ status, headers: { ...headers, ...header } })
+  return setBody(response, HttpBody.stream(stream, contentType))
 })
 
 /** Loopback has two names, so two origins. For any other host, a host that does not exist. */

@@ -23,11 +23,11 @@ const makeMeter = ({ limit, millis, name }: (typeof limits)[number]) => {
     used += amount
   }
   /** The reset is in Unix seconds; 0 means that no wait is foreseen. */
-  const headers = () => ({
-    [`x-ratelimit-limit-${name}`]: String(limit),
-    [`x-ratelimit-remaining-${name}`]: String(Math.max(0, limit - used)),
-    [`x-ratelimit-reset-${name}`]: used < limit ? "0" : String(((window + 1) * millis) / 1000)
-  })
+  const headers = (): ReadonlyArray<readonly [name: string, value: string]> => [
+    [`x-ratelimit-limit-${name}`, String(limit)],
+    [`x-ratelimit-remaining-${name}`, String(Math.max(0, limit - used))],
+    [`x-ratelimit-reset-${name}`, used < limit ? "0" : String(((window + 1) * millis) / 1000)]
+  ]
   return { add, headers, isOfTokens: name !== "requests" }
 }
 
@@ -44,7 +44,7 @@ export const make = () => {
     headers: (id: string): Readonly<Record<string, string>> => ({
       "x-request-id": id,
       "x-emulated": "true",
-      ...Object.assign({}, ...meters.map((meter) => meter.headers()))
+      ...Object.fromEntries(meters.flatMap((meter) => meter.headers()))
     })
   }
 }

@@ -26,7 +26,4 @@ export const listReply = (ids: ReadonlyArray<string>): HttpServerResponse.HttpSe
 
 /** The provider's reply to a request for a model that it does not have. */
 export const notFoundReply = (requestId: string): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.jsonUnsafe(
-    { id: "not_found", message: "Model not found", request_id: requestId },
-    { status: 404 }
-  )
+  HttpServerResponse.jsonUnsafe({ id: "not_found", message: "Model not found", request_id: requestId }, { status: 404 })

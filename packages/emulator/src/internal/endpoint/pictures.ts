@@ -36,7 +36,12 @@ const mostKept = 256
 const plain = (seed: number): Draw => {
   const made = new Map<string, Promise<Uint8Array>>()
   return ({ background, compression, format, height, width }, index, stage = { index: 1, of: 1 }) => {
-    const flat = { width, height, bits: hashBits(stage.index, stage.of, seed + index), alpha: Number(background === "opaque") }
+    const flat = {
+      width,
+      height,
+      bits: hashBits(stage.index, stage.of, seed + index),
+      alpha: Number(background === "opaque")
+    }
     const key = [...Object.values(flat), format, compression].join()
     return Effect.tryPromise({
       try: () => {

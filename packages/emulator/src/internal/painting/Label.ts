@@ -90,7 +90,11 @@ export const make = (frame: Frame, prompt: string): Label => {
       const u = (x - left) / unit
       const v = (y - top) / unit
       ink.over(plate, 0.5 * smooth(blur / 2, -blur / 2, toPlate(u, v, plateWidth)))
-      const ink2 = smooth(stroke + blur / 2, stroke - blur / 2, toLine(line, u - padding.x, v - padding.y - padding.top))
+      const ink2 = smooth(
+        stroke + blur / 2,
+        stroke - blur / 2,
+        toLine(line, u - padding.x, v - padding.y - padding.top)
+      )
       ink.over(paper, 0.94 * ink2)
     }
   }

@@ -53,12 +53,17 @@ export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   const sceneFor = (canvas: Frame) => compose({ prompt, seed, frame: canvas, background, octaves })
 
   const progress = stage.index / stage.of
-  if (progress >= 1) return yield* render(labelled(sceneFor(frame), frame, prompt), frame, { height: grain, seed: grainSeed })
+  if (progress >= 1) {
+    return yield* render(labelled(sceneFor(frame), frame, prompt), frame, { height: grain, seed: grainSeed })
+  }
 
   const coarse = makeFrame(...Refinement.coarser(width, height, progress))
   const sketch = yield* render(sceneFor(coarse), coarse, { height: 0, seed: grainSeed })
   const emerging = Refinement.emerging(sketch, frame)
-  return yield* render(labelled(emerging, frame, prompt), frame, { height: Refinement.noise(progress), seed: grainSeed })
+  return yield* render(labelled(emerging, frame, prompt), frame, {
+    height: Refinement.noise(progress),
+    seed: grainSeed
+  })
 })
 
 const makeFrame = (width: number, height: number): Frame => ({
