@@ -218,7 +218,11 @@ const pullWith = (reader: EventReader, reading: Reading, { pull, start }: OpenRe
     return read.pipe(
       Effect.map((events) => events ?? reader.finish()),
       Effect.catch((reason) => Effect.sync(() => reader.finish(reason))),
-      Effect.tap(() => Effect.forEach(reader.notes.splice(0), (note) => Effect.logDebug(note))),
+      Effect.tap(() =>
+        reader.notes.length === 0
+          ? Effect.void
+          : Effect.forEach(reader.notes.splice(0), (note) => Effect.logDebug(note))
+      ),
       Effect.flatMap((events) => (Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : next))
     )
   })
