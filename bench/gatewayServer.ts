@@ -4,7 +4,8 @@
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
-import { ImagesGateway, NodeImages } from "@effect-gradient/node"
+import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
+import { NodeImages } from "@effect-gradient/node"
 import { Effect, Layer, Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RateLimiter } from "effect/persistence"
@@ -12,17 +13,18 @@ import { createServer } from "node:http"
 
 const [, , behind = "", images] = process.argv
 
-const gateway = ImagesGateway.layer().pipe(
+const gateway = ImagesGateway.layer({
+  rules: { models: ["bench"] },
+  limits: { images: Number(images), window: "1 hour", bodySize: "10 kB" },
+  origins: ["https://app.example"]
+}).pipe(
   Layer.provide([
-    ImagesGateway.callersFromKeys([Redacted.make("caller")]),
-    ImagesGateway.layerRules({ models: ["bench"] }),
-    ImagesGateway.layerLimits({ images: Number(images), window: "1 hour", bodySize: "10 kB" }),
-    ImagesGateway.cors({ origins: ["https://app.example"] }),
-    RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
-    GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: behind }).pipe(
-      Layer.provide(NodeImages.layerHttpClient())
-    )
-  ])
+    Callers.layerKeys([Redacted.make("caller")]),
+    Attempts.layerOnce,
+    RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+  ]),
+  Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: behind })),
+  Layer.provide(NodeImages.layerHttpClient())
 )
 
 const ready = Layer.effectDiscard(

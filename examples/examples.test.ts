@@ -5,6 +5,7 @@ import { GradientClient, Images } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { ChildProcess } from "effect/process"
 import { TestClock, TestConsole } from "effect/testing"
@@ -18,6 +19,8 @@ import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
 import { faults } from "./faults.ts"
 import { gateway } from "./gateway.ts"
+import { draw } from "./gateway-client.ts"
+import { webGateway } from "./gateway-web.ts"
 import { charged } from "./ledger.ts"
 import { generate } from "./rate-limit.ts"
 import { eager, once, patient } from "./retry-policy.ts"
@@ -287,6 +290,44 @@ describe("gateway.ts", () => {
       yield* ask("swordfish")
       assert.strictEqual((yield* Effect.flip(ask("any"))).reason._tag, "AuthenticationError")
       assert.strictEqual(yield* charges, 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("gateway-web.ts", () => {
+  it.live("answers a web request, and refuses one without a key", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = yield* service()
+      const { dispose, handler } = webGateway({ baseUrl, modelAccessKey: Redacted.make("any") }, [Redacted.make("key")])
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const ask = (headers: Record<string, string>) =>
+        Effect.promise(() =>
+          handler(
+            new Request("https://app.example/v1/images/generations", {
+              method: "POST",
+              headers: { "content-type": "application/json", ...headers },
+              body: JSON.stringify({ prompt })
+            })
+          )
+        )
+      assert.strictEqual((yield* ask({ authorization: "Bearer key" })).status, 200)
+      assert.strictEqual((yield* ask({})).status, 401)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("gateway-client.ts", () => {
+  it.live("gives a response, and an error of the API with its status", () =>
+    Effect.gen(function* () {
+      const { config } = yield* service()
+      const port = Number(new URL(yield* Effect.scoped(listening(createServer()))).port)
+      yield* Layer.build(Layer.provide(gateway(port, ["swordfish"]), config))
+      const ask = (key: string) =>
+        draw(`http://127.0.0.1:${port}/v1`, Redacted.make(key)).pipe(Effect.provide(FetchHttpClient.layer))
+      const reply = yield* ask("swordfish")
+      assert.strictEqual("data" in reply && reply.data[0].mediaType, "image/png")
+      const error = yield* Effect.flip(ask("any"))
+      assert.isTrue("status" in error && error.status === 401)
     }).pipe(Effect.scoped)
   )
 })

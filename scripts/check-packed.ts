@@ -1,24 +1,17 @@
 /**
- * The packages as a user gets them: packed, installed with npm in an empty project beside `effect` and
- * `@effect/platform-node`; there the examples type-check, and the README's first one draws a picture through the emulator.
+ * The packages as a user gets them: packed, and installed with npm in an empty project beside `effect` and
+ * `@effect/platform-node`. There the examples type-check with two versions of TypeScript, with declarations and without
+ * `skipLibCheck`, and the README's first example draws a picture through the emulator.
  */
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { env } from "node:process"
+import { installPacked, root, run, version } from "./packed.ts"
 
-const root = join(import.meta.dirname, "..")
 const project = mkdtempSync(join(tmpdir(), "effect-gradient-packed-"))
-const run = (command: string, args: ReadonlyArray<string>, cwd = project) =>
-  execFileSync(command, args, { cwd, stdio: ["ignore", "inherit", "inherit"] })
-
-const version = (name: string) => {
-  const line = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8").match(new RegExp(`^ +"?${name}"?: (.+)$`, "m"))
-  if (line?.[1] === undefined) throw new Error(`${name} is not in the catalog`)
-  return `${name}@${line[1]}`
-}
 
 /** Starts the installed `gradient-images emulator` and gives its base URL. */
 const startEmulator = async () => {
@@ -36,30 +29,26 @@ const startEmulator = async () => {
 }
 
 try {
-  for (const name of readdirSync(join(root, "packages"), { withFileTypes: true })) {
-    if (!name.isDirectory()) continue
-    run("npx", ["--yes", "pnpm", "pack", "--pack-destination", project], join(root, "packages", name.name))
-  }
-  const tarballs = readdirSync(project).filter((name) => name.endsWith(".tgz"))
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "packed", private: true, type: "module" }))
-  const others = ["effect", "@effect/platform-node", "typescript", "@types/node"].map(version)
-  run("npm", [
-    "install",
-    "--no-audit",
-    "--no-fund",
-    "--loglevel=error",
-    ...tarballs.map((name) => `./${name}`),
-    ...others
+  installPacked(project, [
+    ...["effect", "@effect/platform-node", "typescript", "@types/node"].map(version),
+    "typescript-5@npm:typescript@5.9.3"
   ])
 
   for (const name of readdirSync(join(root, "examples")).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
     copyFileSync(join(root, "examples", name), join(project, name))
   }
   // With declarations, as in a library: each type that is exported must have a name that can be imported.
-  const strict = { strict: true, exactOptionalPropertyTypes: true, module: "NodeNext", target: "ES2024" }
-  const compilerOptions = { ...strict, declaration: true, emitDeclarationOnly: true, outDir: "types" }
+  const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
+  const output = { module: "NodeNext", target: "ES2024", declaration: true, emitDeclarationOnly: true, outDir: "types" }
+  const compilerOptions = { ...strict, ...output }
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
-  run(join(project, "node_modules/.bin/tsc"), ["-p", "."])
+  // A page has no types of Node.
+  const page = { compilerOptions: { ...compilerOptions, types: [] }, files: ["gateway-client.ts"] }
+  writeFileSync(join(project, "tsconfig.page.json"), JSON.stringify(page))
+  for (const compiler of ["typescript", "typescript-5"]) {
+    const tsc = join(project, "node_modules", compiler, "bin/tsc")
+    for (const config of [".", "tsconfig.page.json"]) run(process.execPath, [tsc, "-p", config], project)
+  }
 
   const { baseUrl, child } = await startEmulator()
   execFileSync(process.execPath, ["generate.ts"], {

@@ -2,7 +2,7 @@
  * The page and the gateway behind it, on one port of this machine. The key, where there is one, stays in here.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ImagesGateway } from "@effect-gradient/node"
+import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
 import { Data, Effect, FileSystem, Layer } from "effect"
 import { HttpRouter, HttpServerRespondable, HttpServerResponse, HttpStaticServer } from "effect/http"
 import { RateLimiter } from "effect/persistence"
@@ -52,16 +52,16 @@ const page = (folder: string) =>
     })
   )
 
-/** Who asks by a name of this machine. Another name that leads here would be another site's, with its page. */
-const callers = Layer.succeed(ImagesGateway.Callers, {
+/** Requests under a name of this machine. A page of another site could reach this server under that site's name. */
+const callers = Layer.succeed(Callers.Callers, {
   identify: ({ host = "" }) =>
     /^(127\.0\.0\.1|localhost):\d+$/.test(host)
       ? Effect.succeed({ id: "page" })
-      : Effect.fail(new ImagesGateway.Unauthorized({ message: "This gateway serves this machine's own page." }))
+      : Effect.fail(new Callers.Unauthorized({ message: "This gateway serves this machine's own page." }))
 })
 
 const gateway = ImagesGateway.layer().pipe(
-  Layer.provide([callers, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
+  Layer.provide([callers, Attempts.layerOnce, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
 )
 
 /** A server that ends with its scope, whoever is still connected. */

@@ -1,8 +1,7 @@
 /**
  * Layers for browsers, workers and edge runtimes: the transport on fetch, alone or with everything that `Images` needs.
  *
- * A key must never be in a page: give the `baseUrl` of a gateway that holds it (`ImagesGateway` of
- * `@effect-gradient/node`).
+ * A key must never be in a page: give the `baseUrl` of a gateway that holds it (`@effect-gradient/gateway`).
  */
 import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import type * as Config from "effect/Config"

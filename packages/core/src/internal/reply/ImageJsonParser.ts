@@ -75,6 +75,11 @@ export class ImageJsonParser {
     this.#expectedBytes = expectedBytes
   }
 
+  /** An image has begun. */
+  get hasImage(): boolean {
+    return this.#sink !== undefined || this.images.length > 0
+  }
+
   /**
    * Takes the bytes of the chunk from `from` on. Gives where it stopped: at the end, at a problem or, with `inLine`,
    * at the end of the line.

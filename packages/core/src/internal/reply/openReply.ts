@@ -126,7 +126,7 @@ class ReplyStart {
 
   /** The form of a reply that ended before it was known. */
   formAtEnd(): Form {
-    return this.chunks.length === 0 ? "empty" : "text"
+    return this.#sample.replace(startOfReply, "") === "" ? "empty" : "text"
   }
 
   #write(chunk: Uint8Array): void {
@@ -165,7 +165,8 @@ const formOf = (sample: string): Form | undefined => {
   return sample.length < sampleLength ? undefined : "text"
 }
 
-const isBlank = (byte: number | undefined): boolean => byte === 0x20 || (byte !== undefined && byte >= 9 && byte <= 13)
+/** White space of JSON, which blank lines of an event stream are too. */
+const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 /** The UTF-8 byte order mark, one character for each byte. */
 const byteOrderMark = "\xef\xbb\xbf"

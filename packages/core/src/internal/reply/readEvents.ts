@@ -63,6 +63,7 @@ class EventReader {
     const raws: Array<RawEvent> = []
     this.#parser.finish(raws)
     const events = this.#understand(raws)
+    if (this.#parser.hasPendingImage) this.#isWhole = false
     if (this.ending === undefined && reason !== undefined) this.ending = { reason }
     this.#end()
     return events

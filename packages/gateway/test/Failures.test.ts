@@ -17,8 +17,8 @@ import {
   refusal,
   streaming,
   textOf
-} from "../support/gateway.ts"
-import { completed, eventually, partialImage, serve } from "../support/server.ts"
+} from "./support/gateway.ts"
+import { completed, eventually, partialImage, serve } from "../../node/test/support/server.ts"
 
 describe("failures behind", () => {
   const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }
@@ -45,19 +45,36 @@ describe("failures behind", () => {
     JSON.stringify({ error: { message: `secret ${realKey} at http://10.0.0.7`, type: "secret", param, code } })
 
   for (const body of [{ prompt: "A sea otter" }, asStream]) {
-    it.live(`keep their status, ${"stream" in body ? "for a stream as well" : "for JSON"}`, () =>
-      Effect.gen(function* () {
-        const limited = yield* failure(429, { "retry-after": "7" }, error(null), { body })
-        assert.deepStrictEqual([limited.status, limited.code], [429, "rate_limit_exceeded"])
-        assert.strictEqual(limited.headers.get("retry-after"), "7")
-        assert.isNull(limited.headers.get("x-should-retry"))
-        for (const status of [400, 401, 402, 403, 404, 408, 409, 422, 500, 502, 503, 504]) {
-          assert.strictEqual((yield* failure(status, {}, error("x"), { body })).status, status)
-        }
-        assert.strictEqual((yield* failure(418, {}, "<h1>secret</h1>", { body })).status, 400)
-        assert.strictEqual((yield* failure(529, {}, "<h1>secret</h1>", { body })).status, 502)
-        assert.strictEqual((yield* failure(307, {}, "", { body })).status, 502)
-      })
+    it.live(
+      `keep their status if the caller can change something, ${"stream" in body ? "for a stream as well" : "for JSON"}`,
+      () =>
+        Effect.gen(function* () {
+          const limited = yield* failure(429, { "retry-after": "7" }, error(null), { body })
+          assert.deepStrictEqual([limited.status, limited.code], [429, "rate_limit_exceeded"])
+          assert.strictEqual(limited.headers.get("retry-after"), "7")
+          assert.isNull(limited.headers.get("x-should-retry"))
+          const answers = [
+            [400, 400],
+            [404, 404],
+            [409, 409],
+            [422, 422],
+            [408, 504],
+            [504, 504],
+            // The caller's credentials are right: only the operator can change this.
+            [401, 502],
+            [402, 502],
+            [403, 502],
+            [500, 502],
+            [502, 502],
+            [503, 502]
+          ] as const
+          for (const [behind, status] of answers) {
+            assert.strictEqual((yield* failure(behind, {}, error("x"), { body })).status, status)
+          }
+          assert.strictEqual((yield* failure(418, {}, "<h1>secret</h1>", { body })).status, 400)
+          assert.strictEqual((yield* failure(529, {}, "<h1>secret</h1>", { body })).status, 502)
+          assert.strictEqual((yield* failure(307, {}, "", { body })).status, 502)
+        })
     )
   }
 
@@ -68,6 +85,22 @@ describe("failures behind", () => {
       const odd = yield* failure(400, {}, error("secret http://10.0.0.7", realKey))
       assert.deepStrictEqual([odd.code, odd.param], [null, null])
     })
+  )
+
+  it.live("read as words for the person who asked: no setting of the operator's, and no charge twice", () =>
+    Effect.gen(function* () {
+      for (const status of [400, 401, 402, 403, 404, 409, 422, 429, 500, 503]) {
+        const server = yield* serve((_, response) => response.writeHead(status).end())
+        const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+        const { message } = yield* refusal(baseUrl)
+        assert.notMatch(message, /key|credit of|GRADIENT_|cloud\.digitalocean|gateway/i)
+        const error = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
+          Effect.flip,
+          Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
+        )
+        assert.isBelow(error.message.match(/charged/g)?.length ?? 0, 2)
+      }
+    }).pipe(Effect.scoped)
   )
 
   it.live("stand in the log, with the request's id and the caller's, and without the key", () =>
@@ -142,7 +175,7 @@ describe("failures behind", () => {
           response.end(error(null))
         }
       })
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
       refuse()
       const [, json = ""] = /event: error\ndata: (.*)\n\n$/.exec(yield* textOf(response)) ?? []
@@ -155,7 +188,7 @@ describe("failures behind", () => {
     Effect.gen(function* () {
       let answerNow = () => {}
       const server = yield* serve((request, response) => (answerNow = () => answerImages(request, response)))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
       answerNow()
       assert.match(yield* textOf(response), /event: error\ndata: \{"error":.*\}\n\n$/)

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
-const bench = fileURLToPath(new URL("../../../../bench/gateway.ts", import.meta.url))
+const bench = fileURLToPath(new URL("../../../bench/gateway.ts", import.meta.url))
 
 describe("the gateway under load", () => {
   it("in small: many streams at once, whole, and each refusal with its status", async () => {

@@ -1,53 +1,56 @@
 /** A gateway on loopback, in front of whatever listens at `behind`. */
 import { assert } from "@effect/vitest"
-import { GradientClient } from "@effect-gradient/core"
-import { ImagesGateway, NodeImages } from "@effect-gradient/node"
+import { Attempt, GradientClient, type GradientError } from "@effect-gradient/core"
+import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
+import { NodeImages } from "@effect-gradient/node"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, Logger, Redacted, Schema } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
 import type * as http from "node:http"
-import { png, responseBody } from "./server.ts"
+import { png, responseBody } from "../../../node/test/support/server.ts"
 
 export const realKey = "sk-do-the-real-key"
 export const alice = "alices-key"
 export const bob = "bobs-key"
 
-export interface GatewayOptions {
+export interface GatewayOptions extends ImagesGateway.Options {
   readonly behind: string
-  readonly gateway?: ImagesGateway.Options
   readonly client?: GradientClient.Options
-  readonly rules?: Parameters<typeof ImagesGateway.layerRules>[0]
-  readonly limits?: Parameters<typeof ImagesGateway.layerLimits>[0]
-  readonly origins?: ReadonlyArray<string>
-  /** Hears what the gateway logs. */
+  /** How requests are sent, if not once. */
+  readonly attempts?: Layer.Layer<Attempts.Attempts, GradientError.GradientError, GradientClient.GradientClient>
+  /** Runs around each attempt. */
+  readonly around?: Attempt.Entry
+  /** Receives each line of the gateway's log. */
   readonly log?: (line: string) => void
 }
 
 /** The URL of a gateway that ends with the scope. */
-export const gatewayTo = Effect.fnUntraced(function* (options: GatewayOptions) {
-  const layers = Layer.mergeAll(
-    ImagesGateway.callersFromKeys([Redacted.make(alice), Redacted.make(bob)]),
-    options.rules === undefined ? Layer.empty : ImagesGateway.layerRules(options.rules),
-    options.limits === undefined ? Layer.empty : ImagesGateway.layerLimits(options.limits),
-    options.origins === undefined ? Layer.empty : ImagesGateway.cors({ origins: options.origins }),
-    RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
-    GradientClient.layer({
-      baseUrl: options.behind,
-      modelAccessKey: Redacted.make(realKey),
-      ...options.client
-    }).pipe(Layer.provide(NodeImages.layerHttpClient()))
+export const gatewayTo = Effect.fnUntraced(function* ({
+  around = {},
+  attempts,
+  behind,
+  client,
+  log,
+  ...options
+}: GatewayOptions) {
+  const gateway = ImagesGateway.layer(options).pipe(
+    Layer.provide([
+      Callers.layerKeys([Redacted.make(alice), Redacted.make(bob)]),
+      attempts ?? Attempts.layerOnce,
+      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
+      Layer.succeed(Attempt.Around, [around])
+    ]),
+    Layer.provide(GradientClient.layer({ baseUrl: behind, modelAccessKey: Redacted.make(realKey), ...client })),
+    Layer.provide(NodeImages.layerHttpClient())
   )
   const server = createServer()
-  const context = yield* HttpRouter.serve(ImagesGateway.layer(options.gateway).pipe(Layer.provide(layers)), {
-    disableLogger: true,
-    disableListenLog: true
-  }).pipe(
+  const context = yield* HttpRouter.serve(gateway, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, { host: "127.0.0.1", port: 0, disablePreemptiveShutdown: true })
     ),
-    Layer.provideMerge(Logger.layer([Logger.map(Logger.formatJson, (line) => options.log?.(line))])),
+    Layer.provideMerge(Logger.layer([Logger.map(Logger.formatJson, (line) => log?.(line))])),
     Layer.build
   )
   // Added last, so run first: a connection that is kept would keep the server.

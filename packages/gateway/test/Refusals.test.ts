@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ImagesGateway } from "@effect-gradient/node"
+import { Callers, type ImagesGateway } from "@effect-gradient/gateway"
 import { Effect, Redacted } from "effect"
 import { Headers } from "effect/http"
-import { alice, answerImages, bob, call, gatewayTo, refusal } from "../support/gateway.ts"
-import { serve } from "../support/server.ts"
+import { randomUUID } from "node:crypto"
+import { alice, answerImages, bob, call, decodeError, gatewayTo, refusal, textOf } from "./support/gateway.ts"
+import { serve } from "../../node/test/support/server.ts"
 
 describe("who may call", () => {
   it.live("no credentials, wrong ones, and those of another scheme are 401", () =>
@@ -20,13 +21,42 @@ describe("who may call", () => {
 
   it.effect("each key is a caller of its own, and its id does not hold it", () =>
     Effect.gen(function* () {
-      const { identify } = yield* ImagesGateway.Callers
+      const { identify } = yield* Callers.Callers
       const idOf = (key: string) =>
         Effect.map(identify(Headers.fromInput({ authorization: `Bearer ${key}` })), ({ id }) => id)
       assert.notStrictEqual(yield* idOf(alice), yield* idOf(bob))
       assert.notInclude(yield* idOf(alice), alice.slice(0, 4))
       assert.strictEqual((yield* Effect.flip(idOf("wrong")))._tag, "Unauthorized")
-    }).pipe(Effect.provide(ImagesGateway.callersFromKeys([Redacted.make(alice), Redacted.make(bob)])))
+    }).pipe(Effect.provide(Callers.layerKeys([Redacted.make(alice), Redacted.make(bob)])))
+  )
+})
+
+describe("keys that are blank", () => {
+  it.effect("let nobody in, with or without a key", () =>
+    Effect.gen(function* () {
+      const { identify } = yield* Callers.Callers
+      for (const headers of [{}, { authorization: "Bearer " }, { authorization: "Bearer x" }]) {
+        assert.strictEqual((yield* Effect.flip(identify(Headers.fromInput(headers))))._tag, "Unauthorized")
+      }
+    }).pipe(Effect.provide(Callers.layerKeys([Redacted.make(""), Redacted.make(" ")])))
+  )
+})
+
+describe("which methods", () => {
+  it.live("a method other than POST is 405 with those that are allowed, and no reply is kept", () =>
+    Effect.gen(function* () {
+      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const ask = (method: string, path: string) => Effect.promise(() => fetch(`${baseUrl}${path}`, { method }))
+      for (const method of ["GET", "HEAD", "PUT", "DELETE"]) {
+        const response = yield* ask(method, "/images/generations")
+        assert.deepStrictEqual([response.status, response.headers.get("allow")], [405, "POST, OPTIONS"])
+        if (method === "HEAD") continue
+        assert.include((yield* decodeError(yield* textOf(response))).error.message, "POST")
+      }
+      const kept = yield* ask("GET", `/images/generations/${randomUUID()}`)
+      assert.strictEqual(kept.status, 404)
+      assert.strictEqual((yield* decodeError(yield* textOf(kept))).error.type, "not_found_error")
+    }).pipe(Effect.scoped)
   )
 })
 
@@ -72,6 +102,18 @@ describe("which origins", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("cookies of an allowed origin are accepted only with `credentials`", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      for (const credentials of [true, false]) {
+        const baseUrl = yield* gatewayTo({ behind: server.baseUrl, origins: [`${app}/`], credentials })
+        const { headers } = yield* call(baseUrl, { headers: { origin: app } })
+        assert.strictEqual(headers.get("access-control-allow-origin"), app)
+        assert.strictEqual(headers.get("access-control-allow-credentials"), credentials ? "true" : null)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a preflight lets the allowed origin send the attempt id, and no other origin anything", () =>
     Effect.gen(function* () {
       const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", origins: [app] })
@@ -98,7 +140,7 @@ describe("which origins", () => {
 })
 
 describe("what may be asked", () => {
-  const invalid = Effect.fnUntraced(function* (body: unknown, rules?: Partial<ImagesGateway.Rules>) {
+  const invalid = Effect.fnUntraced(function* (body: unknown, rules?: ImagesGateway.Rules) {
     const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", ...(rules === undefined ? {} : { rules }) })
     const { code, message, param, status, type } = yield* refusal(baseUrl, { body })
     assert.deepStrictEqual([status, type, code], [400, "invalid_request_error", "invalid_value"])
@@ -151,9 +193,11 @@ describe("what may be asked", () => {
       const baseUrl = yield* gatewayTo({ behind: server.baseUrl, rules })
       const body = { prompt: "🦦🦦🦦🦦🦦", model: "sdxl", size: "512x512", n: 4 }
       assert.strictEqual((yield* call(baseUrl, { body })).status, 200)
+      assert.strictEqual((yield* call(baseUrl, { body: { ...body, model: undefined, n: 1 } })).status, 200)
+      assert.include(server.requests[1]?.body, '"model":"sdxl"')
       assert.strictEqual((yield* invalid({ ...body, prompt: "otters" }, rules)).param, "prompt")
       assert.strictEqual((yield* invalid({ ...body, size: undefined }, rules)).param, "size")
-      assert.strictEqual((yield* invalid({ ...body, model: undefined, n: 1 }, rules)).param, "model")
+      assert.strictEqual((yield* invalid({ ...body, model: "sd3" }, rules)).param, "model")
       assert.strictEqual((yield* invalid({ ...body, n: 5 }, rules)).param, "n")
     }).pipe(Effect.scoped)
   )
@@ -187,6 +231,28 @@ describe("how much may be asked", () => {
       assert.isAbove(Number(headers.get("retry-after")), 0)
       assert.strictEqual((yield* call(baseUrl, { body, key: bob })).status, 200)
       assert.strictEqual(server.requests.length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a request that was refused does not count, and one that may have been charged for does", () =>
+    Effect.gen(function* () {
+      let status = 400
+      const server = yield* serve((_, response) => response.writeHead(status).end("{}"))
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { images: 1, window: "1 hour" } })
+      for (const [behind, refused] of [
+        [400, 400],
+        [429, 429],
+        [403, 502]
+      ] as const) {
+        status = behind
+        assert.strictEqual((yield* call(baseUrl)).status, refused)
+      }
+      status = 500
+      assert.strictEqual((yield* call(baseUrl)).status, 502)
+      const { headers, message, status: limited } = yield* refusal(baseUrl)
+      assert.strictEqual(limited, 429)
+      assert.strictEqual(message, `Too many images were asked for. Try again in ${headers.get("retry-after")} s.`)
+      assert.strictEqual(server.requests.length, 4)
     }).pipe(Effect.scoped)
   )
 

@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { ImageGenerateParams, Images } from "@effect-gradient/core"
+import { Attempts } from "@effect-gradient/gateway"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import OpenAI from "openai"
 import {
+  alice,
   answerImages,
   asStream,
   call,
@@ -11,8 +15,8 @@ import {
   refusal,
   streaming,
   textOf
-} from "../support/gateway.ts"
-import { completed, eventually, partialImage, png, responseBody, serve } from "../support/server.ts"
+} from "./support/gateway.ts"
+import { completed, eventually, partialImage, png, responseBody, serve } from "../../node/test/support/server.ts"
 
 describe("replies", () => {
   it.live("JSON is passed through byte by byte, with its length", () =>
@@ -96,6 +100,50 @@ describe("replies", () => {
   )
 })
 
+describe("attempts that decode", () => {
+  /** Sends through `Images`, as attempts that keep images do. */
+  const decoding = Layer.effect(
+    Attempts.Attempts,
+    Effect.map(Images.Images, ({ generate, generateStream }) =>
+      Attempts.Attempts.of({
+        run: (_, { kind, params: { partialImages, ...params } }, send) =>
+          kind === "stream"
+            ? Effect.succeed({ _tag: "Events", events: generateStream({ ...params, partialImages }) })
+            : send(generate(params)).pipe(Effect.map((response): Attempts.Reply => ({ _tag: "Response", response })))
+      })
+    )
+  ).pipe(Layer.provide(Images.layer))
+
+  it.live("reply with JSON and with events on the same wire", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response, body) => {
+        const isStream = body.includes('"stream":true')
+        response.setHeader("content-type", isStream ? "text/event-stream" : "application/json")
+        response.end(isStream ? partialImage(0, image) + completed(image) : responseBody(image))
+      })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, attempts: decoding })
+      const openai = new OpenAI({ apiKey: alice, baseURL: baseUrl })
+      const params = { prompt: "A sea otter", model: ImageGenerateParams.defaultModel }
+      const response = yield* Effect.promise(() => openai.images.generate(params))
+      assert.strictEqual(response.data?.[0]?.b64_json, image.toString("base64"))
+      assert.strictEqual(response.created, 1_700_000_000)
+      const events = yield* Effect.promise(async () => {
+        const arrived: Array<OpenAI.ImageGenStreamEvent> = []
+        const stream = await openai.images.generate({ ...params, stream: true, partial_images: 1 })
+        for await (const event of stream) arrived.push(event)
+        return arrived
+      })
+      assert.deepStrictEqual(
+        events.map(({ b64_json, type }) => [type, b64_json === image.toString("base64")]),
+        [
+          ["image_generation.partial_image", true],
+          ["image_generation.completed", true]
+        ]
+      )
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("the time that an image takes", () => {
   it.live("the headers of a stream go out when the service behind answers, before any byte", () =>
     Effect.gen(function* () {
@@ -144,7 +192,7 @@ describe("the time that an image takes", () => {
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       const read = reader(yield* call(baseUrl, { body: asStream }))
       assert.strictEqual(yield* read("\n"), ": keep-alive\n")
       open[0]?.write("data: half of ")
@@ -161,7 +209,7 @@ describe("the time that an image takes", () => {
   it.live("a JSON reply is waited for, however long", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => setTimeout(() => answerImages(request, response), 200))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, gateway: { keepAlive: "20 millis" } })
+      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
       assert.strictEqual(yield* textOf(yield* call(baseUrl)), responseBody(image))
     }).pipe(Effect.scoped)
   )

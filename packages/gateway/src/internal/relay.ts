@@ -1,6 +1,6 @@
 /**
- * Passes an event stream on as it comes, chunk by chunk, without decoding it. Only where its lines end is followed, so
- * that a comment can be put between them while nothing comes, and a failure can be told as an event.
+ * Passes an event stream on chunk by chunk, without decoding it. It only keeps track of the ends of lines and events:
+ * between lines it can insert a comment while nothing arrives, and between events it can report a failure as an event.
  */
 import type * as Arr from "effect/Array"
 import type * as Cause from "effect/Cause"
@@ -15,7 +15,7 @@ type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 
 const comment = new TextEncoder().encode(": keep-alive\n")
 
-/** The last characters that were passed on: enough to tell the end of a line and of an event. */
+/** The last characters that were passed on: enough to recognise the end of a line and of an event. */
 class Tail {
   private text = "\n\n"
 
@@ -34,15 +34,15 @@ class Tail {
 }
 
 export interface RelayOptions<E> {
-  /** After how long a silence a comment is sent. */
+  /** How long the source is silent before a comment is sent. */
   readonly keepAlive: Duration.Input
-  /** The event that tells a failure. */
+  /** The event that reports a failure. */
   readonly toEvent: (error: E) => Uint8Array
 }
 
 /**
- * The stream with comments in its silences. A failure between two events becomes an event; one within an event fails,
- * which cuts the connection: half an event cannot be taken back.
+ * The stream, with comments while it is silent. A failure between two events becomes an event. A failure within an event
+ * fails the stream, which cuts the connection, because half an event was already sent.
  */
 export const relay = <E>(
   source: Stream.Stream<Uint8Array, E>,
@@ -51,21 +51,21 @@ export const relay = <E>(
   Stream.suspend(() => {
     const tail = new Tail()
     const relayed = Stream.transformPull(source, (pull, scope) => {
-      /** A read that outlasts a silence goes on: it is not lost with the wait for it. */
+      /** The read that has not ended yet. It continues while comments are sent. */
       let pending: Fiber.Fiber<Chunks, E | Cause.Done> | undefined
       const next: Pull.Pull<Chunks, E> = Effect.gen(function* () {
         pending ??= yield* Effect.forkIn(pull, scope, { startImmediately: true })
         const exit = pending.pollUnsafe()
-        const come =
+        const arrived =
           exit === undefined ? yield* Effect.timeoutOption(Fiber.join(pending), keepAlive) : Option.some(yield* exit)
-        if (Option.isNone(come)) return tail.isLineEnd ? [comment] : yield* next
+        if (Option.isNone(arrived)) return tail.isLineEnd ? [comment] : yield* next
         pending = undefined
-        tail.follow(come.value)
-        return come.value
+        tail.follow(arrived.value)
+        return arrived.value
       })
       return Effect.succeed(next)
     })
-    // No bytes, but written: so the headers go out before there are any.
+    // An empty chunk is written at once, so the headers go out before the first bytes arrive.
     return Stream.concat(Stream.succeed(new Uint8Array()), relayed).pipe(
       Stream.catch((error) => (tail.isEventEnd ? Stream.succeed(toEvent(error)) : Stream.fail(error)))
     )

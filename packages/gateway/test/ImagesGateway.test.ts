@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Images } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
-import { ImagesGateway, NodeImages } from "@effect-gradient/node"
+import { ImagesApi } from "@effect-gradient/gateway"
+import { NodeImages } from "@effect-gradient/node"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { OpenApi } from "effect/http-api"
 import { randomUUID } from "node:crypto"
 import OpenAI from "openai"
 import { alice, answerImages, asStream, call, gatewayTo, realKey, refusal, textOf } from "./support/gateway.ts"
-import { serve } from "./support/server.ts"
+import { serve } from "../../node/test/support/server.ts"
 
 describe("clients through the gateway", () => {
   const withEmulator = Effect.gen(function* () {
@@ -135,13 +136,13 @@ describe("the definition", () => {
   it.live("is served as OpenAPI and as a page, under the path", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const v1 = yield* gatewayTo({ behind: server.baseUrl, gateway: { path: "/images-for/me" } })
+      const v1 = yield* gatewayTo({ behind: server.baseUrl, path: "/images-for/me" })
       const root = new URL("/images-for/me", v1).href
       assert.strictEqual((yield* call(root)).status, 200)
       const document: unknown = JSON.parse(yield* textOf(yield* get(`${root}/openapi.json`)))
       assert.deepStrictEqual(
         document,
-        JSON.parse(JSON.stringify(OpenApi.fromApi(ImagesGateway.Api.prefix("/images-for/me"))))
+        JSON.parse(JSON.stringify(OpenApi.fromApi(ImagesApi.ImagesApi.prefix("/images-for/me"))))
       )
       const page = yield* get(`${root}/docs`)
       assert.match(page.headers.get("content-type") ?? "", /^text\/html/)
@@ -150,7 +151,7 @@ describe("the definition", () => {
   )
 
   it("has the wire's names, both kinds of reply, the attempt id, the key and each refusal", () => {
-    const operation = OpenApi.fromApi(ImagesGateway.Api).paths["/images/generations"]?.post
+    const operation = OpenApi.fromApi(ImagesApi.ImagesApi).paths["/images/generations"]?.post
     const payload = JSON.stringify(operation?.requestBody)
     for (const name of ["prompt", "output_format", "partial_images", "stream"]) assert.include(payload, `"${name}"`)
     assert.deepStrictEqual(Object.keys(operation?.responses[200]?.content ?? {}), [

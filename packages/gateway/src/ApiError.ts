@@ -1,0 +1,271 @@
+/**
+ * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. Their messages
+ * are written for the person who asked for an image. They never contain the words of the service behind the gateway,
+ * which could name the operator's key or an internal address.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Duration from "effect/Duration"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Schema from "effect/Schema"
+
+/**
+ * The body of every error.
+ *
+ * @category schemas
+ */
+export const ErrorBody = Schema.Struct({
+  error: Schema.Struct({
+    message: Schema.String,
+    type: Schema.String,
+    param: Schema.NullOr(Schema.String),
+    code: Schema.NullOr(Schema.String)
+  }).annotate({ identifier: "Error" })
+})
+
+/**
+ * The body of every error.
+ *
+ * @category models
+ */
+export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
+
+/**
+ * The headers that tell a client what to do after an error.
+ *
+ * @category schemas
+ */
+export const ErrorHeaders = Schema.Struct({
+  /** Seconds to wait before the next request. */
+  "retry-after": Schema.optionalKey(Schema.String),
+  /** `false` if a retry could be charged for a second time. */
+  "x-should-retry": Schema.optionalKey(Schema.Literals(["true", "false"])),
+  "www-authenticate": Schema.optionalKey(Schema.Literal("Bearer")),
+  /** The methods that a path has. */
+  allow: Schema.optionalKey(Schema.String),
+  /** The encodings that a body may have. */
+  "accept-encoding": Schema.optionalKey(Schema.String)
+})
+
+/**
+ * The headers that tell a client what to do after an error.
+ *
+ * @category models
+ */
+export interface ErrorHeaders extends Schema.Schema.Type<typeof ErrorHeaders> {}
+
+const meanings = {
+  400: "The request is invalid, or moderation refused the prompt. The message names what to change.",
+  401: "The credentials are missing or wrong.",
+  403: "Pages of this origin may not call.",
+  404: "There is no such model, or no such request.",
+  405: "The path does not have this method: the header allow lists those it has.",
+  408: "The request did not arrive in time.",
+  409: "A request with this x-attempt-id was already sent: code duplicate_attempt. It may have been charged for.",
+  413: "The body is too large.",
+  415: "The body is not JSON, or it is compressed.",
+  422: "The service refused the request.",
+  429: "Too many images: the header retry-after gives the seconds to wait.",
+  500: "The gateway failed.",
+  502: "The image service failed, or gave no usable reply. The image may have been charged for.",
+  503: "The image service is busy or cannot be reached. With retry-after, nothing was charged for.",
+  504: "The image service did not reply in time. The image may have been charged for."
+} as const
+
+/**
+ * The statuses of errors.
+ *
+ * @category models
+ */
+export type Status = keyof typeof meanings
+
+const statuses = [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504] as const
+
+const isStatus = (status: number): status is Status => Object.hasOwn(meanings, status)
+
+/**
+ * An error of the API.
+ *
+ * @category models
+ */
+export interface ApiError extends ErrorBody {
+  readonly status: Status
+  readonly headers: ErrorHeaders
+}
+
+/**
+ * An error as it is sent.
+ *
+ * @category models
+ */
+export interface Encoded {
+  readonly body: typeof ErrorBody.Encoded
+  readonly headers: typeof ErrorHeaders.Encoded
+}
+
+/**
+ * The schema of the errors with one status.
+ *
+ * @category schemas
+ */
+export interface ErrorSchema extends Schema.Codec<ApiError, Encoded> {}
+
+const schemaOf = (status: Status): ErrorSchema =>
+  Schema.Struct({ status: Schema.Literals(statuses), ...ErrorBody.fields, headers: ErrorHeaders })
+    .check(Schema.makeFilter((error) => error.status === status))
+    .pipe(
+      HttpApiSchema.encodeToWithHeaders(
+        {
+          body: ErrorBody.annotate({ description: meanings[status] }).pipe(HttpApiSchema.status(status)),
+          headers: ErrorHeaders.fields
+        },
+        {
+          decode: ({ body, headers }) => ({ status, error: body.error, headers }),
+          encode: ({ error, headers }) => ({ body: { error }, headers })
+        }
+      )
+    )
+
+/**
+ * Every error of the API: one schema for each status.
+ *
+ * @category schemas
+ */
+export const errors: ReadonlyArray<ErrorSchema> = statuses.map(schemaOf)
+
+const types: { readonly [status: number]: string } = {
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+  429: "rate_limit_error"
+}
+
+/**
+ * What an error may have beside its status and message.
+ *
+ * @category models
+ */
+export interface Details {
+  readonly param?: string | undefined
+  readonly code?: string | undefined
+  readonly headers?: ErrorHeaders | undefined
+}
+
+/**
+ * An error with this status and message.
+ *
+ * @category constructors
+ */
+export const make = (status: Status, message: string, { code, headers = {}, param }: Details = {}): ApiError => ({
+  status,
+  error: {
+    message,
+    type: types[status] ?? (status < 500 ? "invalid_request_error" : "server_error"),
+    param: param ?? null,
+    code: code ?? null
+  },
+  headers
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// From a GradientError
+// ---------------------------------------------------------------------------------------------------------------------
+
+type Reason = GradientError.GradientErrorReason
+
+const statusOf = (reason: Reason): Status => {
+  const status = GradientError.httpStatus(reason)
+  return isStatus(status) ? status : 502
+}
+
+const unusable = "No image can be made until whoever runs this service has changed its settings."
+
+/** What happened, for the person who asked. Core's own messages are for whoever holds the key. */
+const messages: { readonly [Tag in Reason["_tag"]]: string } = {
+  InvalidParamsError: unusable,
+  AuthenticationError: unusable,
+  PermissionDeniedError: unusable,
+  NotFoundError: "This model is not available.",
+  ConflictError: "The request conflicts with another one.",
+  UnprocessableEntityError: "The image service refused the request.",
+  BadRequestError: "The image service refused the request.",
+  ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
+  QuotaExceededError: "No image can be made now: the credit for images is used up.",
+  RateLimitError: "Too many images were asked for.",
+  ConnectionError: "The image service cannot be reached now. Nothing was sent.",
+  InternalServerError: "The image service failed.",
+  RequestTimeoutError: "The image service did not reply in time.",
+  DisconnectedError: "The connection to the image service broke.",
+  InvalidResponseError: "The image service gave no usable reply.",
+  IncompleteStreamError: "The image service stopped before the image was complete."
+}
+
+/**
+ * The code of the error for an `x-attempt-id` that was already used. The first request may have been charged for.
+ *
+ * @category codes
+ */
+export const duplicateAttempt = "duplicate_attempt"
+
+const messageOf = ({ _tag, code }: Reason, param: string | undefined, wait: number | undefined): string => {
+  const what =
+    code === duplicateAttempt
+      ? "A request with this x-attempt-id was already sent, so it is not sent again."
+      : messages[_tag]
+  const advice = wait !== undefined ? ` Try again in ${wait} s.` : ""
+  return `${what}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
+}
+
+/** The code that tells these reasons apart if the service gave none. */
+const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
+  ContentPolicyError: "content_policy_violation",
+  QuotaExceededError: "insufficient_quota",
+  RateLimitError: "rate_limit_exceeded"
+}
+
+/** Passes only plain names on: a text of the service could contain a URL or a part of the key. */
+const plain = (name: string | undefined) => (name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined)
+
+/**
+ * The error that a caller gets for a failure behind the gateway. Use it in a route of your own that calls
+ * `Images`, and log the GradientError itself.
+ *
+ * @category constructors
+ */
+export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.GradientError): ApiError => {
+  const status = statusOf(reason)
+  const retryAfter = reason.retryAfter ?? (status === 503 ? Duration.seconds(1) : undefined)
+  const wait = retryAfter === undefined ? undefined : Math.ceil(Duration.toSeconds(retryAfter))
+  // Other clients retry after any 5xx: they would pay again, or fail again.
+  const isFinal = mayHaveBeenCharged || (status >= 500 && !reason.isRetryable)
+  const shouldRetry = isFinal ? false : reason.shouldRetry
+  const param = plain(reason.param)
+  return make(status, messageOf(reason, param, wait), {
+    code: plain(reason.code) ?? codes[reason._tag],
+    param,
+    headers: {
+      ...(wait === undefined ? {} : { "retry-after": String(wait) }),
+      ...(shouldRetry === undefined ? {} : { "x-should-retry": shouldRetry ? "true" : "false" })
+    }
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// As it is sent
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The error as a response.
+ *
+ * @category converting
+ */
+export const toResponse = ({ error, headers, status }: ApiError): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setHeaders(HttpServerResponse.jsonUnsafe({ error }, { status }), { ...headers })
+
+/**
+ * The error as the last event of a stream of server-sent events.
+ *
+ * @category converting
+ */
+export const toServerSentEvent = ({ error }: ApiError): Uint8Array =>
+  new TextEncoder().encode(`event: error\ndata: ${JSON.stringify({ error })}\n\n`)

@@ -1,0 +1,243 @@
+/**
+ * The images endpoint on your own server, so that browsers and other clients need no key: the same wire under your
+ * path, for this library, `openai` or curl. The real key stays behind it.
+ *
+ * `layer` adds the routes. You provide who may call (`Callers`), how requests are sent (`Attempts`), and Effect's
+ * `RateLimiter`, in memory or shared through Redis. Everything else is an option with a safe default.
+ *
+ * @example
+ * ```ts
+ * import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+ * import { GradientClient } from "@effect-gradient/core"
+ * import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
+ * import { NodeImages } from "@effect-gradient/node"
+ * import { Layer, Redacted } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { RateLimiter } from "effect/persistence"
+ * import { createServer } from "node:http"
+ *
+ * const gateway = ImagesGateway.layer({
+ *   origins: ["https://app.example.com"],
+ *   limits: { images: 20, window: "1 hour" }
+ * }).pipe(
+ *   Layer.provide([
+ *     Callers.layerKeys([Redacted.make("a long random string of your own")]),
+ *     Attempts.layerOnce,
+ *     RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+ *   ]),
+ *   Layer.provide(GradientClient.layerFromConfig()),
+ *   Layer.provide(NodeImages.layerHttpClient())
+ * )
+ * HttpRouter.serve(gateway).pipe(
+ *   Layer.provide(NodeHttpServer.layer(createServer, { port: 3000 })),
+ *   Layer.launch,
+ *   NodeRuntime.runMain
+ * )
+ * ```
+ */
+import { ImageGenerateParams } from "@effect-gradient/core"
+import * as ByteSize from "effect/ByteSize"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import type * as RateLimiter from "effect/persistence/RateLimiter"
+import * as ApiError from "./ApiError.ts"
+import { Attempts } from "./Attempts.ts"
+import { Callers } from "./Callers.ts"
+import { Authorization, CurrentCaller, ImagesApi, SchemaErrors } from "./ImagesApi.ts"
+import { makeCallerLimit } from "./internal/callerLimit.ts"
+import { checkRequest, fromSchemaError } from "./internal/checkRequest.ts"
+import { makeRequestGuards } from "./internal/requestGuards.ts"
+import { respond } from "./internal/respond.ts"
+
+/**
+ * What a request may ask for. A param that `ImageGenerateParams` does not have is always refused.
+ *
+ * @category options
+ */
+export interface Rules {
+  /** A request that names no model gets the first. Default: `openai-gpt-image-2` alone. */
+  readonly models?: ReadonlyArray<string> | undefined
+  /** A request without a size counts as `auto`. Default: `auto`, `1024x1024`, `1536x1024`, `1024x1536`. */
+  readonly sizes?: ReadonlyArray<string> | undefined
+  /** The most images of one request. Default: 1. */
+  readonly n?: number | undefined
+  /** The most characters of a prompt. Default: 4,000. */
+  readonly promptLength?: number | undefined
+}
+
+/**
+ * How much callers may ask for.
+ *
+ * @category options
+ */
+export interface Limits {
+  /** The most images of one caller in `window`. A request that was refused does not count. Default: 10. */
+  readonly images?: number | undefined
+  /** Default: 1 minute. */
+  readonly window?: Duration.Input | undefined
+  /** The largest body of a request. Default: 512 KiB, enough for any prompt that the API takes. */
+  readonly bodySize?: ByteSize.Input | undefined
+  /** How long the body of a request may take to arrive. Default: 30 seconds. */
+  readonly bodyTimeout?: Duration.Input | undefined
+}
+
+/**
+ * Options of the gateway.
+ *
+ * @category options
+ */
+export interface Options {
+  /** The routes are `<path>/images/generations`, `<path>/openapi.json` and `<path>/docs`. Default: `/v1`. */
+  readonly path?: `/${string}` | undefined
+  /** What a request may ask for. */
+  readonly rules?: Rules | undefined
+  /** How much callers may ask for. */
+  readonly limits?: Limits | undefined
+  /**
+   * The origins whose pages may call, such as `https://app.example.com`. Pages of the gateway's own origin always may, and
+   * so may programs other than browsers. Default: none.
+   */
+  readonly origins?: ReadonlyArray<string> | undefined
+  /** Whether pages of `origins` may send cookies. Needed if `Callers` reads a session cookie. Default: false. */
+  readonly credentials?: boolean | undefined
+  /**
+   * How long a caller of a stream waits for headers, and how long a stream is silent before a comment is sent. Default: 15
+   * seconds; proxies often close a connection that is silent for 60.
+   */
+  readonly keepAlive?: Duration.Input | undefined
+}
+
+const bodySizeOf = ({ bodySize }: Limits = {}): ByteSize.ByteSize =>
+  bodySize === undefined ? ByteSize.kibibytes(512) : ByteSize.fromInputUnsafe(bodySize)
+
+const withDefaults = (options: Options) => ({
+  path: options.path ?? "/v1",
+  keepAlive: options.keepAlive ?? "15 seconds",
+  origins: (options.origins ?? []).map((origin) => origin.replace(/\/$/, "")),
+  credentials: options.credentials ?? false,
+  rules: {
+    models: options.rules?.models ?? [ImageGenerateParams.defaultModel],
+    sizes: options.rules?.sizes ?? ["auto", "1024x1024", "1536x1024", "1024x1536"],
+    n: options.rules?.n ?? 1,
+    promptLength: options.rules?.promptLength ?? 4000
+  },
+  limits: {
+    images: options.limits?.images ?? 10,
+    window: options.limits?.window ?? "1 minute",
+    bodySize: bodySizeOf(options.limits),
+    bodyTimeout: options.limits?.bodyTimeout ?? "30 seconds"
+  }
+})
+
+type Settings = ReturnType<typeof withDefaults>
+
+const slowBody = ApiError.make(408, "The body of the request took too long to arrive.")
+
+/** Finds the caller, then waits for the body, so that an unknown caller cannot keep us waiting. */
+const authorization = ({ limits }: Settings) =>
+  Layer.effect(
+    Authorization,
+    Effect.map(Callers, ({ identify }) =>
+      Authorization.of({
+        bearer: Effect.fnUntraced(function* (app) {
+          const request = yield* HttpServerRequest.HttpServerRequest
+          const caller = yield* Effect.mapError(identify(request.headers), ({ message }) =>
+            ApiError.make(401, message, { code: "invalid_api_key", headers: { "www-authenticate": "Bearer" } })
+          )
+          // The read is not interrupted, because Node would close the connection before the answer is sent. Its failure is
+          // reported when the payload is decoded.
+          const body = yield* Effect.forkScoped(request.text)
+          yield* Fiber.await(body).pipe(
+            Effect.timeoutOrElse({ duration: limits.bodyTimeout, orElse: () => Effect.fail(slowBody) })
+          )
+          return yield* app.pipe(
+            Effect.provideService(CurrentCaller, caller),
+            Effect.annotateLogs({ caller: caller.id })
+          )
+        })
+      })
+    )
+  )
+
+const schemaErrors = HttpApiMiddleware.layerSchemaErrorTransform(SchemaErrors, (error) =>
+  Effect.fail(fromSchemaError(error))
+)
+
+/** With lower-case digits and without hyphens, so that one id has one form. */
+const idOf = (caller: string, attemptId: string | undefined) =>
+  attemptId === undefined ? undefined : `${caller}/${attemptId.toLowerCase().replaceAll("-", "")}`
+
+const apiAt = (path: `/${string}`) => ImagesApi.prefix(path)
+
+const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: Settings) =>
+  HttpApiBuilder.group(
+    api,
+    "images",
+    Effect.fnUntraced(function* (handlers) {
+      const attempts = yield* Attempts
+      const limitOf = yield* makeCallerLimit(limits)
+      return handlers.handle(
+        "generate",
+        Effect.fnUntraced(function* ({ headers, payload }) {
+          const caller = yield* CurrentCaller
+          const request = yield* Effect.fromResult(checkRequest(payload, rules))
+          const send = yield* limitOf(caller, request.params.n)
+          const attempt = attempts.run(idOf(caller.id, headers["x-attempt-id"]), request, send)
+          return yield* respond(attempt, request.kind === "stream", keepAlive)
+        })
+      )
+    })
+  )
+
+const notAllowed = ApiError.make(405, "Send a POST request to generate images.", {
+  headers: { allow: "POST, OPTIONS" }
+})
+const noSuchRequest = ApiError.make(404, "There is no such request. This gateway does not keep replies.")
+
+const otherMethods = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+
+/** The answers of the endpoint's paths to other methods. The guards answer OPTIONS, for pages of other origins. */
+const otherRoutes = ({ path }: Settings) =>
+  HttpRouter.addAll([
+    ...otherMethods.map((method) =>
+      HttpRouter.route(method, `${path}/images/generations`, Effect.succeed(ApiError.toResponse(notAllowed)))
+    ),
+    HttpRouter.route("GET", `${path}/images/generations/:id`, Effect.succeed(ApiError.toResponse(noSuchRequest)))
+  ])
+
+/**
+ * The routes of the gateway, for an `HttpRouter`: the endpoint, its OpenAPI document and its reference page.
+ *
+ * @category layers
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<never, never, Callers | Attempts | RateLimiter.RateLimiter | HttpRouter.HttpRouter> => {
+  const settings = withDefaults(options)
+  const guard = makeRequestGuards({ ...settings, bodySize: settings.limits.bodySize })
+  const api = apiAt(settings.path)
+  const routes = HttpApiBuilder.layer(api).pipe(
+    Layer.provide(endpoint(api, settings)),
+    Layer.provide([authorization(settings), schemaErrors]),
+    Layer.merge(otherRoutes(settings)),
+    Layer.provide(HttpRouter.middleware(guard).layer)
+  )
+  const document = HttpRouter.add(
+    "GET",
+    `${settings.path}/openapi.json`,
+    Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api)))
+  )
+  return Layer.mergeAll(routes, document, HttpApiScalar.layer(api, { path: `${settings.path}/docs` })).pipe(
+    Layer.provide(HttpServer.layerServices)
+  )
+}

@@ -1,0 +1,71 @@
+/**
+ * Counts the images of each caller in Effect's `RateLimiter`.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpEffect from "effect/http/HttpEffect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import type { Send } from "../Attempts.ts"
+import type { Caller } from "../ImagesApi.ts"
+
+/** The most images of one caller in a window of time. */
+interface CallerLimit {
+  readonly images: number
+  readonly window: Duration.Input
+}
+
+const failure = ({ reason }: RateLimiter.RateLimiterError): GradientError.GradientError =>
+  GradientError.fromReason(
+    reason._tag === "RateLimitExceeded"
+      ? new GradientError.RateLimitError({
+          progress: "NotSent",
+          description: `the caller's limit of ${reason.limit} images`,
+          limit: reason.limit,
+          retryAfter: reason.retryAfter
+        })
+      : new GradientError.ConnectionError({ description: "the images of callers cannot be counted", cause: reason })
+  )
+
+/** What is left, in the headers of the API. */
+const headersOf = ({ limit, remaining, resetAfter }: RateLimiter.ConsumeResult, now: number) => ({
+  "ratelimit-limit": String(limit),
+  "ratelimit-remaining": String(remaining),
+  "ratelimit-reset": String(Math.ceil((now + Duration.toMillis(resetAfter)) / 1000))
+})
+
+/**
+ * Gives `Send` for a request of this caller for `n` images. A request that was refused, and so not charged for, does not
+ * count.
+ */
+export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: CallerLimit) {
+  const limiter = yield* RateLimiter.RateLimiter
+
+  return Effect.fnUntraced(function* (caller: Caller, n: number) {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const consume = (tokens: number) =>
+      limiter.consume({ key: `ImagesGateway/${caller.id}`, tokens, limit: images, window })
+
+    const count = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const headers = headersOf(yield* Effect.mapError(consume(n), failure), now)
+      yield* HttpEffect.appendPreResponseHandler((_, response) =>
+        Effect.succeed(HttpServerResponse.setHeaders(response, headers))
+      ).pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, request))
+    })
+
+    const takeBack = consume(-n).pipe(
+      Effect.catch((error) => Effect.logWarning("ImagesGateway: the images of a refused request still count", error))
+    )
+
+    const send: Send = (sending) =>
+      Effect.andThen(
+        count,
+        Effect.tapError(sending, (error) => (error.mayHaveBeenCharged ? Effect.void : takeBack))
+      )
+    return send
+  })
+})

@@ -1,0 +1,108 @@
+/**
+ * What every request to the images endpoint passes before anything else: its origin, the size and encoding of its body,
+ * and its id. Also turns whatever goes wrong into an error of the API, so that no caller gets another form.
+ */
+import type * as ByteSize from "effect/ByteSize"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as HttpEffect from "effect/http/HttpEffect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ApiError from "../ApiError.ts"
+
+export interface GuardOptions {
+  /** The origins whose pages may call. */
+  readonly origins: ReadonlyArray<string>
+  /** Whether these pages may send cookies. */
+  readonly credentials: boolean
+  readonly bodySize: ByteSize.ByteSize
+}
+
+type Request = HttpServerRequest.HttpServerRequest
+
+const exposedHeaders = [
+  "ratelimit-limit",
+  "ratelimit-remaining",
+  "ratelimit-reset",
+  "retry-after",
+  "x-request-id",
+  "x-should-retry"
+]
+
+const cors = ({ credentials, origins }: GuardOptions) =>
+  HttpMiddleware.cors({
+    allowedOrigins: (origin) => origins.includes(origin),
+    allowedMethods: ["POST"],
+    // An empty list allows each header that the page asks for: `openai` has a dozen.
+    allowedHeaders: [],
+    exposedHeaders,
+    credentials,
+    maxAge: 600
+  })
+
+/** Whether a page of another origin calls. Programs other than browsers send no origin. */
+const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
+  headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])
+
+const foreignOrigin = ApiError.make(403, "Pages of this origin may not call.", { code: "origin_not_allowed" })
+
+/** The encoding of a compressed body. */
+const encodingOf = ({ headers }: Request): string | undefined => {
+  const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity"
+  return encoding === "" || encoding === "identity" ? undefined : encoding.slice(0, 40)
+}
+
+const compressed = (encoding: string) =>
+  ApiError.make(415, `The body is compressed with "${encoding}". Send it uncompressed, without content-encoding.`, {
+    headers: { "accept-encoding": "identity" }
+  })
+
+const notJson = ApiError.make(415, "The body must be JSON, with content-type: application/json.")
+
+const failed = ApiError.make(500, "The gateway failed. Nothing is known about the image.", {
+  headers: { "x-should-retry": "false" }
+})
+
+const parseFailure = (defect: unknown) =>
+  defect instanceof HttpServerError.HttpServerError && defect.reason._tag === "RequestParseError"
+    ? defect.reason
+    : undefined
+
+/** Wraps a route of the images endpoint. It never fails. */
+export const makeRequestGuards = (options: GuardOptions) => {
+  const withCors = cors(options)
+  const tooLarge = ApiError.make(413, `The body is larger than ${options.bodySize} bytes.`)
+
+  const onDefect = (defect: unknown): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+    const unread = parseFailure(defect)
+    if (unread?.reason === "BodyTooLarge") return Effect.succeed(ApiError.toResponse(tooLarge))
+    return Effect.as(Effect.logError("ImagesGateway: a defect", defect), ApiError.toResponse(failed))
+  }
+
+  const refusalOf = (request: Request): ApiError.ApiError | undefined => {
+    if (isForeign(request, options.origins)) return foreignOrigin
+    const encoding = encodingOf(request)
+    return encoding === undefined ? undefined : compressed(encoding)
+  }
+
+  return <E, R>(route: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+    Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const requestId = SecureRandom.uuidV4Unsafe()
+      yield* HttpEffect.appendPreResponseHandler((_, response) =>
+        Effect.succeed(HttpServerResponse.setHeader(response, "x-request-id", requestId))
+      )
+      const refusal = refusalOf(request)
+      const app = refusal === undefined ? route : Effect.succeed(ApiError.toResponse(refusal))
+      const response = yield* withCors(app).pipe(
+        Effect.provideService(HttpIncomingMessage.MaxBodySize, options.bodySize),
+        Effect.catchDefect(onDefect),
+        Effect.annotateLogs({ requestId })
+      )
+      // HttpApi answers another content type by itself, as plain text.
+      return response.status === 415 && refusal === undefined ? ApiError.toResponse(notJson) : response
+    })
+}

@@ -1,0 +1,79 @@
+/**
+ * Sends a request to the service with the real key, once, and passes the reply on without decoding it.
+ */
+import { Attempt, GradientClient, GradientError } from "@effect-gradient/core"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Reply, Request } from "../Attempts.ts"
+
+type Response = HttpClientResponse.HttpClientResponse
+
+const isEventStream = ({ headers }: Response) => /^text\/event-stream\b/i.test(headers["content-type"] ?? "")
+
+const late = (phase: "idle" | "response" | "deadline", description: string) =>
+  new GradientError.RequestTimeoutError({ phase, description, progress: "Accepted" })
+
+/** A scope that closes after this time, and whether it did: a caller who stops reading cannot hold it longer. */
+const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  let isOver = false
+  const end = Effect.suspend(() => {
+    isOver = true
+    return Scope.close(scope, Exit.void)
+  })
+  yield* Effect.forkScoped(Effect.delay(end, limit))
+  return { scope, isOver: () => isOver }
+})
+
+/** The body, as an attempt whose outcome is known when the body ends. */
+const bytesOf = (
+  { stream }: Response,
+  { deadline, idleTimeout, kind, timeout }: GradientClient.ResolvedCall,
+  attempt: Attempt.OpenAttempt,
+  isOver: () => boolean
+) => {
+  const [phase, limit] = kind === "stream" ? (["deadline", deadline] as const) : (["response", timeout] as const)
+  const broken = (cause: unknown) =>
+    isOver()
+      ? late(phase, `the reply was not whole after ${Duration.format(limit)}`)
+      : new GradientError.DisconnectedError({ progress: "Accepted", cause })
+  const completed = Attempt.Outcome.Completed({ images: [], usage: undefined })
+  return stream.pipe(
+    Stream.mapError(broken),
+    Stream.timeoutOrElse({
+      duration: idleTimeout,
+      orElse: () => Stream.fail(late("idle", `no byte arrived for ${Duration.format(idleTimeout)}`))
+    }),
+    Stream.concat(Stream.fromEffectDrain(attempt.settle(completed))),
+    Stream.catch((reason) => Stream.fromEffectDrain(attempt.fail(reason))),
+    Stream.mapError((reason) => GradientError.fromReason(reason))
+  )
+}
+
+/** The request to the service ends with the scope of the caller's, so it ends when the caller leaves. */
+export const makeUpstream = Effect.gen(function* () {
+  const client = yield* GradientClient.GradientClient
+
+  return Effect.fnUntraced(function* ({ kind, params }: Request) {
+    const call = yield* client.resolve(kind, params)
+    const { isOver, scope } = yield* limitedScope(kind === "stream" ? call.deadline : call.timeout)
+    const { attempt, response } = yield* Effect.gen(function* () {
+      const opened = yield* Attempt.open({ kind, params, labels: call.labels })
+      const head = yield* Effect.catch(client.post(call, opened), (reason) => opened.fail(reason))
+      return { attempt: opened, response: head }
+    }).pipe(
+      Scope.provide(scope),
+      Effect.mapError((reason) => GradientError.fromReason(reason))
+    )
+    const bytes = bytesOf(response, call, attempt, isOver)
+    const { "content-encoding": encoding, "content-length": length } = response.headers
+    const reply: Reply = isEventStream(response)
+      ? { _tag: "EventStream", bytes }
+      : { _tag: "Json", bytes, length: encoding === undefined ? length : undefined }
+    return reply
+  })
+})

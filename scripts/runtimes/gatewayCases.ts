@@ -1,0 +1,105 @@
+/**
+ * Requests to the gateway's web handler, with what each must give. They run on every runtime, so they use only what the
+ * web has. The service behind the gateway is `upstream.ts`, which the prompt tells what to do.
+ */
+
+/** A handler of web requests. */
+export type Handler = (request: Request) => Promise<Response>
+
+/** What a request gave, and whether it is right. */
+export interface Row {
+  readonly name: string
+  readonly isRight: boolean
+  readonly given: string
+}
+
+interface Ask {
+  readonly prompt?: string
+  readonly stream?: boolean
+  readonly method?: string
+  readonly headers?: Record<string, string | undefined>
+  readonly body?: string | undefined
+  readonly signal?: AbortSignal
+}
+
+/** The key that the handler must know. */
+export const key = "a-key-of-the-gateway"
+
+const request = ({ body, headers, method = "POST", prompt = "json", signal, stream = false }: Ask): Request => {
+  const all = { "content-type": "application/json", authorization: `Bearer ${key}`, ...headers }
+  const sent = new Headers()
+  for (const [name, value] of Object.entries(all)) if (value !== undefined) sent.set(name, value)
+  return new Request("http://gateway.example/v1/images/generations", {
+    method,
+    headers: sent,
+    ...(method === "GET" ? {} : { body: body ?? JSON.stringify({ prompt, stream }) }),
+    ...(signal === undefined ? {} : { signal })
+  })
+}
+
+interface Case extends Ask {
+  readonly name: string
+  readonly status: number | ReadonlyArray<number>
+  /** A part of the body, or `broken` if the body must fail. */
+  readonly includes: string
+}
+
+const id = { "x-attempt-id": "00112233445566778899aabbccddeeff" }
+
+const cases: ReadonlyArray<Case> = [
+  { name: "JSON", status: 200, includes: '"b64_json":"aVZCT1J3"' },
+  { name: "a stream", prompt: "events", stream: true, status: 200, includes: "image_generation.completed" },
+  { name: "a slow stream", prompt: "slow", stream: true, status: 200, includes: ": keep-alive" },
+  { name: "no key", headers: { authorization: undefined }, status: 401, includes: "invalid_api_key" },
+  { name: "a wrong key", headers: { authorization: "Bearer x" }, status: 401, includes: "invalid_api_key" },
+  {
+    name: "a foreign origin",
+    headers: { origin: "https://evil.example" },
+    status: 403,
+    includes: "origin_not_allowed"
+  },
+  { name: "a param that is not allowed", body: '{"prompt":"x","n":3}', status: 400, includes: "invalid_value" },
+  { name: "no JSON", body: "{", status: 400, includes: "invalid_value" },
+  { name: "a body too large", body: `{"prompt":"${"x".repeat(600_000)}"}`, status: 413, includes: "larger than" },
+  { name: "a compressed body", headers: { "content-encoding": "gzip" }, status: 415, includes: "gzip" },
+  { name: "another method", method: "GET", status: 405, includes: "POST" },
+  { name: "an attempt id", headers: id, status: 200, includes: "b64_json" },
+  { name: "the same attempt id", headers: id, status: 409, includes: "duplicate_attempt" },
+  { name: "a busy service", prompt: "busy", status: 429, includes: "rate_limit_exceeded" },
+  { name: "a service that fails", prompt: "fail", status: 500, includes: "server_error" },
+  { name: "a connection that breaks before the head", prompt: "break", status: 502, includes: "server_error" },
+  { name: "a stream that breaks between events", prompt: "cut", stream: true, status: 200, includes: "event: error" },
+  { name: "a stream that breaks within an event", prompt: "half", stream: true, status: 200, includes: "broken" }
+]
+
+const textOf = (response: Response) => response.text().catch(() => "broken")
+
+const runCase = async (handler: Handler, { includes, name, status, ...ask }: Case): Promise<Row> => {
+  const response = await handler(request(ask))
+  const text = await textOf(response)
+  const isRight = [status].flat().includes(response.status) && text.includes(includes)
+  return { name, isRight, given: `${response.status} ${text.slice(0, 200)}` }
+}
+
+/** A caller who leaves within a stream: the service sees that its connection is closed. */
+const leave = async (handler: Handler, upstream: string): Promise<Row> => {
+  const name = "a caller who leaves"
+  const response = await handler(request({ prompt: "endless", stream: true }))
+  const reader = response.body?.getReader()
+  await reader?.read()
+  await reader?.cancel()
+  let open = ""
+  for (let i = 0; i < 100 && open !== "0"; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    open = await (await fetch(`${upstream}/open`)).text()
+  }
+  return { name, isRight: open === "0", given: `${open} open` }
+}
+
+/** Runs every case in turn. */
+export const runCases = async (handler: Handler, upstream: string): Promise<ReadonlyArray<Row>> => {
+  const rows: Array<Row> = []
+  for (const each of cases) rows.push(await runCase(handler, each))
+  rows.push(await leave(handler, upstream))
+  return rows
+}

@@ -1,0 +1,8 @@
+/** On Node, Bun and Deno: `gatewayProcess.ts <url of the service>` prints the rows as JSON, in its last line. */
+import { argv, exit } from "node:process"
+import { runCases } from "./gatewayCases.ts"
+import { makeHandler } from "./gatewayHandler.ts"
+
+const upstream = argv[2] ?? ""
+console.log(JSON.stringify(await runCases(makeHandler(upstream), upstream)))
+exit()
