@@ -5,8 +5,9 @@ import { Emulator, Fault } from "@effect-gradient/emulator"
 import { Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import { duration, given, yes } from "./flags.ts"
+import { descriptions } from "./descriptions.ts"
+import { duration, given, yes } from "../flags.ts"
+import { PortError } from "../PortError.ts"
 
 const config = {
   port: Flag.Int("port").pipe(
@@ -35,18 +36,6 @@ const config = {
     Flag.atLeast(0)
   ),
   allowFaultHeader: yes("allow-fault-header", "Let a request name its own fault, in the header x-emulator-fault")
-}
-
-/** The server cannot listen on the port. */
-class PortError extends Schema.TaggedError<PortError>("@effect-gradient/cli/PortError")("PortError", {
-  port: Schema.Int,
-  cause: Schema.Defect()
-}) {
-  override get message(): string {
-    const { cause, port } = this
-    const why = cause instanceof Error ? cause.message : String(cause)
-    return `Port ${port} cannot be used (${why}): choose another, or any free one with --port 0.`
-  }
 }
 
 /** The first lines: where it listens, or that nobody does. */
@@ -85,7 +74,7 @@ ${indented(Fault.grammar)}`
 
 export const emulator = Command.make("emulator", config, run).pipe(
   Command.withDescription(description),
-  Command.withShortDescription("Serves the images endpoint with painted images: no cost, the same wire."),
+  Command.withShortDescription(descriptions.emulator),
   Command.withExamples([
     { command: "gradient-images emulator --port 8787 --pace 1", description: "An image a second" },
     {
