@@ -56,9 +56,7 @@ const wrongOf = ({ gateway, imageFile, runs, runtime }: Outcome): ReadonlyArray<
     results.flatMap(({ name, wrong }) => wrong.map((what) => `${runtime}, ${layer}, ${name}: ${what}`))
   ),
   ...(imageFile === false ? [`${runtime}, ImageFile: the file has other bytes`] : []),
-  ...gateway
-    .filter(({ isRight }) => !isRight)
-    .map(({ given, name }) => `${runtime}, gateway, ${name}: ${given}`)
+  ...gateway.filter(({ isRight }) => !isRight).map(({ given, name }) => `${runtime}, gateway, ${name}: ${given}`)
 ]
 
 const project = mkdtempSync(join(tmpdir(), "effect-gradient-runtimes-"))
