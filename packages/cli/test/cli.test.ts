@@ -600,12 +600,7 @@ describe("gradient-images emulator", () => {
       const cwd = yield* folder
       const args = ["emulator", "--port", "0", "--pictures", "plain", "--model", "one", "--model", "two"]
       const server = yield* start([...args, "--fault", "retired=two"], { cwd })
-      const output = yield* server.stdout.pipe(
-        Stream.decodeText,
-        Stream.splitLines,
-        Stream.take(2),
-        Stream.runCollect
-      )
+      const output = yield* server.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(2), Stream.runCollect)
       const baseUrl = String(output[0]).replace("Listening on ", "")
       for (const [model, status] of [
         ["one", 200],
@@ -622,12 +617,7 @@ describe("gradient-images emulator", () => {
         assert.strictEqual(response.status, status)
         yield* Effect.promise(() => response.text())
       }
-      const logged = yield* server.stderr.pipe(
-        Stream.decodeText,
-        Stream.splitLines,
-        Stream.take(3),
-        Stream.runCollect
-      )
+      const logged = yield* server.stderr.pipe(Stream.decodeText, Stream.splitLines, Stream.take(3), Stream.runCollect)
       assert.deepStrictEqual(
         logged.map((line) => line.replace(/^.*POST/, "POST").replace(/\d+ ms/, "N ms")),
         [
