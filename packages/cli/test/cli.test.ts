@@ -498,14 +498,14 @@ describe.concurrent("gradient-images generate", () => {
 })
 
 describe("gradient-images models", () => {
-  const list = '{"data":[{"id":"openai-gpt-image-2","created":1760000000,"owned_by":"openai"},{"id":"other"}]}'
+  const listed = '{"data":[{"id":"openai-gpt-image-2","created":1760000000,"owned_by":"openai"},{"id":"other"}]}'
 
   it.live("prints one id a line, and with --json everything that is known", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* service((response) => {
         response.writeHead(200, { "content-type": "application/json" })
-        response.end(list)
+        response.end(listed)
       })
       const plain = yield* run(["models"], { cwd, baseUrl })
       assert.deepStrictEqual([plain.code, plain.stdout], [0, "openai-gpt-image-2\nother\n"])
