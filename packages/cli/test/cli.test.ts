@@ -1,7 +1,8 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { ImageGenerateParams } from "@effect-gradient/core"
+import { Fault } from "@effect-gradient/emulator"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { access, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import sharp from "sharp"
@@ -264,25 +265,43 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a picture that cannot be written at its place is kept elsewhere, and the others go on", () =>
+  it.live("a picture whose name was taken meanwhile gets the next free one", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* service((response) => {
         mkdirSync(join(cwd, "x-1.bin")) // Between the check and the reply.
         response.end(reply("first", "second"))
       })
-      const args = ["generate", "x", "--model", "another", "--n", "2"]
+      const { code, stdout } = yield* run(["generate", "x", "--model", "another", "--n", "2", "--json"], {
+        cwd,
+        baseUrl
+      })
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "x-1-2.bin")
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-1-2.bin"), "utf8")), "first")
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-2.bin"), "utf8")), "second")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("pictures that cannot be written at their place are kept elsewhere", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        writeFileSync(join(cwd, "out"), "") // A folder of this name was to be made.
+        response.end(reply("first", "second"))
+      })
+      const args = ["generate", "x", "--model", "another", "--n", "2", "--output", "out/x"]
       const { code, stderr, stdout } = yield* run([...args, "--json"], { cwd, baseUrl })
       assert.strictEqual(code, 1)
       const { error, kept } = yield* Schema.decodeEffect(Refusal)(stdout)
       assert.strictEqual(error.reason, "WriteError")
-      assert.match(error.message, /x-1\.bin could not be written: it exists/)
+      assert.match(error.message, /x-1\.bin could not be written: .*out/)
       const texts = yield* Effect.forEach(kept, (path) => Effect.promise(() => readFile(path, "utf8")))
       assert.deepStrictEqual(texts, ["first", "second"])
-      assert.strictEqual(kept[1], join(cwd, "x-2.bin"))
-      assert.include(stderr, `${kept[0]}`)
-      assert.include(stderr, "x-2.bin")
-      yield* Effect.promise(() => rm(kept[0] ?? ""))
+      for (const path of kept) {
+        assert.include(stderr, path)
+        yield* Effect.promise(() => rm(path))
+      }
     }).pipe(Effect.scoped)
   )
 
@@ -430,6 +449,12 @@ describe.concurrent("gradient-images generate", () => {
     { name: "no prompt", args: [], named: ["prompt"] },
     { name: "a fault that is none", command: "emulator", args: ["--fault", "rain"], named: ["rain", "reset-body"] },
     {
+      name: "a fault without what it needs",
+      command: "emulator",
+      args: ["--fault", "stall-body@100"],
+      named: ["stall-body needs for=<duration>"]
+    },
+    {
       name: "broken rules, all named at once",
       args: ["x", "--n", "11", "--output-compression", "101", "--partial-images", "4"],
       named: ["--n must be 1 to 10 (got 11)", "--output-compression must be", "--partial-images must be"]
@@ -498,14 +523,14 @@ describe.concurrent("gradient-images generate", () => {
 })
 
 describe("gradient-images models", () => {
-  const listed = '{"data":[{"id":"openai-gpt-image-2","created":1760000000,"owned_by":"openai"},{"id":"other"}]}'
+  const known = '{"data":[{"id":"openai-gpt-image-2","created":1760000000,"owned_by":"openai"},{"id":"other"}]}'
 
   it.live("prints one id a line, and with --json everything that is known", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* service((response) => {
         response.writeHead(200, { "content-type": "application/json" })
-        response.end(listed)
+        response.end(known)
       })
       const plain = yield* run(["models"], { cwd, baseUrl })
       assert.deepStrictEqual([plain.code, plain.stdout], [0, "openai-gpt-image-2\nother\n"])
@@ -557,6 +582,62 @@ describe("gradient-images emulator", () => {
       const { code, stderr } = yield* run(["emulator", "--port", new URL(baseUrl).port], { cwd })
       assert.strictEqual(code, 1)
       assert.match(stderr, /address already in use.*--port 0/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("shows the grammar of faults in its help", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* run(["emulator", "--help"], { cwd: yield* folder })
+      assert.strictEqual(code, 0)
+      for (const line of Fault.grammar.split("\n")) assert.include(stdout, line)
+      const main = yield* run(["--help"], { cwd: yield* folder })
+      assert.notInclude(main.stdout, "stall-body")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("logs each request in one line on standard error, and answers for no model but its own", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const args = ["emulator", "--port", "0", "--pictures", "plain", "--model", "one", "--model", "two"]
+      const server = yield* start([...args, "--fault", "retired=two"], { cwd })
+      const output = yield* server.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(2), Stream.runCollect)
+      const baseUrl = String(output[0]).replace("Listening on ", "")
+      for (const [model, status] of [
+        ["one", 200],
+        ["two", 404],
+        ["three", 404]
+      ] as const) {
+        const response = yield* Effect.promise(() =>
+          fetch(`${baseUrl}/images/generations`, {
+            method: "POST",
+            headers: { authorization: "Bearer any" },
+            body: JSON.stringify({ prompt: "x", n: 2, model })
+          })
+        )
+        assert.strictEqual(response.status, status)
+        yield* Effect.promise(() => response.text())
+      }
+      const logged = yield* server.stderr.pipe(Stream.decodeText, Stream.splitLines, Stream.take(3), Stream.runCollect)
+      assert.deepStrictEqual(
+        logged.map((line) => line.replace(/^.*POST/, "POST").replace(/\d+ ms/, "N ms")),
+        [
+          "POST /v1/images/generations 200 N ms, charged: 2 x one",
+          "POST /v1/images/generations 404 N ms, not charged",
+          "POST /v1/images/generations 404 N ms, not charged"
+        ]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("says that nobody listens if every connection is refused, and what refuse means for some of them", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const none = yield* start(["emulator", "--port", "0", "--fault", "refuse"], { cwd })
+      const line = yield* none.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
+      assert.match(line, /^Nobody listens on http:/)
+      const some = yield* start(["emulator", "--port", "0", "--fault", "refuse x2"], { cwd })
+      const note = yield* some.stderr.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
+      assert.match(note, /looks like a lost request.*"--fault refuse"/)
     }).pipe(Effect.scoped)
   )
 

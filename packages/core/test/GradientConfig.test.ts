@@ -73,8 +73,8 @@ describe("GradientConfig", () => {
       }
       const error = yield* Effect.flip(Effect.fromResult(resolveOptions({}, yield* read(environmentFor({}), env))))
       expect(error.issues.map(({ param }) => param)).toEqual([
-        "GRADIENT_INFERENCE_ENDPOINT",
-        "GRADIENT_MODEL_ACCESS_KEY"
+        "GRADIENT_MODEL_ACCESS_KEY",
+        "GRADIENT_INFERENCE_ENDPOINT"
       ])
       expect(error.message).not.toContain("hidden")
     })

@@ -684,6 +684,19 @@ describe("GradientError", () => {
       })
     )
 
+    it.effect("a picture is given out also if the reply repeats the key with escapes", () =>
+      Effect.gen(function* () {
+        const secret = "odd-characters"
+        const twice = JSON.stringify(JSON.stringify(secret.replace(/[^]/g, unicode))).slice(1, -1)
+        for (const echo of [secret.replace(/[^]/g, unicode), twice]) {
+          const reply = JSON.stringify(Wire.response()).replace("{", `{"note":"${echo}",`)
+          const service = Service.make(() => new Response(reply), { modelAccessKey: Redacted.make(secret) })
+          const response = yield* Images.generate({ prompt }, once).pipe(Effect.provide(service.layer))
+          expect(response.data.length).toBe(1)
+        }
+      })
+    )
+
     it.effect("neither the password of Basic nor a key in the name of a member comes back", () =>
       Effect.gen(function* () {
         const password = "open-sesame-please"

@@ -177,8 +177,9 @@ describe("Cassette.layerRecord and layerReplay", () => {
         )
         assert.strictEqual(error.reason._tag, "AuthenticationError")
         const text = yield* textOf(path)
-        for (const secret of ["file-may-have", other, "hush-hush", btoa(`Bearer ${key}`)])
-          {assert.notInclude(text, secret)}
+        for (const secret of ["file-may-have", other, "hush-hush", btoa(`Bearer ${key}`)]) {
+          assert.notInclude(text, secret)
+        }
         assert.include(text, "Incorrect key: <redacted>, not <redacted>")
       })
     )

@@ -2,12 +2,18 @@
  * `gradient-images emulator`: the endpoint on a port of this machine, until it is stopped.
  */
 import { Emulator, Fault } from "@effect-gradient/emulator"
-import { Command, Flag } from "effect/cli"
+import { CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { descriptions } from "./descriptions.ts"
 import { duration, given, yes } from "../flags.ts"
 import { PortError } from "../PortError.ts"
+
+const readFault = (value: string) =>
+  Effect.mapError(Fault.make(value), ({ reason }) => {
+    const expected = reason.description ?? reason.message
+    return new CliError.InvalidValue({ option: "fault", value, expected, kind: "flag" })
+  })
 
 const config = {
   port: Flag.Int("port").pipe(
@@ -21,18 +27,16 @@ const config = {
   latency: given(duration("latency"), "How long it works before it answers: 90, 1.5s, 500ms, 5m. Default: 0"),
   pace: given(duration("pace"), "The time between the images of a stream. Default: 0"),
   pictures: Flag.Literals("pictures", ["painted", "plain"]).pipe(
-    Flag.withDescription("painted shows something of the prompt; plain is one colour and fast, for load tests"),
+    Flag.withDescription("plain ones have one colour and cost no time, for load tests"),
     Flag.withDefault("painted")
   ),
   models: Flag.String("model").pipe(
-    Flag.withDescription(
-      `A model that it knows, in place of the usual ones; repeatable. Others are a 404. Usual: ${Emulator.defaultModels.join(", ")}`
-    ),
+    Flag.withDescription("A model that it knows, repeatable. Default: those of GET /v1/models. Others are a 404"),
     Flag.atLeast(0)
   ),
   faults: Flag.String("fault").pipe(
-    Flag.withSchema(Fault.FaultFromString),
-    Flag.withDescription('What goes wrong, see above; repeatable: "status=503;retry-after=2 x2", "reset-body@50000"'),
+    Flag.mapEffect(readFault),
+    Flag.withDescription('What goes wrong, repeatable: "status=503;retry-after=2 x2". See above'),
     Flag.atLeast(0)
   ),
   allowFaultHeader: yes("allow-fault-header", "Let a request name its own fault, in the header x-emulator-fault")
@@ -66,7 +70,8 @@ const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<t
 
 const indented = (text: string) => text.replace(/^/gm, "    ")
 
-const description = `Serves the images endpoint with painted images: no cost, the same wire. Each request is a line on standard error.
+const description = `${descriptions.emulator}
+  Each request is logged in one line on standard error.
 
   A fault is a name, then @BYTE, =VALUE, ;OPTION=VALUE and, for the first N requests alone, " xN":
 

@@ -23,10 +23,8 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
   }
 }
 
-const why = ({ message, reason }: PlatformError) => {
-  if (reason._tag === "AlreadyExists") return "it exists"
-  return reason.cause instanceof Error ? reason.cause.message : message // The first has the words of the system.
-}
+/** The system's own words, if there are any. */
+const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
 
 /** Each at its place, else under a free name where the system keeps temporary files. */
 export const save = <A extends GeneratedImage.ImageBytes>(

@@ -38,17 +38,24 @@ const percentEncoded = (character: string, code: number) => {
 }
 
 /** A character as it is, or with the escapes of JSON, of URLs (also twice) and of HTML. */
-const escapesOf = (character: string): string => {
+const escapesOf = (character: string, index: number): string => {
   const code = character.codePointAt(0) ?? 0
-  const plain = `\\\\{0,8}${character.replace(/[\\^$.*+?()[\]{}|/]/, String.raw`\$&`)}`
+  // `escaped` matches the backslashes before the first character.
+  const [inPlain, inUnicode] = index === 0 ? [0, 1] : [8, 8]
+  const plain = `\\\\{0,${inPlain}}${character.replace(/[\\^$.*+?()[\]{}|/]/, String.raw`\$&`)}`
   const inUrl = percentEncoded(character, code).replaceAll("%", "%(?:25){0,3}")
-  const inJson = `\\\\{1,8}u${hex(code, 4)}`
+  const inJson = `\\\\{1,${inUnicode}}u${hex(code, 4)}`
   return `(?:${plain}|${inUrl}|${inJson}|&#(?:0{0,4}${code}|x0{0,4}${hex(code, 1)});)`
 }
 
-/** Matches these texts in whatever way their characters are escaped. */
-const escaped = (texts: ReadonlyArray<string>): RegExp =>
-  new RegExp(texts.map((text) => Array.from(text, escapesOf).join("")).join("|"), "giu")
+/**
+ * Matches these texts in whatever way their characters are escaped. Backslashes before them go too, or they would escape
+ * what takes their place; only at the start of a run, because a text full of them would otherwise take long.
+ */
+const escaped = (texts: ReadonlyArray<string>): RegExp => {
+  const alternatives = texts.map((text) => Array.from(text, escapesOf).join(""))
+  return new RegExp(String.raw`(?:(?<!\\)\\{1,8})?(?:${alternatives.join("|")})`, "giu")
+}
 
 /** What is secret in the value of a header: not its scheme, such as Bearer, and within Basic also the password. */
 const secretsIn = (value: string): ReadonlyArray<string> => {
@@ -63,6 +70,20 @@ const secretsOf = (headers: Headers.Headers): ReadonlyArray<string> =>
     .flatMap(([, value]) => secretsIn(value))
     .filter((secret) => secret.length >= shortestSecret)
 
+const makeRedact = (secrets: ReadonlyArray<string>): ((text: string) => string) => {
+  const forms = Array.from(new Set(secrets.flatMap((secret) => [secret, ...base64Forms(secret)])))
+  let pattern: RegExp | undefined
+  return (text) => {
+    const shown = forms.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(knownKeys, redacted)
+    if (forms.length === 0 || !/[%\\&]/.test(shown)) return shown
+    pattern ??= escaped(forms) // It is large, and few texts have escapes.
+    return shown.replace(pattern, redacted)
+  }
+}
+
+/** The last one that was made: a client sends the same key each time, and making it costs more than using it. */
+let last = { key: "", redact: makeRedact([]) }
+
 /**
  * Takes the secrets of a request's headers out of any text, such as a response that repeats the key: as they were sent,
  * in base64, and with the escapes of JSON, URLs and HTML. Also takes out whatever looks like a key of the service.
@@ -70,15 +91,10 @@ const secretsOf = (headers: Headers.Headers): ReadonlyArray<string> =>
  * @category redacting
  */
 export const redactText = (headers: Headers.Headers): ((text: string) => string) => {
-  const forms = Array.from(new Set(secretsOf(headers).flatMap((secret) => [secret, ...base64Forms(secret)])))
-  let pattern: RegExp | undefined
-  return (text) => {
-    const shown = forms.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(knownKeys, redacted)
-    // The pattern is large, and few texts have escapes.
-    if (forms.length === 0 || !/[%\\&]/.test(shown)) return shown
-    pattern ??= escaped(forms)
-    return shown.replace(pattern, redacted)
-  }
+  const secrets = secretsOf(headers)
+  const key = secrets.join("\n")
+  if (key !== last.key) last = { key, redact: makeRedact(secrets) }
+  return last.redact
 }
 
 /**

@@ -182,8 +182,8 @@ describe("resolveOptions", () => {
       deadline: 0
     })
     expect(error.issues.map(({ param }) => param)).toEqual([
-      "baseUrl",
       "modelAccessKey",
+      "baseUrl",
       "headers.x-one",
       "headers.x-two",
       "model",

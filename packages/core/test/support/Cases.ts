@@ -1,6 +1,6 @@
 /**
- * Replies at random, as text on the wire: any order of members, any escape, any line ending, any cut, with decoys that
- * look like images and are none.
+ * Random replies as text on the wire: any order of members, any escape, any line ending, any cut, any content type,
+ * metadata of wrong types, and decoys that look like images and are not.
  */
 import fc from "fast-check"
 
@@ -54,10 +54,14 @@ const quoted = (text: string, manner: Manner, chance: Dice): string => {
   return `"${escaped.join("")}"`
 }
 
-/** An image as a JSON string that the rule of base64 accepts. */
+/** An image as a JSON string that the rule of base64 accepts. It can be empty, which is refused. */
 const image = (chance: Dice): string => {
   const { below, oneIn, pick } = chance
-  const bytes = Buffer.alloc(below(pick(4, 20, 20, 60, 200, oneIn(6) ? 9000 : 40)))
+  return imageOf(Buffer.alloc(below(pick(4, 20, 20, 60, 200, oneIn(6) ? 9000 : 40))), chance)
+}
+
+const imageOf = (bytes: Buffer, chance: Dice): string => {
+  const { below, oneIn, pick } = chance
   for (let at = 0; at < bytes.length; at++) bytes[at] = below(256)
   const manner = mannerOf(chance)
   const padded = bytes.toString("base64")
@@ -103,16 +107,49 @@ const object = (members: ReadonlyArray<readonly [string, string]>, chance: Dice)
 
 const string = (text: string, chance: Dice) => quoted(text, mannerOf(chance), chance)
 
-/** Members that may be there, be null, or not be. */
+/** What is not a string. */
+const strange = ({ pick }: Dice) => pick("7", "{}", "[]", "true", '["png"]', '{"value":"png"}')
+
+/** Times in each form that is read, and some that are not. */
+const time = ({ oneIn, pick }: Dice) =>
+  oneIn(2)
+    ? "1760000000"
+    : pick(
+        "1760000000123",
+        '"1760000000"',
+        '"2025-10-09T08:53:20Z"',
+        "-1",
+        '"now"',
+        '""',
+        "1e300",
+        "{}",
+        "null",
+        "true"
+      )
+
+const usage = ({ oneIn, pick }: Dice) =>
+  oneIn(2)
+    ? '{"input_tokens":1,"total_tokens":3,"output_tokens":null}'
+    : pick(
+        "{}",
+        '"free"',
+        "[1]",
+        '{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}',
+        '{"input_tokens":"1","total_tokens":"4"}',
+        '{"input_tokens":1,"total_tokens":5,"output_tokens":{},"input_tokens_details":"none"}'
+      )
+
+/** Members that may be there, be null, be of a wrong type, or not be. */
 const settings = (chance: Dice): ReadonlyArray<readonly [string, string]> => {
-  const maybe = (key: string, value: () => string): ReadonlyArray<readonly [string, string]> =>
+  const always = (key: string, value: () => string): ReadonlyArray<readonly [string, string]> =>
     chance.oneIn(3) ? [[key, chance.oneIn(4) ? "null" : value()]] : []
+  const maybe = (key: string, value: () => string) => always(key, () => (chance.oneIn(6) ? strange(chance) : value()))
   return [
     ...maybe("background", () => string("opaque", chance)),
     ...maybe("output_format", () => string("webp", chance)),
     ...maybe("quality", () => string("né/w 🦦", chance)),
     ...maybe("size", () => string("1024x1024", chance)),
-    ...maybe("usage", () => '{"input_tokens":1,"total_tokens":3,"output_tokens":null}'),
+    ...always("usage", () => usage(chance)),
     ...maybe(chance.pick("extra", "b64", "datum", "B64_JSON", "b64_json "), () => decoy(chance)),
     ...maybe(chance.pick("nested", "items"), () => decoy(chance))
   ]
@@ -137,10 +174,14 @@ const linesOf = (chance: Dice): ReadonlyArray<string> => {
     const name = named === "type" ? [] : [field("event", named === "message" ? "message" : type)]
     return [...name, ...data(object(typed, chance))]
   }
-  const index: readonly [string, string] = ["partial_image_index", String(chance.below(4))]
+  const number = oneIn(4) ? pick('"2"', "0.5", "-1", "null", "{}", '"third"') : String(chance.below(4))
+  const index: readonly [string, string] = ["partial_image_index", number]
   const kind = chance.below(16)
-  if (kind < 6) return pictured("image_generation.partial_image", [index, ["created_at", "1760000000"]])
-  if (kind < 8) return pictured("image_generation.completed", [["revised_prompt", string("an otter", chance)]])
+  if (kind < 6) return pictured("image_generation.partial_image", [index, ["created_at", time(chance)]])
+  if (kind < 8) {
+    const prompt = oneIn(6) ? strange(chance) : string("an otter", chance)
+    return pictured("image_generation.completed", [["revised_prompt", prompt]])
+  }
   switch (kind) {
     case 8:
       return [field("event", pick("ping", "response.created", "image_edit.completed")), field("data", decoy(chance))]
@@ -186,12 +227,17 @@ const eventStream = (seed: number, events: number): Buffer => {
 const response = (seed: number, images: number): Buffer => {
   const chance = dice(seed)
   const item = () => {
-    const prompt: ReadonlyArray<readonly [string, string]> = chance.oneIn(2) ? [["revised_prompt", '"an otter"']] : []
+    const prompt: ReadonlyArray<readonly [string, string]> = chance.oneIn(2)
+      ? [["revised_prompt", chance.oneIn(6) ? strange(chance) : '"an otter"']]
+      : []
     const more = settings(chance).filter(([key]) => key !== "usage")
     return object([["b64_json", image(chance)], ...prompt, ...more], chance)
   }
   const data = `[${Array.from({ length: images }, item).join(chance.pick(",", " ,\n"))}]`
-  const text = object([["created", "1760000000"], ["data", data], ...settings(chance)], chance)
+  const text = object(
+    [...(chance.oneIn(9) ? [] : [["created", time(chance)] as const]), ["data", data], ...settings(chance)],
+    chance
+  )
   return Buffer.from(`${chance.pick("", "", " \n", "\uFEFF")}${text}${chance.pick("", "\n")}`)
 }
 
@@ -264,18 +310,102 @@ const arrival: fc.Arbitrary<Arrival> = fc.record({
   web: fc.nat(31).map((roll) => roll === 1)
 })
 
+const contentType = fc.constantFrom(
+  undefined,
+  "application/json",
+  "text/event-stream",
+  "text/event-stream; charset=utf-8",
+  "text/html",
+  "application/octet-stream",
+  "nonsense"
+)
+
 /** An event stream and how it arrives. */
 export const eventStreams = fc.record({
   bytes: fc.tuple(seed, fc.nat(5)).map(([from, events]) => eventStream(from, events)),
-  arrival
+  arrival,
+  contentType
 })
 
 /** A JSON reply and how it arrives. */
 export const responses = fc.record({
   bytes: fc.tuple(seed, fc.integer({ min: 1, max: 3 })).map(([from, images]) => response(from, images)),
-  arrival
+  arrival,
+  contentType
 })
 
 /** The same, damaged. */
 export const damaged = (cases: typeof eventStreams): typeof eventStreams =>
-  fc.tuple(cases, seed).map(([{ arrival: how, bytes }, from]) => ({ bytes: damage(bytes, from), arrival: how }))
+  fc.tuple(cases, seed).map(([given, from]) => ({ ...given, bytes: damage(given.bytes, from) }))
+
+/** A picture of its own, and the text of it. */
+const picture = (chance: Dice) => {
+  const bytes = Buffer.alloc(4 + chance.below(40))
+  const literal = imageOf(bytes, chance)
+  return { literal, hex: bytes.toString("hex") }
+}
+
+/** Where a reply can be cut so that its last picture is whole. */
+const cutAfter = (text: string, literal: string, { below, oneIn }: Dice) => {
+  const end = text.lastIndexOf(literal) + literal.length
+  return oneIn(2) ? text : text.slice(0, end + below(text.length - end + 1))
+}
+
+/** A stream with these pictures. What comes between them must not lose them; an error comes last. */
+const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
+  const { oneIn, pick } = chance
+  const event = (type: string, members: ReadonlyArray<readonly [string, string]>) => {
+    const data = object([...members, ["type", `"${type}"`]], chance)
+    const name = oneIn(3) ? [] : [`event: ${pick(type, type, "message", "later")}`]
+    return [...name, ...data.split("\n").map((line) => `data: ${line}`), "", ""].join("\n")
+  }
+  const between = () =>
+    pick(
+      "",
+      "",
+      ": ping\n\n",
+      "event: ping\ndata: {oops\n\n",
+      'event: image_generation.partial_image\ndata: {"b64_json":"AAAA\n\n',
+      'data: {"type":"later","b64_json":"?"}\n\n',
+      event("image_generation.partial_image", [["b64_json", pick('""', '"?"', "7", "null", '"AAA="', '"AAAAA"')]]),
+      event("image_generation.partial_image", [["url", '"https://images.example/1"']]),
+      event("image_generation.completed", [[pick("url", "b64_json"), '""']]),
+      event("image_generation.completed", [["url", '"https://images.example/2"']])
+    )
+  const all = pictures.map(
+    (literal) => between() + event("image_generation.completed", [["b64_json", literal], ...settings(chance)])
+  )
+  return all.join("") + pick("", "", "data: [DONE]\n\n", "data: {oops\n\n", `data: ${pick(...errors)}\n\n`, "junk")
+}
+
+/** A JSON reply with these pictures, among items that have none. */
+const paidResponse = (chance: Dice, pictures: ReadonlyArray<string>): string => {
+  const { oneIn, pick } = chance
+  const between = () =>
+    oneIn(4)
+      ? [pick("7", "null", "{}", '{"b64_json":""}', '{"b64_json":"?\\""}', '{"url":"u"}', '{"b64_json":null,"url":7}')]
+      : []
+  const items = pictures.flatMap((literal) => [
+    ...between(),
+    object([["b64_json", literal], ...settings(chance)], chance),
+    ...between()
+  ])
+  const error = oneIn(5) ? [["error", pick("{}", "null", '{"message":"no"}', '"no"')] as const] : []
+  const created = oneIn(2) ? [["created", time(chance)] as const] : []
+  return object([["data", `[${items.join(",")}]`], ...settings(chance), ...error, ...created], chance)
+}
+
+const paidReply = (from: number, count: number) => {
+  const chance = dice(from)
+  const pictures = Array.from({ length: count }, () => picture(chance))
+  const literals = pictures.map(({ literal }) => literal)
+  const text = chance.pick(paidStream, paidResponse)(chance, literals)
+  const cutText = cutAfter(text, literals.at(-1) ?? "", chance)
+  const start = chance.pick("", "", "\uFEFF", " \r\n", "\n\n\n")
+  return { bytes: Buffer.from(start + cutText), pictures: pictures.map(({ hex: bytes }) => bytes) }
+}
+
+/** A reply of either form, whole or cut after its last picture, and the pictures that it holds. */
+export const paidReplies = fc
+  .tuple(fc.tuple(seed, fc.integer({ min: 1, max: 4 })), arrival, contentType)
+  .map(([[from, count], how, type]) => ({ ...paidReply(from, count), arrival: how, contentType: type }))

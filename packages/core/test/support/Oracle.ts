@@ -1,5 +1,5 @@
 /**
- * What a reply means, said by other means than the library's: `eventsource-parser`, `JSON.parse` and `Buffer`.
+ * The meaning of a reply, found by other means than the library's: `eventsource-parser`, `JSON.parse` and `Buffer`.
  */
 import { createParser } from "eventsource-parser"
 import * as Predicate from "effect/Predicate"
@@ -17,7 +17,7 @@ const bytesOf = (text: unknown): string | undefined => {
   const bare = dense.replace(/={0,2}$/, "")
   const isPadded = bare.length !== dense.length
   if (!/^[A-Za-z0-9+/]*$/.test(bare) || bare.length % 4 === 1 || (isPadded && dense.length % 4 !== 0)) return undefined
-  return Buffer.from(bare, "base64").toString("hex")
+  return Buffer.from(bare, "base64").toString("hex") || undefined
 }
 
 type Members = Readonly<Record<string, unknown>>
@@ -32,28 +32,52 @@ const parse = (text: string): unknown => {
   }
 }
 
-const orAbsent = (value: unknown): unknown => value ?? undefined
+/** What cannot be read is absent. */
+const textOf = (value: unknown) => (Predicate.isString(value) ? value : undefined)
 
 const settingsOf = (members: Members) => ({
-  background: orAbsent(members["background"]),
-  quality: orAbsent(members["quality"]),
-  size: orAbsent(members["size"])
+  background: textOf(members["background"]),
+  quality: textOf(members["quality"]),
+  size: textOf(members["size"])
 })
 
-const usageOf = ({ usage }: Members) => (isMembers(usage) ? orAbsent(usage["total_tokens"]) : undefined)
+const countOf = (value: unknown): number | undefined => {
+  const isCount = Predicate.isString(value) ? /^\s*\d+(\.\d+)?\s*$/.test(value) : Predicate.isNumber(value)
+  return isCount && Number.isFinite(Number(value)) ? Number(value) : undefined
+}
 
-const pictureOf = (type: string, members: Members): object | undefined => {
+const usageOf = ({ usage }: Members) =>
+  isMembers(usage) && countOf(usage["input_tokens"]) !== undefined ? countOf(usage["total_tokens"]) : undefined
+
+const lastSecond = 253_402_300_799
+
+/** In seconds; from milliseconds and dates too. */
+const timeOf = (value: unknown): number | undefined => {
+  if (!Predicate.isNumber(value) && !Predicate.isString(value)) return undefined
+  const number = value === "" ? Number.NaN : Number(value)
+  const millis = Number.isFinite(number)
+    ? Math.round(number > lastSecond ? number : number * 1000)
+    : Date.parse(String(value))
+  return millis >= 0 && millis <= lastSecond * 1000 ? millis / 1000 : undefined
+}
+
+const indexOf = (value: unknown, next: number): number => {
+  const index = countOf(value)
+  return index !== undefined && Number.isSafeInteger(index) && index >= 0 ? index : next
+}
+
+const pictureOf = (type: string, members: Members, next: number): object | undefined => {
   const bytes = bytesOf(members["b64_json"])
   if (bytes === undefined) return undefined
   const common = {
     bytes,
-    format: orAbsent(members["output_format"]),
-    at: orAbsent(members["created_at"]),
+    format: textOf(members["output_format"]),
+    at: timeOf(members["created_at"]),
     ...settingsOf(members)
   }
   return type === "image_generation.completed"
-    ? { tag: "Completed", ...common, prompt: orAbsent(members["revised_prompt"]), tokens: usageOf(members) }
-    : { tag: "PartialImage", ...common, index: members["partial_image_index"] }
+    ? { tag: "Completed", ...common, prompt: textOf(members["revised_prompt"]), tokens: usageOf(members) }
+    : { tag: "PartialImage", ...common, index: indexOf(members["partial_image_index"], next) }
 }
 
 const known = new Set(["image_generation.partial_image", "image_generation.completed"])
@@ -70,31 +94,63 @@ const reasonOf = (value: unknown): string => {
   return codes[String(error["code"])] ?? codes[String(error["type"])] ?? "InternalServerError"
 }
 
+interface Event {
+  readonly name: string
+  readonly data: string
+}
+
+const parseEvents = (text: string): ReadonlyArray<Event> => {
+  const events: Array<Event> = []
+  createParser({ onEvent: ({ data, event = "" }) => events.push({ name: event, data }) }).feed(text)
+  return events
+}
+
+/** The events; also the last one, if its blank line is missing and it is a whole JSON object. */
+const eventsOf = (bytes: Uint8Array): ReadonlyArray<Event> => {
+  const blank = bytes.findIndex((byte) => ![0x09, 0x0a, 0x0d, 0x20].includes(byte))
+  // After white space a byte order mark is not one.
+  const text = blank > 0 ? `:\n${Buffer.from(bytes.subarray(blank)).toString()}` : new TextDecoder().decode(bytes)
+  // The comment ends a last line whose end can be half of one.
+  const ended = parseEvents(`${text}:\n`)
+  const all = parseEvents(`${text}\n\n`)
+  return isMembers(parse(all.at(-1)?.data ?? "")) ? all : ended
+}
+
+/** Whether a value says anything. */
+const says = (value: unknown): boolean => {
+  if (Predicate.isString(value)) return value.trim() !== ""
+  return Predicate.isObjectOrArray(value) ? Object.values(value).some(says) : Boolean(value)
+}
+
+const isError = (type: string, value: unknown): boolean =>
+  type === "error" ||
+  (isMembers(value) &&
+    (says(value["error"]) || says(value["errors"]) || (/error|fail/i.test(type) && says(value["message"]))))
+
 /** What an event stream means. */
 export const streamOutcome = (bytes: Uint8Array): Outcome => {
-  const events: Array<{ readonly name: string; readonly data: string }> = []
-  const parser = createParser({ onEvent: ({ data, event = "" }) => events.push({ name: event, data }) })
-  // The comment ends a last line whose end can be half of one.
-  parser.feed(`${new TextDecoder().decode(bytes)}:\n`)
   const pictures: Array<object> = []
-  for (const { data, name } of events) {
+  let isFlawed = false
+  let index = -1
+  for (const { data, name } of eventsOf(bytes)) {
     const text = data.trim()
-    if (!wanted.has(name) || text === "") continue
-    if (text === "[DONE]") return { pictures, end: "IncompleteStreamError" }
+    if (text === "") continue
+    if (text === "[DONE]") break
     const value = parse(text)
     const said = isMembers(value) ? value["type"] : undefined
     const type = Predicate.isString(said) && said !== "" ? said : name
-    if (type === "error" || name === "error" || (isMembers(value) && value["error"] != null)) {
-      return { pictures, end: reasonOf(value) }
-    }
-    if (value === undefined) return { pictures, end: "InvalidResponseError" }
-    if (!known.has(type)) continue
-    const picture = isMembers(value) ? pictureOf(type, value) : undefined
-    if (picture === undefined) return { pictures, end: "InvalidResponseError" }
-    pictures.push(picture)
-    if (type === "image_generation.completed") return { pictures, end: "Completed" }
+    if (name === "error" || isError(type, value)) return { pictures, end: reasonOf(value) }
+    const isPartial = (value === undefined ? name : type) === "image_generation.partial_image"
+    if (value === undefined && wanted.has(name) && !isPartial) return { pictures, end: "InvalidResponseError" }
+    if (!known.has(value === undefined ? name : type)) continue
+    const picture = isMembers(value) ? pictureOf(type, value, index + 1) : undefined
+    if (picture === undefined && !isPartial) return { pictures, end: "InvalidResponseError" }
+    if (picture === undefined) isFlawed = true
+    else pictures.push(picture)
+    if (!isPartial) return { pictures, end: "Completed" }
+    if (isMembers(value) && picture !== undefined) index = indexOf(value["partial_image_index"], index + 1)
   }
-  return { pictures, end: "IncompleteStreamError" }
+  return { pictures, end: isFlawed ? "InvalidResponseError" : "IncompleteStreamError" }
 }
 
 /** The value that ends first: what follows it belongs to nobody. */
@@ -106,19 +162,32 @@ const firstValue = (text: string): unknown => {
   return undefined
 }
 
+/** The items of `data`; without them, the reply can be one image by itself. */
+const itemsOf = (value: Members): unknown => {
+  if (bytesOf(value["b64_json"]) === undefined) return value["data"]
+  if (!Array.isArray(value["data"])) return [value]
+  return value["data"].length > 0 ? value["data"] : [{ b64_json: value["b64_json"] }]
+}
+
+/** When every reply arrives, in seconds. */
+export const arrivedAt = 42
+
 /** What a JSON reply means. */
 export const responseOutcome = (bytes: Uint8Array): Outcome => {
   const value = firstValue(new TextDecoder().decode(bytes))
-  const data = isMembers(value) ? value["data"] : undefined
+  const data = isMembers(value) ? itemsOf(value) : undefined
   const invalid = { pictures: [], end: "InvalidResponseError" }
   if (!isMembers(value) || !Array.isArray(data) || data.length === 0) return invalid
   const pictures: Array<object> = []
   for (const item of data) {
     const image = isMembers(item) ? bytesOf(item["b64_json"]) : undefined
     if (!isMembers(item) || image === undefined) return invalid
-    const format = orAbsent(item["output_format"]) ?? orAbsent(value["output_format"])
-    pictures.push({ bytes: image, format, prompt: orAbsent(item["revised_prompt"]) })
+    const format = textOf(item["output_format"] ?? value["output_format"])
+    pictures.push({ bytes: image, format, prompt: textOf(item["revised_prompt"]) })
   }
   const tokens = usageOf(value)
-  return { pictures: [...pictures, { at: value["created"], ...settingsOf(value), tokens }], end: "Response" }
+  return {
+    pictures: [...pictures, { at: timeOf(value["created"]) ?? arrivedAt, ...settingsOf(value), tokens }],
+    end: "Response"
+  }
 }

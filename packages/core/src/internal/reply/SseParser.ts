@@ -47,6 +47,11 @@ export class SseParser {
     return this.#payload?.images ?? []
   }
 
+  /** An event with an image has begun and not ended. */
+  get hasPendingImage(): boolean {
+    return this.#payload?.hasImage === true
+  }
+
   /** Takes a chunk, and adds the events that ended in it to `events`. */
   write(chunk: Uint8Array, events: Array<RawEvent>): void {
     let at = 0

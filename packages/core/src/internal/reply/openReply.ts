@@ -95,8 +95,8 @@ export const openReply = Effect.fnUntraced(function* (reading: Reading) {
 /** How many bytes are looked at for a line of an event stream. */
 const sampleLength = 4096
 
-/** A line that only an event stream has: a comment or a field. */
-const eventStreamLine = /^(?::|(?:data|event|id|retry)(?=[:\r\n]))/m
+/** An event stream starts with a comment or a field, or has a field after lines that mean nothing. */
+const eventStream = /^:|^(?:data|event|id|retry)(?=[:\r\n])|[\r\n](?:data|event|id|retry)(?=[:\r\n])/
 
 /** The start of a reply, until its form is known. */
 class ReplyStart {
@@ -126,7 +126,7 @@ class ReplyStart {
 
   /** The form of a reply that ended before it was known. */
   formAtEnd(): Form {
-    return this.chunks.length === 0 ? "empty" : "text"
+    return this.#sample.replace(startOfReply, "") === "" ? "empty" : "text"
   }
 
   #write(chunk: Uint8Array): void {
@@ -161,11 +161,12 @@ class ReplyStart {
 const formOf = (sample: string): Form | undefined => {
   const start = sample.replace(startOfReply, "")
   if (start.startsWith("{") || start.startsWith("[")) return "json"
-  if (!start.startsWith("<") && eventStreamLine.test(start)) return "events"
+  if (!start.startsWith("<") && eventStream.test(start)) return "events"
   return sample.length < sampleLength ? undefined : "text"
 }
 
-const isBlank = (byte: number | undefined): boolean => byte === 0x20 || (byte !== undefined && byte >= 9 && byte <= 13)
+/** White space of JSON, which blank lines of an event stream are too. */
+const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 /** The UTF-8 byte order mark, one character for each byte. */
 const byteOrderMark = "\xef\xbb\xbf"

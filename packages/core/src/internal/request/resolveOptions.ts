@@ -87,10 +87,11 @@ export const resolveOptions = (
   environment: Environment = {}
 ): Result.Result<Resolved, GradientError.InvalidParamsError> => {
   const variable = options.baseUrl === undefined ? environment.baseUrl : undefined
+  const key = authorization(options, environment)
+  const base = { accept: "application/json, text/event-stream", ...Result.getOrUndefined(key) }
   const parts = {
     toUrl: baseUrl(variable?.name ?? "baseUrl", variable?.value ?? options.baseUrl ?? defaultBaseUrl),
-    key: authorization(options, environment),
-    headers: Check.headers({}, options.headers),
+    headers: Check.headers(base, options.headers),
     model: modelOf(options, environment),
     timeout: Check.duration("timeout", options.timeout, Duration.minutes(10)),
     idleTimeout: Check.duration("idleTimeout", options.idleTimeout, Duration.minutes(5)),
@@ -99,14 +100,11 @@ export const resolveOptions = (
     limits: limitsOf(options),
     transformClient: transformOf(options)
   }
-  const issues = issuesOf(parts)
+  const issues = issuesOf({ key, ...parts })
   if (issues.length > 0) return Result.fail(invalidParams(issues))
+  const propagateTrace = options.propagateTrace === true
   return Result.all(parts).pipe(
-    Result.flatMap(({ key, ...rest }) => {
-      const base = { accept: "application/json, text/event-stream", ...key }
-      const propagateTrace = options.propagateTrace === true
-      return Result.map(Check.headers(base, options.headers), (headers) => ({ ...rest, headers, propagateTrace }))
-    }),
+    Result.map((resolved) => ({ ...resolved, propagateTrace })),
     Result.mapError(invalidParams)
   )
 }

@@ -116,8 +116,12 @@ const read = (body: string, defaultModel: string): Result.Result<Order, Refusal>
     if (!Predicate.isObject(json)) return yield* Result.fail(refuse("The body is not a JSON object."))
     const stream = json["stream"] ?? false
     const kind = stream === true ? "stream" : "generate"
+    const given = ImageGenerateParams.fromWire(json)
     const issues = [
-      ...ImageGenerateParams.check(ImageGenerateParams.fromWire(json), kind),
+      ...ImageGenerateParams.check(
+        { ...given, model: given["model"] === undefined ? defaultModel : given["model"] },
+        kind
+      ),
       ...(Predicate.isBoolean(stream) ? [] : [issue("stream", stream, "true or false")])
     ]
     if (issues.length > 0) return yield* Result.fail(refuseIssues(issues))
