@@ -46,7 +46,10 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
         Layer.provide(Emulator.layerHttpClient())
       )
     : modelAccessKey === undefined // Without a key `layerFromConfig` would fail.
-      ? NodeImages.layer({ baseUrl, model, transformClient })
+      ? Images.layer.pipe(
+          Layer.provideMerge(GradientClient.layer({ baseUrl, model, transformClient })),
+          Layer.provide(NodeImages.layerHttpClientFromConfig())
+        )
       : NodeImages.layerFromConfig({ baseUrl: wanted.baseUrl, transformClient })
   return { images, model: model ?? ImageGenerateParams.defaultModel, isEmulated: () => emulated }
 })
