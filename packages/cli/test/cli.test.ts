@@ -188,7 +188,7 @@ describe.concurrent("gradient-images generate", () => {
   it.live("numbers the files of several pictures", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      yield* run(["generate", "Two bays", "--model", "another", "--n", "2", "-o", "bays/"], { cwd })
+      yield* run(["generate", "Two bays", "--n", "2", "-o", "bays/"], { cwd })
       assert.deepStrictEqual(yield* list(join(cwd, "bays")), ["two-bays-1.png", "two-bays-2.png"])
     }).pipe(Effect.scoped)
   )

@@ -194,6 +194,45 @@ describe("ImageGenStreamEvent", () => {
     }
   })
 
+  it("is written as a server-sent event, byte by byte, without what came from the headers", () => {
+    const partial = new PartialImage({ bytes: new Uint8Array([1, 2, 3]), partialImageIndex: 2, outputFormat: "webp" })
+    expect(ImageGenStreamEvent.toServerSentEvent(partial)).toBe(
+      "event: image_generation.partial_image\n" +
+        'data: {"b64_json":"AQID","output_format":"webp","type":"image_generation.partial_image","partial_image_index":2}\n\n'
+    )
+    const completed = new Completed({
+      bytes: new Uint8Array([0xfb, 0xff]),
+      revisedPrompt: "two\nlines",
+      createdAt: DateTime.makeUnsafe(1_760_000_000_000),
+      usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 },
+      requestId: "req-1",
+      rateLimit: { remaining: 3 }
+    })
+    const lines = ImageGenStreamEvent.toServerSentEvent(completed).split("\n")
+    expect(lines.toSpliced(1, 1)).toEqual(["event: image_generation.completed", "", ""])
+    expect(JSON.parse(lines[1]?.replace(/^data: /, "") ?? "")).toEqual({
+      type: "image_generation.completed",
+      b64_json: "+/8=",
+      revised_prompt: "two\nlines",
+      created_at: 1_760_000_000,
+      usage: { input_tokens: 1, output_tokens: 2, total_tokens: 3 }
+    })
+  })
+
+  it.effect("written as server-sent events is read back as the same events", () =>
+    Effect.gen(function* () {
+      const events = [
+        new PartialImage({ bytes: Wire.png(9), partialImageIndex: 0 }),
+        new Completed({ bytes: Wire.png(1_000_000), revisedPrompt: "an otter" })
+      ]
+      const text = events.map(ImageGenStreamEvent.toServerSentEvent).join("")
+      const read = yield* Stream.runCollect(Images.generateStream({ prompt: "a sea otter" })).pipe(
+        Effect.provide(Service.make(() => Wire.stream([text])).layer)
+      )
+      expect(read).toEqual(events)
+    })
+  )
+
   it("is read from what the SDK says is sent", () => {
     type Wire = typeof ImageGenStreamEvent.Lifted.Encoded
     type Sent = Gradient.ImageGenStreamEvent

@@ -40,7 +40,7 @@ export interface OpenReply {
   readonly pull: BodyPull
 }
 
-export type Form = "json" | "events" | "text" | "empty"
+type Form = "json" | "events" | "text" | "empty"
 
 /** Opens the body for a single reader: `Stream.toPull` would guard each pull against others, which costs time per chunk. */
 const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
