@@ -339,9 +339,7 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("
  */
 export class DisconnectedError extends plain<DisconnectedError>()("DisconnectedError", "Sent") {
   override get advice(): string {
-    return this.reached === "Accepted"
-      ? `${idleProxies}: streaming with partial images keeps them busy.`
-      : super.advice
+    return this.reached === "Accepted" ? `${idleProxies}: streaming with partial images keeps them busy.` : super.advice
   }
 }
 

@@ -181,7 +181,5 @@ export const reasonOfFailure = (
     // A proxy that accepts a connection and is silent then.
     return new GradientError.RequestTimeoutError({ ...common, phase: reached === "NotSent" ? "connect" : phase })
   }
-  return reached === "NotSent"
-    ? new GradientError.ConnectionError(common)
-    : new GradientError.DisconnectedError(common)
+  return reached === "NotSent" ? new GradientError.ConnectionError(common) : new GradientError.DisconnectedError(common)
 }
