@@ -18,7 +18,7 @@ type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
 /** Whether the gateway itself refused the request: a repeated id, or a caller over the limit. */
 const isRefusedHere = ({ reason }: GradientError.GradientError) =>
-  reason.code === ApiError.duplicateAttempt || (reason._tag === "RateLimitError" && reason.progress === "NotSent")
+  reason.code === ApiError.duplicateAttempt || (reason._tag === "RateLimitError" && reason.reached === "NotSent")
 
 /** The log has every detail of a failure, for the operator. The caller reads only what it means for them. */
 const log = (error: GradientError.GradientError) =>

@@ -2,7 +2,7 @@
  * The one rule about money: whether a failed attempt may have been charged for.
  */
 import type * as Duration from "effect/Duration"
-import type { Progress } from "../../GradientError.ts"
+import type { Reached } from "../../GradientError.ts"
 
 /** The fields of a reason that the rule depends on. */
 export interface Evidence {
@@ -24,10 +24,10 @@ const isOperatorsFault = ({ code }: Evidence) => code === "not_configured" || co
 
 const isUncharged = (evidence: Evidence) => isBusy(evidence) || isOperatorsFault(evidence)
 
-/** Whether an image may have been charged for: one line for each progress. */
-export const charged: { readonly [P in Progress]: (evidence: Evidence) => boolean } = {
+/** Whether an image may have been charged for: one rule for each value of `reached`. */
+export const charged: { readonly [P in Reached]: (evidence: Evidence) => boolean } = {
   NotSent: () => false,
   Sent: () => true,
-  Refused: (evidence) => isDuplicate(evidence) || ((evidence.status ?? 0) >= 500 && !isUncharged(evidence)),
+  ErrorStatus: (evidence) => isDuplicate(evidence) || ((evidence.status ?? 0) >= 500 && !isUncharged(evidence)),
   Accepted: ({ _tag, images }) => _tag !== "ContentPolicyError" || images.length > 0
 }

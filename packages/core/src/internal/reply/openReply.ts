@@ -77,7 +77,7 @@ export const watched = <A>(
     activity,
     patience,
     (phase, description) =>
-      new GradientError.RequestTimeoutError({ ...facts(), phase, description, progress: "Accepted" })
+      new GradientError.RequestTimeoutError({ ...facts(), phase, description, reached: "Accepted" })
   )
 }
 
