@@ -686,11 +686,11 @@ describe("GradientError", () => {
 
     it.effect("a picture is given out also if the reply repeats the key with escapes", () =>
       Effect.gen(function* () {
-        const oddKey = "odd-characters"
-        const twice = JSON.stringify(JSON.stringify(oddKey.replace(/[^]/g, unicode))).slice(1, -1)
-        for (const echo of [oddKey.replace(/[^]/g, unicode), twice]) {
+        const plainKey = "odd-characters"
+        const twice = JSON.stringify(JSON.stringify(plainKey.replace(/[^]/g, unicode))).slice(1, -1)
+        for (const echo of [plainKey.replace(/[^]/g, unicode), twice]) {
           const reply = JSON.stringify(Wire.response()).replace("{", `{"note":"${echo}",`)
-          const service = Service.make(() => new Response(reply), { modelAccessKey: Redacted.make(oddKey) })
+          const service = Service.make(() => new Response(reply), { modelAccessKey: Redacted.make(plainKey) })
           const response = yield* Images.generate({ prompt }, once).pipe(Effect.provide(service.layer))
           expect(response.data.length).toBe(1)
         }
