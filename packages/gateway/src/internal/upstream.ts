@@ -9,6 +9,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Reply, Request } from "../Attempts.ts"
+import { whenSilent } from "./silence.ts"
 
 type Response = HttpClientResponse.HttpClientResponse
 
@@ -44,10 +45,10 @@ const bytesOf = (
   const completed = Attempt.Outcome.Completed({ images: [], usage: undefined })
   return stream.pipe(
     Stream.mapError(broken),
-    Stream.timeoutOrElse({
-      duration: idleTimeout,
-      orElse: () => Stream.fail(late("idle", `no byte arrived for ${Duration.format(idleTimeout)}`))
-    }),
+    whenSilent(
+      idleTimeout,
+      Effect.suspend(() => Effect.fail(late("idle", `no byte arrived for ${Duration.format(idleTimeout)}`)))
+    ),
     Stream.concat(Stream.fromEffectDrain(attempt.settle(completed))),
     Stream.catch((reason) => Stream.fromEffectDrain(attempt.fail(reason))),
     Stream.mapError((reason) => GradientError.fromReason(reason))
