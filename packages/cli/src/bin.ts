@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: runs the command that the arguments name.
+ * The command line: loads and runs the command that the arguments name.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -10,17 +10,29 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
-import { emulator } from "./emulator.ts"
-import { generate } from "./generate.ts"
-import { models } from "./models.ts"
-import { presenter, report, teardown } from "./outcome.ts"
+import { argv } from "node:process"
+import { descriptions } from "./commands/descriptions.ts"
+import { presenter, report, teardown } from "./output/outcome.ts"
 
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 const { version } = Schema.decodeSync(Manifest)(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
 
+const isNamed = (name: string) => argv.includes(name) || argv.includes("--completions")
+
+/** A command that is not run: the help of `gradient-images` lists it. */
+const listed = (name: keyof typeof descriptions) => Command.make(name).pipe(Command.withDescription(descriptions[name]))
+
+// Each command is loaded only if it is named: the emulator's encoder alone takes longer than everything else.
+const subcommands = [
+  isNamed("generate") ? (await import("./commands/generate.ts")).generate : listed("generate"),
+  isNamed("models") ? (await import("./commands/models.ts")).models : listed("models"),
+  isNamed("emulator") ? (await import("./commands/emulator.ts")).emulator : listed("emulator"),
+  isNamed("gateway") ? (await import("./commands/gateway.ts")).gateway : listed("gateway")
+]
+
 const cli = Command.make("gradient-images").pipe(
   Command.withDescription("Generates images with DigitalOcean Gradient."),
-  Command.withSubcommands([generate, models, emulator])
+  Command.withSubcommands(subcommands)
 )
 
 const services = Layer.mergeAll(

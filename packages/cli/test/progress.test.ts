@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
-import { seconds } from "../src/format.ts"
-import * as Progress from "../src/progress.ts"
+import { seconds } from "../src/output/format.ts"
+import * as Progress from "../src/output/progress.ts"
 
 describe("progress where there is no terminal", () => {
   it.effect("says every 30 seconds what is still waited for, and nothing once it came", () =>

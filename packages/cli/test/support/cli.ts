@@ -25,12 +25,14 @@ export interface Invocation {
   readonly baseUrl?: string | undefined
   /** `GRADIENT_IMAGE_MODEL`. */
   readonly model?: string | undefined
+  /** More variables of the environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const spawn = Effect.fnUntraced(function* (
   command: string,
   args: ReadonlyArray<string>,
-  { baseUrl, cwd, input = "", model }: Invocation
+  { baseUrl, cwd, env, input = "", model }: Invocation
 ) {
   return yield* ChildProcess.make(command, [...args], {
     cwd,
@@ -40,7 +42,8 @@ const spawn = Effect.fnUntraced(function* (
       GRADIENT_BASE_URL: baseUrl,
       GRADIENT_INFERENCE_ENDPOINT: undefined,
       GRADIENT_IMAGE_MODEL: model,
-      FORCE_COLOR: undefined
+      FORCE_COLOR: undefined,
+      ...env
     },
     extendEnv: true,
     stdin: Stream.make(new TextEncoder().encode(input)),

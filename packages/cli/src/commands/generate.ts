@@ -8,13 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import { Arrived, ask, type Generated } from "./ask.ts"
-import * as Files from "./files.ts"
-import { baseUrl, duration, given, inFlags, yes } from "./flags.ts"
-import * as Progress from "./progress.ts"
-import { save, WriteError } from "./save.ts"
-import * as Service from "./service.ts"
-import * as Summary from "./summary.ts"
+import { descriptions } from "./descriptions.ts"
+import { Arrived, ask, type Generated } from "../generate/ask.ts"
+import * as Files from "../generate/files.ts"
+import { baseUrl, duration, given, inFlags, yes } from "../flags.ts"
+import * as Progress from "../output/progress.ts"
+import { save, WriteError } from "../generate/save.ts"
+import * as Service from "../service.ts"
+import * as Summary from "../output/summary.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
@@ -153,7 +154,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
 }, Effect.scoped)
 
 export const generate = Command.make("generate", config, run).pipe(
-  Command.withDescription("Generates images from a prompt, shows them and writes them into files."),
+  Command.withDescription(descriptions.generate),
   Command.withExamples([
     { command: 'gradient-images generate "A cute baby sea otter"', description: "Writes a-cute-baby-sea-otter.png" },
     {

@@ -8,11 +8,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import type { Generated } from "./ask.ts"
-import type { ExtensionError, FileExistsError, OutputError } from "./files.ts"
+import type { Generated } from "../generate/ask.ts"
+import type { ExtensionError, FileExistsError, OutputError } from "../generate/files.ts"
 import { count, seconds, size } from "./format.ts"
 import * as Picture from "./picture.ts"
-import type { WriteError } from "./save.ts"
+import type { WriteError } from "../generate/save.ts"
 
 /** A picture and its file. */
 export interface Written {

@@ -5,6 +5,7 @@ import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import * as Effect from "effect/Effect"
 import type { PlatformError } from "effect/PlatformError"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import { tmpdir } from "node:os"
@@ -15,6 +16,8 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
   problems: Schema.Array(Schema.String),
   paths: Schema.Array(Schema.String)
 }) {
+  override readonly [Runtime.errorExitCode] = 1
+
   override get message(): string {
     return [...this.problems, ...this.paths.map((path) => `Kept what had arrived: ${path}`)].join("\n")
   }

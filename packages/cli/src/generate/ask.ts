@@ -13,9 +13,9 @@ import {
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { seconds, size } from "./format.ts"
-import * as Picture from "./picture.ts"
-import type { Progress } from "./progress.ts"
+import { seconds, size } from "../output/format.ts"
+import * as Picture from "../output/picture.ts"
+import type { Progress } from "../output/progress.ts"
 
 /** What both ways come to. */
 export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateResponse, "usage" | "requestId"> {

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
 /** A file is there already, and was not to be replaced. */
@@ -13,6 +14,8 @@ export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effec
   "FileExistsError",
   { path: Schema.String }
 ) {
+  override readonly [Runtime.errorExitCode] = 2
+
   override get message(): string {
     return `${this.path} exists: choose another --output, or replace it with --overwrite. Nothing was sent.`
   }
@@ -23,6 +26,8 @@ export class OutputError extends Schema.TaggedError<OutputError>("@effect-gradie
   path: Schema.String,
   problem: Schema.String
 }) {
+  override readonly [Runtime.errorExitCode] = 2
+
   override get message(): string {
     return `${this.path} ${this.problem}: choose another --output. Nothing was sent.`
   }
@@ -33,6 +38,8 @@ export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-
   "ExtensionError",
   { path: Schema.String, format: Schema.String }
 ) {
+  override readonly [Runtime.errorExitCode] = 2
+
   override get message(): string {
     const { format, path } = this
     return `--output ${path} is no name of a ${format} file: change its end, or --output-format. Nothing was sent.`
