@@ -38,15 +38,12 @@ const emulator = Images.layer.pipe(
   )
 )
 
-/** For an endpoint that needs no key: the key is a placeholder, and is not sent. */
-const keyless = { modelAccessKey: Redacted.make("none"), headers: { authorization: null } }
-
 /** Chooses the emulator if there is neither a key nor an endpoint, and says so. */
-export const choose = Effect.fnUntraced(function* ({ baseUrl, emulate }: Wanted) {
+export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
-  const isDefaultUrl = (baseUrl ?? (yield* GradientConfig.baseUrlConfig)) === GradientConfig.defaultBaseUrl
-  const inProcess = emulate || (!hasKey && isDefaultUrl)
-  if (inProcess && !emulate) {
+  const baseUrl = wanted.baseUrl ?? (yield* GradientConfig.baseUrlConfig)
+  const inProcess = wanted.emulate || (!hasKey && baseUrl === GradientConfig.defaultBaseUrl)
+  if (inProcess && !wanted.emulate) {
     yield* Console.error("No key: the emulator draws. Set GRADIENT_MODEL_ACCESS_KEY for the real service.")
   }
   let emulated = inProcess
@@ -59,6 +56,12 @@ export const choose = Effect.fnUntraced(function* ({ baseUrl, emulate }: Wanted)
   const model = yield* GradientConfig.modelConfig
   const images = inProcess
     ? emulator
-    : NodeImages.layerFromConfig({ baseUrl, transformClient, ...(hasKey ? {} : keyless) })
+    : hasKey
+      ? NodeImages.layerFromConfig({ baseUrl: wanted.baseUrl, transformClient })
+      : Images.layer.pipe(
+          // Without a key `layerFromConfig` would fail.
+          Layer.provideMerge(GradientClient.layer({ baseUrl, model, transformClient })),
+          Layer.provide(NodeImages.layerHttpClientFromConfig())
+        )
   return { images, model: model ?? ImageGenerateParams.defaultModel, isEmulated: () => emulated }
 })

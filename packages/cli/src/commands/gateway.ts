@@ -81,12 +81,16 @@ const noCallers = (problem: string) =>
 /** The keys of callers. They are no flag, because other users of a machine can list the arguments of processes. */
 const keysOf = Effect.fnUntraced(function* ({ keysFile }: Options) {
   const { readFileString } = yield* FileSystem.FileSystem
-  const lines =
-    keysFile === undefined
-      ? Redacted.value(yield* Config.Redacted("GATEWAY_KEYS").pipe(Config.withDefault(Redacted.make("")))).split(",")
-      : (yield* Effect.catch(readFileString(keysFile), ({ message }) =>
-          Effect.fail(noCallers(`${keysFile} cannot be read (${message})`))
-        )).split("\n")
+  const fromVariable = Config.Redacted("GATEWAY_KEYS").pipe(
+    Config.withDefault(Redacted.make("")),
+    Config.map((keys) => Redacted.value(keys).split(","))
+  )
+  const fromFile = (path: string) =>
+    readFileString(path).pipe(
+      Effect.map((content) => content.split("\n")),
+      Effect.mapError(({ message }) => noCallers(`${path} cannot be read (${message})`))
+    )
+  const lines = yield* keysFile === undefined ? fromVariable : fromFile(keysFile)
   const keys = lines.map((key) => key.trim()).filter((key) => key !== "")
   if (keys.length === 0) return yield* noCallers("No caller has a key")
   if (keys.some((key) => /\s/.test(key))) return yield* noCallers("A key has white space in it")
@@ -103,16 +107,18 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
 
 /** `/healthz` answers while the process runs, `/readyz` until it is told to stop. */
 const health = (isReady: () => boolean) =>
-  HttpRouter.addAll([
-    HttpRouter.route("GET", "/healthz", HttpServerResponse.text("ok")),
-    HttpRouter.route(
-      "GET",
-      "/readyz",
-      Effect.sync(() =>
-        isReady() ? HttpServerResponse.text("ok") : HttpServerResponse.text("stopping", { status: 503 })
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      yield* router.add("GET", "/healthz", HttpServerResponse.text("ok"))
+      yield* router.add(
+        "GET",
+        "/readyz",
+        Effect.sync(() =>
+          isReady() ? HttpServerResponse.text("ok") : HttpServerResponse.text("stopping", { status: 503 })
+        )
       )
-    )
-  ])
+    })
+  )
 
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 

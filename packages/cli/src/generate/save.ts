@@ -24,10 +24,8 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
   }
 }
 
-const why = ({ message, reason }: PlatformError) => {
-  if (reason._tag === "AlreadyExists") return "it exists"
-  return reason.cause instanceof Error ? reason.cause.message : message // The first has the words of the system.
-}
+/** The system's own words, if there are any. */
+const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
 
 /** Writes each to the target, else under a free name in the system's folder for temporary files. */
 export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageBytes>(

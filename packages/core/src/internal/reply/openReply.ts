@@ -95,8 +95,8 @@ export const openReply = Effect.fnUntraced(function* (reading: Reading) {
 /** How many bytes are looked at for a line of an event stream. */
 const sampleLength = 4096
 
-/** A line that only an event stream has: a comment or a field. */
-const eventStreamLine = /^(?::|(?:data|event|id|retry)(?=[:\r\n]))/m
+/** An event stream starts with a comment or a field, or has a field after lines that mean nothing. */
+const eventStream = /^:|^(?:data|event|id|retry)(?=[:\r\n])|[\r\n](?:data|event|id|retry)(?=[:\r\n])/
 
 /** The start of a reply, until its form is known. */
 class ReplyStart {
@@ -161,7 +161,7 @@ class ReplyStart {
 const formOf = (sample: string): Form | undefined => {
   const start = sample.replace(startOfReply, "")
   if (start.startsWith("{") || start.startsWith("[")) return "json"
-  if (!start.startsWith("<") && eventStreamLine.test(start)) return "events"
+  if (!start.startsWith("<") && eventStream.test(start)) return "events"
   return sample.length < sampleLength ? undefined : "text"
 }
 

@@ -2,8 +2,6 @@
  * Reads a reply as JSON.
  */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import type { ImageGenerateResponse } from "../../ImageGenerateResponse.ts"
 import type * as GradientError from "../../GradientError.ts"
 import * as Reply from "./decodeReply.ts"
 import { ImageJsonParser } from "./ImageJsonParser.ts"
@@ -37,9 +35,8 @@ export const readJson = Effect.fnUntraced(function* (reading: Reading, reply: Op
   if (!parser.closed) {
     return yield* Effect.fail(Reply.invalidReply(head, lifted.flaw ?? "it ends before its JSON is closed", images()))
   }
-  const decoded: Result.Result<Reply.Decoded<ImageGenerateResponse>, Reason> = Reply.responseOf(lifted, head)
-  const { unreadable, value } = yield* Effect.fromResult(decoded)
-  yield* Reply.logUnreadable(unreadable)
+  const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(lifted, head))
+  yield* Effect.forEach(Reply.noteUnreadable(unreadable), (note) => Effect.logDebug(note))
   return value
 })
 
