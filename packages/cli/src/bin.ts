@@ -3,13 +3,15 @@
  * The command line. This file imports nothing that an old version of Node cannot read, so that such a version gets a
  * sentence instead of a SyntaxError.
  */
-import { stderr, versions } from "node:process"
+import process from "node:process"
 
-const [major = 0, minor = 0] = versions.node.split(".").map(Number)
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 
 if (major > 22 || (major === 22 && minor >= 19)) {
   await import("./main.ts")
 } else {
-  stderr.write(`gradient-images needs Node 22.19 or later (this is ${versions.node}): install it from nodejs.org.\n`)
+  process.stderr.write(
+    `gradient-images needs Node 22.19 or later (this is ${process.versions.node}): install it from nodejs.org.\n`
+  )
   process.exitCode = 1
 }

@@ -188,7 +188,7 @@ describe.concurrent("gradient-images generate", () => {
   it.live("numbers the files of several pictures", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      yield* run(["generate", "Two bays", "--model", "another", "--n", "2", "-o", "bays/"], { cwd })
+      yield* run(["generate", "Two bays", "--size", "64x64", "--n", "2", "-o", "bays/"], { cwd })
       assert.deepStrictEqual(yield* list(join(cwd, "bays")), ["two-bays-1.png", "two-bays-2.png"])
     }).pipe(Effect.scoped)
   )
@@ -469,11 +469,15 @@ describe.concurrent("gradient-images generate", () => {
       args: ["x", "--output-compression", "50", "-o", "new/folder/x.png"],
       named: ["--output-compression must be 100 unless the format is webp or jpeg (got 50)"]
     },
-    { name: "a file of a format that there is not", args: ["x", "-o", "a.gif"], named: ["a.gif", "--output-format"] },
+    {
+      name: "a file of a format that is not known",
+      args: ["x", "-o", "a.gif"],
+      named: ["--output a.gif ends in .gif", "png, webp and jpeg", "--output-format gif"]
+    },
     {
       name: "a file and a format that differ",
       args: ["x", "--output-format", "webp", "-o", "f.png"],
-      named: ["--output f.png", "webp", "--output-format"]
+      named: ["--output f.png ends in .png, but --output-format asks for webp"]
     },
     { name: "no file's name", args: ["x", "-o", ""], named: ["--output"] },
     { name: "a port that is too high", command: "emulator", args: ["--port", "99999"], named: ["--port", "65535"] },
@@ -569,7 +573,7 @@ describe("gradient-images emulator", () => {
           Stream.runDrain
         )
         yield* Effect.forkScoped(server.kill({ killSignal: "SIGTERM" }))
-        assert.strictEqual(Number(yield* server.exitCode), 130)
+        assert.strictEqual(Number(yield* server.exitCode), 143)
         assert.strictEqual(Number(yield* client.exitCode), 1)
       }).pipe(Effect.scoped),
     10_000

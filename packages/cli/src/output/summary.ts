@@ -11,7 +11,7 @@ import * as Path from "effect/Path"
 import type { Generated } from "../generate/ask.ts"
 import type { ExtensionError, FileExistsError, OutputError } from "../generate/files.ts"
 import { count, seconds, size } from "./format.ts"
-import { messageOf, urlsOf } from "./message.ts"
+import { urlsOf, wordsOf } from "./message.ts"
 import * as Picture from "./picture.ts"
 import type { WriteError } from "../generate/save.ts"
 
@@ -85,7 +85,7 @@ const describe = (error: Failure) => {
   const urls = urlsOf(error)
   return {
     reason: reason._tag,
-    message: messageOf(error),
+    message: wordsOf(error),
     urls: urls.length > 0 ? urls : undefined,
     status: reason.status,
     code: reason.code,
