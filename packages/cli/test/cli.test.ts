@@ -214,6 +214,8 @@ describe.concurrent("gradient-images generate", () => {
       const { code, stdout } = yield* run(["generate", "x", "--emulate", "--json"], { cwd, baseUrl })
       assert.deepStrictEqual([code, requests()], [0, 0])
       assert.isTrue((yield* Schema.decodeEffect(Output)(stdout)).emulated)
+      const keyless = yield* run(["generate", "y", "--emulate", "--size", "64x64"], { cwd })
+      assert.notInclude(keyless.stderr, "No key")
     }).pipe(Effect.scoped)
   )
 

@@ -1,7 +1,8 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { chmodSync, existsSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
+import { createServer } from "node:http"
 import { join } from "node:path"
 import sharp from "sharp"
 import { build, folder, hasTerminal, run, runInShell, runOnTerminal } from "./support/cli.ts"
@@ -114,7 +115,10 @@ describe.concurrent("--output", () => {
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* sending(Buffer.from("<svg/>"))
-      for (const args of [["--output-format", "svg"], ["--output-format", "gif", "-o", "a.gif"]]) {
+      for (const args of [
+        ["--output-format", "svg"],
+        ["--output-format", "gif", "-o", "a.gif"]
+      ]) {
         assert.strictEqual((yield* run(["generate", "x", ...args], { cwd, baseUrl })).code, 0)
       }
       assert.deepStrictEqual(yield* list(cwd), ["a.gif", "x.svg"])
@@ -185,11 +189,52 @@ describe.concurrent("a picture that is known by its address alone", () => {
     }).pipe(Effect.scoped)
   )
 
+  const Failure = Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ urls: Schema.Array(Schema.String) }) }))
+
   it.live("is in the object of --json", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* service((response) => response.end(answer))
       const { stdout } = yield* run(["generate", "x", "--n", "2", "--json"], { cwd: yield* folder, baseUrl })
-      assert.deepStrictEqual(JSON.parse(stdout).error.urls, [url])
+      assert.deepStrictEqual((yield* Schema.decodeEffect(Failure)(stdout)).error.urls, [url])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe.concurrent("a proxy of the environment", () => {
+  /** A proxy that refuses everything. */
+  const refusing = Effect.gen(function* () {
+    let requests = 0
+    const server = createServer((_request, response) => {
+      requests++
+      response.writeHead(403).end()
+    })
+    server.on("connect", (_request, socket) => {
+      requests++
+      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n")
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+      () => Effect.sync(() => server.close().closeAllConnections())
+    )
+    const address = server.address()
+    const port = address !== null && typeof address === "object" ? address.port : 0
+    return { url: `http://127.0.0.1:${port}`, requests: () => requests }
+  })
+
+  it.live.each([
+    { name: "with a key", key: { GRADIENT_MODEL_ACCESS_KEY: "sk-do-test" } },
+    { name: "without a key", key: {} }
+  ])("is used, unless NO_PROXY names the host: $name", ({ key }) =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const proxy = yield* refusing
+      const { baseUrl, requests } = yield* sending(yield* bytesOf("png"))
+      const env = { ...key, HTTP_PROXY: proxy.url, GRADIENT_BASE_URL: baseUrl }
+      const refused = yield* run(["generate", "x"], { cwd, env })
+      assert.deepStrictEqual([refused.code, proxy.requests(), requests()], [1, 1, 0])
+      assert.match(refused.stderr, /403/)
+      const direct = yield* run(["generate", "x"], { cwd, env: { ...env, NO_PROXY: "127.0.0.1" } })
+      assert.deepStrictEqual([direct.code, proxy.requests(), requests()], [0, 1, 1])
     }).pipe(Effect.scoped)
   )
 })

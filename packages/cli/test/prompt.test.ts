@@ -1,5 +1,5 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { readdir } from "node:fs/promises"
 import { build, folder, run } from "./support/cli.ts"
 import { service } from "./support/service.ts"
@@ -9,12 +9,15 @@ beforeAll(build, 120_000)
 /** A picture whose bytes nobody looks at. */
 const png = '{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}'
 
+const Request = Schema.fromJsonString(Schema.Struct({ prompt: Schema.String }))
+
 /** Runs with these bytes on standard input, and gives the request's prompt as well. */
 const draw = Effect.fnUntraced(function* (args: ReadonlyArray<string>, input: Uint8Array) {
   const cwd = yield* folder
   const { baseUrl, bodies } = yield* service((response) => void response.end(png))
   const result = yield* run(["generate", ...args], { cwd, baseUrl, input })
-  const prompts = bodies().map((body): unknown => JSON.parse(body).prompt)
+  const sent = yield* Effect.forEach(bodies(), (body) => Schema.decodeEffect(Request)(body))
+  const prompts = sent.map(({ prompt }) => prompt)
   return { ...result, prompts, files: yield* Effect.promise(() => readdir(cwd)) }
 }, Effect.scoped)
 

@@ -41,7 +41,10 @@ describe("the start of the command line", () => {
   ])("$args loads neither the emulator nor an image library", ({ args, most }) =>
     Effect.gen(function* () {
       const { modules } = yield* modulesOf(args)
-      assert.deepStrictEqual(modules.filter((url) => heavy.test(url)), [])
+      assert.deepStrictEqual(
+        modules.filter((url) => heavy.test(url)),
+        []
+      )
       assert.isAtMost(modules.length, most)
       assert.isAbove(modules.length, 10)
     }).pipe(Effect.scoped)
@@ -51,7 +54,9 @@ describe("the start of the command line", () => {
     Effect.gen(function* () {
       const cwd = yield* folder
       const file = join(cwd, "modules")
-      const old = preload('Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.0" } })')
+      const old = preload(
+        'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.0" } })'
+      )
       const { code, stderr, stdout } = yield* run(["generate", "x"], { cwd, nodeOptions: [...old, ...recording(file)] })
       assert.deepStrictEqual([code, stdout], [1, ""])
       assert.strictEqual(

@@ -10,7 +10,10 @@ import { service } from "./support/service.ts"
 beforeAll(build, 120_000)
 
 const picture = sharp({ create: { width: 60, height: 40, channels: 3, background: "teal" } })
-const png = Effect.map(Effect.promise(() => picture.png().toBuffer()), (bytes) => bytes.toString("base64"))
+const png = Effect.map(
+  Effect.promise(() => picture.png().toBuffer()),
+  (bytes) => bytes.toString("base64")
+)
 
 /** Answers with 429 as often as this, and then with a picture. */
 const busy = Effect.fnUntraced(function* (times: number, retryAfter: string) {
@@ -22,7 +25,12 @@ const busy = Effect.fnUntraced(function* (times: number, retryAfter: string) {
 })
 
 /** Starts the command line and waits until standard error has this text; `rest` gives all of it at the end. */
-const startUntil = Effect.fnUntraced(function* (text: string, baseUrl: string, cwd: string, args: ReadonlyArray<string>) {
+const startUntil = Effect.fnUntraced(function* (
+  text: string,
+  baseUrl: string,
+  cwd: string,
+  args: ReadonlyArray<string>
+) {
   const running = yield* start(["generate", "x", ...args], { cwd, baseUrl })
   const seen = yield* Deferred.make<void>()
   let said = ""
@@ -98,7 +106,8 @@ describe.concurrent("a retry", () => {
 
 const partial = Effect.map(
   png,
-  (b64_json) => `data: ${JSON.stringify({ type: "image_generation.partial_image", partial_image_index: 0, b64_json })}\n\n`
+  (b64_json) =>
+    `data: ${JSON.stringify({ type: "image_generation.partial_image", partial_image_index: 0, b64_json })}\n\n`
 )
 
 /** Sends this and then nothing. */
@@ -110,18 +119,20 @@ describe.concurrent("a signal", () => {
     { signal: "SIGINT", exitCode: 130 },
     { signal: "SIGTERM", exitCode: 143 },
     { signal: "SIGHUP", exitCode: 129 }
-  ] as const)("$signal keeps the last picture of a stream, and ends the process with $exitCode", ({ exitCode, signal }) =>
-    Effect.gen(function* () {
-      const cwd = yield* folder
-      const { baseUrl } = yield* stalling(yield* partial)
-      const { rest, running } = yield* startUntil("Picture 1 of 1", baseUrl, cwd, ["--partial-images", "1"])
-      yield* Effect.forkScoped(running.kill({ killSignal: signal }))
-      assert.strictEqual(Number(yield* running.exitCode), exitCode)
-      assert.match(yield* rest, /Cancelled\. .*may be charged for[^]*Kept what had arrived: x-kept\.png/)
-      assert.deepStrictEqual(yield* Effect.promise(() => readdir(cwd)), ["x-kept.png"])
-      const bytes = yield* Effect.promise(() => readFile(join(cwd, "x-kept.png"), "base64"))
-      assert.strictEqual(bytes, yield* png)
-    }).pipe(Effect.scoped)
+  ] as const)(
+    "$signal keeps the last picture of a stream, and ends the process with $exitCode",
+    ({ exitCode, signal }) =>
+      Effect.gen(function* () {
+        const cwd = yield* folder
+        const { baseUrl } = yield* stalling(yield* partial)
+        const { rest, running } = yield* startUntil("Picture 1 of 1", baseUrl, cwd, ["--partial-images", "1"])
+        yield* Effect.forkScoped(running.kill({ killSignal: signal }))
+        assert.strictEqual(Number(yield* running.exitCode), exitCode)
+        assert.match(yield* rest, /Cancelled\. .*may be charged for[^]*Kept what had arrived: x-kept\.png/)
+        assert.deepStrictEqual(yield* Effect.promise(() => readdir(cwd)), ["x-kept.png"])
+        const bytes = yield* Effect.promise(() => readFile(join(cwd, "x-kept.png"), "base64"))
+        assert.strictEqual(bytes, yield* png)
+      }).pipe(Effect.scoped)
   )
 })
 
@@ -132,7 +143,10 @@ describe.concurrent("pictures on a terminal", () => {
       const args = ["generate", "x", "--emulate", "--size", "64x64", "--partial-images", "2"]
       const { code, stdout } = yield* runOnTerminal(80, args, { cwd })
       assert.strictEqual(code, 0)
-      const moves = [...stdout.matchAll(/\u001B\[(\d+)A\r/g)].map(([, rows]) => Number(rows))
+      const moves = stdout.split("\u001B[").flatMap((part) => {
+        const [, up] = /^(\d+)A\r/.exec(part) ?? []
+        return up === undefined ? [] : [Number(up)]
+      })
       const rows = stdout.split("\n").filter((line) => line.includes("\u2584")).length
       // Up by the rows of a picture and the line about it, before the second and the third one.
       assert.deepStrictEqual(moves, [rows / 3 + 1, rows / 3 + 1])

@@ -101,9 +101,9 @@ const write = Effect.fnUntraced(function* ({ images }: Generated, { pictures }: 
 })
 
 /** Core's warnings about retries are on the progress line already; with --log-level they are logged too. */
-const quietly = Effect.fnUntraced(function* <A, E, R>(call: Effect.Effect<A, E, R>) {
+const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
   const level = yield* GlobalFlag.LogLevel
-  return yield* Option.isSome(level) ? call : Effect.provideService(call, References.MinimumLogLevel, "Error")
+  return yield* Option.isSome(level) ? asking : Effect.provideService(asking, References.MinimumLogLevel, "Error")
 })
 
 const cancelled = (mayHaveBeenCharged: boolean) =>

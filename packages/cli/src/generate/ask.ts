@@ -70,7 +70,8 @@ export const ask = (
     begin: () => progress.waitFor(first),
     end: (_attempt, outcome) =>
       Effect.sync(() => {
-        const isUncharged = outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
+        const isUncharged =
+          outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
         if (!isUncharged) arrived.mayHaveBeenCharged = true
       })
   }

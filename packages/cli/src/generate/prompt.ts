@@ -46,9 +46,13 @@ const decode = Effect.fnUntraced(function* (bytes: Uint8Array) {
   const text = yield* Effect.try({
     try: () => new TextDecoder(encoding, { fatal: true }).decode(bytes),
     catch: () =>
-      new PromptError({ problem: `is not valid ${encoding.toUpperCase()}: use UTF-8, or UTF-16 with a byte order mark` })
+      new PromptError({
+        problem: `is not valid ${encoding.toUpperCase()}: use UTF-8, or UTF-16 with a byte order mark`
+      })
   })
-  if (text.includes("\0")) return yield* new PromptError({ problem: "is not text, as it has zero bytes in it: use UTF-8" })
+  if (text.includes("\0")) {
+    return yield* new PromptError({ problem: "is not text, as it has zero bytes in it: use UTF-8" })
+  }
   return text.trim()
 })
 

@@ -94,7 +94,8 @@ export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean) {
     const options = { width: cells.columns, height: cells.rows, preserveAspectRatio: false, preferNativeRender }
     const text = await terminalImage.buffer(data, options)
     process.stdout.write(`${preferNativeRender ? "" : above}${text}\n${above === "" ? "" : clearBelow}`)
-    const captionLines = caption === undefined || !process.stderr.isTTY ? 0 : Math.ceil(caption.length / screen().columns)
+    const captionLines =
+      caption === undefined || !process.stderr.isTTY ? 0 : Math.ceil(caption.length / screen().columns)
     last = isPartial ? { cells, lines: cells.rows + captionLines, screen: screen() } : undefined
   }
 

@@ -31,6 +31,9 @@ export interface Invocation {
   readonly nodeOptions?: ReadonlyArray<string>
 }
 
+const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap((name) => [name, name.toLowerCase()])
+const withoutProxies = Object.fromEntries(proxies.map((name) => [name, undefined]))
+
 const spawn = Effect.fnUntraced(function* (
   command: string,
   args: ReadonlyArray<string>,
@@ -45,6 +48,7 @@ const spawn = Effect.fnUntraced(function* (
       GRADIENT_INFERENCE_ENDPOINT: undefined,
       GRADIENT_IMAGE_MODEL: model,
       FORCE_COLOR: undefined,
+      ...withoutProxies,
       ...env
     },
     extendEnv: true,
