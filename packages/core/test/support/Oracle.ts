@@ -172,9 +172,9 @@ const itemsOf = (value: Members): unknown => {
 /** When every reply arrives, in seconds. */
 export const arrivedAt = 42
 
-/** What a JSON reply means. */
+/** What a JSON reply means. A byte order mark after white space is ignored too. */
 export const responseOutcome = (bytes: Uint8Array): Outcome => {
-  const value = firstValue(new TextDecoder().decode(bytes))
+  const value = firstValue(new TextDecoder().decode(bytes).trimStart())
   const data = isMembers(value) ? itemsOf(value) : undefined
   const invalid = { pictures: [], end: "InvalidResponseError" }
   if (!isMembers(value) || !Array.isArray(data) || data.length === 0) return invalid

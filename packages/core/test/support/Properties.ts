@@ -158,7 +158,8 @@ const refuseOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
 
 /** Images outside of `data`, or in one that is given twice, come after those of the peer; the last entry is no image. */
 const withoutUnnamed = ({ end, pictures }: Outcome, theirs: Outcome): Outcome => ({
-  end,
+  // What is left of the JSON can look like the comment that an event stream starts with.
+  end: end === "IncompleteStreamError" ? "InvalidResponseError" : end,
   pictures: [...pictures.slice(0, Math.max(0, theirs.pictures.length - 1)), ...pictures.slice(-1)]
 })
 

@@ -108,7 +108,7 @@ export class OpenAttempt {
   }
 
   #outcomeOf(reason: GradientErrorReason): Outcome {
-    if (!this.#isSent || reason.progress === "NotSent") return Outcome.NotSent({ reason })
+    if (!this.#isSent || reason.reached === "NotSent") return Outcome.NotSent({ reason })
     const before = this.images().filter(({ bytes }) => reason.images.every((image) => image.bytes !== bytes))
     return Outcome.Failed({ reason, images: [...before, ...reason.images] })
   }

@@ -47,7 +47,7 @@ class Sending {
   /** The outcome of the request before, if a transform sends another one. Its body was not read here. */
   readonly previous = (): Outcome => {
     if (this.failure === undefined) return Outcome.Left({ images: [] })
-    return this.failure.progress === "NotSent"
+    return this.failure.reached === "NotSent"
       ? Outcome.NotSent({ reason: this.failure })
       : Outcome.Failed({ reason: this.failure, images: [] })
   }
@@ -144,14 +144,14 @@ const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending)
   if (HttpClientError.isHttpClientError(error)) return reasonOfFailure(error)
   const description = `transformClient failed: ${String(property(error, "message") ?? error)}`
   if (isSent) {
-    const progress = status === undefined ? "Sent" : status < 300 ? "Accepted" : "Refused"
-    return new GradientError.DisconnectedError({ description, cause: error, status, progress })
+    const reached = status === undefined ? "Sent" : status < 300 ? "Accepted" : "ErrorStatus"
+    return new GradientError.DisconnectedError({ description, cause: error, status, reached })
   }
   if (Predicate.isTagged(error, "RateLimiterError")) {
     const retryAfter = property(property(error, "reason"), "retryAfter")
     return new GradientError.RateLimitError({
       description,
-      progress: "NotSent",
+      reached: "NotSent",
       ...(Duration.isDuration(retryAfter) ? { retryAfter } : {})
     })
   }

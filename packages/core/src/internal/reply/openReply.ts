@@ -40,7 +40,7 @@ export interface OpenReply {
   readonly pull: BodyPull
 }
 
-export type Form = "json" | "events" | "text" | "empty"
+type Form = "json" | "events" | "text" | "empty"
 
 /** Opens the body for a single reader: `Stream.toPull` would guard each pull against others, which costs time per chunk. */
 const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
@@ -77,7 +77,7 @@ export const watched = <A>(
     activity,
     patience,
     (phase, description) =>
-      new GradientError.RequestTimeoutError({ ...facts(), phase, description, progress: "Accepted" })
+      new GradientError.RequestTimeoutError({ ...facts(), phase, description, reached: "Accepted" })
   )
 }
 
