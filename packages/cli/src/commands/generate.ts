@@ -32,7 +32,7 @@ const paramFlags = {
   background: given(Flag.String("background"), "transparent (png and webp), opaque or auto"),
   outputFormat: given(Flag.String("output-format"), "png, webp or jpeg. Default: as --output ends, else png"),
   outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
-  partialImages: given(Flag.Finite("partial-images"), "Stream, with 1 to 3 pictures on the way"),
+  partialImages: given(Flag.Finite("partial-images"), "Stream the image, with 1 to 3 partial pictures before it"),
   complexity: given(Flag.String("complexity"), "How much is computed to plan the image: low, medium or high"),
   moderation: given(Flag.String("moderation"), "low or auto"),
   safetyIdentifier: given(Flag.String("safety-identifier"), "A stable identifier of the end user, such as a hash"),
@@ -46,11 +46,14 @@ const retryPolicies = [
 ] as const
 
 const call = {
-  timeout: given(duration("timeout"), "For the whole reply, or for a stream to begin: 90, 1.5s, 5m. Default: 10m"),
-  idleTimeout: given(duration("idle-timeout"), "Between two parts of a reply. Default: 5m"),
+  timeout: given(
+    duration("timeout"),
+    "The time for the whole reply, or until a stream begins: 90, 1.5s, 5m. Default: 10m"
+  ),
+  idleTimeout: given(duration("idle-timeout"), "The longest time without data within a reply. Default: 5m"),
   retry: given(
     Flag.ChoiceWithValue("retry", retryPolicies),
-    "When to ask again; eager can be charged for more than once. Default: charge-safe"
+    "When to retry; with eager, a call may be charged more than once. Default: charge-safe"
   )
 }
 
@@ -158,7 +161,7 @@ export const generate = Command.make("generate", config, run).pipe(
     { command: 'gradient-images generate "A cute baby sea otter"', description: "Writes a-cute-baby-sea-otter.png" },
     {
       command: 'gradient-images generate "A lighthouse" --partial-images 3 -o lighthouse.webp',
-      description: "Shows the picture while it grows"
+      description: "Shows partial pictures until it is finished"
     }
   ])
 )

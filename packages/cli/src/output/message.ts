@@ -8,8 +8,9 @@ const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["from the call's `model`", "from --model"],
   [
     "Name another one as `model` or in GRADIENT_IMAGE_MODEL; `Models.list` and `gradient-images models` list them.",
-    "Choose another one with --model or GRADIENT_IMAGE_MODEL: `gradient-images models` lists them."
+    'Choose another one with --model or GRADIENT_IMAGE_MODEL; "gradient-images models" lists them.'
   ],
+  ["Raise `deadline`, or ask for", "Ask for"],
   ["raise `timeout`", "raise --timeout"],
   ["raise `idleTimeout`", "raise --idle-timeout"],
   ["stream with partial images", "use --partial-images"],
