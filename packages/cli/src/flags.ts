@@ -22,7 +22,7 @@ export const inFlags = (error: GradientError.GradientError, params: ReadonlyArra
 export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
 
-/** A flag that is there or not. */
+/** A flag without a value. */
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 

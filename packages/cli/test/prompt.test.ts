@@ -6,10 +6,12 @@ import { service } from "./support/service.ts"
 
 beforeAll(build, 120_000)
 
-/** A picture whose bytes nobody looks at. */
+/** A reply. Its bytes are only the beginning of an image, which does not matter here. */
 const png = '{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}'
 
 const Request = Schema.fromJsonString(Schema.Struct({ prompt: Schema.String }))
+
+const Failure = Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ reason: Schema.String }) }))
 
 /** Runs with these bytes on standard input, and gives the request's prompt as well. */
 const draw = Effect.fnUntraced(function* (args: ReadonlyArray<string>, input: Uint8Array) {
@@ -59,6 +61,16 @@ describe.concurrent("the prompt on standard input", () => {
       assert.match(stderr, says)
       assert.match(stderr, /Nothing was sent/)
       assert.notMatch(stderr, /Waiting/)
+    })
+  )
+})
+
+describe("a refused prompt", () => {
+  it.live("is one object with --json", () =>
+    Effect.gen(function* () {
+      const { stdout } = yield* draw(["--json"], Buffer.from("Flu\u00df", "latin1"))
+      const { error } = yield* Schema.decodeEffect(Failure)(stdout)
+      assert.strictEqual(error.reason, "PromptError")
     })
   )
 })

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import { baseUrl, duration, given, inFlags, yes } from "../flags.ts"
-import { Arrived, ask, type Generated } from "../generate/ask.ts"
+import { Arrived, ask, type Display, type Generated } from "../generate/ask.ts"
 import * as Files from "../generate/files.ts"
 import { promptOf } from "../generate/prompt.ts"
 import { save, WriteError } from "../generate/save.ts"
@@ -112,45 +112,56 @@ const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E
 const cancelled = (mayHaveBeenCharged: boolean) =>
   Console.error(mayHaveBeenCharged ? "Cancelled. What the service had begun may be charged for." : "Cancelled.")
 
-const run = Effect.fnUntraced(function* (options: Options) {
-  const { json, output = ".", overwrite } = options
-  const prompt = yield* promptOf(options.prompt)
+/** Asks for the pictures. Those of a call that fails or is cancelled are kept. */
+const askAndKeep = Effect.fnUntraced(function* (
+  options: Options,
+  prompt: string,
+  files: Files.Files,
+  display: Display,
+  arrived: Arrived
+) {
   const { images, isEmulated, model } = yield* Service.choose(options)
-  const progress = yield* Progress.make
-  const gallery = yield* Picture.makeGallery(!json && output !== "-")
-  const arrived = new Arrived()
-  let kept: ReadonlyArray<string> = []
-
-  const generation = Effect.gen(function* () {
-    const place = yield* Files.placeOf(prompt, output)
-    const files = yield* Files.prepare(place, { json, overwrite, params: options.params })
-    const params: Params = { ...options.params, prompt, outputFormat: files.outputFormat }
-    const asking = ask(params, options.call, { gallery, progress }, arrived, model).pipe(
-      quietly,
-      Effect.provide(images),
-      Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, flagged))),
-      Effect.ensuring(progress.stop),
-      Effect.onInterrupt(() =>
-        Effect.andThen(cancelled(arrived.mayHaveBeenCharged && !isEmulated()), keep(arrived.images, files))
-      ),
-      Effect.tapErrorTag("GradientError", ({ reason }) =>
-        Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (kept = paths))
-      )
+  arrived.isEmulated = isEmulated
+  const params: Params = { ...options.params, prompt, outputFormat: files.outputFormat }
+  return yield* ask(params, options.call, display, arrived, model).pipe(
+    quietly,
+    Effect.provide(images),
+    Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, flagged))),
+    Effect.ensuring(display.progress.stop),
+    Effect.onInterrupt(() =>
+      Effect.andThen(cancelled(arrived.mayHaveBeenCharged && !isEmulated()), keep(arrived.images, files))
+    ),
+    Effect.tapErrorTag("GradientError", ({ reason }) =>
+      Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (arrived.kept = paths))
     )
-    const finish = Effect.fnUntraced(function* (generated: Generated) {
-      const written = yield* write(generated, files)
-      const print = json ? Summary.printJson : Summary.printLines
-      yield* print(written, generated, progress.elapsed(), isEmulated())
-    })
-    // What has been paid for is written even if the user stops waiting now.
-    yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(asking), finish))
-  })
+  )
+})
 
-  yield* generation.pipe(
+const draw = Effect.fnUntraced(function* (options: Options, display: Display, arrived: Arrived) {
+  const { json, output = ".", overwrite, params } = options
+  const prompt = yield* promptOf(options.prompt)
+  const files = yield* Files.prepare(yield* Files.placeOf(prompt, output), { json, overwrite, params })
+  const finish = Effect.fnUntraced(function* (generated: Generated) {
+    const written = yield* write(generated, files)
+    const print = json ? Summary.printJson : Summary.printLines
+    yield* print(written, generated, display.progress.elapsed(), arrived.isEmulated())
+  })
+  // What has been paid for is written even if the user stops waiting now.
+  yield* Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(askAndKeep(options, prompt, files, display, arrived)), finish)
+  )
+})
+
+const run = Effect.fnUntraced(function* (options: Options) {
+  const progress = yield* Progress.make
+  const gallery = yield* Picture.makeGallery(!options.json && options.output !== "-", progress.isLive)
+  const arrived = new Arrived()
+  arrived.isEmulated = () => options.emulate
+  yield* draw(options, { gallery, progress }, arrived).pipe(
     Effect.tapError((error) => {
-      if (!json) return Effect.void
-      const paths = error._tag === "WriteError" ? error.paths : kept
-      return Summary.printJsonError(error, paths, progress.elapsed(), isEmulated())
+      if (!options.json || error._tag === "ShowHelp") return Effect.void
+      const paths = error._tag === "WriteError" ? error.paths : arrived.kept
+      return Summary.printJsonError(error, paths, progress.elapsed(), arrived.isEmulated())
     })
   )
 }, Effect.scoped)

@@ -29,6 +29,10 @@ export class Arrived {
   partial: ImageGenStreamEvent.PartialImage | undefined
   /** Whether any attempt so far may have been charged. */
   mayHaveBeenCharged = false
+  /** Whether an emulator answers. */
+  isEmulated: () => boolean = () => false
+  /** The files of what a failed call left. */
+  kept: ReadonlyArray<string> = []
 
   /** What is to be kept if nothing more arrives. */
   get images(): ReadonlyArray<GeneratedImage.ImageBytes> {

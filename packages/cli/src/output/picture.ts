@@ -80,8 +80,11 @@ export interface Gallery {
   readonly show: (image: GeneratedImage.ImageBytes, caption?: string, isPartial?: boolean) => Effect.Effect<void>
 }
 
-/** With `isVisible` false, only the lines. */
-export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean) {
+/**
+ * With `isVisible` false, only the lines. `canRedraw` is false if other lines can appear between two pictures: then none is
+ * drawn in the place of another.
+ */
+export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canRedraw: boolean) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
   const preferNativeRender = !(yield* isMultiplexed)
   let last: Drawn | undefined
@@ -96,7 +99,7 @@ export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean) {
     process.stdout.write(`${preferNativeRender ? "" : above}${text}\n${above === "" ? "" : clearBelow}`)
     const captionLines =
       caption === undefined || !process.stderr.isTTY ? 0 : Math.ceil(caption.length / screen().columns)
-    last = isPartial ? { cells, lines: cells.rows + captionLines, screen: screen() } : undefined
+    last = isPartial && canRedraw ? { cells, lines: cells.rows + captionLines, screen: screen() } : undefined
   }
 
   const gallery: Gallery = {

@@ -18,6 +18,8 @@ export interface Progress {
   readonly stop: Effect.Effect<void>
   /** Milliseconds since the start. */
   readonly elapsed: () => number
+  /** Whether it is one line that is rewritten and removed, so that it moves nothing. */
+  readonly isLive: boolean
 }
 
 /** From now until the scope ends, also by interruption: no half line is left. */
@@ -62,6 +64,6 @@ export const make = Effect.gen(function* () {
     yield* stillWaiting.pipe(Effect.delay("30 seconds"), Effect.repeat(Schedule.forever), Effect.forkScoped)
   }
 
-  const progress: Progress = { waitFor, waitToRetry, stop, elapsed }
+  const progress: Progress = { waitFor, waitToRetry, stop, elapsed, isLive }
   return progress
 })

@@ -13,6 +13,7 @@ import type { ExtensionError, FileExistsError, OutputError } from "../generate/f
 import { count, seconds, size } from "./format.ts"
 import { urlsOf, wordsOf } from "./message.ts"
 import * as Picture from "./picture.ts"
+import type { PromptError } from "../generate/prompt.ts"
 import type { WriteError } from "../generate/save.ts"
 
 /** A picture and its file. */
@@ -63,6 +64,7 @@ type Failure =
   | ExtensionError
   | FileExistsError
   | OutputError
+  | PromptError
   | WriteError
 
 /** The object of a call that failed. */

@@ -77,19 +77,15 @@ export const hasTerminal = process.platform === "linux" && spawnSync("script", [
 
 const quote = (word: string) => `'${word}'`
 
-/** A process with a terminal of 256 colours and this many columns; both outputs come as one. */
-export const startOnTerminal = (columns: number, args: ReadonlyArray<string>, invocation: Invocation) => {
+/** Runs to the end on a terminal of 256 colours and this many columns; both outputs come as one. */
+export const runOnTerminal = (columns: number, args: ReadonlyArray<string>, invocation: Invocation) => {
   const command = [process.execPath, binary, ...args].map(quote).join(" ")
   return spawn(
     "script",
     ["-qefc", `stty cols ${columns} rows 24; exec env -u CI TERM=xterm-256color ${command}`, "/dev/null"],
     invocation
-  )
+  ).pipe(Effect.flatMap(finish), Effect.scoped)
 }
-
-/** Runs to the end on a terminal. */
-export const runOnTerminal = (columns: number, args: ReadonlyArray<string>, invocation: Invocation) =>
-  startOnTerminal(columns, args, invocation).pipe(Effect.flatMap(finish), Effect.scoped)
 
 /** Runs to the end in a shell, as `cli`: for pipes and redirections. */
 export const runInShell = (script: string, invocation: Invocation) =>
