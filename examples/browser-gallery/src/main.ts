@@ -77,6 +77,7 @@ const turn = Effect.fnUntraced(function* (params: Params, session: Scope.Scope) 
     )
   )
   setState(end)
+  if (end === "failed") status.scrollIntoView({ block: "nearest" })
   return yield* Effect.raceFirst(Form.submitted, Effect.as(next(retry, "click"), params))
 }, Effect.scoped)
 

@@ -220,7 +220,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       Effect.gen(function* () {
         const { back, errors, front, page, said } = yield* Site.open({ faults: [held] })
         yield* ask(page)
-        yield* Effect.promise(() => page.getByText("Picture 1").waitFor())
+        yield* Effect.promise(() => page.getByText("Picture 1 of 3").waitFor())
         yield* Effect.promise(() => page.keyboard.press("Escape"))
         yield* reach(page, "cancelled")
         yield* until(() =>
@@ -244,7 +244,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           const generate = page.getByRole("button", { name: "Generate" })
           assert.isTrue(await generate.evaluate((button) => button === document.activeElement))
           await page.keyboard.press("Enter")
-          await page.getByText("Picture 1").waitFor()
+          await page.getByText("Picture 1 of 3").waitFor()
         })
         assert.deepStrictEqual(errors, [])
       })
@@ -265,7 +265,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         assert.isTrue(canRetry)
         yield* Effect.promise(async () => {
           await retry(page).click()
-          await page.getByText("Picture 1").waitFor()
+          await page.getByText("Picture 1 of 3").waitFor()
         })
         assert.strictEqual((yield* ledger.account).entries.length, 1)
       })
