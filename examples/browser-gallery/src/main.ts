@@ -3,7 +3,8 @@
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { type ImageGenerateParams, ImageStream, Images } from "@effect-gradient/core"
-import { Effect, Schedule, Scope, Stream } from "effect"
+import type { Scope} from "effect";
+import { Effect, Schedule, Stream } from "effect"
 import { element, next } from "./dom.ts"
 import * as Form from "./form.ts"
 import * as Gallery from "./gallery.ts"

@@ -349,7 +349,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           await page.getByText("Picture 1 of 3").waitFor()
           for (const top of [0, 300, 10_000]) {
             await page.evaluate((y) => scrollTo(0, y), top)
-            for (const part of parts) assert.isTrue(await isInView(part), `${part} at ${top}`)
+            for (const part of parts) assert.isTrue(await isInView(part), `${part.toString()} at ${top}`)
           }
           await page.getByRole("button", { name: "Cancel" }).click()
         })

@@ -1,7 +1,13 @@
 /**
  * A stream as an Atom, for applications with a UI framework.
  */
-import { type GradientClient, type GradientError, type ImageGenerateParams, Images, type ImageGenStreamEvent } from "@effect-gradient/core"
+import {
+  type GradientClient,
+  type GradientError,
+  type ImageGenerateParams,
+  Images,
+  type ImageGenStreamEvent
+} from "@effect-gradient/core"
 import type * as Cause from "effect/Cause"
 import type * as Layer from "effect/Layer"
 import * as Atom from "effect/reactivity/Atom"

@@ -113,9 +113,7 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
  *
  * @category status
  */
-export const onRetry = (
-  status: HTMLElement
-): ((event: GradientClient.RetryEvent) => Effect.Effect<void>) =>
+export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent) => Effect.Effect<void>) =>
   Effect.fnUntraced(function* ({ attempt, delay, reason }) {
     const seconds = Math.ceil(Duration.toSeconds(delay))
     yield* setText(status, `${whyRetrying(reason)}: retrying in ${seconds} s (attempt ${attempt + 1})`)
