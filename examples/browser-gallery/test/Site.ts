@@ -44,11 +44,18 @@ const errorsOf = (page: Page) => {
   return errors
 }
 
+interface Options {
+  readonly faults?: ReadonlyArray<Fault.Fault>
+  readonly browser?: BrowserContextOptions
+  /** Plain ones are made in no time, and are small. */
+  readonly pictures?: "painted" | "plain"
+}
+
 /** Opens the gallery. `said` is each text that the status had, in turn; `errors` what the page logged. */
 export const open = Effect.fn("Site.open")(function* (
-  options: { readonly faults?: ReadonlyArray<Fault.Fault>; readonly browser?: BrowserContextOptions } = {}
+  { browser, faults, pictures }: Options = {}
 ) {
-  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults: options.faults }))
+  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, pictures }))
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
   const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
   const server = yield* Layer.build(
@@ -59,7 +66,7 @@ export const open = Effect.fn("Site.open")(function* (
     )
   )
   const front = yield* Relay.make(yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server))
-  const page = yield* Chromium.openPage({ reducedMotion: "reduce", ...options.browser })
+  const page = yield* Chromium.openPage({ reducedMotion: "reduce", ...browser })
   const errors = errorsOf(page)
   yield* Effect.promise(() => page.addInitScript(listen))
   yield* Effect.promise(() => page.goto(front.url))

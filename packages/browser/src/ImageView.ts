@@ -77,7 +77,7 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   const seen = size === undefined ? "it cannot be shown here" : `${size.width} by ${size.height} pixels`
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
-  const of = partialImages === undefined ? "" : ` of ${partialImages}`
+  const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
   return `Picture ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
 }
 
