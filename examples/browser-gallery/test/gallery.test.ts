@@ -5,7 +5,7 @@ import { Duration, Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import * as Http from "node:http"
 import { fileURLToPath } from "node:url"
-import type { Locator, Page } from "playwright-core"
+import type { BrowserContextOptions, Locator, Page } from "playwright-core"
 import { vi } from "vitest"
 import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Site from "./Site.ts"
@@ -26,7 +26,7 @@ const reach = (page: Page, state: "drawing" | "done" | "cancelled" | "failed") =
   Effect.promise(() => page.locator(`#stage[data-state="${state}"]`).waitFor())
 
 /** Waits until this is so. */
-const until = (condition: () => boolean) =>
+const until = (condition: () => boolean | Promise<boolean>) =>
   Effect.promise(() => vi.waitUntil(condition, { timeout: 20_000, interval: 20 }))
 
 const statusOf = (page: Page) => Effect.promise(() => page.getByRole("status").innerText())
@@ -43,6 +43,8 @@ const retry = (page: Page) => page.getByRole("button", { name: "Try again" })
 /** Chromium itself writes to the console when a reply is an error, or none comes. */
 const withoutNetwork = (errors: ReadonlyArray<string>) =>
   errors.filter((text) => !text.startsWith("Failed to load resource"))
+
+const phone: BrowserContextOptions = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
 
 /** Holds the stream in its second picture. */
 const held: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.minutes(10) }
@@ -338,8 +340,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
 
     it.effect("keeps Cancel, the time and the progress in view on a phone, wherever it is scrolled to", () =>
       Effect.gen(function* () {
-        const browser = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
-        const { page } = yield* Site.open({ faults: [held], browser })
+        const { page } = yield* Site.open({ faults: [held], browser: phone })
         yield* ask(page)
         yield* Effect.promise(async () => {
           const parts = [
@@ -355,6 +356,15 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           await page.getByRole("button", { name: "Cancel" }).click()
         })
         yield* reach(page, "cancelled")
+      })
+    )
+
+    it.effect("brings the words of a failure into view on a phone", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ faults: [{ _tag: "reset-body", at: 2_000_000 }], browser: phone })
+        yield* ask(page)
+        yield* reach(page, "failed")
+        yield* until(() => isInView(page.getByRole("status")))
       })
     )
 
