@@ -30,7 +30,7 @@ const empty = (status: string, ...headers: ReadonlyArray<string>) => head(status
 const soon = (then: () => void) => void setTimeout(then, 200)
 
 /** The replies that cost nothing. */
-const free = ["busy", "redirect"]
+const free = new Set(["busy", "redirect"])
 
 const replies: Readonly<Record<string, (socket: Socket, account: Account, path: string) => void>> = {
   json: (socket) => socket.write(whole),
@@ -82,7 +82,7 @@ export const startService = async () => {
       const account = accounts.get(key) ?? { requests: 0, charged: 0, left: false }
       accounts.set(key, account)
       account.requests++
-      if (!free.includes(name)) account.charged++
+      if (!free.has(name)) account.charged++
       text = ""
       replies[name]?.(socket, account, path)
     })

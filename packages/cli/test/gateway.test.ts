@@ -78,7 +78,7 @@ describe("gradient-images gateway", () => {
 
   it.live("serves openai's client, streams included, and prints one line with its address", () =>
     Effect.gen(function* () {
-      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0 }))
+      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain" }))
       const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
       const { lines, log, url } = yield* gateway(behind)
       assert.match(lines.join("\n"), /^Listening on http:\/\/127\.0\.0\.1:\d+\/v1$/)

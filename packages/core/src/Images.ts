@@ -83,7 +83,10 @@ const make = Effect.gen(function* () {
         idleMillis: Duration.toMillis(call.idleTimeout),
         deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
         deadlinePhase: isStream ? "deadline" : "response"
-      })
+      }),
+      onWhole: () => {
+        attempt.isReplyWhole = true
+      }
     }
     return reading
   })

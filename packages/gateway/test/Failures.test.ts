@@ -99,6 +99,8 @@ describe("failures behind", () => {
           Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
         )
         assert.isBelow(failed.message.match(/charged/g)?.length ?? 0, 2)
+        // The service refused the operator's key: nothing was charged for.
+        assert.strictEqual(failed.mayHaveBeenCharged, status >= 500)
       }
     }).pipe(Effect.scoped)
   )

@@ -15,7 +15,7 @@ type Response = HttpClientResponse.HttpClientResponse
 const isEventStream = ({ headers }: Response) => /^text\/event-stream\b/i.test(headers["content-type"] ?? "")
 
 const late = (phase: "idle" | "response" | "deadline", description: string) =>
-  new GradientError.RequestTimeoutError({ phase, description, progress: "Accepted" })
+  new GradientError.RequestTimeoutError({ phase, description, reached: "Accepted" })
 
 /** A scope that closes after this time, and whether it did: a caller who stops reading cannot hold it longer. */
 const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
@@ -40,7 +40,7 @@ const bytesOf = (
   const broken = (cause: unknown) =>
     isOver()
       ? late(phase, `the reply was not whole after ${Duration.format(limit)}`)
-      : new GradientError.DisconnectedError({ progress: "Accepted", cause })
+      : new GradientError.DisconnectedError({ reached: "Accepted", cause })
   const completed = Attempt.Outcome.Completed({ images: [], usage: undefined })
   return stream.pipe(
     Stream.mapError(broken),

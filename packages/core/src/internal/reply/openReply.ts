@@ -28,6 +28,8 @@ export interface Reading {
   readonly partialImages: number
   readonly limits: Limits
   readonly patience: Patience
+  /** Runs if every byte of the body was read. */
+  readonly onWhole: () => void
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
@@ -77,7 +79,7 @@ export const watched = <A>(
     activity,
     patience,
     (phase, description) =>
-      new GradientError.RequestTimeoutError({ ...facts(), phase, description, progress: "Accepted" })
+      new GradientError.RequestTimeoutError({ ...facts(), phase, description, reached: "Accepted" })
   )
 }
 

@@ -132,10 +132,13 @@ class EventReader {
     return this.ending === undefined
   }
 
-  /** As many again as were asked for are accepted, so that a stream of partial images cannot go on for ever. */
+  /**
+   * A stream of partial images cannot go on for ever: as many again as were asked for are accepted. Some servers always
+   * send 3 of each image, whatever was asked for, and the image that follows them has been paid for.
+   */
   #countPartial(): void {
     const { n, partialImages } = this.#reading
-    const most = 2 * n * (partialImages > 0 ? partialImages : mostPartialImages)
+    const most = 2 * n * Math.max(partialImages, usualPartialImages)
     this.#isWhole = false
     this.#partials++
     if (this.#partials > most) this.#fail(`more than ${most} partial images came`)
@@ -182,8 +185,8 @@ class EventReader {
   }
 }
 
-/** A server that only streams may send partial images that nobody asked for. Models send at most 3 of each image. */
-const mostPartialImages = 3
+/** gpt-image models send at most this many partial images of each image. */
+const usualPartialImages = 3
 
 const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
   new GeneratedImage({
