@@ -1,6 +1,6 @@
 /**
- * The gallery as its users have it, for one test: a page in Chromium, the server, and the emulator behind it, with a relay
- * before each to watch and break.
+ * The gallery of one test: a page in Chromium, the server, and the emulator behind it, with a relay before each server to
+ * record and break connections.
  */
 import { NodeServices } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
@@ -24,7 +24,7 @@ export const layer = Layer.merge(
   Layer.effect(Built, Gallery.buildPage("For tests.")).pipe(Layer.provide(NodeServices.layer))
 )
 
-/** Keeps what the status says: texts can come faster than a test can look. */
+/** Records each text of the status, because a text can be replaced before a test reads it. */
 const listen = () => {
   const said: Array<string> = []
   Object.assign(globalThis, { said })
@@ -51,7 +51,7 @@ interface Options {
   readonly pictures?: "painted" | "plain"
 }
 
-/** Opens the gallery. `said` is each text that the status had, in turn; `errors` what the page logged. */
+/** Opens the gallery. `said` lists the texts of the status so far; `errors` lists what the page logged. */
 export const open = Effect.fn("Site.open")(function* (
   { browser, faults, pictures }: Options = {}
 ) {

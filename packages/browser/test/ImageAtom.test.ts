@@ -45,7 +45,7 @@ const shows = (event: Event, waiting: boolean) => (state: Result) =>
   AsyncResult.isSuccess(state) && state.value === event && state.waiting === waiting
 
 describe("ImageAtom.make", () => {
-  it.effect("passes the options of a call on: onRetry hears that it waits", () =>
+  it.effect("passes on the options of a call, such as onRetry", () =>
     Effect.gen(function* () {
       const heard = yield* Queue.unbounded<number>()
       const registry = yield* Effect.acquireRelease(
@@ -88,7 +88,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("cancels when told, which ends the stream, and keeps the last picture", () =>
+  it.effect("cancels on Atom.Interrupt: the stream ends, and the last picture is kept", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* write(params)
@@ -101,7 +101,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("goes back to idle when told", () =>
+  it.effect("goes back to idle on Atom.Reset", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* reach(AsyncResult.isInitial)
