@@ -3,7 +3,7 @@
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { type ImageGenerateParams, ImageStream, Images } from "@effect-gradient/core"
-import type { Scope} from "effect";
+import type { Scope } from "effect"
 import { Effect, Schedule, Stream } from "effect"
 import { element, next } from "./dom.ts"
 import * as Form from "./form.ts"

@@ -52,9 +52,7 @@ interface Options {
 }
 
 /** Opens the gallery. `said` lists the texts of the status so far; `errors` lists what the page logged. */
-export const open = Effect.fn("Site.open")(function* (
-  { browser, faults, pictures }: Options = {}
-) {
+export const open = Effect.fn("Site.open")(function* ({ browser, faults, pictures }: Options = {}) {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, pictures }))
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
   const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
