@@ -3,22 +3,24 @@
  * time in microseconds when asked.
  */
 import * as Undici from "@effect/platform-node/Undici"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { sendCpuTime } from "./process.ts"
 
 const [, , behind = ""] = process.argv
 const { origin, pathname } = new URL(behind)
 const agent = new Undici.Agent()
 
+const headers = { "content-type": "application/json", authorization: "Bearer real" }
+const options = { origin, path: `${pathname}/images/generations`, method: "POST", headers } as const
+
+const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const reply = await agent.request({ ...options, body: request })
+  response.writeHead(reply.statusCode, reply.headers)
+  reply.body.pipe(response)
+}
+
 const server = createServer((request, response) => {
-  const headers = { "content-type": "application/json", authorization: "Bearer real" }
-  agent
-    .request({ origin, path: `${pathname}/images/generations`, method: "POST", headers, body: request })
-    .then(({ body, headers: replyHeaders, statusCode }) => {
-      response.writeHead(statusCode, replyHeaders)
-      body.pipe(response)
-    })
-    .catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
+  void pass(request, response)
 })
 
 server.listen(0, "127.0.0.1", () => {

@@ -1,14 +1,21 @@
 /**
  * How long fresh processes take, from their start to their end, with the packages as they are published.
  */
+import { Schema } from "effect"
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { env, execPath } from "node:process"
 import { type Spread, spreadOf } from "./statistics.ts"
 
 const packages = join(import.meta.dirname, "..", "packages")
+
+const Manifest = Schema.StructWithRest(Schema.Struct({ publishConfig: Schema.Record(Schema.String, Schema.Unknown) }), [
+  Schema.Record(Schema.String, Schema.Unknown)
+])
+const decodeManifest = Schema.decodeSync(Schema.fromJsonString(Manifest))
 
 /** A folder with the programs of `startup/` and the built packages, without the types that Node would have to strip. */
 const makeProject = (): string => {
@@ -19,7 +26,7 @@ const makeProject = (): string => {
   for (const name of ["core", "node", "cli"]) {
     const installed = join(modules, "@effect-gradient", name)
     cpSync(join(packages, name, "dist"), join(installed, "dist"), { recursive: true })
-    const manifest = JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"))
+    const manifest = decodeManifest(readFileSync(join(packages, name, "package.json"), "utf8"))
     writeFileSync(join(installed, "package.json"), JSON.stringify({ ...manifest, ...manifest.publishConfig }))
   }
   mkdirSync(join(modules, "@effect"))
@@ -59,11 +66,11 @@ export interface Start extends Program {
 /** Runs the programs in turn; the server at this URL answers the calls. */
 export const startups = (serverUrl: string, rounds: number): ReadonlyArray<Start> => {
   const project = makeProject()
-  const { PATH } = process.env
-  const env = { PATH, GRADIENT_BASE_URL: serverUrl, GRADIENT_MODEL_ACCESS_KEY: "bench" }
+  const { PATH } = env
+  const ownEnv = { PATH, GRADIENT_BASE_URL: serverUrl, GRADIENT_MODEL_ACCESS_KEY: "bench" }
   const timeOf = ({ args }: Program): number => {
     const start = performance.now()
-    execFileSync(process.execPath, args, { cwd: project, env, stdio: ["ignore", "pipe", "inherit"] })
+    execFileSync(execPath, args, { cwd: project, env: ownEnv, stdio: ["ignore", "pipe", "inherit"] })
     return performance.now() - start
   }
   try {

@@ -1,4 +1,4 @@
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Images } from "@effect-gradient/core"
 import { ImageFile, NodeImages } from "@effect-gradient/node"
 import { Effect } from "effect"

@@ -2,7 +2,7 @@
  * Records the cassette anew: `GRADIENT_MODEL_ACCESS_KEY=... node record.ts`, which costs one image; or, for nothing, with
  * `GRADIENT_BASE_URL` set to an emulator, as the one here was.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { GradientClient, Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Cassette } from "@effect-gradient/node/testing"

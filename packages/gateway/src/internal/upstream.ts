@@ -42,14 +42,17 @@ const bytesOf = (
     isOver()
       ? late(phase, `the reply was not whole after ${Duration.format(limit)}`)
       : new GradientError.DisconnectedError({ reached: "Accepted", cause })
-  const completed = Attempt.Outcome.Completed({ images: [], usage: undefined })
+  const complete = Effect.suspend(() => {
+    attempt.isReplyWhole = true
+    return attempt.settle(Attempt.Outcome.Completed({ images: [], usage: undefined }))
+  })
   return stream.pipe(
     Stream.mapError(broken),
     whenSilent(
       idleTimeout,
       Effect.suspend(() => Effect.fail(late("idle", `no byte arrived for ${Duration.format(idleTimeout)}`)))
     ),
-    Stream.concat(Stream.fromEffectDrain(attempt.settle(completed))),
+    Stream.concat(Stream.fromEffectDrain(complete)),
     Stream.catch((reason) => Stream.fromEffectDrain(attempt.fail(reason))),
     Stream.mapError((reason) => GradientError.fromReason(reason))
   )
