@@ -18,14 +18,14 @@ import type { Kind } from "./ImageGenerateParams.ts"
 import type { OpenAttempt } from "./internal/attempt/open.ts"
 import { attempting, sendRequest } from "./internal/attempt/transport.ts"
 import { errorText } from "./internal/failure/errorText.ts"
-import { reasonOfAnswer } from "./internal/failure/errorResponse.ts"
+import { reasonOfResponse } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
 import type { Limits } from "./internal/reply/limits.ts"
 import { readText } from "./internal/reply/readText.ts"
 import { type Environment, environmentFor } from "./internal/request/environment.ts"
 import { namingModel } from "./internal/request/model.ts"
 import type { Options, RequestOptions } from "./internal/request/options.ts"
-import { type Call as ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
+import { type ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
 import { resolveOptions } from "./internal/request/resolveOptions.ts"
 import type * as RetryPolicy from "./RetryPolicy.ts"
 
@@ -33,7 +33,7 @@ export { markNotSent } from "./internal/failure/transportFailure.ts"
 export type { TransformedClient } from "./internal/attempt/transport.ts"
 export type { Limits } from "./internal/reply/limits.ts"
 export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./internal/request/options.ts"
-export type { Call as ResolvedCall } from "./internal/request/resolveCall.ts"
+export type { ResolvedCall } from "./internal/request/resolveCall.ts"
 
 /**
  * The service: it checks calls, and sends their requests one at a time. `Images` and a gateway stand on it.
@@ -87,7 +87,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     )
     if (response.status >= 200 && response.status < 300) return response
     const text = yield* errorText(response)
-    return yield* reasonOfAnswer(response, text, yield* Clock.currentTimeMillis)
+    return yield* reasonOfResponse(response, text, yield* Clock.currentTimeMillis)
   })
 
   const resolve = (kind: Kind, params: unknown, callOptions?: RequestOptions) =>

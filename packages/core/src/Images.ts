@@ -30,10 +30,10 @@ import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { type Call, Outcome } from "./internal/attempt/around.ts"
 import { open, type OpenAttempt } from "./internal/attempt/open.ts"
-import { Attempts, retrying } from "./internal/attempt/retrying.ts"
+import { AttemptLog, retrying } from "./internal/attempt/retrying.ts"
 import { settling } from "./internal/attempt/settling.ts"
-import { type Events, type Reading, readResponse, readStream } from "./internal/reply/readReply.ts"
-import { Patience } from "./internal/reply/readTimeouts.ts"
+import { type Events, type IncomingReply, readResponse, readStream } from "./internal/reply/readReply.ts"
+import { ReadTimeouts } from "./internal/reply/readTimeouts.ts"
 import * as Reply from "./internal/reply/decodeReply.ts"
 
 /**
@@ -69,23 +69,23 @@ const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImag
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
-  /** Sends the request of an attempt, and gives the response with the limits for reading it. */
+  /** Sends the request of an attempt, and gives the response with the limits for reading its reply. */
   const send = Effect.fnUntraced(function* (call: ResolvedCall, attempt: OpenAttempt) {
     const response = yield* client.post(call, attempt)
     const isStream = call.kind === "stream"
-    const reading: Reading = {
+    const incoming: IncomingReply = {
       response,
       head: Reply.headOf(response, yield* Clock.currentTimeMillis),
       n: call.n,
       partialImages: call.partialImages,
       limits: client.limits,
-      patience: new Patience({
+      timeouts: new ReadTimeouts({
         idleMillis: Duration.toMillis(call.idleTimeout),
         deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
         deadlinePhase: isStream ? "deadline" : "response"
       })
     }
-    return reading
+    return incoming
   })
 
   const generate = Effect.fn("Images.generate")(function* (
@@ -93,7 +93,7 @@ const make = Effect.gen(function* () {
     options: RequestOptions = {}
   ) {
     const call = yield* client.resolve("generate", params, options)
-    const attempts = new Attempts()
+    const attempts = new AttemptLog()
     const once = Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call), attempts)
       // Between the response and its outcome nothing can interrupt: an image that has arrived is reported as such.
@@ -111,7 +111,7 @@ const make = Effect.gen(function* () {
    * Sends the request and waits for the first event. Until then the attempt can be retried. If it fails, its scope
    * closes.
    */
-  const openStream = Effect.fnUntraced(function* (call: ResolvedCall, attempts: Attempts, parent: Scope.Scope) {
+  const openStream = Effect.fnUntraced(function* (call: ResolvedCall, attempts: AttemptLog, parent: Scope.Scope) {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
@@ -136,7 +136,7 @@ const make = Effect.gen(function* () {
 
   const stream = Effect.fnUntraced(function* (params: ImageGenerateParamsStreaming, options: RequestOptions) {
     const call = yield* client.resolve("stream", params, options)
-    const attempts = new Attempts()
+    const attempts = new AttemptLog()
     const clock = yield* Clock.Clock
     const { pull, start } = yield* retrying(openStream(call, attempts, yield* Effect.scope), call, attempts)
     // An attempt that fails after its first event is not repeated: its images may be charged for.

@@ -20,10 +20,11 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { GradientClient } from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
-import { Attempts, retrying } from "./internal/attempt/retrying.ts"
-import { reasonOfErrorObject, tellsError } from "./internal/failure/errorResponse.ts"
+import { AttemptLog, retrying } from "./internal/attempt/retrying.ts"
+import { isErrorValue } from "./internal/failure/errorBody.ts"
+import { reasonOfErrorObject } from "./internal/failure/errorResponse.ts"
 import { visibleText } from "./internal/failure/visibleText.ts"
-import { property } from "./internal/property.ts"
+import { isList, property } from "./internal/property.ts"
 
 /**
  * A model. All but its id is absent if the service does not give it in a readable form.
@@ -58,8 +59,6 @@ const modelOf = (entry: unknown): ReadonlyArray<Model> => {
   ]
 }
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
-
 const free = { isFree: true } as const
 
 /** The models of a reply: a list under `data`, or a list. */
@@ -68,7 +67,7 @@ const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.
   const value = Result.getOrUndefined(json)
   const list = isList(value) ? value : property(value, "data")
   if (isList(list)) return Result.succeed(list.flatMap(modelOf))
-  if (tellsError(value)) {
+  if (isErrorValue(value)) {
     const unknown = { headers: {}, requestId: undefined, status: undefined }
     return Result.fail(Object.assign(reasonOfErrorObject(value, unknown, []), free))
   }
@@ -86,7 +85,7 @@ const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.
 export const list: Effect.Effect<ReadonlyArray<Model>, GradientError.GradientError, GradientClient> = Effect.gen(
   function* () {
     const client = yield* GradientClient
-    const attempts = new Attempts()
+    const attempts = new AttemptLog()
     const attempt = Effect.suspend(() => {
       attempts.count++
       return Effect.flatMap(client.get("/models"), (text) => Effect.fromResult(parse(text)))

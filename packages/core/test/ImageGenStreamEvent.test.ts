@@ -236,7 +236,7 @@ describe("ImageGenStreamEvent", () => {
   )
 
   it("is read from what the SDK says is sent", () => {
-    type Wire = typeof ImageGenStreamEvent.Lifted.Encoded
+    type Wire = typeof ImageGenStreamEvent.Json.schema.Encoded
     type Sent = Gradient.ImageGenStreamEvent
     type Member<Union extends { type: string }, Type> = Omit<Extract<Union, { type: Type }>, "b64_json">
     expectTypeOf<Member<Sent, "image_generation.partial_image">>().toExtend<

@@ -466,7 +466,7 @@ describe("ImageGenerateResponse", () => {
   })
 
   it("is read from what the SDK says is sent", () => {
-    type Wire = typeof ImageGenerateResponse.Lifted.Encoded
+    type Wire = typeof ImageGenerateResponse.Json.schema.Encoded
     type Sent = Gradient.ImageGenerateResponse
     expectTypeOf<Omit<Sent, "data">>().toExtend<Omit<Wire, "data">>()
     expectTypeOf<Omit<Sent["data"][number], "b64_json">>().toExtend<Omit<Wire["data"][number], "b64_json">>()

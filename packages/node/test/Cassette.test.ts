@@ -264,7 +264,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
         const path = join(folder, "large.json")
         const large = Buffer.concat([png, Buffer.alloc(9 * 1024 * 1024, "otter")])
         const call = ImageStream.runCompleted(Images.generateStream(params))
-        const step = TestTransport.events(TestImages.events(webp, large), { chunkSize: 65_536 })
+        const step = TestTransport.events(TestImages.makeEvents(webp, large), { chunkSize: 65_536 })
         yield* Effect.provide(call, recording(path, [step]))
         const { bytes } = yield* Effect.provide(call, replaying(path))
         assert.isTrue(large.equals(bytes))

@@ -106,7 +106,7 @@ const page = {
     show(id, Images.generateStream(params)),
   /** A picture that can be decoded, then one that cannot. */
   showBroken: (id: keyof typeof targets) =>
-    show(id, Stream.fromIterable(TestImages.events(TestImages.png, new Uint8Array(100)))),
+    show(id, Stream.fromIterable(TestImages.makeEvents(TestImages.png, new Uint8Array(100)))),
   isBusy: (id: keyof typeof targets) => targets[id].ariaBusy,
   source: () => img.src,
   isLive,

@@ -42,7 +42,7 @@ const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefine
 }
 
 /** The names of the headers of each limit. */
-export const rateLimitHeaders = {
+const rateLimitHeaders = {
   requests: (field: string) => `x-ratelimit-${field}-requests`,
   tokensPerMinute: (field: string) => `x-ratelimit-${field}-tokens-per-minute`,
   tokensPerDay: (field: string) => `x-ratelimit-${field}-tokens-per-day`,
@@ -69,6 +69,32 @@ export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | 
   return { ...ofRequests, tokensPerMinute, tokensPerDay }
 }
 
+/** The headers of one limit, as the service sends them. */
+const windowHeaders = (window: Window | undefined, nameOf: (field: string) => string) => ({
+  [nameOf("limit")]: window?.limit,
+  [nameOf("remaining")]: window?.remaining,
+  [nameOf("reset")]: window?.resetAt && DateTime.toEpochMillis(window.resetAt) / 1000
+})
+
+/** The headers from which these values would be read. */
+export const headersOf = ({
+  rateLimit,
+  requestId
+}: {
+  readonly rateLimit?: RateLimit | undefined
+  readonly requestId?: string | undefined
+}): Record<string, string> => {
+  const headers: Record<string, string | number | undefined> = {
+    "x-request-id": requestId,
+    ...windowHeaders(rateLimit, rateLimitHeaders.requests),
+    ...windowHeaders(rateLimit?.tokensPerMinute, rateLimitHeaders.tokensPerMinute),
+    ...windowHeaders(rateLimit?.tokensPerDay, rateLimitHeaders.tokensPerDay)
+  }
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))
+  )
+}
+
 /** Seconds with a fraction, which the standard does not have and servers send. */
 const fractional = /^\s*\d{0,15}\.\d+\s*$/
 
@@ -84,11 +110,11 @@ export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Du
 }
 
 /** What each reason has of its response; and what takes the secrets of its request out of a text. */
-export const factsOf = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
-  const conceal = redactText(request.headers)
-  const shown = redactHeaders(headers, conceal)
+export const readHead = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
+  const redact = redactText(request.headers)
+  const shown = redactHeaders(headers, redact)
   // Fetch gives the status of a redirect as 0.
-  return { conceal, facts: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
+  return { redact, fields: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
 }
 
-export type Facts = ReturnType<typeof factsOf>["facts"]
+export type HeadFields = ReturnType<typeof readHead>["fields"]

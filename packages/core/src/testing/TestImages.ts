@@ -53,7 +53,7 @@ const created = DateTime.makeUnsafe(0)
  *
  * @category constructors
  */
-export const response = (
+export const makeResponse = (
   first: Uint8Array,
   ...rest: ReadonlyArray<Uint8Array>
 ): ImageGenerateResponse.ImageGenerateResponse => {
@@ -66,7 +66,7 @@ export const response = (
  *
  * @category constructors
  */
-export const events = (
+export const makeEvents = (
   ...pictures: Arr.NonEmptyReadonlyArray<Uint8Array>
 ): Arr.NonEmptyArray<ImageGenStreamEvent.ImageGenStreamEvent> =>
   Arr.map(pictures, (bytes, index) =>
@@ -103,10 +103,10 @@ const pictureOf = (outputFormat: string | undefined): Uint8Array =>
 const answer = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: ReadonlyArray<Uint8Array>) {
   const { n = 1, outputFormat, partialImages = 0 } = yield* Effect.orDie(decodeParams(body))
   const pictures = Arr.makeBy(n, (index) => images[index % images.length] ?? pictureOf(outputFormat))
-  const sketched = (picture: Uint8Array) => events(...Arr.makeBy(partialImages + 1, () => picture))
+  const sketched = (picture: Uint8Array) => makeEvents(...Arr.makeBy(partialImages + 1, () => picture))
   return yield* isStreaming(body)
     ? TestTransport.events(pictures.flatMap(sketched))
-    : TestTransport.response(response(...pictures))
+    : TestTransport.response(makeResponse(...pictures))
 })
 
 /**

@@ -26,7 +26,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
@@ -42,8 +41,7 @@ import type { GradientError } from "../GradientError.ts"
 import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import * as Images from "../Images.ts"
-import { rateLimitHeaders } from "../internal/responseHead.ts"
-import type * as RateLimit from "../RateLimit.ts"
+import { headersOf } from "../internal/responseHead.ts"
 import * as RecordedRequest from "./RecordedRequest.ts"
 
 /**
@@ -51,7 +49,7 @@ import * as RecordedRequest from "./RecordedRequest.ts"
  *
  * @category models
  */
-export interface Answer {
+export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly chunks: ReadonlyArray<Uint8Array>
@@ -65,7 +63,7 @@ export interface Answer {
  *
  * @category models
  */
-export type Step = Effect.Effect<Answer, Error>
+export type Step = Effect.Effect<Reply, Error>
 
 /**
  * One step for each request in order, or a function that chooses the step; `number` counts the requests from 0.
@@ -88,7 +86,7 @@ export interface SeenRequest extends RecordedRequest.RecordedRequest {
  *
  * @category models
  */
-export interface AnswerOptions {
+export interface ReplyOptions {
   /** Default: 200. */
   readonly status?: number | undefined
   /** By their names in lower case, beside the `content-type` of what is sent. */
@@ -138,7 +136,7 @@ const cut = (parts: ReadonlyArray<Uint8Array>, length: number): ReadonlyArray<Ui
 const slices = (part: Uint8Array, size: number): ReadonlyArray<Uint8Array> =>
   Array.from({ length: Math.ceil(part.length / size) }, (_, index) => part.subarray(index * size, (index + 1) * size))
 
-const answer = (parts: ReadonlyArray<Uint8Array>, contentType: string, options: AnswerOptions): Answer => {
+const answer = (parts: ReadonlyArray<Uint8Array>, contentType: string, options: ReplyOptions): Reply => {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   const { chunkSize = length, cutAt = length } = options
   return {
@@ -164,7 +162,7 @@ const answer = (parts: ReadonlyArray<Uint8Array>, contentType: string, options: 
  * @category steps
  */
 export const respond = (
-  options: AnswerOptions & ({ readonly json: unknown } | { readonly text: string } | { readonly bytes: Uint8Array })
+  options: ReplyOptions & ({ readonly json: unknown } | { readonly text: string } | { readonly bytes: Uint8Array })
 ): Step => {
   if ("bytes" in options) return Effect.succeed(answer([options.bytes], "application/octet-stream", options))
   if ("text" in options) return Effect.succeed(answer([bytesOf(options.text)], "text/plain", options))
@@ -172,29 +170,6 @@ export const respond = (
 }
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
-
-/** The headers of one limit. */
-const windowHeaders = (window: RateLimit.Window | undefined, nameOf: (field: string) => string) => ({
-  [nameOf("limit")]: window?.limit,
-  [nameOf("remaining")]: window?.remaining,
-  [nameOf("reset")]: window?.resetAt && DateTime.toEpochMillis(window.resetAt) / 1000
-})
-
-/** The headers that a response and a `Completed` were read from. */
-const headOf = ({
-  rateLimit,
-  requestId
-}: Pick<ImageGenerateResponse.ImageGenerateResponse, "rateLimit" | "requestId">): Record<string, string> => {
-  const headers: Record<string, string | number | undefined> = {
-    "x-request-id": requestId,
-    ...windowHeaders(rateLimit, rateLimitHeaders.requests),
-    ...windowHeaders(rateLimit?.tokensPerMinute, rateLimitHeaders.tokensPerMinute),
-    ...windowHeaders(rateLimit?.tokensPerDay, rateLimitHeaders.tokensPerDay)
-  }
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))
-  )
-}
 
 /** A member that the wire does not have is left out. */
 const wireText = (json: Schema.Json): string =>
@@ -205,13 +180,13 @@ const wireText = (json: Schema.Json): string =>
  *
  * @category steps
  */
-export const response = (reply: ImageGenerateResponse.ImageGenerateResponse, options: AnswerOptions = {}): Step =>
+export const response = (reply: ImageGenerateResponse.ImageGenerateResponse, options: ReplyOptions = {}): Step =>
   encodeResponse(reply).pipe(
     Effect.orDie,
     Effect.map((json) =>
       answer([bytesOf(wireText(json))], "application/json", {
         ...options,
-        headers: { ...headOf(reply), ...options.headers }
+        headers: { ...headersOf(reply), ...options.headers }
       })
     )
   )
@@ -228,7 +203,7 @@ const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): str
  * ```ts
  * import { TestImages, TestTransport } from "@effect-gradient/core/testing"
  *
- * const events = TestImages.events(TestImages.webp, TestImages.png) // a partial image, and a complete one
+ * const events = TestImages.makeEvents(TestImages.webp, TestImages.png) // a partial image, and a complete one
  *
  * TestTransport.events(events, { interval: "10 seconds" })
  * TestTransport.events(events, { cutAt: -5, end: "reset" }) // breaks within the last event
@@ -238,10 +213,10 @@ const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): str
  */
 export const events = (
   parts: ReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent | string>,
-  options: AnswerOptions = {}
+  options: ReplyOptions = {}
 ): Step => {
   const completed = parts.find((part) => part instanceof ImageGenStreamEvent.Completed)
-  const headers = { ...headOf(completed ?? {}), ...options.headers }
+  const headers = { ...headersOf(completed ?? {}), ...options.headers }
   return Effect.sync(() => answer(parts.map(eventText).map(bytesOf), "text/event-stream", { ...options, headers }))
 }
 
@@ -265,7 +240,7 @@ export const failNotSent = (cause = new Error("the test transport does not conne
 export const failSent = (cause = new Error("the test transport hangs up")): Step => Effect.fail(cause)
 
 /** The body on its way; `onEnd` is called when there is nothing left that a caller could miss. */
-const bodyOf = ({ chunks, end, interval }: Answer, onEnd: () => void): Stream.Stream<Uint8Array, Error> => {
+const bodyStream = ({ chunks, end, interval }: Reply, onEnd: () => void): Stream.Stream<Uint8Array, Error> => {
   const sent = Stream.fromIterable(chunks.entries()).pipe(
     Stream.mapEffect(([index, chunk]) =>
       Effect.map(Effect.sleep(interval), () => {
@@ -288,7 +263,7 @@ interface Signal {
 }
 
 /** A request, and how far it came. */
-interface Exchange {
+interface RequestState {
   readonly request: RecordedRequest.RecordedRequest
   ended: boolean
   aborted: boolean
@@ -298,7 +273,7 @@ const endOfScript = (length: number, { method, url }: RecordedRequest.RecordedRe
   new Error(`TestTransport: the script has ${length} steps, and request ${length + 1} came: ${method} ${url}`)
 
 const make = (script: Script) => {
-  const seen: Array<Exchange> = []
+  const seen: Array<RequestState> = []
 
   const stepOf = (request: RecordedRequest.RecordedRequest, number: number): Step => {
     if (typeof script === "function") return script(request, number)
@@ -308,19 +283,19 @@ const make = (script: Script) => {
   const client = HttpClient.make((request, _url, signal: Signal) =>
     Effect.gen(function* () {
       const recorded = yield* RecordedRequest.fromClientRequest(request)
-      const exchange: Exchange = { request: recorded, ended: false, aborted: false }
-      const number = seen.push(exchange) - 1
+      const state: RequestState = { request: recorded, ended: false, aborted: false }
+      const number = seen.push(state) - 1
       const end = () => {
-        exchange.ended = true
+        state.ended = true
       }
       signal.addEventListener("abort", () => {
-        exchange.aborted = !exchange.ended
+        state.aborted = !state.ended
       })
       const answered = yield* Effect.onError(stepOf(recorded, number), (cause) =>
         Cause.hasInterrupts(cause) ? Effect.void : Effect.sync(end)
       )
       return HttpServerResponse.toClientResponse(
-        HttpServerResponse.stream(bodyOf(answered, end), {
+        HttpServerResponse.stream(bodyStream(answered, end), {
           status: answered.status,
           headers: Headers.fromInput(answered.headers)
         }),

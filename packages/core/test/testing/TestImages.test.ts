@@ -23,14 +23,14 @@ describe("the pictures", () => {
   )
 })
 
-describe("TestImages.response and events", () => {
+describe("TestImages.makeResponse and makeEvents", () => {
   it("are made from bytes", () => {
-    const response = TestImages.response(TestImages.png, TestImages.webp)
+    const response = TestImages.makeResponse(TestImages.png, TestImages.webp)
     assert.deepStrictEqual(
       response.data.map(({ mediaType }) => mediaType),
       ["image/png", "image/webp"]
     )
-    assert.deepStrictEqual(TestImages.events(TestImages.webp, TestImages.jpeg, TestImages.png), [
+    assert.deepStrictEqual(TestImages.makeEvents(TestImages.webp, TestImages.jpeg, TestImages.png), [
       new ImageGenStreamEvent.PartialImage({ bytes: TestImages.webp, partialImageIndex: 0 }),
       new ImageGenStreamEvent.PartialImage({ bytes: TestImages.jpeg, partialImageIndex: 1 }),
       new ImageGenStreamEvent.Completed({ bytes: TestImages.png })

@@ -11,7 +11,7 @@ import type { Duplex } from "node:stream"
 import * as zlib from "node:zlib"
 
 type Body<E> = Stream.Stream<Uint8Array, E>
-type Step = <E>(body: Body<E>, onError: (cause: unknown) => E) => Body<E>
+type Decoder = <E>(body: Body<E>, onError: (cause: unknown) => E) => Body<E>
 
 // A body that was cut off is decoded as far as it goes, as browsers do. Whether it is whole shows in its JSON.
 const lenient = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH }
@@ -22,7 +22,7 @@ const lenientBrotli = {
 
 /** One read of the decoder at a time: by default, a pull reads it until 4096 reads are held. */
 const through =
-  (make: () => Duplex): Step =>
+  (make: () => Duplex): Decoder =>
   (body, onError) =>
     NodeStream.pipeThroughDuplex(body, { evaluate: make, onError, chunkSize: 1 })
 
@@ -31,7 +31,7 @@ const inflate = through(() => zlib.createInflate(lenient))
 const inflateRaw = through(() => zlib.createInflateRaw(lenient))
 
 /** `deflate` means zlib's format, but some servers leave out its header. The first byte shows which it is. */
-const inflateEither: Step = (body, onError) =>
+const inflateEither: Decoder = (body, onError) =>
   Stream.unwrap(
     Effect.map(Stream.peel(body, Sink.head()), ([first, rest]) => {
       if (Option.isNone(first)) return rest
@@ -40,7 +40,7 @@ const inflateEither: Step = (body, onError) =>
     })
   )
 
-const steps = new Map<string, Step>([
+const decoders = new Map<string, Decoder>([
   ["gzip", gunzip],
   ["x-gzip", gunzip],
   ["deflate", inflateEither],
@@ -49,7 +49,7 @@ const steps = new Map<string, Step>([
 ])
 
 /** No server uses more than two; each step can multiply the size by 1000. */
-const mostSteps = 5
+const mostDecoders = 5
 
 class CannotDecodeError extends Error {
   readonly code = "ERR_CONTENT_ENCODING"
@@ -70,9 +70,9 @@ export const decoded = <E>(
   if (contentEncoding === undefined) return body
   const names = contentEncoding.split(",").map((name) => name.trim().toLowerCase())
   const encodings = names.filter((name) => name !== "" && name !== "identity")
-  const known = encodings.flatMap((name) => steps.get(name) ?? [])
+  const known = encodings.flatMap((name) => decoders.get(name) ?? [])
   const cannotDecode = () => onError(new CannotDecodeError(`content-encoding "${contentEncoding}" cannot be decoded`))
-  if (encodings.length > mostSteps) return Stream.fail(cannotDecode())
+  if (encodings.length > mostDecoders) return Stream.fail(cannotDecode())
   if (known.length === encodings.length) return known.reduceRight((inner, step) => step(inner, onError), body)
   return Stream.mapEffect(body, (chunk, index) =>
     index > 0 || isText(chunk) ? Effect.succeed(chunk) : Effect.fail(cannotDecode())

@@ -116,7 +116,7 @@ class Arrivals {
 }
 
 /** The body of a reply. When its stream is left before the body came whole, the connection is closed. */
-const bodyOf = <E>(
+const bodyStream = <E>(
   arrivals: Arrivals,
   controller: Undici.Dispatcher.DispatchController,
   onError: (cause: unknown) => E
@@ -180,7 +180,7 @@ const send = (
         }
         const head = { request, url, status, headers }
         const response = new UndiciResponse(head, (onError) =>
-          decoded(bodyOf(arrivals, started, onError), contentEncoding(headers), onError)
+          decoded(bodyStream(arrivals, started, onError), contentEncoding(headers), onError)
         )
         resume(Effect.succeed(response))
       },

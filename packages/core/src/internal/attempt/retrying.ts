@@ -22,7 +22,7 @@ export interface Retrying {
 }
 
 /** The attempts of a call so far. */
-export class Attempts implements Counter {
+export class AttemptLog implements Counter {
   count = 0
   readonly failed: Array<GradientError.FailedAttempt> = []
 }
@@ -31,7 +31,7 @@ export class Attempts implements Counter {
 export const retrying = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
   { onRetry, retry: policy }: Retrying,
-  attempts: Attempts
+  attempts: AttemptLog
 ) {
   let nextDelay:
     | ((reason: GradientError.GradientErrorReason) => Effect.Effect<Option.Option<Duration.Duration>>)

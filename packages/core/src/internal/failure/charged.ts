@@ -3,6 +3,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type { Reached } from "../../GradientError.ts"
+import { errorCodes } from "../wire.ts"
 
 /** The fields of a reason that the rule depends on. */
 export interface Evidence {
@@ -17,10 +18,11 @@ export interface Evidence {
 const isBusy = ({ retryAfter, status }: Evidence) => status === 503 && retryAfter !== undefined
 
 /** A gateway refuses the second request with one attempt id like this, while the first is still being generated. */
-const isDuplicate = ({ code }: Evidence) => code === "duplicate_attempt"
+const isDuplicate = ({ code }: Evidence) => code === errorCodes.duplicateAttempt
 
 /** A gateway answers like this if the service refused the gateway's own key, or its account has no credit. */
-const isOperatorsFault = ({ code }: Evidence) => code === "not_configured" || code === "insufficient_quota"
+const isOperatorsFault = ({ code }: Evidence) =>
+  code === errorCodes.notConfigured || code === errorCodes.insufficientQuota
 
 const isUncharged = (evidence: Evidence) => isBusy(evidence) || isOperatorsFault(evidence)
 

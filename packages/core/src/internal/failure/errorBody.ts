@@ -3,7 +3,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { property } from "../property.ts"
+import { isList, property } from "../property.ts"
 import { oneLine, shorten, visibleText } from "./visibleText.ts"
 
 /** What the body of an error says. */
@@ -17,23 +17,21 @@ export interface ErrorBody {
   readonly status?: number | undefined
 }
 
-/** Parses JSON and conceals the secrets in its strings: a secret can be written with escapes. */
-export const parseJson = (text: string, conceal: (text: string) => string): Result.Result<unknown, unknown> =>
+/** Parses JSON and redacts the secrets in its strings: a secret can be written with escapes. */
+export const parseJson = (text: string, redact: (text: string) => string): Result.Result<unknown, unknown> =>
   Result.try((): unknown =>
-    JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? conceal(value) : value))
+    JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? redact(value) : value))
   )
 
 /** How deep an error within an error is followed, and how many errors of a list are named. */
 const deepest = 6
 const mostErrors = 10
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
-
 /** Whether a value says anything: `{}`, `null`, `""`, `false`, `0` and `[]` do not, nor does what holds only these. */
-const says = (value: unknown, depth = 0): boolean => {
+const hasContent = (value: unknown, depth = 0): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
   if (!Predicate.isObjectOrArray(value) || depth > deepest) return Boolean(value)
-  return Object.values(value).some((member) => says(member, depth + 1))
+  return Object.values(value).some((member) => hasContent(member, depth + 1))
 }
 
 /** A name, such as a code: numbers are read as their digits. */
@@ -72,13 +70,13 @@ const merge = (bodies: ReadonlyArray<ErrorBody | undefined>, description: string
 
 const read = (value: unknown, depth: number): ErrorBody | undefined => {
   if (depth > deepest) return undefined
-  if (Predicate.isString(value)) return readText(value, depth)
+  if (Predicate.isString(value)) return parseText(value, depth)
   if (isList(value)) return readList(value, depth)
   return Predicate.isObject(value) ? readObject(value, depth) : undefined
 }
 
 /** Relays pass the error of their upstream on as text, with or without words of their own before it. */
-const readText = (text: string, depth: number): ErrorBody => {
+const parseText = (text: string, depth: number): ErrorBody => {
   const [, prefix = "", json] = /^([^{[]{0,300})([{[][\s\S]*[}\]])\s*$/.exec(text) ?? []
   const parsed = json === undefined ? undefined : Result.try((): unknown => JSON.parse(json))
   const inner = parsed !== undefined && Result.isSuccess(parsed) ? read(parsed.success, depth + 1) : undefined
@@ -142,8 +140,8 @@ const readObject = (holder: object, depth: number): ErrorBody => {
   const errors = readErrors(property(holder, "errors"), depth)
   const headline = [isName ? undefined : error, message, at("error_description"), at("msg")]
   // A list of errors says more than the message beside it: both are kept.
-  const telling = distinct([headline.map(descriptionOf).find(isText), descriptionOf(detail), descriptionOf(errors)])
-  const words = telling.length > 0 ? telling : distinct([descriptionOf(at("title") ?? error)])
+  const informative = distinct([headline.map(descriptionOf).find(isText), descriptionOf(detail), descriptionOf(errors)])
+  const words = informative.length > 0 ? informative : distinct([descriptionOf(at("title") ?? error)])
   const description = words.length > 0 ? oneLine(joined([placeOf(holder), ...words].filter(isText))) : undefined
   const own = ownMembers(holder)
   const merged = merge([error, message, own, detail, errors], description)
@@ -161,13 +159,13 @@ const isText = Predicate.isNotUndefined
 export const errorBodyOf = (value: unknown): ErrorBody => read(value, 0) ?? {}
 
 /** What the text of an error's body says: JSON of any form, else the title of a page, else its first visible words. */
-export const parseErrorBody = (text: string, conceal: (text: string) => string): ErrorBody => {
-  const shown = conceal(text)
-  const parsed = parseJson(shown, conceal)
+export const parseErrorBody = (text: string, redact: (text: string) => string): ErrorBody => {
+  const shown = redact(text)
+  const parsed = parseJson(shown, redact)
   if (Result.isFailure(parsed)) return { description: visibleText(shown) }
   const body = errorBodyOf(parsed.success)
   const isSilent = body.description === undefined && body.code === undefined && body.type === undefined
-  return isSilent && says(parsed.success) ? { ...body, description: oneLine(shown) } : body
+  return isSilent && hasContent(parsed.success) ? { ...body, description: oneLine(shown) } : body
 }
 
 const namesOfFailures = /error|fail/i
@@ -184,18 +182,20 @@ const hasMarkOfError = (holder: object): boolean => {
 }
 
 const hasImages = (holder: object) =>
-  ["data", "b64_json", "url"].some((name) => says(property(holder, name)) || Predicate.isNumber(property(holder, name)))
+  ["data", "b64_json", "url"].some(
+    (name) => hasContent(property(holder, name)) || Predicate.isNumber(property(holder, name))
+  )
 
 /**
  * Whether a value that came with status 200 is an error. `{ "error": {} }`, null, "", false and [] say that there is none.
  * Words without a mark of an error beside them can be a note on the progress.
  */
-export const tellsError = (value: unknown): boolean => tellsErrorAt(value, 0)
+export const isErrorValue = (value: unknown): boolean => isErrorAt(value, 0)
 
-const tellsErrorAt = (value: unknown, depth: number): boolean => {
+const isErrorAt = (value: unknown, depth: number): boolean => {
   if (depth > deepest) return false
-  if (isList(value)) return value.length > 0 && value.every((item) => tellsErrorAt(item, depth + 1))
+  if (isList(value)) return value.length > 0 && value.every((item) => isErrorAt(item, depth + 1))
   if (!Predicate.isObject(value)) return false
-  if (says(property(value, "error")) || says(property(value, "errors"))) return true
+  if (hasContent(property(value, "error")) || hasContent(property(value, "errors"))) return true
   return !hasImages(value) && hasMarkOfError(value) && errorBodyOf(value).description !== undefined
 }

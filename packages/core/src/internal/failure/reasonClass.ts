@@ -2,6 +2,7 @@
  * The one table from statuses and codes to reasons.
  */
 import * as GradientError from "../../GradientError.ts"
+import { errorCodes } from "../wire.ts"
 import type { ErrorBody } from "./errorBody.ts"
 
 const byStatus = {
@@ -25,26 +26,26 @@ type ReasonClass =
 
 /** These say more than a status of 4xx does. */
 const byDecidingCode = new Map<string | undefined, ReasonClass>([
-  ["moderation_blocked", GradientError.ContentPolicyError],
-  ["content_policy_violation", GradientError.ContentPolicyError],
-  ["insufficient_quota", GradientError.QuotaExceededError],
-  ["billing_hard_limit_reached", GradientError.QuotaExceededError]
+  [errorCodes.moderationBlocked, GradientError.ContentPolicyError],
+  [errorCodes.contentPolicyViolation, GradientError.ContentPolicyError],
+  [errorCodes.insufficientQuota, GradientError.QuotaExceededError],
+  [errorCodes.billingHardLimitReached, GradientError.QuotaExceededError]
 ])
 
 /** These decide only if there is no status: the codes of the models, and the ids of the provider. */
 const byCode = new Map<string | undefined, ReasonClass>([
-  ["rate_limit_exceeded", GradientError.RateLimitError],
-  ["too_many_requests", GradientError.RateLimitError],
-  ["invalid_api_key", GradientError.AuthenticationError],
-  ["authentication_error", GradientError.AuthenticationError],
-  ["unauthorized", GradientError.AuthenticationError],
-  ["forbidden", GradientError.PermissionDeniedError],
-  ["not_found", GradientError.NotFoundError],
-  ["model_not_found", GradientError.NotFoundError],
-  ["conflict", GradientError.ConflictError],
-  ["unprocessable_entity", GradientError.UnprocessableEntityError],
-  ["invalid_request_error", GradientError.BadRequestError],
-  ["bad_request", GradientError.BadRequestError]
+  [errorCodes.rateLimitExceeded, GradientError.RateLimitError],
+  [errorCodes.tooManyRequests, GradientError.RateLimitError],
+  [errorCodes.invalidApiKey, GradientError.AuthenticationError],
+  [errorCodes.authenticationError, GradientError.AuthenticationError],
+  [errorCodes.unauthorized, GradientError.AuthenticationError],
+  [errorCodes.forbidden, GradientError.PermissionDeniedError],
+  [errorCodes.notFound, GradientError.NotFoundError],
+  [errorCodes.modelNotFound, GradientError.NotFoundError],
+  [errorCodes.conflict, GradientError.ConflictError],
+  [errorCodes.unprocessableEntity, GradientError.UnprocessableEntityError],
+  [errorCodes.invalidRequestError, GradientError.BadRequestError],
+  [errorCodes.badRequest, GradientError.BadRequestError]
 ])
 
 const decidedByCode = ({ code, type }: ErrorBody) => byDecidingCode.get(code) ?? byDecidingCode.get(type)

@@ -6,7 +6,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Predicate from "effect/Predicate"
 import * as GradientError from "../../GradientError.ts"
-import { property } from "../property.ts"
+import { isList, property } from "../property.ts"
 
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 
@@ -30,8 +30,6 @@ const causes = (error: unknown): ReadonlyArray<object> => {
   return found
 }
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
-
 const codeOf = (error: object): string => String(property(error, "code"))
 
 const messageIn = (error: object): string => {
@@ -53,14 +51,14 @@ const notSentCodes = new Set<unknown>([
 ])
 const notSentSyscalls = new Set<unknown>(["connect", "getaddrinfo"])
 /** Deno's, Bun's and Node's; the last two are for a port that fetch refuses. */
-const notSentWords =
+const notSentMessages =
   /client error \(Connect\)|The TLS handshake failed|before secure TLS connection was established|^bad port$|Requests to port \d+ are blocked/
 
 const isBeforeSending = (error: object): boolean =>
   Predicate.hasProperty(error, NotSent) ||
   notSentCodes.has(property(error, "code")) ||
   notSentSyscalls.has(property(error, "syscall")) ||
-  notSentWords.test(messageIn(error))
+  notSentMessages.test(messageIn(error))
 
 /** Of undici, for a header or a method. */
 const cannotBeSent = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)$/
@@ -107,7 +105,7 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
 const mostShown = 60
 
 /** What a server sent instead of HTTP, if undici gives its first bytes. */
-const notHttpWords = (error: object): string => {
+const notHttpDescription = (error: object): string => {
   const data: unknown = property(error, "data")
   const text = Predicate.isString(data) ? data.slice(0, mostShown) : ""
   const [first = 0, second = 0, , fourth] = Array.from(text, (character) => character.charCodeAt(0))
@@ -119,7 +117,7 @@ const notHttpWords = (error: object): string => {
 }
 
 /** OpenSSL's own messages consist of a pointer, a list of names and the path of a C file. */
-const tlsWords = (error: object): string | undefined => {
+const tlsDescription = (error: object): string | undefined => {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO$/.test(codeOf(error))) {
     return "the server does not speak TLS on this port: is it http:// instead of https://?"
   }
@@ -135,15 +133,15 @@ const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
   const innermost =
     chain.find((error) => codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") ??
     chain.findLast((error) => messageIn(error) !== "")
-  return innermost && (tlsWords(innermost) ?? messageIn(innermost))
+  return innermost && (tlsDescription(innermost) ?? messageIn(innermost))
 }
 
-type Facts = Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">>
+type ResponseFields = Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">>
 
 /** The reason for a failure of the transport, before the head of a response or within its body. */
 export const reasonOfFailure = (
   error: HttpClientError.HttpClientError,
-  facts: Facts = {}
+  fields: ResponseFields = {}
 ): GradientError.GradientErrorReason => {
   const { reason } = error
   // The cause of an invalid URL repeats it, and it may contain a password.
@@ -160,7 +158,7 @@ export const reasonOfFailure = (
   const isAnswered = "response" in reason
   const reached = isAnswered ? "Accepted" : chain.some(isBeforeSending) ? "NotSent" : "Sent"
   const common = {
-    ...facts,
+    ...fields,
     reached,
     cause: reason.cause,
     description: descriptionOf(chain) ?? reason.description
@@ -174,7 +172,7 @@ export const reasonOfFailure = (
   }
   const notHttp = chain.find(isNotHttp)
   if (notHttp !== undefined) {
-    return new GradientError.InvalidResponseError({ ...common, description: notHttpWords(notHttp) })
+    return new GradientError.InvalidResponseError({ ...common, description: notHttpDescription(notHttp) })
   }
   const phase = codes.map((code) => phases.get(code)).find((found) => found !== undefined)
   if (phase !== undefined) {

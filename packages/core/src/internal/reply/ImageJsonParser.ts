@@ -27,7 +27,7 @@ const closeBrace = 0x7d
 const containers: ReadonlyArray<number> = [openBrace, openBracket, openBrace]
 
 /** The result of parsing. */
-export interface Lifted {
+export interface Extracted {
   /** The JSON, with an index into `images` in place of each image. */
   readonly json: string
   readonly images: ReadonlyArray<Uint8Array>
@@ -104,7 +104,7 @@ export class ImageJsonParser {
   }
 
   /** The bytes have ended. */
-  finish(): Lifted {
+  finish(): Extracted {
     if (this.#sink !== undefined || this.#mediaType !== undefined) this.#giveUp("does not end")
     return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images, flaw: this.flaw }
   }

@@ -4,12 +4,12 @@
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"
-import { carriageReturn, isLineEnd, type Lifted, lineFeed, ImageJsonParser } from "./ImageJsonParser.ts"
+import { carriageReturn, isLineEnd, type Extracted, lineFeed, ImageJsonParser } from "./ImageJsonParser.ts"
 
 /** An event that has ended: its name, `""` if it had none, and its data. */
 export interface RawEvent {
   readonly name: string
-  readonly data: Lifted
+  readonly data: Extracted
 }
 
 export class SseParser {
@@ -28,7 +28,7 @@ export class SseParser {
   #lineLength = 0
   /** The event that is being read. */
   #name = ""
-  #payload: ImageJsonParser | undefined
+  #data: ImageJsonParser | undefined
   /** The data of this event has an unknown name and exceeded a limit: it is ignored. */
   #isIgnored = false
   /** The size of this stream's last image: the next one will be about as large. */
@@ -44,12 +44,12 @@ export class SseParser {
 
   /** Complete images of an event that has not ended. */
   get pendingImages(): ReadonlyArray<Uint8Array> {
-    return this.#payload?.images ?? []
+    return this.#data?.images ?? []
   }
 
   /** An event with an image has begun and not ended. */
   get hasPendingImage(): boolean {
-    return this.#payload?.hasImage === true
+    return this.#data?.hasImage === true
   }
 
   /** Takes a chunk, and adds the events that ended in it to `events`. */
@@ -70,7 +70,7 @@ export class SseParser {
 
   /** The bytes have ended. An event without its blank line counts if its JSON is closed. */
   finish(events: Array<RawEvent>): void {
-    if (this.#payload?.closed === true && this.problem === undefined) this.#endEvent(events)
+    if (this.#data?.closed === true && this.problem === undefined) this.#endEvent(events)
   }
 
   /** Takes bytes of a line, up to the end of the field's name or of the line. */
@@ -80,9 +80,9 @@ export class SseParser {
       this.#atValueStart = false
       if (chunk[at] === space) return at + 1
     }
-    if (this.#field === "data" && this.#payload !== undefined) {
-      at = this.#payload.write(chunk, at, true)
-      this.#checkPayload(this.#payload)
+    if (this.#field === "data" && this.#data !== undefined) {
+      at = this.#data.write(chunk, at, true)
+      this.#checkData(this.#data)
       return at
     }
     while (at < chunk.length && !isLineEnd(chunk[at]) && !(this.#field === "name" && chunk[at] === colon)) at++
@@ -100,13 +100,13 @@ export class SseParser {
   }
 
   /** Data beyond a limit is an error, unless the event has an unknown name. */
-  #checkPayload({ problem }: ImageJsonParser): void {
+  #checkData({ problem }: ImageJsonParser): void {
     if (problem === undefined) return
     if (this.#isKnown(this.#name)) {
       this.problem = problem
       return
     }
-    this.#payload = undefined
+    this.#data = undefined
     this.#isIgnored = true
   }
 
@@ -121,11 +121,11 @@ export class SseParser {
     this.#text = ""
     this.#atValueStart = true
     if (this.#field !== "data" || this.#isIgnored) return
-    if (this.#payload === undefined) {
-      this.#payload = new ImageJsonParser(this.#limits, guess(this.#lastImageBytes))
+    if (this.#data === undefined) {
+      this.#data = new ImageJsonParser(this.#limits, guess(this.#lastImageBytes))
     } else {
-      this.#payload.writeLineEnd()
-      this.#checkPayload(this.#payload)
+      this.#data.writeLineEnd()
+      this.#checkData(this.#data)
     }
   }
 
@@ -140,14 +140,14 @@ export class SseParser {
   }
 
   #endEvent(events: Array<RawEvent>): void {
-    if (this.#payload !== undefined) {
-      const data = this.#payload.finish()
+    if (this.#data !== undefined) {
+      const data = this.#data.finish()
       this.#lastImageBytes = data.images[0]?.length ?? this.#lastImageBytes
       events.push({ name: this.#name, data })
     } else if (this.#isIgnored) {
       events.push({ name: this.#name, data: { json: "", images: [], flaw: undefined } })
     }
-    this.#payload = undefined
+    this.#data = undefined
     this.#isIgnored = false
     this.#name = ""
   }

@@ -13,27 +13,28 @@ import * as GradientError from "../../GradientError.ts"
 import * as ImageGenerateResponse from "../../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
 import type { RateLimit } from "../../RateLimit.ts"
-import { parseJson, reasonOfErrorObject, shorten, tellsError } from "../failure/errorResponse.ts"
-import { visibleText } from "../failure/visibleText.ts"
-import { property } from "../property.ts"
-import { type Facts, factsOf, rateLimitOf } from "../responseHead.ts"
+import { isErrorValue, parseJson } from "../failure/errorBody.ts"
+import { reasonOfErrorObject } from "../failure/errorResponse.ts"
+import { shorten, visibleText } from "../failure/visibleText.ts"
+import { isList, property } from "../property.ts"
+import { type HeadFields, readHead, rateLimitOf } from "../responseHead.ts"
 import { Base64Sink } from "./Base64Sink.ts"
-import type { Lifted } from "./ImageJsonParser.ts"
+import type { Extracted } from "./ImageJsonParser.ts"
 import * as Metadata from "./metadata.ts"
 
 /** From the head of a reply: what its responses, events and errors repeat. */
 export interface Head {
-  readonly facts: Facts
+  readonly fields: HeadFields
   readonly rateLimit: RateLimit | undefined
   /** When the head arrived, in milliseconds. */
   readonly arrivedAt: number
   /** Removes the secrets of the request from a text. */
-  readonly conceal: (text: string) => string
+  readonly redact: (text: string) => string
 }
 
 /** `now` in milliseconds. */
 export const headOf = (response: HttpClientResponse.HttpClientResponse, now: number): Head => ({
-  ...factsOf(response),
+  ...readHead(response),
   rateLimit: rateLimitOf(response.headers, now),
   arrivedAt: now
 })
@@ -67,12 +68,12 @@ export const invalidReply = (
   images: Images = []
 ): GradientError.InvalidResponseError => {
   const { description, urls } = Predicate.isString(flaw) ? { description: flaw, urls: [] } : flaw
-  return new GradientError.InvalidResponseError({ ...head.facts, images, urls, description: shorten(description) })
+  return new GradientError.InvalidResponseError({ ...head.fields, images, urls, description: shorten(description) })
 }
 
 /** The reason of a reply that is not a JSON object. */
 export const notAnObject = (head: Head, text: string): Reason => {
-  const json = head.conceal(text).trim()
+  const json = head.redact(text).trim()
   const what = Result.isSuccess(parse(json, head)) ? "it is not an object" : "it is not JSON"
   return invalidReply(head, `${what}${startOf(json)}`)
 }
@@ -82,11 +83,9 @@ export const startOf = (text: string): string => {
   return words === undefined ? "" : `: ${JSON.stringify(shorten(words, 300))}`
 }
 
-/** Parses text whose secrets are concealed. A backslash can hide one, so then the parsed strings are concealed again. */
-export const parse = (text: string, { conceal }: Head): Result.Result<unknown, unknown> =>
-  text.includes("\\") ? parseJson(text, conceal) : Result.try((): unknown => JSON.parse(text))
-
-export const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
+/** Parses text whose secrets are redacted. A backslash can hide one, so then the parsed strings are redacted again. */
+export const parse = (text: string, { redact }: Head): Result.Result<unknown, unknown> =>
+  text.includes("\\") ? parseJson(text, redact) : Result.try((): unknown => JSON.parse(text))
 
 const isAddress = (value: unknown): value is string => Predicate.isString(value) && value.trim() !== ""
 
@@ -107,7 +106,7 @@ const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
 }
 
 /** What is wrong with the images, if something is. */
-export const flawOf = ({ flaw }: Lifted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
+export const flawOf = ({ flaw }: Extracted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
   const first = urls.find((url) => imageOfDataUrl(url) === undefined)
   if (first === undefined) return flaw === undefined ? undefined : { description: flaw, urls }
@@ -138,7 +137,7 @@ const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8A
     : [...items, ...images.flatMap((_, index) => (named.has(index) ? [] : [{ b64_json: index }]))]
 }
 
-const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted)
+const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Json.schema)
 
 /** Decodes as it is, else without the members that cannot be read. */
 export const decodeLeniently = <A>(
@@ -160,41 +159,41 @@ export type Carry = (images: ReadonlyArray<Uint8Array>) => Images
 
 /** Decodes a response. */
 export const responseOf = (
-  lifted: Lifted,
+  extracted: Extracted,
   head: Head,
   carry: Carry = bareImages
 ): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
-  const images = () => carry(lifted.images)
-  const json = head.conceal(lifted.json)
+  const images = () => carry(extracted.images)
+  const json = head.redact(extracted.json)
   const parsed = parse(json, head)
   if (Result.isFailure(parsed)) {
-    return Result.fail(invalidReply(head, lifted.flaw ?? `it is not JSON${startOf(json)}`, images()))
+    return Result.fail(invalidReply(head, extracted.flaw ?? `it is not JSON${startOf(json)}`, images()))
   }
   const body = parsed.success
-  if (tellsError(body)) return Result.fail(reasonOfErrorObject(body, head.facts, images()))
+  if (isErrorValue(body)) return Result.fail(reasonOfErrorObject(body, head.fields, images()))
   if (!Predicate.isObject(body)) return Result.fail(invalidReply(head, `it is not an object${startOf(json)}`, images()))
-  return decodeBody(body, lifted, head, carry)
+  return decodeBody(body, extracted, head, carry)
 }
 
 /** Decodes the object that a response is. */
 const decodeBody = (
   body: object,
-  lifted: Lifted,
+  extracted: Extracted,
   head: Head,
   carry: Carry
 ): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
-  const fail = (flaw: string | Flaw) => invalidReply(head, flaw, carry(lifted.images))
-  const items = itemsOf(body) ?? (lifted.images.length > 0 ? [] : undefined)
-  const flaw = flawOf(lifted, items ?? [])
+  const fail = (flaw: string | Flaw) => invalidReply(head, flaw, carry(extracted.images))
+  const items = itemsOf(body) ?? (extracted.images.length > 0 ? [] : undefined)
+  const flaw = flawOf(extracted, items ?? [])
   if (flaw !== undefined) return Result.fail(fail(flaw))
   const format = property(body, "output_format")
   const data =
     items === undefined
       ? property(body, "data")
-      : withUnnamed(items, lifted.images).map((item) =>
-          Predicate.isObject(item) ? withBytes(item, lifted.images, format) : item
+      : withUnnamed(items, extracted.images).map((item) =>
+          Predicate.isObject(item) ? withBytes(item, extracted.images, format) : item
         )
-  const wire = { ...body, data, requestId: head.facts.requestId, rateLimit: head.rateLimit }
+  const wire = { ...body, data, requestId: head.fields.requestId, rateLimit: head.rateLimit }
   return Result.mapError(
     decodeLeniently(decodeResponse, wire, (whole) => Metadata.repairResponse(whole, head.arrivedAt)),
     fail

@@ -6,9 +6,10 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { GeneratedImage } from "../../GeneratedImage.ts"
-import { ImageGenerateResponse, settingsFields, Usage } from "../../ImageGenerateResponse.ts"
+import { ImageGenerateResponse, Usage } from "../../ImageGenerateResponse.ts"
 import { Completed } from "../../ImageGenStreamEvent.ts"
-import { property } from "../property.ts"
+import { isList, property } from "../property.ts"
+import { settingsFields } from "../responseFields.ts"
 import { Count } from "../schemaFields.ts"
 
 /** An object without what cannot be read, and the paths of what was left out. */
@@ -57,16 +58,14 @@ export const repairResponse = (response: object, arrivedAt: number): Repaired =>
   const { readable: counted, unreadable: details } = repairUsage(response)
   const { readable, unreadable } = repair(counted, { created: createdAt, ...settingsFields, usage })
   const data = property(response, "data")
-  const items = Array.isArray(data)
-    ? data.map((item: unknown) =>
-        Predicate.isObject(item) ? repair(item, { outputFormat, revisedPrompt }) : undefined
-      )
+  const items = isList(data)
+    ? data.map((item) => (Predicate.isObject(item) ? repair(item, { outputFormat, revisedPrompt }) : undefined))
     : []
   return {
     readable: {
       ...readable,
       created: property(readable, "created") ?? arrivedAt / 1000,
-      ...(Array.isArray(data) ? { data: data.map((item: unknown, at) => items[at]?.readable ?? item) } : {})
+      ...(isList(data) ? { data: data.map((item, at) => items[at]?.readable ?? item) } : {})
     },
     unreadable: [
       ...unreadable,

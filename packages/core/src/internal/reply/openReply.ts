@@ -14,12 +14,12 @@ import { latin1 } from "../base64.ts"
 import { reasonOfFailure } from "../failure/transportFailure.ts"
 import { type Head, invalidReply } from "./decodeReply.ts"
 import type { Limits } from "./limits.ts"
-import { type Activity, type Patience, watch } from "./readTimeouts.ts"
+import { type Activity, type ReadTimeouts, watch } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason
 
-/** A response whose head has arrived, and the rules for reading its body. */
-export interface Reading {
+/** A response whose head has arrived, and the rules for incoming its body. */
+export interface IncomingReply {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly head: Head
   /** How many images were asked for. */
@@ -27,7 +27,7 @@ export interface Reading {
   /** How many partial images of each image were asked for; 0 without a stream. */
   readonly partialImages: number
   readonly limits: Limits
-  readonly patience: Patience
+  readonly timeouts: ReadTimeouts
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
@@ -66,28 +66,28 @@ export const pullUntil = <A>(
 
 /** Reads with timeouts. If the read fails or takes too long, the reason carries `images`. */
 export const watched = <A>(
-  { head, patience }: Reading,
+  { head, timeouts }: IncomingReply,
   read: (activity: Activity) => Effect.Effect<A, HttpClientError.HttpClientError>,
   images: () => ReadonlyArray<GeneratedImage>
 ): Effect.Effect<A, Reason> => {
-  const facts = () => ({ ...head.facts, images: images() })
+  const fields = () => ({ ...head.fields, images: images() })
   const activity: Activity = { lastByteAt: 0 }
   return watch(
-    Effect.mapError(read(activity), (error) => reasonOfFailure(error, facts())),
+    Effect.mapError(read(activity), (error) => reasonOfFailure(error, fields())),
     activity,
-    patience,
+    timeouts,
     (phase, description) =>
-      new GradientError.RequestTimeoutError({ ...facts(), phase, description, reached: "Accepted" })
+      new GradientError.RequestTimeoutError({ ...fields(), phase, description, reached: "Accepted" })
   )
 }
 
 /** Reads until the form of the reply is known. */
-export const openReply = Effect.fnUntraced(function* (reading: Reading) {
-  const pull = yield* openBody(reading.response)
-  const start = new ReplyStart(reading.limits)
+export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {
+  const pull = yield* openBody(incoming.response)
+  const start = new ReplyStart(incoming.limits)
   const read = (activity: Activity) => pullUntil(pull, activity, (chunks) => start.take(chunks))
-  const form = yield* watched(reading, read, () => [])
-  if (start.problem !== undefined) return yield* Effect.fail(invalidReply(reading.head, start.problem))
+  const form = yield* watched(incoming, read, () => [])
+  if (start.problem !== undefined) return yield* Effect.fail(invalidReply(incoming.head, start.problem))
   const reply: OpenReply = { form: form ?? start.formAtEnd(), start: start.chunks, pull }
   return reply
 })

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as GradientError from "../../GradientError.ts"
 import * as Reply from "./decodeReply.ts"
 import { ImageJsonParser } from "./ImageJsonParser.ts"
-import { type OpenReply, pullUntil, type Reading, watched } from "./openReply.ts"
+import { type OpenReply, pullUntil, type IncomingReply, watched } from "./openReply.ts"
 import type { Activity } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason
@@ -13,35 +13,35 @@ type Reason = GradientError.GradientErrorReason
 declare const TextDecoder: new () => { decode(bytes: Uint8Array, options?: { readonly stream: boolean }): string }
 
 /** A guess at the size of each image. */
-const expectedBytes = ({ n, response }: Reading): number => {
+const expectedBytes = ({ n, response }: IncomingReply): number => {
   const length = Number(response.headers["content-length"])
   return Number.isSafeInteger(length) ? Math.ceil((length * 3) / 4 / n) : 0
 }
 
 /** Reads a response. It is complete as soon as its JSON value is closed, and not before. */
-export const readJson = Effect.fnUntraced(function* (reading: Reading, reply: OpenReply) {
-  const { head, limits } = reading
-  const parser = new ImageJsonParser(limits, expectedBytes(reading))
+export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
+  const { head, limits } = incoming
+  const parser = new ImageJsonParser(limits, expectedBytes(incoming))
   const images = () => Reply.bareImages(parser.images)
   const take = (chunks: ReadonlyArray<Uint8Array>) => {
     for (const chunk of chunks) parser.write(chunk, 0, false)
     return parser.closed || parser.problem !== undefined ? true : undefined
   }
   if (take(reply.start) === undefined) {
-    yield* watched(reading, (activity: Activity) => pullUntil(reply.pull, activity, take), images)
+    yield* watched(incoming, (activity: Activity) => pullUntil(reply.pull, activity, take), images)
   }
-  const lifted = parser.finish()
+  const extracted = parser.finish()
   if (parser.problem !== undefined) return yield* Effect.fail(Reply.invalidReply(head, parser.problem, images()))
   if (!parser.closed) {
-    return yield* Effect.fail(Reply.invalidReply(head, lifted.flaw ?? "it ends before its JSON is closed", images()))
+    return yield* Effect.fail(Reply.invalidReply(head, extracted.flaw ?? "it ends before its JSON is closed", images()))
   }
-  const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(lifted, head))
+  const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(extracted, head))
   yield* Effect.forEach(Reply.noteUnreadable(unreadable), (note) => Effect.logDebug(note))
   return value
 })
 
 /** The reason of a reply that is neither a JSON object nor an event stream. */
-export const readText = ({ head }: Reading, { start }: OpenReply): Reason => {
+export const reasonOfText = ({ head }: IncomingReply, { start }: OpenReply): Reason => {
   const decoder = new TextDecoder()
   const text = start.map((chunk) => decoder.decode(chunk.subarray(0, longestText), { stream: true })).join("")
   return Reply.notAnObject(head, text)

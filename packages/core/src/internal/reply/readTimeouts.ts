@@ -10,8 +10,8 @@ export interface Activity {
   lastByteAt: number
 }
 
-/** How long reading one body may take. A consumer's own time between two reads does not count. */
-export class Patience {
+/** How long incoming one body may take. A consumer's own time between two reads does not count. */
+export class ReadTimeouts {
   /** The longest time without a byte. */
   readonly idleMillis: number
   /** The phase of the error after the deadline: `response` for the option `timeout`, `deadline` for `deadline`. */
@@ -19,7 +19,7 @@ export class Patience {
   #deadline: number
   #readEndedAt: number | undefined
 
-  constructor(options: Pick<Patience, "idleMillis" | "deadlinePhase" | "deadline">) {
+  constructor(options: Pick<ReadTimeouts, "idleMillis" | "deadlinePhase" | "deadline">) {
     this.idleMillis = options.idleMillis
     this.deadlinePhase = options.deadlinePhase
     this.#deadline = options.deadline
@@ -45,19 +45,19 @@ export class Patience {
 export const watch = <A, E, R, E2>(
   read: Effect.Effect<A, E, R>,
   activity: Activity,
-  patience: Patience,
+  timeouts: ReadTimeouts,
   expired: (phase: "response" | "idle" | "deadline", description: string) => E2
 ): Effect.Effect<A, E | E2, R> =>
   Effect.flatMap(Clock.Clock, (clock) => {
-    patience.resume(clock.currentTimeMillisUnsafe())
-    return Effect.onExit(Effect.raceFirst(read, expire(activity, patience, expired)), () =>
-      Effect.sync(() => patience.pause(clock.currentTimeMillisUnsafe()))
+    timeouts.resume(clock.currentTimeMillisUnsafe())
+    return Effect.onExit(Effect.raceFirst(read, expire(activity, timeouts, expired)), () =>
+      Effect.sync(() => timeouts.pause(clock.currentTimeMillisUnsafe()))
     )
   })
 
 const expire = <E>(
   activity: Activity,
-  { deadline, deadlinePhase, idleMillis }: Patience,
+  { deadline, deadlinePhase, idleMillis }: ReadTimeouts,
   expired: (phase: "response" | "idle" | "deadline", description: string) => E
 ): Effect.Effect<never, E> =>
   Effect.gen(function* () {

@@ -15,10 +15,10 @@ import { type Checked, issuesOf, refuse } from "./checked.ts"
 import { invalidParams } from "./invalidParams.ts"
 import type { NamedModel } from "./model.ts"
 import type { RequestOptions } from "./options.ts"
-import type { Resolved } from "./resolveOptions.ts"
+import type { ResolvedOptions } from "./resolveOptions.ts"
 
 /** A call that can be sent. */
-export interface Call {
+export interface ResolvedCall {
   readonly kind: ImageGenerateParams.Kind
   /** The params as they were given, without defaults. */
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
@@ -47,7 +47,7 @@ const typed = Schema.decodeUnknownSync(Schema.toType(ImageGenerateParams.Json))
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 
 /** The params without defaults. Each member is read once: a getter could give something else after the check. */
-const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: Resolved): Checked<Params> => {
+const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: ResolvedOptions): Checked<Params> => {
   const read = readMembers(params, ImageGenerateParams.names)
   if (Result.isFailure(read)) return Result.fail([read.failure])
   const given = Object.fromEntries(Object.entries(read.success).filter(([, value]) => value != null))
@@ -88,7 +88,12 @@ const onRetryOf = ({ onRetry }: RequestOptions): Checked<RequestOptions["onRetry
     : refuse("onRetry", "a function", kindOf(onRetry))
 
 /** The members of the body: `extraBody` overrides the params, but never `stream`. */
-const bodyOf = (params: Params, extraBody: object, kind: ImageGenerateParams.Kind, { model: layers }: Resolved) => {
+const requestBody = (
+  params: Params,
+  extraBody: object,
+  kind: ImageGenerateParams.Kind,
+  { model: layers }: ResolvedOptions
+) => {
   const members = {
     ...encode(ImageGenerateParams.withDefaults(params, kind, layers.name)),
     ...extraBody,
@@ -109,11 +114,11 @@ const bodyOf = (params: Params, extraBody: object, kind: ImageGenerateParams.Kin
 
 /** The params and options of one call; the options override the client's. */
 export const resolveCall = (
-  client: Resolved,
+  client: ResolvedOptions,
   params: unknown,
   kind: ImageGenerateParams.Kind,
   options: RequestOptions = {}
-): Result.Result<Call, GradientError.InvalidParamsError> => {
+): Result.Result<ResolvedCall, GradientError.InvalidParamsError> => {
   const parts = {
     params: paramsOf(params, kind, client),
     extraBody: extraBodyOf(options),
@@ -131,7 +136,7 @@ export const resolveCall = (
   return Result.all(parts).pipe(
     Result.map(({ extraBody, headers, params: checked, ...rest }) => ({
       ...rest,
-      ...bodyOf(checked, extraBody, kind, client),
+      ...requestBody(checked, extraBody, kind, client),
       kind,
       params: checked,
       headers: rest.idempotencyKey === undefined ? headers : { "idempotency-key": rest.idempotencyKey, ...headers }

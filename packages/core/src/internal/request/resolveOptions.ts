@@ -22,7 +22,7 @@ import type { NamedModel } from "./model.ts"
 import type { Options } from "./options.ts"
 
 /** The options of a client, with every default filled in. */
-export interface Resolved {
+export interface ResolvedOptions {
   readonly toUrl: ToUrl
   /** All headers but those of a single call, with the key; names in lower case. */
   readonly headers: Readonly<Record<string, string>>
@@ -74,7 +74,7 @@ const limitsOf = ({ limits = {} }: Options): Checked<Limits> => {
   return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(given) })
 }
 
-const transformOf = ({ transformClient }: Options): Checked<Resolved["transformClient"]> => {
+const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["transformClient"]> => {
   if (transformClient === undefined) return Result.succeed((client) => client)
   return Predicate.isFunction(transformClient)
     ? Result.succeed(transformClient)
@@ -85,7 +85,7 @@ const transformOf = ({ transformClient }: Options): Checked<Resolved["transformC
 export const resolveOptions = (
   options: Options,
   environment: Environment = {}
-): Result.Result<Resolved, GradientError.InvalidParamsError> => {
+): Result.Result<ResolvedOptions, GradientError.InvalidParamsError> => {
   const variable = options.baseUrl === undefined ? environment.baseUrl : undefined
   const key = authorization(options, environment)
   const base = { accept: "application/json, text/event-stream", ...Result.getOrUndefined(key) }
