@@ -196,7 +196,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
     it.effect("says that the stream was cut, keeps what came, and offers no retry, which could cost", () =>
       Effect.gen(function* () {
         const { canRetry, page, words } = yield* failing({ _tag: "reset-body", at: 2_000_000 })
-        assert.match(words, /^The connection broke.*It may have been charged for\./)
+        assert.match(words, /^The connection broke.*The request may have been charged for\./)
         assert.isFalse(canRetry)
         const width = yield* Effect.promise(() =>
           page.getByRole("img", { name: prompt }).evaluate((img: HTMLImageElement) => img.naturalWidth)
@@ -224,7 +224,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* reach(page, "failed")
         assert.strictEqual(front.posts, 2)
         assert.strictEqual((yield* ledger.account).entries.length, 1)
-        assert.match(yield* statusOf(page), /It may have been charged for\./)
+        assert.match(yield* statusOf(page), /The request may have been charged for\./)
         assert.isFalse(yield* Effect.promise(() => retry(page).isVisible()))
         assert.deepStrictEqual(withoutNetwork(errors), [])
       })

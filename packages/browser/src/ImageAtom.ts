@@ -1,5 +1,5 @@
 /**
- * A stream as an Atom, for applications with a UI framework.
+ * A stream of images as an Atom, for applications with a UI framework.
  */
 import { type GradientError, type ImageGenerateParams, Images, type ImageGenStreamEvent } from "@effect-gradient/core"
 import type * as Cause from "effect/Cause"
@@ -7,9 +7,10 @@ import type * as Layer from "effect/Layer"
 import * as Atom from "effect/reactivity/Atom"
 
 /**
- * Write params to it to begin, `Atom.Interrupt` to cancel, `Atom.Reset` to go back to idle. Its value is an
- * `AsyncResult`: initial; then success, waiting, with each `PartialImage`; then success with `Completed`, or failure,
- * whose previous success is the last picture.
+ * Makes an Atom. Write params to start a stream, `Atom.Interrupt` to cancel it, `Atom.Reset` to return to the initial state.
+ *
+ * Its value is an `AsyncResult`. It is `Initial` at first. Each `PartialImage` is a waiting `Success`. `Completed` is a
+ * `Success` that is not waiting. A `Failure` has the last image as its previous success.
  *
  * @category constructors
  */

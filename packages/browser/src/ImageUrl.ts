@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * An object URL of the image, which is revoked when the scope closes: what a page has loaded by then stays shown.
+ * Makes an object URL of the image. It is revoked when the scope closes; elements that have loaded it keep the image.
  *
  * @category constructors
  */

@@ -1,6 +1,6 @@
 /**
- * Shows a stream in the page: each picture takes the place of the last one when it is decoded, so nothing flickers, and
- * a status text says how far it is.
+ * Shows a stream of images in a page. Each image replaces the last one after it is decoded, so that nothing flickers. A
+ * status text describes the progress.
  */
 import type { ImageGenStreamEvent } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError, ImageStream } from "@effect-gradient/core"
@@ -12,14 +12,14 @@ import type * as Stream from "effect/Stream"
 import * as ImageUrl from "./ImageUrl.ts"
 
 /**
- * Where a stream is shown.
+ * The elements that show a stream.
  *
  * @category models
  */
 export interface Options {
-  /** What shows the pictures. In a worker: an `OffscreenCanvas`. */
+  /** The element that shows the images. In a worker, an `OffscreenCanvas`. */
   readonly target: HTMLImageElement | HTMLCanvasElement | OffscreenCanvas
-  /** An element for the status text; it is made a live region, so that screen readers speak it. */
+  /** An element for the status text. It gets the role `status`, so that screen readers announce it. */
   readonly status?: HTMLElement | undefined
 }
 
@@ -28,13 +28,13 @@ interface Size {
   readonly height: number
 }
 
-/** Shows one picture, once it is decoded. */
+/** Decodes and shows one image. */
 type Show = (image: GeneratedImage.ImageBytes) => Effect.Effect<Size, Cause.UnknownError>
 
 const isElement = (target: Options["target"]): target is HTMLImageElement =>
   typeof HTMLImageElement !== "undefined" && target instanceof HTMLImageElement
 
-/** The URL of the picture that is shown lives until the next one is shown, the last one until `scope` closes. */
+/** The URL of an image is revoked when the next image is shown; the last one, when `scope` closes. */
 const showInElement = (target: HTMLImageElement, scope: Scope.Scope): Show => {
   let shown: Scope.Closeable | undefined
   target.decoding = "sync"
@@ -77,8 +77,8 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
 }
 
 /**
- * Runs the stream into the target and gives the final image. A picture that the platform cannot decode is left out,
- * and the status says so: it is paid for, and the image is given back all the same.
+ * Shows the images of a stream and returns its last `Completed`. An image that the platform cannot decode is not shown, and
+ * the status text says so. It is still returned, because it is paid for.
  *
  * @category running
  */

@@ -1,6 +1,5 @@
 /**
- * The way to the service: endpoint, credentials and headers. It sends one request at a time, and turns whatever is not a
- * 2xx into a reason.
+ * Sends requests to the service, with its URL, key and headers. A response with a status other than 2xx becomes a reason.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -36,32 +35,32 @@ export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./inte
 export type { ResolvedCall } from "./internal/request/resolveCall.ts"
 
 /**
- * The service: it checks calls, and sends their requests one at a time. `Images` and a gateway stand on it.
+ * Checks calls, and sends one request for each attempt. `Images` and the gateway use it.
  *
  * @category services
  */
 export class GradientClient extends Context.Service<
   GradientClient,
   {
-    /** Checks params and options together, and fills in the layer's options and the defaults. Nothing is sent. */
+    /** Checks params and options together, and adds the layer's options and the defaults. Nothing is sent. */
     readonly resolve: (
       kind: Kind,
       params: unknown,
       options?: RequestOptions
     ) => Effect.Effect<ResolvedCall, GradientError.GradientError>
     /**
-     * Sends the request of one attempt, and gives the response if its status is 2xx and its head arrives within
-     * `timeout`. The request ends with the scope.
+     * Sends the request of one attempt. Returns the response if its status is 2xx and its head arrives within `timeout`.
+     * When the scope closes, the request is aborted.
      */
     readonly post: (
       call: ResolvedCall,
       attempt: OpenAttempt
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
-    /** Reads the text at this path, within `timeout`. Nothing is charged for. */
+    /** Sends a GET request to this path and returns the text of the reply, within `timeout`. It costs nothing. */
     readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
     /** Upper bounds on memory used for one reply. */
     readonly limits: Limits
-    /** When a request that costs nothing is retried. */
+    /** The layer's retry policy, for requests of `get`. */
     readonly retry: RetryPolicy.RetryPolicy
   }
 >()("@effect-gradient/core/GradientClient") {}
@@ -75,7 +74,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
   )
   const transport = client.transformClient(attempting(yield* HttpClient.HttpClient))
 
-  /** Gives the response if its status is 2xx. */
+  /** Returns the response if its status is 2xx. */
   const send = Effect.fnUntraced(function* (
     request: HttpClientRequest.HttpClientRequest,
     timeout: Duration.Duration,
@@ -111,7 +110,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
         orElse: () =>
           new GradientError.RequestTimeoutError({
             phase: "response",
-            description: `no whole reply for ${Duration.toSeconds(client.timeout)} s`
+            description: `no complete reply for ${Duration.toSeconds(client.timeout)} s`
           })
       }),
       Effect.mapError((reason) => Object.assign(reason, { isFree: true })),
@@ -123,7 +122,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
 })
 
 /**
- * The client of the HttpClient in context. Fails with `InvalidParamsError` if an option cannot be used.
+ * Makes a client that sends through the HttpClient in context. Fails with `InvalidParamsError` if an option is invalid.
  *
  * @category constructors
  */
@@ -132,7 +131,7 @@ export const make = (
 ): Effect.Effect<GradientClient["Service"], GradientError.GradientError, HttpClient.HttpClient> => makeWith(options)
 
 /**
- * The client with these options. Fails with `InvalidParamsError` if an option cannot be used.
+ * Provides a client with these options. Fails with `InvalidParamsError` if an option is invalid.
  *
  * @category layers
  */
@@ -142,7 +141,7 @@ export const layer = (
   Layer.effect(GradientClient, makeWith(options))
 
 /**
- * The client with options from Configs.
+ * Provides a client with options from Configs.
  *
  * @category layers
  */
@@ -155,7 +154,7 @@ export const layerConfig = (
   )
 
 /**
- * The client with key, endpoint and model from the environment, unless `options` has them.
+ * Provides a client with key, base URL and model from the environment. `options` overrides these.
  *
  * @category layers
  */

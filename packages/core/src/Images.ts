@@ -1,5 +1,5 @@
 /**
- * The service: `generate` gives the whole response, `generateStream` the pictures as they arrive.
+ * Generates images. `generate` returns the complete response, `generateStream` each image as it arrives.
  *
  * @example
  * ```ts
@@ -44,12 +44,12 @@ import * as Reply from "./internal/reply/decodeReply.ts"
 export class Images extends Context.Service<
   Images,
   {
-    /** Sends one request and gives the whole response. */
+    /** Sends a request and returns the complete response. */
     readonly generate: (
       params: ImageGenerateParamsNonStreaming,
       options?: RequestOptions
     ) => Effect.Effect<ImageGenerateResponse, GradientError.GradientError>
-    /** Sends one request when the stream is run, and gives each picture as it arrives. */
+    /** Sends a request when the stream runs, and emits each image as it arrives. */
     readonly generateStream: (
       params: ImageGenerateParamsStreaming,
       options?: RequestOptions
@@ -65,11 +65,11 @@ const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImag
   labels
 })
 
-/** The service on this client. */
+/** The service, on the `GradientClient` in context. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
-  /** Sends the request of an attempt, and gives the response with the limits for reading its reply. */
+  /** Sends the request of an attempt, and returns the response with the limits and timeouts for reading it. */
   const send = Effect.fnUntraced(function* (call: ResolvedCall, attempt: OpenAttempt) {
     const response = yield* client.post(call, attempt)
     const isStream = call.kind === "stream"
@@ -96,7 +96,7 @@ const make = Effect.gen(function* () {
     const attempts = new AttemptLog()
     const once = Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call), attempts)
-      // Between the response and its outcome nothing can interrupt: an image that has arrived is reported as such.
+      // No interruption between the response and its outcome: images that have arrived are settled as `Completed`.
       return yield* Effect.uninterruptibleMask((restore) =>
         restore(Effect.flatMap(send(call, attempt), readResponse)).pipe(
           Effect.catch((reason) => attempt.fail(reason)),
@@ -108,24 +108,24 @@ const make = Effect.gen(function* () {
   })
 
   /**
-   * Sends the request and waits for the first event. Until then the attempt can be retried. If it fails, its scope
-   * closes.
+   * Sends the request and waits for the first event. Until then, the attempt can be retried. If it fails, its scope is
+   * closed.
    */
   const openStream = Effect.fnUntraced(function* (call: ResolvedCall, attempts: AttemptLog, parent: Scope.Scope) {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call), attempts)
-      const events = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
+      const pullEvents = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
         attempt.fail(reason)
       )
-      const rest = settling(attempt, call.n, events)
-      let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a stream that ends has an event"))
+      const rest = settling(attempt, call.n, pullEvents)
+      let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a successful stream has an event"))
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
-        const given = first
-        first = undefined // The caller may drop these images, so they are not kept here.
-        return Effect.succeed(given)
+        const events = first
+        first = undefined // Not kept here, so that the memory is free when the caller drops the images.
+        return Effect.succeed(events)
       })
       return { pull, start }
     }).pipe(
@@ -139,7 +139,7 @@ const make = Effect.gen(function* () {
     const attempts = new AttemptLog()
     const clock = yield* Clock.Clock
     const { pull, start } = yield* retrying(openStream(call, attempts, yield* Effect.scope), call, attempts)
-    // An attempt that fails after its first event is not repeated: its images may be charged for.
+    // An attempt that fails after its first event is not retried, because its images may be charged for.
     return Stream.mapError(Stream.fromPull(Effect.succeed(pull)), (reason) => {
       const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - start)
       return GradientError.fromReason(reason, [...attempts.failed, { reason, elapsed }])
@@ -153,15 +153,15 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * The service, on a client.
+ * Provides `Images` on a `GradientClient`.
  *
  * @category layers
  */
-// Fresh: Effect memoises a layer by reference, so a second client in one program would get the first one's service.
+// Fresh, because Effect memoises layers by reference: a second client in one program would get the first one's service.
 export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
 
 /**
- * Generates images and gives the whole response. Fails with `GradientError`; its reasons are in that module.
+ * Generates images and returns the complete response.
  *
  * @category constructors
  */
@@ -172,8 +172,8 @@ export const generate = (
   Effect.flatMap(Images, (images) => images.generate(params, options))
 
 /**
- * Generates an image and gives each picture as it arrives: `PartialImage`s, then `Completed`, or a failure. The request
- * is sent when the stream is run; leaving early closes the connection. Without `partialImages`, one is asked for.
+ * Generates images and emits each one as it arrives: `PartialImage`s, then `Completed`. The request is sent when the stream
+ * runs. A consumer that stops early closes the connection. The default of `partialImages` is 1.
  *
  * @category constructors
  */

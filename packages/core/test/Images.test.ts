@@ -635,7 +635,7 @@ describe("Images", () => {
         expect(events.map(([name, , attributes]) => [name, attributes])).toEqual([
           ["retry", { attempt: 1, reason: "RateLimitError", delaySeconds: 0 }]
         ])
-        expect(inspect(logged)).toContain("Attempt 1 failed, and is retried in 0 s")
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0 s")
       })
     )
 

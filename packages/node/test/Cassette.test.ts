@@ -343,8 +343,8 @@ describe("a request that the cassette does not know", () => {
         assert.strictEqual(
           defect.message,
           [
-            `The cassette ${path} has no answer for POST https://inference.do-ai.run/v1/images/generations.`,
-            "The nearest request that it has, POST https://inference.do-ai.run/v1/images/generations, differs in:",
+            `The cassette ${path} has no reply for POST https://inference.do-ai.run/v1/images/generations.`,
+            "The nearest recorded request, POST https://inference.do-ai.run/v1/images/generations, differs in:",
             '  body.quality: "high", recorded: "low"',
             '  body.user: "u-1", recorded: nothing',
             "Nothing was sent. To record anew, use Cassette.layerRecord."
@@ -361,7 +361,7 @@ describe("a request that the cassette does not know", () => {
         yield* recorded(path)
         const call = Images.generate({ ...params, quality: "low" })
         const again = yield* defectOf(Effect.provide(Effect.andThen(call, call), replaying(path)))
-        assert.include(again.message, "It has answered this request as often as it was recorded.")
+        assert.include(again.message, "All recorded replies to this request were already replayed.")
 
         const elsewhere = images(Cassette.layerReplay(path), { baseUrl: "http://localhost/v2" })
         const moved = yield* defectOf(Effect.provide(call, elsewhere))

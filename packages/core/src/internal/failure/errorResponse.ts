@@ -1,5 +1,5 @@
 /**
- * The reason of a response that is an error by its status, or by an object in the body of a 200.
+ * The reason for a response that is an error: by its status, or by an error object in the body of a 200.
  */
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
@@ -9,13 +9,13 @@ import { type HeadFields, readHead, rateLimitOf, retryAfterOf } from "../respons
 import { errorBodyOf, parseErrorBody } from "./errorBody.ts"
 import { reasonClassOfError, reasonClassOfStatus } from "./reasonClass.ts"
 
-/** In browsers, fetch gives a redirect without its headers. */
+/** In browsers, fetch hides the headers of a redirect. */
 const redirectDescription = (location: string | undefined): string =>
   location === undefined
     ? "a redirect, which is not followed (this runtime does not show where it leads)"
     : `a redirect to ${UrlParams.redactUrl(location)}, which is not followed`
 
-/** The reason of a response whose status is not 2xx, from its head and the text of its body. `now` in milliseconds. */
+/** The reason for a response with a status other than 2xx, from its head and its body. `now` is in milliseconds. */
 export const reasonOfResponse = (
   response: HttpClientResponse.HttpClientResponse,
   text: string,
@@ -37,7 +37,7 @@ export const reasonOfResponse = (
   })
 }
 
-/** The reason of an error object in a body whose status was 200. */
+/** The reason for an error object in a reply with status 200. */
 export const reasonOfErrorObject = (
   value: unknown,
   fields: HeadFields,

@@ -1,5 +1,5 @@
 /**
- * The one table from statuses and codes to reasons.
+ * The table from statuses and codes to reasons.
  */
 import * as GradientError from "../../GradientError.ts"
 import { errorCodes } from "../wire.ts"
@@ -24,7 +24,7 @@ type ReasonClass =
   | typeof GradientError.InternalServerError
   | typeof GradientError.InvalidResponseError
 
-/** These say more than a status of 4xx does. */
+/** These codes override a status of 4xx. */
 const byDecidingCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.moderationBlocked, GradientError.ContentPolicyError],
   [errorCodes.contentPolicyViolation, GradientError.ContentPolicyError],
@@ -32,7 +32,7 @@ const byDecidingCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.billingHardLimitReached, GradientError.QuotaExceededError]
 ])
 
-/** These decide only if there is no status: the codes of the models, and the ids of the provider. */
+/** These codes are used only for an error without a status of its own, within a 200. */
 const byCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.rateLimitExceeded, GradientError.RateLimitError],
   [errorCodes.tooManyRequests, GradientError.RateLimitError],
@@ -50,14 +50,14 @@ const byCode = new Map<string | undefined, ReasonClass>([
 
 const decidedByCode = ({ code, type }: ErrorBody) => byDecidingCode.get(code) ?? byDecidingCode.get(type)
 
-/** The reason of a status other than 200. */
+/** The reason for a status other than 2xx. */
 export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClass => {
   if (status < 400) return GradientError.InvalidResponseError
   if (status >= 500) return GradientError.InternalServerError
   return decidedByCode(body) ?? (hasRow(status) ? byStatus[status] : GradientError.BadRequestError)
 }
 
-/** The reason of an error object that came with a 200: by its code, then its type, then a status within it. */
+/** The reason for an error object within a 200: by its code, else its type, else its status. */
 export const reasonClassOfError = (body: ErrorBody): ReasonClass => {
   const named = decidedByCode(body) ?? byCode.get(body.code) ?? byCode.get(body.type)
   if (named !== undefined) return named

@@ -1,5 +1,5 @@
 /**
- * From an event of a stream to what it means.
+ * Decodes an event of a stream.
  */
 import type * as Arr from "effect/Array"
 import * as Predicate from "effect/Predicate"
@@ -32,14 +32,14 @@ import type { RawEvent } from "./SseParser.ts"
 
 const decodeFields = Schema.decodeUnknownResult(ImageGenStreamEvent.Json.schema)
 
-/** What an event of the stream means for its reader. */
+/** A decoded event. */
 export type DecodedEvent =
   | {
       readonly _tag: "Events"
       readonly events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent>
       readonly unreadable: ReadonlyArray<string>
     }
-  /** The event should bring an image, and there is none that can be used. */
+  /** The event should have an image, but has none that can be used. */
   | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
   | { readonly _tag: "Skipped"; readonly name: string }
   | { readonly _tag: "Done" }
@@ -47,21 +47,21 @@ export type DecodedEvent =
 
 const imageEvents = new Set<string>([eventNames.partialImage, eventNames.completed])
 
-/** Whether events of this name have to be understood. An event without a name is known by its data. */
+/** Whether events of this name must be decoded. An event without a name is recognised by its data. */
 export const isKnownName = (name: string): boolean =>
   name === "" || name === "message" || name === eventNames.error || imageEvents.has(name)
 
-/** What the decoded of an event depends on. */
+/** The state of the stream that is needed to decode an event. */
 export interface EventContext {
   readonly head: Head
-  /** How many partial images were asked for. */
+  /** How many partial images the call asked for. */
   readonly partialImages: number
-  /** The index of a partial image that has none. */
+  /** The index for a partial image without one. */
   readonly nextIndex: number
   readonly carry: Carry
 }
 
-/** What an event means. */
+/** Decodes an event. */
 export const decodeEvent = ({ data, name }: RawEvent, context: EventContext): DecodedEvent => {
   const { carry, head } = context
   const text = head.redact(data.json).trim()
@@ -81,7 +81,7 @@ export const decodeEvent = ({ data, name }: RawEvent, context: EventContext): De
   return isResponse ? eventsOf(responseOf(data, head, carry)) : { _tag: "Skipped", name: type }
 }
 
-/** A partial image that is not JSON is not the end of the stream; in an event of an unknown name anything may be. */
+/** Data that is not JSON. It ends the stream, but not in a partial image or in an event with an unknown name. */
 const notJson = (
   text: string,
   name: string,
@@ -94,7 +94,7 @@ const notJson = (
   return { _tag: "Failed", reason: invalidReply(head, description, carry(images)) }
 }
 
-/** Decodes the event of an image. */
+/** Decodes an event with an image. */
 const imageOf = (type: string, value: unknown, data: Extracted, context: EventContext): DecodedEvent => {
   const { fields, rateLimit } = context.head
   const isPartial = type === eventNames.partialImage
@@ -103,13 +103,13 @@ const imageOf = (type: string, value: unknown, data: Extracted, context: EventCo
   if (flaw !== undefined) return unusable({ ...flaw, description: `${type}: ${flaw.description}` })
   const own = isPartial ? { partialImages: context.partialImages } : { requestId: fields.requestId, rateLimit }
   const wire = { ...withBytes(Predicate.isObject(value) ? value : {}, data.images), type, ...own }
-  const decoded = decodeLeniently(decodeFields, wire, (whole) => Metadata.repairEvent(whole, context.nextIndex))
+  const decoded = decodeLeniently(decodeFields, wire, (fields) => Metadata.repairEvent(fields, context.nextIndex))
   if (Result.isFailure(decoded)) return unusable({ description: `${type}: ${decoded.failure}`, urls: [] })
   const { unreadable, value: event } = decoded.success
   return { _tag: "Events", events: [event], unreadable }
 }
 
-/** Relays send a whole response as an event. */
+/** Some relays send a whole response as one event. */
 const eventsOf = (response: Result.Result<Decoded<ImageGenerateResponse>, GradientErrorReason>): DecodedEvent =>
   Result.isSuccess(response)
     ? { _tag: "Events", events: completedOf(response.success.value), unreadable: response.success.unreadable }

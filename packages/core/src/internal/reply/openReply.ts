@@ -1,5 +1,6 @@
 /**
- * Opens the body of a reply and recognises its form by its first bytes, whatever its content type says.
+ * Opens the body of a reply and recognises its form by its first bytes. The content type is not used, because some servers
+ * send a wrong one.
  */
 import type * as Arr from "effect/Array"
 import * as Channel from "effect/Channel"
@@ -18,13 +19,13 @@ import { type Activity, type ReadTimeouts, watch } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason
 
-/** A response whose head has arrived, and the rules for incoming its body. */
+/** A response whose head has arrived, and the limits and timeouts for reading its body. */
 export interface IncomingReply {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly head: Head
-  /** How many images were asked for. */
+  /** How many images the call asked for. */
   readonly n: number
-  /** How many partial images of each image were asked for; 0 without a stream. */
+  /** How many partial images of each image the call asked for; 0 without a stream. */
   readonly partialImages: number
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
@@ -33,7 +34,7 @@ export interface IncomingReply {
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
 
-/** A body, and the chunks of it that were read to recognise its form. */
+/** A body, and its first chunks, which were read to recognise its form. */
 export interface OpenReply {
   readonly form: Form
   readonly start: ReadonlyArray<Uint8Array>
@@ -42,14 +43,14 @@ export interface OpenReply {
 
 type Form = "json" | "events" | "text" | "empty"
 
-/** Opens the body for a single reader: `Stream.toPull` would guard each pull against others, which costs time per chunk. */
+/** Opens the body for a single reader. `Stream.toPull` would also guard against concurrent pulls, at a cost per chunk. */
 const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
   Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
 
-/** Fetch fails if a reply has no body; other transports give an empty one. */
+/** Fetch fails if a reply has no body. Other transports have an empty body. */
 const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
 
-/** Pulls chunks until `take` returns a value. The result is `undefined` if the body ends before. */
+/** Pulls chunks until `take` returns a value. Returns `undefined` if the body ends first. */
 export const pullUntil = <A>(
   pull: BodyPull,
   activity: Activity,
@@ -81,7 +82,7 @@ export const watched = <A>(
   )
 }
 
-/** Reads until the form of the reply is known. */
+/** Reads until the form of the reply is recognised. */
 export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {
   const pull = yield* openBody(incoming.response)
   const start = new ReplyStart(incoming.limits)
@@ -92,10 +93,10 @@ export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {
   return reply
 })
 
-/** How many bytes are looked at for a line of an event stream. */
+/** How many bytes are searched for a line of an event stream. */
 const sampleLength = 4096
 
-/** An event stream starts with a comment or a field, or has a field after lines that mean nothing. */
+/** An event stream starts with a comment or a field, or has a field after unknown lines. */
 const eventStream = /^:|^(?:data|event|id|retry)(?=[:\r\n])|[\r\n](?:data|event|id|retry)(?=[:\r\n])/
 
 /** The start of a reply, until its form is known. */
@@ -124,7 +125,7 @@ class ReplyStart {
     return this.#form
   }
 
-  /** The form of a reply that ended before it was known. */
+  /** The form of a reply that ended before its form was recognised. */
   formAtEnd(): Form {
     return this.#sample.replace(startOfReply, "") === "" ? "empty" : "text"
   }
@@ -157,7 +158,7 @@ class ReplyStart {
   }
 }
 
-/** A page can contain a line that looks like an event, so `<` is never the start of an event stream. */
+/** Text that starts with `<` is not an event stream, because an HTML page can contain a line that looks like an event. */
 const formOf = (sample: string): Form | undefined => {
   const start = sample.replace(startOfReply, "")
   if (start.startsWith("{") || start.startsWith("[")) return "json"
@@ -165,7 +166,7 @@ const formOf = (sample: string): Form | undefined => {
   return sample.length < sampleLength ? undefined : "text"
 }
 
-/** White space of JSON, which blank lines of an event stream are too. */
+/** White space before JSON, or blank lines before an event stream. */
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 /** The UTF-8 byte order mark, one character for each byte. */

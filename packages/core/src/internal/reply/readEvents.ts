@@ -19,24 +19,24 @@ type Images = ReadonlyArray<GeneratedImage>
 /** Events that arrived together. */
 export type Events = Arr.NonEmptyReadonlyArray<ImageGenStreamEvent>
 
-/** From chunks to events, up to the end of the stream and the reason for it. */
+/** Turns chunks into events, and decides when the stream ends and whether it failed. */
 class EventReader {
-  /** How the stream ended, as soon as that is known. Without a reason it ended well. */
+  /** Set when the stream has ended. Without a reason, it succeeded. */
   ending: { readonly reason: Reason | undefined } | undefined
-  /** What is to be logged at debug. */
+  /** Messages to log at debug level. */
   readonly notes: Array<string> = []
 
-  /** The last picture that was given out, or that is in an event of an unknown name: a failure carries it. */
+  /** The last image that the caller got, or that an unusable or unknown event had. A failure carries it. */
   #last: ImageGenStreamEvent | ReadonlyArray<Uint8Array> = []
-  /** The completed images, if the caller gets nothing before the end: a failure carries them. */
+  /** The completed images, if the caller gets them only at the end. A failure carries them. */
   readonly #kept: Array<Completed> = []
-  /** How many images are complete, and whether none is half done. */
+  /** The number of completed images, and whether the last image event was a `Completed`. */
   #completed = 0
   #isComplete = false
-  /** How many partial images came, and the index of the last one. */
+  /** The number of partial images so far, and the index of the last one. */
   #partials = 0
   #lastIndex = -1
-  /** Why an image cannot be used. That of a partial image is forgotten when a completed one comes. */
+  /** Why an image cannot be used. The flaw of a partial image is dropped when a completed image arrives. */
   #flaw: Reply.Flaw | undefined
   #isCompletedFlawed = false
 
@@ -50,7 +50,7 @@ class EventReader {
     this.#parser = new SseParser(incoming.limits, isKnownName)
   }
 
-  /** Takes chunks, and gives the events that ended in them; `undefined` if nothing has happened. */
+  /** Parses chunks and returns the events that ended in them. `undefined` if there is nothing to do yet. */
   take(chunks: ReadonlyArray<Uint8Array>): Array<ImageGenStreamEvent> | undefined {
     const raws: Array<RawEvent> = []
     for (const chunk of chunks) this.#parser.write(chunk, raws)
@@ -59,7 +59,7 @@ class EventReader {
     return events.length > 0 || this.notes.length > 0 || this.ending !== undefined ? events : undefined
   }
 
-  /** No more bytes come, for this reason or because the body has ended. */
+  /** Ends the stream, because of this reason or because the body has ended. */
   finish(reason?: Reason): Array<ImageGenStreamEvent> {
     const raws: Array<RawEvent> = []
     this.#parser.finish(raws)
@@ -70,7 +70,7 @@ class EventReader {
     return events
   }
 
-  /** The images that a failure carries now. */
+  /** The images that a failure would carry now. */
   carried(): Images {
     return this.#carry(this.#parser.pendingImages)
   }
@@ -133,15 +133,15 @@ class EventReader {
   }
 
   /**
-   * A stream of partial images cannot go on for ever: as many again as were asked for are accepted. Some servers always
-   * send 3 of each image, whatever was asked for, and the image that follows them has been paid for.
+   * Bounds the partial images of a stream: twice as many as requested, and at least 6 for each image. Some servers always
+   * send 3, whatever was requested, and failing early would lose an image that is paid for.
    */
   #countPartial(): void {
     const { n, partialImages } = this.#incoming
     const most = 2 * n * Math.max(partialImages, usualPartialImages)
     this.#isComplete = false
     this.#partials++
-    if (this.#partials > most) this.#fail(`more than ${most} partial images came`)
+    if (this.#partials > most) this.#fail(`more than ${most} partial images arrived`)
   }
 
   #addCompleted(event: Completed): boolean {
@@ -173,7 +173,7 @@ class EventReader {
     this.ending ??= { reason: Reply.invalidReply(this.#incoming.head, flaw, this.carried()) }
   }
 
-  /** Fewer images than were asked for may come, but none may be left half done. */
+  /** Ends the stream. There may be fewer images than requested, but the last one must be complete. */
   #end(): void {
     if (this.ending !== undefined) return
     if (this.#isComplete && !this.#isCompletedFlawed) this.ending = { reason: undefined }
@@ -185,7 +185,7 @@ class EventReader {
   }
 }
 
-/** gpt-image models send at most this many partial images of each image. */
+/** The most partial images that gpt-image models send for each image. */
 const usualPartialImages = 3
 
 const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
@@ -195,7 +195,7 @@ const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
     revisedPrompt: event._tag === "Completed" ? event.revisedPrompt : undefined
   })
 
-/** Each pull gives the events that have ended, as soon as there are some. */
+/** Each pull waits for the next events and returns them. */
 export const pullEvents = (incoming: IncomingReply, reply: OpenReply): Pull.Pull<Events, Reason> =>
   pullWith(new EventReader(incoming, false), incoming, reply)
 
@@ -204,7 +204,7 @@ const pullWith = (
   incoming: IncomingReply,
   { pull, start }: OpenReply
 ): Pull.Pull<Events, Reason> => {
-  // The chunks that were read to recognise the form may hold events already.
+  // The chunks that were read to recognise the form may contain events.
   let first = reader.take(start)
   const more = watched(
     incoming,
@@ -236,7 +236,7 @@ const pullWith = (
   return next
 }
 
-/** Reads to the end and gives a response of the completed images. */
+/** Reads to the end and returns a response of the completed images. */
 export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const completed: Array<Completed> = []
   const next = pullWith(new EventReader(incoming, true), incoming, reply)
@@ -247,5 +247,5 @@ export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingRepl
   yield* Pull.catchDone(all, () => Effect.void)
   return Arr.isReadonlyArrayNonEmpty(completed)
     ? Reply.responseOfCompleted(completed, incoming.head)
-    : yield* Effect.die("an event stream that ends well has a completed image")
+    : yield* Effect.die("a successful event stream has a completed image")
 })

@@ -12,13 +12,13 @@ type Reason = GradientError.GradientErrorReason
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array, options?: { readonly stream: boolean }): string }
 
-/** A guess at the size of each image. */
+/** An estimate of the size of each image. */
 const expectedBytes = ({ n, response }: IncomingReply): number => {
   const length = Number(response.headers["content-length"])
   return Number.isSafeInteger(length) ? Math.ceil((length * 3) / 4 / n) : 0
 }
 
-/** Reads a response. It is complete as soon as its JSON value is closed, and not before. */
+/** Reads a response. It is complete when its JSON value is closed, even if the connection stays open. */
 export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const { head, limits } = incoming
   const parser = new ImageJsonParser(limits, expectedBytes(incoming))
@@ -40,12 +40,12 @@ export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, re
   return value
 })
 
-/** The reason of a reply that is neither a JSON object nor an event stream. */
+/** The reason for a reply that is neither a JSON object nor an event stream. */
 export const reasonOfText = ({ head }: IncomingReply, { start }: OpenReply): Reason => {
   const decoder = new TextDecoder()
   const text = start.map((chunk) => decoder.decode(chunk.subarray(0, longestText), { stream: true })).join("")
   return Reply.notAnObject(head, text)
 }
 
-/** More of one chunk is not decoded. */
+/** Only the start of a longer chunk is decoded. */
 const longestText = 65_536

@@ -1,5 +1,5 @@
 /**
- * Reads a reply in the form that it has: both functions take JSON and an event stream.
+ * Reads a reply. Both functions accept JSON and an event stream, whichever the server sends.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ export const readResponse = (incoming: IncomingReply) =>
     }
   })
 
-/** Reads the reply to `generateStream`. Each pull gives the events that have ended. JSON becomes `Completed` events. */
+/** Reads the reply to `generateStream`. Each pull returns the next events. JSON becomes `Completed` events. */
 export const readStream = (incoming: IncomingReply) =>
   Effect.flatMap(openReply(incoming), (reply) => streamOf(incoming, reply))
 
@@ -47,12 +47,12 @@ const streamOf = (incoming: IncomingReply, reply: OpenReply): Effect.Effect<Pull
   }
 }
 
-/** A pull that gives these events, and then is done. */
+/** A pull that returns these events once. */
 const once = (events: Events): Pull.Pull<Events, Reason> => {
-  let isGiven = false
+  let isPulled = false
   return Effect.suspend((): Pull.Pull<Events, Reason> => {
-    if (isGiven) return Cause.done()
-    isGiven = true
+    if (isPulled) return Cause.done()
+    isPulled = true
     return Effect.succeed(events)
   })
 }

@@ -1,5 +1,5 @@
 /**
- * The text of a reply without images.
+ * Reads a reply without images as text.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -10,7 +10,7 @@ import { readHead } from "../responseHead.ts"
 
 declare const TextDecoder: new () => { decode(bytes?: Uint8Array, options?: { stream: boolean }): string }
 
-/** Reads the whole body, without the secrets of the request, and fails as soon as it is longer than `maxBytes`. */
+/** Reads the whole body and redacts the secrets of the request. Fails if the body is longer than `maxBytes`. */
 export const readText = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number

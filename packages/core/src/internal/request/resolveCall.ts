@@ -1,5 +1,5 @@
 /**
- * One call: its params and its options, checked together and once, before anything is sent.
+ * Checks the params and options of a call together, before anything is sent.
  */
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
@@ -17,12 +17,12 @@ import type { NamedModel } from "./model.ts"
 import type { RequestOptions } from "./options.ts"
 import type { ResolvedOptions } from "./resolveOptions.ts"
 
-/** A call that can be sent. */
+/** A checked call, with every default filled in. */
 export interface ResolvedCall {
   readonly kind: ImageGenerateParams.Kind
-  /** The params as they were given, without defaults. */
+  /** The params of the caller, without defaults. */
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
-  /** The request's body, the same on each attempt. */
+  /** The request's body, the same for each attempt. */
   readonly json: string
   /** The model in the body. */
   readonly model: NamedModel
@@ -30,7 +30,7 @@ export interface ResolvedCall {
   readonly n: number
   /** How many partial images of each image the body asks for. */
   readonly partialImages: number
-  /** The headers of the request, with the client's; names in lower case. */
+  /** All headers of the request, including the client's. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -46,7 +46,7 @@ type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 const typed = Schema.decodeUnknownSync(Schema.toType(ImageGenerateParams.Json))
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 
-/** The params without defaults. Each member is read once: a getter could give something else after the check. */
+/** The params without defaults. Each member is read once, because a getter could return another value after the check. */
 const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: ResolvedOptions): Checked<Params> => {
   const read = readMembers(params, ImageGenerateParams.names)
   if (Result.isFailure(read)) return Result.fail([read.failure])
@@ -55,7 +55,7 @@ const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: Re
   return issues.length > 0 ? Result.fail(issues) : Result.succeed(typed(given))
 }
 
-/** The members as JSON has them: one that JSON leaves out would otherwise remove a required member. */
+/** The members as JSON has them. JSON omits undefined members, which would otherwise overwrite required params. */
 const extraBodyOf = ({ extraBody }: RequestOptions): Checked<object> => {
   const allowed = "an object that can be written as JSON"
   const written = Result.try((): unknown => JSON.parse(JSON.stringify(extraBody ?? {})))
@@ -112,7 +112,7 @@ const requestBody = (
   }
 }
 
-/** The params and options of one call; the options override the client's. */
+/** Checks the params and options of one call. Its options override the client's. */
 export const resolveCall = (
   client: ResolvedOptions,
   params: unknown,

@@ -1,5 +1,5 @@
 /**
- * The options of a layer, checked once when it is built: all problems at once, and none of the values that are secret.
+ * Checks the options of a layer when it is built. All broken rules are reported at once, and secret values are not shown.
  */
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -24,9 +24,9 @@ import type { Options } from "./options.ts"
 /** The options of a client, with every default filled in. */
 export interface ResolvedOptions {
   readonly toUrl: ToUrl
-  /** All headers but those of a single call, with the key; names in lower case. */
+  /** The headers of every request, including the key. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The model of calls that name none. */
+  /** The model of calls without `model`. */
   readonly model: NamedModel
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -37,14 +37,14 @@ export interface ResolvedOptions {
   readonly transformClient: (client: HttpClient.HttpClient) => TransformedClient
 }
 
-/** The first key that is given, with the name of its option or variable. */
+/** The first key that is set, with the name of its option or variable. */
 const keyOf = ({ accessToken, modelAccessKey }: Options, { key }: Environment) => {
   if (modelAccessKey !== undefined) return { name: "modelAccessKey", value: modelAccessKey }
   if (accessToken !== undefined) return { name: "accessToken", value: accessToken }
   return key === undefined ? undefined : { name: key.name, value: Redacted.make(key.value) }
 }
 
-/** The header of the key, trimmed. A value that was pasted with more than the key is refused, and not shown. */
+/** The header with the trimmed key. A key with quotes or `Bearer` is refused, and never shown in the message. */
 const authorization = (options: Options, environment: Environment): Checked<Readonly<Record<string, string>>> => {
   const key = keyOf(options, environment)
   if (key === undefined) return Result.succeed({})
@@ -81,7 +81,7 @@ const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["tra
     : refuse("transformClient", "a function", kindOf(transformClient))
 }
 
-/** The options, with what the environment gives for those that are left out. */
+/** Checks the options. `environment` has values for options that are not set. */
 export const resolveOptions = (
   options: Options,
   environment: Environment = {}
