@@ -45,7 +45,7 @@ const shows = (event: Event, waiting: boolean) => (state: Result) =>
   AsyncResult.isSuccess(state) && state.value === event && state.waiting === waiting
 
 describe("ImageAtom.make", () => {
-  it.effect("begins idle, waits with each partial image, and succeeds with the last one", () =>
+  it.effect("is initial, then waiting with each partial image, then a success with the final image", () =>
     Effect.gen(function* () {
       const { events, reach, write } = yield* setUp
       assert.isFalse((yield* reach(AsyncResult.isInitial)).waiting)
@@ -59,7 +59,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("fails with the error, and keeps the last picture", () =>
+  it.effect("fails with the error, and keeps the last image", () =>
     Effect.gen(function* () {
       const { events, reach, write } = yield* setUp
       yield* write(params)
@@ -73,7 +73,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("cancels when told, which ends the stream, and keeps the last picture", () =>
+  it.effect("ends the stream on Atom.Interrupt, and keeps the last image", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* write(params)
@@ -86,7 +86,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("goes back to idle when told", () =>
+  it.effect("returns to the initial state on Atom.Reset", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* reach(AsyncResult.isInitial)

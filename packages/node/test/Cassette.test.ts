@@ -54,7 +54,7 @@ const defectOf = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 const answering = (image: Uint8Array) => TestTransport.respond({ text: responseBody(Buffer.from(image)) })
 
 describe("Cassette.layerRecord and layerReplay", () => {
-  it.live("replays without a server what the service sent over the wire", () =>
+  it.live("replays the recorded replies without a server", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "cassettes", "otter.json")
@@ -91,7 +91,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("keeps a file that a person can read, with the images beside it", () =>
+  it.effect("writes a readable file with the images beside it", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -154,7 +154,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("writes no key, wherever it stands", () =>
+  it.effect("never writes a key", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -185,7 +185,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("replays failures, and text that is no JSON", () =>
+  it.effect("replays failures, and text that is not JSON", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "bad", "bad.json")
@@ -229,7 +229,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("lets a connection fail that was not made, and does not keep it", () =>
+  it.effect("fails if no connection is made, and does not record that", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const error = yield* Images.generate(params, { retry: RetryPolicy.none }).pipe(
@@ -242,7 +242,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("finds an image in base64 with white space and without padding, as the library does", () =>
+  it.effect("decodes base64 with white space and without padding, as the library does", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -272,7 +272,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("does not keep an exchange that the caller gave up on", () =>
+  it.effect("does not record an exchange that the caller aborted", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
@@ -291,7 +291,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("takes the place of an older recording, and of its images", () =>
+  it.effect("replaces an older recording and its images", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -306,7 +306,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("keeps every exchange of calls that run at once", () =>
+  it.effect("records every exchange of concurrent calls", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "many.json")
@@ -322,14 +322,14 @@ describe("Cassette.layerRecord and layerReplay", () => {
   )
 })
 
-describe("a request that the cassette does not know", () => {
+describe("a request without a recorded reply", () => {
   const recorded = (path: string) =>
     Effect.gen(function* () {
       yield* Images.generate({ prompt: "A lighthouse", model: "dall-e-3", size: "1024x1024" })
       yield* Images.generate({ ...params, quality: "low" })
     }).pipe(Effect.provide(recording(path, () => answering(png))))
 
-  it.effect("is a defect that names the nearest one and the difference, under any retry policy", () =>
+  it.effect("is a defect that shows the nearest request and the differences, under any retry policy", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -354,7 +354,7 @@ describe("a request that the cassette does not know", () => {
     )
   )
 
-  it.effect("is one that was answered already, and one at another path", () =>
+  it.effect("is one with all its replies replayed, or one with another path", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -390,7 +390,7 @@ describe("a request that the cassette does not know", () => {
     )
   )
 
-  it.effect("is not one to another host, or with other headers", () =>
+  it.effect("is not one with another host or other headers", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -412,7 +412,7 @@ describe("Cassette.layerReplay", () => {
       return error.message
     })
 
-  it.effect("fails where there is no cassette, or none that it can read", () =>
+  it.effect("fails if the cassette is missing or cannot be read", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
@@ -426,7 +426,7 @@ describe("Cassette.layerReplay", () => {
     )
   )
 
-  it.effect("fails where an image is missing, and reads none outside its folder", () =>
+  it.effect("fails if an image is missing, and reads no image outside its folder", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem

@@ -68,7 +68,7 @@ describe("NodeImages.layerHttpClient, as a client for anything", () => {
     })
   )
 
-  it.live("gives the head of a response", () =>
+  it.live("returns the head of a response", () =>
     Effect.gen(function* () {
       const { baseUrl, response } = yield* post(HttpClientRequest.bodyText("x"), ({ text }) => text)
       assert.strictEqual(response.status, 200)
