@@ -1,7 +1,13 @@
 /**
  * A stream of images as an Atom, for applications with a UI framework.
  */
-import { type GradientError, type ImageGenerateParams, Images, type ImageGenStreamEvent } from "@effect-gradient/core"
+import {
+  type GradientClient,
+  type GradientError,
+  type ImageGenerateParams,
+  Images,
+  type ImageGenStreamEvent
+} from "@effect-gradient/core"
 import type * as Cause from "effect/Cause"
 import type * as Layer from "effect/Layer"
 import * as Atom from "effect/reactivity/Atom"
@@ -12,12 +18,18 @@ import * as Atom from "effect/reactivity/Atom"
  * Its value is an `AsyncResult`. It is `Initial` at first. Each `PartialImage` is a waiting `Success`. `Completed` is a
  * `Success` that is not waiting. A `Failure` has the last image as its previous success.
  *
+ * `options` are the options of each call: with `onRetry`, a component can show that the service is busy.
+ *
  * @category constructors
  */
 export const make = <E>(
-  layer: Layer.Layer<Images.Images, E>
+  layer: Layer.Layer<Images.Images, E>,
+  options?: GradientClient.RequestOptions
 ): Atom.AtomResultFn<
   ImageGenerateParams.ImageGenerateParamsStreaming,
   ImageGenStreamEvent.ImageGenStreamEvent,
   E | GradientError.GradientError | Cause.NoSuchElementError
-> => Atom.runtime(layer).fn((params: ImageGenerateParams.ImageGenerateParamsStreaming) => Images.generateStream(params))
+> =>
+  Atom.runtime(layer).fn((params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
+    Images.generateStream(params, options)
+  )

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ImageAtom } from "@effect-gradient/browser"
 import { GradientError, ImageGenStreamEvent } from "@effect-gradient/core"
-import { TestImages } from "@effect-gradient/core/testing"
+import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { type Cause, Effect, Option, Queue, Stream } from "effect"
 import { AsyncResult, Atom, AtomRegistry } from "effect/reactivity"
 
@@ -45,6 +45,21 @@ const shows = (event: Event, waiting: boolean) => (state: Result) =>
   AsyncResult.isSuccess(state) && state.value === event && state.waiting === waiting
 
 describe("ImageAtom.make", () => {
+  it.effect("passes on the options of a call, such as onRetry", () =>
+    Effect.gen(function* () {
+      const heard = yield* Queue.unbounded<number>()
+      const registry = yield* Effect.acquireRelease(
+        Effect.sync(() => AtomRegistry.make()),
+        (made) => Effect.sync(() => made.dispose())
+      )
+      const busy = TestTransport.layerImages(() => TestTransport.respond({ status: 429, json: {} }))
+      const atom = ImageAtom.make(busy, { onRetry: ({ attempt }) => Effect.asVoid(Queue.offer(heard, attempt)) })
+      registry.mount(atom)
+      registry.set(atom, params)
+      assert.strictEqual(yield* Queue.take(heard), 1)
+    })
+  )
+
   it.effect("is initial, then waiting with each partial image, then a success with the final image", () =>
     Effect.gen(function* () {
       const { events, reach, write } = yield* setUp

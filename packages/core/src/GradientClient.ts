@@ -13,26 +13,24 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as GradientError from "./GradientError.ts"
-import type { Kind } from "./ImageGenerateParams.ts"
 import type { OpenAttempt } from "./internal/attempt/open.ts"
 import { attempting, sendRequest } from "./internal/attempt/transport.ts"
 import { errorText } from "./internal/failure/errorText.ts"
 import { reasonOfResponse } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
-import type { Limits } from "./internal/reply/limits.ts"
 import { readText } from "./internal/reply/readText.ts"
 import { type Environment, environmentFor } from "./internal/request/environment.ts"
 import { namingModel } from "./internal/request/model.ts"
-import type { Options, RequestOptions } from "./internal/request/options.ts"
-import { type ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
-import { resolveOptions } from "./internal/request/resolveOptions.ts"
-import type * as RetryPolicy from "./RetryPolicy.ts"
+import type { Options } from "./internal/request/options.ts"
+import type { ResolvedCall } from "./internal/request/resolveCall.ts"
+import { type ResolvedOptions, resolveOptions } from "./internal/request/resolveOptions.ts"
 
 export { markNotSent } from "./internal/failure/transportFailure.ts"
 export type { TransformedClient } from "./internal/attempt/transport.ts"
 export type { Limits } from "./internal/reply/limits.ts"
 export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./internal/request/options.ts"
-export type { ResolvedCall } from "./internal/request/resolveCall.ts"
+export { type ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
+export type { ResolvedOptions } from "./internal/request/resolveOptions.ts"
 
 /**
  * Checks calls, and sends one request for each attempt. `Images` and the gateway use it.
@@ -42,12 +40,8 @@ export type { ResolvedCall } from "./internal/request/resolveCall.ts"
 export class GradientClient extends Context.Service<
   GradientClient,
   {
-    /** Checks params and options together, and adds the layer's options and the defaults. Nothing is sent. */
-    readonly resolve: (
-      kind: Kind,
-      params: unknown,
-      options?: RequestOptions
-    ) => Effect.Effect<ResolvedCall, GradientError.GradientError>
+    /** The layer's options, checked and with every default. `resolveCall` needs them. */
+    readonly options: ResolvedOptions
     /**
      * Sends the request of one attempt. Returns the response if its status is 2xx and its head arrives within `timeout`.
      * When the scope closes, the request is aborted.
@@ -58,10 +52,6 @@ export class GradientClient extends Context.Service<
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
     /** Sends a GET request to this path and returns the text of the reply, within `timeout`. It costs nothing. */
     readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
-    /** Upper bounds on memory used for one reply. */
-    readonly limits: Limits
-    /** The layer's retry policy, for requests of `get`. */
-    readonly retry: RetryPolicy.RetryPolicy
   }
 >()("@effect-gradient/core/GradientClient") {}
 
@@ -89,9 +79,6 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     return yield* reasonOfResponse(response, text, yield* Clock.currentTimeMillis)
   })
 
-  const resolve = (kind: Kind, params: unknown, callOptions?: RequestOptions) =>
-    Effect.mapError(Effect.fromResult(resolveCall(client, params, kind, callOptions)), GradientError.fromReason)
-
   const post = (call: ResolvedCall, attempt: OpenAttempt) => {
     const request = HttpClientRequest.post(client.toUrl(path)).pipe(
       HttpClientRequest.setHeaders(call.headers),
@@ -118,7 +105,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     )
   }
 
-  return GradientClient.of({ resolve, post, get, limits: client.limits, retry: client.retry })
+  return GradientClient.of({ options: client, post, get })
 })
 
 /**

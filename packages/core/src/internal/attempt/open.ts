@@ -30,7 +30,9 @@ export class OpenAttempt {
   #waiting: ReadonlyArray<Entry> = []
   #isSent = false
   #sentAt = 0
-  /** The images decoded so far, for an outcome without a whole reply. */
+  /** The whole body was read, so the request need not be aborted when its scope closes. */
+  isReplyWhole = false
+  /** The images decoded so far, for an outcome without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []
 
   readonly #counter: Counter

@@ -29,6 +29,8 @@ export interface IncomingReply {
   readonly partialImages: number
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
+  /** Called when every byte of the body was read. */
+  readonly onWhole: () => void
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>

@@ -17,7 +17,11 @@ import type { NamedModel } from "./model.ts"
 import type { RequestOptions } from "./options.ts"
 import type { ResolvedOptions } from "./resolveOptions.ts"
 
-/** A checked call, with every default filled in. */
+/**
+ * A checked call: every option with its value, and the request's body.
+ *
+ * @category models
+ */
 export interface ResolvedCall {
   readonly kind: ImageGenerateParams.Kind
   /** The params of the caller, without defaults. */
@@ -112,7 +116,12 @@ const requestBody = (
   }
 }
 
-/** Checks the params and options of one call. Its options override the client's. */
+/**
+ * Checks the params and options of one call. Its options override the client's. All broken rules are reported at once.
+ * Nothing is sent.
+ *
+ * @category constructors
+ */
 export const resolveCall = (
   client: ResolvedOptions,
   params: unknown,
