@@ -376,6 +376,8 @@ const summaryColumn = 36
 export const grammar: string = kinds
   .flatMap(grammarOf)
   .map(([usage, what]) =>
-    usage.length < summaryColumn ? `${usage.padEnd(summaryColumn)}${what}` : `${usage}\n${" ".repeat(summaryColumn)}${what}`
+    usage.length < summaryColumn
+      ? `${usage.padEnd(summaryColumn)}${what}`
+      : `${usage}\n${" ".repeat(summaryColumn)}${what}`
   )
   .join("\n")

@@ -26,7 +26,7 @@ const painted =
       ...(stage === undefined ? {} : { stage })
     }).pipe(
       Effect.flatMap((image) => encode(image, { format: request.format, compression: request.compression })),
-      Effect.withSpan("Emulator.picture", { attributes: { index, ...stage } })
+      Effect.withSpan("Emulator.draw", { attributes: { index, ...stage } })
     )
 
 /** How many encoded images are kept. A load test uses fewer, and each takes some kilobytes. */

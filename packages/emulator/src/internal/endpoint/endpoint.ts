@@ -175,7 +175,8 @@ const generations = (
       const request = yield* Effect.flatMap(readBody(httpRequest), (body) =>
         GenerationRequest.fromBody(body, defaultModel)
       )
-      if (!options.models.includes(request.model) || faults.retires(request.model, fault)) return Models.notFoundReply(id)
+      if (!options.models.includes(request.model) || faults.retires(request.model, fault))
+        return Models.notFoundReply(id)
       if (!Faults.isBeforeWork(fault)) yield* charge(id, request)
       yield* Effect.sleep(options.latency)
       if (fault?._tag === "stall-headers") yield* Effect.sleep(fault.for)
@@ -224,7 +225,9 @@ export const make = (options: EndpointOptions) =>
     )
     const app = yield* HttpRouter.toHttpEffect(
       Layer.mergeAll(
-        HttpRouter.add("POST", "/v1/images/generations", (request) => withCommonHeaders(commonHeaders, (id) => generate(request, id))),
+        HttpRouter.add("POST", "/v1/images/generations", (request) =>
+          withCommonHeaders(commonHeaders, (id) => generate(request, id))
+        ),
         HttpRouter.add("GET", "/v1/models", (request) => withCommonHeaders(commonHeaders, () => listModels(request))),
         HttpRouter.add(
           "GET",

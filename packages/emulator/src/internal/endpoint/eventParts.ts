@@ -29,11 +29,7 @@ function* contentsOf({ n, partialImages = 0 }: GenerationRequest, finalFirst: bo
   }
 }
 
-const eventOf = Effect.fnUntraced(function* (
-  request: GenerationRequest,
-  draw: Draw,
-  { image, stage }: EventContent
-) {
+const eventOf = Effect.fnUntraced(function* (request: GenerationRequest, draw: Draw, { image, stage }: EventContent) {
   const stages = (request.partialImages ?? 0) + 1
   const bytes = yield* draw(request, image, { index: stage + 1, of: stages })
   const fields = { bytes, createdAt: yield* DateTime.now, ...settingsOf(request) }

@@ -83,7 +83,9 @@ export const trackReply = <E, R>(
       Effect.provideService(Connection, recordBreak(yield* Connection, state)),
       Effect.provideService(ReplyState, state),
       Effect.onExit((exit) =>
-        Exit.isSuccess(exit) ? Effect.void : finish(!state.isBroken && Cause.hasInterrupts(exit.cause) ? "left" : "broken")
+        Exit.isSuccess(exit)
+          ? Effect.void
+          : finish(!state.isBroken && Cause.hasInterrupts(exit.cause) ? "left" : "broken")
       )
     )
     const { body, status } = response
