@@ -1,7 +1,7 @@
 /**
  * The contestants. Each does what a user of it would do, and decodes every image to a `Uint8Array`.
  */
-import type { MakeClient } from "./Client.ts"
+import type { MakeClient } from "./MakeClient.ts"
 
 interface Contestant {
   /** The name of its file in `contestants/`. */

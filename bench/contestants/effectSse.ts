@@ -5,7 +5,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, ManagedRuntime, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
-import type { MakeClient } from "../Client.ts"
+import type { MakeClient } from "../MakeClient.ts"
 
 const Event = Schema.Struct({ type: Schema.String, b64_json: Schema.Uint8ArrayFromBase64 })
 const Response = Schema.Struct({ data: Schema.Array(Schema.Struct({ b64_json: Schema.Uint8ArrayFromBase64 })) })

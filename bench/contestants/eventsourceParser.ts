@@ -3,7 +3,7 @@
  */
 import { createParser } from "eventsource-parser"
 import { text } from "node:stream/consumers"
-import type { MakeClient } from "../Client.ts"
+import type { MakeClient } from "../MakeClient.ts"
 import { post } from "./post.ts"
 
 const hasBase64 = (value: unknown): value is { readonly b64_json: string } =>

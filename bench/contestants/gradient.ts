@@ -2,7 +2,7 @@
  * `@digitalocean/gradient`, the provider's SDK.
  */
 import Gradient from "@digitalocean/gradient"
-import type { MakeClient } from "../Client.ts"
+import type { MakeClient } from "../MakeClient.ts"
 
 export const make: MakeClient = ({ baseUrl, images, timeoutMillis }) => {
   const client = new Gradient({ modelAccessKey: "bench", baseURL: baseUrl, timeout: timeoutMillis })

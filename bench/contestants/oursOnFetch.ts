@@ -4,7 +4,7 @@
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
-import type { MakeClient } from "../Client.ts"
+import type { MakeClient } from "../MakeClient.ts"
 import { optionsOf, withLayer } from "./withLayer.ts"
 
 export const make: MakeClient = (endpoint) =>

@@ -1,7 +1,7 @@
 /**
  * Sends the request with fetch, for the contestants without a client.
  */
-import type { Endpoint } from "../Client.ts"
+import type { Endpoint } from "../MakeClient.ts"
 
 /** The body of the reply. */
 export const post = async ({ baseUrl, images }: Endpoint, stream: boolean): Promise<AsyncIterable<Uint8Array>> => {

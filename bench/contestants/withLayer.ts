@@ -3,7 +3,7 @@
  */
 import { type GradientClient, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, Redacted, Stream } from "effect"
-import type { Client, Endpoint } from "../Client.ts"
+import type { Client, Endpoint } from "../MakeClient.ts"
 
 export const optionsOf = ({ baseUrl, timeoutMillis }: Endpoint): GradientClient.Options => ({
   baseUrl,
