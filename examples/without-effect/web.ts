@@ -2,7 +2,7 @@ import { GradientError, Images, ImageGenStreamEvent } from "@effect-gradient/cor
 import { Stream } from "effect"
 import { images } from "./images.ts"
 
-/** The same with the web's Request and Response: for Hono, Next.js, SvelteKit, Bun.serve, Deno.serve. */
+/** Streams images with the web's Request and Response, for Hono, Next.js, SvelteKit, Bun.serve and Deno.serve. */
 export const pictures = async (request: Request): Promise<Response> => {
   const prompt = new URL(request.url).searchParams.get("prompt") ?? ""
   const events = Stream.toAsyncIterableWith(
