@@ -33,9 +33,11 @@ const send = async (response: ServerResponse, event: ImageGenStreamEvent.ImageGe
 /** Before the first event, a failure has a status. After it, a failure is an event. */
 const fail = (response: ServerResponse, error: unknown) => {
   console.error(error)
-  const reason = error instanceof GradientError.GradientError ? error.reason : undefined
-  const text = JSON.stringify({ error: { message: reason?.summary ?? "Internal error" } })
+  const known = error instanceof GradientError.GradientError ? error : undefined
+  const text = JSON.stringify({ error: { message: known?.reason.summary ?? "Internal error" } })
   if (response.headersSent) return response.end(`event: error\ndata: ${text}\n\n`)
-  const status = reason === undefined ? 500 : GradientError.httpStatus(reason)
-  return response.writeHead(status, { "content-type": "application/json" }).end(text)
+  // Many clients retry a 5xx by themselves, and this one may have been paid for.
+  if (known?.mayHaveBeenCharged === true) response.setHeader("x-should-retry", "false")
+  response.setHeader("content-type", "application/json")
+  return response.writeHead(known === undefined ? 500 : GradientError.httpStatus(known.reason)).end(text)
 }

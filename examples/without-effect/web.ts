@@ -2,7 +2,10 @@ import { GradientError, Images, ImageGenStreamEvent } from "@effect-gradient/cor
 import { Stream } from "effect"
 import { images } from "./images.ts"
 
-/** Streams images with the web's Request and Response, for Hono, Next.js, SvelteKit, Bun.serve and Deno.serve. */
+/**
+ * Streams images with the web's Request and Response, for Hono, Next.js, SvelteKit, Bun.serve and Deno.serve. A failure
+ * before the first image has a status. A later one breaks the body.
+ */
 export const pictures = async (request: Request): Promise<Response> => {
   const prompt = new URL(request.url).searchParams.get("prompt") ?? ""
   const events = Stream.toAsyncIterableWith(
@@ -12,7 +15,7 @@ export const pictures = async (request: Request): Promise<Response> => {
   const leave = () => void events.return?.()
   request.signal.addEventListener("abort", leave)
   try {
-    let next = await events.next() // a failure before the first event has a status
+    let next = await events.next()
     const body = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         if (next.done === true) return controller.close()
@@ -25,6 +28,7 @@ export const pictures = async (request: Request): Promise<Response> => {
   } catch (error) {
     if (!(error instanceof GradientError.GradientError)) throw error
     const status = GradientError.httpStatus(error.reason)
-    return Response.json({ error: { message: error.reason.summary } }, { status })
+    const headers = error.mayHaveBeenCharged ? { "x-should-retry": "false" } : {}
+    return Response.json({ error: { message: error.reason.summary } }, { status, headers })
   }
 }

@@ -199,6 +199,7 @@ describe("server.ts", () => {
       const { server } = yield* onEmulator({}, fault)
       const response = yield* ask((yield* listening(server)) + query)
       assert.strictEqual(response.status, status)
+      assert.strictEqual(response.headers.get("x-should-retry"), fault === "status=500" ? "false" : null)
       assert.deepStrictEqual(JSON.parse(yield* text(response)), { error: { message } })
     }).pipe(Effect.scoped)
   )
@@ -265,6 +266,16 @@ describe("web.ts, on Hono", () => {
     Effect.gen(function* () {
       const { app } = yield* onEmulator({}, "status=429;retry-after=0")
       assert.strictEqual((yield* ask(app)).status, 429)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a failure after the first picture breaks the body", () =>
+    Effect.gen(function* () {
+      const { app } = yield* onEmulator({}, "error-event;after=1")
+      const response = yield* ask(app)
+      assert.strictEqual(response.status, 200)
+      const error = yield* rejects(() => response.text())
+      assert.nestedPropertyVal(error, "reason._tag", "InternalServerError")
     }).pipe(Effect.scoped)
   )
 

@@ -16,8 +16,12 @@ const [, , service = "", refused = ""] = argv
 
 /** The rows, or the error message if the layer cannot be built. */
 const runLayer = async (name: string, makeLayer: MakeLayer) => {
-  const build = Layer.build(makeLayer({ baseUrl: service })).pipe(Effect.scoped, Effect.as(undefined))
-  const refusal = await Effect.runPromise(Effect.catch(build, (error) => Effect.succeed(error.message)))
+  const refusal = await Layer.build(makeLayer({ baseUrl: service })).pipe(
+    Effect.scoped,
+    Effect.as(undefined),
+    Effect.catch((error) => Effect.succeed(error.message)),
+    Effect.runPromise
+  )
   return refusal === undefined
     ? { layer: name, rows: await runCases(makeLayer, { refused, service: `${service}/${name}` }) }
     : { layer: name, rows: [], refusal }

@@ -22,14 +22,14 @@ export const inFlags = (error: GradientError.GradientError, params: ReadonlyArra
 export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
 
-/** A flag that is there or not. */
+/** A flag without a value. */
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
-/** The base URL of the service, for every command that asks it. */
+/** The base URL of the service, for every command that calls it. */
 export const baseUrl = given(
   Flag.String("base-url"),
-  `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
+  `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
 )
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }

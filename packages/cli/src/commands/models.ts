@@ -12,7 +12,7 @@ import * as Service from "../service.ts"
 
 const config = {
   json: yes("json", "Print one JSON array on standard output"),
-  emulate: yes("emulate", "List the emulator's models although there is a key"),
+  emulate: yes("emulate", "List the emulator's models even if there is a key"),
   baseUrl
 }
 

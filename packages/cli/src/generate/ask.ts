@@ -1,7 +1,8 @@
 /**
- * Asks for pictures and shows them: once for everything, or each as it comes.
+ * Asks for pictures and shows them: once for everything, or each as it arrives.
  */
 import {
+  Attempt,
   type GeneratedImage,
   type GradientClient,
   type GradientError,
@@ -10,11 +11,10 @@ import {
   type ImageGenerateResponse,
   Images
 } from "@effect-gradient/core"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { seconds, size } from "../output/format.ts"
-import * as Picture from "../output/picture.ts"
+import type { Gallery } from "../output/picture.ts"
 import type { Progress } from "../output/progress.ts"
 
 /** What both ways come to. */
@@ -22,12 +22,19 @@ export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateRespo
   readonly images: ReadonlyArray<GeneratedImage.GeneratedImage | ImageGenStreamEvent.Completed>
 }
 
-/** What has arrived so far, and is to be kept if nothing more does. */
+/** What happened so far, for a call that is cancelled or fails. */
 export class Arrived {
   readonly finished: Array<GeneratedImage.ImageBytes> = []
   /** The last picture on the way to one that is not finished. */
   partial: ImageGenStreamEvent.PartialImage | undefined
+  /** Whether any attempt so far may have been charged. */
+  mayHaveBeenCharged = false
+  /** Whether an emulator answers. */
+  isEmulated: () => boolean = () => false
+  /** The files of what a failed call left. */
+  kept: ReadonlyArray<string> = []
 
+  /** What is to be kept if nothing more arrives. */
   get images(): ReadonlyArray<GeneratedImage.ImageBytes> {
     return this.partial === undefined ? this.finished : [...this.finished, this.partial]
   }
@@ -39,30 +46,63 @@ export class Arrived {
   }
 }
 
-/** Streams if partial images are asked for. `model` is the one of params that name none. */
+/** What shows a call. */
+export interface Display {
+  readonly progress: Progress
+  readonly gallery: Gallery
+}
+
+const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): string => {
+  if (_tag === "RateLimitError" || status === 503) return "The service is busy"
+  if (_tag === "ConnectionError") return "The service cannot be reached"
+  if (_tag === "RequestTimeoutError") return "The service did not answer in time"
+  if (_tag === "DisconnectedError") return "The connection broke"
+  return "The service failed"
+}
+
+/** Streams if partial images are asked for. `model` is the one that is used if the params name none. */
 export const ask = (
   { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,
   options: GradientClient.RequestOptions,
-  progress: Progress,
+  { gallery, progress }: Display,
   arrived: Arrived,
   model: string
-): Effect.Effect<Generated, GradientError.GradientError, Images.Images> =>
-  partialImages === undefined
-    ? whole(params, options, progress, arrived, model)
-    : streamed({ ...params, partialImages }, options, progress, arrived)
+): Effect.Effect<Generated, GradientError.GradientError, Images.Images> => {
+  const first = partialImages === undefined ? (params.model ?? model) : pictureOf(0, partialImages)
+  // The first line about waiting appears when a request is sent, so after everything was checked.
+  const entry: Attempt.Entry = {
+    begin: () => progress.waitFor(first),
+    end: (_attempt, outcome) =>
+      Effect.sync(() => {
+        const isUncharged =
+          outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
+        if (!isUncharged) arrived.mayHaveBeenCharged = true
+      })
+  }
+  const retrying: GradientClient.RequestOptions = {
+    ...options,
+    onRetry: ({ attempt, delay, reason }) => progress.waitToRetry(whyRetrying(reason), delay, attempt + 1)
+  }
+  const asking =
+    partialImages === undefined
+      ? whole(params, retrying, { gallery, progress }, arrived)
+      : streamed({ ...params, partialImages }, retrying, { gallery, progress }, arrived)
+  return Effect.provide(asking, Attempt.layer(entry))
+}
+
+const pictureOf = (index: number, partials: number) =>
+  index < partials ? `picture ${index + 1} of ${partials}` : "the finished picture"
 
 const whole = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParams,
   options: GradientClient.RequestOptions,
-  progress: Progress,
-  arrived: Arrived,
-  model: string
+  { gallery, progress }: Display,
+  arrived: Arrived
 ) {
-  yield* progress.waitFor(params.model ?? model)
   const { data, requestId, usage } = yield* Images.generate(params, options)
   arrived.finished.push(...data)
   yield* progress.stop
-  for (const image of data) yield* Picture.show(image)
+  for (const image of data) yield* gallery.show(image)
   const generated: Generated = { images: data, requestId, usage }
   return generated
 })
@@ -70,25 +110,21 @@ const whole = Effect.fnUntraced(function* (
 const streamed = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParamsStreaming,
   options: GradientClient.RequestOptions,
-  progress: Progress,
+  { gallery, progress }: Display,
   arrived: Arrived
 ) {
   const partials = params.partialImages ?? 0
-  const waitForPartial = (index: number) =>
-    progress.waitFor(index < partials ? `picture ${index + 1} of ${partials}` : "the finished picture")
 
   const announce = Effect.fnUntraced(function* (event: ImageGenStreamEvent.ImageGenStreamEvent) {
     const isPartial = event._tag === "PartialImage"
     arrived.partial = isPartial ? event : undefined
     if (!isPartial) arrived.finished.push(event)
     yield* progress.stop
-    yield* Picture.show(event)
     const which = isPartial ? `Picture ${event.partialImageIndex + 1} of ${partials}` : "The finished picture"
-    yield* Console.error(`${which}: ${seconds(progress.elapsed())}, ${size(event.bytes)}`)
-    if (isPartial) yield* waitForPartial(event.partialImageIndex + 1)
+    yield* gallery.show(event, `${which}: ${seconds(progress.elapsed())}, ${size(event.bytes)}`, isPartial)
+    if (isPartial) yield* progress.waitFor(pictureOf(event.partialImageIndex + 1, partials))
   })
 
-  yield* waitForPartial(0)
   const images = yield* Images.generateStream(params, options).pipe(
     Stream.tap(announce),
     Stream.filter((event) => event._tag === "Completed"),

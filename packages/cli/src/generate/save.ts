@@ -1,5 +1,5 @@
 /**
- * Writes pictures so that none that was paid for is lost, whatever there is at its place.
+ * Writes pictures so that none that was paid for is lost, even if it cannot be written where it should be.
  */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
@@ -10,8 +10,9 @@ import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Target } from "./files.ts"
 
-/** Not all pictures are at their place; `paths` are where they are. */
+/** Some pictures could not be written where they should be. `paths` are where all of them are. */
 export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient/cli/WriteError")("WriteError", {
   problems: Schema.Array(Schema.String),
   paths: Schema.Array(Schema.String)
@@ -26,27 +27,24 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
 /** The system's own words, if there are any. */
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
 
-/** Each at its place, else under a free name where the system keeps temporary files. */
-export const save = <A extends GeneratedImage.ImageBytes>(
+/** Writes each to the target, else under a free name in the system's folder for temporary files. */
+export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageBytes>(
   images: ReadonlyArray<A>,
-  placeOf: (image: A, index: number) => Effect.Effect<string>,
-  overwrite = false
-) =>
-  Effect.gen(function* () {
-    const written: Array<{ readonly image: A; readonly path: string }> = []
-    const problems: Array<string> = []
-    const write = (image: A, path: string, options?: ImageFile.WriteOptions) =>
-      ImageFile.write(image, path, options).pipe(
-        Effect.map((file) => void written.push({ image, path: file })),
-        Effect.tapError((error) => Effect.sync(() => problems.push(`${path} could not be written: ${why(error)}`)))
-      )
-    for (const [index, image] of images.entries()) {
-      const place = yield* placeOf(image, index)
-      const spare = join(tmpdir(), `gradient-images-${randomUUID()}.${image.extension}`)
-      yield* write(image, place, { overwrite }).pipe(
-        Effect.catch(() => write(image, spare)),
-        Effect.ignore // It is among the problems.
-      )
-    }
-    return { written, problems }
-  })
+  { nameOf, put }: Target
+) {
+  const written: Array<{ readonly image: A; readonly path: string }> = []
+  const problems: Array<string> = []
+  const attempt = (image: A, name: string, writing: Effect.Effect<string, PlatformError>) =>
+    writing.pipe(
+      Effect.map((path) => void written.push({ image, path })),
+      Effect.tapError((error) => Effect.sync(() => problems.push(`${name} could not be written: ${why(error)}`)))
+    )
+  for (const [index, image] of images.entries()) {
+    const spare = join(tmpdir(), `gradient-images-${randomUUID()}.${image.extension}`)
+    yield* attempt(image, nameOf(image, index), put(image, index)).pipe(
+      Effect.catch(() => attempt(image, spare, ImageFile.write(image, spare))),
+      Effect.ignore // It is among the problems.
+    )
+  }
+  return { written, problems }
+})

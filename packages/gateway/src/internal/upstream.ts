@@ -59,7 +59,10 @@ export const makeUpstream = Effect.gen(function* () {
   const client = yield* GradientClient.GradientClient
 
   return Effect.fnUntraced(function* ({ kind, params }: Request) {
-    const call = yield* client.resolve(kind, params)
+    const call = yield* Effect.mapError(
+      Effect.fromResult(GradientClient.resolveCall(client.options, params, kind)),
+      GradientError.fromReason
+    )
     const { isOver, scope } = yield* limitedScope(kind === "stream" ? call.deadline : call.timeout)
     const { attempt, response } = yield* Effect.gen(function* () {
       const opened = yield* Attempt.open({ kind, params, labels: call.labels })

@@ -30,6 +30,8 @@ export class OpenAttempt {
   #waiting: ReadonlyArray<Entry> = []
   #isSent = false
   #sentAt = 0
+  /** The whole body was read: the request is over, and need not be aborted when its scope closes. */
+  isReplyWhole = false
   /** The images so far, for an attempt that its caller leaves. */
   images: () => ReadonlyArray<GeneratedImage> = () => []
 

@@ -28,6 +28,8 @@ export interface Reading {
   readonly partialImages: number
   readonly limits: Limits
   readonly patience: Patience
+  /** Runs if every byte of the body was read. */
+  readonly onWhole: () => void
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
