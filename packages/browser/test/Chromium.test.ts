@@ -123,7 +123,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
     })
 
     describe("ImageView.onRetry", () => {
-      it.effect("says why and when it is retried, then that the first picture is waited for", () =>
+      it.effect("shows why and when the call is retried, then that it waits for the first image", () =>
         Effect.gen(function* () {
           const said = yield* inPage(async () => {
             const headers = { "x-emulator-fault": "status=503;retry-after=1" }
@@ -140,7 +140,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("ends with the call", () =>
+      it.effect("stops when the call ends", () =>
         Effect.gen(function* () {
           const said = yield* inPage(async () => {
             const headers = { "x-emulator-fault": "status=429;retry-after=1" }
@@ -171,7 +171,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
             page.evaluate(() => testPage.drawInWorker({ prompt: "a harbour", size: "96x64" }))
           )
           assert.match(String(said), /^\d+ bytes, 96x64$/)
-          // What a worker paints reaches the page with one of its next frames.
+          // The worker's painting appears in one of the page's next frames.
           yield* Effect.promise(() => page.waitForFunction(() => /^96x64 .* 255$/.test(testPage.colourOf("offscreen"))))
         })
       )

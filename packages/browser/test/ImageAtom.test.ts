@@ -8,7 +8,7 @@ import { AsyncResult, Atom, AtomRegistry } from "effect/reactivity"
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Result = AsyncResult.AsyncResult<Event, unknown>
 
-/** An atom whose events come by hand, and each state that it had. */
+/** An atom with events that a test sends, and every state that it had. */
 const setUp = Effect.gen(function* () {
   const events = yield* Queue.unbounded<Event, GradientError.GradientError | Cause.Done>()
   const left = yield* Queue.unbounded<void>()
@@ -25,7 +25,7 @@ const setUp = Effect.gen(function* () {
   registry.subscribe(atom, (state) => Queue.offerUnsafe(states, state), { immediate: true })
   const write = (value: { readonly prompt: string } | Atom.Interrupt | Atom.Reset) =>
     Effect.sync(() => registry.set(atom, value))
-  /** The first state, from the last one seen on, that is like this. */
+  /** The next state that matches this predicate. */
   const reach = (isIt: (state: Result) => boolean) =>
     Effect.gen(function* () {
       while (true) {

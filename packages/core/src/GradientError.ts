@@ -1,5 +1,5 @@
 /**
- * Every way to fail. There is one error, `GradientError`. Its `reason` says what happened, whether a retry may succeed,
+ * The error of this library, `GradientError`, and its reasons. A reason describes the failure, whether a retry may succeed,
  * and whether an image may have been charged for.
  */
 import * as DateTime from "effect/DateTime"

@@ -28,7 +28,7 @@ const requestOf = (layer: GradientClient.Options, call: GradientClient.RequestOp
 const headersOf = (layer: GradientClient.Options, call?: GradientClient.RequestOptions) =>
   Effect.map(requestOf(layer, call), (asked) => ({ ...asked?.headers }))
 
-/** The request of a call through a client that is made so. */
+/** The request of a call through this client. */
 const requestThrough = <E>(client: Layer.Layer<GradientClient.GradientClient, E, HttpClient.HttpClient>) => {
   const service = Service.transport(drawn)
   return Images.generate({ prompt }).pipe(

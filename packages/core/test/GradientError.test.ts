@@ -12,11 +12,11 @@ import * as Wire from "./support/Wire.ts"
 const prompt = "a sea otter"
 const once = { retry: RetryPolicy.none }
 
-/** The reason of a call that is answered so. */
+/** The reason of a call with this reply. */
 const answeredWith = (answer: () => Service.Answer) =>
   Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(Service.make(answer).layer))
 
-/** The reason of a stream that is answered so. */
+/** The reason of a stream with this reply. */
 const streamedWith = (answer: () => Service.Answer) =>
   Images.generateStream({ prompt }, once).pipe(
     Stream.runDrain,

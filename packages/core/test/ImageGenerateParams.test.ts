@@ -9,7 +9,7 @@ import * as Wire from "./support/Wire.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** What was sent for these params. */
+/** The body that is sent for these params. */
 const sentFor = (
   params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
   options?: GradientClient.RequestOptions

@@ -412,7 +412,7 @@ describe("ImageGenerateResponse", () => {
     const error = GradientError.fromReason(reason)
     const things = [image, response, reason, error, Cause.fail(error), { nested: [response] }, [image]]
 
-    // Printing the bytes themselves takes seconds, and gives millions of characters.
+    // Printing the bytes would take seconds and millions of characters.
     const isShort = (text: string) => {
       expect(text.length).toBeLessThan(4_000)
       return text

@@ -26,7 +26,7 @@ const none: GradientClient.Options = { retry: RetryPolicy.none }
 
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 
-/** Every event of a stream that is answered so. */
+/** Every event of a stream with this reply. */
 const eventsOf = (
   answer: () => Service.Answer,
   params: ImageGenerateParams.ImageGenerateParamsStreaming = { prompt }
@@ -34,7 +34,7 @@ const eventsOf = (
 
 const tagsOf = (events: ReadonlyArray<Event>) => events.map(({ _tag }) => _tag)
 
-/** The reason for which a stream fails that is answered so. */
+/** The reason for which a stream with this reply fails. */
 const failureOf = (answer: () => Service.Answer) => Service.reasonOf(eventsOf(answer))
 
 const partial = (index: number) => Wire.event(Wire.partial(index, Wire.png(20 + index, index)))
@@ -553,7 +553,7 @@ describe("Images", () => {
   })
 
   describe("logs and traces", () => {
-    /** The spans that a call makes. */
+    /** The spans of a call. */
     const traced = <A, E>(call: Effect.Effect<A, E>) =>
       Effect.gen(function* () {
         const spans: Array<Tracer.NativeSpan> = []

@@ -17,7 +17,7 @@ const refused = (status: number, headers: Record<string, string> = {}) => new Re
 
 const failure = (properties: object) => Object.assign(new Error("failed"), properties)
 
-/** Calls until the call ends, in up to an hour; gives when each request came, and how the call ended. */
+/** Runs a call for up to an hour. Returns the time of each request, and how the call ended. */
 const called = (
   answer: (number: number) => Service.Answer,
   layer: GradientClient.Options = {},

@@ -10,7 +10,7 @@ import * as Wire from "./support/Wire.ts"
 
 const generate = Images.generate({ prompt: "a sea otter" })
 
-/** A client with an endpoint and a key of its own, and the requests that reached it. */
+/** A client with its own endpoint and key, and the requests that it received. */
 const client = (name: string) => {
   const { asked, layer: http } = Service.transport(() => Response.json(Wire.response()))
   const options = { baseUrl: `http://${name}.example/v1`, modelAccessKey: Redacted.make(`key-of-${name}`) }

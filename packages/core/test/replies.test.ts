@@ -11,7 +11,7 @@ import * as Wire from "./support/Wire.ts"
 const prompt = "a sea otter"
 const model = "a model without rules"
 
-/** A reply with status 200: this body under this content type. */
+/** A reply with status 200, this body and this content type. */
 interface Reply {
   readonly body: string
   readonly type?: string | undefined
@@ -23,7 +23,7 @@ const answer = ({ body, type }: Reply) => {
   return Service.make(() => new Response(Wire.body([body]), { headers }), { retry: RetryPolicy.eager })
 }
 
-/** Both functions, with what they give as a list of tags and bytes. */
+/** Both functions, with their results as a list of tags and bytes. */
 const functions = {
   generate: (reply: Reply) => {
     const { asked, layer } = answer(reply)
@@ -202,7 +202,7 @@ describe("a stream with an image that was sent as a URL", () => {
 })
 
 describe("over a socket", () => {
-  /** What one connection is sent: a head, then these bytes, and then it closes or breaks. */
+  /** Sends a head and these bytes on one connection, and then closes or breaks it. */
   const served = <A, E>(write: (response: ServerResponse) => void, call: Effect.Effect<A, E, Images.Images>) =>
     Effect.gen(function* () {
       const server = createServer((request, response) => {

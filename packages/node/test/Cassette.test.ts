@@ -27,7 +27,7 @@ const recording = (path: string, script: TestTransport.Script, options: Gradient
 
 const replaying = (path: string) => images(Cassette.layerReplay(path))
 
-/** A folder that goes with the test. */
+/** A folder that is removed after the test. */
 const inFolder = <A, E>(test: (folder: string) => Effect.Effect<A, E, FileSystem.FileSystem>) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -42,7 +42,7 @@ const filesIn = (folder: string) =>
     (names) => names.toSorted()
   )
 
-/** What the defect of this call is. */
+/** The defect of this call. */
 const defectOf = <A, E, R>(call: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.exit(call), (exit) => {
     const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined

@@ -15,7 +15,7 @@ const layer = (baseUrl: string) => NodeImages.layer({ baseUrl, retry: RetryPolic
 const gzip = (body: string | Buffer) => zlib.gzipSync(body)
 const br = (body: string | Buffer) => zlib.brotliCompressSync(body)
 
-/** What servers send: the header, as one line or several, and how the body is made. */
+/** Encodings that servers send: the header, in one line or several, and the encoder of the body. */
 const encodings: ReadonlyArray<readonly [string, string | Array<string>, (body: string) => string | Buffer]> = [
   ["gzip", "gzip", gzip],
   ["x-gzip", "x-gzip", gzip],
@@ -108,7 +108,7 @@ describe("content-encoding", () => {
       const blanks = Buffer.alloc(1024 * 1024, " ")
       const sendBlanks = async (response: ServerResponse) => {
         const source = Readable.from(Array.from({ length: 500 }, () => blanks))
-        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The client leaves.
+        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The client closes the connection.
       }
       let status = 200
       const server = yield* serve((_, response) => {

@@ -109,7 +109,7 @@ describe("NodeImages.layer", () => {
   it.live("connects to a host with one working address, which accepts after 250 ms", () =>
     Effect.gen(function* () {
       const { port } = yield* slowToAccept
-      // The second address answers at once, and refuses.
+      // The second address refuses at once.
       const addresses = [
         { address: "127.0.0.1", family: 4 },
         { address: "127.0.0.2", family: 4 }
@@ -375,7 +375,7 @@ const slowToAccept = Effect.acquireRelease(
   ({ worker }) => Effect.promise(() => worker.terminate())
 )
 
-/** A full garbage collection, once what this turn of the event loop has touched can go. */
+/** A full garbage collection, after this turn of the event loop has released its objects. */
 const collectGarbage = async () => {
   await setImmediate()
   setFlagsFromString("--expose-gc")

@@ -24,7 +24,7 @@ const certificate = Effect.promise(() =>
   })
 )
 
-/** An HTTPS server whose certificate nobody knows. */
+/** An HTTPS server with an untrusted certificate. */
 const tlsServer = Effect.gen(function* () {
   const pems = yield* certificate
   const server = https.createServer({ key: pems.private, cert: pems.cert }, (request, response) => {
@@ -34,7 +34,7 @@ const tlsServer = Effect.gen(function* () {
   return { baseUrl: `https://127.0.0.1:${port}/v1`, ca: pems.cert }
 })
 
-/** A proxy that forwards requests and opens tunnels, or refuses with a status, and lists what it was asked for. */
+/** A proxy that forwards requests and opens tunnels, or refuses with a status. It records its requests. */
 const proxyServer = Effect.fnUntraced(function* (refusal?: number) {
   const asked: Array<string> = []
   const server = http.createServer((request, response) => {
@@ -187,7 +187,7 @@ describe("proxy", () => {
 })
 
 describe("proxies of the environment", () => {
-  /** Asks with this environment, in which PROXY stands for a proxy's URL, and gives what the proxy was asked for. */
+  /** Sends requests with this environment, in which PROXY is replaced by the proxy's URL. Returns the proxy's requests. */
   const askedWith = (environment: Record<string, string>, options: { readonly proxy?: string } = {}) =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end(responseBody(image)))

@@ -15,7 +15,7 @@ const stream = (answer: () => Service.Answer, limits: GradientClient.Options["li
     Effect.provide(Service.make(answer, { retry: RetryPolicy.none, limits }).layer)
   )
 
-/** A body that would go on for ever: whoever reads it to its end does not come back. */
+/** An endless body: code that reads to its end never returns. */
 const endless = (start: string, more: string, headers: Record<string, string> = {}) => {
   const piece = new TextEncoder().encode(more.repeat(Math.ceil(10_000 / more.length)))
   let isStarted = false

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import fc from "fast-check"
 import * as Wire from "../support/Wire.ts"
 
-/** `Uint8Array.prototype.setFromBase64`, as its standard says. */
+/** `Uint8Array.prototype.setFromBase64` by its standard. */
 function setFromBase64(this: Uint8Array, text: string) {
   const dense = text.replace(/[ \t\n\f\r]/g, "")
   if (!/^[A-Za-z0-9+/]*$/.test(dense)) throw new SyntaxError("not base64")
@@ -14,7 +14,7 @@ function setFromBase64(this: Uint8Array, text: string) {
 const prototype: object = Uint8Array.prototype
 const own = Object.getOwnPropertyDescriptor(prototype, "setFromBase64")
 
-/** What the platform has is looked up when the library loads: so it is loaded anew on what looks like each platform. */
+/** The library detects the platform when it is loaded, so it is loaded again for each simulated platform. */
 const platforms = {
   Buffer: () => {},
   setFromBase64: () => {

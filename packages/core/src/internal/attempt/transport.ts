@@ -119,7 +119,7 @@ export const sendRequest = Effect.fnUntraced(function* (
   timeout: Duration.Duration
 ) {
   // HttpClient.withScope aborts a request when its scope closes. An abort makes an error with a stack, which costs a tenth
-  // of a small call, so this scope stays open if the reply was read whole.
+  // of a small call, so this scope stays open if the reply was read completely.
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => (attempt?.isReplyWhole === true ? Effect.void : Scope.close(scope, exit)))
   const sending = new Sending(attempt, timeout, scope)
