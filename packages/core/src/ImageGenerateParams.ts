@@ -239,15 +239,15 @@ const isTyped = (params: Readonly<Record<string, unknown>>): params is Typed =>
 export const check = (params: unknown, kind: Kind): ReadonlyArray<Issue> => {
   const read = readMembers(params, names)
   if (Result.isFailure(read)) return [read.failure]
-  const given = read.success
-  const present = names.filter((name) => !isAbsent(name, given[name]))
-  const wrong = present.filter((name) => !hasItsType(name, given[name]))
+  const values = read.success
+  const present = names.filter((name) => !isAbsent(name, values[name]))
+  const wrong = present.filter((name) => !hasItsType(name, values[name]))
   const right = present.filter((name) => !wrong.includes(name))
-  const typed = Object.fromEntries(right.map((name) => [name, given[name]]))
+  const typed = Object.fromEntries(right.map((name) => [name, values[name]]))
   return [
     ...wrong.map((param) => ({
       param,
-      given: kindOf(given[param]),
+      given: kindOf(values[param]),
       allowed: numeric.has(param) ? "a number" : "a string"
     })),
     ...(isTyped(typed) ? brokenRules(typed, kind) : [])

@@ -13,7 +13,7 @@ import { optional } from "./internal/schemaFields.ts"
 export const Window = Schema.Struct({
   /** How many requests or tokens are allowed until the reset. */
   limit: optional(Schema.Finite),
-  /** How many of them are left. */
+  /** How many requests or tokens are left until the reset. */
   remaining: optional(Schema.Finite),
   /** When the limit is reset. Absent if no wait is needed. */
   resetAt: optional(Schema.DateTimeUtc)

@@ -76,7 +76,7 @@ const makeRedact = (secrets: ReadonlyArray<string>): ((text: string) => string) 
   return (text) => {
     const shown = forms.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(knownKeys, redacted)
     if (forms.length === 0 || !/[%\\&]/.test(shown)) return shown
-    pattern ??= escaped(forms) // It is large, and few texts have escapes.
+    pattern ??= escaped(forms) // Built only when needed: it is large, and few texts have escapes.
     return shown.replace(pattern, redacted)
   }
 }

@@ -71,7 +71,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
   }
 
   get json(): Body<Schema.Json> {
-    // oxlint-disable-next-line typescript/no-unsafe-return -- what JSON.parse gives is JSON
+    // oxlint-disable-next-line typescript/no-unsafe-return -- JSON.parse returns JSON
     return this.#parsed((text): Schema.Json => (text === "" ? null : JSON.parse(text)))
   }
 

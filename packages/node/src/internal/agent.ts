@@ -32,10 +32,10 @@ const checkProxy = (param: string, proxy: string): Checked<string> => {
   const url = URL.parse(proxy)
   if (url === null || !/^https?:$/.test(url.protocol)) {
     const allowed = "an http or https URL, such as http://user:password@proxy:3128"
-    return Effect.fail(invalid(param, allowed, "something else"))
+    return Effect.fail(invalid(param, allowed, "another text"))
   }
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-    return Effect.fail(invalid(param, "a URL without a path or a query", "one with more"))
+    return Effect.fail(invalid(param, "a URL without a path or a query", "one with a path, query or fragment"))
   }
   return Effect.try({
     try: () => {

@@ -17,7 +17,7 @@ import type { Usage } from "../../ImageGenerateResponse.ts"
 export interface Call {
   /** The function of the call: `generate`, or `stream` for `generateStream`. */
   readonly kind: Kind
-  /** The params that are sent, defaults included. */
+  /** The params with their defaults. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
   /** The option `idempotencyKey` of the call. */
   readonly idempotencyKey?: string | undefined

@@ -1,5 +1,5 @@
 /**
- * The text of an error's body.
+ * Reads the body of an error as text.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"

@@ -6,7 +6,7 @@
 export const shorten = (text: string, length = 1000): string =>
   text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}...`
 
-/** Control characters could act on a terminal, and bidirectional ones could reorder what is printed around them. */
+/** Control characters can control a terminal, and bidirectional ones can reorder the text around them. */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
 
 /** Only the start of a longer text is read. */

@@ -159,7 +159,7 @@ export class ImageJsonParser {
         if (this.#matched === 2) this.#item++
         return
       default:
-        // A number here would be taken for an image's index.
+        // A number here would be mistaken for the index of an image.
         if (this.#isImageNext && (isDigit(byte) || byte === minus)) this.#flawed("is not a string")
     }
   }

@@ -101,13 +101,13 @@ const sampleLength = 4096
 /** An event stream starts with a comment or a field, or has a field after unknown lines. */
 const eventStream = /^:|^(?:data|event|id|retry)(?=[:\r\n])|[\r\n](?:data|event|id|retry)(?=[:\r\n])/
 
-/** The start of a reply, until its form is known. */
+/** The first chunks of a reply, by which its form is recognised. */
 class ReplyStart {
-  /** Which limit was exceeded. */
+  /** The limit that was exceeded. */
   problem: string | undefined
-  /** The chunks from the first byte on that is not blank. */
+  /** The chunks, without white space at the start. */
   readonly chunks: Array<Uint8Array> = []
-  /** Some servers send white space while the image is being made. It is counted and not kept. */
+  /** The length of white space at the start, which some servers send while they generate. It is not kept. */
   #blankBytes = 0
   /** The first bytes in `chunks`, one character for each byte. */
   #sample = ""
@@ -119,7 +119,7 @@ class ReplyStart {
     this.#limits = limits
   }
 
-  /** Takes chunks and gives the form of the reply as soon as it is known. */
+  /** Adds chunks. Returns the form of the reply when it is recognised. */
   take(chunks: Chunks): Form | undefined {
     for (const chunk of chunks) this.#write(chunk)
     if (this.problem !== undefined) return "text"

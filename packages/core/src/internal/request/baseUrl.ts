@@ -28,9 +28,9 @@ const wrongWith = (url: string): string | undefined => {
 }
 
 /** Checks a base URL. Its query is moved behind the path. Passwords and secrets in the query are not shown. */
-export const baseUrl = (param: string, given: string): Checked<ToUrl> => {
-  if (!Predicate.isString(given)) return refuse(param, "a URL of http or https", show(given))
-  const url = given.trim()
+export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
+  if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))
+  const url = value.trim()
   const allowed = wrongWith(url)
   if (allowed !== undefined) return refuse(param, allowed, JSON.stringify(UrlParams.redactUrl(url).slice(0, 200)))
   const [, address = "", query = ""] = /^([^?]*)(.*)$/s.exec(url) ?? []

@@ -11,7 +11,7 @@ import type { TransformedClient } from "../attempt/transport.ts"
 import type { Limits } from "../reply/limits.ts"
 
 /**
- * Options for a layer or for a single call. The call's value wins.
+ * Options for a layer or for a single call. The call's value overrides the layer's.
  *
  * @category models
  */

@@ -54,9 +54,9 @@ const encode = Schema.encodeSync(ImageGenerateParams.Json)
 const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: ResolvedOptions): Checked<Params> => {
   const read = readMembers(params, ImageGenerateParams.names)
   if (Result.isFailure(read)) return Result.fail([read.failure])
-  const given = Object.fromEntries(Object.entries(read.success).filter(([, value]) => value != null))
-  const issues = ImageGenerateParams.check(ImageGenerateParams.withDefaults(given, kind, model.name), kind)
-  return issues.length > 0 ? Result.fail(issues) : Result.succeed(typed(given))
+  const values = Object.fromEntries(Object.entries(read.success).filter(([, value]) => value != null))
+  const issues = ImageGenerateParams.check(ImageGenerateParams.withDefaults(values, kind, model.name), kind)
+  return issues.length > 0 ? Result.fail(issues) : Result.succeed(typed(values))
 }
 
 /** The members as JSON has them. JSON omits undefined members, which would otherwise overwrite required params. */

@@ -61,17 +61,17 @@ const authorization = (options: Options, environment: Environment): Checked<Read
 
 const modelOf = ({ model: option }: Options, { model: variable }: Environment): Checked<NamedModel> => {
   if (option === undefined && variable === undefined) return Result.succeed({ name: defaultModel, from: "default" })
-  const [param, given] = option === undefined ? [variable?.name ?? "", variable?.value] : ["model", option]
-  if (!Predicate.isString(given) || given.trim() === "") return refuse(param, "the name of a model", show(given))
-  return Result.succeed({ name: given.trim(), from: option === undefined ? "environment" : "layer" })
+  const [param, value] = option === undefined ? [variable?.name ?? "", variable?.value] : ["model", option]
+  if (!Predicate.isString(value) || value.trim() === "") return refuse(param, "the name of a model", show(value))
+  return Result.succeed({ name: value.trim(), from: option === undefined ? "environment" : "layer" })
 }
 
 const limitsOf = ({ limits = {} }: Options): Checked<Limits> => {
-  const given = Object.entries(limits).filter(([, value]) => value !== undefined)
-  const issues = given
+  const values = Object.entries(limits).filter(([, value]) => value !== undefined)
+  const issues = values
     .filter(([, value]) => !Predicate.isNumber(value) || !(value > 0))
     .map(([name, value]) => ({ param: `limits.${name}`, given: show(value), allowed: "a number of bytes above 0" }))
-  return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(given) })
+  return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(values) })
 }
 
 const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["transformClient"]> => {
