@@ -176,7 +176,7 @@ const generations = (
         GenerationRequest.fromBody(body, defaultModel)
       )
       if (!options.models.includes(request.model) || faults.retires(request.model, fault))
-        return Models.notFoundReply(id)
+        {return Models.notFoundReply(id)}
       if (!Faults.isBeforeWork(fault)) yield* charge(id, request)
       yield* Effect.sleep(options.latency)
       if (fault?._tag === "stall-headers") yield* Effect.sleep(fault.for)
