@@ -80,6 +80,26 @@ describe("README.md", () => {
   })
 })
 
+describe("the READMEs of packages, which are shown on npm", () => {
+  it.each(["core", "node", "browser"])("packages/%s has no relative links", (name) => {
+    assert.notMatch(read(`packages/${name}/README.md`), /\]\((?!https:)/)
+  })
+
+  it("have the options of docs/options.md", () => {
+    const names = (path: string) => table(path, "option").map(([option = ""]) => option)
+    assert.sameMembers(
+      [...names("packages/core/README.md"), ...names("packages/node/README.md")],
+      names("docs/options.md")
+    )
+  })
+
+  it("have the reasons of docs/failures.md, and whether they are charged or temporary", () => {
+    const columns = (path: string) =>
+      table(path, "reason").map(([reason, , charged, temporary]) => [reason, charged, temporary])
+    assert.deepStrictEqual(columns("packages/core/README.md"), columns("docs/failures.md"))
+  })
+})
+
 describe("docs/coming-from-openai.md", () => {
   it("has exactly the rows that are compiled", () => {
     const source = read("examples/coming-from-openai/rows.ts")

@@ -25,7 +25,7 @@ describe("a cover", () => {
       Effect.provide(
         TestImages.layer({
           generate: ({ prompt }) =>
-            prompt.includes("War") ? Effect.fail(refused) : Effect.succeed(TestImages.response(TestImages.png))
+            prompt.includes("War") ? Effect.fail(refused) : Effect.succeed(TestImages.makeResponse(TestImages.png))
         })
       )
     )

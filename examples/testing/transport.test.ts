@@ -7,7 +7,7 @@ import { cover, watchCover } from "./covers.ts"
 
 const { jpeg, png, webp } = TestImages
 const busy = TestTransport.respond({ status: 429, headers: { "retry-after": "20" }, json: { id: "too_many_requests" } })
-const painted = TestTransport.response(TestImages.response(jpeg))
+const painted = TestTransport.response(TestImages.makeResponse(jpeg))
 
 describe("a cover", () => {
   it.effect("is requested again after the time that the service asks for", () =>
@@ -30,7 +30,7 @@ describe("a cover", () => {
 })
 
 describe("a cover that the reader watches", () => {
-  const sketches = TestImages.events(webp, png, jpeg)
+  const sketches = TestImages.makeEvents(webp, png, jpeg)
 
   it.effect("is the last sketch if the connection breaks", () =>
     Effect.gen(function* () {

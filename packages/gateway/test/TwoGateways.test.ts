@@ -24,7 +24,7 @@ const stack = (key: string) => {
         })
       })
     ),
-    Layer.provide(TestTransport.layer(() => TestTransport.response(TestImages.response(TestImages.png))))
+    Layer.provide(TestTransport.layer(() => TestTransport.response(TestImages.makeResponse(TestImages.png))))
   )
   return { keys, layer }
 }
