@@ -14,7 +14,7 @@ import { delimiter, dirname, join } from "node:path"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), "utf8")
-const documents = ["README.md", ...globSync(["packages/*/README.md", "docs/*.md"], { cwd: root })]
+const documents = ["README.md", "CONTRIBUTING.md", ...globSync(["packages/*/README.md", "docs/*.md"], { cwd: root })]
 
 const blocks = (markdown: string, language: string) =>
   Array.from(markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms")), ([, block = ""]) => block)

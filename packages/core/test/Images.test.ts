@@ -1,12 +1,15 @@
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as References from "effect/References"
 import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { inspect } from "node:util"
 import {
@@ -636,6 +639,25 @@ describe("Images", () => {
           ["retry", { attempt: 1, reason: "RateLimitError", delaySeconds: 0 }]
         ])
         expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0 s")
+      })
+    )
+
+    it.effect("the log gives the wait in tenths of a second", () =>
+      Effect.gen(function* () {
+        const logged: Array<unknown> = []
+        const logger = Logger.make(({ message }) => logged.push(message))
+        const service = Service.make((number) =>
+          number === 0 ? new Response(null, { status: 429 }) : Response.json(Wire.response())
+        )
+        const retry = Schedule.spaced(Duration.nanos(457_228_204n))
+        const fiber = yield* Images.generate({ prompt }, { retry }).pipe(
+          Effect.provide(service.layer),
+          Effect.provide(Logger.layer([logger])),
+          Effect.forkChild
+        )
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0.5 s: ")
       })
     )
 

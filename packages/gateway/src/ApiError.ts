@@ -30,7 +30,7 @@ export const ErrorBody = Schema.Struct({
 export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 
 /**
- * The headers that tell a client what to do after an error.
+ * The headers of an error: whether and when to retry, and what would be accepted.
  *
  * @category schemas
  */
@@ -47,7 +47,7 @@ export const ErrorHeaders = Schema.Struct({
 })
 
 /**
- * The headers that tell a client what to do after an error.
+ * The headers of an error: whether and when to retry, and what would be accepted.
  *
  * @category models
  */
@@ -217,7 +217,7 @@ const messageOf = ({ _tag, code }: Reason, param: string | undefined, wait: numb
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
-/** The codes of failures that only the operator can correct. They tell core's client that nothing was charged for. */
+/** The codes of failures that only the operator can correct. From them core's client knows that nothing was charged for. */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: "not_configured",
   PermissionDeniedError: "not_configured",

@@ -81,7 +81,7 @@ export class Attempts extends Context.Service<
   }
 >()("@effect-gradient/gateway/Attempts") {}
 
-/** The code tells core's client that the first request may have been charged for. */
+/** From the code core's client knows that the first request may have been charged for. */
 const duplicate = GradientError.fromReason(
   new GradientError.ConflictError({ code: duplicateAttempt, status: 409, shouldRetry: false })
 )

@@ -69,7 +69,8 @@ const delays = ({ schedule }: RetryPolicy) =>
 const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {
   const { attempt, delay, reason } = event
   const seconds = Duration.toSeconds(delay)
-  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${seconds} s: ${reason.message}`)
+  const rounded = Math.ceil(seconds * 10) / 10
+  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s: ${reason.message}`)
   const span = yield* Effect.option(Effect.currentSpan)
   const now = yield* Clock.currentTimeNanos
   if (Option.isSome(span)) span.value.event("retry", now, { attempt, reason: reason._tag, delaySeconds: seconds })

@@ -96,12 +96,12 @@ const notJson = (
 
 /** Decodes an event with an image. */
 const imageOf = (type: string, value: unknown, data: Extracted, context: EventContext): DecodedEvent => {
-  const { fields, rateLimit } = context.head
+  const { fields: head, rateLimit } = context.head
   const isPartial = type === eventNames.partialImage
   const unusable = (flaw: Flaw): DecodedEvent => ({ _tag: "Unusable", isPartial, flaw })
   const flaw = flawOf(data, [value])
   if (flaw !== undefined) return unusable({ ...flaw, description: `${type}: ${flaw.description}` })
-  const own = isPartial ? { partialImages: context.partialImages } : { requestId: fields.requestId, rateLimit }
+  const own = isPartial ? { partialImages: context.partialImages } : { requestId: head.requestId, rateLimit }
   const wire = { ...withBytes(Predicate.isObject(value) ? value : {}, data.images), type, ...own }
   const decoded = decodeLeniently(decodeFields, wire, (members) => Metadata.repairEvent(members, context.nextIndex))
   if (Result.isFailure(decoded)) return unusable({ description: `${type}: ${decoded.failure}`, urls: [] })

@@ -12,7 +12,7 @@ export type Draw = (
   stage?: PaintOptions["stage"]
 ) => Effect.Effect<Uint8Array, EncodingError>
 
-/** Paints from the prompt. Each image of a request has a seed of its own. */
+/** Paints from the prompt. Each image of a request has another seed. */
 const painted =
   (seed: number): Draw =>
   (request, index, stage) =>

@@ -175,8 +175,9 @@ const generations = (
       const request = yield* Effect.flatMap(readBody(httpRequest), (body) =>
         GenerationRequest.fromBody(body, defaultModel)
       )
-      if (!options.models.includes(request.model) || faults.retires(request.model, fault))
+      if (!options.models.includes(request.model) || faults.retires(request.model, fault)) {
         return Models.notFoundReply(id)
+      }
       if (!Faults.isBeforeWork(fault)) yield* charge(id, request)
       yield* Effect.sleep(options.latency)
       if (fault?._tag === "stall-headers") yield* Effect.sleep(fault.for)

@@ -16,7 +16,7 @@ import { usageOf } from "./usage.ts"
 interface EventContent {
   /** Which of the `n` images, from 0. */
   readonly image: number
-  /** Which partial image of it, from 0. `partialImages` stands for the final image. */
+  /** Which partial image of it, from 0. The value `partialImages` means the final image. */
   readonly stage: number
 }
 

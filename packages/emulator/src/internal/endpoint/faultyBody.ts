@@ -39,7 +39,7 @@ const newline = Uint8Array.of(10)
 const padding = (time: Duration.Duration): Bytes =>
   Stream.fromEffectRepeat(Effect.as(Effect.sleep(Duration.times(time, 0.1)), newline)).pipe(Stream.take(10))
 
-/** Sends each byte in a write of its own: it yields between two bytes. */
+/** Yields after each byte, so that each is sent by its own write. */
 const oneByOne = (body: Bytes): Bytes =>
   body.pipe(
     Stream.flatMap((chunk) => Stream.fromIterable(chunk, { chunkSize: 1 })),
