@@ -1,6 +1,6 @@
 /**
- * The gateway under load, a process of its own: `node gatewayServer.ts <url behind> <images that it allows>`. Tells its URL,
- * and, when asked, its peak of resident memory in bytes.
+ * The gateway under load, in its own process: `node gatewayServer.ts <upstream url> <limit of images>`. It sends its URL to
+ * the parent, and replies to each message with its peak resident memory in bytes.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -13,7 +13,7 @@ import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
 import { sendCpuTime } from "./process.ts"
 
-const [, , behind = "", images] = process.argv
+const [, , upstream = "", images] = process.argv
 
 const gateway = ImagesGateway.layer({
   rules: { models: ["bench"] },
@@ -25,7 +25,7 @@ const gateway = ImagesGateway.layer({
     Attempts.layerOnce,
     RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
   ]),
-  Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: behind })),
+  Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: upstream })),
   Layer.provide(NodeImages.layerHttpClient())
 )
 

@@ -15,7 +15,7 @@ const listFile = join(import.meta.dirname, "imports.txt")
 const firstImports = readFileSync(join(root, "examples/generate.ts"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith("import "))
-  .map((line) => line.replace(/^import .* from /, "import "))
+  .map((line) => line.replace(/^import .* from ("[^"]*").*/, "import $1"))
   .join("\n")
 
 const bin = join(root, "packages/cli/src/bin.ts")

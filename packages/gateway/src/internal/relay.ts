@@ -1,6 +1,6 @@
 /**
- * Passes an event stream on chunk by chunk, without decoding it. It only keeps track of the ends of lines and events:
- * between lines it can insert a comment while nothing arrives, and between events it can report a failure as an event.
+ * Passes an event stream on, chunk by chunk, without decoding it. It only follows the ends of lines and events. Between two
+ * lines it can insert a comment when nothing arrives. Between two events it can report a failure as an event.
  */
 import type * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
@@ -12,7 +12,7 @@ type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 
 const comments: Chunks = [new TextEncoder().encode(": keep-alive\n")]
 
-/** The last characters that were passed on: enough to recognise the end of a line and of an event. */
+/** The last characters that were sent: enough to recognise the end of a line and of an event. */
 class Tail {
   private text = "\n\n"
 
@@ -31,15 +31,15 @@ class Tail {
 }
 
 export interface RelayOptions<E> {
-  /** How long the source is silent before a comment is sent. */
+  /** After this time of silence a comment is sent. */
   readonly keepAlive: Duration.Input
   /** The event that reports a failure. */
   readonly toEvent: (error: E) => Uint8Array
 }
 
 /**
- * The stream, with comments while it is silent. A failure between two events becomes an event. A failure within an event
- * fails the stream, which cuts the connection, because half an event was already sent.
+ * The stream with comments in its silences. A failure between two events becomes an event. A failure within an event fails
+ * the stream, which closes the connection, because a part of the event was already sent.
  */
 export const relay = <E>(
   source: Stream.Stream<Uint8Array, E>,
@@ -57,7 +57,7 @@ export const relay = <E>(
         return chunks
       })
     )
-    // An empty chunk is written at once, so the headers go out before the first bytes arrive.
+    // An empty chunk is written at once, so the headers are sent before the first bytes arrive.
     return Stream.concat(Stream.succeed(new Uint8Array()), relayed).pipe(
       Stream.catch((error) => (tail.isEventEnd ? Stream.succeed(toEvent(error)) : Stream.fail(error)))
     )
