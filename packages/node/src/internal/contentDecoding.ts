@@ -40,12 +40,29 @@ const inflateEither: Step = (body, onError) =>
     })
   )
 
+/** Sixteen bytes or more, all of them plain ASCII. Compressed bytes have others among their first ones. */
+const isPlain = (bytes: Uint8Array) =>
+  bytes.length >= 16 &&
+  bytes.subarray(0, 64).every((byte) => (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13)
+
+/** Some proxies decode a body and leave its header. */
+const unlessPlain =
+  (step: Step): Step =>
+  (body, onError) =>
+    Stream.unwrap(
+      Effect.map(Stream.peel(body, Sink.head()), ([first, rest]) => {
+        if (Option.isNone(first)) return rest
+        const whole = Stream.concat(Stream.succeed(first.value), rest)
+        return isPlain(first.value) ? whole : step(whole, onError)
+      })
+    )
+
 const steps = new Map<string, Step>([
-  ["gzip", gunzip],
-  ["x-gzip", gunzip],
-  ["deflate", inflateEither],
-  ["br", through(() => zlib.createBrotliDecompress(lenientBrotli))],
-  ["zstd", through(() => zlib.createZstdDecompress())]
+  ["gzip", unlessPlain(gunzip)],
+  ["x-gzip", unlessPlain(gunzip)],
+  ["deflate", unlessPlain(inflateEither)],
+  ["br", unlessPlain(through(() => zlib.createBrotliDecompress(lenientBrotli)))],
+  ["zstd", unlessPlain(through(() => zlib.createZstdDecompress()))]
 ])
 
 /** No server uses more than two; each step can multiply the size by 1000. */

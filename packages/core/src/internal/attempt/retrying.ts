@@ -68,7 +68,7 @@ const delays = ({ schedule }: RetryPolicy) =>
 
 const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {
   const { attempt, delay, reason } = event
-  const seconds = Duration.toSeconds(delay)
+  const seconds = Math.ceil(Duration.toSeconds(delay) * 10) / 10
   yield* Effect.logWarning(`Attempt ${attempt} failed, and is retried in ${seconds} s: ${reason.message}`)
   const span = yield* Effect.option(Effect.currentSpan)
   const now = yield* Clock.currentTimeNanos

@@ -132,6 +132,9 @@ const readErrors = (errors: unknown, depth: number): ErrorBody | undefined => {
   return isRead ? body : readFields(errors, depth + 1)
 }
 
+/** Members in which a service or a relay passes on the error of what is behind it. */
+const innerErrors = ["details", "innererror", "inner_error", "metadata", "raw"]
+
 /** A string in `error` is often only the name of the status, so it counts if nothing else is said. */
 const readObject = (holder: object, depth: number): ErrorBody => {
   const at = (name: string) => read(property(holder, name), depth + 1)
@@ -141,12 +144,15 @@ const readObject = (holder: object, depth: number): ErrorBody => {
   const detail = at("detail")
   const errors = readErrors(property(holder, "errors"), depth)
   const headline = [isName ? undefined : error, message, at("error_description"), at("msg")]
-  // A list of errors says more than the message beside it: both are kept.
-  const telling = distinct([headline.map(descriptionOf).find(isText), descriptionOf(detail), descriptionOf(errors)])
+  // Details say more than the message beside them, which is often only the name of the status: both are kept.
+  const inner = innerErrors.map(at)
+  const telling = distinct(
+    [headline, [detail], [errors], inner].map((bodies) => bodies.map(descriptionOf).find(isText))
+  )
   const words = telling.length > 0 ? telling : distinct([descriptionOf(at("title") ?? error)])
   const description = words.length > 0 ? oneLine(joined([placeOf(holder), ...words].filter(isText))) : undefined
   const own = ownMembers(holder)
-  const merged = merge([error, message, own, detail, errors], description)
+  const merged = merge([error, message, own, detail, errors, ...inner], description)
   return { ...merged, requestId: own.requestId ?? merged.requestId }
 }
 

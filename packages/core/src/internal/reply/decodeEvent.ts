@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type { ImageGenerateResponse } from "../../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
+import { errorBodyOf } from "../failure/errorBody.ts"
 import { reasonOfErrorObject, tellsError } from "../failure/errorResponse.ts"
 import { property } from "../property.ts"
 import {
@@ -40,7 +41,7 @@ export type Meaning =
     }
   /** The event should bring an image, and there is none that can be used. */
   | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
-  | { readonly _tag: "Skipped"; readonly name: string }
+  | { readonly _tag: "Skipped"; readonly name: string; readonly words?: string | undefined }
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly reason: GradientErrorReason }
 
@@ -78,7 +79,8 @@ export const meaningOf = ({ data, name }: RawEvent, context: Context): Meaning =
   if (Result.isFailure(parsed)) return notJson(text, name, data, context)
   if (imageEvents.has(type)) return imageOf(type, value, data, context)
   const isResponse = (type === "" || type === "message") && Predicate.isObject(value) && isList(property(value, "data"))
-  return isResponse ? eventsOf(responseOf(data, head, carry)) : { _tag: "Skipped", name: type }
+  if (isResponse) return eventsOf(responseOf(data, head, carry))
+  return { _tag: "Skipped", name: type, words: errorBodyOf(value).description }
 }
 
 /** A partial image that is not JSON is not the end of the stream; in an event of an unknown name anything may be. */

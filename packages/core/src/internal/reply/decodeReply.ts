@@ -14,7 +14,7 @@ import * as ImageGenerateResponse from "../../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
 import type { RateLimit } from "../../RateLimit.ts"
 import { parseJson, reasonOfErrorObject, shorten, tellsError } from "../failure/errorResponse.ts"
-import { visibleText } from "../failure/visibleText.ts"
+import { oneLine, visibleText } from "../failure/visibleText.ts"
 import { property } from "../property.ts"
 import { type Facts, factsOf, rateLimitOf } from "../responseHead.ts"
 import { Base64Sink } from "./Base64Sink.ts"
@@ -67,7 +67,7 @@ export const invalidReply = (
   images: Images = []
 ): GradientError.InvalidResponseError => {
   const { description, urls } = Predicate.isString(flaw) ? { description: flaw, urls: [] } : flaw
-  return new GradientError.InvalidResponseError({ ...head.facts, images, urls, description: shorten(description) })
+  return new GradientError.InvalidResponseError({ ...head.facts, images, urls, description: oneLine(description) })
 }
 
 /** The reason of a reply that is not a JSON object. */
@@ -99,7 +99,7 @@ const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
 
 /** The bytes of an image that is given as a data URL. */
 const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
-  const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,(.*)$/.exec(url)) || []
+  const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,([^=]*)={0,2}$/.exec(url)) || []
   if (text === undefined) return undefined
   const sink = new Base64Sink(text.length, Math.ceil((text.length * 3) / 4))
   const bytes = sink.writeRun(text) === text.length ? sink.finish() : undefined
@@ -173,8 +173,13 @@ export const responseOf = (
   const body = parsed.success
   if (tellsError(body)) return Result.fail(reasonOfErrorObject(body, head.facts, images()))
   if (!Predicate.isObject(body)) return Result.fail(invalidReply(head, `it is not an object${startOf(json)}`, images()))
-  return decodeBody(body, lifted, head, carry)
+  const flaw = hasNothing(body, lifted) ? `data has no images${startOf(json)}` : undefined
+  return flaw === undefined ? decodeBody(body, lifted, head, carry) : Result.fail(invalidReply(head, flaw))
 }
+
+/** Whether a response has no items at all, whatever else it says. */
+const hasNothing = (body: object, { flaw, images }: Lifted): boolean =>
+  flaw === undefined && images.length === 0 && (itemsOf(body) ?? []).length === 0
 
 /** Decodes the object that a response is. */
 const decodeBody = (
@@ -184,16 +189,13 @@ const decodeBody = (
   carry: Carry
 ): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
   const fail = (flaw: string | Flaw) => invalidReply(head, flaw, carry(lifted.images))
-  const items = itemsOf(body) ?? (lifted.images.length > 0 ? [] : undefined)
-  const flaw = flawOf(lifted, items ?? [])
+  const items = itemsOf(body) ?? []
+  const flaw = flawOf(lifted, items)
   if (flaw !== undefined) return Result.fail(fail(flaw))
   const format = property(body, "output_format")
-  const data =
-    items === undefined
-      ? property(body, "data")
-      : withUnnamed(items, lifted.images).map((item) =>
-          Predicate.isObject(item) ? withBytes(item, lifted.images, format) : item
-        )
+  const data = withUnnamed(items, lifted.images).map((item) =>
+    Predicate.isObject(item) ? withBytes(item, lifted.images, format) : item
+  )
   const wire = { ...body, data, requestId: head.facts.requestId, rateLimit: head.rateLimit }
   return Result.mapError(
     decodeLeniently(decodeResponse, wire, (whole) => Metadata.repairResponse(whole, head.arrivedAt)),

@@ -39,6 +39,8 @@ class EventReader {
   /** Why an image cannot be used. That of a partial image is forgotten when a completed one comes. */
   #flaw: Reply.Flaw | undefined
   #isCompletedFlawed = false
+  /** What the last event without an image said. */
+  #words: string | undefined
 
   readonly #reading: Reading
   readonly #keeps: boolean
@@ -114,6 +116,7 @@ class EventReader {
         break
       case "Skipped":
         if (raw.data.images.length > 0) this.#last = raw.data.images
+        this.#words = meaning.words ?? this.#words
         if (meaning.name !== "") this.notes.push(`Skipped an event of an unknown type: ${meaning.name.slice(0, 100)}`)
         break
       case "Done":
@@ -180,7 +183,10 @@ class EventReader {
     else if (this.#flaw !== undefined) this.#fail(this.#flaw)
     else {
       const { facts } = this.#reading.head
-      this.ending = { reason: new GradientError.IncompleteStreamError({ ...facts, images: this.carried() }) }
+      const description = this.#words === undefined ? undefined : `its last words: ${this.#words}`
+      this.ending = {
+        reason: new GradientError.IncompleteStreamError({ ...facts, images: this.carried(), description })
+      }
     }
   }
 }

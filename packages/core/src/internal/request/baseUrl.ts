@@ -19,9 +19,8 @@ const wrongWith = (url: string): string | undefined => {
   // The URL is parsed without a path: `http://` and a path would be the URL of a host with the path's name.
   const isUrl = Result.isSuccess(Url.make(url, UrlParams.empty, undefined)) && !otherScheme.test(url)
   if (!isUrl) return "a URL of http or https"
-  return /\/images\/generations\/*$/i.test(url.replace(/\?.*$/s, ""))
-    ? "the address before /images/generations, such as https://inference.do-ai.run/v1"
-    : undefined
+  const [, endpoint] = /(\/(?:images\/\w+|chat\/completions))\/*$/i.exec(url.replace(/\?.*$/s, "")) ?? []
+  return endpoint && `the address before ${endpoint}, such as https://inference.do-ai.run/v1`
 }
 
 /** The query of a base URL goes behind the path. Passwords and secrets in the query are not shown. */
