@@ -205,7 +205,11 @@ describe("what may be asked", () => {
   it.live("a body that is not JSON is 400, and one of another type 415", () =>
     Effect.gen(function* () {
       const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
-      for (const body of ["", "{", "[]", "null"]) assert.strictEqual((yield* refusal(baseUrl, { body })).status, 400)
+      for (const body of ["", "{", "[]", "null"]) {
+        const { message, status } = yield* refusal(baseUrl, { body })
+        assert.strictEqual(status, 400)
+        assert.match(message, /^Invalid request: the body must be (valid JSON|a JSON object)\.$/)
+      }
       const headers = { "content-type": "text/plain" }
       assert.strictEqual((yield* refusal(baseUrl, { headers })).status, 415)
     }).pipe(Effect.scoped)

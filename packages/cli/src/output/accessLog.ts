@@ -1,12 +1,13 @@
 /**
  * The access log of a server: one line a request on standard error, when its response was sent.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "effect/http"
 
 /** Without the query, which can hold a secret, and on one line. */
 const pathOf = (url: string) => JSON.stringify(url.split("?")[0]?.slice(0, 200)).slice(1, -1)
@@ -18,7 +19,8 @@ const lineOf = (
   start: number,
   end: number
 ): string => {
-  const status = Exit.isSuccess(exit) ? String(exit.value.status) : "left"
+  const isLeft = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+  const status = isLeft ? "left" : HttpServerError.exitResponse(exit).status
   return `${DateTime.formatIso(DateTime.makeUnsafe(end))} ${request.method} ${pathOf(request.url)} ${status} ${end - start} ms`
 }
 
