@@ -152,6 +152,7 @@ const send = (
     const arrivals = new Arrivals()
     let controller: Undici.Dispatcher.DispatchController | undefined
     let aborted: Error | undefined
+    let hasHead = false
 
     const abort = () => {
       aborted ??= new Error("the request was cancelled")
@@ -167,7 +168,7 @@ const send = (
       // undici reports a proxy's 407 as an error, but continues to read its body.
       else if (!controller.aborted) controller.abort(cause)
       finish(cause)
-      resume(Effect.fail(transportError(request, cause))) // Ignored if the response was already returned.
+      if (!hasHead) resume(Effect.fail(transportError(request, cause)))
     }
 
     signal.addEventListener("abort", abort)
@@ -185,7 +186,9 @@ const send = (
         const response = new UndiciResponse(head, (onError) =>
           decoded(bodyStream(arrivals, started, onError), contentEncoding(headers), onError)
         )
-        resume(Effect.succeed(response))
+        hasHead = true
+        // A little later, because a small body arrives with its head: reading it then needs no timer and no waiting.
+        queueMicrotask(() => resume(Effect.succeed(response)))
       },
       onResponseData(started, chunk) {
         if (!arrivals.add(chunk)) started.pause()
