@@ -81,7 +81,7 @@ export const reasons = {
   },
   ConnectionError: {
     summary: "The connection failed before anything was sent",
-    advice: "Check the network and the base URL.",
+    advice: "Check the network, the base URL, and the proxy if you use one.",
     isTemporary: true
   },
   InternalServerError: {
