@@ -53,25 +53,27 @@ const onlyOutcome = ({ outcomes }: { readonly outcomes: ReadonlyArray<Attempt.Ou
 }
 
 describe("Attempt.layer", () => {
-  it.effect("runs every wait, then every begin, outermost first; then the request; then every end, innermost first", () =>
-    Effect.gen(function* () {
-      const log: Array<string> = []
-      const service = Service.make(() => {
-        log.push("request")
-        return Response.json(Wire.response())
+  it.effect(
+    "runs every wait, then every begin, outermost first; then the request; then every end, innermost first",
+    () =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const service = Service.make(() => {
+          log.push("request")
+          return Response.json(Wire.response())
+        })
+        const [outer, inner] = [recorder("outer ", log), recorder("inner ", log)]
+        yield* generate.pipe(Effect.provide(outer.layer.pipe(Layer.provide(inner.layer), Layer.provide(service.layer))))
+        expect(log).toEqual([
+          "outer wait 1",
+          "inner wait 1",
+          "outer begin 1",
+          "inner begin 1",
+          "request",
+          "inner end 1 Completed",
+          "outer end 1 Completed"
+        ])
       })
-      const [outer, inner] = [recorder("outer ", log), recorder("inner ", log)]
-      yield* generate.pipe(Effect.provide(outer.layer.pipe(Layer.provide(inner.layer), Layer.provide(service.layer))))
-      expect(log).toEqual([
-        "outer wait 1",
-        "inner wait 1",
-        "outer begin 1",
-        "inner begin 1",
-        "request",
-        "inner end 1 Completed",
-        "outer end 1 Completed"
-      ])
-    })
   )
 
   it.effect("passes the attempt to each function: number, params with defaults, key and labels", () =>

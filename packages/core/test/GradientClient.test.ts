@@ -161,13 +161,15 @@ describe("GradientClient", () => {
         return error.message
       })
 
-    it.effect.each(["\n", "\r\nx-other: 1", "\0", "\u{1f9a6}", "\x7f"])("a header's value with %j, which the message does not repeat", (bad) =>
-      Effect.gen(function* () {
-        expect(yield* refused({ headers: { "x-one": secret + bad } })).toContain("headers.x-one")
-        expect(yield* refused({}, { headers: { "x-two": secret + bad } })).toContain("headers.x-two")
-        expect(yield* refused({}, { idempotencyKey: secret + bad })).toContain("idempotencyKey")
-        expect(yield* refused({ modelAccessKey: Redacted.make(`${secret}${bad}end`) })).toContain("modelAccessKey")
-      })
+    it.effect.each(["\n", "\r\nx-other: 1", "\0", "\u{1f9a6}", "\x7f"])(
+      "a header's value with %j, which the message does not repeat",
+      (bad) =>
+        Effect.gen(function* () {
+          expect(yield* refused({ headers: { "x-one": secret + bad } })).toContain("headers.x-one")
+          expect(yield* refused({}, { headers: { "x-two": secret + bad } })).toContain("headers.x-two")
+          expect(yield* refused({}, { idempotencyKey: secret + bad })).toContain("idempotencyKey")
+          expect(yield* refused({ modelAccessKey: Redacted.make(`${secret}${bad}end`) })).toContain("modelAccessKey")
+        })
     )
 
     it.effect("a header's name", () =>

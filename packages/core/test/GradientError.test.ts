@@ -257,11 +257,13 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect.each(inStream)("an error object with code $code in a reply with status 200 is $tag", ({ charged, code, tag }) =>
-      Effect.gen(function* () {
-        const reason = yield* answeredWith(() => Response.json(errorBody(code)))
-        expect(reason).toMatchObject({ _tag: tag, code, mayHaveBeenCharged: charged })
-      })
+    it.effect.each(inStream)(
+      "an error object with code $code in a reply with status 200 is $tag",
+      ({ charged, code, tag }) =>
+        Effect.gen(function* () {
+          const reason = yield* answeredWith(() => Response.json(errorBody(code)))
+          expect(reason).toMatchObject({ _tag: tag, code, mayHaveBeenCharged: charged })
+        })
     )
 
     it.effect("an error object with only a type is mapped by its type", () =>

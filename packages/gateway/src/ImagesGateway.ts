@@ -80,7 +80,7 @@ export interface Rules {
  *
  * @category options
  */
-export interface Limits {
+export interface CallerLimits {
   /** The maximum number of images of a caller within `window`. Refused requests do not count. Default: 10. */
   readonly images?: number | undefined
   /** The time for which `images` is counted. Default: 1 minute. */
@@ -102,7 +102,7 @@ export interface Options {
   /** Rules for the params of a request. */
   readonly rules?: Rules | undefined
   /** Limits for each caller and each request. */
-  readonly limits?: Limits | undefined
+  readonly limits?: CallerLimits | undefined
   /**
    * The origins whose pages are allowed to call, such as `https://app.example.com`. Pages of the gateway's own origin and
    * programs other than browsers are always allowed. Default: none.
@@ -117,7 +117,7 @@ export interface Options {
   readonly keepAlive?: Duration.Input | undefined
 }
 
-const bodySizeOf = ({ bodySize }: Limits = {}): ByteSize.ByteSize =>
+const bodySizeOf = ({ bodySize }: CallerLimits = {}): ByteSize.ByteSize =>
   bodySize === undefined ? ByteSize.kibibytes(512) : ByteSize.fromInputUnsafe(bodySize)
 
 const withDefaults = (options: Options) => ({

@@ -110,7 +110,9 @@ const notHttpDescription = (error: object): string => {
   const text = Predicate.isString(data) ? data.slice(0, mostShown) : ""
   const [first = 0, second = 0, , fourth] = Array.from(text, (character) => character.charCodeAt(0))
   if (first >= 20 && first <= 23 && second === 3) return "the server answered with TLS: use https:// in the base URL"
-  if (text.length > 8 && first === 0 && fourth === 4) return "the server answered with HTTP/2, but only HTTP/1.1 is supported"
+  if (text.length > 8 && first === 0 && fourth === 4) {
+    return "the server answered with HTTP/2, but only HTTP/1.1 is supported"
+  }
   // No other bytes are shown: a server may echo the request, which contains the key.
   const banner = /^(SSH-|\+OK|\* OK|220[ -])[ -~]*/.exec(text)?.[0]
   return `the server's answer is not HTTP${banner === undefined ? "" : `: "${banner}"`}`

@@ -103,7 +103,7 @@ const imageOf = (type: string, value: unknown, data: Extracted, context: EventCo
   if (flaw !== undefined) return unusable({ ...flaw, description: `${type}: ${flaw.description}` })
   const own = isPartial ? { partialImages: context.partialImages } : { requestId: head.requestId, rateLimit }
   const wire = { ...withBytes(Predicate.isObject(value) ? value : {}, data.images), type, ...own }
-  const decoded = decodeLeniently(decodeFields, wire, (fields) => Metadata.repairEvent(fields, context.nextIndex))
+  const decoded = decodeLeniently(decodeFields, wire, (members) => Metadata.repairEvent(members, context.nextIndex))
   if (Result.isFailure(decoded)) return unusable({ description: `${type}: ${decoded.failure}`, urls: [] })
   const { unreadable, value: event } = decoded.success
   return { _tag: "Events", events: [event], unreadable }

@@ -196,7 +196,7 @@ const decodeBody = (
         )
   const wire = { ...body, data, requestId: head.fields.requestId, rateLimit: head.rateLimit }
   return Result.mapError(
-    decodeLeniently(decodeResponse, wire, (fields) => Metadata.repairResponse(fields, head.arrivedAt)),
+    decodeLeniently(decodeResponse, wire, (members) => Metadata.repairResponse(members, head.arrivedAt)),
     fail
   )
 }

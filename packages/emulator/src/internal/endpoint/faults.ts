@@ -28,13 +28,14 @@ const isRetired = (fault: Fault): fault is RetiredFault => fault._tag === "retir
 const makeCounter = () => {
   /** The key is the header's text for a fault from a header, and the fault itself for one from the options. */
   const counts = new Map<string | Fault, number>()
-  const isUnused = (key: string | Fault, { times = Number.POSITIVE_INFINITY }: Fault) => (counts.get(key) ?? 0) < times
+  const hasUsesLeft = (key: string | Fault, { times = Number.POSITIVE_INFINITY }: Fault) =>
+    (counts.get(key) ?? 0) < times
   const use = (key: string | Fault, fault: Fault): boolean => {
-    if (!isUnused(key, fault)) return false
+    if (!hasUsesLeft(key, fault)) return false
     counts.set(key, (counts.get(key) ?? 0) + 1)
     return true
   }
-  return { isUnused, use }
+  return { hasUsesLeft, use }
 }
 
 /**
@@ -42,7 +43,7 @@ const makeCounter = () => {
  * Faults that retire a model are separate, because only a request for that model uses them up.
  */
 export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
-  const { isUnused, use } = makeCounter()
+  const { hasUsesLeft, use } = makeCounter()
   const retired = faults.filter(isRetired)
   const others = faults.filter((fault) => !isRetired(fault))
   const next = Effect.fnUntraced(function* ({ headers }: HttpServerRequest.HttpServerRequest) {
@@ -63,7 +64,7 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
       (fault !== undefined && isRetired(fault) && fault.model === model) ||
       retired.some((each) => each.model === model && use(each, each)),
     /** Whether `GET /v1/models` lists the model. */
-    isListed: (model: string): boolean => !retired.some((each) => each.model === model && isUnused(each, each))
+    isListed: (model: string): boolean => !retired.some((each) => each.model === model && hasUsesLeft(each, each))
   }
 }
 
