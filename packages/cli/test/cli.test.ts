@@ -546,6 +546,16 @@ describe("gradient-images models", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a failure that is retried is one line", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => response.writeHead(503, { "retry-after": "0" }).end())
+      const { code, stderr } = yield* run(["models"], { cwd, baseUrl })
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /^The service failed \(503\).*\(3 attempts\)\n$/)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a failure is 1, in one line", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

@@ -397,6 +397,21 @@ describe("GradientError", () => {
       { what: "detail within error", body: '{"error":{"detail":"No paint"}}' },
       { what: "msg within error", body: '{"error":{"code":"c","msg":"No paint"}}' },
       { what: "msg", body: '{"msg":"No paint"}' },
+      {
+        what: "an inner error",
+        body: '{"error":{"message":"Bad Request","innererror":{"code":"c","message":"No paint"}}}',
+        description: "Bad Request: No paint"
+      },
+      {
+        what: "details",
+        body: '{"error":{"message":"Bad Request","details":[{"message":"No paint"},{"reason":"r"}]}}',
+        description: "Bad Request: No paint"
+      },
+      {
+        what: "a relay's upstream, in its metadata",
+        body: json({ error: { message: "Provider returned error", code: 400, metadata: { raw: upstream } } }),
+        description: "Provider returned error: No paint"
+      },
       { what: "an error within an error", body: '{"error":{"error":{"message":"No paint"}}}' },
       { what: "an error that is true", body: '{"error":true,"message":"No paint"}' },
       { what: "a message alone", body: '{"message":"No paint"}' },

@@ -229,6 +229,19 @@ describe("ImageGenerateResponse", () => {
 
   describe("an image that was sent as a data URL", () => {
     const dataUrl = `data:image/png;base64,${Wire.base64(Wire.png(3_000))}`
+
+    it.effect.each([3_000, 3_001, 3_002])("is read with and without padding: %d bytes", (length) =>
+      Effect.gen(function* () {
+        for (const text of [Wire.base64(Wire.png(length)), Wire.base64(Wire.png(length)).replace(/=+$/, "")]) {
+          for (const member of ["url", "b64_json"]) {
+            const reply = JSON.stringify({ data: [{ [member]: `data:image/png;base64,${text}` }] })
+            const response = yield* generateText(reply)
+            expect(response.data[0].bytes).toEqual(Wire.png(length))
+          }
+        }
+      })
+    )
+
     it.effect.each([
       { what: "in url", reply: JSON.stringify({ data: [{ url: dataUrl }] }) },
       { what: "in url, beside an empty b64_json", reply: JSON.stringify({ data: [{ b64_json: null, url: dataUrl }] }) },
@@ -279,9 +292,9 @@ describe("ImageGenerateResponse", () => {
   describe("is refused", () => {
     const image = { b64_json: Wire.base64(Wire.png()) }
     it.effect.each([
-      { what: "without data", reply: { created: 1 }, path: `["data"]` },
-      { what: "with empty data", reply: { created: 1, data: [] }, path: `["data"]` },
-      { what: "with data that is no list", reply: { created: 1, data: {} }, path: `["data"]` },
+      { what: "without data", reply: { created: 1 }, path: "data has no images" },
+      { what: "with empty data", reply: { created: 1, data: [] }, path: "data has no images" },
+      { what: "with data that is no list", reply: { created: 1, data: {} }, path: "data has no images" },
       { what: "with an item that is no object", reply: { created: 1, data: [image, 7] }, path: `["data"][1]` },
       {
         what: "with an item without an image",

@@ -628,17 +628,21 @@ describe("Images", () => {
         const logger = Logger.make(({ logLevel, message }) => logged.push([logLevel, message]))
         const service = Service.make((number) =>
           number === 0
-            ? new Response(null, { status: 429, headers: { "retry-after": "0" } })
+            ? new Response(null, { status: 429, headers: { "retry-after-ms": "1234" } })
             : Response.json(Wire.response())
         )
-        const { spans } = yield* traced(
-          Images.generate({ prompt }).pipe(Effect.provide(service.layer), Effect.provide(Logger.layer([logger])))
+        const fiber = yield* Effect.forkChild(
+          traced(
+            Images.generate({ prompt }).pipe(Effect.provide(service.layer), Effect.provide(Logger.layer([logger])))
+          )
         )
+        yield* TestClock.adjust("2 seconds")
+        const { spans } = yield* Fiber.join(fiber)
         const events = spans.filter(({ name }) => name === "Images.generate").flatMap((span) => span.events)
         expect(events.map(([name, , attributes]) => [name, attributes])).toEqual([
-          ["retry", { attempt: 1, reason: "RateLimitError", delaySeconds: 0 }]
+          ["retry", { attempt: 1, reason: "RateLimitError", delaySeconds: 1.234 }]
         ])
-        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0 s")
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 1.3 s")
       })
     )
 

@@ -79,6 +79,10 @@ describe.each(both)("a reply with status 200 to $name", ({ call, name }) => {
     { what: "a string", body: '"queued"', words: "not an object" },
     { what: "a number", body: " 7 ", words: 'not an object: \\"7' },
     { what: "a list", body: "[1]", words: "not an object" },
+    { what: "an object without data", body: '{"status":"queued"}', words: "data has no images: " },
+    { what: "words without data", body: '{"detail":"Come back later"}', words: "Come back later" },
+    { what: "words beside empty data", body: '{"data":null,"message":"Come back later"}', words: "Come back later" },
+    { what: "an empty list", body: '{"created":1,"data":[]}', words: "data has no images" },
     { what: "the key", body: `your key is ${Service.key}`, words: "your key is <redacted>" }
   ])("$what is refused once, with its first words", ({ body, words }) =>
     Effect.gen(function* () {
@@ -197,6 +201,20 @@ describe("a stream with an image that was sent as a URL", () => {
       const reason = yield* run([address, Wire.completed(Wire.png(20)), { ...address, url: `${address.url}2` }], 3)
       expect(reason.urls).toEqual([address.url, `${address.url}2`])
       expect(reason.images.map(({ bytes }) => bytes)).toEqual([Wire.png(20)])
+    })
+  )
+})
+
+describe("a stream of notes without an image", () => {
+  it.effect("ends with the words of the last note", () =>
+    Effect.gen(function* () {
+      const notes = ['{"message":"Position 2"}', '{"detail":"Come back later"}', '{"progress":1}']
+      const text = notes.map((note) => `event: note\ndata: ${note}\n\n`)
+      const reason = yield* Stream.runDrain(Images.generateStream({ prompt })).pipe(
+        Service.failsWith("IncompleteStreamError"),
+        Effect.provide(Service.make(() => Wire.stream(text), { retry: RetryPolicy.none }).layer)
+      )
+      expect(reason.message).toContain("its last words: Come back later")
     })
   )
 })

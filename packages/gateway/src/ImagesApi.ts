@@ -119,7 +119,11 @@ const attemptId = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
     /** 128 random bits in hexadecimal, new for each attempt. A second request with the same id is refused. */
-    "x-attempt-id": Schema.optionalKey(Schema.String.check(Schema.isPattern(attemptId)))
+    "x-attempt-id": Schema.optionalKey(
+      Schema.String.check(
+        Schema.isPattern(attemptId, { message: "must be 32 hexadecimal digits, with or without hyphens" })
+      )
+    )
   },
   payload: Payload,
   success: [

@@ -75,8 +75,9 @@ describe("attempts", () => {
     Effect.gen(function* () {
       const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
       for (const id of ["1", "g".repeat(32), `${randomUUID()}0`]) {
-        const { param, status } = yield* refusal(baseUrl, { headers: { "x-attempt-id": id } })
+        const { message, param, status } = yield* refusal(baseUrl, { headers: { "x-attempt-id": id } })
         assert.deepStrictEqual([status, param], [400, "x-attempt-id"])
+        assert.include(message, "'x-attempt-id' must be 32 hexadecimal digits, with or without hyphens")
       }
       for (const id of ["0".repeat(32), randomUUID()]) {
         assert.strictEqual((yield* refusal(baseUrl, { headers: { "x-attempt-id": id } })).status, 503)

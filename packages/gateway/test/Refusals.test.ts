@@ -205,7 +205,11 @@ describe("rules", () => {
   it.live("a body that is not JSON is a 400, and another content type is a 415", () =>
     Effect.gen(function* () {
       const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
-      for (const body of ["", "{", "[]", "null"]) assert.strictEqual((yield* refusal(baseUrl, { body })).status, 400)
+      for (const body of ["", "{", "[]", "null"]) {
+        const { message, status } = yield* refusal(baseUrl, { body })
+        assert.strictEqual(status, 400)
+        assert.match(message, /^Invalid request: the body must be (valid JSON|a JSON object)\.$/)
+      }
       const headers = { "content-type": "text/plain" }
       assert.strictEqual((yield* refusal(baseUrl, { headers })).status, 415)
     }).pipe(Effect.scoped)

@@ -32,7 +32,10 @@ const encodings: ReadonlyArray<readonly [string, string | Array<string>, (body: 
   ["a space behind the name", "gzip ", gzip],
   ["upper case", "GZIP", gzip],
   ["an empty header", "", (body) => body],
-  ["a name that is not an encoding, and text", "utf-8", (body) => body]
+  ["a name that is not an encoding, and text", "utf-8", (body) => body],
+  ...["gzip", "br", "deflate", "zstd", "gzip, br"].map(
+    (name) => [`${name} left by a proxy that decoded the body`, name, (body: string) => body] as const
+  )
 ]
 
 describe("content-encoding", () => {

@@ -2,17 +2,16 @@
  * `gradient-images generate`: from a prompt to files.
  */
 import { type GeneratedImage, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
-import { Argument, Command, Flag, GlobalFlag } from "effect/cli"
+import { Argument, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as References from "effect/References"
 import { baseUrl, duration, given, inFlags, yes } from "../flags.ts"
-import { Arrived, ask, type Display, type Generated } from "../generate/ask.ts"
+import { Arrived, ask, type Display, type Generated } from "../generate/requestImages.ts"
 import * as Files from "../generate/files.ts"
 import { promptOf } from "../generate/prompt.ts"
-import { save, WriteError } from "../generate/save.ts"
-import * as Picture from "../output/picture.ts"
+import { save, WriteError } from "../generate/writeImages.ts"
+import * as Picture from "../output/imagePreview.ts"
+import { quietly } from "../output/quietly.ts"
 import * as Progress from "../output/progress.ts"
 import * as Summary from "../output/summary.ts"
 import * as Service from "../service.ts"
@@ -101,12 +100,6 @@ const write = Effect.fnUntraced(function* ({ images }: Generated, { pictures }: 
   if (problems.length > 0) return yield* new WriteError({ problems, paths: written.map(({ path }) => path) })
   yield* report(written.flatMap(({ image, path }) => Files.contradictionOf(image, path) ?? []))
   return written
-})
-
-/** Core's warnings about retries are on the progress line already; with --log-level they are logged too. */
-const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
-  const level = yield* GlobalFlag.LogLevel
-  return yield* Option.isSome(level) ? asking : Effect.provideService(asking, References.MinimumLogLevel, "Error")
 })
 
 const cancelled = (mayHaveBeenCharged: boolean) =>

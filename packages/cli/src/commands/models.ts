@@ -8,6 +8,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { descriptions } from "./descriptions.ts"
 import { baseUrl, inFlags, yes } from "../flags.ts"
+import { quietly } from "../output/quietly.ts"
 import * as Service from "../service.ts"
 
 const config = {
@@ -25,6 +26,7 @@ const toJson = ({ created, id, ownedBy }: Models.Model) => ({
 const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof config>) {
   const { images } = yield* Service.choose(options)
   const models = yield* Models.list.pipe(
+    quietly,
     Effect.provide(images),
     Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, Object.keys(config))))
   )

@@ -137,6 +137,8 @@ describe("resolveCall", () => {
       [{ idempotencyKey: "k\n" }, "idempotencyKey must be made of characters that a header can carry"],
       [{ labels: "team" }, "labels must be an object of short strings (got a string)"],
       [{ labels: { team: "x".repeat(257) } }, "labels.team must be up to 256 characters (got 257 characters)"],
+      [{ headers: 5 }, "headers must be an object (got a number)"],
+      [{ headers: ["x"] }, "headers must be an object (got a list)"],
       [{ onRetry: true }, "onRetry must be a function (got a boolean)"],
       [{ retry: 3 }, "retry must be a RetryPolicy or a Schedule (got 3)"],
       [{ extraBody: [] }, "extraBody must be an object that can be written as JSON (got a list)"],

@@ -50,6 +50,8 @@ describe("resolveOptions", () => {
       ["https://host/v1#top", "a URL without a fragment"],
       ["https://host/v1/images/generations", "the address before /images/generations"],
       ["https://host/v1/images/generations/?a=b", "the address before /images/generations"],
+      ["https://host/v1/images/edits", "the address before /images/edits"],
+      ["https://host/v1/chat/completions", "the address before /chat/completions"],
       ["host/v1", "a URL of http or https"],
       ["ftp://host/v1", "a URL of http or https"],
       ["  ", "a URL of http or https"]
@@ -91,7 +93,10 @@ describe("resolveOptions", () => {
       [`“${secret}”`, "quotes"],
       [`Bearer ${secret}`, "Bearer"],
       [`bearer\t${secret}`, "Bearer"],
-      [`${secret}\r\nx-other: 1`, "other characters"],
+      [`Authorization: Bearer ${secret}`, "several words"],
+      [`${secret} ${secret}`, "several words"],
+      [`${secret}\r\nx-other: 1`, "several words"],
+      [`${secret}\0`, "other characters"],
       [`${secret}🦦`, "other characters"],
       ["", "white space"],
       ["  ", "white space"]

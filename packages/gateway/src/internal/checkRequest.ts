@@ -70,7 +70,7 @@ export const fromSchemaError = ({ cause: { issue }, kind }: HttpApiError.HttpApi
       ? problemsOfBody(issue.input)
       : SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ message, path = [] }) => {
           const param = path.map(String).join(".")
-          return { param, message: `'${param}': ${message}` }
+          return { param, message: param === "" ? "the body must be valid JSON" : `'${param}' ${message}` }
         })
   )
 

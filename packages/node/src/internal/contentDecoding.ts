@@ -40,12 +40,29 @@ const inflateEither: Decoder = (body, onError) =>
     })
   )
 
+/** Whether these are at least 16 bytes of plain ASCII. Compressed bytes have other ones among the first. */
+const isPlain = (bytes: Uint8Array) =>
+  bytes.length >= 16 &&
+  bytes.subarray(0, 64).every((byte) => (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13)
+
+/** Some proxies decode a body and keep its header. */
+const unlessPlain =
+  (decode: Decoder): Decoder =>
+  (body, onError) =>
+    Stream.unwrap(
+      Effect.map(Stream.peel(body, Sink.head()), ([first, rest]) => {
+        if (Option.isNone(first)) return rest
+        const whole = Stream.concat(Stream.succeed(first.value), rest)
+        return isPlain(first.value) ? whole : decode(whole, onError)
+      })
+    )
+
 const decoders = new Map<string, Decoder>([
-  ["gzip", gunzip],
-  ["x-gzip", gunzip],
-  ["deflate", inflateEither],
-  ["br", through(() => zlib.createBrotliDecompress(lenientBrotli))],
-  ["zstd", through(() => zlib.createZstdDecompress())]
+  ["gzip", unlessPlain(gunzip)],
+  ["x-gzip", unlessPlain(gunzip)],
+  ["deflate", unlessPlain(inflateEither)],
+  ["br", unlessPlain(through(() => zlib.createBrotliDecompress(lenientBrotli)))],
+  ["zstd", unlessPlain(through(() => zlib.createZstdDecompress()))]
 ])
 
 /** Real servers use at most two. Each encoding can multiply the size by 1000. */

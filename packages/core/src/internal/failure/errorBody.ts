@@ -130,6 +130,9 @@ const readErrors = (errors: unknown, depth: number): ErrorBody | undefined => {
   return isRead ? body : readFields(errors, depth + 1)
 }
 
+/** Members in which a service or a relay passes on the error of its upstream. */
+const innerErrors = ["details", "innererror", "inner_error", "metadata", "raw"]
+
 /** A string in `error` is often only the name of the status, so it is used if the body has no other message. */
 const readObject = (holder: object, depth: number): ErrorBody => {
   const at = (name: string) => read(property(holder, name), depth + 1)
@@ -139,12 +142,15 @@ const readObject = (holder: object, depth: number): ErrorBody => {
   const detail = at("detail")
   const errors = readErrors(property(holder, "errors"), depth)
   const headline = [isName ? undefined : error, message, at("error_description"), at("msg")]
-  // A list of errors is more precise than the message beside it. Both are kept.
-  const informative = distinct([headline.map(descriptionOf).find(isText), descriptionOf(detail), descriptionOf(errors)])
+  const inner = innerErrors.map(at)
+  // Details are more precise than the message beside them, which is often only the name of the status. Both are kept.
+  const informative = distinct(
+    [headline, [detail], [errors], inner].map((bodies) => bodies.map(descriptionOf).find(isText))
+  )
   const texts = informative.length > 0 ? informative : distinct([descriptionOf(at("title") ?? error)])
   const description = texts.length > 0 ? oneLine(joined([placeOf(holder), ...texts].filter(isText))) : undefined
   const own = ownMembers(holder)
-  const merged = merge([error, message, own, detail, errors], description)
+  const merged = merge([error, message, own, detail, errors, ...inner], description)
   return { ...merged, requestId: own.requestId ?? merged.requestId }
 }
 

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type { ImageGenerateResponse } from "../../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
-import { isErrorValue } from "../failure/errorBody.ts"
+import { errorBodyOf, isErrorValue } from "../failure/errorBody.ts"
 import { reasonOfErrorObject } from "../failure/errorResponse.ts"
 import { isList, property } from "../property.ts"
 import { eventNames } from "../wire.ts"
@@ -41,7 +41,7 @@ export type DecodedEvent =
     }
   /** The event should have an image, but has none that can be used. */
   | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
-  | { readonly _tag: "Skipped"; readonly name: string }
+  | { readonly _tag: "Skipped"; readonly name: string; readonly words?: string | undefined }
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly reason: GradientErrorReason }
 
@@ -78,7 +78,8 @@ export const decodeEvent = ({ data, name }: RawEvent, context: EventContext): De
   if (Result.isFailure(parsed)) return notJson(text, name, data, context)
   if (imageEvents.has(type)) return imageOf(type, value, data, context)
   const isResponse = (type === "" || type === "message") && Predicate.isObject(value) && isList(property(value, "data"))
-  return isResponse ? eventsOf(responseOf(data, head, carry)) : { _tag: "Skipped", name: type }
+  if (isResponse) return eventsOf(responseOf(data, head, carry))
+  return { _tag: "Skipped", name: type, words: errorBodyOf(value).description }
 }
 
 /** Data that is not JSON. It ends the stream, but not in a partial image or in an event with an unknown name. */

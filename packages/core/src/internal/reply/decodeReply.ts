@@ -15,7 +15,7 @@ import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
 import type { RateLimit } from "../../RateLimit.ts"
 import { isErrorValue, parseJson } from "../failure/errorBody.ts"
 import { reasonOfErrorObject } from "../failure/errorResponse.ts"
-import { shorten, visibleText } from "../failure/visibleText.ts"
+import { oneLine, shorten, visibleText } from "../failure/visibleText.ts"
 import { isList, property } from "../property.ts"
 import { type HeadFields, readHead, rateLimitOf } from "../responseHead.ts"
 import { Base64Sink } from "./Base64Sink.ts"
@@ -68,7 +68,7 @@ export const invalidReply = (
   images: Images = []
 ): GradientError.InvalidResponseError => {
   const { description, urls } = Predicate.isString(flaw) ? { description: flaw, urls: [] } : flaw
-  return new GradientError.InvalidResponseError({ ...head.fields, images, urls, description: shorten(description) })
+  return new GradientError.InvalidResponseError({ ...head.fields, images, urls, description: oneLine(description) })
 }
 
 /** The reason for a reply that is not a JSON object. */
@@ -99,7 +99,7 @@ const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
 
 /** The bytes of an image that was sent as a data URL. */
 const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
-  const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,(.*)$/.exec(url)) || []
+  const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,([^=]*)={0,2}$/.exec(url)) || []
   if (text === undefined) return undefined
   const sink = new Base64Sink(text.length, Math.ceil((text.length * 3) / 4))
   const bytes = sink.writeRun(text) === text.length ? sink.finish() : undefined
@@ -173,8 +173,13 @@ export const responseOf = (
   const body = parsed.success
   if (isErrorValue(body)) return Result.fail(reasonOfErrorObject(body, head.fields, images()))
   if (!Predicate.isObject(body)) return Result.fail(invalidReply(head, `it is not an object${startOf(json)}`, images()))
-  return decodeBody(body, extracted, head, carry)
+  const flaw = hasNothing(body, extracted) ? `data has no images${startOf(json)}` : undefined
+  return flaw === undefined ? decodeBody(body, extracted, head, carry) : Result.fail(invalidReply(head, flaw))
 }
+
+/** Whether a response has neither items nor images. */
+const hasNothing = (body: object, { flaw, images }: Extracted): boolean =>
+  flaw === undefined && images.length === 0 && (itemsOf(body) ?? []).length === 0
 
 /** Decodes the JSON object of a response. */
 const decodeBody = (
@@ -184,16 +189,13 @@ const decodeBody = (
   carry: Carry
 ): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
   const fail = (flaw: string | Flaw) => invalidReply(head, flaw, carry(extracted.images))
-  const items = itemsOf(body) ?? (extracted.images.length > 0 ? [] : undefined)
-  const flaw = flawOf(extracted, items ?? [])
+  const items = itemsOf(body) ?? []
+  const flaw = flawOf(extracted, items)
   if (flaw !== undefined) return Result.fail(fail(flaw))
   const format = property(body, "output_format")
-  const data =
-    items === undefined
-      ? property(body, "data")
-      : withUnnamed(items, extracted.images).map((item) =>
-          Predicate.isObject(item) ? withBytes(item, extracted.images, format) : item
-        )
+  const data = withUnnamed(items, extracted.images).map((item) =>
+    Predicate.isObject(item) ? withBytes(item, extracted.images, format) : item
+  )
   const wire = { ...body, data, requestId: head.fields.requestId, rateLimit: head.rateLimit }
   return Result.mapError(
     decodeLeniently(decodeResponse, wire, (members) => Metadata.repairResponse(members, head.arrivedAt)),

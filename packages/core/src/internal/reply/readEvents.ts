@@ -39,6 +39,8 @@ class EventReader {
   /** Why an image cannot be used. The flaw of a partial image is dropped when a completed image arrives. */
   #flaw: Reply.Flaw | undefined
   #isCompletedFlawed = false
+  /** The message in the last event that had no image. */
+  #words: string | undefined
 
   readonly #incoming: IncomingReply
   readonly #keeps: boolean
@@ -114,6 +116,7 @@ class EventReader {
         break
       case "Skipped":
         if (raw.data.images.length > 0) this.#last = raw.data.images
+        this.#words = decoded.words ?? this.#words
         if (decoded.name !== "") this.notes.push(`Skipped an event of an unknown type: ${decoded.name.slice(0, 100)}`)
         break
       case "Done":
@@ -180,7 +183,10 @@ class EventReader {
     else if (this.#flaw !== undefined) this.#fail(this.#flaw)
     else {
       const { fields } = this.#incoming.head
-      this.ending = { reason: new GradientError.IncompleteStreamError({ ...fields, images: this.carried() }) }
+      const description = this.#words === undefined ? undefined : `its last words: ${this.#words}`
+      this.ending = {
+        reason: new GradientError.IncompleteStreamError({ ...fields, images: this.carried(), description })
+      }
     }
   }
 }

@@ -22,9 +22,8 @@ const wrongWith = (url: string): string | undefined => {
   // Parsed without a path: `http://` followed by a path would be a URL with the path's name as its host.
   const isUrl = Result.isSuccess(Url.make(url, UrlParams.empty, undefined)) && !otherScheme.test(url)
   if (!isUrl) return "a URL of http or https"
-  return /\/images\/generations\/*$/i.test(url.replace(/\?.*$/s, ""))
-    ? "the address before /images/generations, such as https://inference.do-ai.run/v1"
-    : undefined
+  const [, endpoint] = /(\/(?:images\/\w+|chat\/completions))\/*$/i.exec(url.replace(/\?.*$/s, "")) ?? []
+  return endpoint && `the address before ${endpoint}, such as https://inference.do-ai.run/v1`
 }
 
 /** Checks a base URL. Its query is moved behind the path. Passwords and secrets in the query are not shown. */

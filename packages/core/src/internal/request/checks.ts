@@ -65,6 +65,8 @@ export const headers = (
   base: Readonly<Record<string, string>>,
   added: WaitingOptions["headers"]
 ): Checked<Readonly<Record<string, string>>> => {
+  const given: unknown = added ?? {}
+  if (!Predicate.isObject(given)) return refuse("headers", "an object", kindOf(given))
   const entries = Object.entries(added ?? {})
   const issues = entries.flatMap(([name, value]) => headerIssue(name, value) ?? [])
   if (issues.length > 0) return Result.fail(issues)

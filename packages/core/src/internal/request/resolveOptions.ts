@@ -55,6 +55,7 @@ const authorization = (options: Options, environment: Environment): Checked<Read
   if (text === "") return refuse(key.name, "a key", "nothing but white space")
   if (/^["'`\u2018-\u201f]|["'`\u2018-\u201f]$/.test(text)) return refuse(key.name, "the key without quotes", "quotes")
   if (/^bearer(?![\w-])/i.test(text)) return refuse(key.name, "the key without Bearer before it", "Bearer")
+  if (/^[!-~]+\s+[!-~]/.test(text)) return refuse(key.name, "the key alone", "several words")
   if (!Check.isCarriable(text)) return Result.fail([Check.uncarriable(key.name)])
   return Result.succeed({ authorization: `Bearer ${text}` })
 }

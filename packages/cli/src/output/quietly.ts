@@ -1,0 +1,13 @@
+/**
+ * What core logs, kept off the screen.
+ */
+import { GlobalFlag } from "effect/cli"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+
+/** Without core's warnings about retries: the command itself shows what a person needs. With --log-level they are logged. */
+export const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
+  const level = yield* GlobalFlag.LogLevel
+  return yield* Option.isSome(level) ? asking : Effect.provideService(asking, References.MinimumLogLevel, "Error")
+})
