@@ -14,7 +14,7 @@ await Promise.all(contestants.map(({ load }) => load()))
 const [, , contestantId, workId, serverUrl] = process.argv
 const work = workOf(workId)
 const { make } = await contestantOf(contestantId).load()
-const client = make({ baseUrl: `${serverUrl}${pathOf(work)}`, images: work.images })
+const client = make({ baseUrl: `${serverUrl}${pathOf(work)}`, images: work.asked ?? work.images })
 const request = work.kind === "stream" ? client.stream : client.generate
 
 const run = async () => {

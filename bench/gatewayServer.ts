@@ -2,7 +2,8 @@
  * The gateway under load, in its own process: `node gatewayServer.ts <upstream url> <limit of images>`. It sends its URL to
  * the parent, and replies to each message with its peak resident memory in bytes.
  */
-import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { GradientClient } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
 import { NodeImages } from "@effect-gradient/node"
@@ -10,6 +11,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
+import { sendCpuTime } from "./process.ts"
 
 const [, , upstream = "", images] = process.argv
 
@@ -31,7 +33,10 @@ const ready = Layer.effectDiscard(
   HttpServer.addressFormattedWith((address) => Effect.sync(() => process.send?.(`${address}/v1/images/generations`)))
 )
 
-process.on("message", () => process.send?.(process.resourceUsage().maxRSS * 1024))
+process.on("message", (question) => {
+  if (question !== "cpu") process.send?.(process.resourceUsage().maxRSS * 1024)
+})
+sendCpuTime()
 process.on("disconnect", () => process.exit())
 
 ready.pipe(

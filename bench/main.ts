@@ -1,15 +1,26 @@
 /**
  * `pnpm bench` runs all works and writes `results.md`. `--quick` runs shorter rounds, in less than a minute. `--work <id>`
- * runs only that work, and can be repeated: an id of works.ts, `growth`, `paid` or `memory`.
+ * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `growth`, `paid` or `memory`.
  */
 import { Schema } from "effect"
 import { writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
 import { post } from "./contestants/post.ts"
+import { gatewayCpus } from "./gatewayCpu.ts"
 import { countPaid } from "./paid.ts"
 import { answer, start } from "./process.ts"
 import { type Effort, race } from "./race.ts"
-import { growthReport, heading, memoryReport, paidReport, type Race, racesReport } from "./report.ts"
+import {
+  gatewayReport,
+  growthReport,
+  heading,
+  memoryReport,
+  paidReport,
+  type Race,
+  racesReport,
+  startupReport
+} from "./report.ts"
+import { startups } from "./startup.ts"
 import { spreadOf } from "./statistics.ts"
 import { growth, pathOf, type Work, works } from "./works.ts"
 
@@ -23,7 +34,7 @@ const effort: Effort = options.quick
   : { rounds: 9, roundMillis: 250, millis: 3000 }
 const isWanted = (id: string) => options.work.length === 0 || options.work.includes(id)
 
-const known = [...works.map(({ id }) => id), "growth", "paid", "memory"]
+const known = [...works.map(({ id }) => id), "startup", "gateway", "growth", "paid", "memory"]
 const unknown = options.work.filter((id) => !known.includes(id))
 if (unknown.length > 0) throw new Error(`unknown work: ${unknown.join(", ")}. The works are ${known.join(", ")}`)
 
@@ -33,7 +44,7 @@ const serverUrl = String(await answer(server))
 
 /** The chunks of a reply as fetch gives them. They differ from the server's: a read of the socket can end anywhere. */
 const chunksOf = async (work: Work): Promise<Race["chunks"]> => {
-  const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images: work.images }
+  const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images: work.asked ?? work.images }
   const sizes: Array<number> = []
   for await (const chunk of await post(endpoint, work.kind === "stream")) sizes.push(chunk.length)
   return { count: sizes.length, medianBytes: spreadOf(sizes).median }
@@ -64,6 +75,8 @@ for (const work of isWanted("growth") ? growth : []) {
     if (rounds.some(({ wallMillis }) => wallMillis > 1000)) leftOut.add(id)
   }
 }
+const starts = isWanted("startup") ? startups(`${serverUrl}/json/1/1500000`, options.quick ? 3 : 15) : []
+const cpus = isWanted("gateway") ? await gatewayCpus(serverUrl, options.quick ? 3 : 9) : []
 server.disconnect()
 
 const Memory = Schema.Struct({ atImage10: Schema.Finite, atImage100: Schema.Finite, keptRatio: Schema.Finite })
@@ -72,6 +85,8 @@ const memory = async () => Schema.decodeUnknownSync(Memory)(await answer(start("
 const report = [
   title,
   ...(races.length > 0 ? [racesReport(races)] : []),
+  ...(starts.length > 0 ? [startupReport(starts)] : []),
+  ...(cpus.length > 0 ? [gatewayReport(cpus)] : []),
   ...(growing.length > 0 ? [growthReport(growing)] : []),
   ...(isWanted("paid") ? [paidReport(await countPaid())] : []),
   ...(isWanted("memory") ? [memoryReport(await memory())] : [])

@@ -4,11 +4,13 @@
 import { availableParallelism, loadavg } from "node:os"
 import { contestants } from "./contestants.ts"
 import { mostWatched, type Strain } from "./measure.ts"
+import type { GatewayCpu } from "./gatewayCpu.ts"
 import type { Memory } from "./memory.ts"
 import type { Paid } from "./paid.ts"
 import type { Standing } from "./race.ts"
+import type { Start } from "./startup.ts"
 import { type Spread, spreadOf } from "./statistics.ts"
-import { blockBudget, growthBudget, type Work } from "./works.ts"
+import { blockBudget, fetchBudget, growthBudget, type Work } from "./works.ts"
 
 /** A work, the results of its contestants, and the chunks that a reader with fetch gets. */
 export interface Race {
@@ -80,27 +82,25 @@ const raceSection = (race: Race): string => {
   return `### ${work.title}\n\n${sees}\n\n${raceTable(race)}`
 }
 
-const ours = new Set(["ours", "oursOnFetch"])
-/** Whether the budgets apply to this contestant. */
-const isBound = (id: string) => id === "ours"
-
 const budgetTable = (races: ReadonlyArray<Race>): string => {
-  const row = (race: Race, figure: Figure, what: string, budget: number) => {
-    const cells = race.standings
-      .filter(({ id }) => ours.has(id))
-      .flatMap((standing) => {
-        const spread = toLimit(race, standing, figure)
-        return isBound(standing.id) ? [withSpread(spread), verdict(spread.median, budget)] : [withSpread(spread)]
-      })
-    return [`${race.work.title}: ${what}`, String(budget), ...cells]
+  const row = (race: Race, figure: Figure, what: string, budgets: Readonly<Record<string, number>>) => {
+    const cells = Object.entries(budgets).flatMap(([id, budget]) => {
+      const standing = race.standings.find((candidate) => candidate.id === id)
+      if (standing === undefined) return ["", "", ""]
+      const spread = toLimit(race, standing, figure)
+      return [String(budget), withSpread(spread), verdict(spread.median, budget)]
+    })
+    return [`${race.work.title}: ${what}`, ...cells]
   }
   const rows = races.flatMap((race) => {
     const { budget, paceMicros } = race.work
     if (budget === undefined) return []
-    if (paceMicros > 0) return [row(race, "cpuMillis", "CPU", budget)]
-    return [row(race, "wallMillis", "time", budget), row(race, "blockMillis", "longest block", blockBudget)]
+    const most = { ours: budget, oursOnFetch: fetchBudget }
+    if (paceMicros > 0) return [row(race, "cpuMillis", "CPU", most)]
+    const mostBlock = { ours: blockBudget, oursOnFetch: blockBudget }
+    return [row(race, "wallMillis", "time", most), row(race, "blockMillis", "longest block", mostBlock)]
   })
-  return table(["as a ratio to the limit", "budget", "ours, on undici", "", "ours, on fetch"], rows)
+  return table(["as a ratio to the limit", "budget", "ours, on undici", "", "budget", "ours, on fetch", ""], rows)
 }
 
 export const racesReport = (races: ReadonlyArray<Race>): string =>
@@ -125,7 +125,7 @@ export const growthReport = (races: ReadonlyArray<Race>): string => {
       const size = sizes[index]
       return size === undefined ? "left out" : decimal(size.millis / size.megabytes, 2)
     })
-    const isOurs = ours.has(id) && power !== undefined
+    const isOurs = id.startsWith("ours") && power !== undefined
     return [
       titleOf(id, "stream"),
       ...cells,
@@ -140,6 +140,38 @@ Milliseconds per MB of an image in a stream, and the power of the size with whic
 1 is linear, the budget is ${growthBudget}. A contestant that takes more than a second at a size is left out of the larger ones.
 
 ${table(["", ...heads, "power", ""], rows)}`
+}
+
+export const startupReport = (starts: ReadonlyArray<Start>): string => {
+  const rows = starts.map(({ budget, millis: time, over, ratio: toOther, title }, index) => [
+    title,
+    millis(time.median),
+    over === index ? "" : withSpread(toOther),
+    budget === undefined ? "" : String(budget),
+    budget === undefined ? "" : verdict(toOther.median, budget)
+  ])
+  return `## Start-up
+
+Fresh processes in turn, from start to end, with the built packages. The calls are divided by the first row, and
+\`--version\` by the row before it.
+
+${table(["", "time (ms)", "ratio", "budget", ""], rows)}`
+}
+
+export const gatewayReport = (cpus: ReadonlyArray<GatewayCpu>): string => {
+  const rows = cpus.map(({ budget, gatewayMillis, proxyMillis, ratio: toProxy, title }) => [
+    title,
+    decimal(proxyMillis, 2),
+    decimal(gatewayMillis, 2),
+    withSpread(toProxy),
+    String(budget),
+    verdict(toProxy.median, budget)
+  ])
+  return `## Gateway
+
+CPU time of one request, in the gateway and in a bare proxy (node:http to undici, \`pipe\`), with the same load in turn.
+
+${table(["", "proxy (ms)", "gateway (ms)", "ratio", "budget", ""], rows)}`
 }
 
 export const paidReport = (cases: ReadonlyArray<Paid>): string => {

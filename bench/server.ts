@@ -55,8 +55,15 @@ const jsonReply = (images: number, base64: string): Reply => {
   }
 }
 
+/** A JSON body of this many bytes, without an image. */
+const emptyReply = (length: number): Reply => {
+  const body = Buffer.from('{"data":[]}'.padEnd(length))
+  return { paceMicros: 0, headers: { "content-type": "application/json", "content-length": length }, parts: [body] }
+}
+
 const replyOf = (path: string): Reply => {
   const [, kind, ...numbers] = path.split("/")
+  if (kind === "empty") return emptyReply(Number(numbers[0]))
   const [images = 1, imageBytes = 0, chunkBytes = 1, paceMicros = 0] = numbers.map(Number)
   const base64 = randomBytes(imageBytes).toString("base64")
   return kind === "stream" ? streamReply(images, base64, chunkBytes, paceMicros) : jsonReply(images, base64)

@@ -2,7 +2,8 @@
  * `pnpm gallery`: serves the page until it is stopped. With a key in the environment the real service draws, without one
  * the emulator. `PORT` is the port; any free one if it is not set.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { GradientClient, GradientConfig, type GradientError } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"

@@ -2,7 +2,7 @@
  * Records the cassette: `GRADIENT_MODEL_ACCESS_KEY=... node record.ts`, which costs one image. It costs nothing with
  * `GRADIENT_BASE_URL` set to an emulator, which is how the cassette in this folder was recorded.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { GradientClient, Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Cassette } from "@effect-gradient/node/testing"

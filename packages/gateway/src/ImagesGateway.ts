@@ -7,7 +7,8 @@
  *
  * @example
  * ```ts
- * import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+ * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+ * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
  * import { GradientClient } from "@effect-gradient/core"
  * import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
  * import { NodeImages } from "@effect-gradient/node"

@@ -3,17 +3,14 @@
  * lines it can insert a comment when nothing arrives. Between two events it can report a failure as an event.
  */
 import type * as Arr from "effect/Array"
-import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
+import { whenSilent } from "./silence.ts"
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 
-const comment = new TextEncoder().encode(": keep-alive\n")
+const comments: Chunks = [new TextEncoder().encode(": keep-alive\n")]
 
 /** The last characters that were sent: enough to recognise the end of a line and of an event. */
 class Tail {
@@ -50,21 +47,16 @@ export const relay = <E>(
 ): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
     const tail = new Tail()
-    const relayed = Stream.transformPull(source, (pull, scope) => {
-      /** The pending read. It continues while comments are sent. */
-      let pending: Fiber.Fiber<Chunks, E | Cause.Done> | undefined
-      const next: Pull.Pull<Chunks, E> = Effect.gen(function* () {
-        pending ??= yield* Effect.forkIn(pull, scope, { startImmediately: true })
-        const exit = pending.pollUnsafe()
-        const arrived =
-          exit === undefined ? yield* Effect.timeoutOption(Fiber.join(pending), keepAlive) : Option.some(yield* exit)
-        if (Option.isNone(arrived)) return tail.isLineEnd ? [comment] : yield* next
-        pending = undefined
-        tail.follow(arrived.value)
-        return arrived.value
+    const relayed = source.pipe(
+      whenSilent(
+        keepAlive,
+        Effect.sync(() => (tail.isLineEnd ? comments : undefined))
+      ),
+      Stream.mapArray((chunks) => {
+        if (chunks !== comments) tail.follow(chunks)
+        return chunks
       })
-      return Effect.succeed(next)
-    })
+    )
     // An empty chunk is written at once, so the headers are sent before the first bytes arrive.
     return Stream.concat(Stream.succeed(new Uint8Array()), relayed).pipe(
       Stream.catch((error) => (tail.isEventEnd ? Stream.succeed(toEvent(error)) : Stream.fail(error)))

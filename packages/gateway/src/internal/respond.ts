@@ -2,6 +2,7 @@
  * Turns the reply of an attempt into the response for the caller.
  */
 import { GradientError, ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -37,12 +38,13 @@ const encodeResponse = Schema.encodeSync(Schema.fromJsonString(ImageGenerateResp
 
 /** A streamed response. It keeps the log's annotations, and sends each chunk by itself: the server would copy several into one. */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>
-  Effect.map(Effect.context(), (context) =>
-    HttpServerResponse.stream(bytes.pipe(Stream.rechunk(1), Stream.provideContext(context)), {
-      contentType,
-      headers: { ...headers, "cache-control": "no-store" }
-    })
-  )
+  Effect.map(Effect.context(), (context) => {
+    // `Stream.provideContext` merges two contexts for each chunk; the server adds nothing to this one that is needed.
+    const annotated = Stream.transformPull(Stream.rechunk(bytes, 1), (pull) =>
+      Effect.succeed(Effect.updateContext(pull, (_: Context.Context<never>) => context))
+    )
+    return HttpServerResponse.stream(annotated, { contentType, headers: { ...headers, "cache-control": "no-store" } })
+  })
 
 /** A JSON response. It keeps `content-length`, so that a client notices a reply that was cut off. */
 const json = (bytes: Bytes, length: string | undefined) =>
@@ -87,18 +89,23 @@ export const respond = Effect.fnUntraced(function* (
     return streamed(relayed, "text/event-stream", { "x-accel-buffering": "no" })
   }
 
+  const checked = <R>(reply: Effect.Effect<Reply, GradientError.GradientError, R>) =>
+    reply.pipe(Effect.tapError(log), Effect.mapError(ApiError.fromGradientError))
+  const answer = (reply: Reply) => {
+    switch (reply._tag) {
+      case "Json":
+        return json(reply.bytes, reply.length)
+      case "Response":
+        return decodedJson(reply.response)
+      case "EventStream":
+      case "Events":
+        return events(eventBytes(reply))
+    }
+  }
+
+  if (!isStream) return yield* answer(yield* checked(attempt))
   const running = yield* Effect.forkScoped(attempt)
   const joined = Fiber.join(running)
-  const logged = joined.pipe(Effect.tapError(log), Effect.mapError(ApiError.fromGradientError))
-  const reply = isStream ? yield* Effect.timeoutOption(logged, keepAlive) : Option.some(yield* logged)
-  if (Option.isNone(reply)) return yield* events(Stream.unwrap(Effect.map(joined, eventBytes)))
-  switch (reply.value._tag) {
-    case "Json":
-      return yield* json(reply.value.bytes, reply.value.length)
-    case "Response":
-      return yield* decodedJson(reply.value.response)
-    case "EventStream":
-    case "Events":
-      return yield* events(eventBytes(reply.value))
-  }
+  const reply = yield* Effect.timeoutOption(checked(joined), keepAlive)
+  return yield* Option.isSome(reply) ? answer(reply.value) : events(Stream.unwrap(Effect.map(joined, eventBytes)))
 })

@@ -9,6 +9,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Reply, Request } from "../Attempts.ts"
+import { whenSilent } from "./silence.ts"
 
 type Response = HttpClientResponse.HttpClientResponse
 
@@ -41,14 +42,17 @@ const bytesOf = (
     isOver()
       ? timeoutError(phase, `the reply was not complete after ${Duration.format(limit)}`)
       : new GradientError.DisconnectedError({ reached: "Accepted", cause })
-  const completed = Attempt.Outcome.Completed({ images: [], usage: undefined })
+  const complete = Effect.suspend(() => {
+    attempt.isReplyWhole = true
+    return attempt.settle(Attempt.Outcome.Completed({ images: [], usage: undefined }))
+  })
   return stream.pipe(
     Stream.mapError(broken),
-    Stream.timeoutOrElse({
-      duration: idleTimeout,
-      orElse: () => Stream.fail(timeoutError("idle", `no byte arrived for ${Duration.format(idleTimeout)}`))
-    }),
-    Stream.concat(Stream.fromEffectDrain(attempt.settle(completed))),
+    whenSilent(
+      idleTimeout,
+      Effect.suspend(() => Effect.fail(timeoutError("idle", `no byte arrived for ${Duration.format(idleTimeout)}`)))
+    ),
+    Stream.concat(Stream.fromEffectDrain(complete)),
     Stream.catch((reason) => Stream.fromEffectDrain(attempt.fail(reason))),
     Stream.mapError((reason) => GradientError.fromReason(reason))
   )

@@ -1,0 +1,88 @@
+/**
+ * How long fresh processes take, from their start to their end, with the packages as they are published.
+ */
+import { Schema } from "effect"
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { env, execPath } from "node:process"
+import { type Spread, spreadOf } from "./statistics.ts"
+
+const packages = join(import.meta.dirname, "..", "packages")
+
+const Manifest = Schema.StructWithRest(Schema.Struct({ publishConfig: Schema.Record(Schema.String, Schema.Unknown) }), [
+  Schema.Record(Schema.String, Schema.Unknown)
+])
+const decodeManifest = Schema.decodeSync(Schema.fromJsonString(Manifest))
+
+/** A folder with the programs of `startup/` and the built packages, without the types that Node would have to strip. */
+const makeProject = (): string => {
+  execFileSync("npx", ["--yes", "pnpm", "build"], { cwd: join(packages, ".."), stdio: ["ignore", "ignore", "inherit"] })
+  const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-gradient-startup-")))
+  const modules = join(project, "node_modules")
+  cpSync(join(import.meta.dirname, "startup"), project, { recursive: true })
+  for (const name of ["core", "node", "cli"]) {
+    const installed = join(modules, "@effect-gradient", name)
+    cpSync(join(packages, name, "dist"), join(installed, "dist"), { recursive: true })
+    const manifest = decodeManifest(readFileSync(join(packages, name, "package.json"), "utf8"))
+    writeFileSync(join(installed, "package.json"), JSON.stringify({ ...manifest, ...manifest.publishConfig }))
+  }
+  mkdirSync(join(modules, "@effect"))
+  for (const name of ["effect", "@effect/platform-node"]) {
+    symlinkSync(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), join(modules, name))
+  }
+  return project
+}
+
+interface Program {
+  readonly title: string
+  readonly args: ReadonlyArray<string>
+  /** The program whose time this one's is divided by; 0 is the first. */
+  readonly over: number
+  readonly budget?: number
+}
+
+const programs: ReadonlyArray<Program> = [
+  { title: "what the first program needs of Effect, platform-node and undici", args: ["baseline.mjs"], over: 0 },
+  { title: "import of what the first program needs", args: ["import.mjs"], over: 0, budget: 1.25 },
+  { title: "its first call, an image of 1.5 MB", args: ["firstCall.mjs"], over: 0, budget: 1.8 },
+  { title: "the same call with Effect and undici alone", args: ["firstCallOnEffect.mjs"], over: 0 },
+  { title: "node with `effect/cli` alone", args: ["effectCli.mjs"], over: 4 },
+  {
+    title: "`gradient-images --version`",
+    args: ["node_modules/@effect-gradient/cli/dist/bin.js", "--version"],
+    over: 4,
+    budget: 2
+  }
+]
+
+export interface Start extends Program {
+  readonly millis: Spread
+  readonly ratio: Spread
+}
+
+/** Runs the programs in turn; the server at this URL answers the calls. */
+export const startups = (serverUrl: string, rounds: number): ReadonlyArray<Start> => {
+  const project = makeProject()
+  const { PATH } = env
+  const ownEnv = { PATH, GRADIENT_BASE_URL: serverUrl, GRADIENT_MODEL_ACCESS_KEY: "bench" }
+  const timeOf = ({ args }: Program): number => {
+    const start = performance.now()
+    execFileSync(execPath, args, { cwd: project, env: ownEnv, stdio: ["ignore", "pipe", "inherit"] })
+    return performance.now() - start
+  }
+  try {
+    for (const program of programs) timeOf(program)
+    const times = Array.from({ length: rounds }, () => programs.map(timeOf))
+    const column = (index: number) => times.map((round) => round[index] ?? Number.NaN)
+    return programs.map((program, index) => ({
+      ...program,
+      millis: spreadOf(column(index)),
+      ratio: spreadOf(times.map((round) => (round[index] ?? Number.NaN) / (round[program.over] ?? Number.NaN)))
+    }))
+  } finally {
+    rmSync(project, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * What the README's first program needs of others: it imports NodeRuntime and `effect` itself, and the library loads the
+ * rest.
+ */
+import "@effect/platform-node/NodeFileSystem"
+import "@effect/platform-node/NodePath"
+import "@effect/platform-node/NodeRuntime"
+import "@effect/platform-node/NodeStream"
+import "@effect/platform-node/Undici"
+import "effect"
+import "effect/http/HttpClient"
+import "effect/http/HttpClientRequest"
+import "effect/http/HttpClientResponse"

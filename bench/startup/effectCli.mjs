@@ -1,0 +1,4 @@
+/**
+ * What any command line with Effect needs.
+ */
+import "effect/cli"
