@@ -139,8 +139,9 @@ describe("README.md, the options", () => {
 describe("README.md, the failures", () => {
   const refuse = (status: number, code?: string) => TestTransport.respond({ status, json: { error: { code } } })
 
-  /** What leads to each. */
-  const causes: Record<keyof typeof GradientError.reasons, TestTransport.Step> = {
+  /** What leads to each. Those of `@effect-gradient/durable` have tests there. */
+  type Durable = "ExpiredError" | "InDoubtError" | "JournalError" | "StoreError"
+  const causes: Record<Exclude<keyof typeof GradientError.reasons, Durable>, TestTransport.Step> = {
     InvalidParamsError: Effect.never,
     AuthenticationError: refuse(401),
     PermissionDeniedError: refuse(403),

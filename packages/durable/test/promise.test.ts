@@ -55,31 +55,47 @@ const ofPerson = (what: Parameters<World["say"]>[0]) =>
       new Step(`${what}${isAnswered ? "" : ", unanswered"}`, ({ world }) => world.say(what, isAnswered))
   )
 
+const beginAndSend = ofProcess("begin, check and send", async (world, process) => {
+  await world.begin(process, true)
+  await world.check(process)
+  world.send(process)
+})
+const uncharged = ofProcess("uncharged", (world, process, isAnswered) => world.end(process, "uncharged", isAnswered))
+const resume = ofProcess("resume", (world, process) => world.again(process))
+const wait = fc
+  .constantFrom(1000, leaseMillis / 2, leaseMillis, leaseMillis * 3)
+  .map((millis) => new Step(`wait ${millis} ms`, ({ advance }) => advance(millis)))
+const lookAndRepeat = fc.boolean().map(
+  (isAnswered) =>
+    new Step(`look and repeat${isAnswered ? "" : ", unanswered"}`, async ({ world }) => {
+      await world.look()
+      await world.say("Repeat", isAnswered)
+    })
+)
+const lookAndForget = fc.boolean().map(
+  (isAnswered) =>
+    new Step(`look and forget${isAnswered ? "" : ", unanswered"}`, async ({ world }) => {
+      await world.look()
+      await world.say("Forget", isAnswered)
+    })
+)
+
+/** What leads to many requests is there several times, so that it is chosen more often than what ends a generation. */
 const steps = [
+  ...Array.from({ length: 5 }, () => beginAndSend),
+  ...Array.from({ length: 3 }, () => uncharged),
+  ...Array.from({ length: 3 }, () => resume),
+  ...Array.from({ length: 2 }, () => lookAndRepeat),
+  lookAndForget,
+  wait,
   ofProcess("begin", (world, process, isAnswered) => world.begin(process, isAnswered)),
   ofProcess("wake", (world, process) => world.check(process)),
   ofProcess("send", (world, process) => world.send(process)),
-  ofProcess("begin, check and send", async (world, process) => {
-    await world.begin(process, true)
-    await world.check(process)
-    world.send(process)
-  }),
-  ofProcess("uncharged", (world, process, isAnswered) => world.end(process, "uncharged", isAnswered)),
   ofProcess("maybe charged", (world, process, isAnswered) => world.end(process, "doubt", isAnswered)),
   ofProcess("completed", (world, process, isAnswered) => world.end(process, "completed", isAnswered)),
-  ofProcess("resume", (world, process) => world.again(process)),
   ofProcess("crash", (world, process) => world.crash(process)),
   ofProcess("renew", (world, process) => world.renew(process)),
-  fc.constantFrom(1000, leaseMillis / 2, leaseMillis, leaseMillis * 3).map(
-    (millis) => new Step(`wait ${millis} ms`, ({ advance }) => advance(millis))
-  ),
   fc.constant(new Step("look", ({ world }) => world.look())),
-  fc.constant(
-    new Step("look and repeat", async ({ world }) => {
-      await world.look()
-      await world.say("Repeat", true)
-    })
-  ),
   ...(["Repeat", "Abandon", "Expire", "Erase", "Forget"] as const).map(ofPerson)
 ]
 
