@@ -284,7 +284,7 @@ export const completedOf = (
 /** The response of these events: what surrounds the images is taken from the last event that has it. */
 export const responseOfCompleted = (
   events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed>,
-  { arrivedAt }: Head
+  { arrivedAt }: Pick<Head, "arrivedAt">
 ): ImageGenerateResponse.ImageGenerateResponse => {
   const last = Arr.lastNonEmpty(events)
   return new ImageGenerateResponse.ImageGenerateResponse({
