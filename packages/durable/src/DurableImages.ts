@@ -31,7 +31,13 @@ import * as Stream from "effect/Stream"
 import type { Generation } from "./Generation.ts"
 import { GenerationJournal } from "./GenerationJournal.ts"
 import { ImageStore } from "./ImageStore.ts"
-import { type ListOptions, makeAdministration, type PruneOptions, type Removed, type Resolution } from "./internal/administration.ts"
+import {
+  type ListOptions,
+  makeAdministration,
+  type PruneOptions,
+  type Removed,
+  type Resolution
+} from "./internal/administration.ts"
 import { makeCalls } from "./internal/calls.ts"
 import * as Identity from "./internal/identity.ts"
 import * as Lease from "./internal/lease.ts"

@@ -58,7 +58,8 @@ const statuses = new Map<string, Status>([
 ])
 
 /** A state that this version does not know is in doubt: nothing is sent. */
-export const statusOf = ({ isLapsed, row }: Found): Status => (isLapsed ? "in-doubt" : statuses.get(row.state) ?? "in-doubt")
+export const statusOf = ({ isLapsed, row }: Found): Status =>
+  isLapsed ? "in-doubt" : (statuses.get(row.state) ?? "in-doubt")
 
 /** The generation of a row. */
 export const fromRow = (found: Found): Generation => {

@@ -59,7 +59,10 @@ describe.each(stores)("a store %s", (_name, layer) => {
       Effect.gen(function* () {
         for (const path of ["a/1/x", "a/2/y", "ab/1/z"]) yield* store.put(path, bytes(1))
         const paths = Effect.map(Stream.runCollect(store.list("")), (all) => all.map(({ path }) => path).toSorted())
-        expect((yield* Stream.runCollect(store.list("a"))).map(({ path }) => path).toSorted()).toEqual(["a/1/x", "a/2/y"])
+        expect((yield* Stream.runCollect(store.list("a"))).map(({ path }) => path).toSorted()).toEqual([
+          "a/1/x",
+          "a/2/y"
+        ])
         yield* store.remove("a")
         expect(yield* paths).toEqual(["ab/1/z"])
         yield* store.put("a/1/x", bytes(1))

@@ -50,10 +50,11 @@ const ofProcess = (name: string, run: (world: World, process: Process, isAnswere
   )
 
 const ofPerson = (what: Parameters<World["say"]>[0]) =>
-  fc.boolean().map(
-    (isAnswered) =>
-      new Step(`${what}${isAnswered ? "" : ", unanswered"}`, ({ world }) => world.say(what, isAnswered))
-  )
+  fc
+    .boolean()
+    .map(
+      (isAnswered) => new Step(`${what}${isAnswered ? "" : ", unanswered"}`, ({ world }) => world.say(what, isAnswered))
+    )
 
 const beginAndSend = ofProcess("begin, check and send", async (world, process) => {
   await world.begin(process, true)
@@ -114,21 +115,24 @@ const inMemory = async (): Promise<Setup> => {
   return { world, advance }
 }
 
-const onSqlite = (context: Context.Context<GenerationJournal.GenerationJournal | SqlClient>) => async (): Promise<Setup> => {
-  const sql = Context.get(context, SqlClient)
-  await Effect.runPromise(Effect.all([sql`DELETE FROM gradient_generation`, sql`DELETE FROM gradient_holder`]))
-  const world = new World(Context.get(context, GenerationJournal.GenerationJournal), (effect) => Effect.runPromise(effect))
-  const advance = async (millis: number) => {
-    world.now += millis
-    await Effect.runPromise(
-      Effect.all([
-        sql`UPDATE gradient_generation SET lease_until = lease_until - ${millis}`,
-        sql`UPDATE gradient_holder SET alive_until = alive_until - ${millis}`
-      ])
+const onSqlite =
+  (context: Context.Context<GenerationJournal.GenerationJournal | SqlClient>) => async (): Promise<Setup> => {
+    const sql = Context.get(context, SqlClient)
+    await Effect.runPromise(Effect.all([sql`DELETE FROM gradient_generation`, sql`DELETE FROM gradient_holder`]))
+    const world = new World(Context.get(context, GenerationJournal.GenerationJournal), (effect) =>
+      Effect.runPromise(effect)
     )
+    const advance = async (millis: number) => {
+      world.now += millis
+      await Effect.runPromise(
+        Effect.all([
+          sql`UPDATE gradient_generation SET lease_until = lease_until - ${millis}`,
+          sql`UPDATE gradient_holder SET alive_until = alive_until - ${millis}`
+        ])
+      )
+    }
+    return { world, advance }
   }
-  return { world, advance }
-}
 
 const property = (setup: () => Promise<Setup>) =>
   fc.asyncProperty(fc.commands(steps, { maxCommands: 80, size: "max" }), async (commands) => {

@@ -116,7 +116,9 @@ export const makeAdministration = (parts: Parts) => {
       ? Effect.succeed(Generation.fromRow({ row: moved.value, isLapsed: false }))
       : Effect.flatMap(known(key), (found) =>
           fail(
-            Reasons.conflict(`${refusal}: it is ${Generation.statusOf(found)}, and its last attempt is ${found.row.attempt}`)
+            Reasons.conflict(
+              `${refusal}: it is ${Generation.statusOf(found)}, and its last attempt is ${found.row.attempt}`
+            )
           )
         )
 

@@ -14,6 +14,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import { isKnownDigest } from "./identity.ts"
 import type { Found } from "./journalModels.ts"
 import type { Row } from "./machine.ts"
@@ -73,7 +74,11 @@ export const answer = Effect.fnUntraced(function* (
 })
 
 /** The row. Without one, what the store has of this generation becomes its row: the journal may have been lost. */
-const look = (parts: Parts, { id }: Asking, checkStore: boolean): Effect.Effect<Option.Option<Found>, GradientError.GradientError> =>
+const look = (
+  parts: Parts,
+  { id }: Asking,
+  checkStore: boolean
+): Effect.Effect<Option.Option<Found>, GradientError.GradientError> =>
   Effect.gen(function* () {
     const find = Effect.mapError(parts.journal.find(id), Reasons.journalBefore)
     const found = yield* find
@@ -149,8 +154,8 @@ const send = Effect.fnUntraced(function* (parts: Parts, images: Service, asking:
   )
 })
 
-const generate = (images: Service, { partialImages: _, ...params }: Asking["params"], options: Options) =>
-  images.generate(params, options)
+const generate = (images: Service, params: Asking["params"], options: Options) =>
+  images.generate(Struct.omit(params, ["partialImages"]), options)
 
 const stream = Effect.fnUntraced(function* (
   images: Service,

@@ -25,22 +25,27 @@ interface CallOptions {
   readonly isInterrupted: boolean
 }
 
+/** What a caller asked for. */
+interface Call {
+  readonly kind: ImageGenerateParams.Kind
+  readonly params: Params
+  readonly options: Options
+  readonly key: string
+}
+
 /** A call in this process. */
 interface Open {
   readonly running: Running
   sending: Sending | undefined
 }
 
-const failed = (cause: Cause.Cause<GradientError.GradientError>): GradientError.GradientError => {
-  const failure = cause.reasons.find(Cause.isFailReason)
-  return failure === undefined ? GradientError.fromReason(Reasons.closing()) : failure.error
-}
+type Ended = Exit.Exit<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
 
-/** Callers get an error rather than the interruption of a fiber that is not theirs. A defect stays one. */
-const forCallers = (
-  exit: Exit.Exit<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
-): Exit.Exit<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError> =>
-  Exit.isFailure(exit) && !Cause.hasDies(exit.cause) ? Exit.fail(failed(exit.cause)) : exit
+/** Callers get an error instead of the interruption of a fiber that is not theirs. */
+const forCallers = (exit: Ended, key: string, sending: Sending | undefined): Ended => {
+  if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
+  return Exit.fail(GradientError.fromReason(sending?.leftInDoubt(key) ?? Reasons.closing()))
+}
 
 export const makeCalls = Effect.fnUntraced(function* (
   parts: Parts,
@@ -50,44 +55,60 @@ export const makeCalls = Effect.fnUntraced(function* (
   const calls = new Map<string, Open>()
   const scope = yield* Scope.make()
 
-  const start = (id: string, kind: ImageGenerateParams.Kind, params: Params, key: string, options: Options, text: string) =>
-    Effect.gen(function* () {
-      const running = new Running(text)
-      const open: Open = { running, sending: undefined }
-      calls.set(id, open)
-      const onSending = (sending: Sending) => {
-        open.sending = sending
-      }
-      const run = answer(parts, images, { id, key, kind, params, options, running, onSending }, checkStore).pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            calls.delete(id)
-            running.end(forCallers(exit))
-          })
-        )
+  /** Runs the call in the layer's scope, with the context of its first caller. */
+  const start = (open: Open, id: string, { key, kind, options, params }: Call) => {
+    const { running } = open
+    const onSending = (sending: Sending) => {
+      open.sending = sending
+    }
+    const run = answer(parts, images, { id, key, kind, params, options, running, onSending }, checkStore).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          calls.delete(id)
+          running.end(forCallers(exit, key, open.sending))
+        })
       )
-      running.fiber = yield* Effect.forkIn(run, scope, { startImmediately: true })
+    )
+    return Effect.map(Effect.forkIn(run, scope), (fiber) => {
+      running.fiber = fiber
       return running
     })
+  }
 
-  /** Joins the call of this key, or starts it. It is left when the scope closes. */
-  const enter = Effect.fnUntraced(function* (kind: ImageGenerateParams.Kind, params: Params, options: Options) {
-    const id = yield* parts.identity.idOf(options.idempotencyKey)
-    const text = yield* askedText(params, options)
-    const joined = calls.get(id)?.running
-    if (joined !== undefined && joined.asked !== text) return yield* GradientError.fromReason(Reasons.keyReused())
-    if (joined === undefined && parts.isClosing()) return yield* GradientError.fromReason(Reasons.closing())
-    const enterNow = Effect.gen(function* () {
-      const running = joined ?? (yield* start(id, kind, params, options.idempotencyKey ?? "", options, text))
-      running.callers++
-      return running
-    })
-    return yield* Effect.acquireRelease(enterNow, (running) => {
+  /** Joins the call of this key, or starts it. Looking and entering it are one step: two callers never start two. */
+  const join = (id: string, text: string, call: Call) =>
+    Effect.suspend(() => {
+      const joined = calls.get(id)?.running
+      if (joined !== undefined && joined.asked !== text) {
+        return Effect.fail(GradientError.fromReason(Reasons.keyReused()))
+      }
+      if (joined !== undefined) return Effect.succeed(joined)
+      if (parts.isClosing()) return Effect.fail(GradientError.fromReason(Reasons.closing()))
+      const open: Open = { running: new Running(text), sending: undefined }
+      calls.set(id, open)
+      return start(open, id, call)
+    }).pipe(
+      Effect.tap((running) =>
+        Effect.sync(() => {
+          running.callers++
+        })
+      )
+    )
+
+  const leave = (running: Running) =>
+    Effect.suspend(() => {
       running.callers--
       return running.callers === 0 && isInterrupted && running.fiber !== undefined
         ? Effect.forkIn(Fiber.interrupt(running.fiber), scope)
         : Effect.void
     })
+
+  /** The call of this key, which the caller leaves when the scope closes. */
+  const enter = Effect.fnUntraced(function* (kind: ImageGenerateParams.Kind, params: Params, options: Options) {
+    const { idempotencyKey: key = "" } = options
+    const id = yield* parts.identity.idOf(key)
+    const text = yield* askedText(params, options)
+    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), leave)
   })
 
   /** Waits for what was sent, and ends the rest. */
@@ -95,7 +116,11 @@ export const makeCalls = Effect.fnUntraced(function* (
     const open = [...calls.values()]
     const isSent = ({ sending }: Open) => sending?.isSent === true
     const end = ({ running }: Open) => (running.fiber === undefined ? Effect.void : Fiber.interrupt(running.fiber))
-    yield* Effect.forEach(open.filter((call) => !isSent(call)), end, { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach(
+      open.filter((call) => !isSent(call)),
+      end,
+      { concurrency: "unbounded", discard: true }
+    )
     const sent = Effect.forEach(open.filter(isSent), ({ running }) => running.ended, { concurrency: "unbounded" })
     yield* Effect.ignore(Effect.timeout(sent, drainMillis))
     yield* Effect.forEach(calls.values(), end, { concurrency: "unbounded", discard: true })

@@ -126,11 +126,9 @@ export const makeFolder = Effect.fnUntraced(function* (given: string) {
   return {
     put: (at: string, bytes: Uint8Array) => Effect.mapError(folder.put(at, bytes), failureOf),
     get: (at: string) =>
-      fs.readFile(folder.at(at)).pipe(
-        Effect.map(Option.some),
-        missingAs<Option.Option<Uint8Array>>(Option.none()),
-        Effect.mapError(failureOf)
-      ),
+      fs
+        .readFile(folder.at(at))
+        .pipe(Effect.map(Option.some), missingAs<Option.Option<Uint8Array>>(Option.none()), Effect.mapError(failureOf)),
     head: (at: string) => Effect.mapError(folder.entry(at), failureOf),
     list: (at: string) => Stream.mapError(folder.list(at), failureOf),
     remove: (at: string) => Effect.mapError(folder.remove(at), failureOf)

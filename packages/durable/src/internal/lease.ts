@@ -33,7 +33,7 @@ export const make = Effect.fnUntraced(function* (
     confirmed = asked
   })
   yield* renew
-  const keep = Effect.catch(renew, ({ message }) => Effect.logWarning(`The lease was not renewed: ${message}`))
+  const keep = renew.pipe(Effect.catch(({ message }) => Effect.logWarning(`The lease was not renewed: ${message}`)))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(leaseMillis / 3), keep)))
   return {
     holder,

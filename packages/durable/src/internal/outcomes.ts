@@ -2,7 +2,7 @@
  * Writes outcomes to the journal. If it is away, an outcome is written as soon as it is back.
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { GenerationJournal } from "../GenerationJournal.ts"
@@ -28,10 +28,7 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
       pending.set(id, move)
       yield* Effect.logError(`The outcome of ${id} (${move._tag}) is written when the journal is back: ${message}`)
       const whenBack = Effect.retry(flush(id), Schedule.spaced("1 second"))
-      yield* Effect.forkIn(
-        Effect.andThen(whenBack, Effect.logInfo(`The outcome of ${id} is written`)),
-        scope
-      )
+      yield* Effect.forkIn(Effect.andThen(whenBack, Effect.logInfo(`The outcome of ${id} is written`)), scope)
     })
 
   return {
@@ -40,8 +37,9 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
     flushAll: Effect.suspend(() => Effect.forEach([...pending.keys()], (id) => Effect.ignore(flush(id)))),
     /** Makes the move now, or later. `undefined`: later. */
     write: (id: string, move: Move): Effect.Effect<Option.Option<Row> | undefined> =>
-      Effect.catch(Effect.retry(journal.move(id, move), { times: 2, schedule: Schedule.spaced("100 millis") }), (failure) =>
-        Effect.as(later(id, move, failure), undefined)
+      journal.move(id, move).pipe(
+        Effect.retry({ times: 2, schedule: Schedule.spaced("100 millis") }),
+        Effect.catch((failure) => Effect.as(later(id, move, failure), undefined))
       )
   }
 }

@@ -26,7 +26,11 @@ export const storeBefore = ({ cause, message }: Failure): GradientError.StoreErr
 export const storeAfter = ({ cause, message }: Failure, images: Images): GradientError.StoreError =>
   new GradientError.StoreError({ phase: "after", progress: "Accepted", description: message, cause, images })
 
-export const inDoubt = (key: string, { attempt, note, sentAt, state }: Row, images: Images = []) =>
+export const inDoubt = (
+  key: string,
+  { attempt, note, sentAt, state }: Pick<Row, "attempt" | "note" | "sentAt" | "state">,
+  images: Images = []
+) =>
   new GradientError.InDoubtError({
     key,
     attempt,

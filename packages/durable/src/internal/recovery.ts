@@ -39,7 +39,10 @@ export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, Gradient
     for (const store of parts.spare === undefined ? [parts.store] : [parts.store, parts.spare]) {
       const manifest = yield* Effect.mapError(manifestIn(store, row), Reasons.storeBefore)
       if (Option.isNone(manifest)) continue
-      const moved = yield* Effect.mapError(parts.journal.move(row.id, completing(manifest.value)), Reasons.journalBefore)
+      const moved = yield* Effect.mapError(
+        parts.journal.move(row.id, completing(manifest.value)),
+        Reasons.journalBefore
+      )
       if (Option.isSome(moved)) return true
       // Another process may have found it first.
       const found = yield* Effect.mapError(parts.journal.find(row.id), Reasons.journalBefore)

@@ -1,14 +1,15 @@
 /**
  * A call that is under way in this process, and those who wait for it: any number of callers of either function.
  */
-import { GradientError, ImageStream, type ImageGenerateResponse, type ImageGenStreamEvent } from "@effect-gradient/core"
+import type { GradientError } from "@effect-gradient/core"
+import { ImageStream, type ImageGenerateResponse, type ImageGenStreamEvent } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Pull from "effect/Pull"
+import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 
 type Response = ImageGenerateResponse.ImageGenerateResponse

@@ -2,7 +2,8 @@
  * The durable record around each attempt of one call: a permission from the journal directly before the request, and its
  * outcome directly after.
  */
-import { Attempt, type GeneratedImage, type GradientError } from "@effect-gradient/core"
+import type { Attempt } from "@effect-gradient/core"
+import { type GeneratedImage, type GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -49,6 +50,8 @@ export class Sending {
   #open: Kept | undefined
   /** Whether the journal gave no permission, because the generation is no longer free. */
   isRefused = false
+  #left: Kept | undefined
+  #sentAt = 0
 
   constructor(parts: Parts, call: Sent) {
     this.#parts = parts
@@ -58,6 +61,17 @@ export class Sending {
   /** Whether a request may be under way. */
   get isSent(): boolean {
     return this.#open !== undefined
+  }
+
+  /** The doubt that an interruption has left. */
+  leftInDoubt(key: string): GradientError.InDoubtError | undefined {
+    if (this.#left === undefined) return undefined
+    return Reasons.inDoubt(key, {
+      attempt: this.#left.attempt,
+      note: "the request was interrupted",
+      sentAt: this.#sentAt,
+      state: "doubt"
+    })
   }
 
   get entry(): Attempt.Entry {
@@ -84,6 +98,7 @@ export class Sending {
         return yield* Reasons.conflict("the generation is no longer free")
       }
       const params = this.#parts.keepParams ? attempt.params : undefined
+      this.#sentAt = row.value.sentAt
       this.#open = { id: this.#call.id, attempt: row.value.attempt, token, asked, params }
       return yield* this.#check(at)
     })
@@ -127,6 +142,7 @@ export class Sending {
         case "Completed":
           return this.#complete(open, outcome)
         case "Left":
+          this.#left = open
           return this.#doubt(open, "interrupted", outcome.images)
         case "Failed":
           return outcome.reason.mayHaveBeenCharged
@@ -144,8 +160,9 @@ export class Sending {
   }
 
   #doubt(open: Kept, note: string, images: ReadonlyArray<GeneratedImage.GeneratedImage>): Effect.Effect<void> {
-    const kept = Effect.catch(this.#parts.store.keepPartial(open, images), ({ message }) =>
-      Effect.as(Effect.logError(`The images of an attempt in doubt could not be kept: ${message}`), 0)
+    const kept = this.#parts.store.keepPartial(open, images).pipe(
+      Effect.tapError(({ message }) => Effect.logError(`Images of an attempt in doubt could not be kept: ${message}`)),
+      Effect.orElseSucceed(() => 0)
     )
     return Effect.flatMap(kept, (count) =>
       this.#parts.outcomes.write(open.id, Move.Doubt({ token: open.token, note, images: count }))
@@ -155,13 +172,15 @@ export class Sending {
   #complete(open: Kept, { images, response }: Completed): Effect.Effect<void, Reason> {
     if (response === undefined) return this.#doubt(open, "no images were decoded", images)
     return Effect.matchEffect(this.#keep(open, response), {
-      onSuccess: (manifest) => Effect.flatMap(this.#parts.outcomes.write(open.id, completing(manifest)), (row) =>
-        row !== undefined && Option.isNone(row) ? this.#extra(open) : Effect.void
-      ),
+      onSuccess: (manifest) =>
+        Effect.flatMap(this.#parts.outcomes.write(open.id, completing(manifest)), (row) =>
+          row !== undefined && Option.isNone(row) ? this.#extra(open) : Effect.void
+        ),
       onFailure: (failure) =>
         Effect.flatMap(
           this.#parts.outcomes.write(open.id, Move.Doubt({ token: open.token, note: "StoreError", images: 0 })),
-          (row) => Effect.fail(row === undefined ? Reasons.journalAfter(failure, images) : Reasons.storeAfter(failure, images))
+          (row) =>
+            Effect.fail(row === undefined ? Reasons.journalAfter(failure, images) : Reasons.storeAfter(failure, images))
         )
     })
   }
@@ -169,13 +188,11 @@ export class Sending {
   /** In the store, else in the spare one. */
   #keep(open: Kept, response: NonNullable<Completed["response"]>) {
     const { spare, store } = this.#parts
-    return Effect.catch(store.write(open, response), (failure) =>
-      spare === undefined
-        ? Effect.fail(failure)
-        : Effect.andThen(
-            Effect.logError(`The images go to the spare store: ${failure.message}`),
-            spare.write(open, response)
-          )
+    const written = store.write(open, response)
+    if (spare === undefined) return written
+    return written.pipe(
+      Effect.tapError(({ message }) => Effect.logError(`The images go to the spare store: ${message}`)),
+      Effect.catch(() => spare.write(open, response))
     )
   }
 

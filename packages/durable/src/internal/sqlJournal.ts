@@ -119,7 +119,10 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
   const update = (id: string, changes: Fragment, condition: Fragment) =>
     sql`UPDATE ${table} AS g SET ${changes}, updated_at = ${now} WHERE g.id = ${id} AND (${condition}) RETURNING *`
 
-  const begin = (id: string, { digest, holder: by, key, labels, leaseMillis, model, n, salt, token }: MoveOf<"Begin">) =>
+  const begin = (
+    id: string,
+    { digest, holder: by, key, labels, leaseMillis, model, n, salt, token }: MoveOf<"Begin">
+  ) =>
     sql`INSERT INTO ${table} AS g
       (id, key, state, attempt, token, holder, lease_until, salt, digest, labels, model, n, images, created_at, sent_at, updated_at)
       VALUES (${id}, ${key ?? null}, 'sending', 1, ${token}, ${by}, ${now} + ${millis(leaseMillis)}, ${salt ?? null},
@@ -155,11 +158,7 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
       case "Release":
         return update(id, sql`state = 'free', note = ${made.note}`, isHolders(made.token))
       case "Doubt":
-        return update(
-          id,
-          sql`state = 'doubt', note = ${made.note}, images = ${made.images}`,
-          isHolders(made.token)
-        )
+        return update(id, sql`state = 'doubt', note = ${made.note}, images = ${made.images}`, isHolders(made.token))
       case "Complete":
         return complete(id, made)
       case "Repeat":

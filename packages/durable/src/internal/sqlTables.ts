@@ -61,20 +61,14 @@ export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "ch
     ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
         Effect.provideService(SqlClient, sql)
       )
-    : Effect.catch(
-        sql`SELECT 1 FROM ${sql(names.generation)} AS g LEFT JOIN ${sql(names.holder)} AS h ON h.id = g.holder LIMIT 1`,
-        (cause) =>
-          Effect.fail(
-            new Migrator.MigrationError({
-              kind: "BadState",
-              cause,
-              message: `The journal has no tables ${names.generation} and ${names.holder}. Use migrate: "run" once.`
-            })
-          )
+    : sql`SELECT 1 FROM ${sql(names.generation)} AS g LEFT JOIN ${sql(names.holder)} AS h ON h.id = g.holder LIMIT 1`.pipe(
+        Effect.mapError((cause) => {
+          const message = `The journal has no tables ${names.generation} and ${names.holder}. Use migrate: "run" once.`
+          return new Migrator.MigrationError({ kind: "BadState", cause, message })
+        })
       )
 
-const refuse = (description: string) =>
-  GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
+const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
 
 /** The number of `FULL` in `PRAGMA synchronous`; 3 is `EXTRA`. */
 const full = 2

@@ -123,7 +123,5 @@ const make = Effect.fnUntraced(function* ({ filename }: Options) {
  *
  * @category layers
  */
-export const layer = (
-  options: Options
-): Layer.Layer<SqlClient.SqlClient, GradientError.GradientError | SqlError> =>
+export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, GradientError.GradientError | SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))

@@ -2,7 +2,7 @@
  * Simulated processes around one key of a journal, as they behave in the worst case: they stall at any point, crash, send
  * late, and repeat a statement after its answer was lost. It counts what was sent, and what that may be.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { GenerationJournal } from "../../src/index.ts"
 
@@ -45,7 +45,12 @@ export class World {
   constructor(journal: Journal, run: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>) {
     this.journal = journal
     this.#run = run
-    this.processes = [1, 2, 3].map(() => ({ holder: this.#fresh("holder"), renewed: 0, claim: undefined, unanswered: [] }))
+    this.processes = [1, 2, 3].map(() => ({
+      holder: this.#fresh("holder"),
+      renewed: 0,
+      claim: undefined,
+      unanswered: []
+    }))
   }
 
   #fresh(kind: string): string {
@@ -153,8 +158,9 @@ export class World {
 
 const outcomeOf = (
   outcome: "uncharged" | "doubt" | "completed",
-  { _tag, holder, leaseMillis: _, token, ...asked }: Claim["begin"]
+  { digest, key, labels, model, n, salt, token }: Claim["begin"]
 ): GenerationJournal.Move => {
+  const asked = { digest, key, labels, model, n, salt }
   switch (outcome) {
     case "uncharged":
       return GenerationJournal.Move.Release({ token, note: "RateLimitError" })
