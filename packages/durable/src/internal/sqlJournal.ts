@@ -88,9 +88,16 @@ const toFound = (row: typeof SqlRow.Type): Found => ({
   }
 })
 
+/** What a driver cannot classify may pass as well: a server that is starting or shutting down is such an error. */
+const isPassing = ({ isRetryable, reason }: SqlError) => isRetryable || reason._tag === "UnknownError"
+
+/** The database's own words follow those of the driver. */
+const wordsOf = ({ message, reason: { cause } }: SqlError) =>
+  cause instanceof Error && !message.includes(cause.message) ? `${message}: ${cause.message}` : message
+
 const failureOf = (error: SqlError | Schema.SchemaError): JournalFailure =>
   error._tag === "SqlError"
-    ? new JournalFailure({ message: error.message, cause: error, isRetryable: error.isRetryable })
+    ? new JournalFailure({ message: wordsOf(error), cause: error, isRetryable: isPassing(error) })
     : new JournalFailure({
         message: `The journal has a row that this version cannot read: ${error.message}`,
         cause: error,

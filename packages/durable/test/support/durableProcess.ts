@@ -64,7 +64,7 @@ const ask = Effect.fnUntraced(function* (key: string) {
   const outcome = yield* Images.generate({ prompt: "a sea otter", n: 2 }, { idempotencyKey: key }).pipe(
     Effect.match({ onSuccess: () => "image", onFailure: ({ reason }) => reason._tag })
   )
-  const found = yield* DurableImages.get(key)
+  const found = Option.flatten(yield* Effect.option(DurableImages.get(key))) // The journal may be away.
   yield* Console.log(JSON.stringify({ key, outcome, status: Option.getOrUndefined(found)?.status }))
 })
 
