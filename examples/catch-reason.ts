@@ -4,8 +4,10 @@ import { Effect } from "effect"
 export const answer = (prompt: string) =>
   Images.generate({ prompt }).pipe(
     Effect.map((response) => `An image of ${response.data[0].bytes.length} bytes.`),
-    Effect.catchReason("GradientError", "ContentPolicyError", () => Effect.succeed("Please ask for something else.")),
-    Effect.catchReason("GradientError", "RateLimitError", () => Effect.succeed("Please wait a minute.")),
+    Effect.catchReasons("GradientError", {
+      ContentPolicyError: () => Effect.succeed("Please ask for something else."),
+      RateLimitError: () => Effect.succeed("Please wait a minute.")
+    }),
     Effect.catchTag("GradientError", (error) =>
       Effect.succeed(
         error.mayHaveBeenCharged ? `Paid for, perhaps: ${error.message}` : `Nothing lost: ${error.message}`

@@ -12,6 +12,7 @@ import { TestClock, TestConsole } from "effect/testing"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { createServer, request, type IncomingHttpHeaders, type Server } from "node:http"
 import { tmpdir } from "node:os"
+import { rootCertificates } from "node:tls"
 import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
 import { answer } from "./catch-reason.ts"
@@ -22,6 +23,7 @@ import { gateway } from "./gateway.ts"
 import { draw } from "./gateway-client.ts"
 import { webGateway } from "./gateway-web.ts"
 import { charged } from "./ledger.ts"
+import { drawAll } from "./progress.ts"
 import { generate } from "./rate-limit.ts"
 import { eager, once, patient } from "./retry-policy.ts"
 import { watch } from "./stream.ts"
@@ -190,7 +192,7 @@ describe("transport.ts", () => {
 
   it.live("trusting generates", () =>
     Effect.gen(function* () {
-      assert.strictEqual((yield* generateThrough(trusting(""))).result, "Success")
+      assert.strictEqual((yield* generateThrough(trusting(rootCertificates[0] ?? ""))).result, "Success")
     })
   )
 })
@@ -272,6 +274,36 @@ describe("faults.ts and ledger.ts", () => {
           )
         )
       )
+  )
+})
+
+describe("progress.ts", () => {
+  it.live("draws three at a time, and shows each picture and each retry", () =>
+    Effect.gen(function* () {
+      const completed = yield* drawAll(["otter", "fox", "owl", "lynx"])
+      const lines = (yield* TestConsole.logLines).map(String)
+      assert.strictEqual(completed.length, 4)
+      assert.lengthOf(
+        lines.filter((line) => /: picture [123] after /.test(line)),
+        12
+      )
+      assert.lengthOf(
+        lines.filter((line) => /^\w+: Too many requests, retry in /.test(line)),
+        1
+      )
+      const shown = lines.map((line) => line.replace(/:.*/, ""))
+      assert.isAbove(shown.indexOf("lynx"), shown.indexOf("owl"))
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(
+          TestConsole.layer,
+          Images.layer.pipe(
+            Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
+            Layer.provide(Emulator.layerHttpClient({ faults: ["status=429;retry-after=0 x1"], pictures: "plain" }))
+          )
+        )
+      )
+    )
   )
 })
 

@@ -14,15 +14,14 @@ import { delimiter, dirname, join } from "node:path"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), "utf8")
-const readme = read("README.md")
-const readmes = ["README.md", ...globSync("packages/*/README.md", { cwd: root })]
+const documents = ["README.md", ...globSync(["packages/*/README.md", "docs/*.md"], { cwd: root })]
 
 const blocks = (markdown: string, language: string) =>
   Array.from(markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms")), ([, block = ""]) => block)
 
-/** The rows of the table whose first column is headed so, without the marks of code. */
-const table = (heading: string) => {
-  const [, rows = ""] = new RegExp(`^\\| ${heading} .*\\n\\|[-| ]+\\n((?:\\|.*\\n)+)`, "m").exec(readme) ?? []
+/** The rows of the document's table whose first column is headed so, without the marks of code. */
+const table = (path: string, heading: string) => {
+  const [, rows = ""] = new RegExp(`^\\| ${heading} .*\\n\\|[-| ]+\\n((?:\\|.*\\n)+)`, "m").exec(read(path)) ?? []
   return Array.from(rows.matchAll(/^\| (.*) \|$/gm), ([, row = ""]) =>
     row.split(" | ").map((cell) => cell.trim().replace(/^`(.*)`$/, "$1"))
   )
@@ -52,11 +51,11 @@ const shell = Effect.fnUntraced(function* (line: string) {
   return { ...running, cwd }
 }, Effect.provide(NodeServices.layer))
 
-describe.each(readmes)("%s", (path) => {
+describe.each(documents)("%s", (path) => {
   const markdown = read(path)
 
   it("has the programs of examples, which are run, and no other", () => {
-    const programs = globSync("examples/*.ts", { cwd: root }).map(read)
+    const programs = globSync(["examples/*.ts", "examples/without-effect/*.ts"], { cwd: root }).map(read)
     for (const block of blocks(markdown, "ts")) assert.include(programs, block)
   })
 
@@ -67,11 +66,46 @@ describe.each(readmes)("%s", (path) => {
   })
 })
 
-describe("README.md, the commands", () => {
+describe("README.md", () => {
+  it("has the table of docs/runtimes.md, which `pnpm runtimes` writes", () => {
+    const [where = ""] = /^\|.*\n(?:\|.*\n)+/m.exec(read("docs/runtimes.md")) ?? []
+    assert.include(where, "`NodeImages`")
+    assert.include(read("README.md"), where)
+  })
+
+  it("has at most 200 lines, and links to every guide", () => {
+    const text = read("README.md")
+    assert.isAtMost(text.split("\n").length, 201)
+    for (const guide of globSync("docs/*.md", { cwd: root })) assert.include(text, `](${guide})`)
+  })
+})
+
+describe("docs/coming-from-openai.md", () => {
+  it("has the rows that are compiled, and no other", () => {
+    const source = read("examples/coming-from-openai/rows.ts")
+    const compiled = (side: string) =>
+      Array.from(
+        source.matchAll(new RegExp(`^ {4}${side}: \\(.*?\\)(?:: [^=]*)? => (.*?),?$`, "gm")),
+        ([, code = ""]) => code.replace(/^\((.*)\)$/, "$1")
+      )
+    const rows = table("docs/coming-from-openai.md", "there")
+    assert.isAbove(rows.length, 20)
+    assert.deepStrictEqual(
+      rows.map(([there]) => there),
+      compiled("there")
+    )
+    assert.deepStrictEqual(
+      rows.map(([, here]) => here),
+      compiled("here")
+    )
+  })
+})
+
+describe("the commands", () => {
   const { scripts } = Schema.decodeSync(
     Schema.fromJsonString(Schema.Struct({ scripts: Schema.Record(Schema.String, Schema.String) }))
   )(read("package.json"))
-  const lines = readmes.flatMap((path) => blocks(read(path), "sh")).flatMap((block) => block.trim().split("\n"))
+  const lines = documents.flatMap((path) => blocks(read(path), "sh")).flatMap((block) => block.trim().split("\n"))
   const own = lines.filter((line) => line.startsWith("gradient-images"))
 
   it("of pnpm are scripts of the workspace", () => {
@@ -104,7 +138,7 @@ describe("README.md, the commands", () => {
   )
 })
 
-describe("README.md, the options", () => {
+describe("docs/options.md", () => {
   /** A key for each option: the compiler knows when one is missing here, or too many. */
   const options: Record<
     keyof GradientClient.Options | keyof GradientClient.RequestOptions | keyof NodeImages.TransportOptions,
@@ -132,11 +166,14 @@ describe("README.md, the options", () => {
   }
 
   it("are all in the table, and where they belong", () => {
-    assert.deepStrictEqual(Object.fromEntries(table("option").map(([option, of]) => [option, of])), options)
+    assert.deepStrictEqual(
+      Object.fromEntries(table("docs/options.md", "option").map(([option, of]) => [option, of])),
+      options
+    )
   })
 })
 
-describe("README.md, the failures", () => {
+describe("docs/failures.md", () => {
   const refuse = (status: number, code?: string) => TestTransport.respond({ status, json: { error: { code } } })
 
   /** What leads to each. Those of `@effect-gradient/durable` have tests there. */
@@ -160,7 +197,7 @@ describe("README.md, the failures", () => {
     IncompleteStreamError: TestTransport.events([])
   }
 
-  const rows = table("reason").map(([reason = "", when = "", charged = "", passes = ""]) => ({
+  const rows = table("docs/failures.md", "reason").map(([reason = "", when = "", charged = "", passes = ""]) => ({
     reason,
     when,
     charged,

@@ -1,5 +1,5 @@
 /**
- * The page and the gateway behind it, on one port of this machine. The key, where there is one, stays in here.
+ * The page and the gateway behind it, on one port of this machine. The key, if there is one, never leaves this server.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
@@ -9,10 +9,10 @@ import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
 import { build } from "vite"
 
-/** The page cannot be built: a mistake in its source. */
+/** The page cannot be built, because of a mistake in its source. */
 export class BuildError extends Data.TaggedError("BuildError")<{ readonly cause: unknown }> {}
 
-/** Builds the page, which says what is drawing, into a folder that goes with the scope. */
+/** Builds the page into a folder, which is deleted when the scope closes. The page shows the note. */
 export const buildPage = Effect.fn("buildPage")(function* (note: string) {
   const fileSystem = yield* FileSystem.FileSystem
   const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "browser-gallery-" })
@@ -23,7 +23,7 @@ export const buildPage = Effect.fn("buildPage")(function* (note: string) {
         configFile: false,
         logLevel: "warn",
         define: { "import.meta.env.VITE_SERVICE": JSON.stringify(note) },
-        // Nothing is put into the page as a data URL, which its policy would not let through.
+        // The page's content security policy blocks data URLs, so no asset may become one.
         build: { outDir: folder, emptyOutDir: true, assetsInlineLimit: 0 }
       }),
     catch: (cause) => new BuildError({ cause })
@@ -52,7 +52,7 @@ const page = (folder: string) =>
     })
   )
 
-/** Requests under a name of this machine. A page of another site could reach this server under that site's name. */
+/** Serves only requests to a name of this machine: another site could make its own name lead to this server. */
 const callers = Layer.succeed(Callers.Callers, {
   identify: ({ host = "" }) =>
     /^(127\.0\.0\.1|localhost):\d+$/.test(host)
@@ -64,7 +64,7 @@ const gateway = ImagesGateway.layer().pipe(
   Layer.provide([callers, Attempts.layerOnce, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
 )
 
-/** A server that ends with its scope, whoever is still connected. */
+/** A server that ends with its scope, even if clients are still connected. */
 const nodeServer = (port: number) =>
   Layer.unwrap(
     Effect.sync(() => {

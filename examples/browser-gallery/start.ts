@@ -1,6 +1,6 @@
 /**
  * `pnpm gallery`: serves the page until it is stopped. With a key in the environment the real service draws, without one
- * the emulator. `PORT` is where; any free port, where it is not set.
+ * the emulator. `PORT` is the port; any free one if it is not set.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { GradientClient, GradientConfig, type GradientError } from "@effect-gradient/core"
@@ -41,7 +41,7 @@ Layer.unwrap(gallery).pipe(
   Layer.provide(NodeServices.layer),
   Layer.launch,
   NodeRuntime.runMain({
-    // To be stopped is how it ends.
+    // The program runs until it is stopped, so an interrupt is a success.
     teardown: (exit, onExit) => onExit(Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? 1 : 0)
   })
 )

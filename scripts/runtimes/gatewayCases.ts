@@ -66,7 +66,7 @@ const cases: ReadonlyArray<Case> = [
   { name: "an attempt id", headers: id, status: 200, includes: "b64_json" },
   { name: "the same attempt id", headers: id, status: 409, includes: "duplicate_attempt" },
   { name: "a busy service", prompt: "busy", status: 429, includes: "rate_limit_exceeded" },
-  { name: "a service that fails", prompt: "fail", status: 500, includes: "server_error" },
+  { name: "a service that fails", prompt: "fail", status: 502, includes: "server_error" },
   { name: "a connection that breaks before the head", prompt: "break", status: 502, includes: "server_error" },
   { name: "a stream that breaks between events", prompt: "cut", stream: true, status: 200, includes: "event: error" },
   { name: "a stream that breaks within an event", prompt: "half", stream: true, status: 200, includes: "broken" }

@@ -2,10 +2,11 @@
 import { runCases } from "./gatewayCases.ts"
 import { makeHandler } from "./gatewayHandler.ts"
 
-/** The URL of the service, which the bundler puts in. */
-declare const UPSTREAM: string
+/** What the bundler puts in: the URL of the service. */
+declare const ARGUMENTS: readonly [upstream: string]
 
-const handler = makeHandler(UPSTREAM)
+const [upstream] = ARGUMENTS
+const handler = makeHandler(upstream)
 
 // oxlint-disable-next-line import/no-default-export -- the form that workerd asks for
-export default { fetch: async () => Response.json(await runCases(handler, UPSTREAM)) }
+export default { fetch: async () => Response.json(await runCases(handler, upstream)) }

@@ -1,84 +1,75 @@
 /**
- * `pnpm check:runtimes`: the packed packages on Node, Bun, Deno and workerd, all from npm. The same requests run against
- * the gateway's web handler on each. Prints what failed, and exits with 1 if anything did.
+ * `pnpm runtimes`: the packed packages on Node, Bun, Deno and workerd, all from npm. On each, the same calls go through
+ * the layers that are meant for it, and the same requests through the gateway's web handler. Prints the result, writes it
+ * to docs/runtimes.md, and exits with 1 if anything is wrong.
  */
-import { execFile, execFileSync } from "node:child_process"
+import { Schema } from "effect"
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { promisify } from "node:util"
-import { installPacked, version } from "../packed.ts"
-import type { Row } from "./gatewayCases.ts"
+import { installPacked, root, run, version } from "../packed.ts"
+import { decodePrinted, runsOf } from "./imagesResults.ts"
+import { refusedUrl, startService } from "./imagesService.ts"
+import { type Outcome, report } from "./report.ts"
+import { runtimes, tools } from "./runtimes.ts"
 import { startUpstream } from "./upstream.ts"
 
-const tools = ["bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
+const decodeGatewayRows = Schema.decodeSync(
+  Schema.fromJsonString(
+    Schema.Array(Schema.Struct({ name: Schema.String, isRight: Schema.Boolean, given: Schema.String }))
+  )
+)
 
-const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && "isRight" in value
-
-const rowsOf = (text: string): ReadonlyArray<Row> => {
-  const value: unknown = JSON.parse(text.trim().split("\n").at(-1) ?? "")
-  if (!Array.isArray(value)) throw new Error(`no rows: ${text}`)
-  return value.filter(isRow)
-}
-
-type Runtime = (project: string, upstream: string) => Promise<string>
-
-const processOn =
-  (command: string, ...args: ReadonlyArray<string>): Runtime =>
-  async (project, upstream) => {
-    const all = [...args, "gatewayProcess.ts", upstream]
-    const { stdout } = await promisify(execFile)(command, all, { cwd: project, timeout: 120_000 })
-    return stdout
-  }
-
-const installed =
-  (name: string, ...args: ReadonlyArray<string>): Runtime =>
-  (project, upstream) =>
-    processOn(join(project, "node_modules/.bin", name), ...args)(project, upstream)
-
-const workerd: Runtime = async (project, upstream) => {
-  const bundle = join(project, "worker.js")
-  const options = ["--bundle", "--format=esm", "--conditions=workerd,worker,browser", `--outfile=${bundle}`]
-  const define = `--define:UPSTREAM=${JSON.stringify(upstream)}`
-  execFileSync(join(project, "node_modules/.bin/esbuild"), ["gatewayWorker.ts", ...options, define], {
-    cwd: project,
-    stdio: ["ignore", "ignore", "inherit"]
-  })
-  const { stdout } = await promisify(execFile)(process.execPath, ["miniflare.mjs"], { cwd: project, timeout: 120_000 })
-  return stdout
-}
-
-/** Runs the bundle in workerd, and prints what its one request gives. */
-const miniflare = `
-import { Miniflare } from "miniflare"
-const worker = new Miniflare({ modules: true, scriptPath: "worker.js", compatibilityDate: "2025-11-01" })
-console.log(await (await worker.dispatchFetch("http://worker/")).text())
-await worker.dispose()
-`
-
-const runtimes: Readonly<Record<string, Runtime>> = {
-  Node: processOn(process.execPath),
-  Bun: installed("bun", "run"),
-  Deno: installed("deno", "run", "--allow-all", "--quiet"),
-  workerd
-}
-
-const project = mkdtempSync(join(tmpdir(), "effect-gradient-runtimes-"))
-const upstream = await startUpstream()
-try {
+/** Installs the packages, the tools and the programs in an empty folder. */
+const prepare = (project: string) => {
   installPacked(project, [version("effect"), version("@effect/platform-node"), ...tools])
-  for (const name of readdirSync(import.meta.dirname).filter((file) => file.startsWith("gateway"))) {
+  for (const name of readdirSync(import.meta.dirname).filter((file) => /^(gateway|images)/.test(file))) {
     copyFileSync(join(import.meta.dirname, name), join(project, name))
   }
-  writeFileSync(join(project, "miniflare.mjs"), miniflare)
-  for (const [name, runtime] of Object.entries(runtimes)) {
-    const rows = rowsOf(await runtime(project, upstream.url))
-    const wrong = rows.filter(({ isRight }) => !isRight)
-    console.log(`${name}: ${rows.length - wrong.length} of ${rows.length} right`)
-    for (const row of wrong) console.log(`  ${row.name}: ${row.given}`)
-    if (wrong.length > 0 || rows.length === 0) process.exitCode = 1
+}
+
+const tryAll = async (project: string): Promise<ReadonlyArray<Outcome>> => {
+  const service = await startService()
+  const upstream = await startUpstream()
+  const refused = await refusedUrl()
+  try {
+    // The calls wait for most of their time, and each runtime has a path of its own. The gateway's upstream is shared.
+    const called = await Promise.all(
+      Object.entries(runtimes).map(async ([runtime, runOn]) => {
+        const printed = decodePrinted(await runOn(project, "images", [`${service.url}/${runtime}`, refused]))
+        return { runtime, runOn, runs: runsOf(runtime, printed, service.accounts), imageFile: printed.imageFile }
+      })
+    )
+    const outcomes: Array<Outcome> = []
+    for (const { runOn, ...each } of called) {
+      outcomes.push({ ...each, gateway: decodeGatewayRows(await runOn(project, "gateway", [upstream.url])) })
+    }
+    return outcomes
+  } finally {
+    service.stop()
+    upstream.stop()
   }
+}
+
+const wrongOf = ({ gateway, imageFile, runs, runtime }: Outcome): ReadonlyArray<string> => [
+  ...runs.flatMap(({ layer, results }) =>
+    results.flatMap(({ name, wrong }) => wrong.map((what) => `${runtime}, ${layer}, ${name}: ${what}`))
+  ),
+  ...(imageFile === false ? [`${runtime}, ImageFile: the file has other bytes`] : []),
+  ...gateway.filter(({ isRight }) => !isRight).map(({ given, name }) => `${runtime}, gateway, ${name}: ${given}`)
+]
+
+const project = mkdtempSync(join(tmpdir(), "effect-gradient-runtimes-"))
+try {
+  prepare(project)
+  const outcomes = await tryAll(project)
+  const path = join(root, "docs", "runtimes.md")
+  writeFileSync(path, report(outcomes))
+  run("npx", ["--yes", "pnpm", "exec", "oxfmt", path], root)
+  console.log(report(outcomes))
+  const wrong = outcomes.flatMap(wrongOf)
+  for (const line of wrong) console.error(line)
+  if (wrong.length > 0) process.exitCode = 1
 } finally {
-  upstream.stop()
   rmSync(project, { recursive: true, force: true })
 }

@@ -1,5 +1,5 @@
 /**
- * The form, whose fields have the names of the wire: core's own codec reads it and writes it.
+ * The form. Its fields have the names of the wire, so core's codec reads and fills it.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import { Effect, Schema } from "effect"
@@ -13,29 +13,30 @@ const prompt = element("prompt", HTMLTextAreaElement)
 const decode = Schema.decodeUnknownSync(ImageGenerateParams.Json)
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 
-/** Pictures that come on the way to the last one. */
-export const partialImages = 3
+/** Partial images on the way to the finished one. */
+const partialImages = 3
 
-/** What is asked for, the next time that someone asks. */
+/** The params of the next order. */
 export const submitted: Effect.Effect<Params> = Effect.map(next(form, "submit"), () => ({
   ...decode(Object.fromEntries(new FormData(form))),
   partialImages
 }))
 
-/** Fills the form with what was asked for before. */
+/** Fills the form with the params of an earlier order. */
 export const fill = (params: Params): void => {
   for (const [name, value] of Object.entries(encode(params))) {
     const field = form.elements.namedItem(name)
     if (field instanceof RadioNodeList || field instanceof HTMLTextAreaElement) field.value = String(value)
   }
   keepPossible()
+  refuseBlank()
   prompt.focus()
 }
 
 const radio = (name: string, value: string): HTMLInputElement | null =>
   form.querySelector<HTMLInputElement>(`[name="${name}"][value="${value}"]`)
 
-/** JPEG has no transparency: what cannot go together cannot be chosen together. */
+/** JPEG has no transparency, so one of the two cannot be chosen while the other is. */
 const keepPossible = () => {
   const jpeg = radio("output_format", "jpeg")
   const transparent = radio("background", "transparent")
@@ -44,6 +45,13 @@ const keepPossible = () => {
   transparent.disabled = jpeg.checked
 }
 
+/** The attribute `required` is content with white space, which core refuses. */
+const refuseBlank = () => {
+  prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe a picture." : "")
+}
+
+refuseBlank()
+prompt.addEventListener("input", refuseBlank)
 form.addEventListener("submit", (event) => event.preventDefault())
 form.addEventListener("change", keepPossible)
 document.addEventListener("keydown", (event) => {

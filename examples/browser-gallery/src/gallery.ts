@@ -1,9 +1,10 @@
 /**
- * The pictures of this session, newest first, each with what it took, to download or to start from again.
+ * The pictures of this session: each can be downloaded, and its params can be used again. The newest one is on the stage,
+ * with its facts under it. It joins the list when the next one begins, so that it is shown once.
  */
 import { ImageUrl } from "@effect-gradient/browser"
 import type { ImageGenerateParams, ImageGenStreamEvent } from "@effect-gradient/core"
-import { Duration, Effect, type Scope } from "effect"
+import { Duration, Effect, Scope } from "effect"
 import { element } from "./dom.ts"
 import * as Form from "./form.ts"
 
@@ -15,6 +16,7 @@ export interface Entry {
   readonly took: Duration.Duration
 }
 
+const about = element("about", HTMLDivElement)
 const list = element("gallery", HTMLOListElement)
 const none = element("none", HTMLParagraphElement)
 const template = element("entry", HTMLTemplateElement)
@@ -35,22 +37,33 @@ const facts = ({ image, took }: Entry) =>
     .map((fact) => fact.replaceAll(" ", "\u00a0"))
     .join(" · ")
 
-/** Puts the picture first. Its URL lives as long as the scope. */
-export const add = (entry: Entry): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.map(ImageUrl.make(entry.image), (url) => {
-    const item = document.importNode(template.content, true)
-    const { params } = entry
-    const { prompt } = params
-    for (const image of item.querySelectorAll("img")) Object.assign(image, { src: url, alt: prompt })
-    for (const link of item.querySelectorAll("a")) {
-      Object.assign(link, { href: url, download: fileName(entry), ariaLabel: `Download: ${prompt}` })
-    }
-    for (const button of item.querySelectorAll("button")) {
-      button.ariaLabel = `Start from it: ${prompt}`
-      button.addEventListener("click", () => Form.fill(params))
-    }
-    item.querySelector(".prompt")?.append(prompt)
-    item.querySelector(".facts")?.append(facts(entry))
-    list.prepend(item)
-    none.hidden = true
-  })
+const makeAbout = (entry: Entry, url: string) => {
+  const made = document.importNode(template.content, true)
+  const { params } = entry
+  for (const link of made.querySelectorAll("a")) {
+    Object.assign(link, { href: url, download: fileName(entry), ariaLabel: `Download: ${params.prompt}` })
+  }
+  for (const button of made.querySelectorAll("button")) {
+    button.ariaLabel = `Start from it: ${params.prompt}`
+    button.addEventListener("click", () => Form.fill(params))
+  }
+  made.querySelector(".prompt")?.append(params.prompt)
+  made.querySelector(".facts")?.append(facts(entry))
+  return made
+}
+
+const moveToList = ({ params }: Entry, url: string) => {
+  const item = document.createElement("li")
+  item.append(Object.assign(new Image(), { src: url, alt: params.prompt }), ...about.childNodes)
+  list.prepend(item)
+  none.hidden = true
+}
+
+/** Puts the facts of a picture under the stage. When the scope closes, the picture moves to the list, for the session. */
+export const add = (entry: Entry, session: Scope.Scope): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(Scope.provide(ImageUrl.make(entry.image), session), (url) =>
+    Effect.acquireRelease(
+      Effect.sync(() => about.replaceChildren(makeAbout(entry, url))),
+      () => Effect.sync(() => moveToList(entry, url))
+    )
+  )

@@ -1,28 +1,29 @@
 /**
- * Asks for pictures through the gateway that serves this page, and shows each as it comes into focus.
+ * Asks for pictures through the gateway behind this page, and shows each while it gets sharper.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { type ImageGenerateParams, ImageStream, Images } from "@effect-gradient/core"
-import { Effect, Schedule, Scope } from "effect"
+import type { Scope } from "effect"
+import { Effect, Schedule, Stream } from "effect"
 import { element, next } from "./dom.ts"
 import * as Form from "./form.ts"
 import * as Gallery from "./gallery.ts"
+import * as Words from "./words.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
 const stage = element("stage", HTMLElement)
 const picture = element("picture", HTMLImageElement)
 const progress = element("progress", HTMLProgressElement)
-const bar = element("bar", HTMLDivElement)
 const status = element("status", HTMLParagraphElement)
 const elapsed = element("elapsed", HTMLSpanElement)
 const generate = element("generate", HTMLButtonElement)
 const cancel = element("cancel", HTMLButtonElement)
 const retry = element("retry", HTMLButtonElement)
 
-/** The style sheet says what of the stage belongs to which state. A focused button does not take the focus with it. */
+/** The style sheet shows the parts of the stage that belong to a state. If the focused part goes, another gets the focus. */
 const setState = (state: "drawing" | "done" | "cancelled" | "failed") => {
-  const hadFocus = bar.contains(document.activeElement)
+  const hadFocus = stage.contains(document.activeElement)
   stage.dataset["state"] = state
   generate.ariaDisabled = String(state === "drawing")
   if (hadFocus) (state === "drawing" ? cancel : generate).focus()
@@ -34,7 +35,6 @@ const begin = (params: Params) => {
   picture.removeAttribute("src")
   picture.alt = params.prompt
   progress.removeAttribute("value")
-  progress.max = Form.partialImages + 1
   stage.scrollIntoView({ block: "nearest" })
 }
 
@@ -47,33 +47,38 @@ const tick = Effect.suspend(() => {
 })
 
 const draw = (params: Params) =>
-  Images.generateStream(params).pipe(
-    ImageStream.tapProgress(({ pictures }) =>
+  Images.generateStream(params, { onRetry: ImageView.onRetry(status) }).pipe(
+    ImageStream.tapProgress(({ event, pictures }) =>
       Effect.sync(() => {
+        if (event._tag === "PartialImage") progress.max = (event.partialImages ?? pictures) + 1
         progress.value = pictures
       })
     ),
+    Stream.mapError(Words.toPictureError),
     ImageView.run({ target: picture, status }),
+    // A stream of core fails by itself if the last picture does not come.
+    Effect.catchTag("GradientError", Effect.die),
     Effect.timed,
     Effect.raceFirst(tick)
   )
 
-/** Draws what is asked for, and gives what is asked for next. The picture stays until then. */
+/** Draws what is asked for, then waits for the next order and gives it. The picture stays until then. */
 const turn = Effect.fnUntraced(function* (params: Params, session: Scope.Scope) {
   begin(params)
   const end = yield* draw(params).pipe(
-    Effect.flatMap(([took, image]) => Scope.provide(Gallery.add({ params, image, took }), session)),
+    Effect.flatMap(([took, image]) => Gallery.add({ params, image, took }, session)),
     Effect.as("done" as const),
     Effect.raceFirst(Effect.as(next(cancel, "click"), "cancelled" as const)),
     Effect.catch((error) =>
       Effect.sync(() => {
-        // Asking again must cost nothing. ImageView has said what went wrong.
-        retry.hidden = !error.isRetryable || error.mayHaveBeenCharged
+        // ImageView has put the message into the status.
+        retry.hidden = !error.canRetry
         return "failed" as const
       })
     )
   )
   setState(end)
+  if (end === "failed") status.scrollIntoView({ block: "nearest" })
   return yield* Effect.raceFirst(Form.submitted, Effect.as(next(retry, "click"), params))
 }, Effect.scoped)
 

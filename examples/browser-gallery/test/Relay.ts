@@ -1,5 +1,5 @@
 /**
- * A TCP relay, to see what passes between two programs and when they hang up, and to break it on purpose.
+ * A TCP relay between two programs. It records what they send and which one closes a connection, and can break one.
  */
 import { Effect, type Scope } from "effect"
 import * as Net from "node:net"
@@ -11,7 +11,7 @@ interface Connection {
   hungUpBy: "client" | "server" | undefined
 }
 
-/** A relay at work. */
+/** A relay that listens. */
 export class Relay {
   readonly connections: Array<Connection> = []
   /** Hangs up on the next POST when its reply begins, before any of it has passed. */
@@ -44,7 +44,7 @@ export class Relay {
     })
   }
 
-  /** From now on nobody is here. */
+  /** Closes the port and all connections. */
   end(): void {
     this.server.close()
     for (const socket of this.sockets) socket.destroy()
@@ -76,7 +76,7 @@ export class Relay {
       ["client", client, server],
       ["server", server, client]
     ] as const) {
-      // A reset is a way to hang up.
+      // A reset counts as a close.
       socket.on("error", () => socket.destroy())
       socket.on("close", () => {
         connection.hungUpBy ??= by

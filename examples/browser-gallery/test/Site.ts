@@ -1,6 +1,6 @@
 /**
- * The gallery as its users have it, for one test: a page in Chromium, the server, and the emulator behind it, with a relay
- * before each to watch and break.
+ * The gallery of one test: a page in Chromium, the server, and the emulator behind it, with a relay before each server to
+ * record and break connections.
  */
 import { NodeServices } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
@@ -24,7 +24,7 @@ export const layer = Layer.merge(
   Layer.effect(Built, Gallery.buildPage("For tests.")).pipe(Layer.provide(NodeServices.layer))
 )
 
-/** Keeps what the status says: texts can come faster than a test can look. */
+/** Records each text of the status, because a text can be replaced before a test reads it. */
 const listen = () => {
   const said: Array<string> = []
   Object.assign(globalThis, { said })
@@ -44,11 +44,16 @@ const errorsOf = (page: Page) => {
   return errors
 }
 
-/** Opens the gallery. `said` is each text that the status had, in turn; `errors` what the page logged. */
-export const open = Effect.fn("Site.open")(function* (
-  options: { readonly faults?: ReadonlyArray<Fault.Fault>; readonly browser?: BrowserContextOptions } = {}
-) {
-  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults: options.faults }))
+interface Options {
+  readonly faults?: ReadonlyArray<Fault.Fault>
+  readonly browser?: BrowserContextOptions
+  /** Plain ones are made in no time, and are small. */
+  readonly pictures?: "painted" | "plain"
+}
+
+/** Opens the gallery. `said` lists the texts of the status so far; `errors` lists what the page logged. */
+export const open = Effect.fn("Site.open")(function* ({ browser, faults, pictures }: Options = {}) {
+  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, pictures }))
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
   const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
   const server = yield* Layer.build(
@@ -59,7 +64,7 @@ export const open = Effect.fn("Site.open")(function* (
     )
   )
   const front = yield* Relay.make(yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server))
-  const page = yield* Chromium.openPage({ reducedMotion: "reduce", ...options.browser })
+  const page = yield* Chromium.openPage({ reducedMotion: "reduce", ...browser })
   const errors = errorsOf(page)
   yield* Effect.promise(() => page.addInitScript(listen))
   yield* Effect.promise(() => page.goto(front.url))

@@ -2,7 +2,8 @@
 import { rolldown } from "rolldown"
 import { gzipSync } from "node:zlib"
 
-const budget = 12_000
+// Reading every reply that real servers send, with their own words in each failure, took it from 12 kB to 23 kB.
+const budget = 24_000
 
 const gzipped = async (entry: string) => {
   const bundle = await rolldown({ input: `${import.meta.dirname}/${entry}`, platform: "browser" })

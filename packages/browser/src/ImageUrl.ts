@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * An object URL of the image, which is revoked when the scope closes: what a page has loaded by then stays shown.
+ * An object URL of the image, revoked when the scope closes. An element that has loaded it by then still shows it.
  *
  * @category constructors
  */

@@ -1,10 +1,11 @@
 /**
- * Shows a stream in the page: each picture takes the place of the last one when it is decoded, so nothing flickers, and
- * a status text says how far it is.
+ * Shows a stream in the page: each picture replaces the previous one once it is decoded, so nothing flickers, and a status
+ * text tells people how far it is.
  */
-import type { ImageGenStreamEvent } from "@effect-gradient/core"
+import type { GradientClient, ImageGenStreamEvent } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError, ImageStream } from "@effect-gradient/core"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -17,9 +18,12 @@ import * as ImageUrl from "./ImageUrl.ts"
  * @category models
  */
 export interface Options {
-  /** What shows the pictures. In a worker: an `OffscreenCanvas`. */
+  /** The element that shows the pictures. In a worker: an `OffscreenCanvas`. */
   readonly target: HTMLImageElement | HTMLCanvasElement | OffscreenCanvas
-  /** An element for the status text; it is made a live region, so that screen readers speak it. */
+  /**
+   * An element for the status text. It becomes a live region, so that screen readers speak it. After a failure it shows
+   * the error's message: use `Stream.mapError` for a text of your own.
+   */
   readonly status?: HTMLElement | undefined
 }
 
@@ -34,7 +38,7 @@ type Show = (image: GeneratedImage.ImageBytes) => Effect.Effect<Size, Cause.Unkn
 const isElement = (target: Options["target"]): target is HTMLImageElement =>
   typeof HTMLImageElement !== "undefined" && target instanceof HTMLImageElement
 
-/** The URL of the picture that is shown lives until the next one is shown, the last one until `scope` closes. */
+/** The URL of a picture is revoked when the next one is shown, and the URL of the last one when `scope` closes. */
 const showInElement = (target: HTMLImageElement, scope: Scope.Scope): Show => {
   let shown: Scope.Closeable | undefined
   target.decoding = "sync"
@@ -71,14 +75,55 @@ const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 
 const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | undefined): string => {
   const seen = size === undefined ? "it cannot be shown here" : `${size.width} by ${size.height} pixels`
-  return event._tag === "Completed"
-    ? `Done: ${seen}, ${megabytes(event.bytes.length)}`
-    : `Picture ${event.partialImageIndex + 1}: ${seen}, and getting sharper`
+  if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
+  const { partialImageIndex, partialImages } = event
+  const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
+  return `Picture ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
+}
+
+const waiting = "Waiting for the first picture"
+
+const setText = (status: HTMLElement, text: string) =>
+  Effect.sync(() => {
+    status.textContent = text
+  })
+
+const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): string => {
+  if (_tag === "RateLimitError" || status === 503) return "The service is busy"
+  if (_tag === "ConnectionError") return "The service cannot be reached"
+  if (_tag === "RequestTimeoutError") return "The service did not answer in time"
+  if (_tag === "DisconnectedError") return "The connection broke"
+  return "The service failed"
 }
 
 /**
- * Runs the stream into the target and gives the final image. A picture that the platform cannot decode is left out,
- * and the status says so: it is paid for, and the image is given back all the same.
+ * The call option `onRetry` for a stream that is shown with this status: "The service is busy: retrying in 30 s (attempt
+ * 2)", until that attempt begins.
+ *
+ * @example
+ * ```ts
+ * import { ImageView } from "@effect-gradient/browser"
+ * import { Images } from "@effect-gradient/core"
+ *
+ * const draw = (prompt: string, target: HTMLImageElement, status: HTMLElement) =>
+ *   Images.generateStream({ prompt, partialImages: 3 }, { onRetry: ImageView.onRetry(status) }).pipe(
+ *     ImageView.run({ target, status })
+ *   )
+ * ```
+ *
+ * @category status
+ */
+export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent) => Effect.Effect<void>) =>
+  Effect.fnUntraced(function* ({ attempt, delay, reason }) {
+    const seconds = Math.ceil(Duration.toSeconds(delay))
+    yield* setText(status, `${whyRetrying(reason)}: retrying in ${seconds} s (attempt ${attempt + 1})`)
+    // A child of the call's fiber, so that it ends when the call is cancelled. The call itself waits beside it.
+    yield* Effect.forkChild(Effect.delay(setText(status, waiting), delay))
+  })
+
+/**
+ * Runs the stream into the target and gives the final image. If the platform cannot decode a picture, the status says so
+ * and the picture is not shown. The final image is given in any case, because it is paid for.
  *
  * @category running
  */
@@ -89,27 +134,26 @@ export const run =
   ): Effect.Effect<ImageGenStreamEvent.Completed, E | GradientError.GradientError, R | Scope.Scope> =>
     Effect.gen(function* () {
       const show = isElement(target) ? showInElement(target, yield* Effect.scope) : showOnCanvas(target)
-      const say = (text: string) => {
-        if (status !== undefined) status.textContent = text
-      }
+      const say = (text: string) => (status === undefined ? Effect.void : setText(status, text))
       const busy = (value: boolean) => {
         if ("setAttribute" in target) target.setAttribute("aria-busy", String(value))
       }
       status?.setAttribute("role", "status")
       busy(true)
-      say("Waiting for the first picture")
+      yield* say(waiting)
       return yield* events.pipe(
         ImageStream.tapProgress(({ event }) =>
-          Effect.map(
+          Effect.flatMap(
             Effect.orElseSucceed(show(event), () => undefined),
             (size) => say(textOf(event, size))
           )
         ),
         ImageStream.runCompleted,
         Effect.onExit((exit) =>
-          Effect.sync(() => {
+          Effect.suspend(() => {
             busy(false)
-            if (Exit.isFailure(exit)) say(Cause.hasInterruptsOnly(exit.cause) ? "Cancelled" : failureText(exit.cause))
+            if (Exit.isSuccess(exit)) return Effect.void
+            return say(Cause.hasInterruptsOnly(exit.cause) ? "Cancelled" : failureText(exit.cause))
           })
         )
       )

@@ -10,9 +10,9 @@ const inPage = <A>(run: () => Promise<A>) =>
 
 const saidOfFour = [
   "Waiting for the first picture",
-  "Picture 1: 96 by 64 pixels, and getting sharper",
-  "Picture 2: 96 by 64 pixels, and getting sharper",
-  "Picture 3: 96 by 64 pixels, and getting sharper",
+  "Picture 1 of 3: 96 by 64 pixels, and getting sharper",
+  "Picture 2 of 3: 96 by 64 pixels, and getting sharper",
+  "Picture 3 of 3: 96 by 64 pixels, and getting sharper",
   "Done: 96 by 64 pixels, 0.0 MB"
 ]
 
@@ -118,6 +118,39 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
           assert.deepStrictEqual(result.alive, [false, false, false, true])
           assert.deepStrictEqual(result.after, [false, false, false, false])
           assert.match(result.colour, /^96x64 .* 255$/)
+        })
+      )
+    })
+
+    describe("ImageView.onRetry", () => {
+      it.effect("says why and when it is retried, then that the first picture is waited for", () =>
+        Effect.gen(function* () {
+          const said = yield* inPage(async () => {
+            const headers = { "x-emulator-fault": "status=503;retry-after=1" }
+            await testPage.generate("img", { prompt: "fog", size: "96x64" }, { headers }).ended()
+            return testPage.said
+          })
+          assert.deepStrictEqual(said.slice(0, -1), [
+            "Waiting for the first picture",
+            "The service is busy: retrying in 1 s (attempt 2)",
+            "Waiting for the first picture",
+            "The service is busy: retrying in 1 s (attempt 3)",
+            "Waiting for the first picture"
+          ])
+        })
+      )
+
+      it.effect("ends with the call", () =>
+        Effect.gen(function* () {
+          const said = yield* inPage(async () => {
+            const headers = { "x-emulator-fault": "status=429;retry-after=1" }
+            const view = testPage.generate("img", { prompt: "fog", size: "96x64" }, { headers })
+            while (testPage.said.length < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+            await view.cancel()
+            await new Promise((resolve) => setTimeout(resolve, 1500))
+            return testPage.said
+          })
+          assert.deepStrictEqual(said.slice(1), ["The service is busy: retrying in 1 s (attempt 2)", "Cancelled"])
         })
       )
     })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ImageAtom } from "@effect-gradient/browser"
 import { GradientError, ImageGenStreamEvent } from "@effect-gradient/core"
-import { TestImages } from "@effect-gradient/core/testing"
+import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { type Cause, Effect, Option, Queue, Stream } from "effect"
 import { AsyncResult, Atom, AtomRegistry } from "effect/reactivity"
 
@@ -45,6 +45,21 @@ const shows = (event: Event, waiting: boolean) => (state: Result) =>
   AsyncResult.isSuccess(state) && state.value === event && state.waiting === waiting
 
 describe("ImageAtom.make", () => {
+  it.effect("passes on the options of a call, such as onRetry", () =>
+    Effect.gen(function* () {
+      const heard = yield* Queue.unbounded<number>()
+      const registry = yield* Effect.acquireRelease(
+        Effect.sync(() => AtomRegistry.make()),
+        (made) => Effect.sync(() => made.dispose())
+      )
+      const busy = TestTransport.layerImages(() => TestTransport.respond({ status: 429, json: {} }))
+      const atom = ImageAtom.make(busy, { onRetry: ({ attempt }) => Effect.asVoid(Queue.offer(heard, attempt)) })
+      registry.mount(atom)
+      registry.set(atom, params)
+      assert.strictEqual(yield* Queue.take(heard), 1)
+    })
+  )
+
   it.effect("begins idle, waits with each partial image, and succeeds with the last one", () =>
     Effect.gen(function* () {
       const { events, reach, write } = yield* setUp
@@ -73,7 +88,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("cancels when told, which ends the stream, and keeps the last picture", () =>
+  it.effect("cancels on Atom.Interrupt: the stream ends, and the last picture is kept", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* write(params)
@@ -86,7 +101,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("goes back to idle when told", () =>
+  it.effect("goes back to idle on Atom.Reset", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* reach(AsyncResult.isInitial)

@@ -3,6 +3,7 @@
  */
 import { GradientConfig, GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import { Flag } from "effect/cli"
+import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
@@ -21,25 +22,72 @@ export const inFlags = (error: GradientError.GradientError, params: ReadonlyArra
 export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
 
-/** A flag that is there or not. */
+/** A flag without a value. */
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
-/** The base URL of the service, for every command that asks it. */
+/** The base URL of the service, for every command that calls it. */
 export const baseUrl = given(
   Flag.String("base-url"),
-  `Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
+  `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
 )
 
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
 const parseDuration = (text: string): Option.Option<Duration.Duration> => {
-  const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
+  const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
   if (amount === undefined) return Option.none()
-  return Option.some(Duration.millis(Number(amount) * (unit === "ms" ? 1 : unit === "s" ? 1000 : 60_000)))
+  return Option.some(Duration.millis(Number(amount) * (units[unit] ?? 0)))
 }
 
-/** Seconds, or a number with its unit: `90`, `1.5s`, `500ms`, `5m`. */
-export const duration = (name: string): Flag.Flag<Duration.Duration> =>
-  Flag.String(name).pipe(
+const isDuration = (flag: Flag.Flag<string>): Flag.Flag<Duration.Duration> =>
+  flag.pipe(
     Flag.withMetavar("TIME"),
-    Flag.filterMap(parseDuration, () => "Expected seconds, or a number with its unit: 90, 1.5s, 500ms, 5m")
+    Flag.filterMap(parseDuration, () => "Expected seconds, or a number with its unit: 90, 1.5s, 500ms, 5m, 1h")
   )
+
+/** Seconds, or a number with its unit: `90`, `1.5s`, `500ms`, `5m`, `1h`. */
+export const duration = (name: string): Flag.Flag<Duration.Duration> => isDuration(Flag.String(name))
+
+/** A flag that an environment variable stands in for. It may be left out, and is undefined then. */
+export const orVariable = <A>(
+  name: string,
+  variable: string,
+  description: string,
+  parse: (flag: Flag.Flag<string>) => Flag.Flag<A>
+): Flag.Flag<A | undefined> =>
+  given(parse(Flag.withFallbackConfig(Flag.String(name), Config.String(variable))), `${description} (${variable})`)
+
+/** The text as it is; not an empty one. */
+export const text = (flag: Flag.Flag<string>): Flag.Flag<string> =>
+  Flag.filter(
+    flag,
+    (value) => value.trim() !== "",
+    () => "Expected some text"
+  )
+
+/** A comma-separated list. */
+export const list = (flag: Flag.Flag<string>): Flag.Flag<ReadonlyArray<string>> =>
+  flag.pipe(
+    Flag.withMetavar("LIST"),
+    Flag.map((value) => value.split(",").map((item) => item.trim())),
+    Flag.map((items) => items.filter((item) => item !== ""))
+  )
+
+/** A whole number in this range. */
+export const whole =
+  (minimum: number, maximum: number) =>
+  (flag: Flag.Flag<string>): Flag.Flag<number> =>
+    flag.pipe(
+      Flag.withMetavar("NUMBER"),
+      Flag.filterMap(
+        (value) => {
+          const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+          return number >= minimum && number <= maximum ? Option.some(number) : Option.none()
+        },
+        () => `Expected a whole number from ${minimum} to ${maximum}`
+      )
+    )
+
+/** The same as `duration`, for `orVariable`. */
+export const time = isDuration

@@ -1,8 +1,10 @@
 /**
- * Who draws: the service that the flags and the environment name, or the emulator in process.
+ * What draws: the service that the flags and the environment name, or the emulator in this process.
  */
-import { GradientClient, GradientConfig, ImageGenerateParams, Images } from "@effect-gradient/core"
-import { Emulator } from "@effect-gradient/emulator"
+import * as GradientClient from "@effect-gradient/core/GradientClient"
+import * as GradientConfig from "@effect-gradient/core/GradientConfig"
+import * as ImageGenerateParams from "@effect-gradient/core/ImageGenerateParams"
+import * as Images from "@effect-gradient/core/Images"
 import { NodeImages } from "@effect-gradient/node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -14,21 +16,38 @@ import * as Redacted from "effect/Redacted"
 /** What the flags say about it. */
 export interface Wanted {
   readonly baseUrl: string | undefined
-  /** The emulator, whatever the environment has. */
+  /** The emulator, even if there is a key. */
   readonly emulate: boolean
 }
 
-/** The emulator in process where there is neither a key nor an endpoint, which is said. */
+/** Loaded only if it is used, because its image encoder takes long to load. */
+const emulator = Images.layer.pipe(
+  Layer.provideMerge(
+    GradientClient.layerFromConfig({
+      modelAccessKey: Redacted.make("any"),
+      baseUrl: GradientConfig.defaultBaseUrl
+    })
+  ),
+  Layer.provide(
+    Layer.unwrap(
+      Effect.map(
+        Effect.promise(() => import("@effect-gradient/emulator")),
+        ({ Emulator }) => Emulator.layerHttpClient()
+      )
+    )
+  )
+)
+
+/** Chooses the emulator if there is neither a key nor an endpoint, and says so. */
 export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
+  const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
   const baseUrl = wanted.baseUrl ?? (yield* GradientConfig.baseUrlConfig)
-  const modelAccessKey = Option.getOrUndefined(yield* Effect.option(GradientConfig.keyConfig))
-  const isKeyless = modelAccessKey === undefined && baseUrl === GradientConfig.defaultBaseUrl
-  if (isKeyless) {
+  const inProcess = wanted.emulate || (!hasKey && baseUrl === GradientConfig.defaultBaseUrl)
+  if (inProcess && !wanted.emulate) {
     yield* Console.error("No key: the emulator draws. Set GRADIENT_MODEL_ACCESS_KEY for the real service.")
   }
-  const inProcess = wanted.emulate || isKeyless
   let emulated = inProcess
-  /** An emulator on a port says what it is in each reply. */
+  /** An emulator on a port marks each reply. */
   const transformClient = HttpClient.tap((response) =>
     Effect.sync(() => {
       if (response.headers["x-emulated"] !== undefined) emulated = true
@@ -36,17 +55,13 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   )
   const model = yield* GradientConfig.modelConfig
   const images = inProcess
-    ? Images.layer.pipe(
-        Layer.provideMerge(
-          GradientClient.layerFromConfig({
-            modelAccessKey: Redacted.make("any"),
-            baseUrl: GradientConfig.defaultBaseUrl
-          })
-        ),
-        Layer.provide(Emulator.layerHttpClient())
-      )
-    : modelAccessKey === undefined // Without a key `layerFromConfig` would fail.
-      ? NodeImages.layer({ baseUrl, model, transformClient })
-      : NodeImages.layerFromConfig({ baseUrl: wanted.baseUrl, transformClient })
+    ? emulator
+    : hasKey
+      ? NodeImages.layerFromConfig({ baseUrl: wanted.baseUrl, transformClient })
+      : Images.layer.pipe(
+          // Without a key `layerFromConfig` would fail.
+          Layer.provideMerge(GradientClient.layer({ baseUrl, model, transformClient })),
+          Layer.provide(NodeImages.layerHttpClientFromConfig())
+        )
   return { images, model: model ?? ImageGenerateParams.defaultModel, isEmulated: () => emulated }
 })

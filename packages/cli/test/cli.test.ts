@@ -2,7 +2,7 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { ImageGenerateParams } from "@effect-gradient/core"
 import { Fault } from "@effect-gradient/emulator"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { access, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import sharp from "sharp"
@@ -47,7 +47,7 @@ const Failure = Schema.fromJsonString(
   })
 )
 
-/** One event of a stream, whose picture is no picture: nobody looks at it here. */
+/** One event of a stream. Its bytes are not an image, which does not matter here. */
 const partialImage = `data: ${JSON.stringify({
   type: "image_generation.partial_image",
   partial_image_index: 0,
@@ -69,7 +69,7 @@ const Refusal = Schema.fromJsonString(
   })
 )
 
-/** A reply of as many pictures as there are texts, which are no pictures: nobody looks at them here. */
+/** A reply with one item for each text. The texts are not images, which does not matter here. */
 const reply = (...texts: ReadonlyArray<string>) =>
   JSON.stringify({ created: 1, data: texts.map((text) => ({ b64_json: Buffer.from(text).toString("base64") })) })
 
@@ -143,14 +143,14 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("with --partial-images tells of each picture in a line of its own, where there is no terminal", () =>
+  it.live("without a terminal --partial-images gives each picture a line of its own", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { stderr } = yield* run(["generate", "A harbour", "--partial-images", "2"], { cwd })
-      const told = lines(stderr).filter((line) => !line.startsWith("-"))
-      assert.match(told[1] ?? "", /^Picture 1 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
-      assert.match(told[2] ?? "", /^Picture 2 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
-      assert.match(told[3] ?? "", /^The finished picture: [\d.]+ s, [\d.]+ [kM]B$/)
+      const shown = lines(stderr).filter((line) => !line.startsWith("-"))
+      assert.match(shown[1] ?? "", /^Picture 1 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
+      assert.match(shown[2] ?? "", /^Picture 2 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
+      assert.match(shown[3] ?? "", /^The finished picture: [\d.]+ s, [\d.]+ [kM]B$/)
     }).pipe(Effect.scoped)
   )
 
@@ -166,7 +166,7 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(!hasTerminal)("draws on a terminal that does not tell its size", () =>
+  it.live.skipIf(!hasTerminal)("draws on a terminal whose size is not known", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { code, stdout } = yield* runOnTerminal(0, ["generate", "A harbour"], { cwd })
@@ -188,7 +188,7 @@ describe.concurrent("gradient-images generate", () => {
   it.live("numbers the files of several pictures", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      yield* run(["generate", "Two bays", "--model", "another", "--n", "2", "-o", "bays/"], { cwd })
+      yield* run(["generate", "Two bays", "--size", "64x64", "--n", "2", "-o", "bays/"], { cwd })
       assert.deepStrictEqual(yield* list(join(cwd, "bays")), ["two-bays-1.png", "two-bays-2.png"])
     }).pipe(Effect.scoped)
   )
@@ -199,7 +199,7 @@ describe.concurrent("gradient-images generate", () => {
       const { baseUrl, requests } = yield* service((response) => void response.writeHead(401).end())
       yield* Effect.promise(() => writeFile(join(cwd, "mine.png"), "mine"))
       const refused = yield* run(["generate", "x", "-o", "mine"], { cwd, baseUrl })
-      assert.deepStrictEqual([refused.code, requests()], [1, 0])
+      assert.deepStrictEqual([refused.code, requests()], [2, 0])
       assert.match(refused.stderr, /mine\.png.*--overwrite/)
       const replaced = yield* run(["generate", "x", "-o", "mine", "--overwrite"], { cwd })
       assert.strictEqual(replaced.code, 0)
@@ -207,13 +207,15 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("with --emulate sends nothing although there is a key", () =>
+  it.live("with --emulate sends nothing even if there is a key, and says nothing about a key", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl, requests } = yield* service((response) => void response.writeHead(401).end())
       const { code, stdout } = yield* run(["generate", "x", "--emulate", "--json"], { cwd, baseUrl })
       assert.deepStrictEqual([code, requests()], [0, 0])
       assert.isTrue((yield* Schema.decodeEffect(Output)(stdout)).emulated)
+      const keyless = yield* run(["generate", "y", "--emulate", "--size", "64x64"], { cwd })
+      assert.notInclude(keyless.stderr, "No key")
     }).pipe(Effect.scoped)
   )
 
@@ -265,25 +267,43 @@ describe.concurrent("gradient-images generate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a picture that cannot be written at its place is kept elsewhere, and the others go on", () =>
+  it.live("a picture whose name was taken meanwhile gets the next free one", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* service((response) => {
         mkdirSync(join(cwd, "x-1.bin")) // Between the check and the reply.
         response.end(reply("first", "second"))
       })
-      const args = ["generate", "x", "--model", "another", "--n", "2"]
+      const { code, stdout } = yield* run(["generate", "x", "--model", "another", "--n", "2", "--json"], {
+        cwd,
+        baseUrl
+      })
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "x-1-2.bin")
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-1-2.bin"), "utf8")), "first")
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-2.bin"), "utf8")), "second")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("pictures that cannot be written at their place are kept elsewhere", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { baseUrl } = yield* service((response) => {
+        writeFileSync(join(cwd, "out"), "") // A folder of this name was to be made.
+        response.end(reply("first", "second"))
+      })
+      const args = ["generate", "x", "--model", "another", "--n", "2", "--output", "out/x"]
       const { code, stderr, stdout } = yield* run([...args, "--json"], { cwd, baseUrl })
       assert.strictEqual(code, 1)
       const { error, kept } = yield* Schema.decodeEffect(Refusal)(stdout)
       assert.strictEqual(error.reason, "WriteError")
-      assert.match(error.message, /x-1\.bin could not be written: it exists/)
+      assert.match(error.message, /x-1\.bin could not be written: .*out/)
       const texts = yield* Effect.forEach(kept, (path) => Effect.promise(() => readFile(path, "utf8")))
       assert.deepStrictEqual(texts, ["first", "second"])
-      assert.strictEqual(kept[1], join(cwd, "x-2.bin"))
-      assert.include(stderr, `${kept[0]}`)
-      assert.include(stderr, "x-2.bin")
-      yield* Effect.promise(() => rm(kept[0] ?? ""))
+      for (const path of kept) {
+        assert.include(stderr, path)
+        yield* Effect.promise(() => rm(path))
+      }
     }).pipe(Effect.scoped)
   )
 
@@ -303,27 +323,25 @@ describe.concurrent("gradient-images generate", () => {
       const { baseUrl, requests } = yield* service((response) => void response.end(reply("first")))
       mkdirSync(join(cwd, "mine.png"))
       const { code, stderr } = yield* run(["generate", "x", "-o", "mine", "--overwrite"], { cwd, baseUrl })
-      assert.deepStrictEqual([code, requests()], [1, 0])
+      assert.deepStrictEqual([code, requests()], [2, 0])
       assert.match(stderr, /mine\.png is a folder.*--output.*Nothing was sent/)
     }).pipe(Effect.scoped)
   )
 
-  it.live(
-    "takes a folder that is there for a place, with a slash or without, and a file in it by the prompt's name",
-    () =>
-      Effect.gen(function* () {
-        const cwd = yield* folder
-        mkdirSync(join(cwd, "a.webp"))
-        for (const [prompt, output] of [
-          ["one", "."],
-          ["two", "a.webp"],
-          ["three", "a.webp/.."]
-        ] as const) {
-          assert.strictEqual((yield* run(["generate", prompt, "--size", "64x64", "-o", output], { cwd })).code, 0)
-        }
-        assert.deepStrictEqual(yield* list(cwd), ["a.webp", "one.png", "three.png"])
-        assert.deepStrictEqual(yield* list(join(cwd, "a.webp")), ["two.png"])
-      }).pipe(Effect.scoped)
+  it.live("writes into a folder that exists, with or without a slash at its end, a file named after the prompt", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      mkdirSync(join(cwd, "a.webp"))
+      for (const [prompt, output] of [
+        ["one", "."],
+        ["two", "a.webp"],
+        ["three", "a.webp/.."]
+      ] as const) {
+        assert.strictEqual((yield* run(["generate", prompt, "--size", "64x64", "-o", output], { cwd })).code, 0)
+      }
+      assert.deepStrictEqual(yield* list(cwd), ["a.webp", "one.png", "three.png"])
+      assert.deepStrictEqual(yield* list(join(cwd, "a.webp")), ["two.png"])
+    }).pipe(Effect.scoped)
   )
 
   it.live("refuses a folder that is a file before anything is sent, and says what to do", () =>
@@ -333,8 +351,8 @@ describe.concurrent("gradient-images generate", () => {
       yield* Effect.promise(() => writeFile(join(cwd, "file"), "mine"))
       for (const output of ["file/x.png", "file/sub/x.png", "file/"]) {
         const { code, stderr } = yield* run(["generate", "x", "-o", output], { cwd, baseUrl })
-        assert.deepStrictEqual([code, requests()], [1, 0])
-        assert.match(stderr, /file is a file and no folder: choose another --output\. Nothing was sent/)
+        assert.deepStrictEqual([code, requests()], [2, 0])
+        assert.match(stderr, /file is a file and not a folder: choose another --output\. Nothing was sent/)
       }
     }).pipe(Effect.scoped)
   )
@@ -345,7 +363,7 @@ describe.concurrent("gradient-images generate", () => {
       const { baseUrl, requests } = yield* service((response) => void response.end(reply("first")))
       mkdirSync(join(cwd, "locked"), { mode: 0o500 })
       const { code, stderr } = yield* run(["generate", "x", "-o", "locked/new/"], { cwd, baseUrl })
-      assert.deepStrictEqual([code, requests()], [1, 0])
+      assert.deepStrictEqual([code, requests()], [2, 0])
       assert.match(stderr, /locked is a folder that cannot be written to: choose another --output\. Nothing was sent/)
     }).pipe(Effect.scoped)
   )
@@ -425,11 +443,11 @@ describe.concurrent("gradient-images generate", () => {
 
   it.live.each([
     { name: "an unknown flag", args: ["x", "--colour"], named: ["--colour"] },
-    { name: "a flag that is no number", args: ["x", "--n", "two"], named: ["--n", "two"] },
+    { name: "a flag that is not a number", args: ["x", "--n", "two"], named: ["--n", "two"] },
     { name: "an unknown retry policy", args: ["x", "--retry", "always"], named: ["charge-safe", "eager", "none"] },
-    { name: "a duration that is none", args: ["x", "--timeout", "soon"], named: ["--timeout", "soon"] },
+    { name: "a duration that cannot be read", args: ["x", "--timeout", "soon"], named: ["--timeout", "soon"] },
     { name: "no prompt", args: [], named: ["prompt"] },
-    { name: "a fault that is none", command: "emulator", args: ["--fault", "rain"], named: ["rain", "reset-body"] },
+    { name: "an unknown fault", command: "emulator", args: ["--fault", "rain"], named: ["rain", "reset-body"] },
     {
       name: "a fault without what it needs",
       command: "emulator",
@@ -451,11 +469,15 @@ describe.concurrent("gradient-images generate", () => {
       args: ["x", "--output-compression", "50", "-o", "new/folder/x.png"],
       named: ["--output-compression must be 100 unless the format is webp or jpeg (got 50)"]
     },
-    { name: "a file of a format that there is not", args: ["x", "-o", "a.gif"], named: ["a.gif", "--output-format"] },
+    {
+      name: "a file of a format that is not known",
+      args: ["x", "-o", "a.gif"],
+      named: ["--output a.gif ends in .gif", "png, webp and jpeg", "--output-format gif"]
+    },
     {
       name: "a file and a format that differ",
       args: ["x", "--output-format", "webp", "-o", "f.png"],
-      named: ["--output f.png", "webp", "--output-format"]
+      named: ["--output f.png ends in .png, but --output-format asks for webp"]
     },
     { name: "no file's name", args: ["x", "-o", ""], named: ["--output"] },
     { name: "a port that is too high", command: "emulator", args: ["--port", "99999"], named: ["--port", "65535"] },
@@ -551,7 +573,7 @@ describe("gradient-images emulator", () => {
           Stream.runDrain
         )
         yield* Effect.forkScoped(server.kill({ killSignal: "SIGTERM" }))
-        assert.strictEqual(Number(yield* server.exitCode), 130)
+        assert.strictEqual(Number(yield* server.exitCode), 143)
         assert.strictEqual(Number(yield* client.exitCode), 1)
       }).pipe(Effect.scoped),
     10_000
@@ -582,12 +604,7 @@ describe("gradient-images emulator", () => {
       const cwd = yield* folder
       const args = ["emulator", "--port", "0", "--pictures", "plain", "--model", "one", "--model", "two"]
       const server = yield* start([...args, "--fault", "retired=two"], { cwd })
-      const output = yield* server.stdout.pipe(
-        Stream.decodeText,
-        Stream.splitLines,
-        Stream.take(2),
-        Stream.runCollect
-      )
+      const output = yield* server.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(2), Stream.runCollect)
       const baseUrl = String(output[0]).replace("Listening on ", "")
       for (const [model, status] of [
         ["one", 200],
@@ -604,12 +621,7 @@ describe("gradient-images emulator", () => {
         assert.strictEqual(response.status, status)
         yield* Effect.promise(() => response.text())
       }
-      const logged = yield* server.stderr.pipe(
-        Stream.decodeText,
-        Stream.splitLines,
-        Stream.take(3),
-        Stream.runCollect
-      )
+      const logged = yield* server.stderr.pipe(Stream.decodeText, Stream.splitLines, Stream.take(3), Stream.runCollect)
       assert.deepStrictEqual(
         logged.map((line) => line.replace(/^.*POST/, "POST").replace(/\d+ ms/, "N ms")),
         [

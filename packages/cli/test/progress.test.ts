@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
-import { seconds } from "../src/format.ts"
-import * as Progress from "../src/progress.ts"
+import { seconds } from "../src/output/format.ts"
+import * as Progress from "../src/output/progress.ts"
 
-describe("progress where there is no terminal", () => {
-  it.effect("says every 30 seconds what is still waited for, and nothing once it came", () =>
+describe("progress without a terminal", () => {
+  it.effect("prints every 30 seconds what it waits for, and nothing once that arrived", () =>
     Effect.gen(function* () {
       const progress = yield* Progress.make
       yield* progress.waitFor("the finished picture")
@@ -20,7 +20,7 @@ describe("progress where there is no terminal", () => {
 })
 
 describe("seconds", () => {
-  it("are told with a tenth, and from a minute on in minutes", () => {
+  it("have one decimal, and are minutes from a minute on", () => {
     assert.deepStrictEqual([4150, 59_900, 133_000].map(seconds), ["4.2 s", "59.9 s", "2m 13s"])
   })
 })

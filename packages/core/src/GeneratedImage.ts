@@ -14,7 +14,7 @@ import { optional, suggest } from "./internal/schemaFields.ts"
  * @category models
  */
 export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/ImageBytes")({
-  /** The encoded image, as `mediaType` says. Wire: `b64_json`, decoded. */
+  /** The encoded image, in the format of `mediaType`. From a reply it is never empty. Wire: `b64_json`, decoded. */
   bytes: Schema.Uint8Array,
   /** The format that was asked for; the reply's own where the item has none. Wire: `output_format`. */
   outputFormat: optional(suggest<"png" | "webp" | "jpeg">())

@@ -14,26 +14,24 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as GradientError from "./GradientError.ts"
-import type { Kind } from "./ImageGenerateParams.ts"
 import type { OpenAttempt } from "./internal/attempt/open.ts"
 import { attempting, sendRequest } from "./internal/attempt/transport.ts"
 import { errorText } from "./internal/failure/errorText.ts"
 import { reasonOfAnswer } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
-import type { Limits } from "./internal/reply/limits.ts"
 import { readText } from "./internal/reply/readText.ts"
 import { type Environment, environmentFor } from "./internal/request/environment.ts"
 import { namingModel } from "./internal/request/model.ts"
-import type { Options, RequestOptions } from "./internal/request/options.ts"
-import { type Call as ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
-import { resolveOptions } from "./internal/request/resolveOptions.ts"
-import type * as RetryPolicy from "./RetryPolicy.ts"
+import type { Options } from "./internal/request/options.ts"
+import type { Call as ResolvedCall } from "./internal/request/resolveCall.ts"
+import { type Resolved as ResolvedOptions, resolveOptions } from "./internal/request/resolveOptions.ts"
 
 export { markNotSent } from "./internal/failure/transportFailure.ts"
 export type { TransformedClient } from "./internal/attempt/transport.ts"
 export type { Limits } from "./internal/reply/limits.ts"
 export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./internal/request/options.ts"
-export type { Call as ResolvedCall } from "./internal/request/resolveCall.ts"
+export { type Call as ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
+export type { Resolved as ResolvedOptions } from "./internal/request/resolveOptions.ts"
 
 /**
  * The service: it checks calls, and sends their requests one at a time. `Images` and a gateway stand on it.
@@ -43,12 +41,8 @@ export type { Call as ResolvedCall } from "./internal/request/resolveCall.ts"
 export class GradientClient extends Context.Service<
   GradientClient,
   {
-    /** Checks params and options together, and fills in the layer's options and the defaults. Nothing is sent. */
-    readonly resolve: (
-      kind: Kind,
-      params: unknown,
-      options?: RequestOptions
-    ) => Effect.Effect<ResolvedCall, GradientError.GradientError>
+    /** The layer's options, checked, with every default filled in. `resolveCall` needs them. */
+    readonly options: ResolvedOptions
     /**
      * Sends the request of one attempt, and gives the response if its status is 2xx and its head arrives within
      * `timeout`. The request ends with the scope.
@@ -59,10 +53,6 @@ export class GradientClient extends Context.Service<
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
     /** Reads the text at this path, within `timeout`. Nothing is charged for. */
     readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
-    /** Upper bounds on memory used for one reply. */
-    readonly limits: Limits
-    /** When a request that costs nothing is retried. */
-    readonly retry: RetryPolicy.RetryPolicy
   }
 >()("@effect-gradient/core/GradientClient") {}
 
@@ -90,9 +80,6 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     return yield* reasonOfAnswer(response, text, yield* Clock.currentTimeMillis)
   })
 
-  const resolve = (kind: Kind, params: unknown, callOptions?: RequestOptions) =>
-    Effect.mapError(Effect.fromResult(resolveCall(client, params, kind, callOptions)), GradientError.fromReason)
-
   const post = (call: ResolvedCall, attempt: OpenAttempt) => {
     const request = HttpClientRequest.post(client.toUrl(path)).pipe(
       HttpClientRequest.setHeaders(call.headers),
@@ -119,7 +106,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     )
   }
 
-  return GradientClient.of({ resolve, post, get, limits: client.limits, retry: client.retry })
+  return GradientClient.of({ options: client, post, get })
 })
 
 /**

@@ -15,14 +15,14 @@ import { nextReset, RateLimit } from "./RateLimit.ts"
 
 /**
  * How far an attempt came. `NotSent` is proven, never guessed; `Sent`: sent, as far as is known, and not answered;
- * `Refused`: answered, but not with 200; `Accepted`: answered with 200.
+ * `ErrorStatus`: answered, but not with 200; `Accepted`: answered with 200.
  *
  * @category models
  */
-export const Progress = Schema.Literals(["NotSent", "Sent", "Refused", "Accepted"])
+export const Reached = Schema.Literals(["NotSent", "Sent", "ErrorStatus", "Accepted"])
 
 /** @category models */
-export type Progress = typeof Progress.Type
+export type Reached = typeof Reached.Type
 
 /** What a person reads about a reason. */
 interface Row {
@@ -135,7 +135,7 @@ const seconds = (duration: Duration.Duration) => Math.ceil(Duration.toSeconds(du
 
 /** The fields of every reason. */
 class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/Reason")({
-  progress: Progress,
+  reached: Reached,
   /** The words of the service, or of the transport. */
   description: optional(Schema.String),
   /** HTTP status, if there was a response. */
@@ -168,7 +168,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
 
   /** Whether an image may have been generated, and so charged for, in spite of the failure. */
   get mayHaveBeenCharged(): boolean {
-    return this.isFree !== true && charged[this.progress](this)
+    return this.isFree !== true && charged[this.reached](this)
   }
 
   /** What happened, in a few words: the beginning of `message`. */
@@ -202,9 +202,9 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 }
 
-const fields = <const Tag extends keyof typeof reasons>(tag: Tag, progress: Progress = "Refused") => ({
+const fields = <const Tag extends keyof typeof reasons>(tag: Tag, reached: Reached = "ErrorStatus") => ({
   _tag: Schema.tag(tag),
-  progress: Progress.pipe(Schema.withConstructorDefault(Effect.succeed(progress)))
+  reached: Reached.pipe(Schema.withConstructorDefault(Effect.succeed(reached)))
 })
 
 const id = <const Tag extends string>(tag: Tag) => `@effect-gradient/core/GradientError/${tag}` as const
@@ -213,8 +213,8 @@ const id = <const Tag extends string>(tag: Tag) => `@effect-gradient/core/Gradie
 // oxlint-disable typescript/no-unnecessary-type-parameters -- the class that is made has both in its type
 const plain =
   <Self>() =>
-  <const Tag extends keyof typeof reasons>(tag: Tag, progress?: Progress) =>
-    Reason.extend<Self>(id(tag))(fields(tag, progress))
+  <const Tag extends keyof typeof reasons>(tag: Tag, reached?: Reached) =>
+    Reason.extend<Self>(id(tag))(fields(tag, reached))
 // oxlint-enable typescript/no-unnecessary-type-parameters
 
 /** @category reasons */
@@ -349,9 +349,7 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("
  */
 export class DisconnectedError extends plain<DisconnectedError>()("DisconnectedError", "Sent") {
   override get advice(): string {
-    return this.progress === "Accepted"
-      ? `${idleProxies}: streaming with partial images keeps them busy.`
-      : super.advice
+    return this.reached === "Accepted" ? `${idleProxies}: streaming with partial images keeps them busy.` : super.advice
   }
 }
 
@@ -477,14 +475,14 @@ export type GradientErrorReason = typeof GradientErrorReason.Type
  *
  * @category models
  */
-export const Attempt = Schema.Struct({
+export const FailedAttempt = Schema.Struct({
   reason: GradientErrorReason,
   /** From its start to its failure. */
   elapsed: Schema.Duration
 })
 
 /** @category models */
-export type Attempt = typeof Attempt.Type
+export type FailedAttempt = typeof FailedAttempt.Type
 
 const TypeId = "~@effect-gradient/core/GradientError"
 
@@ -498,7 +496,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
   {
     reason: GradientErrorReason,
     /** Every failed attempt of the call, the last included; empty if nothing was sent. */
-    attempts: Schema.Array(Attempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
+    attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
     cause: Schema.optional(Schema.Defect())
   }
 ) {
@@ -528,7 +526,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
  *
  * @category constructors
  */
-export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<Attempt> = []): GradientError =>
+export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<FailedAttempt> = []): GradientError =>
   new GradientError({ reason, attempts, ...(reason.cause === undefined ? {} : { cause: reason.cause }) })
 
 /**

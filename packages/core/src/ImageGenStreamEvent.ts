@@ -6,6 +6,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import { ImageBytes } from "./GeneratedImage.ts"
 import { headerFields, settingsFields, Usage } from "./ImageGenerateResponse.ts"
+import { toBase64 } from "./internal/base64.ts"
 import { optional, UnixSeconds } from "./internal/schemaFields.ts"
 
 const eventFields = {
@@ -80,3 +81,28 @@ export const Lifted = Schema.Union([
  * @category codecs
  */
 export const Json = /* @__PURE__ */ Schema.toCodecJson(Lifted)
+
+const encodeLifted = /* @__PURE__ */ Schema.encodeSync(Lifted)
+
+/**
+ * The event as text of a `text/event-stream`, for servers: the same bytes as the service sends. What came from the
+ * reply's headers (`requestId`, `rateLimit`) is left out.
+ *
+ * @example
+ * ```ts
+ * import { ImageGenStreamEvent } from "@effect-gradient/core"
+ *
+ * const partial = new ImageGenStreamEvent.PartialImage({ bytes: new Uint8Array([1, 2, 3]), partialImageIndex: 0 })
+ *
+ * ImageGenStreamEvent.toServerSentEvent(partial)
+ * // event: image_generation.partial_image
+ * // data: {"b64_json":"AQID","type":"image_generation.partial_image","partial_image_index":0}
+ * ```
+ *
+ * @category converting
+ */
+export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
+  const fromHeaders = { requestId: undefined, rateLimit: undefined }
+  const data = { ...encodeLifted(event), b64_json: toBase64(event.bytes), ...fromHeaders }
+  return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
+}

@@ -30,7 +30,7 @@ export const InputTokensDetails = Schema.Struct({
 export type InputTokensDetails = typeof InputTokensDetails.Type
 
 /**
- * Tokens that were counted. Wire: `usage`.
+ * The number of tokens. Absent if the reply has none or they cannot be read. Wire: `usage`.
  *
  * @category models
  */
@@ -81,7 +81,7 @@ export const settingsFields = {
 export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   "@effect-gradient/core/ImageGenerateResponse"
 )({
-  /** When the images were made. Wire: `created`, Unix seconds. */
+  /** When the images were made; the time of arrival if the reply does not say it. Wire: `created`, Unix seconds. */
   created: UnixSeconds,
   /** The images, at least one. */
   data: Schema.NonEmptyArray(ImageItem),

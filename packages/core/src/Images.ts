@@ -23,9 +23,9 @@ import * as Layer from "effect/Layer"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { GradientClient, type RequestOptions, type ResolvedCall } from "./GradientClient.ts"
+import { GradientClient, type RequestOptions, resolveCall, type ResolvedCall } from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
-import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming } from "./ImageGenerateParams.ts"
+import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming, Kind } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { type Call, Outcome } from "./internal/attempt/around.ts"
@@ -69,6 +69,9 @@ const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImag
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
+  const resolve = (kind: Kind, params: unknown, options: RequestOptions) =>
+    Effect.mapError(Effect.fromResult(resolveCall(client.options, params, kind, options)), GradientError.fromReason)
+
   /** Sends the request of an attempt, and gives the response with the limits for reading it. */
   const send = Effect.fnUntraced(function* (call: ResolvedCall, attempt: OpenAttempt) {
     const response = yield* client.post(call, attempt)
@@ -78,12 +81,15 @@ const make = Effect.gen(function* () {
       head: Reply.headOf(response, yield* Clock.currentTimeMillis),
       n: call.n,
       partialImages: call.partialImages,
-      limits: client.limits,
+      limits: client.options.limits,
       patience: new Patience({
         idleMillis: Duration.toMillis(call.idleTimeout),
         deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
         deadlinePhase: isStream ? "deadline" : "response"
-      })
+      }),
+      onWhole: () => {
+        attempt.isReplyWhole = true
+      }
     }
     return reading
   })
@@ -92,7 +98,7 @@ const make = Effect.gen(function* () {
     params: ImageGenerateParamsNonStreaming,
     options: RequestOptions = {}
   ) {
-    const call = yield* client.resolve("generate", params, options)
+    const call = yield* resolve("generate", params, options)
     const attempts = new Attempts()
     const once = Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call), attempts)
@@ -137,7 +143,7 @@ const make = Effect.gen(function* () {
   })
 
   const stream = Effect.fnUntraced(function* (params: ImageGenerateParamsStreaming, options: RequestOptions) {
-    const call = yield* client.resolve("stream", params, options)
+    const call = yield* resolve("stream", params, options)
     const attempts = new Attempts()
     const clock = yield* Clock.Clock
     const { pull, start } = yield* retrying(openStream(call, attempts, yield* Effect.scope), call, attempts)

@@ -91,6 +91,6 @@ export const list: Effect.Effect<ReadonlyArray<Model>, GradientError.GradientErr
       attempts.count++
       return Effect.flatMap(client.get("/models"), (text) => Effect.fromResult(parse(text)))
     })
-    return yield* retrying(attempt, client, attempts)
+    return yield* retrying(attempt, client.options, attempts)
   }
 ).pipe(Effect.withSpan("Models.list"))

@@ -103,7 +103,7 @@ describe("Attempt.layer", () => {
       for (const step of ["wait", "begin"] as const) {
         const service = Service.make(() => Response.json(Wire.response()))
         const record = recorder()
-        const reason = new GradientError.RateLimitError({ description: "over the budget", progress: "NotSent" })
+        const reason = new GradientError.RateLimitError({ description: "over the budget", reached: "NotSent" })
         const failing = Attempt.layer({ [step]: () => Effect.fail(reason) })
         const error = yield* Effect.flip(Images.generate({ prompt }, { retry: RetryPolicy.none })).pipe(
           Effect.provide(record.layer.pipe(Layer.provide(failing), Layer.provide(service.layer)))
@@ -121,7 +121,7 @@ describe("Attempt.layer", () => {
       const service = Service.make(() => Response.json(Wire.response()))
       const [outer, inner] = [recorder("outer "), recorder("inner ")]
       const failing = Attempt.layer({
-        wait: () => Effect.fail(new GradientError.RateLimitError({ progress: "NotSent" }))
+        wait: () => Effect.fail(new GradientError.RateLimitError({ reached: "NotSent" }))
       })
       yield* Effect.flip(Images.generate({ prompt }, { retry: RetryPolicy.none })).pipe(
         Effect.provide(

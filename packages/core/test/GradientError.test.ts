@@ -647,20 +647,20 @@ describe("GradientError", () => {
       })
     )
 
-    const secret = 'key/with+"odd"-characters'
+    const oddKey = 'key/with+"odd"-characters'
     const escapes = [
-      { what: "percent-encoded", echo: encodeURIComponent(secret) },
-      { what: "percent-encoded twice", echo: encodeURIComponent(encodeURIComponent(secret)) },
-      { what: "percent-encoded in every character", echo: secret.replace(/[^]/g, percent) },
-      { what: "in base64", echo: btoa(secret) },
-      { what: "in base64 with its scheme", echo: btoa(`Bearer ${secret}`) },
-      { what: "in base64 behind a user", echo: btoa(`me:${secret}`) },
-      { what: "in base64 for URLs", echo: Buffer.from(`${secret}>>>`).toString("base64url") },
-      { what: "in base64 and percent-encoded", echo: encodeURIComponent(btoa(secret)) },
-      { what: "with the escapes of JSON", echo: JSON.stringify(secret) },
-      { what: "with the escapes of JSON, twice", echo: JSON.stringify(JSON.stringify(secret)) },
-      { what: "with Unicode escapes", echo: secret.replace(/[^]/g, unicode) },
-      { what: "with the escapes of HTML", echo: secret.replace(/[^]/g, (c) => `&#${c.charCodeAt(0)};`) }
+      { what: "percent-encoded", echo: encodeURIComponent(oddKey) },
+      { what: "percent-encoded twice", echo: encodeURIComponent(encodeURIComponent(oddKey)) },
+      { what: "percent-encoded in every character", echo: oddKey.replace(/[^]/g, percent) },
+      { what: "in base64", echo: btoa(oddKey) },
+      { what: "in base64 with its scheme", echo: btoa(`Bearer ${oddKey}`) },
+      { what: "in base64 behind a user", echo: btoa(`me:${oddKey}`) },
+      { what: "in base64 for URLs", echo: Buffer.from(`${oddKey}>>>`).toString("base64url") },
+      { what: "in base64 and percent-encoded", echo: encodeURIComponent(btoa(oddKey)) },
+      { what: "with the escapes of JSON", echo: JSON.stringify(oddKey) },
+      { what: "with the escapes of JSON, twice", echo: JSON.stringify(JSON.stringify(oddKey)) },
+      { what: "with Unicode escapes", echo: oddKey.replace(/[^]/g, unicode) },
+      { what: "with the escapes of HTML", echo: oddKey.replace(/[^]/g, (c) => `&#${c.charCodeAt(0)};`) }
     ]
 
     it.effect.each(escapes)("the key does not come back $what", ({ echo }) =>
@@ -672,7 +672,7 @@ describe("GradientError", () => {
         ]
         for (const body of [...bodies, `{"error":{"message":"the key ${echo} here"}}`]) {
           const answer = () => new Response(body, { status: 401, headers: { "x-echo": echo } })
-          const service = Service.make(answer, { modelAccessKey: Redacted.make(secret) })
+          const service = Service.make(answer, { modelAccessKey: Redacted.make(oddKey) })
           const reason = yield* Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(service.layer))
           const shown = inspect(reason, { depth: 50, maxStringLength: null })
           const plain = shown.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
@@ -686,11 +686,11 @@ describe("GradientError", () => {
 
     it.effect("a picture is given out also if the reply repeats the key with escapes", () =>
       Effect.gen(function* () {
-        const secret = "odd-characters"
-        const twice = JSON.stringify(JSON.stringify(secret.replace(/[^]/g, unicode))).slice(1, -1)
-        for (const echo of [secret.replace(/[^]/g, unicode), twice]) {
+        const plainKey = "odd-characters"
+        const twice = JSON.stringify(JSON.stringify(plainKey.replace(/[^]/g, unicode))).slice(1, -1)
+        for (const echo of [plainKey.replace(/[^]/g, unicode), twice]) {
           const reply = JSON.stringify(Wire.response()).replace("{", `{"note":"${echo}",`)
-          const service = Service.make(() => new Response(reply), { modelAccessKey: Redacted.make(secret) })
+          const service = Service.make(() => new Response(reply), { modelAccessKey: Redacted.make(plainKey) })
           const response = yield* Images.generate({ prompt }, once).pipe(Effect.provide(service.layer))
           expect(response.data.length).toBe(1)
         }

@@ -17,9 +17,9 @@ const generate = (reply: unknown, headers: Record<string, string> = {}) =>
     Effect.provide(Service.make(() => Response.json(reply, { headers })).layer)
   )
 
-const generateText = (reply: string) =>
+const generateText = (reply: string | ReadonlyArray<string>) =>
   Images.generate({ prompt: "a sea otter" }, { retry: RetryPolicy.none }).pipe(
-    Effect.provide(Service.make(() => new Response(reply)).layer)
+    Effect.provide(Service.make(() => new Response(Wire.body([reply].flat()))).layer)
   )
 
 const { GeneratedImage } = Image
@@ -223,6 +223,39 @@ describe("ImageGenerateResponse", () => {
       Effect.gen(function* () {
         const response = yield* generate({ created: 1, data: [{ b64_json: Wire.base64(Wire.png()), url }] })
         expect(response.data[0].bytes).toEqual(Wire.png())
+      })
+    )
+  })
+
+  describe("an image that came as a data URL", () => {
+    const dataUrl = `data:image/png;base64,${Wire.base64(Wire.png(3_000))}`
+    it.effect.each([
+      { what: "in url", reply: JSON.stringify({ data: [{ url: dataUrl }] }) },
+      { what: "in url, beside an empty b64_json", reply: JSON.stringify({ data: [{ b64_json: null, url: dataUrl }] }) },
+      { what: "in b64_json", reply: JSON.stringify({ data: [{ b64_json: dataUrl }] }) },
+      { what: "with escapes", reply: JSON.stringify({ data: [{ b64_json: dataUrl }] }).replaceAll("/", "\\/") }
+    ])("is read: $what", ({ reply }) =>
+      Effect.gen(function* () {
+        for (const parts of [[reply], [...reply]]) {
+          const response = yield* generateText(parts)
+          expect(response.data.map(({ bytes }) => bytes)).toEqual([Wire.png(3_000)])
+        }
+      })
+    )
+
+    it.effect.each([
+      "data:",
+      "data:image/png,AAAA",
+      "data:image/png;base64,",
+      "data:image/png;base64,?",
+      `data:${"x".repeat(200)}`
+    ])("is refused if it is %s, in either place", (bad) =>
+      Effect.gen(function* () {
+        const image = { b64_json: Wire.base64(Wire.png()) }
+        for (const item of [{ b64_json: bad }, { url: bad }]) {
+          const reason = yield* Service.failsWith("InvalidResponseError")(generate({ created: 1, data: [item, image] }))
+          expect(reason.images.map(({ bytes }) => bytes)).toEqual([Wire.png()])
+        }
       })
     )
   })

@@ -265,7 +265,7 @@ describe("Images", () => {
         { what: "a partial", parts: [partial(0)] },
         { what: "[DONE]", parts: [partial(0), "data: [DONE]\n\n", completed] },
         { what: "a Completed whose JSON is not closed", parts: [completed.trimEnd().slice(0, -1)] },
-        { what: "half an image after a Completed", parts: [completed, completed.slice(0, 70)], n: 2 },
+        { what: "half an image after a Completed", parts: [completed, completed.slice(0, 110)], n: 2 },
         { what: "half an event after a Completed", parts: [completed, completed.trimEnd().slice(0, -1)], n: 2 },
         { what: "half an image", parts: [completed.slice(0, 70)] }
       ])("after $what", ({ n, parts }) =>

@@ -1,4 +1,4 @@
-import { GradientClient, Images } from "@effect-gradient/core"
+import { GradientClient, ImageGenerateParams, Images } from "@effect-gradient/core"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { assert, describe, it as test, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, Stream } from "effect"
@@ -195,6 +195,7 @@ describe("models", () => {
     Effect.gen(function* () {
       const models = yield* listed
       assert.deepStrictEqual(models, Emulator.defaultModels)
+      assert.strictEqual(models[0], ImageGenerateParams.defaultModel)
       assert.includeMembers([...models], ["openai-gpt-image-2", "openai-gpt-image-1.5", "stable-diffusion-3.5-large"])
       for (const model of models) assert.strictEqual((yield* askFor(model)).status, 200)
     }).pipe(Effect.provide(Emulator.layerHttpClient({ pictures: "plain" })))

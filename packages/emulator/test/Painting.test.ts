@@ -111,6 +111,36 @@ describe("paint", () => {
     })
   )
 
+  it.effect("captions itself with as many of the prompt's first words as fit, and always with emulated", () =>
+    Effect.gen(function* () {
+      const widthOf = (prompt: string, width = 1024, height = 1024) => {
+        const box = Label.make({ width, height, aspect: width / height, pixel: 1 / height }, prompt)
+        assert.isAbove(box.left, 0, prompt)
+        assert.isBelow(box.right, width / height, prompt)
+        return box.right - box.left
+      }
+      const alone = widthOf("")
+      const widths = ["A", "A cute", "A cute baby", "A cute baby sea otter"].map((prompt) => widthOf(prompt))
+      assert.deepStrictEqual(
+        [alone, ...widths],
+        [alone, ...widths].toSorted((a, b) => a - b)
+      )
+      assert.strictEqual(new Set([alone, ...widths]).size, 5)
+      // Neither an alphabet that it lacks nor a word that is too long hides the word emulated.
+      assert.strictEqual(widthOf("かわいいラッコ"), alone)
+      assert.strictEqual(widthOf("https://example.com/".repeat(20)), alone)
+      assert.isAbove(widthOf("One, two. (Three) & „Straße“ 4567890-x?"), alone)
+      widthOf("A cute baby sea otter", 64, 64)
+
+      const paintedWith = (prompt: string) =>
+        Effect.map(paint({ ...small, width: 512, height: 512, prompt }), ({ pixels }) => {
+          const row = Math.floor(512 * (1 - 0.022)) - 12
+          return pixels.slice(4 * 512 * row, 4 * 512 * (row + 1))
+        })
+      assert.notDeepEqual(yield* paintedWith("sea otter one"), yield* paintedWith("sea otter two"))
+    })
+  )
+
   it.effect("comes closer to the finished picture with each stage and ends there", () =>
     Effect.gen(function* () {
       for (const prompt of onePromptAScene) {

@@ -220,10 +220,16 @@ const messageOf = ({ _tag, code }: Reason, param: string | undefined, wait: numb
   return `${what}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
+/** What only the operator can change. Core knows by the code that nothing was charged for. */
+const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
+  AuthenticationError: "not_configured",
+  PermissionDeniedError: "not_configured",
+  QuotaExceededError: "insufficient_quota"
+}
+
 /** The code that tells these reasons apart if the service gave none. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
-  QuotaExceededError: "insufficient_quota",
   RateLimitError: "rate_limit_exceeded"
 }
 
@@ -245,7 +251,7 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
   const shouldRetry = isFinal ? false : reason.shouldRetry
   const param = plain(reason.param)
   return make(status, messageOf(reason, param, wait), {
-    code: plain(reason.code) ?? codes[reason._tag],
+    code: operatorCodes[reason._tag] ?? plain(reason.code) ?? codes[reason._tag],
     param,
     headers: {
       ...(wait === undefined ? {} : { "retry-after": String(wait) }),

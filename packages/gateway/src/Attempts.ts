@@ -94,23 +94,26 @@ const duplicate = GradientError.fromReason(
  *
  * @category layers
  */
-export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClient> = Layer.effect(
-  Attempts,
-  Effect.gen(function* () {
-    const ids = makeAttemptIds()
-    const upstream = yield* makeUpstream
-    return Attempts.of({
-      run: Effect.fnUntraced(function* (id, request, send) {
-        const sending = send(upstream(request))
-        if (id === undefined) return yield* sending
-        const isNew = ids.claim(id, yield* Clock.currentTimeMillis)
-        if (!isNew) return yield* duplicate
-        return yield* Effect.tapError(sending, (error) =>
-          Effect.sync(() => {
-            if (!error.mayHaveBeenCharged) ids.release(id)
-          })
-        )
+// Fresh: Effect memoises a layer by reference, so a second gateway in one program would send with the first one's key.
+export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClient> = Layer.fresh(
+  Layer.effect(
+    Attempts,
+    Effect.gen(function* () {
+      const ids = makeAttemptIds()
+      const upstream = yield* makeUpstream
+      return Attempts.of({
+        run: Effect.fnUntraced(function* (id, request, send) {
+          const sending = send(upstream(request))
+          if (id === undefined) return yield* sending
+          const isNew = ids.claim(id, yield* Clock.currentTimeMillis)
+          if (!isNew) return yield* duplicate
+          return yield* Effect.tapError(sending, (error) =>
+            Effect.sync(() => {
+              if (!error.mayHaveBeenCharged) ids.release(id)
+            })
+          )
+        })
       })
     })
-  })
+  )
 )

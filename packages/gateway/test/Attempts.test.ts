@@ -140,7 +140,7 @@ describe("entries of Attempt.Around", () => {
       assert.strictEqual(open.length, 1)
       leaving.abort()
       yield* eventually(() => heard.at(-1) === "end Left", "the entry hears that the caller left")
-      const spent = new GradientError.RateLimitError({ progress: "NotSent", retryAfter: Duration.seconds(9) })
+      const spent = new GradientError.RateLimitError({ reached: "NotSent", retryAfter: Duration.seconds(9) })
       const closed = yield* gatewayTo({ behind: server.baseUrl, around: { wait: () => Effect.fail(spent) } })
       const { headers, status } = yield* refusal(closed)
       assert.deepStrictEqual([status, headers.get("retry-after")], [429, "9"])

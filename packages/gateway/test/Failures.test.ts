@@ -94,11 +94,13 @@ describe("failures behind", () => {
         const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
         const { message } = yield* refusal(baseUrl)
         assert.notMatch(message, /key|credit of|GRADIENT_|cloud\.digitalocean|gateway/i)
-        const error = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
+        const failed = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
           Effect.flip,
           Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
         )
-        assert.isBelow(error.message.match(/charged/g)?.length ?? 0, 2)
+        assert.isBelow(failed.message.match(/charged/g)?.length ?? 0, 2)
+        // The service refused the operator's key: nothing was charged for.
+        assert.strictEqual(failed.mayHaveBeenCharged, status >= 500)
       }
     }).pipe(Effect.scoped)
   )

@@ -116,42 +116,46 @@ describe("hostile callers", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("10,000 ids are each sent once, in whatever form they come again", () =>
-    Effect.gen(function* () {
-      let requests = 0
-      const client = HttpClient.make((request) =>
-        Effect.sync(() => {
-          requests++
-          return HttpClientResponse.fromWeb(request, Response.json({}))
-        })
-      )
-      const { dispose, handler } = HttpRouter.toWebHandler(
-        ImagesGateway.layer({ limits: { images: 20_000 } }).pipe(
-          Layer.provide([
-            Callers.layerKeys([Redacted.make(alice)]),
-            Attempts.layerOnce,
-            RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
-          ]),
-          Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
-          Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
-        ),
-        { disableLogger: true }
-      )
-      yield* Effect.addFinalizer(() => Effect.promise(dispose))
-      const status = (id: string) =>
-        Effect.promise(async () => {
-          const headers = { authorization: `Bearer ${alice}`, "content-type": "application/json", "x-attempt-id": id }
-          const body = JSON.stringify({ prompt: "A sea otter" })
-          return (await handler(new Request("http://gateway/v1/images/generations", { method: "POST", headers, body })))
-            .status
-        })
-      const ids = Array.from({ length: 10_000 }, () => randomUUID())
-      const first = yield* Effect.forEach(ids, status, { concurrency: 50 })
-      assert.deepStrictEqual(new Set(first), new Set([200]))
-      const again = ids.slice(0, 100).map((id) => id.toUpperCase().replaceAll("-", ""))
-      assert.deepStrictEqual(new Set(yield* Effect.forEach(again, status, { concurrency: 50 })), new Set([409]))
-      assert.strictEqual(requests, 10_000)
-    }).pipe(Effect.scoped)
+  it.live(
+    "10,000 ids are each sent once, in whatever form they come again",
+    () =>
+      Effect.gen(function* () {
+        let requests = 0
+        const client = HttpClient.make((request) =>
+          Effect.sync(() => {
+            requests++
+            return HttpClientResponse.fromWeb(request, Response.json({}))
+          })
+        )
+        const { dispose, handler } = HttpRouter.toWebHandler(
+          ImagesGateway.layer({ limits: { images: 20_000 } }).pipe(
+            Layer.provide([
+              Callers.layerKeys([Redacted.make(alice)]),
+              Attempts.layerOnce,
+              RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+            ]),
+            Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
+            Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+          ),
+          { disableLogger: true }
+        )
+        yield* Effect.addFinalizer(() => Effect.promise(dispose))
+        const status = (id: string) =>
+          Effect.promise(async () => {
+            const headers = { authorization: `Bearer ${alice}`, "content-type": "application/json", "x-attempt-id": id }
+            const body = JSON.stringify({ prompt: "A sea otter" })
+            return (
+              await handler(new Request("http://gateway/v1/images/generations", { method: "POST", headers, body }))
+            ).status
+          })
+        const ids = Array.from({ length: 10_000 }, () => randomUUID())
+        const first = yield* Effect.forEach(ids, status, { concurrency: 50 })
+        assert.deepStrictEqual(new Set(first), new Set([200]))
+        const again = ids.slice(0, 100).map((id) => id.toUpperCase().replaceAll("-", ""))
+        assert.deepStrictEqual(new Set(yield* Effect.forEach(again, status, { concurrency: 50 })), new Set([409]))
+        assert.strictEqual(requests, 10_000)
+      }).pipe(Effect.scoped),
+    120_000
   )
 
   it.live("a compressed body is 415 that names the encoding, however large it would become", () =>

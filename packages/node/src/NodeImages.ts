@@ -71,27 +71,6 @@ export const layerHttpClient = (
 ): Layer.Layer<HttpClient.HttpClient, GradientError.GradientError> =>
   Layer.effect(HttpClient.HttpClient, makeHttpClient(options, {}))
 
-/** The two that `Images` needs, and `GradientClient` for what needs only that. */
-type Services = Images.Images | GradientClient.GradientClient
-
-/**
- * Everything that `Images` needs, from options.
- *
- * @category layers
- */
-export const layer = (options: Options): Layer.Layer<Services, GradientError.GradientError> =>
-  complete(GradientClient.layer(options), layerHttpClient(options))
-
-/**
- * Everything that `Images` needs, from Configs.
- *
- * @category layers
- */
-export const layerConfig = (
-  options: Config.Wrap<Options>
-): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
-  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
-
 /** An environment variable in lower or upper case; lower case first, as other programs do. */
 const variable = (name: string) =>
   Config.String(name.toLowerCase()).pipe(
@@ -114,21 +93,50 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 })
 
 /**
- * Everything that `Images` needs, with key and endpoint from the environment: see `GradientClient.layerFromConfig`. A
- * proxy is taken from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in upper or lower case, unless `proxy` is given.
+ * The transport with the proxies of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in upper or lower case, unless `proxy` is
+ * given.
+ *
+ * @category layers
+ */
+export const layerHttpClientFromConfig = (
+  options: TransportOptions = {}
+): Layer.Layer<HttpClient.HttpClient, Config.ConfigError | GradientError.GradientError> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.flatMap(proxiesConfig, (environment) => makeHttpClient(options, environment))
+  )
+
+/** The two that `Images` needs, and `GradientClient` for what needs only that. */
+type Services = Images.Images | GradientClient.GradientClient
+
+/**
+ * Everything that `Images` needs, from options.
+ *
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<Services, GradientError.GradientError> =>
+  complete(GradientClient.layer(options), layerHttpClient(options))
+
+/**
+ * Everything that `Images` needs, from Configs.
+ *
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+
+/**
+ * Everything that `Images` needs, with key and endpoint from the environment: see `GradientClient.layerFromConfig`
+ * and `layerHttpClientFromConfig`.
  *
  * @category layers
  */
 export const layerFromConfig = (
   options: Options = {}
 ): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
-  complete(
-    GradientClient.layerFromConfig(options),
-    Layer.effect(
-      HttpClient.HttpClient,
-      Effect.flatMap(proxiesConfig, (environment) => makeHttpClient(options, environment))
-    )
-  )
+  complete(GradientClient.layerFromConfig(options), layerHttpClientFromConfig(options))
 
 const complete = <E, E2>(
   client: Layer.Layer<GradientClient.GradientClient, E, HttpClient.HttpClient>,

@@ -17,7 +17,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true }))
 )
 
-const list = (path: string) => Effect.promise(async () => (await readdir(path)).sort())
+const list = (path: string) => Effect.promise(async () => (await readdir(path)).toSorted())
 
 describe("ImageFile.write", () => {
   it.effect("adds the extension of the format, makes folders, and gives the path", () =>

@@ -315,7 +315,7 @@ describe("Images.generateStream on NodeImages", () => {
         response.end(completed(image))
       }
       const server = yield* serve((_, response) => void sendOneByOne(response))
-      const alive = yield* Images.generateStream(params).pipe(
+      const alive = yield* Images.generateStream({ ...params, partialImages: 3 }).pipe(
         Stream.mapEffect(
           Effect.fnUntraced(function* ({ bytes }) {
             given.push(new WeakRef(bytes))

@@ -27,7 +27,7 @@ describe.each([
           outcome.written,
           ["otter.png", "otter-2.png", "otter.png"].map((name) => join(folder, name))
         )
-        assert.deepStrictEqual((await readdir(folder)).sort(), ["otter-2.png", "otter.png"])
+        assert.deepStrictEqual((await readdir(folder)).toSorted(), ["otter-2.png", "otter.png"])
       } finally {
         await rm(folder, { recursive: true })
       }

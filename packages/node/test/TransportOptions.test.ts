@@ -314,7 +314,7 @@ describe("options that cannot be used", () => {
         passphrase: "open"
       })
       const build = (tls: NodeImages.TransportOptions["tls"]) => Layer.build(NodeImages.layerHttpClient({ tls }))
-      assert.include((yield* Effect.flip(build(pair))).message, "tls: cert and key must belong together")
+      assert.include((yield* Effect.flip(build(pair))).message, "tls must be a cert and a key that belong together")
       assert.include((yield* Effect.flip(build({ cert: one.cert, key: String(locked) }))).message, "tls.key")
       yield* build({ cert: one.cert, key: String(locked), passphrase: "open" })
     }).pipe(Effect.scoped)

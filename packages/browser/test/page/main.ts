@@ -2,7 +2,7 @@
  * The page that the tests speak to: it shows streams, watches what is shown, and hands canvases to a worker.
  */
 import { BrowserImages, ImageUrl, ImageView } from "@effect-gradient/browser"
-import { type ImageGenerateParams, Images, ImageGenStreamEvent } from "@effect-gradient/core"
+import { type GradientClient, type ImageGenerateParams, Images, ImageGenStreamEvent } from "@effect-gradient/core"
 import { TestImages } from "@effect-gradient/core/testing"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 
@@ -102,8 +102,11 @@ const isLive = (url: string) =>
 const page = {
   said,
   seen,
-  generate: (id: keyof typeof targets, params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
-    show(id, Images.generateStream(params)),
+  generate: (
+    id: keyof typeof targets,
+    params: ImageGenerateParams.ImageGenerateParamsStreaming,
+    options?: GradientClient.RequestOptions
+  ) => show(id, Images.generateStream(params, { onRetry: ImageView.onRetry(status), ...options })),
   /** A picture that can be decoded, then one that cannot. */
   showBroken: (id: keyof typeof targets) =>
     show(id, Stream.fromIterable(TestImages.events(TestImages.png, new Uint8Array(100)))),

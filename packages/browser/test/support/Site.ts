@@ -54,7 +54,7 @@ const api = HttpRouter.add(
 const files = Layer.unwrap(Effect.map(built, (root) => HttpStaticServer.layer({ root })))
 
 const server = HttpRouter.serve(Layer.merge(api, files), { disableLogger: true, disableListenLog: true }).pipe(
-  Layer.provide(Emulator.layerHttpClient()),
+  Layer.provide(Emulator.layerHttpClient({ allowFaultHeader: true })),
   Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }))
 )
 

@@ -20,17 +20,24 @@ export const build = () => {
 export interface Invocation {
   readonly cwd: string
   /** Standard input: nothing unless given. */
-  readonly input?: string
+  readonly input?: string | Uint8Array
   /** The service's base URL; with it, a key is set. */
   readonly baseUrl?: string | undefined
   /** `GRADIENT_IMAGE_MODEL`. */
   readonly model?: string | undefined
+  /** More variables of the environment. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Options of Node itself. */
+  readonly nodeOptions?: ReadonlyArray<string>
 }
+
+const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap((name) => [name, name.toLowerCase()])
+const withoutProxies = Object.fromEntries(proxies.map((name) => [name, undefined]))
 
 const spawn = Effect.fnUntraced(function* (
   command: string,
   args: ReadonlyArray<string>,
-  { baseUrl, cwd, input = "", model }: Invocation
+  { baseUrl, cwd, env, input = "", model }: Invocation
 ) {
   return yield* ChildProcess.make(command, [...args], {
     cwd,
@@ -40,17 +47,19 @@ const spawn = Effect.fnUntraced(function* (
       GRADIENT_BASE_URL: baseUrl,
       GRADIENT_INFERENCE_ENDPOINT: undefined,
       GRADIENT_IMAGE_MODEL: model,
-      FORCE_COLOR: undefined
+      FORCE_COLOR: undefined,
+      ...withoutProxies,
+      ...env
     },
     extendEnv: true,
-    stdin: Stream.make(new TextEncoder().encode(input)),
+    stdin: Stream.make(typeof input === "string" ? new TextEncoder().encode(input) : input),
     forceKillAfter: "5 seconds"
   })
 }, Effect.provide(NodeServices.layer))
 
 /** The process, which is ended with the scope. */
 export const start = (args: ReadonlyArray<string>, invocation: Invocation) =>
-  spawn(process.execPath, [binary, ...args], invocation)
+  spawn(process.execPath, [...(invocation.nodeOptions ?? []), binary, ...args], invocation)
 
 const text = <E>(bytes: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream.decodeText(bytes))
 
@@ -66,15 +75,24 @@ export const run = (args: ReadonlyArray<string>, invocation: Invocation) =>
 /** Whether there is util-linux's `script`, which gives a process a terminal. */
 export const hasTerminal = process.platform === "linux" && spawnSync("script", ["--version"]).status === 0
 
-/** Runs to the end on a terminal of 256 colours with this many columns; both outputs come as one. */
+const quote = (word: string) => `'${word}'`
+
+/** Runs to the end on a terminal of 256 colours and this many columns; both outputs come as one. */
 export const runOnTerminal = (columns: number, args: ReadonlyArray<string>, invocation: Invocation) => {
-  const command = [process.execPath, binary, ...args].map((word) => `'${word}'`).join(" ")
+  const command = [process.execPath, binary, ...args].map(quote).join(" ")
   return spawn(
     "script",
-    ["-qefc", `stty cols ${columns}; env -u CI TERM=xterm-256color ${command}`, "/dev/null"],
+    ["-qefc", `stty cols ${columns} rows 24; exec env -u CI TERM=xterm-256color ${command}`, "/dev/null"],
     invocation
   ).pipe(Effect.flatMap(finish), Effect.scoped)
 }
+
+/** Runs to the end in a shell, as `cli`: for pipes and redirections. */
+export const runInShell = (script: string, invocation: Invocation) =>
+  spawn("sh", ["-c", `cli() { ${quote(process.execPath)} ${quote(binary)} "$@"; }; ${script}`], invocation).pipe(
+    Effect.flatMap(finish),
+    Effect.scoped
+  )
 
 /** An empty folder that goes with the scope. */
 export const folder = Effect.acquireRelease(

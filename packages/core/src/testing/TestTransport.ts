@@ -172,7 +172,6 @@ export const respond = (
 }
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
-const encodeEvent = Schema.encodeEffect(ImageGenStreamEvent.Json)
 
 /** The headers of one limit. */
 const windowHeaders = (window: RateLimit.Window | undefined, nameOf: (field: string) => string) => ({
@@ -217,15 +216,9 @@ export const response = (reply: ImageGenerateResponse.ImageGenerateResponse, opt
     )
   )
 
-/** An event with its name, as the service sends it. */
-const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): Effect.Effect<string> => {
-  if (typeof event === "string") return Effect.succeed(event)
-  const name = event._tag === "Completed" ? "image_generation.completed" : "image_generation.partial_image"
-  return encodeEvent(event).pipe(
-    Effect.orDie,
-    Effect.map((json) => `event: ${name}\ndata: ${wireText(json)}\n\n`)
-  )
-}
+/** A string is sent as it is. */
+const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): string =>
+  typeof event === "string" ? event : ImageGenStreamEvent.toServerSentEvent(event)
 
 /**
  * Answers `generateStream` with these events, on the wire. A string is sent as it is: a comment (`": ping\n\n"`), or
@@ -249,9 +242,7 @@ export const events = (
 ): Step => {
   const completed = parts.find((part) => part instanceof ImageGenStreamEvent.Completed)
   const headers = { ...headOf(completed ?? {}), ...options.headers }
-  return Effect.map(Effect.forEach(parts, eventText), (texts) =>
-    answer(texts.map(bytesOf), "text/event-stream", { ...options, headers })
-  )
+  return Effect.sync(() => answer(parts.map(eventText).map(bytesOf), "text/event-stream", { ...options, headers }))
 }
 
 /**

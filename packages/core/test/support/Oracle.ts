@@ -162,13 +162,20 @@ const firstValue = (text: string): unknown => {
   return undefined
 }
 
+/** The items of `data`; without them, the reply can be one image by itself. */
+const itemsOf = (value: Members): unknown => {
+  if (bytesOf(value["b64_json"]) === undefined) return value["data"]
+  if (!Array.isArray(value["data"])) return [value]
+  return value["data"].length > 0 ? value["data"] : [{ b64_json: value["b64_json"] }]
+}
+
 /** When every reply arrives, in seconds. */
 export const arrivedAt = 42
 
-/** What a JSON reply means. */
+/** What a JSON reply means. A byte order mark after white space is ignored too. */
 export const responseOutcome = (bytes: Uint8Array): Outcome => {
-  const value = firstValue(new TextDecoder().decode(bytes))
-  const data = isMembers(value) ? value["data"] : undefined
+  const value = firstValue(new TextDecoder().decode(bytes).trimStart())
+  const data = isMembers(value) ? itemsOf(value) : undefined
   const invalid = { pictures: [], end: "InvalidResponseError" }
   if (!isMembers(value) || !Array.isArray(data) || data.length === 0) return invalid
   const pictures: Array<object> = []

@@ -29,7 +29,7 @@ const reply = new ImageGenerateResponse.ImageGenerateResponse({
     tokensPerDay: { remaining: 5_000_000 }
   }
 })
-const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
+const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0, partialImages: 1 })
 const completed = new ImageGenStreamEvent.Completed({ bytes: png, requestId: "req-2", usage: reply.usage })
 
 const reasonOf = <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
@@ -120,7 +120,7 @@ describe("TestTransport.events", () => {
   )
 
   const cuts = [
-    ["ends early", { cutAt: -1, end: "close" }, "IncompleteStreamError"],
+    ["ends early", { cutAt: -3, end: "close" }, "IncompleteStreamError"],
     ["breaks", { cutAt: -10, end: "reset" }, "DisconnectedError"],
     ["breaks where it is told to", { cutAt: 280, end: "reset" }, "DisconnectedError"]
   ] as const

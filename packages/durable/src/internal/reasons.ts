@@ -14,17 +14,17 @@ interface Failure {
 
 /** Nothing was sent. */
 export const journalBefore = ({ cause, message }: Failure): GradientError.JournalError =>
-  new GradientError.JournalError({ phase: "before", progress: "NotSent", description: message, cause })
+  new GradientError.JournalError({ phase: "before", reached: "NotSent", description: message, cause })
 
 export const journalAfter = ({ cause, message }: Failure, images: Images): GradientError.JournalError =>
-  new GradientError.JournalError({ phase: "after", progress: "Accepted", description: message, cause, images })
+  new GradientError.JournalError({ phase: "after", reached: "Accepted", description: message, cause, images })
 
 /** Nothing was sent. */
 export const storeBefore = ({ cause, message }: Failure): GradientError.StoreError =>
-  new GradientError.StoreError({ phase: "before", progress: "NotSent", description: message, cause })
+  new GradientError.StoreError({ phase: "before", reached: "NotSent", description: message, cause })
 
 export const storeAfter = ({ cause, message }: Failure, images: Images): GradientError.StoreError =>
-  new GradientError.StoreError({ phase: "after", progress: "Accepted", description: message, cause, images })
+  new GradientError.StoreError({ phase: "after", reached: "Accepted", description: message, cause, images })
 
 export const inDoubt = (
   key: string,
@@ -42,7 +42,7 @@ export const inDoubt = (
 
 /** A conflict that waiting cannot resolve. */
 export const conflict = (description: string, code?: string): GradientError.ConflictError =>
-  new GradientError.ConflictError({ progress: "NotSent", shouldRetry: false, description, code })
+  new GradientError.ConflictError({ reached: "NotSent", shouldRetry: false, description, code })
 
 export const keyReused = () =>
   conflict(

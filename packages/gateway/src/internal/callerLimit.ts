@@ -22,7 +22,7 @@ const failure = ({ reason }: RateLimiter.RateLimiterError): GradientError.Gradie
   GradientError.fromReason(
     reason._tag === "RateLimitExceeded"
       ? new GradientError.RateLimitError({
-          progress: "NotSent",
+          reached: "NotSent",
           description: `the caller's limit of ${reason.limit} images`,
           limit: reason.limit,
           retryAfter: reason.retryAfter

@@ -18,7 +18,7 @@ type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
 /** Whether the gateway itself refused the request: a repeated id, or a caller over the limit. */
 const isRefusedHere = ({ reason }: GradientError.GradientError) =>
-  reason.code === ApiError.duplicateAttempt || (reason._tag === "RateLimitError" && reason.progress === "NotSent")
+  reason.code === ApiError.duplicateAttempt || (reason._tag === "RateLimitError" && reason.reached === "NotSent")
 
 /** The log has every detail of a failure, for the operator. The caller reads only what it means for them. */
 const log = (error: GradientError.GradientError) =>
@@ -32,15 +32,6 @@ const noEvents = GradientError.fromReason(
 )
 
 const encodeResponse = Schema.encodeSync(Schema.fromJsonString(ImageGenerateResponse.Json))
-const encodeEvent = Schema.encodeSync(Schema.fromJsonString(ImageGenStreamEvent.Json))
-
-const eventNames = {
-  PartialImage: "image_generation.partial_image",
-  Completed: "image_generation.completed"
-} as const
-
-const toServerSentEvent = (event: ImageGenStreamEvent.ImageGenStreamEvent): string =>
-  `event: ${eventNames[event._tag]}\ndata: ${encodeEvent(event)}\n\n`
 
 /** Keeps the log's annotations, and passes on chunk by chunk: the server would copy several into one. */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>
@@ -61,7 +52,7 @@ const eventBytes = (reply: Reply): Bytes => {
     case "EventStream":
       return reply.bytes
     case "Events":
-      return reply.events.pipe(Stream.map(toServerSentEvent), Stream.encodeText)
+      return reply.events.pipe(Stream.map(ImageGenStreamEvent.toServerSentEvent), Stream.encodeText)
     case "Json":
     case "Response":
       return Stream.fail(noEvents)

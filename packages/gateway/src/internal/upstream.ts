@@ -15,7 +15,7 @@ type Response = HttpClientResponse.HttpClientResponse
 const isEventStream = ({ headers }: Response) => /^text\/event-stream\b/i.test(headers["content-type"] ?? "")
 
 const late = (phase: "idle" | "response" | "deadline", description: string) =>
-  new GradientError.RequestTimeoutError({ phase, description, progress: "Accepted" })
+  new GradientError.RequestTimeoutError({ phase, description, reached: "Accepted" })
 
 /** A scope that closes after this time, and whether it did: a caller who stops reading cannot hold it longer. */
 const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
@@ -40,7 +40,7 @@ const bytesOf = (
   const broken = (cause: unknown) =>
     isOver()
       ? late(phase, `the reply was not whole after ${Duration.format(limit)}`)
-      : new GradientError.DisconnectedError({ progress: "Accepted", cause })
+      : new GradientError.DisconnectedError({ reached: "Accepted", cause })
   const completed = Attempt.Outcome.Completed({ images: [], usage: undefined })
   return stream.pipe(
     Stream.mapError(broken),
@@ -59,11 +59,14 @@ export const makeUpstream = Effect.gen(function* () {
   const client = yield* GradientClient.GradientClient
 
   return Effect.fnUntraced(function* ({ kind, params }: Request) {
-    const call = yield* client.resolve(kind, params)
+    const call = yield* Effect.mapError(
+      Effect.fromResult(GradientClient.resolveCall(client.options, params, kind)),
+      GradientError.fromReason
+    )
     const { isOver, scope } = yield* limitedScope(kind === "stream" ? call.deadline : call.timeout)
     const { attempt, response } = yield* Effect.gen(function* () {
       const opened = yield* Attempt.open({ kind, params, labels: call.labels })
-      const head = yield* Effect.catch(client.post(call, opened), (reason) => opened.fail(reason))
+      const head = yield* client.post(call, opened).pipe(Effect.catch((reason) => opened.fail(reason)))
       return { attempt: opened, response: head }
     }).pipe(
       Scope.provide(scope),

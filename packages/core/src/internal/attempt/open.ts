@@ -30,6 +30,8 @@ export class OpenAttempt {
   #waiting: ReadonlyArray<Entry> = []
   #isSent = false
   #sentAt = 0
+  /** The whole body was read: the request is over, and need not be aborted when its scope closes. */
+  isReplyWhole = false
   /** The images so far, for an attempt that its caller leaves. */
   images: () => ReadonlyArray<GeneratedImage> = () => []
 
@@ -108,7 +110,7 @@ export class OpenAttempt {
   }
 
   #outcomeOf(reason: GradientErrorReason): Outcome {
-    if (!this.#isSent || reason.progress === "NotSent") return Outcome.NotSent({ reason })
+    if (!this.#isSent || reason.reached === "NotSent") return Outcome.NotSent({ reason })
     const before = this.images().filter(({ bytes }) => reason.images.every((image) => image.bytes !== bytes))
     return Outcome.Failed({ reason, images: [...before, ...reason.images] })
   }

@@ -24,7 +24,7 @@ export interface Retrying {
 /** The attempts of a call so far. */
 export class Attempts implements Counter {
   count = 0
-  readonly failed: Array<GradientError.Attempt> = []
+  readonly failed: Array<GradientError.FailedAttempt> = []
 }
 
 /** Runs attempts until one succeeds or the policy ends them. The error lists all that failed. */

@@ -47,7 +47,7 @@ class Sending {
   /** The outcome of the request before, if a transform sends another one. Its body was not read here. */
   readonly previous = (): Outcome => {
     if (this.failure === undefined) return Outcome.Left({ images: [] })
-    return this.failure.progress === "NotSent"
+    return this.failure.reached === "NotSent"
       ? Outcome.NotSent({ reason: this.failure })
       : Outcome.Failed({ reason: this.failure, images: [] })
   }
@@ -118,7 +118,11 @@ export const sendRequest = Effect.fnUntraced(function* (
   attempt: OpenAttempt | undefined,
   timeout: Duration.Duration
 ) {
-  const sending = new Sending(attempt, timeout, yield* Effect.scope)
+  // HttpClient.withScope aborts a request when its scope closes. An abort makes an error with a stack, which costs a tenth
+  // of a small call, so this scope stays open if the reply was read whole.
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) => (attempt?.isReplyWhole === true ? Effect.void : Scope.close(scope, exit)))
+  const sending = new Sending(attempt, timeout, scope)
   const response = yield* client.execute(request).pipe(
     Effect.provideService(Current, sending),
     Effect.catch((error) => {
@@ -144,14 +148,14 @@ const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending)
   if (HttpClientError.isHttpClientError(error)) return reasonOfFailure(error)
   const description = `transformClient failed: ${String(property(error, "message") ?? error)}`
   if (isSent) {
-    const progress = status === undefined ? "Sent" : status < 300 ? "Accepted" : "Refused"
-    return new GradientError.DisconnectedError({ description, cause: error, status, progress })
+    const reached = status === undefined ? "Sent" : status < 300 ? "Accepted" : "ErrorStatus"
+    return new GradientError.DisconnectedError({ description, cause: error, status, reached })
   }
   if (Predicate.isTagged(error, "RateLimiterError")) {
     const retryAfter = property(property(error, "reason"), "retryAfter")
     return new GradientError.RateLimitError({
       description,
-      progress: "NotSent",
+      reached: "NotSent",
       ...(Duration.isDuration(retryAfter) ? { retryAfter } : {})
     })
   }

@@ -36,7 +36,7 @@ export const reasonOfAnswer = (
     ...facts,
     description: status < 400 ? conceal(redirectWords(headers["location"])) : body.description,
     requestId: facts.requestId ?? body.requestId,
-    progress: "Refused"
+    reached: "ErrorStatus"
   })
 }
 
@@ -48,5 +48,5 @@ export const reasonOfErrorObject = (
 ): GradientError.GradientErrorReason => {
   const { status, ...body } = errorBodyOf(value)
   const Reason = reasonClassOfError({ status, ...body })
-  return new Reason({ ...body, ...facts, requestId: facts.requestId ?? body.requestId, images, progress: "Accepted" })
+  return new Reason({ ...body, ...facts, requestId: facts.requestId ?? body.requestId, images, reached: "Accepted" })
 }

@@ -158,15 +158,15 @@ export const reasonOfFailure = (
 
   const codes = chain.map(codeOf)
   const isAnswered = "response" in reason
-  const progress = isAnswered ? "Accepted" : chain.some(isBeforeSending) ? "NotSent" : "Sent"
+  const reached = isAnswered ? "Accepted" : chain.some(isBeforeSending) ? "NotSent" : "Sent"
   const common = {
     ...facts,
-    progress,
+    reached,
     cause: reason.cause,
     description: descriptionOf(chain) ?? reason.description
   } as const
   if (reason._tag === "EncodeError" || codes.some((code) => cannotBeSent.test(code))) {
-    return new GradientError.InvalidParamsError({ ...common, progress: "NotSent" })
+    return new GradientError.InvalidParamsError({ ...common, reached: "NotSent" })
   }
   if (codes.some((code) => cannotBeDecoded.test(code))) return new GradientError.InvalidResponseError(common)
   if (chain.some(isHeadTooLarge)) {
@@ -179,9 +179,7 @@ export const reasonOfFailure = (
   const phase = codes.map((code) => phases.get(code)).find((found) => found !== undefined)
   if (phase !== undefined) {
     // A proxy that accepts a connection and is silent then.
-    return new GradientError.RequestTimeoutError({ ...common, phase: progress === "NotSent" ? "connect" : phase })
+    return new GradientError.RequestTimeoutError({ ...common, phase: reached === "NotSent" ? "connect" : phase })
   }
-  return progress === "NotSent"
-    ? new GradientError.ConnectionError(common)
-    : new GradientError.DisconnectedError(common)
+  return reached === "NotSent" ? new GradientError.ConnectionError(common) : new GradientError.DisconnectedError(common)
 }

@@ -62,6 +62,8 @@ export class ImageJsonParser {
   #escape = ""
   /** Within an image that cannot be used: the rest of the string is skipped. */
   #isSkipping = false
+  /** Within an image that is a data URL, before its comma: the text after `data:`. */
+  #mediaType: string | undefined
 
   #text = new Uint8Array(1024)
   #textLength = 0
@@ -89,6 +91,7 @@ export class ImageJsonParser {
     while (at < chunk.length && !this.#isOver(inLine) && !(inLine && isLineEnd(chunk[at]))) {
       if (this.#sink !== undefined) at = this.#writeImage(this.#sink, chunk, at, inLine)
       else if (this.#isSkipping) at = this.#skipImage(chunk, at, inLine)
+      else if (this.#mediaType !== undefined) at = this.#writeMediaType(this.#mediaType, chunk, at, inLine)
       else at = this.#writeText(chunk, at, inLine)
     }
     return at
@@ -96,13 +99,13 @@ export class ImageJsonParser {
 
   /** A line end between two lines of the same event's data. */
   writeLineEnd(): void {
-    if (this.#sink !== undefined) this.#giveUp("is not base64")
+    if (this.#sink !== undefined || this.#mediaType !== undefined) this.#giveUp("is not base64")
     else if (!this.#isSkipping) this.#append(lineFeed)
   }
 
   /** The bytes have ended. */
   finish(): Lifted {
-    if (this.#sink !== undefined) this.#giveUp("does not end")
+    if (this.#sink !== undefined || this.#mediaType !== undefined) this.#giveUp("does not end")
     return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images, flaw: this.flaw }
   }
 
@@ -212,6 +215,7 @@ export class ImageJsonParser {
   #giveUp(why: string): void {
     this.#flawed(why)
     this.#sink = undefined
+    this.#mediaType = undefined
     this.#isSkipping = true
     this.#escaped = false
   }
@@ -251,12 +255,40 @@ export class ImageJsonParser {
         return at + 1
       }
       if (!this.#writeImageByte(sink, byte)) {
-        if (sink.problem === "too large") this.#tooLarge()
+        if (byte === colon && isData(sink)) {
+          this.#sink = undefined
+          this.#mediaType = ""
+        } else if (sink.problem === "too large") this.#tooLarge()
         else this.#giveUp("is not base64")
         return at + 1
       }
     }
     return at
+  }
+
+  /** Some relays put a data URL into `b64_json`: the image follows its comma. */
+  #writeMediaType(before: string, chunk: Uint8Array, from: number, inLine: boolean): number {
+    let mediaType = before
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at]
+      if (inLine && isLineEnd(byte)) {
+        this.#mediaType = mediaType
+        return at
+      }
+      if (byte === comma && mediaType.endsWith(";base64")) {
+        this.#mediaType = undefined
+        this.#sink = new Base64Sink(this.#limits.imageBytes, this.#expectedBytes)
+        return at + 1
+      }
+      if (byte === undefined || byte === quote || byte === comma || mediaType.length === longestMediaType) {
+        this.#giveUp("is not base64")
+        return at
+      }
+      // A slash may be escaped.
+      if (byte !== backslash) mediaType += String.fromCharCode(byte)
+    }
+    this.#mediaType = mediaType
+    return chunk.length
   }
 
   #writeImageByte(sink: Base64Sink, byte: number): boolean {
@@ -304,6 +336,14 @@ export class ImageJsonParser {
   }
 }
 
+/** Whether these bytes are what the text `data` means in base64. */
+const isData = (sink: Base64Sink): boolean => {
+  const bytes = sink.length === 3 ? sink.finish() : undefined
+  return bytes?.length === 3 && bytes[0] === 0x75 && bytes[1] === 0xab && bytes[2] === 0x5a
+}
+
+const longestMediaType = 100
+const colon = 0x3a
 const smallestWindow = 1024
 const largestWindow = 64 * 1024
 const space = 0x20

@@ -1,10 +1,9 @@
 /**
- * From parsed JSON and the images taken out of it to responses and events. Images are read strictly. What surrounds them
- * is read leniently: a member that cannot be read is left out.
+ * From parsed JSON and the images taken out of it to a response. Images are read strictly. What surrounds them is read
+ * leniently: a member that cannot be read is left out.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
-import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -18,9 +17,9 @@ import { parseJson, reasonOfErrorObject, shorten, tellsError } from "../failure/
 import { visibleText } from "../failure/visibleText.ts"
 import { property } from "../property.ts"
 import { type Facts, factsOf, rateLimitOf } from "../responseHead.ts"
+import { Base64Sink } from "./Base64Sink.ts"
 import type { Lifted } from "./ImageJsonParser.ts"
 import * as Metadata from "./metadata.ts"
-import type { RawEvent } from "./SseParser.ts"
 
 /** From the head of a reply: what its responses, events and errors repeat. */
 export interface Head {
@@ -48,10 +47,9 @@ export interface Decoded<A> {
   readonly unreadable: ReadonlyArray<string>
 }
 
-export const logUnreadable = (unreadable: ReadonlyArray<string>): Effect.Effect<void> =>
-  unreadable.length === 0
-    ? Effect.void
-    : Effect.logDebug(`Left out of a reply, as it cannot be read: ${shorten(unreadable.join(", "))}`)
+/** What to log at debug about members that could not be read: nothing if there are none. */
+export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray<string> =>
+  unreadable.length === 0 ? [] : [`Left out, as it cannot be read: ${shorten(unreadable.join(", "))}`]
 
 /** Images without what the reply says about them. */
 export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
@@ -79,16 +77,16 @@ export const notAnObject = (head: Head, text: string): Reason => {
   return invalidReply(head, `${what}${startOf(json)}`)
 }
 
-const startOf = (text: string): string => {
+export const startOf = (text: string): string => {
   const words = visibleText(text)
   return words === undefined ? "" : `: ${JSON.stringify(shorten(words, 300))}`
 }
 
 /** Parses text whose secrets are concealed. A backslash can hide one, so then the parsed strings are concealed again. */
-const parse = (text: string, { conceal }: Head): Result.Result<unknown, unknown> =>
+export const parse = (text: string, { conceal }: Head): Result.Result<unknown, unknown> =>
   text.includes("\\") ? parseJson(text, conceal) : Result.try((): unknown => JSON.parse(text))
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
+export const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
 const isAddress = (value: unknown): value is string => Predicate.isString(value) && value.trim() !== ""
 
@@ -99,21 +97,30 @@ const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
     .map((holder) => property(holder, "url"))
     .filter(isAddress)
 
+/** The bytes of an image that is given as a data URL. */
+const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
+  const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,(.*)$/.exec(url)) || []
+  if (text === undefined) return undefined
+  const sink = new Base64Sink(text.length, Math.ceil((text.length * 3) / 4))
+  const bytes = sink.writeRun(text) === text.length ? sink.finish() : undefined
+  return bytes?.length === 0 ? undefined : bytes
+}
+
 /** What is wrong with the images, if something is. */
-const flawOf = ({ flaw }: Lifted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
+export const flawOf = ({ flaw }: Lifted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
-  const [first] = urls
+  const first = urls.find((url) => imageOfDataUrl(url) === undefined)
   if (first === undefined) return flaw === undefined ? undefined : { description: flaw, urls }
   const more = urls.length > 1 ? ` (and ${urls.length - 1} more in \`urls\`)` : ""
   return { description: `an image came as an address; download it soon, as it may expire: ${first}${more}`, urls }
 }
 
 /** The object with the bytes of its image in place of their index, and with a format if it has none. */
-const withBytes = (holder: unknown, images: ReadonlyArray<Uint8Array>, format?: unknown): unknown => {
-  if (!Predicate.isObject(holder)) return holder
+export const withBytes = (holder: object, images: ReadonlyArray<Uint8Array>, format?: unknown): object => {
   const index = property(holder, "b64_json")
-  const bytes = Predicate.isNumber(index) ? { b64_json: images[index] } : {}
-  return { ...holder, output_format: property(holder, "output_format") ?? format, ...bytes }
+  const bytes = Predicate.isNumber(index) ? images[index] : imageOfDataUrl(property(holder, "url"))
+  const image = bytes === undefined ? {} : { b64_json: bytes }
+  return { ...holder, output_format: property(holder, "output_format") ?? format, ...image }
 }
 
 /** The items of a response: those of `data`, or the object itself if it is a single image. */
@@ -132,10 +139,9 @@ const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8A
 }
 
 const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted)
-const decodeEvent = Schema.decodeUnknownResult(ImageGenStreamEvent.Lifted)
 
 /** Decodes as it is, else without the members that cannot be read. */
-const decodeLeniently = <A>(
+export const decodeLeniently = <A>(
   decode: (wire: object) => Result.Result<A, Schema.SchemaError>,
   wire: object,
   repair: (wire: object) => Metadata.Repaired
@@ -150,7 +156,7 @@ const decodeLeniently = <A>(
 }
 
 /** Which images a failure carries, given those of the reply or event that is decoded. */
-type Carry = (images: ReadonlyArray<Uint8Array>) => Images
+export type Carry = (images: ReadonlyArray<Uint8Array>) => Images
 
 /** Decodes a response. */
 export const responseOf = (
@@ -185,92 +191,15 @@ const decodeBody = (
   const data =
     items === undefined
       ? property(body, "data")
-      : withUnnamed(items, lifted.images).map((item) => withBytes(item, lifted.images, format))
+      : withUnnamed(items, lifted.images).map((item) =>
+          Predicate.isObject(item) ? withBytes(item, lifted.images, format) : item
+        )
   const wire = { ...body, data, requestId: head.facts.requestId, rateLimit: head.rateLimit }
   return Result.mapError(
     decodeLeniently(decodeResponse, wire, (whole) => Metadata.repairResponse(whole, head.arrivedAt)),
     fail
   )
 }
-
-/** What an event of the stream means for its reader. */
-export type Meaning =
-  | {
-      readonly _tag: "Events"
-      readonly events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent>
-      readonly unreadable: ReadonlyArray<string>
-    }
-  /** The event should bring an image, and there is none that can be used. */
-  | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
-  | { readonly _tag: "Skipped"; readonly name: string }
-  | { readonly _tag: "Done" }
-  | { readonly _tag: "Failed"; readonly reason: Reason }
-
-const partialImage = "image_generation.partial_image"
-const imageEvents = new Set([partialImage, "image_generation.completed"])
-
-/** Whether events of this name have to be understood. An event without a name is known by its data. */
-export const isKnownName = (name: string): boolean =>
-  name === "" || name === "message" || name === "error" || imageEvents.has(name)
-
-/** What the meaning of an event depends on. */
-export interface Context {
-  readonly head: Head
-  /** How many partial images were asked for. */
-  readonly partialImages: number
-  /** The index of a partial image that has none. */
-  readonly nextIndex: number
-  readonly carry: Carry
-}
-
-/** What an event means. */
-export const meaningOf = ({ data, name }: RawEvent, context: Context): Meaning => {
-  const { carry, head } = context
-  const text = head.conceal(data.json).trim()
-  if (text === "[DONE]") return { _tag: "Done" }
-  if (text === "") return { _tag: "Skipped", name }
-  const parsed = parse(text, head)
-  const value = Result.getOrUndefined(parsed)
-  const named = property(value, "type")
-  const type = Predicate.isString(named) && named !== "" ? named : name
-  if (name === "error" || type === "error" || tellsError(value)) {
-    const reason = reasonOfErrorObject(value ?? { message: text }, head.facts, carry(data.images))
-    return { _tag: "Failed", reason }
-  }
-  if (Result.isFailure(parsed)) return notJson(text, name, data, context)
-  if (imageEvents.has(type)) return imageOf(type, value, data, context)
-  const isResponse = (type === "" || type === "message") && Predicate.isObject(value) && isList(property(value, "data"))
-  return isResponse ? eventsOf(responseOf(data, head, carry)) : { _tag: "Skipped", name: type }
-}
-
-/** A partial image that is not JSON is not the end of the stream; in an event of an unknown name anything may be. */
-const notJson = (text: string, name: string, { flaw, images }: Lifted, { carry, head }: Context): Meaning => {
-  if (!isKnownName(name)) return { _tag: "Skipped", name }
-  const description = flaw ?? `an event is not JSON${startOf(text)}`
-  if (name === partialImage) return { _tag: "Unusable", isPartial: true, flaw: { description, urls: [] } }
-  return { _tag: "Failed", reason: invalidReply(head, description, carry(images)) }
-}
-
-/** Decodes the event of an image. */
-const imageOf = (type: string, value: unknown, data: Lifted, context: Context): Meaning => {
-  const { facts, rateLimit } = context.head
-  const isPartial = type === partialImage
-  const unusable = (flaw: Flaw): Meaning => ({ _tag: "Unusable", isPartial, flaw })
-  const flaw = flawOf(data, [value])
-  if (flaw !== undefined) return unusable({ ...flaw, description: `${type}: ${flaw.description}` })
-  const own = isPartial ? { partialImages: context.partialImages } : { requestId: facts.requestId, rateLimit }
-  const wire = { ...Object(withBytes(value, data.images)), type, ...own }
-  const decoded = decodeLeniently(decodeEvent, wire, (whole) => Metadata.repairEvent(whole, context.nextIndex))
-  if (Result.isFailure(decoded)) return unusable({ description: `${type}: ${decoded.failure}`, urls: [] })
-  const { unreadable, value: event } = decoded.success
-  return { _tag: "Events", events: [event], unreadable }
-}
-
-/** Relays send a whole response as an event. */
-const eventsOf = (response: Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason>): Meaning =>
-  Result.isSuccess(response)
-    ? { _tag: "Events", events: completedOf(response.success.value), unreadable: response.success.unreadable }
-    : { _tag: "Failed", reason: response.failure }
 
 /** The events of a response: each image is complete. */
 export const completedOf = (

@@ -28,6 +28,8 @@ export interface Reading {
   readonly partialImages: number
   readonly limits: Limits
   readonly patience: Patience
+  /** Runs if every byte of the body was read. */
+  readonly onWhole: () => void
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
@@ -40,7 +42,7 @@ export interface OpenReply {
   readonly pull: BodyPull
 }
 
-export type Form = "json" | "events" | "text" | "empty"
+type Form = "json" | "events" | "text" | "empty"
 
 /** Opens the body for a single reader: `Stream.toPull` would guard each pull against others, which costs time per chunk. */
 const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
@@ -77,7 +79,7 @@ export const watched = <A>(
     activity,
     patience,
     (phase, description) =>
-      new GradientError.RequestTimeoutError({ ...facts(), phase, description, progress: "Accepted" })
+      new GradientError.RequestTimeoutError({ ...facts(), phase, description, reached: "Accepted" })
   )
 }
 
@@ -95,8 +97,8 @@ export const openReply = Effect.fnUntraced(function* (reading: Reading) {
 /** How many bytes are looked at for a line of an event stream. */
 const sampleLength = 4096
 
-/** A line that only an event stream has: a comment or a field. */
-const eventStreamLine = /^(?::|(?:data|event|id|retry)(?=[:\r\n]))/m
+/** An event stream starts with a comment or a field, or has a field after lines that mean nothing. */
+const eventStream = /^:|^(?:data|event|id|retry)(?=[:\r\n])|[\r\n](?:data|event|id|retry)(?=[:\r\n])/
 
 /** The start of a reply, until its form is known. */
 class ReplyStart {
@@ -161,7 +163,7 @@ class ReplyStart {
 const formOf = (sample: string): Form | undefined => {
   const start = sample.replace(startOfReply, "")
   if (start.startsWith("{") || start.startsWith("[")) return "json"
-  if (!start.startsWith("<") && eventStreamLine.test(start)) return "events"
+  if (!start.startsWith("<") && eventStream.test(start)) return "events"
   return sample.length < sampleLength ? undefined : "text"
 }
 

@@ -8,6 +8,7 @@ import * as Pull from "effect/Pull"
 import { GeneratedImage } from "../../GeneratedImage.ts"
 import * as GradientError from "../../GradientError.ts"
 import type { Completed, ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
+import { isKnownName, type Meaning, meaningOf } from "./decodeEvent.ts"
 import * as Reply from "./decodeReply.ts"
 import { type OpenReply, pullUntil, type Reading, watched } from "./openReply.ts"
 import { type RawEvent, SseParser } from "./SseParser.ts"
@@ -46,7 +47,7 @@ class EventReader {
   constructor(reading: Reading, keeps: boolean) {
     this.#reading = reading
     this.#keeps = keeps
-    this.#parser = new SseParser(reading.limits, Reply.isKnownName)
+    this.#parser = new SseParser(reading.limits, isKnownName)
   }
 
   /** Takes chunks, and gives the events that ended in them; `undefined` if nothing has happened. */
@@ -85,7 +86,7 @@ class EventReader {
     for (const raw of raws) {
       if (this.ending !== undefined) break
       this.#follow(
-        Reply.meaningOf(raw, {
+        meaningOf(raw, {
           head: this.#reading.head,
           partialImages: this.#reading.partialImages,
           nextIndex: this.#lastIndex + 1,
@@ -98,14 +99,13 @@ class EventReader {
     return events
   }
 
-  #follow(meaning: Reply.Meaning, raw: RawEvent, events: Array<ImageGenStreamEvent>): void {
+  #follow(meaning: Meaning, raw: RawEvent, events: Array<ImageGenStreamEvent>): void {
     switch (meaning._tag) {
       case "Events":
         for (const event of meaning.events) {
           if (event._tag === "PartialImage" ? this.#addPartial(event) : this.#addCompleted(event)) events.push(event)
         }
-        if (meaning.unreadable.length > 0)
-          this.notes.push(`Left out of an event, as it cannot be read: ${meaning.unreadable.join(", ")}`)
+        this.notes.push(...Reply.noteUnreadable(meaning.unreadable))
         break
       case "Unusable":
         if (raw.data.images.length > 0) this.#last = raw.data.images
@@ -132,10 +132,13 @@ class EventReader {
     return this.ending === undefined
   }
 
-  /** As many again as were asked for are accepted, so that a stream of partial images cannot go on for ever. */
+  /**
+   * A stream of partial images cannot go on for ever: as many again as were asked for are accepted. Some servers always
+   * send 3 of each image, whatever was asked for, and the image that follows them has been paid for.
+   */
   #countPartial(): void {
     const { n, partialImages } = this.#reading
-    const most = 2 * n * (partialImages > 0 ? partialImages : mostPartialImages)
+    const most = 2 * n * Math.max(partialImages, usualPartialImages)
     this.#isWhole = false
     this.#partials++
     if (this.#partials > most) this.#fail(`more than ${most} partial images came`)
@@ -182,8 +185,8 @@ class EventReader {
   }
 }
 
-/** A server that only streams may send partial images that nobody asked for. Models send at most 3 of each image. */
-const mostPartialImages = 3
+/** gpt-image models send at most this many partial images of each image. */
+const usualPartialImages = 3
 
 const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
   new GeneratedImage({
@@ -197,30 +200,33 @@ export const pullEvents = (reading: Reading, reply: OpenReply): Pull.Pull<Events
   pullWith(new EventReader(reading, false), reading, reply)
 
 const pullWith = (reader: EventReader, reading: Reading, { pull, start }: OpenReply): Pull.Pull<Events, Reason> => {
-  let begun = reader.take(start)
+  // The chunks that were read to recognise the form may hold events already.
+  let first = reader.take(start)
+  const more = watched(
+    reading,
+    (activity) => pullUntil(pull, activity, (chunks) => reader.take(chunks)),
+    () => reader.carried()
+  )
   const read = Effect.suspend(() => {
-    if (begun === undefined)
-      return watched(
-        reading,
-        (activity) => pullUntil(pull, activity, (chunks) => reader.take(chunks)),
-        () => reader.carried()
-      )
-    const events = begun
-    begun = undefined
+    if (first === undefined) return more
+    const events = first
+    first = undefined
     return Effect.succeed(events)
   })
   const next: Pull.Pull<Events, Reason> = Effect.suspend(() => {
-    if (reader.ending !== undefined && begun === undefined) {
+    if (reader.ending !== undefined && first === undefined) {
       const { reason } = reader.ending
       return reason === undefined ? Cause.done() : Effect.fail(reason)
     }
     return read.pipe(
       Effect.map((events) => events ?? reader.finish()),
       Effect.catch((reason) => Effect.sync(() => reader.finish(reason))),
-      Effect.tap(() => Effect.forEach(reader.notes.splice(0), (note) => Effect.logDebug(note))),
-      Effect.flatMap((events): Pull.Pull<Events, Reason> =>
-        Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : next
-      )
+      Effect.tap(() =>
+        reader.notes.length === 0
+          ? Effect.void
+          : Effect.forEach(reader.notes.splice(0), (note) => Effect.logDebug(note))
+      ),
+      Effect.flatMap((events) => (Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : next))
     )
   })
   return next

@@ -2,8 +2,6 @@
  * Reads a reply as JSON.
  */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import type { ImageGenerateResponse } from "../../ImageGenerateResponse.ts"
 import type * as GradientError from "../../GradientError.ts"
 import * as Reply from "./decodeReply.ts"
 import { ImageJsonParser } from "./ImageJsonParser.ts"
@@ -20,13 +18,21 @@ const expectedBytes = ({ n, response }: Reading): number => {
   return Number.isSafeInteger(length) ? Math.ceil((length * 3) / 4 / n) : 0
 }
 
+/** Whether this many bytes are the whole body. It cannot be known if the transport decoded the body. */
+const isWhole = ({ response: { headers } }: Reading, received: number): boolean =>
+  headers["content-encoding"] === undefined && headers["content-length"] === String(received)
+
 /** Reads a response. It is complete as soon as its JSON value is closed, and not before. */
 export const readJson = Effect.fnUntraced(function* (reading: Reading, reply: OpenReply) {
   const { head, limits } = reading
   const parser = new ImageJsonParser(limits, expectedBytes(reading))
   const images = () => Reply.bareImages(parser.images)
+  let received = 0
   const take = (chunks: ReadonlyArray<Uint8Array>) => {
-    for (const chunk of chunks) parser.write(chunk, 0, false)
+    for (const chunk of chunks) {
+      received += chunk.length
+      parser.write(chunk, 0, false)
+    }
     return parser.closed || parser.problem !== undefined ? true : undefined
   }
   if (take(reply.start) === undefined) {
@@ -37,9 +43,9 @@ export const readJson = Effect.fnUntraced(function* (reading: Reading, reply: Op
   if (!parser.closed) {
     return yield* Effect.fail(Reply.invalidReply(head, lifted.flaw ?? "it ends before its JSON is closed", images()))
   }
-  const decoded: Result.Result<Reply.Decoded<ImageGenerateResponse>, Reason> = Reply.responseOf(lifted, head)
-  const { unreadable, value } = yield* Effect.fromResult(decoded)
-  yield* Reply.logUnreadable(unreadable)
+  if (isWhole(reading, received)) reading.onWhole()
+  const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(lifted, head))
+  yield* Effect.forEach(Reply.noteUnreadable(unreadable), (note) => Effect.logDebug(note))
   return value
 })
 

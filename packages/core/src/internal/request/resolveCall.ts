@@ -17,7 +17,11 @@ import type { NamedModel } from "./model.ts"
 import type { RequestOptions } from "./options.ts"
 import type { Resolved } from "./resolveOptions.ts"
 
-/** A call that can be sent. */
+/**
+ * A call that can be sent: every option with its value, and the request's body.
+ *
+ * @category models
+ */
 export interface Call {
   readonly kind: ImageGenerateParams.Kind
   /** The params as they were given, without defaults. */
@@ -107,7 +111,12 @@ const bodyOf = (params: Params, extraBody: object, kind: ImageGenerateParams.Kin
   }
 }
 
-/** The params and options of one call; the options override the client's. */
+/**
+ * Checks the params and the options of one call, together with the client's options: all problems at once. Nothing is
+ * sent.
+ *
+ * @category constructors
+ */
 export const resolveCall = (
   client: Resolved,
   params: unknown,

@@ -6,7 +6,6 @@ import { ImageGenStreamEvent } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Frame } from "./Frame.ts"
 import type { Order } from "./Order.ts"
@@ -39,14 +38,10 @@ const eventOf = Effect.fnUntraced(function* (order: Order, draw: Draw, { image, 
     : new ImageGenStreamEvent.Completed({ ...fields, usage: usageOf(order, 1) })
 })
 
-const encodeEvent = Schema.encodeEffect(ImageGenStreamEvent.Json)
-
-const frameOf = (event: ImageGenStreamEvent.ImageGenStreamEvent) =>
-  Effect.map(encodeEvent(event), (data): Frame => {
-    const kind = event._tag === "Completed" ? "completed" : "partial"
-    const name = kind === "completed" ? "image_generation.completed" : "image_generation.partial_image"
-    return { kind, text: `event: ${name}\ndata: ${JSON.stringify(data)}\n\n` }
-  })
+const frameOf = (event: ImageGenStreamEvent.ImageGenStreamEvent): Frame => ({
+  kind: event._tag === "Completed" ? "completed" : "partial",
+  text: ImageGenStreamEvent.toServerSentEvent(event)
+})
 
 const comment: Frame = { kind: "comment", text: ": keep-alive\n\n" }
 
@@ -70,7 +65,7 @@ export const eventFrames = (
 ): Stream.Stream<Frame> =>
   Stream.fromIterable({ [Symbol.iterator]: () => stepsOf(order, lastFirst) }, { chunkSize: 1 }).pipe(
     Stream.flatMap((step) =>
-      Stream.concat(wait(pace), Stream.fromEffect(Effect.flatMap(eventOf(order, draw, step), frameOf)))
+      Stream.concat(wait(pace), Stream.fromEffect(Effect.map(eventOf(order, draw, step), frameOf)))
     ),
     Stream.orDie
   )

@@ -6,12 +6,13 @@ import { Command } from "effect/cli"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import { baseUrl, inFlags, yes } from "./flags.ts"
-import * as Service from "./service.ts"
+import { descriptions } from "./descriptions.ts"
+import { baseUrl, inFlags, yes } from "../flags.ts"
+import * as Service from "../service.ts"
 
 const config = {
   json: yes("json", "Print one JSON array on standard output"),
-  emulate: yes("emulate", "List the emulator's models although there is a key"),
+  emulate: yes("emulate", "List the emulator's models even if there is a key"),
   baseUrl
 }
 
@@ -31,6 +32,4 @@ const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<t
   for (const { id } of models) yield* Console.log(id)
 }, Effect.scoped)
 
-export const models = Command.make("models", config, run).pipe(
-  Command.withDescription("Lists the models of the service, of all kinds: not each of them makes images.")
-)
+export const models = Command.make("models", config, run).pipe(Command.withDescription(descriptions.models))

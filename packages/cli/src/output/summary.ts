@@ -1,5 +1,5 @@
 /**
- * What came of a call, on standard output: lines for a person, or one object for a machine.
+ * The result of a call, on standard output: lines for a person, or one object for a machine.
  */
 import type { GeneratedImage, GradientError } from "@effect-gradient/core"
 import type * as Config from "effect/Config"
@@ -8,11 +8,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import type { Generated } from "./ask.ts"
-import type { ExtensionError, FileExistsError, OutputError } from "./files.ts"
+import type { Generated } from "../generate/ask.ts"
+import type { ExtensionError, FileExistsError, OutputError } from "../generate/files.ts"
 import { count, seconds, size } from "./format.ts"
+import { urlsOf, wordsOf } from "./message.ts"
 import * as Picture from "./picture.ts"
-import type { WriteError } from "./save.ts"
+import type { PromptError } from "../generate/prompt.ts"
+import type { WriteError } from "../generate/save.ts"
 
 /** A picture and its file. */
 export interface Written {
@@ -20,19 +22,20 @@ export interface Written {
   readonly path: string
 }
 
-/** Path, dimensions and size of each picture; then tokens and time. */
+/** Path, dimensions and size of each picture; then tokens and time. On standard error if a picture is on standard output. */
 export const printLines = Effect.fnUntraced(function* (
   written: ReadonlyArray<Written>,
   { usage }: Generated,
   elapsed: number,
   emulated: boolean
 ) {
+  const print = written.some(({ path }) => path === "-") ? Console.error : Console.log
   for (const { image, path } of written) {
     const { height, width } = Option.getOrElse(yield* Picture.dimensions(image), () => ({ height: "?", width: "?" }))
-    yield* Console.log(`${path}  ${width}x${height}  ${size(image.bytes)}`)
+    yield* print(`${path}  ${width}x${height}  ${size(image.bytes)}`)
   }
   const tokens = usage === undefined ? [] : [`${count(usage.totalTokens)} tokens`]
-  yield* Console.log([...tokens, seconds(elapsed), ...(emulated ? ["emulated"] : [])].join(", "))
+  yield* print([...tokens, seconds(elapsed), ...(emulated ? ["emulated"] : [])].join(", "))
 })
 
 /** The object of a call that went well. */
@@ -61,6 +64,7 @@ type Failure =
   | ExtensionError
   | FileExistsError
   | OutputError
+  | PromptError
   | WriteError
 
 /** The object of a call that failed. */
@@ -79,10 +83,12 @@ export const printJsonError = Effect.fnUntraced(function* (
 
 const describe = (error: Failure) => {
   if (error._tag !== "GradientError") return { reason: error._tag, message: error.message }
-  const { attempts, isRetryable, mayHaveBeenCharged, message, reason } = error
+  const { attempts, isRetryable, mayHaveBeenCharged, reason } = error
+  const urls = urlsOf(error)
   return {
     reason: reason._tag,
-    message,
+    message: wordsOf(error),
+    urls: urls.length > 0 ? urls : undefined,
     status: reason.status,
     code: reason.code,
     requestId: reason.requestId,

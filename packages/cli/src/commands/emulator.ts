@@ -5,8 +5,9 @@ import { Emulator, Fault } from "@effect-gradient/emulator"
 import { CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import { duration, given, yes } from "./flags.ts"
+import { descriptions } from "./descriptions.ts"
+import { duration, given, yes } from "../flags.ts"
+import { PortError } from "../PortError.ts"
 
 const readFault = (value: string) =>
   Effect.mapError(Fault.make(value), ({ reason }) => {
@@ -41,18 +42,6 @@ const config = {
   allowFaultHeader: yes("allow-fault-header", "Let a request name its own fault, in the header x-emulator-fault")
 }
 
-/** The server cannot listen on the port. */
-class PortError extends Schema.TaggedError<PortError>("@effect-gradient/cli/PortError")("PortError", {
-  port: Schema.Int,
-  cause: Schema.Defect()
-}) {
-  override get message(): string {
-    const { cause, port } = this
-    const why = cause instanceof Error ? cause.message : String(cause)
-    return `Port ${port} cannot be used (${why}): choose another, or any free one with --port 0.`
-  }
-}
-
 /** The first lines: where it listens, or that nobody does. */
 const announce = (options: Command.Command.Config.Infer<typeof config>) =>
   Effect.gen(function* () {
@@ -81,9 +70,7 @@ const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<t
 
 const indented = (text: string) => text.replace(/^/gm, "    ")
 
-const summary = "Serves the images endpoint with painted images: no cost, the same wire."
-
-const description = `${summary}
+const description = `${descriptions.emulator}
   Each request is logged in one line on standard error.
 
   A fault is a name, then @BYTE, =VALUE, ;OPTION=VALUE and, for the first N requests alone, " xN":
@@ -92,7 +79,7 @@ ${indented(Fault.grammar)}`
 
 export const emulator = Command.make("emulator", config, run).pipe(
   Command.withDescription(description),
-  Command.withShortDescription(summary),
+  Command.withShortDescription(descriptions.emulator),
   Command.withExamples([
     { command: "gradient-images emulator --port 8787 --pace 1", description: "An image a second" },
     {

@@ -1,0 +1,16 @@
+import { Images, ImageStream } from "@effect-gradient/core"
+import { Console, Duration, Effect } from "effect"
+
+const draw = (prompt: string) =>
+  Images.generateStream(
+    { prompt, partialImages: 2 },
+    { onRetry: ({ delay, reason }) => Console.log(`${prompt}: ${reason.summary}, retry in ${Duration.format(delay)}`) }
+  ).pipe(
+    ImageStream.tapProgress(({ elapsed, pictures }) =>
+      Console.log(`${prompt}: picture ${pictures} after ${Duration.format(elapsed)}`)
+    ),
+    ImageStream.runCompleted
+  )
+
+/** Draws three pictures at a time, with a line for each picture that arrives and for each retry. */
+export const drawAll = (prompts: ReadonlyArray<string>) => Effect.forEach(prompts, draw, { concurrency: 3 })

@@ -1,0 +1,43 @@
+import { GradientError, Images, ImageGenStreamEvent } from "@effect-gradient/core"
+import { Effect, Stream } from "effect"
+import { once } from "node:events"
+import { createServer, type ServerResponse } from "node:http"
+import { images } from "./images.ts"
+
+/** Streams pictures as server-sent events. When the client leaves, the request to the service is cancelled. */
+export const server = createServer((request, response) => {
+  // A picture costs money. A browser sends a GET again by itself: EventSource after each end of a stream.
+  if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end()
+  const left = new AbortController()
+  response.on("close", () => left.abort())
+  const prompt = new URL(request.url ?? "/", "http://localhost").searchParams.get("prompt") ?? ""
+  const sending = Images.generateStream({ prompt, partialImages: 3 }).pipe(
+    Stream.runForEach((event) => Effect.promise((signal) => send(response, event, signal)))
+  )
+  return void images.runPromise(sending, { signal: left.signal }).then(
+    () => response.end(),
+    (error: unknown) => {
+      if (!left.signal.aborted) fail(response, error)
+    }
+  )
+})
+
+const send = async (response: ServerResponse, event: ImageGenStreamEvent.ImageGenStreamEvent, signal: AbortSignal) => {
+  if (!response.headersSent) {
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" })
+  }
+  const hasRoom = response.write(ImageGenStreamEvent.toServerSentEvent(event))
+  if (!hasRoom) await once(response, "drain", { signal })
+}
+
+/** The status is known until the first event. After that, the failure is an event. */
+const fail = (response: ServerResponse, error: unknown) => {
+  console.error(error)
+  const known = error instanceof GradientError.GradientError ? error : undefined
+  const text = JSON.stringify({ error: { message: known?.reason.summary ?? "Internal error" } })
+  if (response.headersSent) return response.end(`event: error\ndata: ${text}\n\n`)
+  // Many clients retry a 5xx by themselves, and this one may have been paid for.
+  if (known?.mayHaveBeenCharged === true) response.setHeader("x-should-retry", "false")
+  response.setHeader("content-type", "application/json")
+  return response.writeHead(known === undefined ? 500 : GradientError.httpStatus(known.reason)).end(text)
+}

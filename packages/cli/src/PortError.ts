@@ -1,0 +1,16 @@
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+
+/** A server cannot listen on the port that was asked for. */
+export class PortError extends Schema.TaggedError<PortError>("@effect-gradient/cli/PortError")("PortError", {
+  port: Schema.Int,
+  cause: Schema.Defect()
+}) {
+  override readonly [Runtime.errorExitCode] = 1
+
+  override get message(): string {
+    const { cause, port } = this
+    const why = cause instanceof Error ? cause.message : String(cause)
+    return `Port ${port} cannot be used (${why}): choose another, or any free one with --port 0.`
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * `gradient-images gateway`: the images endpoint for callers of your own, until it is stopped.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { GradientConfig, ImageGenerateParams } from "@effect-gradient/core"
+import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
+import { NodeImages } from "@effect-gradient/node"
+import { Command, Flag } from "effect/cli"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import * as Layer from "effect/Layer"
+import { RateLimiter } from "effect/persistence"
+import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import { createServer } from "node:http"
+import { given, list, orVariable, text, time, whole } from "../flags.ts"
+import { logRequests } from "../output/accessLog.ts"
+import { isServer } from "../output/outcome.ts"
+import { PortError } from "../PortError.ts"
+import { descriptions } from "./descriptions.ts"
+
+const config = {
+  host: orVariable("host", "HOST", "The address to listen on. Default: 127.0.0.1", text),
+  port: orVariable("port", "PORT", "The port; 0 is any free one. Default: 8080", whole(0, 65_535)),
+  keysFile: orVariable(
+    "keys-file",
+    "GATEWAY_KEYS_FILE",
+    "A file with the keys of callers, one a line. Without it, GATEWAY_KEYS has them, separated by commas",
+    text
+  ),
+  origins: orVariable("origins", "GATEWAY_ORIGINS", "Origins whose pages may call, separated by commas", list),
+  images: orVariable("images", "GATEWAY_IMAGES", "The most images of a caller in --window. Default: 10", whole(1, 1e9)),
+  window: orVariable("window", "GATEWAY_WINDOW", "The time that --images is for. Default: 1m", time),
+  models: orVariable(
+    "models",
+    "GATEWAY_MODELS",
+    `The models that may be asked for; the first if none is. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
+    list
+  ),
+  sizes: orVariable(
+    "sizes",
+    "GATEWAY_SIZES",
+    "The sizes that may be asked for. Default: auto,1024x1024,1536x1024,1024x1536",
+    list
+  ),
+  n: orVariable("n", "GATEWAY_N", "The most images of one request. Default: 1", whole(1, 10)),
+  promptLength: orVariable(
+    "prompt-length",
+    "GATEWAY_PROMPT_LENGTH",
+    "The most characters of a prompt. Default: 4000",
+    whole(1, 32_000)
+  ),
+  baseUrl: given(
+    Flag.String("base-url"),
+    `The service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
+  )
+}
+
+type Options = Command.Command.Config.Infer<typeof config>
+
+/** The gateway cannot start: nobody could call it, or it has no key for the service. */
+class StartError extends Schema.TaggedError<StartError>("@effect-gradient/cli/StartError")("StartError", {
+  problem: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = 2
+
+  override get message(): string {
+    return this.problem
+  }
+}
+
+const noCallers = (problem: string) =>
+  new StartError({
+    problem: `${problem}: put a key for each caller into GATEWAY_KEYS, separated by commas, or into a file for --keys-file.`
+  })
+
+/** The keys of callers. They are no flag, because other users of a machine can list the arguments of processes. */
+const keysOf = Effect.fnUntraced(function* ({ keysFile }: Options) {
+  const { readFileString } = yield* FileSystem.FileSystem
+  const fromVariable = Config.Redacted("GATEWAY_KEYS").pipe(
+    Config.withDefault(Redacted.make("")),
+    Config.map((keys) => Redacted.value(keys).split(","))
+  )
+  const fromFile = (path: string) =>
+    readFileString(path).pipe(
+      Effect.map((content) => content.split("\n")),
+      Effect.mapError(({ message }) => noCallers(`${path} cannot be read (${message})`))
+    )
+  const lines = yield* keysFile === undefined ? fromVariable : fromFile(keysFile)
+  const keys = lines.map((key) => key.trim()).filter((key) => key !== "")
+  if (keys.length === 0) return yield* noCallers("No caller has a key")
+  if (keys.some((key) => /\s/.test(key))) return yield* noCallers("A key has white space in it")
+  return keys.map((key) => Redacted.make(key))
+})
+
+const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
+  const { images, n, origins, promptLength, sizes, window } = options
+  const model = yield* GradientConfig.modelConfig
+  const models = options.models ?? [model ?? ImageGenerateParams.defaultModel]
+  const all: ImagesGateway.Options = { origins, limits: { images, window }, rules: { models, n, promptLength, sizes } }
+  return all
+})
+
+/** `/healthz` answers while the process runs, `/readyz` until it is told to stop. */
+const health = (isReady: () => boolean) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      yield* router.add("GET", "/healthz", HttpServerResponse.text("ok"))
+      yield* router.add(
+        "GET",
+        "/readyz",
+        Effect.sync(() =>
+          isReady() ? HttpServerResponse.text("ok") : HttpServerResponse.text("stopping", { status: 503 })
+        )
+      )
+    })
+  )
+
+const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
+
+/** How long requests that were sent may take to finish after a signal: as long as a reply may take. */
+const drain = "10 minutes"
+
+const run = Effect.fnUntraced(function* (options: Options) {
+  const { host = "127.0.0.1", port = 8080 } = options
+  const keys = yield* keysOf(options)
+  const client = NodeImages.layerFromConfig({ baseUrl: options.baseUrl })
+  const gateway = ImagesGateway.layer(yield* gatewayOptions(options)).pipe(
+    Layer.provide([
+      Callers.layerKeys(keys),
+      Attempts.layerOnce,
+      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+    ]),
+    Layer.provide(client)
+  )
+  const server = createServer()
+  let isReady = true
+  const stopping = Effect.sync(() => {
+    isReady = false
+    server.keepAliveTimeout = 1 // A connection ends with its request, so that the process need not wait for it.
+  })
+  yield* isServer
+  return yield* Layer.effectDiscard(Effect.acquireRelease(announce, () => stopping)).pipe(
+    Layer.provide(
+      HttpRouter.serve(
+        Layer.merge(
+          gateway,
+          health(() => isReady)
+        ),
+        {
+          disableLogger: true,
+          disableListenLog: true,
+          middleware: logRequests
+        }
+      )
+    ),
+    Layer.provide(NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: drain })),
+    Layer.launch,
+    Effect.catchTag("ServeError", ({ cause }) => Effect.fail(new PortError({ port, cause }))),
+    Effect.catchTag("ConfigError", ({ cause }) => Effect.fail(new StartError({ problem: cause.message })))
+  )
+})
+
+export const gateway = Command.make("gateway", config, run).pipe(
+  Command.withDescription(
+    `${descriptions.gateway} Each flag has a variable. The service and its key come from GRADIENT_BASE_URL, ` +
+      "GRADIENT_MODEL_ACCESS_KEY, ... /healthz and /readyz tell how it is; SIGTERM lets it finish what was sent."
+  ),
+  Command.withShortDescription(descriptions.gateway),
+  Command.withExamples([
+    {
+      command: "GATEWAY_KEYS=a-long-random-string gradient-images gateway",
+      description: "For one caller, on http://127.0.0.1:8080/v1"
+    },
+    {
+      command: "gradient-images gateway --keys-file keys.txt --origins https://app.example.com --images 20 --window 1h",
+      description: "For the pages of an app"
+    }
+  ])
+)

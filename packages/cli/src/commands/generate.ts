@@ -1,0 +1,178 @@
+/**
+ * `gradient-images generate`: from a prompt to files.
+ */
+import { type GeneratedImage, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
+import { Argument, Command, Flag, GlobalFlag } from "effect/cli"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import { baseUrl, duration, given, inFlags, yes } from "../flags.ts"
+import { Arrived, ask, type Display, type Generated } from "../generate/ask.ts"
+import * as Files from "../generate/files.ts"
+import { promptOf } from "../generate/prompt.ts"
+import { save, WriteError } from "../generate/save.ts"
+import * as Picture from "../output/picture.ts"
+import * as Progress from "../output/progress.ts"
+import * as Summary from "../output/summary.ts"
+import * as Service from "../service.ts"
+import { descriptions } from "./descriptions.ts"
+
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
+
+/** A flag for every param but the prompt. */
+const paramFlags = {
+  model: given(
+    Flag.String("model"),
+    `The model. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`
+  ),
+  n: given(Flag.Finite("n"), "How many images, 1 to 10. Default: 1"),
+  size: given(Flag.String("size"), "Pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
+  quality: given(Flag.String("quality"), "low, medium, high (takes minutes), xhigh, max or auto"),
+  background: given(Flag.String("background"), "transparent (png and webp), opaque or auto"),
+  outputFormat: given(Flag.String("output-format"), "png, webp or jpeg. Default: as --output ends, else png"),
+  outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
+  partialImages: given(Flag.Finite("partial-images"), "Stream the image, with 1 to 3 partial pictures before it"),
+  complexity: given(Flag.String("complexity"), "How much is computed to plan the image: low, medium or high"),
+  moderation: given(Flag.String("moderation"), "low or auto"),
+  safetyIdentifier: given(Flag.String("safety-identifier"), "A stable identifier of the end user, such as a hash"),
+  user: given(Flag.String("user"), "Your own identifier of the end user, up to 256 characters")
+} satisfies { readonly [Name in Exclude<keyof Params, "prompt">]: Flag.Flag<Params[Name]> }
+
+const retryPolicies = [
+  ["charge-safe", RetryPolicy.chargeSafe],
+  ["eager", RetryPolicy.eager],
+  ["none", RetryPolicy.none]
+] as const
+
+const call = {
+  timeout: given(
+    duration("timeout"),
+    "The time for the whole reply, or until a stream begins: 90, 1.5s, 5m. Default: 10m"
+  ),
+  idleTimeout: given(duration("idle-timeout"), "The longest time without data within a reply. Default: 5m"),
+  retry: given(
+    Flag.ChoiceWithValue("retry", retryPolicies),
+    "When to retry; with eager, a call may be charged more than once. Default: charge-safe"
+  )
+}
+
+const config = {
+  prompt: Argument.String("prompt").pipe(
+    Argument.withDescription("What to draw. If it is - or absent, standard input is read"),
+    Argument.optional
+  ),
+  params: paramFlags,
+  call,
+  output: given(
+    Flag.String("output").pipe(
+      Flag.withAlias("o"),
+      Flag.withMetavar("PATH"),
+      Flag.filter(
+        (path) => path !== "",
+        () => "Expected a file or a folder"
+      )
+    ),
+    "A file, a folder (with a slash at its end if it is new), or - for standard output. Default: named after the prompt"
+  ),
+  overwrite: yes("overwrite", "Replace files that exist"),
+  json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
+  emulate: yes("emulate", "Let the emulator draw even if there is a key: nothing is sent or charged for"),
+  baseUrl
+}
+
+/** Params and options that have a flag of their name. */
+const flagged = Object.keys({ ...paramFlags, ...call, baseUrl })
+
+type Options = Command.Command.Config.Infer<typeof config>
+
+const report = (lines: ReadonlyArray<string>) => Effect.forEach(lines, (line) => Console.error(line), { discard: true })
+
+/** Writes what a call that failed or was cancelled had already paid for, says where, and gives the paths. */
+const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.ImageBytes>, { kept }: Files.Files) {
+  const { problems, written } = yield* save(images, kept)
+  yield* report([...problems, ...written.map(({ path }) => `Kept what had arrived: ${path}`)])
+  return written.map(({ path }) => path)
+}, Effect.uninterruptible)
+
+/** Writes every picture. */
+const write = Effect.fnUntraced(function* ({ images }: Generated, { pictures }: Files.Files) {
+  const { problems, written } = yield* save(images, pictures)
+  if (problems.length > 0) return yield* new WriteError({ problems, paths: written.map(({ path }) => path) })
+  yield* report(written.flatMap(({ image, path }) => Files.contradictionOf(image, path) ?? []))
+  return written
+})
+
+/** Core's warnings about retries are on the progress line already; with --log-level they are logged too. */
+const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
+  const level = yield* GlobalFlag.LogLevel
+  return yield* Option.isSome(level) ? asking : Effect.provideService(asking, References.MinimumLogLevel, "Error")
+})
+
+const cancelled = (mayHaveBeenCharged: boolean) =>
+  Console.error(mayHaveBeenCharged ? "Cancelled. What the service had begun may be charged for." : "Cancelled.")
+
+/** Asks for the pictures. Those of a call that fails or is cancelled are kept. */
+const askAndKeep = Effect.fnUntraced(function* (
+  options: Options,
+  prompt: string,
+  files: Files.Files,
+  display: Display,
+  arrived: Arrived
+) {
+  const { images, isEmulated, model } = yield* Service.choose(options)
+  arrived.isEmulated = isEmulated
+  const params: Params = { ...options.params, prompt, outputFormat: files.outputFormat }
+  return yield* ask(params, options.call, display, arrived, model).pipe(
+    quietly,
+    Effect.provide(images),
+    Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, flagged))),
+    Effect.ensuring(display.progress.stop),
+    Effect.onInterrupt(() =>
+      Effect.andThen(cancelled(arrived.mayHaveBeenCharged && !isEmulated()), keep(arrived.images, files))
+    ),
+    Effect.tapErrorTag("GradientError", ({ reason }) =>
+      Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (arrived.kept = paths))
+    )
+  )
+})
+
+const draw = Effect.fnUntraced(function* (options: Options, display: Display, arrived: Arrived) {
+  const { json, output = ".", overwrite, params } = options
+  const prompt = yield* promptOf(options.prompt)
+  const files = yield* Files.prepare(yield* Files.placeOf(prompt, output), { json, overwrite, params })
+  const finish = Effect.fnUntraced(function* (generated: Generated) {
+    const written = yield* write(generated, files)
+    const print = json ? Summary.printJson : Summary.printLines
+    yield* print(written, generated, display.progress.elapsed(), arrived.isEmulated())
+  })
+  // What has been paid for is written even if the user stops waiting now.
+  yield* Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(askAndKeep(options, prompt, files, display, arrived)), finish)
+  )
+})
+
+const run = Effect.fnUntraced(function* (options: Options) {
+  const progress = yield* Progress.make
+  const gallery = yield* Picture.makeGallery(!options.json && options.output !== "-", progress.isLive)
+  const arrived = new Arrived()
+  arrived.isEmulated = () => options.emulate
+  yield* draw(options, { gallery, progress }, arrived).pipe(
+    Effect.tapError((error) => {
+      if (!options.json || error._tag === "ShowHelp") return Effect.void
+      const paths = error._tag === "WriteError" ? error.paths : arrived.kept
+      return Summary.printJsonError(error, paths, progress.elapsed(), arrived.isEmulated())
+    })
+  )
+}, Effect.scoped)
+
+export const generate = Command.make("generate", config, run).pipe(
+  Command.withDescription(descriptions.generate),
+  Command.withExamples([
+    { command: 'gradient-images generate "A cute baby sea otter"', description: "Writes a-cute-baby-sea-otter.png" },
+    {
+      command: 'gradient-images generate "A lighthouse" --partial-images 3 -o lighthouse.webp',
+      description: "Shows partial pictures until it is finished"
+    }
+  ])
+)

@@ -1,0 +1,136 @@
+/**
+ * Asks for pictures and shows them: once for everything, or each as it arrives.
+ */
+import {
+  Attempt,
+  type GeneratedImage,
+  type GradientClient,
+  type GradientError,
+  type ImageGenStreamEvent,
+  type ImageGenerateParams,
+  type ImageGenerateResponse,
+  Images
+} from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { seconds, size } from "../output/format.ts"
+import type { Gallery } from "../output/picture.ts"
+import type { Progress } from "../output/progress.ts"
+
+/** What both ways come to. */
+export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateResponse, "usage" | "requestId"> {
+  readonly images: ReadonlyArray<GeneratedImage.GeneratedImage | ImageGenStreamEvent.Completed>
+}
+
+/** What happened so far, for a call that is cancelled or fails. */
+export class Arrived {
+  readonly finished: Array<GeneratedImage.ImageBytes> = []
+  /** The last picture on the way to one that is not finished. */
+  partial: ImageGenStreamEvent.PartialImage | undefined
+  /** Whether any attempt so far may have been charged. */
+  mayHaveBeenCharged = false
+  /** Whether an emulator answers. */
+  isEmulated: () => boolean = () => false
+  /** The files of what a failed call left. */
+  kept: ReadonlyArray<string> = []
+
+  /** What is to be kept if nothing more arrives. */
+  get images(): ReadonlyArray<GeneratedImage.ImageBytes> {
+    return this.partial === undefined ? this.finished : [...this.finished, this.partial]
+  }
+
+  /** With those that a failure carries, which can be the last of these. */
+  finishedAnd(carried: ReadonlyArray<GeneratedImage.ImageBytes>) {
+    const isCarried = (bytes: Uint8Array) => carried.some((image) => image.bytes === bytes)
+    return [...this.finished.filter(({ bytes }) => !isCarried(bytes)), ...carried]
+  }
+}
+
+/** What shows a call. */
+export interface Display {
+  readonly progress: Progress
+  readonly gallery: Gallery
+}
+
+const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): string => {
+  if (_tag === "RateLimitError" || status === 503) return "The service is busy"
+  if (_tag === "ConnectionError") return "The service cannot be reached"
+  if (_tag === "RequestTimeoutError") return "The service did not answer in time"
+  if (_tag === "DisconnectedError") return "The connection broke"
+  return "The service failed"
+}
+
+/** Streams if partial images are asked for. `model` is the one that is used if the params name none. */
+export const ask = (
+  { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,
+  options: GradientClient.RequestOptions,
+  { gallery, progress }: Display,
+  arrived: Arrived,
+  model: string
+): Effect.Effect<Generated, GradientError.GradientError, Images.Images> => {
+  const first = partialImages === undefined ? (params.model ?? model) : pictureOf(0, partialImages)
+  // The first line about waiting appears when a request is sent, so after everything was checked.
+  const entry: Attempt.Entry = {
+    begin: () => progress.waitFor(first),
+    end: (_attempt, outcome) =>
+      Effect.sync(() => {
+        const isUncharged =
+          outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
+        if (!isUncharged) arrived.mayHaveBeenCharged = true
+      })
+  }
+  const retrying: GradientClient.RequestOptions = {
+    ...options,
+    onRetry: ({ attempt, delay, reason }) => progress.waitToRetry(whyRetrying(reason), delay, attempt + 1)
+  }
+  const asking =
+    partialImages === undefined
+      ? whole(params, retrying, { gallery, progress }, arrived)
+      : streamed({ ...params, partialImages }, retrying, { gallery, progress }, arrived)
+  return Effect.provide(asking, Attempt.layer(entry))
+}
+
+const pictureOf = (index: number, partials: number) =>
+  index < partials ? `picture ${index + 1} of ${partials}` : "the finished picture"
+
+const whole = Effect.fnUntraced(function* (
+  params: ImageGenerateParams.ImageGenerateParams,
+  options: GradientClient.RequestOptions,
+  { gallery, progress }: Display,
+  arrived: Arrived
+) {
+  const { data, requestId, usage } = yield* Images.generate(params, options)
+  arrived.finished.push(...data)
+  yield* progress.stop
+  for (const image of data) yield* gallery.show(image)
+  const generated: Generated = { images: data, requestId, usage }
+  return generated
+})
+
+const streamed = Effect.fnUntraced(function* (
+  params: ImageGenerateParams.ImageGenerateParamsStreaming,
+  options: GradientClient.RequestOptions,
+  { gallery, progress }: Display,
+  arrived: Arrived
+) {
+  const partials = params.partialImages ?? 0
+
+  const announce = Effect.fnUntraced(function* (event: ImageGenStreamEvent.ImageGenStreamEvent) {
+    const isPartial = event._tag === "PartialImage"
+    arrived.partial = isPartial ? event : undefined
+    if (!isPartial) arrived.finished.push(event)
+    yield* progress.stop
+    const which = isPartial ? `Picture ${event.partialImageIndex + 1} of ${partials}` : "The finished picture"
+    yield* gallery.show(event, `${which}: ${seconds(progress.elapsed())}, ${size(event.bytes)}`, isPartial)
+    if (isPartial) yield* progress.waitFor(pictureOf(event.partialImageIndex + 1, partials))
+  })
+
+  const images = yield* Images.generateStream(params, options).pipe(
+    Stream.tap(announce),
+    Stream.filter((event) => event._tag === "Completed"),
+    Stream.runCollect
+  )
+  const { requestId, usage } = images.at(-1) ?? {}
+  const generated: Generated = { images, requestId, usage }
+  return generated
+})

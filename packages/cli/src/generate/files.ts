@@ -1,0 +1,237 @@
+/**
+ * Where pictures go: files, whose names are checked before anything is paid for; a device; or standard output.
+ */
+import type { GeneratedImage, ImageGenerateParams } from "@effect-gradient/core"
+import { ImageFile } from "@effect-gradient/node"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+
+/** The file exists, and was not to be replaced. */
+export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effect-gradient/cli/FileExistsError")(
+  "FileExistsError",
+  { path: Schema.String }
+) {
+  override readonly [Runtime.errorExitCode] = 2
+
+  override get message(): string {
+    return `${this.path} exists: choose another --output, or replace it with --overwrite. Nothing was sent.`
+  }
+}
+
+/** Pictures cannot be written to what `--output` names. */
+export class OutputError extends Schema.TaggedError<OutputError>("@effect-gradient/cli/OutputError")("OutputError", {
+  path: Schema.String,
+  problem: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = 2
+
+  override get message(): string {
+    return `${this.path} ${this.problem}: choose another --output. Nothing was sent.`
+  }
+}
+
+/** The extension of a file contradicts the format of its pictures. */
+export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-gradient/cli/ExtensionError")(
+  "ExtensionError",
+  { path: Schema.String, ext: Schema.String, format: Schema.String, isChosen: Schema.Boolean }
+) {
+  override readonly [Runtime.errorExitCode] = 2
+
+  override get message(): string {
+    const { ext, format, isChosen, path } = this
+    const name = ext.slice(1)
+    return isChosen
+      ? `--output ${path} ends in ${ext}, but --output-format asks for ${format}: change one of them. Nothing was sent.`
+      : `--output ${path} ends in ${ext}, and the formats that are known are png, webp and jpeg: use one of these, or ask for it with --output-format ${name}. Nothing was sent.`
+  }
+}
+
+const mostBytes = 200 // Of the 255 that file systems take: numbers and extensions follow.
+
+/** Names that are devices on Windows, with any extension. */
+const devices = /^(con|prn|aux|nul|com\d|lpt\d)$/
+
+/** `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`: letters and digits of any script, 60 at most. */
+const slug = (prompt: string): string => {
+  const words = prompt
+    .normalize("NFKC")
+    .toLowerCase()
+    .match(/[\p{L}\p{M}\p{N}]+/gu) ?? ["image"]
+  const text = Array.from(words.join("-")).slice(0, 60).join("")
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(mostBytes))
+  const name = text.slice(0, read).replace(/-$/, "")
+  return devices.test(name) ? `${name}-image` : name
+}
+
+const formats = new Map<string, "png" | "webp" | "jpeg">([
+  [".png", "png"],
+  [".webp", "webp"],
+  [".jpeg", "jpeg"],
+  [".jpg", "jpeg"]
+])
+
+/** The format that an extension asks for. */
+const formatOf = (ext: string) => formats.get(ext.toLowerCase())
+
+/** Where the pictures of one call go. `dir`, `name` and `ext` are for files, and for what a failed call leaves. */
+export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
+  readonly kind: "Files" | "Device" | "StandardOutput"
+  /** As it was given. */
+  readonly output: string
+}
+
+/** What is at a path, following links; `Nothing` also if it cannot be read. */
+const typeAt = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const info = yield* Effect.option(fs.stat(path))
+  return Option.match(info, { onNone: () => "Nothing" as const, onSome: ({ type }) => type })
+})
+
+/** A file as it was named; in a folder one that is named after the prompt. `-` is standard output. */
+export const placeOf = Effect.fnUntraced(function* (prompt: string, output: string) {
+  const path = yield* Path.Path
+  const named = (dir: string, kind: Place["kind"]): Place => ({ output, kind, dir, name: slug(prompt), ext: "" })
+  if (output === "-" || output === "/dev/stdout") return named("", "StandardOutput")
+  const type = yield* typeAt(output)
+  if (/[\\/]$/.test(output) || type === "Directory") return named(output, "Files")
+  if (type !== "Nothing" && type !== "File") return named("", "Device")
+  const { dir, ext, name } = path.parse(output)
+  const place: Place = { output, kind: "Files", dir, name, ext }
+  return place
+})
+
+/** Where pictures are written, counted from 0. */
+export interface Target {
+  /** For messages. */
+  readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
+  /** Writes a picture and gives its path. */
+  readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
+}
+
+/** The files of one call. */
+export interface Files {
+  /** The format to ask for, if one was chosen. */
+  readonly outputFormat: ImageGenerateParams.ImageGenerateParams["outputFormat"]
+  /** For a call that went well. */
+  readonly pictures: Target
+  /** For what a failed call leaves: free names. */
+  readonly kept: Target
+}
+
+/** Fails unless the folder, or its nearest parent that exists, can be written to. */
+const checkFolder = (folder: string): Effect.Effect<void, OutputError, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { dirname } = yield* Path.Path
+    const isMissing = (tag: string) => (tag === "NotFound" || tag === "BadResource") && dirname(folder) !== folder
+    return yield* fs.stat(folder).pipe(
+      Effect.filterOrFail(
+        ({ type }) => type === "Directory",
+        () => new OutputError({ path: folder, problem: "is a file and not a folder" })
+      ),
+      Effect.andThen(fs.access(folder, { writable: true })),
+      Effect.catchTag("PlatformError", ({ reason }) =>
+        isMissing(reason._tag)
+          ? checkFolder(dirname(folder))
+          : Effect.fail(new OutputError({ path: folder, problem: "is a folder that cannot be written to" }))
+      )
+    )
+  })
+
+/** Fails unless a file can be written at this path. */
+const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean) {
+  const fs = yield* FileSystem.FileSystem
+  const type = yield* typeAt(file)
+  if (type === "Directory") return yield* new OutputError({ path: file, problem: "is a folder" })
+  if (overwrite) return
+  if (type !== "Nothing") return yield* new FileExistsError({ path: file })
+  if (Option.isSome(yield* Effect.option(fs.readLink(file)))) {
+    return yield* new OutputError({ path: file, problem: "is a link to a file that does not exist" })
+  }
+})
+
+const most = 10 // More pictures than this are refused before anything is sent.
+
+/** The extension of a format, if it can be one. */
+const extensionOf = (format: string): string => {
+  if (format === "jpeg") return "jpg"
+  return /^[a-z\d]+$/i.test(format) ? format : "bin"
+}
+
+/** What a file holds in spite of its extension, if it does. */
+export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string): string | undefined => {
+  const [ext = ""] = /\.\w+$/.exec(file) ?? []
+  const format = formatOf(ext)
+  if (format === undefined || `image/${format}` === image.mediaType) return undefined
+  const actual = image.mediaType.replace("image/", "").toUpperCase()
+  return `${file} holds a ${actual} image, although its name ends in ${ext}: the service did not send ${format}.`
+}
+
+interface Wishes {
+  readonly params: Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
+  readonly overwrite: boolean
+  /** Standard output is for an object. */
+  readonly json: boolean
+}
+
+/** Checks that the pictures of a call can be written, and makes nothing yet. */
+export const prepare = Effect.fnUntraced(function* (place: Place, { json, overwrite, params }: Wishes) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const stdio = yield* Stdio.Stdio
+  const { dir, ext, kind, name, output } = place
+  const { n = 1, outputFormat = formatOf(ext) } = params
+  const format = outputFormat ?? "png"
+
+  /** A format that is not known here keeps the extension that was asked for. */
+  const endOf = ({ extension }: GeneratedImage.ImageBytes) =>
+    extension === "bin" && outputFormat !== undefined ? extensionOf(outputFormat) : extension
+  const pathOf = (index: number, extension: string) =>
+    path.join(dir, `${name}${n > 1 || index > 0 ? `-${index + 1}` : ""}${ext || `.${extension}`}`)
+  const keptPathOf = (image: GeneratedImage.ImageBytes) => path.join(dir, `${name}-kept.${endOf(image)}`)
+  const kept: Target = { nameOf: keptPathOf, put: (image) => ImageFile.write(image, keptPathOf(image)) }
+
+  if (kind === "Files") {
+    if (ext !== "" && (formatOf(ext) ?? ext.slice(1)) !== format) {
+      const isChosen = params.outputFormat !== undefined
+      return yield* new ExtensionError({ path: path.join(dir, name + ext), ext, format, isChosen })
+    }
+    yield* checkFolder(path.resolve(dir))
+    for (let index = 0; index < Math.min(n, most); index++) {
+      yield* checkFile(pathOf(index, extensionOf(format)), overwrite)
+    }
+  }
+
+  if (kind === "StandardOutput") {
+    const refuse = (problem: string) => Effect.fail(new OutputError({ path: "Standard output", problem }))
+    if (yield* stdio.stdoutIsTerminal) return yield* refuse("is a terminal")
+    if (json) return yield* refuse("cannot take both a picture and the object of --json")
+    if (n > 1) return yield* refuse(`takes one picture, not ${n}`)
+  }
+
+  const targets: { readonly [Kind in Place["kind"]]: Target } = {
+    Files: {
+      nameOf: (image, index) => pathOf(index, endOf(image)),
+      put: (image, index) => ImageFile.write(image, pathOf(index, endOf(image)), { overwrite })
+    },
+    Device: {
+      nameOf: () => output,
+      put: (image) => Effect.as(fs.writeFile(output, image.bytes), output)
+    },
+    StandardOutput: {
+      nameOf: () => "Standard output",
+      // It takes one picture. If the service sends more than it was asked for, the others are kept.
+      put: (image, index) =>
+        index > 0 ? kept.put(image, index) : Effect.as(Stream.run(Stream.make(image.bytes), stdio.stdout()), "-")
+    }
+  }
+  const files: Files = { outputFormat, pictures: targets[kind], kept }
+  return files
+})

@@ -1,0 +1,50 @@
+/**
+ * Writes pictures so that none that was paid for is lost, even if it cannot be written where it should be.
+ */
+import type { GeneratedImage } from "@effect-gradient/core"
+import { ImageFile } from "@effect-gradient/node"
+import * as Effect from "effect/Effect"
+import type { PlatformError } from "effect/PlatformError"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import { randomUUID } from "node:crypto"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Target } from "./files.ts"
+
+/** Some pictures could not be written where they should be. `paths` are where all of them are. */
+export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient/cli/WriteError")("WriteError", {
+  problems: Schema.Array(Schema.String),
+  paths: Schema.Array(Schema.String)
+}) {
+  override readonly [Runtime.errorExitCode] = 1
+
+  override get message(): string {
+    return [...this.problems, ...this.paths.map((path) => `Kept what had arrived: ${path}`)].join("\n")
+  }
+}
+
+/** The system's own words, if there are any. */
+const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
+
+/** Writes each to the target, else under a free name in the system's folder for temporary files. */
+export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageBytes>(
+  images: ReadonlyArray<A>,
+  { nameOf, put }: Target
+) {
+  const written: Array<{ readonly image: A; readonly path: string }> = []
+  const problems: Array<string> = []
+  const attempt = (image: A, name: string, writing: Effect.Effect<string, PlatformError>) =>
+    writing.pipe(
+      Effect.map((path) => void written.push({ image, path })),
+      Effect.tapError((error) => Effect.sync(() => problems.push(`${name} could not be written: ${why(error)}`)))
+    )
+  for (const [index, image] of images.entries()) {
+    const spare = join(tmpdir(), `gradient-images-${randomUUID()}.${image.extension}`)
+    yield* attempt(image, nameOf(image, index), put(image, index)).pipe(
+      Effect.catch(() => attempt(image, spare, ImageFile.write(image, spare))),
+      Effect.ignore // It is among the problems.
+    )
+  }
+  return { written, problems }
+})

@@ -1,0 +1,53 @@
+/**
+ * The command line: loads and runs the command that the arguments name.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { CliOutput, Command } from "effect/cli"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schema from "effect/Schema"
+import { readFileSync } from "node:fs"
+import { argv } from "node:process"
+import { descriptions } from "./commands/descriptions.ts"
+import { presenter, report, teardown } from "./output/outcome.ts"
+import * as Signals from "./output/signals.ts"
+import * as StandardOutput from "./output/standardOutput.ts"
+
+const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
+const { version } = Schema.decodeSync(Manifest)(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+
+/** Completions and the wizard need all commands. */
+const isNamed = (name: string) => [name, "--completions", "--wizard"].some((word) => argv.includes(word))
+
+/** A command that is not run, for the list of commands in the help of `gradient-images`. */
+const listed = (name: keyof typeof descriptions) => Command.make(name).pipe(Command.withDescription(descriptions[name]))
+
+// Each command is loaded only if it is named: the emulator's encoder alone takes longer than everything else.
+const subcommands = [
+  isNamed("generate") ? (await import("./commands/generate.ts")).generate : listed("generate"),
+  isNamed("models") ? (await import("./commands/models.ts")).models : listed("models"),
+  isNamed("emulator") ? (await import("./commands/emulator.ts")).emulator : listed("emulator"),
+  isNamed("gateway") ? (await import("./commands/gateway.ts")).gateway : listed("gateway")
+]
+
+const cli = Command.make("gradient-images").pipe(
+  Command.withDescription("Generates images with DigitalOcean Gradient."),
+  Command.withSubcommands(subcommands)
+)
+
+const services = Layer.mergeAll(
+  NodeServices.layer,
+  CliOutput.layerPresenter(presenter),
+  Layer.succeed(Logger.LogToStderr, true)
+)
+
+StandardOutput.watch()
+
+Command.run(cli, { version }).pipe(
+  Effect.tapCause(report),
+  (program) => Signals.handling(program),
+  Effect.provide(services),
+  NodeRuntime.runMain({ disableErrorReporting: true, teardown })
+)

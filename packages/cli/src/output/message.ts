@@ -1,0 +1,36 @@
+/**
+ * The message of an error, in the words of the command line.
+ */
+import * as GradientError from "@effect-gradient/core/GradientError"
+
+/** What core says to programmers, and the same for the command line. */
+const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
+  ["from the call's `model`", "from --model"],
+  [
+    "Name another one as `model` or in GRADIENT_IMAGE_MODEL; `Models.list` and `gradient-images models` list them.",
+    'Choose another one with --model or GRADIENT_IMAGE_MODEL; "gradient-images models" lists them.'
+  ],
+  ["Raise `deadline`, or ask for", "Ask for"],
+  ["raise `timeout`", "raise --timeout"],
+  ["raise `idleTimeout`", "raise --idle-timeout"],
+  ["stream with partial images", "use --partial-images"],
+  ["streaming with partial images keeps", "--partial-images keeps"],
+  [" What had arrived is in `images`.", ""], // The command line says where it put them.
+  [/an image came as an address;.*(?=\. Check)/, "an image came as an address"] // Each address has a line of its own.
+]
+
+/** Addresses of images that came in place of the images. */
+export const urlsOf = (error: unknown): ReadonlyArray<string> =>
+  GradientError.isGradientError(error) && error.reason._tag === "InvalidResponseError" ? error.reason.urls : []
+
+/** The message without addresses of images. */
+export const wordsOf = (error: Error): string =>
+  GradientError.isGradientError(error)
+    ? replacements.reduce((text, [from, to]) => text.replace(from, to), error.message)
+    : error.message
+
+/** The message, and a line for each image that is only known by its address. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error
+    ? [wordsOf(error), ...urlsOf(error).map((url) => `Download this image soon, as it may expire: ${url}`)].join("\n")
+    : String(error)

@@ -1,0 +1,68 @@
+/**
+ * How a run ended: one message on standard error, and an exit code. 0: success; 1: a failure; 2: wrong usage; 128 and the
+ * number of a signal: ended by it. An error of the command line has its code as `Runtime.errorExitCode`.
+ */
+import * as GradientError from "@effect-gradient/core/GradientError"
+import * as Cause from "effect/Cause"
+import { CliError, CliOutput } from "effect/cli"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
+import process from "node:process"
+import { messageOf } from "./message.ts"
+import * as Signals from "./signals.ts"
+import * as StandardOutput from "./standardOutput.ts"
+
+const isReported = (error: unknown): error is CliError.ShowHelp =>
+  CliError.isCliError(error) && error._tag === "ShowHelp"
+
+const exitCodeOf = (error: unknown): number => {
+  if (isReported(error)) return error.errors.length > 0 ? 2 : 0
+  if (GradientError.isGradientError(error)) return error.reason._tag === "InvalidParamsError" ? 2 : 1
+  return error instanceof Config.ConfigError ? 2 : Runtime.getErrorExitCode(error)
+}
+
+/** Says what went wrong: the message of a failure, without a stack; of a defect, everything, since it is a mistake of ours. */
+export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
+  if (Cause.hasInterruptsOnly(cause)) return
+  const error = Cause.squash(cause)
+  if (isReported(error)) return
+  if (Cause.hasDies(cause)) return yield* Effect.logError(cause)
+  const { formatCliError } = yield* CliOutput.Formatter
+  yield* Console.error(formatCliError(new CliError.UserError({ cause: new Error(messageOf(error)) })))
+})
+
+/** Reports wrong usage on standard error, one line for each mistake, and names the help. */
+export const presenter: CliOutput.Presenter = {
+  present: Effect.fnUntraced(function* (event) {
+    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
+    const { formatCliError } = yield* CliOutput.Formatter
+    for (const error of event.errors) yield* Console.error(formatCliError(error))
+    yield* Console.error(`See ${event.commandPath.join(" ")} --help`)
+  })
+}
+
+let isServing = false
+
+/** From now on the process ends with 0 if a signal ends it: that is how a server is stopped. */
+export const isServer: Effect.Effect<void> = Effect.sync(() => {
+  isServing = true
+})
+
+const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (!Cause.hasInterruptsOnly(exit.cause)) return exitCodeOf(Cause.squash(exit.cause))
+  return isServing ? 0 : Signals.exitCode()
+}
+
+/** Ends the process once everything is on standard output. */
+export const teardown: Runtime.Teardown = (exit, onExit) => {
+  const code = codeOf(exit)
+  StandardOutput.flush((error) => {
+    if (error === undefined || code !== 0) return onExit(code)
+    process.stderr.write(`Standard output could not be written: ${error.message}\n`)
+    onExit(1)
+  })
+}

@@ -1,0 +1,38 @@
+/**
+ * The signals that end the process. `NodeRuntime.runMain` interrupts the program at SIGINT and SIGTERM. SIGHUP, which a
+ * terminal sends when it is closed, is handled like SIGTERM.
+ */
+import * as Effect from "effect/Effect"
+import process from "node:process"
+
+const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+let received: keyof typeof codes | undefined
+
+const listeners = {
+  SIGINT: () => void (received ??= "SIGINT"),
+  SIGTERM: () => void (received ??= "SIGTERM"),
+  SIGHUP: () => {
+    received ??= "SIGHUP"
+    process.emit("SIGTERM", "SIGTERM")
+  }
+}
+
+const listen = Effect.sync(() => {
+  process.on("SIGINT", listeners.SIGINT).on("SIGTERM", listeners.SIGTERM).on("SIGHUP", listeners.SIGHUP)
+})
+
+const stopListening = Effect.sync(() => {
+  process.off("SIGINT", listeners.SIGINT).off("SIGTERM", listeners.SIGTERM).off("SIGHUP", listeners.SIGHUP)
+})
+
+/** Runs a program so that each of the signals interrupts it. */
+export const handling = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    listen,
+    () => program,
+    () => stopListening
+  )
+
+/** The usual exit code of a process that the first signal ended: 128 and the number of the signal. */
+export const exitCode = (): number => codes[received ?? "SIGINT"]

@@ -1,0 +1,146 @@
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { Emulator } from "@effect-gradient/emulator"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import OpenAI from "openai"
+import { build, folder, run, start } from "./support/cli.ts"
+import { service } from "./support/service.ts"
+
+beforeAll(build)
+
+const callers = { GATEWAY_KEYS: "alice, bob" }
+
+/** A gateway on a free port, with the lines of its log; it is killed with the scope unless it has ended. */
+const gateway = Effect.fnUntraced(function* (
+  baseUrl: string,
+  args: ReadonlyArray<string> = [],
+  env: Readonly<Record<string, string>> = callers
+) {
+  const cwd = yield* folder
+  const child = yield* start(["gateway", "--port", "0", ...args], { cwd, baseUrl, env })
+  const log: Array<string> = []
+  yield* child.stderr.pipe(
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.runForEach((line) => Effect.sync(() => log.push(line))),
+    Effect.forkScoped
+  )
+  const announced = yield* Deferred.make<string>()
+  const lines: Array<string> = []
+  yield* child.stdout.pipe(
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.runForEach((line) => {
+      lines.push(line)
+      return Deferred.succeed(announced, line)
+    }),
+    Effect.forkScoped
+  )
+  const line = yield* Deferred.await(announced)
+  const [url = ""] = /http:\S+/.exec(line) ?? []
+  return { child, url, log, lines, origin: new URL(url).origin }
+})
+
+const get = (url: string) => Effect.promise(() => fetch(url))
+
+const post = (url: string, body: object, key = "alice") =>
+  Effect.promise(() =>
+    fetch(`${url}/images/generations`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+      body: JSON.stringify(body)
+    })
+  )
+
+const eventually = (holds: () => boolean) =>
+  Effect.promise(async () => {
+    for (let i = 0; i < 200 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.isTrue(holds())
+  })
+
+describe("gradient-images gateway", () => {
+  it.live.each<readonly [name: string, env: Record<string, string>, args: ReadonlyArray<string>, says: RegExp]>([
+    ["without callers", {}, [], /No caller has a key.*GATEWAY_KEYS.*--keys-file/],
+    ["with blank keys alone", { GATEWAY_KEYS: " , " }, [], /No caller has a key/],
+    ["with a file of keys that it cannot read", callers, ["--keys-file", "missing.txt"], /missing\.txt cannot be read/],
+    ["with a limit that is no number", { ...callers, GATEWAY_IMAGES: "many" }, [], /--images.*whole number/],
+    ["without a key of the service", callers, [], /GRADIENT_MODEL_ACCESS_KEY.*DIGITALOCEAN_ACCESS_TOKEN/]
+  ])("does not start %s: exit code 2", ([, env, args, says]) =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stderr, stdout } = yield* run(["gateway", "--port", "0", ...args], { cwd, env })
+      assert.strictEqual(code, 2)
+      assert.match(stderr, says)
+      assert.strictEqual(stdout, "")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("serves openai's client, streams included, and prints one line with its address", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain" }))
+      const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
+      const { lines, log, url } = yield* gateway(behind)
+      assert.match(lines.join("\n"), /^Listening on http:\/\/127\.0\.0\.1:\d+\/v1$/)
+      const openai = new OpenAI({ apiKey: "bob", baseURL: url })
+      const params = { prompt: "A sea otter", model: "openai-gpt-image-2" }
+      const response = yield* Effect.promise(() => openai.images.generate(params))
+      assert.isString(response.data?.[0]?.b64_json)
+      const types = yield* Effect.promise(async () => {
+        const arrived: Array<string> = []
+        const stream = await openai.images.generate({ ...params, stream: true, partial_images: 2 })
+        for await (const { type } of stream) arrived.push(type)
+        return arrived
+      })
+      const partial = "image_generation.partial_image"
+      assert.deepStrictEqual(types, [partial, partial, "image_generation.completed"])
+      assert.strictEqual((yield* post(url, params, "mallory")).status, 401)
+      yield* eventually(() => log.length === 3)
+      assert.match(log[0] ?? "", /^\S+Z POST \/v1\/images\/generations 200 \d+ ms$/)
+      assert.match(log[2] ?? "", / 401 \d+ ms$/)
+      assert.notInclude(log.join("\n"), "mallory")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes its limits from flags and variables, and its keys from a file", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain" }))
+      const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
+      const file = join(yield* folder, "keys.txt")
+      yield* Effect.promise(() => writeFile(file, "carol\n\ndave\n"))
+      const args = ["--keys-file", file, "--n", "2", "--images", "3", "--window", "1h"]
+      const env = { GATEWAY_SIZES: "1024x1024", GATEWAY_IMAGES: "9", GATEWAY_ORIGINS: "https://app.example" }
+      const { url } = yield* gateway(behind, args, env)
+      const body = { prompt: "x", size: "1024x1024", n: 2 }
+      assert.strictEqual((yield* post(url, body, "alice")).status, 401)
+      const first = yield* post(url, body, "carol")
+      assert.deepStrictEqual([first.status, first.headers.get("ratelimit-limit")], [200, "3"])
+      assert.strictEqual((yield* post(url, body, "carol")).status, 429)
+      assert.strictEqual((yield* post(url, { ...body, size: "auto" }, "dave")).status, 400)
+      assert.strictEqual((yield* post(url, { ...body, n: 3 }, "dave")).status, 400)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("finishes what was sent after SIGTERM, and exits with 0", () =>
+    Effect.gen(function* () {
+      const answers: Array<() => void> = []
+      const slow = yield* service((response) => {
+        response.writeHead(200, { "content-type": "application/json" })
+        response.write(" ")
+        answers.push(() => void response.end('{"created":1,"data":[{"b64_json":"iVBORw=="}]}'))
+      })
+      const { child, origin, url } = yield* gateway(slow.baseUrl)
+      for (const path of ["/healthz", "/readyz"]) assert.strictEqual((yield* get(`${origin}${path}`)).status, 200)
+      const reply = yield* Effect.forkChild(post(url, { prompt: "x" }))
+      yield* slow.asked
+      const ended = yield* Effect.forkChild(child.kill({ killSignal: "SIGTERM" }))
+      yield* Effect.sleep("300 millis")
+      yield* Effect.flip(Effect.tryPromise(() => fetch(`${origin}/readyz`)))
+      for (const answer of answers) answer()
+      const response = yield* Fiber.join(reply)
+      assert.include(yield* Effect.promise(() => response.text()), "iVBORw==")
+      assert.strictEqual(Number(yield* child.exitCode), 0)
+      yield* Fiber.await(ended)
+    }).pipe(Effect.scoped)
+  )
+})

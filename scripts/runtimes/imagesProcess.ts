@@ -1,0 +1,42 @@
+/**
+ * On Node, Bun and Deno: `imagesProcess.ts <url of the service> <url that refuses>` prints what came of the calls through
+ * each layer as JSON, in its last line.
+ */
+import { BrowserImages } from "@effect-gradient/browser"
+import { GeneratedImage } from "@effect-gradient/core"
+import { ImageFile, NodeImages } from "@effect-gradient/node"
+import { Effect, Layer } from "effect"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { argv, exit } from "node:process"
+import { type MakeLayer, runCases } from "./imagesCases.ts"
+
+const [, , service = "", refused = ""] = argv
+
+/** The rows, or why the layer was not built. */
+const through = async (name: string, makeLayer: MakeLayer) => {
+  const refusal = await Layer.build(makeLayer({ baseUrl: service })).pipe(
+    Effect.scoped,
+    Effect.as(undefined),
+    Effect.catch((error) => Effect.succeed(error.message)),
+    Effect.runPromise
+  )
+  return refusal === undefined
+    ? { layer: name, rows: await runCases(makeLayer, { refused, service: `${service}/${name}` }) }
+    : { layer: name, rows: [], refusal }
+}
+
+/** Whether a file has the bytes that were written. */
+const imageFile = async () => {
+  const folder = await mkdtemp(join(tmpdir(), "effect-gradient-file-"))
+  const image = new GeneratedImage.GeneratedImage({ bytes: new Uint8Array([0x89, 0x50, 0x4e, 0x47]) })
+  const path = await Effect.runPromise(ImageFile.write(image, join(folder, "image")))
+  const read = await readFile(path)
+  await rm(folder, { recursive: true })
+  return read.equals(image.bytes)
+}
+
+const runs = [await through("NodeImages", NodeImages.layer), await through("BrowserImages", BrowserImages.layer)]
+console.log(JSON.stringify({ runs, imageFile: await imageFile() }))
+exit()

@@ -1,0 +1,98 @@
+/** docs/runtimes.md: which layer runs where, and what came of each call. */
+import { version as nodeVersion } from "node:process"
+import { cases, type Result, type Run } from "./imagesResults.ts"
+import { tools } from "./runtimes.ts"
+
+/** Everything that was tried on a runtime. */
+export interface Outcome {
+  readonly runtime: string
+  readonly runs: ReadonlyArray<Run>
+  /** Whether a file was written; `undefined` if the runtime has no files. */
+  readonly imageFile: boolean | undefined
+  readonly gateway: ReadonlyArray<{ readonly name: string; readonly isRight: boolean; readonly given: string }>
+}
+
+const row = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>) =>
+  [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n")
+
+const layerCell = (run: Run | undefined) => {
+  if (run === undefined) return "-"
+  if (run.refusal !== undefined) return "no"
+  return run.results.every(({ wrong }) => wrong.length === 0) ? "yes" : "with faults"
+}
+
+/** Which layer runs where. The README has this table as well. */
+const layers = (outcomes: ReadonlyArray<Outcome>) =>
+  table(
+    ["", ...outcomes.map(({ runtime }) => runtime)],
+    [
+      ...["NodeImages", "BrowserImages"].map((layer) => [
+        `\`${layer}\``,
+        ...outcomes.map(({ runs }) => layerCell(runs.find((run) => run.layer === layer)))
+      ]),
+      ["`ImageFile`", ...outcomes.map(({ imageFile }) => (imageFile === undefined ? "-" : imageFile ? "yes" : "no"))],
+      [
+        "the gateway",
+        ...outcomes.map(({ gateway }) => (gateway.every(({ isRight }) => isRight) ? "yes" : "with faults"))
+      ]
+    ]
+  )
+
+const counts = ({ attempts, charged, requests }: Result) => `${attempts}, ${requests}, ${charged}`
+
+/** The counts of a call; its outcome too if it is another one than in the first column. */
+const callCell = (name: string, { results }: Run) => {
+  const result = results.find((each) => each.name === name)
+  if (result === undefined) return "-"
+  const isSame = result.outcome === cases[name]?.outcome
+  return `${isSame ? "" : `\`${result.outcome}\` `}${counts(result)}${result.wrong.length === 0 ? "" : " (wrong)"}`
+}
+
+const calls = (runs: ReadonlyArray<Run>) =>
+  table(
+    ["the service gives", "what the call gives", ...runs.map(({ layer, runtime }) => `${runtime}, \`${layer}\``)],
+    Object.entries(cases).map(([name, { outcome, what }]) => [
+      what,
+      outcome === "ok" ? "pictures" : `\`${outcome}\``,
+      ...runs.map((run) => callCell(name, run))
+    ])
+  )
+
+const refusals = (outcomes: ReadonlyArray<Outcome>) =>
+  outcomes
+    .flatMap(({ runs }) => runs)
+    .flatMap(({ layer, refusal, runtime }) =>
+      refusal === undefined ? [] : [`\`${layer}\` on ${runtime} fails when the layer is built: "${refusal}"`]
+    )
+
+const versionOf = (tool: string) => tools.find((each) => each.startsWith(`${tool}@`))?.split("@")[1] ?? ""
+
+/** The page. */
+export const report = (outcomes: ReadonlyArray<Outcome>): string =>
+  [
+    "# Where it runs",
+    "`pnpm runtimes` writes this page. It packs the packages, installs them with npm in an empty folder, and makes the" +
+      " same calls on each runtime against a server on loopback that counts the requests." +
+      ` Node ${nodeVersion.slice(1)}, Bun ${versionOf("bun")}, Deno ${versionOf("deno")}, workerd of miniflare ${versionOf("miniflare")}.`,
+    layers(outcomes),
+    "A dash: the runtime lacks what the layer is made of.",
+    ...refusals(outcomes),
+    "## The calls",
+    "Each cell has three numbers: the attempts that the error lists (1 if the call goes well), the requests that the" +
+      " server saw, and those that it would have charged for. A runtime that sends a request again by itself would have" +
+      " more requests than attempts. The calls on a connection that was kept come after a good one, which is counted too.",
+    "workerd gives the same error for a connection that was refused and for one that broke. So the call is not retried," +
+      " and the error says that it may have been charged for.",
+    calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
+    "## The gateway",
+    "The gateway's web handler gets the same requests on each: " +
+      outcomes
+        .map(({ gateway, runtime }) => {
+          const right = gateway.filter(({ isRight }) => isRight).length
+          return `${runtime} answers ${right} of ${gateway.length} as it should`
+        })
+        .join(", ") +
+      ".\n"
+  ].join("\n\n")
