@@ -30,9 +30,11 @@ const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
   token.map((name) => Move.Begin({ ...asked, token: name, holder: name === "t1" ? "alive" : "dead", leaseMillis: 0 })),
   fc.record({ token, note: fc.constant("RateLimitError") }).map((given) => Move.Release(given)),
   fc.record({ token, note: fc.constant("Disconnected"), images: fc.constant(1) }).map((given) => Move.Doubt(given)),
-  fc.record({ token, attempt }).map((given) =>
-    Move.Complete({ ...asked, ...given, folder: `${given.attempt}-${given.token}`, images: 2, tokens })
-  ),
+  fc
+    .record({ token, attempt })
+    .map((given) =>
+      Move.Complete({ ...asked, ...given, folder: `${given.attempt}-${given.token}`, images: 2, tokens })
+    ),
   attempt.map((number) => Move.Repeat({ attempt: number })),
   attempt.map((number) => Move.Abandon({ attempt: number })),
   fc.constant(Move.Expire()),
@@ -67,7 +69,9 @@ const sameAsMemory = (sqlJournal: Journal) =>
           const [expected, actual] = [yield* memory.move(id, move), yield* sqlJournal.move(id, move)]
           expect(withoutTimes(actual), JSON.stringify(move)).toEqual(withoutTimes(expected))
           const [inMemory, inSql] = [yield* memory.find(id), yield* sqlJournal.find(id)]
-          expect(Option.map(inSql, ({ isLapsed }) => isLapsed)).toEqual(Option.map(inMemory, ({ isLapsed }) => isLapsed))
+          expect(Option.map(inSql, ({ isLapsed }) => isLapsed)).toEqual(
+            Option.map(inMemory, ({ isLapsed }) => isLapsed)
+          )
           expect(withoutTimes(Option.map(inSql, ({ row }) => row))).toEqual(
             withoutTimes(Option.map(inMemory, ({ row }) => row))
           )
@@ -122,7 +126,11 @@ describe("the journal on SQLite", () => {
       const journals = contexts.map((context) => Context.get(context, GenerationJournal.GenerationJournal))
       const begun = yield* Effect.forEach(
         Array.from({ length: 60 }, (_, index) => index),
-        (index) => Effect.orElseSucceed(journals[index % 3]?.move(`id ${index % 5}`, begin(`t ${index}`)) ?? Effect.die(0), Option.none),
+        (index) =>
+          Effect.orElseSucceed(
+            journals[index % 3]?.move(`id ${index % 5}`, begin(`t ${index}`)) ?? Effect.die(0),
+            Option.none
+          ),
         { concurrency: "unbounded" }
       )
       expect(begun.filter(Option.isSome).length).toBe(5)
@@ -133,7 +141,10 @@ describe("the journal on SQLite", () => {
     Effect.gen(function* () {
       const filename = file()
       const context = yield* Layer.build(onSqlite(filename, { prefix: "mine_" }))
-      const rows = yield* Context.get(context, SqlClient)`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`
+      const rows = yield* Context.get(
+        context,
+        SqlClient
+      )`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`
       expect(rows.map((row) => row["name"])).toEqual(["mine_generation", "mine_holder", "mine_migration"])
       yield* Layer.build(onSqlite(filename, { prefix: "mine_", migrate: "check" }))
     }).pipe(Effect.scoped)

@@ -73,6 +73,4 @@ const program = Effect.andThen(
   Effect.forEach(plan.keys, ask, { concurrency: plan.concurrency, discard: true })
 )
 
-await Effect.runPromise(
-  program.pipe(Effect.provide(durable), Effect.provide(Logger.layer([])))
-)
+await Effect.runPromise(program.pipe(Effect.provide(durable), Effect.provide(Logger.layer([]))))
