@@ -4,11 +4,6 @@
  */
 import * as Data from "effect/Data"
 
-/** The states that this version knows. A row in any other state counts as in doubt. */
-export const states = ["free", "sending", "doubt", "abandoned", "done", "expired"] as const
-
-export type State = (typeof states)[number]
-
 /**
  * Tokens that the service counted.
  *
@@ -40,7 +35,7 @@ export interface Asked {
 export interface Row extends Asked {
   /** The SHA-256 of the key, in hex. */
   readonly id: string
-  /** One of `states`, unless a newer version wrote it. */
+  /** `free`, `sending`, `doubt`, `abandoned`, `done` or `expired`; any other was written by a newer version. */
   readonly state: string
   /** From 1. */
   readonly attempt: number
@@ -107,7 +102,7 @@ export const completable: ReadonlyArray<string> = ["free", "sending", "doubt", "
 /** States in which nothing is sent and nobody is asked: `Erase` and `Forget` may leave them. */
 export const resting: ReadonlyArray<string> = ["done", "expired", "abandoned", "free"]
 
-export const noTokens: Tokens = { input: undefined, output: undefined, total: undefined }
+const noTokens: Tokens = { input: undefined, output: undefined, total: undefined }
 
 /** Whether a permission has ended without an outcome. `holderUntil`: the end of its holder's lease. */
 export const isLapsed = (row: Row, holderUntil: number, now: number): boolean =>
