@@ -15,11 +15,8 @@ const reply = JSON.stringify({
 })
 
 const place = ["--journal", "journal.db", "--store", "images"]
-const generate = (key: string, output = "otter.png") => [
-  ...["generate", "A sea otter", "--output", output, "--overwrite", "--retry", "none"],
-  ...place,
-  ...["--key", key]
-]
+const asking = ["generate", "A sea otter", "--overwrite", "--retry", "none", ...place]
+const generate = (key: string, output = "otter.png") => [...asking, "--output", output, "--key", key]
 const generations = (...args: ReadonlyArray<string>) => ["generations", ...args, ...place]
 
 const Listed = Schema.fromJsonString(

@@ -169,10 +169,11 @@ const stops = [
 ] as const
 
 describe("a process that stalls for longer than its lease", () => {
-  it.live.runIf(process.platform === "linux")(
+  it.live(
     "at each step: nothing is paid twice without a person, and its outcome is kept",
-    () =>
+    (context) =>
       Effect.gen(function* () {
+        if (process.platform !== "linux") return context.skip("whether a process is stopped is read from /proc")
         const { generations, paid, plan } = yield* setup()
         const stopped = stops.map(([point]) => new Started({ ...plan, keys: [point], point, signal: "SIGSTOP" }))
         yield* Effect.promise(() => until(() => stopped.every(isStopped)))

@@ -189,16 +189,40 @@ describe("callers of one key", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("in two processes share one generation: the second polls", () =>
+  it.effect("in two processes share one generation, whole and streamed: those of the second poll", () =>
     Effect.gen(function* () {
       const all = yield* shared
       const first = yield* processOn(all, answeringAfter("10 seconds"))
       const second = yield* processOn(all, [])
-      const one = yield* Effect.forkChild(Effect.provide(generate, first))
+      const whole = Effect.map(generate, ({ data }) => [...data[0].bytes])
+      const streamed = Effect.map(events, (given) => [...(given.at(-1)?.bytes ?? [])])
+      const many = Effect.all(
+        Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? whole : streamed)),
+        { concurrency: "unbounded" }
+      )
+      const one = yield* Effect.forkChild(Effect.provide(many, first))
       yield* untilSent(first)
-      const two = yield* Effect.forkChild(Effect.provide(events, second))
+      const two = yield* Effect.forkChild(Effect.provide(many, second))
       yield* advance("13 seconds", 13)
-      expect((yield* Fiber.join(two))[0]?.bytes).toEqual((yield* Fiber.join(one)).data[0].bytes)
+      const results = [...(yield* Fiber.join(one)), ...(yield* Fiber.join(two))]
+      expect(results.length).toBe(100)
+      expect(new Set(results.map(String)).size).toBe(1)
+      expect(yield* Effect.provide(requests, first)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of a stream do not wait for one that is slow: it misses partial images, and gets the last", () =>
+    Effect.gen(function* () {
+      const pictures = TestImages.events(TestImages.webp, TestImages.jpeg, TestImages.webp, TestImages.png)
+      const process = yield* processOn(yield* shared, [TestTransport.events(pictures, { interval: "1 second" })])
+      const taken = Images.generateStream({ prompt }, options).pipe(Stream.tap(() => Effect.sleep("1 minute")))
+      const slow = yield* Effect.forkChild(Effect.provide(Stream.runCollect(taken), process))
+      const quick = yield* Effect.forkChild(Effect.provide(events, process))
+      yield* untilSent(process)
+      yield* advance("4 seconds", 4)
+      expect((yield* Fiber.join(quick)).length).toBe(4)
+      yield* advance("3 minutes", 3)
+      expect((yield* Fiber.join(slow)).map(({ _tag }) => _tag)).toEqual(["PartialImage", "Completed"])
     }).pipe(Effect.scoped)
   )
 

@@ -67,7 +67,7 @@ const sameAsMemory = (sqlJournal: Journal) =>
         }
         for (const move of moves) {
           const [expected, actual] = [yield* memory.move(id, move), yield* sqlJournal.move(id, move)]
-          expect(withoutTimes(actual), JSON.stringify(move)).toEqual(withoutTimes(expected))
+          expect({ move, row: withoutTimes(actual) }).toEqual({ move, row: withoutTimes(expected) })
           const [inMemory, inSql] = [yield* memory.find(id), yield* sqlJournal.find(id)]
           expect(Option.map(inSql, ({ isLapsed }) => isLapsed)).toEqual(
             Option.map(inMemory, ({ isLapsed }) => isLapsed)
@@ -100,7 +100,7 @@ const contract = (journal: Journal) =>
     }
     const first = yield* journal.list({ prefix: "p%", limit: 1 })
     const rest = yield* journal.list({ prefix: "p%", limit: 10, after: first[0]?.row })
-    expect([...first, ...rest].map(({ row }) => row.key).toSorted()).toEqual(["p%/1", "p%/2"])
+    expect(new Set([...first, ...rest].map(({ row }) => row.key))).toEqual(new Set(["p%/1", "p%/2"]))
     expect(yield* journal.list({ prefix: "p%", states: ["done"], limit: 10 })).toEqual([])
     expect(yield* journal.list({ prefix: "p%", untouchedFor: 60_000, limit: 10 })).toEqual([])
   })

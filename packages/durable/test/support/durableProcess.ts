@@ -17,9 +17,8 @@ import { writeSync } from "node:fs"
 import { argv, kill, pid } from "node:process"
 import { DurableImages, GenerationJournal, ImageStore } from "../../src/index.ts"
 import { SqliteClient } from "../../src/node/index.ts"
-import type { Plan } from "./processes.ts"
+import { readPlan } from "./processes.ts"
 
-const readPlan = (text = ""): Plan => JSON.parse(text)
 const plan = readPlan(argv[2])
 
 /** The end of the process, or a stall that only SIGCONT ends. */

@@ -1,30 +1,35 @@
 /** Processes that are killed or stopped, the service that they pay, and what it has been paid for. */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as http from "node:http"
 import { join } from "node:path"
 
-/** What a process does. */
-export interface Plan {
-  readonly baseUrl: string
+const PlanFields = Schema.Struct({
+  baseUrl: Schema.String,
   /** A file, or the URL of a PostgreSQL database. */
-  readonly journal: string
-  readonly store: string
-  readonly lease: number
-  readonly keys: ReadonlyArray<string>
-  readonly concurrency: number
+  journal: Schema.String,
+  store: Schema.String,
+  lease: Schema.Finite,
+  keys: Schema.Array(Schema.String),
+  concurrency: Schema.Int,
   /** Where it kills or stops itself; absent: nowhere. */
-  readonly point?: string | undefined
-  readonly signal: "SIGKILL" | "SIGSTOP"
-}
+  point: Schema.optional(Schema.String),
+  signal: Schema.Literals(["SIGKILL", "SIGSTOP"])
+})
+
+/** What a process does. */
+export type Plan = typeof PlanFields.Type
+
+export const readPlan = Schema.decodeUnknownSync(Schema.fromJsonString(PlanFields))
+
+const LineFields = Schema.Struct({ key: Schema.String, outcome: Schema.String, status: Schema.optional(Schema.String) })
 
 /** What a process says of a key. */
-export interface Line {
-  readonly key: string
-  readonly outcome: string
-  readonly status: string | undefined
-}
+export type Line = typeof LineFields.Type
+
+const parse = Schema.decodeUnknownSync(Schema.fromJsonString(LineFields))
 
 const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(4000, "effect-gradient")])
 const reply = JSON.stringify({
@@ -57,8 +62,6 @@ export const service = Effect.acquireRelease(
     })
 )
 
-const parse = (line: string): Line => JSON.parse(line)
-
 /** A process that runs. */
 export class Started {
   readonly child: ChildProcess
@@ -83,7 +86,7 @@ export class Started {
       .split("\n")
       .slice(0, -1)
       .filter((line) => line.startsWith("{"))
-      .map(parse)
+      .map((line) => parse(line))
   }
 
   /** The signal that ended it, or its exit code. */
