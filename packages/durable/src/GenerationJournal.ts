@@ -85,7 +85,8 @@ const makeMemory = Effect.sync(() => {
       ),
     renew: (holder, leaseMillis) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        holders.set(holder, now + leaseMillis)
+        if (leaseMillis === 0) holders.delete(holder)
+        else holders.set(holder, now + leaseMillis)
       })
   })
 })

@@ -108,6 +108,8 @@ const failureOf = (error: SqlError | Schema.SchemaError): JournalFailure =>
 const isBusy = (error: SqlError | Schema.SchemaError) =>
   error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"
 
+const dayMillis = 86_400_000
+
 const whileBusy = Schedule.spaced("10 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "10 seconds" }))
 
 /** The statements on these tables. */
@@ -204,11 +206,15 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
     return sql`${select(sql.and(conditions))} ORDER BY g.created_at DESC, g.id DESC LIMIT ${limit}`
   }
 
+  /** What ends a lease also removes those that ended long ago: of processes that were killed. */
+  const end = (id: string) =>
+    sql`DELETE FROM ${holders} WHERE id = ${id} OR alive_until < ${now} - ${millis(dayMillis)}`
+
   const renew = (id: string, leaseMillis: number) =>
     sql`INSERT INTO ${holders} AS h (id, alive_until) VALUES (${id}, ${now} + ${millis(leaseMillis)})
       ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until`
 
-  return { move, list, renew, find: (id: string) => select(sql`g.id = ${id}`) }
+  return { move, list, end, renew, find: (id: string) => select(sql`g.id = ${id}`) }
 }
 
 type MoveOf<Tag extends Move["_tag"]> = Extract<Move, { _tag: Tag }>
@@ -239,6 +245,7 @@ export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix = 
     move: (id: string, move: Move) => Effect.map(run(statements.move(id, move)), rowOf),
     find: (id: string) => Effect.map(run(statements.find(id)), ([found]) => Option.fromNullishOr(found)),
     list: (filter: Filter) => run(statements.list(filter)),
-    renew: (holder: string, leaseMillis: number) => Effect.asVoid(run(statements.renew(holder, leaseMillis)))
+    renew: (holder: string, leaseMillis: number) =>
+      Effect.asVoid(run(leaseMillis === 0 ? statements.end(holder) : statements.renew(holder, leaseMillis)))
   }
 })
