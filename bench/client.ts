@@ -1,14 +1,14 @@
 /**
- * One contestant at one work, in a process of its own: `node client.ts <contestant> <work> <url of the server>`. Says
- * when it is ready, then runs as often as each message of its parent says, some more watched, and answers with what that took.
+ * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It sends
+ * "ready" to its parent. Each message of the parent is a number of runs; the reply is what they took.
  */
 import { on } from "node:events"
-import { contestantOf, contestants } from "./contestant.ts"
+import { contestantOf, contestants } from "./contestants.ts"
 import { strain, type Strain, time } from "./measure.ts"
 import { pathOf, workOf } from "./works.ts"
 
-// Everyone loads everything, as in one program: the garbage collector's work grows with all that is loaded, so that a
-// contestant on its own would be measured by the size of its code.
+// Each process loads all contestants. The more code is loaded, the longer garbage collection takes, so a contestant that
+// loaded only itself would also be measured by the size of its code.
 await Promise.all(contestants.map(({ load }) => load()))
 
 const [, , contestantId, workId, serverUrl] = process.argv

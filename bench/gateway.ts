@@ -1,11 +1,11 @@
 /**
- * The gateway under load: `node bench/gateway.ts [--streams 500] [--images 4] [--sizes 150000,1500000] [--rounds 3]`.
+ * Tests the gateway under load: `node bench/gateway.ts [--streams 500] [--images 4] [--sizes 150000,1500000] [--rounds 3]`.
  *
- * A server of fixed bytes, the gateway and its callers are processes of their own, on loopback. For each size of image, in
- * turn, a new gateway holds all streams at once, and refuses what is to be refused.
+ * The upstream server, the gateway and its callers are three processes on loopback. For each image size in turn, a new
+ * gateway serves all streams at once, and refuses some requests meanwhile.
  *
- * Prints the peak of the gateway's resident memory and the ratio of the last size to the first, in medians of the rounds;
- * exits with 1 where a stream broke, a refusal had another status, or the ratio is above 1.2.
+ * Prints the gateway's peak resident memory, and the ratio of the last size to the first (medians of the rounds). Exits
+ * with 1 if a stream broke, a refused request had an unexpected status, or the ratio is above 1.2.
  */
 import { parseArgs } from "node:util"
 import type { Load } from "./gatewayLoad.ts"
@@ -33,7 +33,7 @@ const expected: Load["refusals"] = {
 const isLoad = (value: unknown): value is Load => typeof value === "object" && value !== null && "refusals" in value
 
 setTimeout(() => {
-  console.error("not done after 5 minutes")
+  console.error("The load test did not end within 5 minutes.")
   process.exit(1)
 }, 300_000).unref()
 
@@ -42,13 +42,13 @@ const serverUrl = String(await answer(server))
 
 const sizes = values.sizes.split(",").map(Number)
 
-/** The load with images of this size, on a gateway of its own. */
+/** Runs the load with images of this size, on a new gateway. */
 const measure = async (imageBytes: number) => {
-  const behind = `${serverUrl}/stream/${values.images}/${imageBytes}/65536`
-  const gateway = start("./gatewayServer.ts", [behind, values.streams])
+  const upstream = `${serverUrl}/stream/${values.images}/${imageBytes}/65536`
+  const gateway = start("./gatewayServer.ts", [upstream, values.streams])
   const callers = start("./gatewayLoad.ts", [String(await answer(gateway)), values.streams])
   const load = await ask(callers, 1)
-  if (!isLoad(load)) throw new Error(`no load: ${JSON.stringify(load)}`)
+  if (!isLoad(load)) throw new Error(`the callers sent no load: ${JSON.stringify(load)}`)
   const peakBytes = Number(await ask(gateway, 1))
   callers.disconnect()
   gateway.disconnect()

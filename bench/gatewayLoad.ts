@@ -1,13 +1,13 @@
 /**
- * The callers, a process of their own: `node gatewayLoad.ts <url of the gateway> <streams>`. When told to, opens all streams,
- * waits until each is answered, has requests refused meanwhile, then reads all streams to their ends.
+ * The callers of the gateway, in their own process: `node gatewayLoad.ts <url of the gateway> <streams>`. At a message of
+ * the parent it opens all streams and waits for their headers, sends requests that must be refused, then reads all streams.
  */
 import { Agent, request as send, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 
-/** What the callers saw. */
+/** The results of the callers. */
 export interface Load extends Count {
   readonly seconds: number
-  /** The status of each request that was to be refused. */
+  /** The status of each request that must be refused. */
   readonly refusals: Readonly<Record<string, number>>
 }
 
@@ -38,11 +38,11 @@ const read = async (response: IncomingMessage): Promise<Count> => {
   for await (const chunk of response) {
     if (!Buffer.isBuffer(chunk)) throw new Error("chunks are bytes")
     bytes += chunk.length
-    // The usage of the last event stands after its picture.
+    // In the last event the usage comes after the image.
     end = (end + chunk.subarray(-200).toString("latin1")).slice(-200)
   }
-  const isWhole = response.statusCode === 200 && end.includes('"usage"') && end.endsWith("\n\n")
-  return { bytes, broken: isWhole ? 0 : 1 }
+  const isComplete = response.statusCode === 200 && end.includes('"usage"') && end.endsWith("\n\n")
+  return { bytes, broken: isComplete ? 0 : 1 }
 }
 
 const sum = (counts: ReadonlyArray<Count>): Count => ({
@@ -70,7 +70,7 @@ const run = async (): Promise<Load> => {
   const refusals: Record<string, number> = {}
   for (const [name, options] of Object.entries(refused)) refusals[name] = await statusOf(options)
   const counts = await Promise.all(open.map(read))
-  // By now the caller has had as many images as the gateway allows.
+  // The streams have used up the caller's limit.
   refusals["a caller over the limit"] = await statusOf({})
   return { ...sum(counts), seconds: (performance.now() - start) / 1000, refusals }
 }

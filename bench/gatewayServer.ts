@@ -1,6 +1,6 @@
 /**
- * The gateway under load, a process of its own: `node gatewayServer.ts <url behind> <images that it allows>`. Tells its URL,
- * and, when asked, its peak of resident memory in bytes.
+ * The gateway under load, in its own process: `node gatewayServer.ts <upstream url> <limit of images>`. It sends its URL to
+ * the parent, and replies to each message with its peak resident memory in bytes.
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
@@ -11,7 +11,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
 
-const [, , behind = "", images] = process.argv
+const [, , upstream = "", images] = process.argv
 
 const gateway = ImagesGateway.layer({
   rules: { models: ["bench"] },
@@ -23,7 +23,7 @@ const gateway = ImagesGateway.layer({
     Attempts.layerOnce,
     RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
   ]),
-  Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: behind })),
+  Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: upstream })),
   Layer.provide(NodeImages.layerHttpClient())
 )
 

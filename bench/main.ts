@@ -1,6 +1,6 @@
 /**
- * `pnpm bench` runs everything and writes `results.md`; `--quick` does less of it, in under a minute; `--work <id>`, as
- * often as wanted, runs that work alone: one of works.ts, `growth`, `paid` or `memory`.
+ * `pnpm bench` runs all works and writes `results.md`. `--quick` runs shorter rounds, in less than a minute. `--work <id>`
+ * runs only that work, and can be repeated: an id of works.ts, `growth`, `paid` or `memory`.
  */
 import { Schema } from "effect"
 import { writeFile } from "node:fs/promises"
@@ -25,13 +25,13 @@ const isWanted = (id: string) => options.work.length === 0 || options.work.inclu
 
 const known = [...works.map(({ id }) => id), "growth", "paid", "memory"]
 const unknown = options.work.filter((id) => !known.includes(id))
-if (unknown.length > 0) throw new Error(`no work is named ${unknown.join(", ")}; there are ${known.join(", ")}`)
+if (unknown.length > 0) throw new Error(`unknown work: ${unknown.join(", ")}. The works are ${known.join(", ")}`)
 
 const title = heading(["pnpm bench", ...args].join(" "))
 const server = start("./server.ts")
 const serverUrl = String(await answer(server))
 
-/** The chunks of a reply as fetch gives them: the server's frames, cut anew wherever a read of the socket ended. */
+/** The chunks of a reply as fetch gives them. They differ from the server's: a read of the socket can end anywhere. */
 const chunksOf = async (work: Work): Promise<Race["chunks"]> => {
   const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images: work.images }
   const sizes: Array<number> = []
@@ -45,7 +45,7 @@ const raceOf = async (work: Work, workEffort: Effort, leftOut: ReadonlySet<strin
   return { work, chunks, standings: await race(work, serverUrl, workEffort, leftOut) }
 }
 
-/** One run of either of the provider's SDKs takes seconds there. */
+/** With `--quick` the provider's SDKs are left out of this work, because a run of theirs takes seconds. */
 const leftOutOf = ({ id }: Work) => new Set(options.quick && id === "stream-12MB" ? ["gradient", "dots"] : [])
 
 const races: Array<Race> = []
@@ -53,7 +53,7 @@ for (const work of works) {
   if (isWanted(work.id)) races.push(await raceOf(work, effort, leftOutOf(work)))
 }
 
-/** Who takes a second at a size is left out of the larger ones: those are four times as large each. */
+/** A contestant that takes more than a second at a size is left out of the larger ones, which are each 4 times as large. */
 const growing: Array<Race> = []
 const leftOut = new Set<string>()
 const growthEffort = { ...effort, rounds: Math.min(effort.rounds, 5), millis: effort.millis / 2 }

@@ -1,21 +1,21 @@
 /**
- * Measures what a run costs the process that it runs in.
+ * Measures the time and memory of a run in this process.
  */
 import { setImmediate } from "node:timers/promises"
 import { spreadOf } from "./statistics.ts"
 
-/** What runs took in this process's time, one on average. */
+/** The time of a run, averaged over several. */
 export interface Time {
   readonly wallMillis: number
   /** User and system time, of all threads. */
   readonly cpuMillis: number
 }
 
-/** What a run did to the rest of the process as well. */
+/** The time of a run, and its effects on the rest of the process. */
 export interface Strain extends Time {
-  /** The longest that the event loop did not turn. */
+  /** The longest time that the event loop was blocked. */
   readonly blockMillis: number
-  /** The most resident memory. */
+  /** The peak of resident memory. */
   readonly peakBytes: number
 }
 
@@ -30,7 +30,7 @@ export const time = async (run: () => Promise<void>, times: number): Promise<Tim
   return { wallMillis: wallMillis / times, cpuMillis: (user + system) / 1000 / times }
 }
 
-/** Watches a run from a loop that turns as often as it can, which itself costs time: a short run is timed without. */
+/** Runs once while a loop samples the event loop and the memory. Sampling costs time, so `time` measures without it. */
 const watch = async (run: () => Promise<void>): Promise<Strain> => {
   let blockMillis = 0
   let peakBytes = 0
@@ -54,10 +54,10 @@ const watch = async (run: () => Promise<void>): Promise<Strain> => {
   return { ...timed, blockMillis, peakBytes }
 }
 
-/** More are not watched: whether a run meets a garbage collection is chance, and the median of three is less so. */
+/** The maximum of watched runs. A garbage collection hits a run at random; the median of three depends less on it. */
 export const mostWatched = 3
 
-/** Watches up to so many runs. */
+/** Watches up to `mostWatched` runs. */
 export const strain = async (run: () => Promise<void>, times: number): Promise<Strain> => {
   const first = await watch(run)
   const runs = [first]

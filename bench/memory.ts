@@ -1,6 +1,6 @@
 /**
- * What images cost in memory, dropped and kept: `node --expose-gc bench/memory.ts` prints the figures, and sends them to
- * its parent where it has one.
+ * Measures the memory that images use, dropped and kept: `node --expose-gc bench/memory.ts` prints the figures, and sends
+ * them to its parent process if there is one.
  */
 import { Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
@@ -10,10 +10,10 @@ import { answer, start } from "./process.ts"
 import { pathOf, type Work, workOf } from "./works.ts"
 
 export interface Memory {
-  /** In use after the 10th and the 100th image of a stream, each dropped. */
+  /** Bytes in use after the 10th and after the 100th image of a stream whose images are dropped. */
   readonly atImage10: number
   readonly atImage100: number
-  /** In use for each byte of images that are kept. */
+  /** Bytes in use per byte of images that are kept. */
   readonly keptRatio: number
 }
 
@@ -28,7 +28,7 @@ const inUse = (): number => {
 const server = start("./server.ts")
 const serverUrl = String(await answer(server))
 
-/** A stream of so many images of 12 MB. */
+/** A stream of images of 12 MB. */
 const streamOf = (images: number) => {
   const work: Work = { ...workOf("stream-12MB"), images }
   const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images }
@@ -37,14 +37,14 @@ const streamOf = (images: number) => {
   )
 }
 
-/** In use after each image of a stream, when it is dropped. */
+/** The bytes in use after each image of a stream whose images are dropped. */
 const whenDropped = streamOf(100).pipe(
   Stream.map(({ bytes }) => bytes.length),
   Stream.mapEffect(() => Effect.sync(inUse)),
   Stream.runCollect
 )
 
-/** In use for each byte that is kept. */
+/** The bytes in use per byte of images that are kept. */
 const whenKept = Effect.gen(function* () {
   const before = inUse()
   const images = yield* Stream.runCollect(streamOf(20))

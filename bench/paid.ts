@@ -1,13 +1,13 @@
 /**
- * Counts the paid generations that one call causes when it goes wrong: the server counts a generation for each request,
- * as the service does, whether or not anyone receives it.
+ * Counts the paid generations that one call causes if it fails. The server counts a generation for each request, like the
+ * service, whether or not the client receives the reply.
  */
 import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
 import { setTimeout } from "node:timers/promises"
-import { contestantOf } from "./contestant.ts"
+import { contestantOf } from "./contestants.ts"
 
-/** What goes wrong, and how the server does it. */
+/** The failures, and how the server causes them. */
 const cases = {
   "the reply is slower than the client's timeout": () => {},
   "500 after the work": (response: ServerResponse) => {
@@ -23,16 +23,16 @@ const cases = {
 } satisfies Record<string, (response: ServerResponse) => void>
 
 const timeoutMillis = 150
-/** Without dots: it has no timeout, so the first case would last until fetch gives up after 300 s. */
+/** Without dots, which has no timeout: the first case would last until fetch fails after 300 s. */
 const callers = ["ours", "oursOnFetch", "openai", "gradient"]
 
 export interface Paid {
   readonly title: string
-  /** Of each caller, by its id. */
+  /** The number of generations by the caller's id. */
   readonly generations: ReadonlyMap<string, number>
 }
 
-/** How many generations one call of this caller costs. */
+/** The number of generations that a call of this caller causes. */
 const count = async (caller: string, fault: (response: ServerResponse) => void): Promise<number> => {
   let generations = 0
   const server = createServer((request, response) => {
@@ -49,13 +49,13 @@ const count = async (caller: string, fault: (response: ServerResponse) => void):
     () => false
   )
   if (succeeded) throw new Error(`${caller} got an image from a server that sends none`)
-  await setTimeout(timeoutMillis) // A request that is on its way is counted.
+  await setTimeout(timeoutMillis) // Waits for a request that was sent but has not arrived.
   server.closeAllConnections()
   server.close()
   return generations
 }
 
-/** The cases, each with all callers at once: most of the time is waiting before the next attempt. */
+/** Runs all cases and callers at once, because most of the time is spent waiting between attempts. */
 export const countPaid = (): Promise<ReadonlyArray<Paid>> =>
   Promise.all(
     Object.entries(cases).map(async ([title, fault]) => ({

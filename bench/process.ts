@@ -1,16 +1,16 @@
 /**
- * Processes of the benchmark's own files, which are asked and answer one message at a time.
+ * Starts the benchmark's files as processes, and exchanges messages with them, one at a time.
  */
 import { type ChildProcess, fork } from "node:child_process"
 
-/** Starts a file; what it prints is shown. */
+/** Starts a file as a process. Its output is shown. */
 export const start = (
   file: string,
   args: ReadonlyArray<string> = [],
   execArgv: ReadonlyArray<string> = []
 ): ChildProcess => fork(new URL(file, import.meta.url), args, { execArgv: [...execArgv] })
 
-/** The next message of the process; fails if it ends before. */
+/** The next message of the process. Rejects if the process ends before. */
 export const answer = (child: ChildProcess): Promise<unknown> =>
   new Promise((resolve, reject) => {
     const onExit = (code: number | null) =>
@@ -22,6 +22,7 @@ export const answer = (child: ChildProcess): Promise<unknown> =>
     })
   })
 
+/** Sends a message, and returns the reply. */
 export const ask = (child: ChildProcess, question: number): Promise<unknown> => {
   child.send(question)
   return answer(child)

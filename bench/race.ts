@@ -1,23 +1,23 @@
 /**
- * Runs the contestants at one work, each in a process of its own, in turn: every round asks each of them once, so that
- * whatever else the machine does meets all of them alike.
+ * Runs the contestants at one work, each in its own process. They take turns in each round, so that other load on the
+ * machine affects all of them alike.
  */
 import { Schema } from "effect"
-import { contestants } from "./contestant.ts"
+import { contestants } from "./contestants.ts"
 import type { Strain } from "./measure.ts"
 import { answer, ask, start } from "./process.ts"
 import type { Work } from "./works.ts"
 
-/** How much is done. */
+/** How long a race takes. */
 export interface Effort {
   readonly rounds: number
-  /** The runs that are timed together in a round take about so long, so that each has its share of garbage collection. */
+  /** The approximate time of the runs in a round. It is long enough for garbage collections to occur in each round. */
   readonly roundMillis: number
-  /** What one contestant may use of one work: a slow one takes part in fewer rounds, at worst in one. */
+  /** The time that a contestant may use for a work. A slow one runs in fewer rounds, but in at least one. */
   readonly millis: number
 }
 
-/** A contestant and its rounds, in order. The first, the limit, has them all. */
+/** The results of a contestant, by round. The limit, which is the first contestant, runs in all rounds. */
 export interface Standing {
   readonly id: string
   readonly rounds: ReadonlyArray<Strain>
@@ -33,7 +33,7 @@ const answerOf = Schema.decodeUnknownSync(Answer)
 
 const mostRunsInRound = 8
 
-/** A contestant's process, which is ready to run. */
+/** Starts the process of a contestant, and waits until it is ready. */
 const enter = async (id: string, work: Work, serverUrl: string) => {
   const child = start("./client.ts", [id, work.id, serverUrl])
   await answer(child)
@@ -42,7 +42,7 @@ const enter = async (id: string, work: Work, serverUrl: string) => {
 
 type Entrant = Awaited<ReturnType<typeof enter>>
 
-/** Lets a contestant run until it is warm, and gives its lane. */
+/** Warms a contestant up. Returns its rounds, and the functions that run a round and end the process. */
 const warmUp = async ({ child, id }: Entrant, effort: Effort) => {
   const request = async (runs: number) => answerOf(await ask(child, runs))
   const runsOf = ({ wallMillis }: Strain) => Math.min(Math.ceil(effort.roundMillis / wallMillis), mostRunsInRound)
@@ -60,7 +60,7 @@ const warmUp = async ({ child, id }: Entrant, effort: Effort) => {
   return { id, rounds, round, leave: () => child.disconnect() }
 }
 
-/** The standings at this work, without those who are left out. */
+/** Runs a work with all contestants except those in `leftOut`. */
 export const race = async (
   work: Work,
   serverUrl: string,

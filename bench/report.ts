@@ -1,8 +1,8 @@
 /**
- * The results as Markdown: what README shows and `results.md` keeps.
+ * Writes the results as Markdown, for `results.md`.
  */
 import { availableParallelism, loadavg } from "node:os"
-import { contestants } from "./contestant.ts"
+import { contestants } from "./contestants.ts"
 import { mostWatched, type Strain } from "./measure.ts"
 import type { Memory } from "./memory.ts"
 import type { Paid } from "./paid.ts"
@@ -10,7 +10,7 @@ import type { Standing } from "./race.ts"
 import { type Spread, spreadOf } from "./statistics.ts"
 import { blockBudget, growthBudget, type Work } from "./works.ts"
 
-/** A work, how its contestants did, and what of its chunks came through to a reader with fetch. */
+/** A work, the results of its contestants, and the chunks that a reader with fetch gets. */
 export interface Race {
   readonly work: Work
   readonly standings: ReadonlyArray<Standing>
@@ -39,10 +39,10 @@ type Figure = Exclude<keyof Strain, "peakBytes">
 
 const medianOf = ({ rounds }: Standing, figure: Figure): number => spreadOf(rounds.map((round) => round[figure])).median
 
-/** Each round against the limit's of the same round. */
+/** The ratios to the limit, each to the limit in the same round. */
 const toLimit = ({ standings }: Race, { rounds }: Standing, figure: Figure): Spread => {
   const limit = standings[0]?.rounds ?? []
-  // On a slow machine the limit may have used up its time earlier.
+  // On a slow machine a contestant may have run in fewer rounds than the limit.
   return spreadOf(limit.flatMap((most, index) => (rounds[index] ? [rounds[index][figure] / most[figure]] : [])))
 }
 
@@ -81,7 +81,7 @@ const raceSection = (race: Race): string => {
 }
 
 const ours = new Set(["ours", "oursOnFetch"])
-/** Whom the budgets are for. */
+/** Whether the budgets apply to this contestant. */
 const isBound = (id: string) => id === "ours"
 
 const budgetTable = (races: ReadonlyArray<Race>): string => {
@@ -106,7 +106,7 @@ const budgetTable = (races: ReadonlyArray<Race>): string => {
 export const racesReport = (races: ReadonlyArray<Race>): string =>
   [`## Budgets\n\n${budgetTable(races)}`, "## Works", ...races.map(raceSection)].join("\n\n")
 
-/** To which power of the size the time grows, over these sizes. */
+/** The power of the size with which the time grows, over these sizes. */
 const powerOf = (sizes: ReadonlyArray<{ readonly megabytes: number; readonly millis: number }>): number | undefined => {
   const [from, to] = [sizes[sizes.length > 2 ? 1 : 0], sizes.at(-1)]
   if (from === undefined || to === undefined || from === to) return undefined
@@ -136,8 +136,8 @@ export const growthReport = (races: ReadonlyArray<Race>): string => {
   const heads = races.map(({ work }) => `${work.imageBytes / 1e6} MB`)
   return `## Growth
 
-Milliseconds for each MB of one image in a stream, and the power of the size that the time grows with from the second
-size on: linear is 1, and ${growthBudget} is the budget. Who took a second at a size is left out at the next.
+Milliseconds per MB of an image in a stream, and the power of the size with which the time grows from the second size on:
+1 is linear, the budget is ${growthBudget}. A contestant that takes more than a second at a size is left out of the larger ones.
 
 ${table(["", ...heads, "power", ""], rows)}`
 }
@@ -147,7 +147,8 @@ export const paidReport = (cases: ReadonlyArray<Paid>): string => {
   const rows = cases.map(({ generations, title }) => [title, ...callers.map((id) => String(generations.get(id) ?? ""))])
   return `## Paid generations
 
-What one call with a client's defaults costs when it goes wrong; only the timeout is shortened. No image comes in any case.
+How many paid generations one failed call causes, with the client's defaults except for a shorter timeout. No call gets an
+image.
 
 ${table(["", ...callers.map((id) => titleOf(id, "json"))], rows)}`
 }
@@ -156,7 +157,7 @@ export const memoryReport = ({ atImage10, atImage100, keptRatio }: Memory): stri
   const megabytes = (bytes: number) => decimal(bytes / 1e6, 1)
   return `## Memory
 
-Images of 12 MB, streamed with ours on undici; heap and array buffers after garbage collection.
+Images of 12 MB, streamed with ours on undici. The figures are heap and array buffers after garbage collection.
 
 ${table(
   ["", "measured", "budget", ""],
@@ -175,13 +176,13 @@ ${table(
 export const heading = (command: string): string =>
   `# Results
 
-\`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores; a load of
-${decimal(loadavg()[0] ?? 0, 1)} when it began. A load above the cores widens the spread.
+\`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores. The load
+average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If it exceeds the number of cores, the spread is wider.
 
-The limit is what no client on fetch can be faster than: it reads the body and drops it. A ratio is to the limit in the
-same round, so that a busy machine meets both; given are the median and, in brackets, the middle half of the rounds.
-Each contestant runs in a process of its own that has loaded all of them, against a server in another process, and
-decodes every image to a \`Uint8Array\`. CPU is that of all threads, garbage collection included. The longest block is the
-longest that the event loop did not turn, the median of up to ${mostWatched} runs a round; memory is the highest resident size above
-that of the idle process. Both are of runs that are not timed. A contestant that is slow takes part in fewer rounds. Ours
-validates all that it gives.`
+The limit reads the body with fetch and drops it: no client on fetch can be faster. A ratio compares a contestant with the
+limit in the same round, so that other load on the machine affects both. The figures are the median of the rounds and, in
+brackets, their middle half. Each contestant runs in its own process, which has loaded all contestants; the server is
+another process. Each decodes every image to a \`Uint8Array\`. CPU is the time of all threads, garbage collection included.
+The longest block is the longest time that the event loop was blocked: the median of up to ${mostWatched} runs per round. Memory is the
+peak of resident memory above that of the idle process. Both are measured in runs that are not timed. A slow contestant
+runs in fewer rounds. Ours validates what it returns.`

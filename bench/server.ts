@@ -1,6 +1,6 @@
 /**
- * The server, a process of its own: it sends fixed bytes, made beforehand with the frames of the chunked coding around
- * them, so that it is never the slower end. The path tells what to send: see `pathOf`.
+ * The server, in its own process. It sends bytes that were prepared before, chunked coding included, so that it is always
+ * faster than the client. `pathOf` makes the path, which says what to send.
  */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
@@ -14,14 +14,14 @@ interface Reply {
   readonly parts: ReadonlyArray<Buffer>
 }
 
-/** The bytes in chunks of this size, each in the frame of the chunked coding. */
-const framed = (bytes: Buffer, size: number): ReadonlyArray<Buffer> => {
-  const frames: Array<Buffer> = []
+/** Splits the bytes into chunks of this size, in HTTP's chunked coding. */
+const chunked = (bytes: Buffer, size: number): ReadonlyArray<Buffer> => {
+  const chunks: Array<Buffer> = []
   for (let at = 0; at < bytes.length; at += size) {
     const chunk = bytes.subarray(at, at + size)
-    frames.push(Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]))
+    chunks.push(Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]))
   }
-  return frames
+  return chunks
 }
 
 const settings = { background: "opaque", output_format: "png", quality: "high", size: "1024x1024" }
@@ -29,13 +29,13 @@ const usage = { input_tokens: 20, output_tokens: 4160, total_tokens: 4180 }
 
 const streamReply = (images: number, base64: string, chunkBytes: number, paceMicros: number): Reply => {
   const event = (type: string, more: object) =>
-    framed(
+    chunked(
       Buffer.from(
         `event: ${type}\ndata: ${JSON.stringify({ type, b64_json: base64, created_at: 1_790_000_000, ...settings, ...more })}\n\n`
       ),
       chunkBytes
     )
-  // One buffer is every partial image, index included: so a hundred of them need no more memory here than one.
+  // All partial images are the same buffer, with the same index, so that a hundred of them take the memory of one.
   const partial = event("image_generation.partial_image", { partial_image_index: 0 })
   const completed = event("image_generation.completed", { usage })
   return {
@@ -76,12 +76,12 @@ const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) =
       "ratelimit-remaining": 249
     })
     response.flushHeaders()
-    response.chunkedEncoding = false // The parts have their frames.
+    response.chunkedEncoding = false // The parts are already in chunked coding.
     void send(reply, response)
   })
 })
 
-/** Writes each part by itself to the socket, at its pace: the response would join them. */
+/** Writes each part to the socket, with pauses. `response.write` would join them. */
 const send = async ({ paceMicros, parts }: Reply, response: ServerResponse): Promise<void> => {
   const { socket } = response
   if (socket === null) return

@@ -2,14 +2,14 @@
  * Medians and quartiles.
  */
 
-/** The middle of what was measured, and where the middle half of it lies. */
+/** The median of some values, and the range of their middle half: from the lower to the upper quartile. */
 export interface Spread {
   readonly median: number
   readonly low: number
   readonly high: number
 }
 
-/** The value below which this share of them lies, between two neighbours where it has to be. */
+/** The value below which this share of the values is, interpolated between two of them if necessary. */
 const quantile = (sorted: ReadonlyArray<number>, share: number): number => {
   const at = (sorted.length - 1) * share
   const below = sorted[Math.floor(at)] ?? Number.NaN

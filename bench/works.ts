@@ -1,25 +1,25 @@
 /**
- * The works: what the server sends and how it comes. Sizes are in bytes; 1 MB is a million.
+ * The works: what the server sends, and in which chunks. Sizes are in bytes; 1 MB is 1,000,000 bytes.
  */
 
 export interface Work {
   readonly id: string
   readonly title: string
-  /** A stream of events with an image each, or one JSON body with all the images. */
+  /** `stream`: an event stream with one image per event. `json`: one JSON body with all images. */
   readonly kind: "stream" | "json"
   readonly images: number
   readonly imageBytes: number
-  /** The chunks of HTTP's chunked coding that a stream comes in. JSON comes with its length, in whatever is read. */
+  /** The size of the chunks of a stream, in HTTP's chunked coding. A JSON body has a content-length and no chunks. */
   readonly chunkBytes: number
   /**
-   * How long the server waits between two chunks: small ones that are written at once are mostly read at once, by the
-   * kernel's grace. Time is then the server's own, so that it is the CPU time that the budget is for; and the process is
-   * idle between chunks, so that its longest block is a garbage collection or nothing.
+   * How long the server waits between two chunks. Without a wait, the kernel joins small chunks before they are read. With
+   * one, the server determines the total time, so the budget is for CPU time. The client is idle between chunks, so its
+   * longest block is a garbage collection, if any.
    */
   readonly paceMicros: number
   /** How many of these requests are sent at once. */
   readonly requests: number
-  /** What ours may take at most, as a ratio to the limit. */
+  /** The maximum for this library, as a ratio to the limit. */
   readonly budget?: number
 }
 
@@ -66,10 +66,10 @@ export const works: ReadonlyArray<Work> = [
   }
 ]
 
-/** What the longest block of the event loop may be in any work with a budget and without a pace, as a ratio to the limit's. */
+/** The maximum of the longest block in works with a budget and without a pace, as a ratio to the limit's. */
 export const blockBudget = 2
 
-/** One image, larger each time: the time must grow no faster than the bytes. */
+/** Works with one image of growing size. The time must not grow faster than the size. */
 export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
   ...stream,
   id: `growth-${size}MB`,
@@ -78,15 +78,15 @@ export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
   imageBytes: size * MB
 }))
 
-/** The time may grow with the size to this power, from the second size on; 1 is linear, the rest is for noise. */
+/** The maximum power of the size with which the time may grow, from the second size on. 1 is linear; 0.15 is for noise. */
 export const growthBudget = 1.15
 
 export const workOf = (id: string | undefined): Work => {
   const work = [...works, ...growth].find((candidate) => candidate.id === id)
-  if (work === undefined) throw new Error(`no work is named ${id}`)
+  if (work === undefined) throw new Error(`unknown work: ${id}`)
   return work
 }
 
-/** The server reads from the path what to send. */
+/** The path of a work's requests. The server reads from it what to send. */
 export const pathOf = ({ chunkBytes, imageBytes, images, kind, paceMicros }: Work): string =>
   `/${kind}/${images}/${imageBytes}/${chunkBytes}/${paceMicros}`

@@ -1,7 +1,7 @@
 import { Emulator } from "@effect-gradient/emulator"
 import { Console, Effect } from "effect"
 
-/** `baseUrl` is what a client is given, as `GRADIENT_BASE_URL` or as an option of its own. */
+/** Prints the base URL. Clients need it, as `GRADIENT_BASE_URL` or as an option. */
 export const serve = (port: number) =>
   Emulator.baseUrl.pipe(
     Effect.flatMap((baseUrl) => Console.log(`Listening on ${baseUrl}`)),

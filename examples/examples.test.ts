@@ -46,7 +46,7 @@ const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIE
 
 const configOf = (baseUrl: string) => ConfigProvider.layer(ConfigProvider.fromEnv({ env: environmentOf(baseUrl) }))
 
-/** The emulator on a port, with what it would have charged for. */
+/** The emulator on a port, and the effect that reads its ledger. */
 const service = Effect.fnUntraced(function* (...broken: ReadonlyArray<string>) {
   const context = yield* Layer.build(Emulator.layerServer({ port: 0, faults: broken }))
   const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
@@ -54,7 +54,7 @@ const service = Effect.fnUntraced(function* (...broken: ReadonlyArray<string>) {
   return { baseUrl, config: configOf(baseUrl), charges: Effect.map(account, ({ entries }) => entries.length) }
 })
 
-/** A server of this machine, closed with the scope. */
+/** A server on loopback that closes with the scope. */
 const listening = Effect.fnUntraced(function* (server: Server) {
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
@@ -64,7 +64,7 @@ const listening = Effect.fnUntraced(function* (server: Server) {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 })
 
-/** A proxy, and how many requests it has passed on. */
+/** A proxy, and the number of requests that it has passed on. */
 const forwarding = Effect.gen(function* () {
   let passed = 0
   const server = createServer((incoming, response) => {
@@ -78,7 +78,7 @@ const forwarding = Effect.gen(function* () {
   return { proxy: yield* listening(server), passed: () => passed }
 })
 
-/** A service that refuses, and the headers it saw. */
+/** A service that refuses all requests, and the headers that it received. */
 const listener = Effect.gen(function* () {
   const headers: Array<IncomingHttpHeaders> = []
   const server = createServer((incoming, response) => {
@@ -117,13 +117,13 @@ describe("stream.ts", () => {
 
   const events = ["PartialImage", "PartialImage", "PartialImage", "Completed"]
 
-  it.live("keeps the latest picture in the file, in process, through emulator.ts", () =>
+  it.live("keeps the latest image in the file, with emulator.ts", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Effect.provide(watched, emulated), events)
     })
   )
 
-  it.live("does the same over a socket, through transport.ts", () =>
+  it.live("does the same over a socket, with transport.ts", () =>
     Effect.gen(function* () {
       const { config } = yield* service()
       assert.deepStrictEqual(yield* Effect.provide(watched, Layer.provide(assembled, config)), events)
@@ -131,11 +131,11 @@ describe("stream.ts", () => {
   )
 })
 
-/** A service that always answers with this status and error. */
+/** A service that always replies with this status and error. */
 const refusing = (status: number, error: object = {}) =>
   TestTransport.layerImages(() => TestTransport.respond({ status, json: { error: { message: "No", ...error } } }))
 
-/** Generates through a layer, at the emulator on a port. */
+/** Generates with this layer, from the emulator on a port. */
 const generateThrough = Effect.fnUntraced(function* <E>(
   layer: Layer.Layer<Images.Images, E>,
   ...broken: Array<string>
@@ -146,7 +146,7 @@ const generateThrough = Effect.fnUntraced(function* <E>(
 }, Effect.scoped)
 
 describe("retry-policy.ts", () => {
-  it.live("eager tries again after a failure that was charged for, and patient does not", () =>
+  it.live("eager retries after a failure that was charged for, patient does not", () =>
     Effect.gen(function* () {
       const fault = "reset-body@1000 x1"
       assert.deepStrictEqual(yield* generateThrough(eager, fault), { result: "Success", charges: 2 })
@@ -154,7 +154,7 @@ describe("retry-policy.ts", () => {
     })
   )
 
-  it.effect("once gives up at the first refusal", () =>
+  it.effect("once does not retry", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(once)
       assert.strictEqual(error.attempts.length, 1)
@@ -163,13 +163,13 @@ describe("retry-policy.ts", () => {
 })
 
 describe("timeouts.ts", () => {
-  it.live("hurried generates", () =>
+  it.live("hurried generates an image", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* generateThrough(hurried), { result: "Success", charges: 1 })
     })
   )
 
-  it.effect("slow waits 20 minutes, and not longer", () =>
+  it.effect("slow fails after 20 minutes", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(Effect.flip(slow))
       yield* TestClock.adjust("19 minutes")
@@ -182,7 +182,7 @@ describe("timeouts.ts", () => {
 })
 
 describe("transport.ts", () => {
-  it.live("throughProxy goes through the proxy", () =>
+  it.live("throughProxy sends through the proxy", () =>
     Effect.gen(function* () {
       const { passed, proxy } = yield* forwarding
       const { result } = yield* generateThrough(throughProxy(proxy))
@@ -190,7 +190,7 @@ describe("transport.ts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("trusting generates", () =>
+  it.live("trusting generates an image", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* generateThrough(trusting(rootCertificates[0] ?? ""))).result, "Success")
     })
@@ -213,7 +213,7 @@ describe("catch-reason.ts", () => {
 })
 
 describe("rate-limit.ts", () => {
-  it.effect("fails at once where the share is used up, and a minute later no more", () =>
+  it.effect("fails if the limit is used up, and succeeds a minute later", () =>
     Effect.gen(function* () {
       yield* generate(prompt, 2)
       yield* generate(prompt, 2)
@@ -229,7 +229,7 @@ describe("rate-limit.ts", () => {
 })
 
 describe("tracing.ts", () => {
-  it.live("sends the headers of the trace, which are not sent otherwise", () =>
+  it.live("sends trace headers, which are not sent by default", () =>
     Effect.gen(function* () {
       const { baseUrl, headers } = yield* listener
       const ask = Effect.ignore(Images.generate({ prompt }))
@@ -245,14 +245,14 @@ describe("tracing.ts", () => {
 })
 
 describe("emulator-server.ts", () => {
-  it.live("says where it listens", () =>
+  it.live("prints its base URL", () =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(serve(0))
-      const said = yield* Effect.repeat(TestConsole.logLines, {
+      const printed = yield* Effect.repeat(TestConsole.logLines, {
         schedule: Schedule.spaced("10 millis"),
         until: (lines) => lines.length > 0
       })
-      assert.match(String(said[0]), /^Listening on http:.*\/v1$/)
+      assert.match(String(printed[0]), /^Listening on http:.*\/v1$/)
     }).pipe(Effect.scoped, Effect.provide(TestConsole.layer))
   )
 })
@@ -308,7 +308,7 @@ describe("progress.ts", () => {
 })
 
 describe("gateway.ts", () => {
-  it.live("generates for who has a password, with the key that it alone knows", () =>
+  it.live("generates for a caller with a password, and sends its own key", () =>
     Effect.gen(function* () {
       const { charges, config } = yield* service()
       const port = Number(new URL(yield* Effect.scoped(listening(createServer()))).port)
@@ -327,7 +327,7 @@ describe("gateway.ts", () => {
 })
 
 describe("gateway-web.ts", () => {
-  it.live("answers a web request, and refuses one without a key", () =>
+  it.live("replies to a web request, and refuses one without a key", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* service()
       const { dispose, handler } = webGateway({ baseUrl, modelAccessKey: Redacted.make("any") }, [Redacted.make("key")])
@@ -349,7 +349,7 @@ describe("gateway-web.ts", () => {
 })
 
 describe("gateway-client.ts", () => {
-  it.live("gives a response, and an error of the API with its status", () =>
+  it.live("returns a response, and an error of the API with its status", () =>
     Effect.gen(function* () {
       const { config } = yield* service()
       const port = Number(new URL(yield* Effect.scoped(listening(createServer()))).port)
@@ -365,7 +365,7 @@ describe("gateway-client.ts", () => {
 })
 
 describe("test-images.ts", () => {
-  it.effect("gives a picture of the format that was asked for, and the request", () =>
+  it.effect("returns an image of the requested format, and the request", () =>
     Effect.gen(function* () {
       const { body, mediaType } = yield* tested
       assert.strictEqual(mediaType, "image/webp")

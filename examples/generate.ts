@@ -1,11 +1,10 @@
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime" // the barrel takes 0.5 s to load
 import { Images } from "@effect-gradient/core"
 import { ImageFile, NodeImages } from "@effect-gradient/node"
 import { Effect } from "effect"
 
 const program = Images.generate({ prompt: "A cute baby sea otter" }).pipe(
-  // otter.png, by its format
-  Effect.flatMap((response) => ImageFile.write(response.data[0], "otter", { overwrite: true }))
+  Effect.flatMap((response) => ImageFile.write(response.data[0], "otter")) // otter.png, by its format
 )
 
 program.pipe(Effect.provide(NodeImages.layerFromConfig()), NodeRuntime.runMain)

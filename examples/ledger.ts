@@ -1,5 +1,5 @@
 import { Ledger } from "@effect-gradient/emulator"
 import { Effect } from "effect"
 
-/** How many generations would have been charged for. */
+/** The number of generations that would have been charged for. */
 export const charged = Ledger.Ledger.use(({ account }) => Effect.map(account, ({ entries }) => entries.length))

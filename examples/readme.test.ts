@@ -14,12 +14,12 @@ import { delimiter, dirname, join } from "node:path"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), "utf8")
-const documents = ["README.md", ...globSync(["packages/*/README.md", "docs/*.md"], { cwd: root })]
+const documents = ["README.md", "CONTRIBUTING.md", ...globSync(["packages/*/README.md", "docs/*.md"], { cwd: root })]
 
 const blocks = (markdown: string, language: string) =>
   Array.from(markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms")), ([, block = ""]) => block)
 
-/** The rows of the document's table whose first column is headed so, without the marks of code. */
+/** The rows of the table whose first column has this heading, without backticks around cells. */
 const table = (path: string, heading: string) => {
   const [, rows = ""] = new RegExp(`^\\| ${heading} .*\\n\\|[-| ]+\\n((?:\\|.*\\n)+)`, "m").exec(read(path)) ?? []
   return Array.from(rows.matchAll(/^\| (.*) \|$/gm), ([, row = ""]) =>
@@ -32,7 +32,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true }))
 )
 
-/** A line of a shell, in an empty folder, with the binaries of the workspace and without keys. */
+/** Runs a shell command in an empty folder, with the binaries of the workspace and without keys. */
 const shell = Effect.fnUntraced(function* (line: string) {
   const cwd = yield* folder
   const path = [join(root, "node_modules/.bin"), dirname(process.execPath), yield* Config.String("PATH")]
@@ -54,12 +54,12 @@ const shell = Effect.fnUntraced(function* (line: string) {
 describe.each(documents)("%s", (path) => {
   const markdown = read(path)
 
-  it("has the programs of examples, which are run, and no other", () => {
+  it("has only programs of examples/, which are tested", () => {
     const programs = globSync(["examples/*.ts", "examples/without-effect/*.ts"], { cwd: root }).map(read)
     for (const block of blocks(markdown, "ts")) assert.include(programs, block)
   })
 
-  it("links to what is there", () => {
+  it("links to files that exist", () => {
     for (const [, target = ""] of markdown.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)) {
       assert.isTrue(existsSync(join(root, dirname(path), target)), target)
     }
@@ -80,8 +80,28 @@ describe("README.md", () => {
   })
 })
 
+describe("the READMEs of packages, which are shown on npm", () => {
+  it.each(["core", "node", "browser"])("packages/%s has no relative links", (name) => {
+    assert.notMatch(read(`packages/${name}/README.md`), /\]\((?!https:)/)
+  })
+
+  it("have the options of docs/options.md", () => {
+    const names = (path: string) => table(path, "option").map(([option = ""]) => option)
+    assert.sameMembers(
+      [...names("packages/core/README.md"), ...names("packages/node/README.md")],
+      names("docs/options.md")
+    )
+  })
+
+  it("have the reasons of docs/failures.md, and whether they are charged or temporary", () => {
+    const columns = (path: string) =>
+      table(path, "reason").map(([reason, , charged, temporary]) => [reason, charged, temporary])
+    assert.deepStrictEqual(columns("packages/core/README.md"), columns("docs/failures.md"))
+  })
+})
+
 describe("docs/coming-from-openai.md", () => {
-  it("has the rows that are compiled, and no other", () => {
+  it("has exactly the rows that are compiled", () => {
     const source = read("examples/coming-from-openai/rows.ts")
     const compiled = (side: string) =>
       Array.from(
@@ -139,7 +159,7 @@ describe("the commands", () => {
 })
 
 describe("docs/options.md", () => {
-  /** A key for each option: the compiler knows when one is missing here, or too many. */
+  /** Each option and where it belongs. The compiler reports a missing or an unknown one. */
   const options: Record<
     keyof GradientClient.Options | keyof GradientClient.RequestOptions | keyof NodeImages.TransportOptions,
     "layer" | "call" | "both" | "transport"
@@ -165,7 +185,7 @@ describe("docs/options.md", () => {
     tls: "transport"
   }
 
-  it("are all in the table, and where they belong", () => {
+  it("has all options in its table, with where they belong", () => {
     assert.deepStrictEqual(
       Object.fromEntries(table("docs/options.md", "option").map(([option, of]) => [option, of])),
       options
@@ -204,7 +224,7 @@ describe("docs/failures.md", () => {
     passes
   }))
 
-  it("are those of GradientError, in its order", () => {
+  it("has the reasons of GradientError, in its order", () => {
     assert.deepStrictEqual(
       rows.map(({ reason }) => reason),
       Object.keys(GradientError.reasons)
@@ -215,8 +235,8 @@ describe("docs/failures.md", () => {
     Effect.gen(function* () {
       const row = rows.find(({ reason }) => reason === name)
       const params = { prompt: "An otter", ...(name === "InvalidParamsError" ? { n: 11 } : {}) }
-      const ask = Stream.runDrain(Images.generateStream(params, { retry: RetryPolicy.none }))
-      const fiber = yield* Effect.forkChild(Effect.flip(ask))
+      const call = Stream.runDrain(Images.generateStream(params, { retry: RetryPolicy.none }))
+      const fiber = yield* Effect.forkChild(Effect.flip(call))
       yield* TestClock.adjust("1 hour")
       const { isRetryable, mayHaveBeenCharged, reason } = yield* Fiber.join(fiber)
       assert.deepInclude(row, {

@@ -2,13 +2,13 @@ import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Schedule } from "effect"
 
-// As other clients do: one call may be charged for up to three times.
+// Retries like other clients. One call may be charged for up to three times.
 export const eager = NodeImages.layerFromConfig({ retry: RetryPolicy.eager })
 
-// More patient, and still charged for once: a schedule alone keeps the rule of the default.
+// Retries more often, but still only what was not charged for: a schedule changes only the timing.
 export const patient = NodeImages.layerFromConfig({
   retry: Schedule.spaced("5 seconds").pipe(Schedule.upTo({ times: 10 }))
 })
 
-// Never, for one call.
+// No retries, for one call.
 export const once = Images.generate({ prompt: "A lighthouse" }, { retry: RetryPolicy.none })

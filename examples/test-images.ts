@@ -2,7 +2,7 @@ import { Images } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Effect } from "effect"
 
-/** What your code does with an image, without a network: the picture is always the same small one. */
+/** Tests code that uses an image, without a network. The image is always the same small one. */
 export const tested = Effect.gen(function* () {
   const response = yield* Images.generate({ prompt: "A sea otter", outputFormat: "webp" })
   const [request] = yield* TestTransport.requests

@@ -1,4 +1,4 @@
-/** `transformClient` over real sockets, on both transports: a limiter's wait is neither timed nor charged. */
+/** Tests `transformClient` over real sockets, on both transports: the wait of a limiter is not part of the timeout. */
 import { assert, describe, it } from "@effect/vitest"
 import { BrowserImages } from "@effect-gradient/browser"
 import { type GradientClient, Images, RetryPolicy } from "@effect-gradient/core"
@@ -26,7 +26,7 @@ const charges = Effect.flatMap(Ledger.Ledger, (ledger) => Effect.map(ledger.acco
 const emulator = Emulator.layerServer({ port: 0 })
 
 describe.each(["NodeImages", "BrowserImages"] as const)("transformClient of %s", (name) => {
-  it.live("a limiter that waits longer than the timeout: one request, and nothing charged before it", () =>
+  it.live("a limiter may wait longer than the timeout: one request is sent after it", () =>
     Effect.gen(function* () {
       const limiter = yield* RateLimiter.RateLimiter
       const window = "3 seconds"
@@ -42,7 +42,7 @@ describe.each(["NodeImages", "BrowserImages"] as const)("transformClient of %s",
     }).pipe(Effect.provide([emulator, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))]))
   )
 
-  it.live("a limiter that fails at once: RateLimitError, and nothing is sent", () =>
+  it.live("a limiter that fails gives RateLimitError, and nothing is sent", () =>
     Effect.gen(function* () {
       const limiter = yield* RateLimiter.RateLimiter
       const consume = limiter.consume({ key: "images", limit: 1, window: "1 hour", onExceeded: "fail" })
@@ -59,7 +59,7 @@ describe.each(["NodeImages", "BrowserImages"] as const)("transformClient of %s",
     }).pipe(Effect.provide([emulator, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))]))
   )
 
-  it.live("an entry of ten lines counts the requests that were sent, by outcome", () =>
+  it.live("an entry of Attempt.Around counts the requests by outcome", () =>
     Effect.gen(function* () {
       const layer = counted.pipe(Layer.provide(layerOf(name, {})))
       const refused = counted.pipe(Layer.provide(layerOf(name, { baseUrl: "http://127.0.0.1:1/v1" })))

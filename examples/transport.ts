@@ -5,10 +5,10 @@ import { Layer } from "effect"
 // Through a proxy.
 export const throughProxy = (proxy: string) => NodeImages.layerFromConfig({ proxy })
 
-// Trusting a certificate of your own, beside the usual ones.
+// Trusts your own certificate, in addition to the usual ones.
 export const trusting = (ca: string) => NodeImages.layerFromConfig({ tls: { ca } })
 
-// The parts, to put something of yours in place of one.
+// The same layer from its parts. You can replace each of them.
 export const assembled = Images.layer.pipe(
   Layer.provide(GradientClient.layerFromConfig()),
   Layer.provide(NodeImages.layerHttpClient({ connectTimeout: "2 seconds" }))

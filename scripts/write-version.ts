@@ -1,4 +1,4 @@
-/** Writes the version of @effect-gradient/node into its User-Agent. A bundle has no package.json to read it from. */
+/** Writes the version of @effect-gradient/node into its source, for the User-Agent. A bundle cannot read package.json. */
 import { readFileSync, writeFileSync } from "node:fs"
 
 const node = new URL("../packages/node/", import.meta.url)

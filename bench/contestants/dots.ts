@@ -1,8 +1,8 @@
 /**
- * The SDK that the provider maintains now. It has no timeout to set.
+ * `@digitalocean/dots`, the SDK that the provider maintains now. It has no timeout option.
  */
 import { Client } from "@digitalocean/dots/inference"
-import type { MakeClient } from "../contestant.ts"
+import type { MakeClient } from "../MakeClient.ts"
 
 export const make: MakeClient = ({ baseUrl, images }) => {
   const client = new Client({ apiKey: "bench", baseURL: baseUrl })

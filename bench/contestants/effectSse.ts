@@ -1,16 +1,16 @@
 /**
- * By hand with Effect alone: its HttpClient on undici, its event stream decoder, a Schema with base64 in it.
+ * Effect without this library: its HttpClient on undici, its event stream decoder, and a Schema that decodes base64.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, ManagedRuntime, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
-import type { MakeClient } from "../contestant.ts"
+import type { MakeClient } from "../MakeClient.ts"
 
 const Event = Schema.Struct({ type: Schema.String, b64_json: Schema.Uint8ArrayFromBase64 })
 const Response = Schema.Struct({ data: Schema.Array(Schema.Struct({ b64_json: Schema.Uint8ArrayFromBase64 })) })
 
-/** The default of 10 MiB ends a stream with an image of 12 MB. */
+/** The default is 10 MiB. A stream with an image of 12 MB would fail with it. */
 const maxEventSize = 256 * 1024 * 1024
 
 export const make: MakeClient = ({ baseUrl, images }) => {

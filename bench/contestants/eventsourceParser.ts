@@ -1,10 +1,9 @@
 /**
- * By hand with fetch, eventsource-parser and JSON.parse: the fewest parts that work. Nothing is validated but that the
- * base64 is there.
+ * fetch, eventsource-parser and JSON.parse: the least code that works. It only checks that the base64 is there.
  */
 import { createParser } from "eventsource-parser"
 import { text } from "node:stream/consumers"
-import type { MakeClient } from "../contestant.ts"
+import type { MakeClient } from "../MakeClient.ts"
 import { post } from "./post.ts"
 
 const hasBase64 = (value: unknown): value is { readonly b64_json: string } =>

@@ -1,8 +1,8 @@
 /**
- * The provider's own SDK.
+ * `@digitalocean/gradient`, the provider's SDK.
  */
 import Gradient from "@digitalocean/gradient"
-import type { MakeClient } from "../contestant.ts"
+import type { MakeClient } from "../MakeClient.ts"
 
 export const make: MakeClient = ({ baseUrl, images, timeoutMillis }) => {
   const client = new Gradient({ modelAccessKey: "bench", baseURL: baseUrl, timeout: timeoutMillis })

@@ -1,7 +1,7 @@
 /**
- * What no client on fetch can be faster than: the body is read and dropped.
+ * The limit: reads the body with fetch and drops it. No client on fetch can be faster.
  */
-import type { Endpoint, MakeClient } from "../contestant.ts"
+import type { Endpoint, MakeClient } from "../MakeClient.ts"
 import { post } from "./post.ts"
 
 const readAndDrop = async (endpoint: Endpoint, stream: boolean): Promise<number> => {

@@ -1,8 +1,8 @@
 /**
- * The `openai` package, pointed at the endpoint.
+ * The `openai` package, with the endpoint as its base URL.
  */
 import OpenAI from "openai"
-import type { MakeClient } from "../contestant.ts"
+import type { MakeClient } from "../MakeClient.ts"
 
 export const make: MakeClient = ({ baseUrl, images, timeoutMillis }) => {
   const client = new OpenAI({ apiKey: "bench", baseURL: baseUrl, timeout: timeoutMillis })

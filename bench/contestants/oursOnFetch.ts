@@ -1,10 +1,10 @@
 /**
- * This library on the platform's fetch, as on edge runtimes.
+ * This library on the platform's fetch, as browsers and edge runtimes use it.
  */
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
-import type { MakeClient } from "../contestant.ts"
+import type { MakeClient } from "../MakeClient.ts"
 import { optionsOf, withLayer } from "./withLayer.ts"
 
 export const make: MakeClient = (endpoint) =>

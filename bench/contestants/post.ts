@@ -1,7 +1,7 @@
 /**
- * The request with fetch alone, for those who bring no client.
+ * Sends the request with fetch, for the contestants without a client.
  */
-import type { Endpoint } from "../contestant.ts"
+import type { Endpoint } from "../MakeClient.ts"
 
 /** The body of the reply. */
 export const post = async ({ baseUrl, images }: Endpoint, stream: boolean): Promise<AsyncIterable<Uint8Array>> => {

@@ -1,9 +1,9 @@
 /**
- * This library on a transport, as both of its contestants run it.
+ * The client of both contestants of this library: it runs the library on a given layer.
  */
 import { type GradientClient, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, Redacted, Stream } from "effect"
-import type { Client, Endpoint } from "../contestant.ts"
+import type { Client, Endpoint } from "../MakeClient.ts"
 
 export const optionsOf = ({ baseUrl, timeoutMillis }: Endpoint): GradientClient.Options => ({
   baseUrl,

@@ -1,4 +1,4 @@
-/** The rows of docs/coming-from-openai.md: each `there` and `here` is the text of a cell, compiled against its package. */
+/** The code of docs/coming-from-openai.md, so that it is compiled: `there` and `here` are the cells of a row. */
 import Gradient from "@digitalocean/gradient"
 import {
   type GradientClient,
@@ -23,7 +23,7 @@ type HereEvent = ImageGenStreamEvent.ImageGenStreamEvent
 type Call = Effect.Effect<Here, GradientError.GradientError>
 
 interface Row {
-  /** With `openai`, or with `@digitalocean/gradient`. */
+  /** The code for `openai` or `@digitalocean/gradient`. */
   readonly there: (...args: ReadonlyArray<never>) => unknown
   readonly here: (...args: ReadonlyArray<never>) => unknown
 }

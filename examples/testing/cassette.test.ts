@@ -1,4 +1,4 @@
-/** `Cassette`: what a service really sent, once. `record.ts` records it; this test needs no key and no network. */
+/** Tests with `Cassette`, which replays recorded replies of the service: without a key and a network. See `record.ts`. */
 import { assert, describe, it } from "@effect/vitest"
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Cassette } from "@effect-gradient/node/testing"
@@ -12,17 +12,17 @@ const images = Images.layer.pipe(
 )
 
 describe("a cover that the reader watches", () => {
-  it.effect("is what the service painted, after two sketches", () =>
+  it.effect("is the service's final image, after two sketches", () =>
     Effect.gen(function* () {
       const shown: Array<Uint8Array> = []
-      const image = yield* watchCover("Otters at Sea", (picture) => Effect.sync(() => void shown.push(picture)))
+      const image = yield* watchCover("Otters at Sea", (bytes) => Effect.sync(() => void shown.push(bytes)))
       assert.strictEqual(image.mediaType, "image/jpeg")
       assert.lengthOf(shown, 3)
       assert.strictEqual(shown.at(-1), image.bytes)
     }).pipe(Effect.provide(images))
   )
 
-  it.effect("is not in the cassette under another title, and the test says so", () =>
+  it.effect("fails for another title, with the difference from the recorded request", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(watchCover("Otters on Land", () => Effect.void))
       assert.include(String(exit), 'body.prompt: "The cover of a book called \\"Otters on Land\\""')

@@ -1,4 +1,4 @@
-/** The application that is tested here: covers for books. */
+/** The application under test: it makes book covers. */
 import { ImageStream, Images } from "@effect-gradient/core"
 import { Effect, Stream } from "effect"
 
@@ -6,7 +6,7 @@ const looks = { size: "1024x1536", outputFormat: "jpeg", outputCompression: 10 }
 
 const promptOf = (title: string) => `The cover of a book called "${title}"`
 
-/** A cover; plain linen for a book whose title moderation refuses. */
+/** The cover of a book. If moderation refuses the title, the cover is plain linen. */
 export const cover = (title: string) =>
   Images.generate({ ...looks, prompt: promptOf(title) }).pipe(
     Effect.catchReason("GradientError", "ContentPolicyError", () =>
@@ -15,8 +15,8 @@ export const cover = (title: string) =>
     Effect.map((response) => response.data[0])
   )
 
-/** A cover that the reader watches: each sketch is shown, and the last one stays if nothing better comes. */
-export const watchCover = (title: string, show: (picture: Uint8Array) => Effect.Effect<void>) =>
+/** Shows each sketch while the cover is generated. If that fails, the last sketch becomes the cover. */
+export const watchCover = (title: string, show: (bytes: Uint8Array) => Effect.Effect<void>) =>
   Images.generateStream({ ...looks, prompt: promptOf(title), partialImages: 2 }).pipe(
     Stream.tap((event) => show(event.bytes)),
     ImageStream.runCompleted,

@@ -1,4 +1,4 @@
-/** `TestImages`: what the application does with pictures, whatever is on the wire. */
+/** Tests with `TestImages`, which gives the application fixed images, without any HTTP. */
 import { assert, describe, it } from "@effect/vitest"
 import { GradientError } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
@@ -17,7 +17,7 @@ describe("a cover", () => {
     }).pipe(Effect.provide(TestImages.layerFixed()))
   )
 
-  it.effect("is plain linen where moderation refuses the title", () =>
+  it.effect("is plain linen if moderation refuses the title", () =>
     Effect.gen(function* () {
       const image = yield* cover("Otters at War")
       assert.deepStrictEqual(image.bytes, TestImages.png)
@@ -25,7 +25,7 @@ describe("a cover", () => {
       Effect.provide(
         TestImages.layer({
           generate: ({ prompt }) =>
-            prompt.includes("War") ? Effect.fail(refused) : Effect.succeed(TestImages.response(TestImages.png))
+            prompt.includes("War") ? Effect.fail(refused) : Effect.succeed(TestImages.makeResponse(TestImages.png))
         })
       )
     )

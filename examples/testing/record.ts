@@ -1,6 +1,6 @@
 /**
- * Records the cassette anew: `GRADIENT_MODEL_ACCESS_KEY=... node record.ts`, which costs one image; or, for nothing, with
- * `GRADIENT_BASE_URL` set to an emulator, as the one here was.
+ * Records the cassette: `GRADIENT_MODEL_ACCESS_KEY=... node record.ts`, which costs one image. It costs nothing with
+ * `GRADIENT_BASE_URL` set to an emulator, which is how the cassette in this folder was recorded.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { GradientClient, Images } from "@effect-gradient/core"
@@ -16,7 +16,7 @@ const images = Images.layer.pipe(
   Layer.provide(NodeImages.layerHttpClient())
 )
 
-watchCover("Otters at Sea", (picture) => Effect.log(`${picture.length} bytes`)).pipe(
+watchCover("Otters at Sea", (bytes) => Effect.log(`${bytes.length} bytes`)).pipe(
   Effect.provide(images),
   NodeRuntime.runMain
 )

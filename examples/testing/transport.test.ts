@@ -1,4 +1,4 @@
-/** `TestTransport`: what the application does when the service is slow, busy or cut off. No test waits in real time. */
+/** Tests with `TestTransport`, which plays a slow, busy or broken service. No test waits in real time. */
 import { assert, describe, it } from "@effect/vitest"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Effect, Fiber } from "effect"
@@ -7,10 +7,10 @@ import { cover, watchCover } from "./covers.ts"
 
 const { jpeg, png, webp } = TestImages
 const busy = TestTransport.respond({ status: 429, headers: { "retry-after": "20" }, json: { id: "too_many_requests" } })
-const painted = TestTransport.response(TestImages.response(jpeg))
+const painted = TestTransport.response(TestImages.makeResponse(jpeg))
 
 describe("a cover", () => {
-  it.effect("is asked for again when the service says", () =>
+  it.effect("is requested again after the time that the service asks for", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(cover("Otters at Sea"))
       yield* TestClock.adjust("19 seconds")
@@ -20,7 +20,7 @@ describe("a cover", () => {
     }).pipe(Effect.provide(TestTransport.layerImages([busy, painted])))
   )
 
-  it.effect("is not asked for again where the first may be paid for", () =>
+  it.effect("is not requested again if the first request may have been charged for", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(cover("Otters at Sea"))
       assert.isTrue(error.mayHaveBeenCharged)
@@ -30,18 +30,18 @@ describe("a cover", () => {
 })
 
 describe("a cover that the reader watches", () => {
-  const sketches = TestImages.events(webp, png, jpeg)
+  const sketches = TestImages.makeEvents(webp, png, jpeg)
 
-  it.effect("is the last sketch when the connection breaks", () =>
+  it.effect("is the last sketch if the connection breaks", () =>
     Effect.gen(function* () {
       const shown: Array<Uint8Array> = []
-      const image = yield* watchCover("Otters at Sea", (picture) => Effect.sync(() => void shown.push(picture)))
+      const image = yield* watchCover("Otters at Sea", (bytes) => Effect.sync(() => void shown.push(bytes)))
       assert.deepStrictEqual(shown, [webp, png])
       assert.deepStrictEqual(image.bytes, png)
     }).pipe(Effect.provide(TestTransport.layerImages([TestTransport.events(sketches, { cutAt: -100, end: "reset" })])))
   )
 
-  it.effect("is no longer painted when the reader leaves", () =>
+  it.effect("is cancelled when the reader leaves", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(watchCover("Otters at Sea", () => Effect.void))
       yield* TestClock.adjust("15 seconds")

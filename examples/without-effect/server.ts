@@ -4,9 +4,9 @@ import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
 import { images } from "./images.ts"
 
-/** Streams pictures as server-sent events. When the client leaves, the request to the service is cancelled. */
+/** Streams images as server-sent events. When the client leaves, the request to the service is cancelled. */
 export const server = createServer((request, response) => {
-  // A picture costs money. A browser sends a GET again by itself: EventSource after each end of a stream.
+  // An image costs money, and browsers repeat a GET by themselves: EventSource does after each end of a stream.
   if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end()
   const left = new AbortController()
   response.on("close", () => left.abort())
@@ -30,7 +30,7 @@ const send = async (response: ServerResponse, event: ImageGenStreamEvent.ImageGe
   if (!hasRoom) await once(response, "drain", { signal })
 }
 
-/** The status is known until the first event. After that, the failure is an event. */
+/** Before the first event, a failure has a status. After it, a failure is an event. */
 const fail = (response: ServerResponse, error: unknown) => {
   console.error(error)
   const known = error instanceof GradientError.GradientError ? error : undefined

@@ -3,8 +3,8 @@ import { Stream } from "effect"
 import { images } from "./images.ts"
 
 /**
- * With the web's Request and Response: for Hono, Next.js, SvelteKit, Bun.serve, Deno.serve. A failure before the first
- * picture has a status; a later one breaks the body.
+ * Streams images with the web's Request and Response, for Hono, Next.js, SvelteKit, Bun.serve and Deno.serve. A failure
+ * before the first image has a status. A later one breaks the body.
  */
 export const pictures = async (request: Request): Promise<Response> => {
   const prompt = new URL(request.url).searchParams.get("prompt") ?? ""

@@ -3,12 +3,12 @@ import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
 import { ConfigProvider, Context, Effect, Layer, ManagedRuntime, Schedule, Schema } from "effect"
 import { createServer, type Server } from "node:http"
 
-vi.spyOn(console, "error").mockReturnValue() // server.ts prints each failure for the operator
+vi.spyOn(console, "error").mockReturnValue() // server.ts logs failures
 
 const prompt = "A lighthouse"
 const query = `/pictures?prompt=${encodeURIComponent(prompt)}`
 
-/** A server on a free port, closed with the scope. */
+/** A server on a free port that closes with the scope. */
 const listening = Effect.fnUntraced(function* (server: Server) {
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
@@ -18,7 +18,7 @@ const listening = Effect.fnUntraced(function* (server: Server) {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 })
 
-/** The examples, loaded again with this environment in place of the process's. */
+/** Loads the examples again, with this environment in place of the process's. */
 const load = Effect.fnUntraced(function* (env: Record<string, string>) {
   const config = ConfigProvider.layer(ConfigProvider.fromEnv({ env }))
   vi.resetModules()
@@ -36,13 +36,13 @@ const load = Effect.fnUntraced(function* (env: Record<string, string>) {
 
 const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" })
 
-/** The examples against an emulator on a port, with these faults. */
+/** The examples with an emulator on a port that has these faults. */
 const onEmulator = Effect.fnUntraced(function* (options: Emulator.EmulatorOptions, ...faults: ReadonlyArray<string>) {
   const decoded = yield* Effect.forEach(faults, (fault) => Schema.decodeEffect(Fault.FaultFromString)(fault))
   const context = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain", ...options, faults: decoded }))
   const { account } = Context.get(context, Ledger.Ledger)
   const examples = yield* load(environmentOf(yield* Effect.provide(Emulator.baseUrl, context)))
-  /** Waits until the emulator has seen that its client left: the request was cancelled. */
+  /** Waits until the emulator has recorded that its client left, which shows that the request was cancelled. */
   const left = account.pipe(
     Effect.repeat({
       schedule: Schedule.spaced("20 millis"),
@@ -66,7 +66,7 @@ const eventNames = (text: string) => Array.from(text.matchAll(/^event: (.*)$/gm)
 const whole = [...Array.from({ length: 3 }, () => "image_generation.partial_image"), "image_generation.completed"]
 
 describe("draw.ts", () => {
-  it.live("gives the bytes", () =>
+  it.live("returns the bytes", () =>
     Effect.gen(function* () {
       const { draw } = yield* onEmulator({})
       const bytes = yield* Effect.promise(() => draw(prompt))
@@ -118,7 +118,7 @@ describe("watch.ts", () => {
     return collected
   }
 
-  it.live("gives each picture, and ends with the completed one", () =>
+  it.live("gives each image, and ends with the completed one", () =>
     Effect.gen(function* () {
       const { watch } = yield* onEmulator({})
       const events = yield* Effect.promise(async () => collect(await watch(prompt)))
@@ -151,7 +151,7 @@ describe("watch.ts", () => {
 })
 
 describe("images.ts", () => {
-  it.live("one runtime keeps its connections; a layer for each call opens one each time", () =>
+  it.live("one runtime reuses its connection; a layer per call opens one each time", () =>
     Effect.gen(function* () {
       let connections = 0
       const image = Buffer.from("iVBORw0KGgo=", "base64").toString("base64")
@@ -179,7 +179,7 @@ describe("server.ts", () => {
   const ask = (url: string, init?: RequestInit) => Effect.promise(() => fetch(url, { method: "POST", ...init }))
   const text = (response: Response) => Effect.promise(() => response.text())
 
-  it.live("streams the pictures as server-sent events", () =>
+  it.live("streams the images as server-sent events", () =>
     Effect.gen(function* () {
       const { server } = yield* onEmulator({})
       const response = yield* ask((yield* listening(server)) + query)
@@ -204,7 +204,7 @@ describe("server.ts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("draws nothing for a GET", () =>
+  it.live("generates nothing for a GET", () =>
     Effect.gen(function* () {
       const { account, server } = yield* onEmulator({})
       const response = yield* ask((yield* listening(server)) + query, { method: "GET" })
@@ -212,7 +212,7 @@ describe("server.ts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a failure after the first picture is an event", () =>
+  it.live("a failure after the first image is an event", () =>
     Effect.gen(function* () {
       const { server } = yield* onEmulator({}, "error-event;after=1")
       const response = yield* ask((yield* listening(server)) + query)
@@ -232,7 +232,7 @@ describe("server.ts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("cancels when the client leaves before the first picture", () =>
+  it.live("cancels when the client leaves before the first image", () =>
     Effect.gen(function* () {
       const { account, left, server } = yield* onEmulator({ latency: "1 minute" })
       const controller = new AbortController()
@@ -254,7 +254,7 @@ describe("web.ts, on Hono", () => {
       app.fetch(new Request(`http://localhost${query}`, { method: "POST", ...(signal ? { signal } : {}) }))
     )
 
-  it.live("streams the pictures as server-sent events", () =>
+  it.live("streams the images as server-sent events", () =>
     Effect.gen(function* () {
       const { app } = yield* onEmulator({})
       const response = yield* ask(app)
@@ -262,7 +262,7 @@ describe("web.ts, on Hono", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("answers a failure with a status", () =>
+  it.live("replies to a failure with a status", () =>
     Effect.gen(function* () {
       const { app } = yield* onEmulator({}, "status=429;retry-after=0")
       assert.strictEqual((yield* ask(app)).status, 429)
@@ -292,7 +292,7 @@ describe("web.ts, on Hono", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("cancels when the request is aborted before the first picture", () =>
+  it.live("cancels when the request is aborted before the first image", () =>
     Effect.gen(function* () {
       const { app, account, left } = yield* onEmulator({ latency: "1 minute" })
       const controller = new AbortController()

@@ -1,19 +1,20 @@
 /**
- * Requests to the gateway's web handler, with what each must give. They run on every runtime, so they use only what the
- * web has. The service behind the gateway is `upstream.ts`, which the prompt tells what to do.
+ * Requests to the gateway's web handler, with their expected responses. They run on every runtime, so they use only web
+ * APIs. The gateway's upstream is `upstream.ts`, which chooses its reply by the prompt.
  */
 
 /** A handler of web requests. */
 export type Handler = (request: Request) => Promise<Response>
 
-/** What a request gave, and whether it is right. */
+/** The result of a case. */
 export interface Row {
   readonly name: string
   readonly isRight: boolean
-  readonly given: string
+  /** The status and the start of the body. */
+  readonly received: string
 }
 
-interface Ask {
+interface RequestOptions {
   readonly prompt?: string
   readonly stream?: boolean
   readonly method?: string
@@ -22,10 +23,17 @@ interface Ask {
   readonly signal?: AbortSignal
 }
 
-/** The key that the handler must know. */
+/** A key that the gateway accepts. */
 export const key = "a-key-of-the-gateway"
 
-const request = ({ body, headers, method = "POST", prompt = "json", signal, stream = false }: Ask): Request => {
+const request = ({
+  body,
+  headers,
+  method = "POST",
+  prompt = "json",
+  signal,
+  stream = false
+}: RequestOptions): Request => {
   const all = { "content-type": "application/json", authorization: `Bearer ${key}`, ...headers }
   const sent = new Headers()
   for (const [name, value] of Object.entries(all)) if (value !== undefined) sent.set(name, value)
@@ -37,10 +45,10 @@ const request = ({ body, headers, method = "POST", prompt = "json", signal, stre
   })
 }
 
-interface Case extends Ask {
+interface Case extends RequestOptions {
   readonly name: string
   readonly status: number | ReadonlyArray<number>
-  /** A part of the body, or `broken` if the body must fail. */
+  /** A text that the body must include; `broken` if reading the body must fail. */
   readonly includes: string
 }
 
@@ -67,23 +75,23 @@ const cases: ReadonlyArray<Case> = [
   { name: "the same attempt id", headers: id, status: 409, includes: "duplicate_attempt" },
   { name: "a busy service", prompt: "busy", status: 429, includes: "rate_limit_exceeded" },
   { name: "a service that fails", prompt: "fail", status: 502, includes: "server_error" },
-  { name: "a connection that breaks before the head", prompt: "break", status: 502, includes: "server_error" },
+  { name: "a connection that breaks before the headers", prompt: "break", status: 502, includes: "server_error" },
   { name: "a stream that breaks between events", prompt: "cut", stream: true, status: 200, includes: "event: error" },
   { name: "a stream that breaks within an event", prompt: "half", stream: true, status: 200, includes: "broken" }
 ]
 
 const textOf = (response: Response) => response.text().catch(() => "broken")
 
-const runCase = async (handler: Handler, { includes, name, status, ...ask }: Case): Promise<Row> => {
-  const response = await handler(request(ask))
+const runCase = async (handler: Handler, { includes, name, status, ...options }: Case): Promise<Row> => {
+  const response = await handler(request(options))
   const text = await textOf(response)
   const isRight = [status].flat().includes(response.status) && text.includes(includes)
-  return { name, isRight, given: `${response.status} ${text.slice(0, 200)}` }
+  return { name, isRight, received: `${response.status} ${text.slice(0, 200)}` }
 }
 
-/** A caller who leaves within a stream: the service sees that its connection is closed. */
+/** A caller that leaves within a stream. The upstream's connection must be closed. */
 const leave = async (handler: Handler, upstream: string): Promise<Row> => {
-  const name = "a caller who leaves"
+  const name = "a caller that leaves"
   const response = await handler(request({ prompt: "endless", stream: true }))
   const reader = response.body?.getReader()
   await reader?.read()
@@ -93,10 +101,10 @@ const leave = async (handler: Handler, upstream: string): Promise<Row> => {
     await new Promise((resolve) => setTimeout(resolve, 50))
     open = await (await fetch(`${upstream}/open`)).text()
   }
-  return { name, isRight: open === "0", given: `${open} open` }
+  return { name, isRight: open === "0", received: `${open} open` }
 }
 
-/** Runs every case in turn. */
+/** Runs the cases one after another. */
 export const runCases = async (handler: Handler, upstream: string): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []
   for (const each of cases) rows.push(await runCase(handler, each))

@@ -1,4 +1,4 @@
-/** The gateway as a web handler, in front of this service. */
+/** Makes the gateway's web handler, with this upstream. */
 import { BrowserImages } from "@effect-gradient/browser"
 import { GradientClient } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"

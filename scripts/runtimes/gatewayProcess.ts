@@ -1,4 +1,4 @@
-/** On Node, Bun and Deno: `gatewayProcess.ts <url of the service>` prints the rows as JSON, in its last line. */
+/** The program for Node, Bun and Deno: `gatewayProcess.ts <upstream url>` prints the rows as JSON in its last line. */
 import { argv, exit } from "node:process"
 import { runCases } from "./gatewayCases.ts"
 import { makeHandler } from "./gatewayHandler.ts"

@@ -1,12 +1,12 @@
-/** On workerd: each request runs the cases and gets the rows. The handler is built at module scope, as in production. */
+/** The worker for workerd: a request runs the cases, and the response is the rows. The handler is made at module scope. */
 import { runCases } from "./gatewayCases.ts"
 import { makeHandler } from "./gatewayHandler.ts"
 
-/** What the bundler puts in: the URL of the service. */
+/** The upstream URL. The bundler replaces this constant. */
 declare const ARGUMENTS: readonly [upstream: string]
 
 const [upstream] = ARGUMENTS
 const handler = makeHandler(upstream)
 
-// oxlint-disable-next-line import/no-default-export -- the form that workerd asks for
+// oxlint-disable-next-line import/no-default-export -- workerd requires it
 export default { fetch: async () => Response.json(await runCases(handler, upstream)) }

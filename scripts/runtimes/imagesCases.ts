@@ -1,6 +1,6 @@
 /**
- * Calls of `Images`, with what came of each. They run on every runtime, so they use only what the web has. The service is
- * `imagesService.ts`: the last part of the base URL's path names the case, and so what the service does.
+ * Makes calls of `Images`, and records their results. They run on every runtime, so they use only web APIs. The service is
+ * `imagesService.ts`. It chooses its reply by the case, which is the last part of the base URL's path.
  */
 import { type GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, References, Stream } from "effect"
@@ -9,23 +9,23 @@ import { Effect, type Layer, ManagedRuntime, References, Stream } from "effect"
 export interface Servers {
   /** The URL of the service, with the path of this run. */
   readonly service: string
-  /** A port that nobody listens on. */
+  /** A URL whose port refuses connections. */
   readonly refused: string
 }
 
-/** What came of a call. */
+/** The result of a call. */
 export interface Row {
   readonly name: string
-  /** `ok`, or the reason of the failure. */
+  /** `ok`, or the tag of the reason. */
   readonly outcome: string
-  /** How many images were given, or how many the error holds. */
+  /** The number of images that the call returned, or that the error carries. */
   readonly images: number
-  /** How many attempts the error lists; 1 if the call succeeded. */
+  /** The number of attempts that the error lists; 1 if the call succeeded. */
   readonly attempts: number
   readonly mayHaveBeenCharged: boolean
 }
 
-/** A layer to be tried. */
+/** Makes the layer that is tested. */
 export type MakeLayer = (options: GradientClient.Options) => Layer.Layer<Images.Images, GradientError.GradientError>
 
 type Call = Effect.Effect<number, GradientError.GradientError, Images.Images>
@@ -38,7 +38,7 @@ const generate = (options: GradientClient.RequestOptions = {}): Call =>
 const stream = (options: GradientClient.RequestOptions = {}): Call =>
   Stream.runCount(Images.generateStream({ prompt, partialImages: 1 }, options))
 
-/** The calls by the name of their case. Each case has a layer of its own. */
+/** The calls by case. Each case gets a new layer. */
 const calls: Readonly<Record<string, Call>> = {
   json: generate(),
   stream: stream(),
@@ -47,7 +47,7 @@ const calls: Readonly<Record<string, Call>> = {
   refused: generate(),
   redirect: generate(),
   break: generate(),
-  // A connection that was kept after a first call: some runtimes send the second request again by themselves.
+  // The second call reuses the connection of the first. Some runtimes resend such a request by themselves.
   "break-kept": Effect.andThen(generate(), generate()),
   "break-kept-stream": Effect.andThen(stream(), stream()),
   "break-body": generate(),
@@ -55,7 +55,7 @@ const calls: Readonly<Record<string, Call>> = {
   "end-stream": stream(),
   "stall-head": generate({ timeout: "1 second" }),
   "stall-body": generate({ idleTimeout: "1 second" }),
-  // The layer stays open for some seconds, so that it is not its end that closes the connection.
+  // The layer stays open for 3 seconds, so that the connection is not closed by the end of the layer.
   leave: Images.generateStream({ prompt, partialImages: 1 }).pipe(
     Stream.take(1),
     Stream.runCount,
@@ -78,7 +78,7 @@ const rowOf = (name: string, call: Call) =>
     Effect.provideService(References.MinimumLogLevel, "None")
   )
 
-/** Makes every call in turn. */
+/** Makes the calls one after another. */
 export const runCases = async (makeLayer: MakeLayer, { refused, service }: Servers): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []
   for (const [name, call] of Object.entries(calls)) {

@@ -1,6 +1,6 @@
 /**
- * On Node, Bun and Deno: `imagesProcess.ts <url of the service> <url that refuses>` prints what came of the calls through
- * each layer as JSON, in its last line.
+ * The program for Node, Bun and Deno: `imagesProcess.ts <url of the service> <url that refuses>` prints the results of the
+ * calls through each layer as JSON in its last line.
  */
 import { BrowserImages } from "@effect-gradient/browser"
 import { GeneratedImage } from "@effect-gradient/core"
@@ -14,8 +14,8 @@ import { type MakeLayer, runCases } from "./imagesCases.ts"
 
 const [, , service = "", refused = ""] = argv
 
-/** The rows, or why the layer was not built. */
-const through = async (name: string, makeLayer: MakeLayer) => {
+/** The rows, or the error message if the layer cannot be built. */
+const runLayer = async (name: string, makeLayer: MakeLayer) => {
   const refusal = await Layer.build(makeLayer({ baseUrl: service })).pipe(
     Effect.scoped,
     Effect.as(undefined),
@@ -27,7 +27,7 @@ const through = async (name: string, makeLayer: MakeLayer) => {
     : { layer: name, rows: [], refusal }
 }
 
-/** Whether a file has the bytes that were written. */
+/** Writes an image file, and returns whether it has the right bytes. */
 const imageFile = async () => {
   const folder = await mkdtemp(join(tmpdir(), "effect-gradient-file-"))
   const image = new GeneratedImage.GeneratedImage({ bytes: new Uint8Array([0x89, 0x50, 0x4e, 0x47]) })
@@ -37,6 +37,6 @@ const imageFile = async () => {
   return read.equals(image.bytes)
 }
 
-const runs = [await through("NodeImages", NodeImages.layer), await through("BrowserImages", BrowserImages.layer)]
+const runs = [await runLayer("NodeImages", NodeImages.layer), await runLayer("BrowserImages", BrowserImages.layer)]
 console.log(JSON.stringify({ runs, imageFile: await imageFile() }))
 exit()

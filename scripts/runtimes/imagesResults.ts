@@ -1,4 +1,4 @@
-/** What the program printed, what the service saw of it, and what is right. */
+/** Compares the results of the calls and the service's counts with the expected ones. */
 import { Schema } from "effect"
 import type { Account } from "./imagesService.ts"
 
@@ -17,26 +17,26 @@ const Printed = Schema.Struct({
   imageFile: Schema.optionalKey(Schema.Boolean)
 })
 
-/** What a program printed. */
+/** Decodes the output of a program. */
 export const decodePrinted = Schema.decodeSync(Schema.fromJsonString(Printed))
 
-interface Right {
+interface Expected {
   readonly what: string
   readonly outcome: string
   readonly images?: number
   readonly attempts: number
   readonly requests: number
   readonly charged: number
-  /** What differs on a runtime, by its name. */
+  /** The values that differ on a runtime, by its name. */
   readonly except?: Readonly<Record<string, { readonly outcome: string; readonly attempts: number }>>
 }
 
 const paid = { attempts: 1, requests: 1, charged: 1 }
-/** A first call that goes well, and a second one. */
+/** A first call that succeeds, and a second one. */
 const paidTwice = { attempts: 1, requests: 2, charged: 2 }
 
-/** The cases, with what is right on every runtime. */
-export const cases: Readonly<Record<string, Right>> = {
+/** The expected results of each case. */
+export const cases: Readonly<Record<string, Expected>> = {
   json: { what: "a good reply", outcome: "ok", images: 1, ...paid },
   stream: { what: "a good stream", outcome: "ok", images: 2, ...paid },
   slow: { what: "a reply after 1.5 s", outcome: "ok", images: 1, ...paid },
@@ -47,19 +47,19 @@ export const cases: Readonly<Record<string, Right>> = {
     attempts: 3,
     requests: 0,
     charged: 0,
-    // Its error is the same for a connection that was refused and for one that broke.
+    // workerd gives the same error for a refused connection and for a broken one.
     except: { workerd: { outcome: "DisconnectedError", attempts: 1 } }
   },
   redirect: { what: "a redirect", outcome: "InvalidResponseError", attempts: 1, requests: 1, charged: 0 },
-  break: { what: "broken before the head", outcome: "DisconnectedError", ...paid },
-  "break-kept": { what: "... on a connection that was kept", outcome: "DisconnectedError", ...paidTwice },
-  "break-kept-stream": { what: "... and of a stream", outcome: "DisconnectedError", ...paidTwice },
+  break: { what: "broken before the headers", outcome: "DisconnectedError", ...paid },
+  "break-kept": { what: "... on a reused connection", outcome: "DisconnectedError", ...paidTwice },
+  "break-kept-stream": { what: "... and for a stream", outcome: "DisconnectedError", ...paidTwice },
   "break-body": { what: "broken within the body", outcome: "DisconnectedError", ...paid },
   "break-stream": { what: "broken within a stream", outcome: "DisconnectedError", images: 1, ...paid },
   "end-stream": { what: "a stream without its last event", outcome: "IncompleteStreamError", images: 1, ...paid },
   "stall-head": { what: "no reply within `timeout`", outcome: "RequestTimeoutError", ...paid },
   "stall-body": { what: "no bytes within `idleTimeout`", outcome: "RequestTimeoutError", ...paid },
-  leave: { what: "a stream that is left", outcome: "ok", images: 1, ...paid }
+  leave: { what: "a stream that the caller leaves", outcome: "ok", images: 1, ...paid }
 }
 
 /** A call on one runtime through one layer. */
@@ -69,36 +69,40 @@ export interface Result {
   readonly attempts: number
   readonly requests: number
   readonly charged: number
-  /** What is not right; empty if all is. */
+  /** The differences from the expected result. */
   readonly wrong: ReadonlyArray<string>
 }
 
-/** What came of one layer on one runtime. */
+/** The results of a layer on a runtime. */
 export interface Run {
   readonly runtime: string
   readonly layer: string
-  /** Why the layer was not built. */
+  /** The error message if the layer cannot be built. */
   readonly refusal: string | undefined
   readonly results: ReadonlyArray<Result>
 }
 
 const resultOf = (runtime: string, row: typeof Row.Type, account: Account | undefined): Result => {
-  const right = cases[row.name]
+  const expectedOfCase = cases[row.name]
   const { attempts, images, mayHaveBeenCharged, name, outcome } = row
   const { charged = 0, left = false, requests = 0 } = account ?? {}
-  if (right === undefined) throw new Error(`no such case: ${name}`)
-  const seen = { outcome, images, attempts, requests, charged }
-  const expected = { images: outcome === "ok" ? images : (right.images ?? 0), ...right, ...right.except?.[runtime] }
-  const differences = Object.entries(seen).filter(([key, value]) => Reflect.get(expected, key) !== value)
+  if (expectedOfCase === undefined) throw new Error(`unknown case: ${name}`)
+  const actual = { outcome, images, attempts, requests, charged }
+  const expected = {
+    images: outcome === "ok" ? images : (expectedOfCase.images ?? 0),
+    ...expectedOfCase,
+    ...expectedOfCase.except?.[runtime]
+  }
+  const differences = Object.entries(actual).filter(([key, value]) => Reflect.get(expected, key) !== value)
   const wrong = [
-    ...differences.map(([key, value]) => `${key} is ${value}, right is ${String(Reflect.get(expected, key))}`),
+    ...differences.map(([key, value]) => `${key} is ${value}, expected ${String(Reflect.get(expected, key))}`),
     ...(charged > 0 && !mayHaveBeenCharged ? ["the error says that nothing was charged"] : []),
     ...(name === "leave" && !left ? ["the connection stays open"] : [])
   ]
   return { name, outcome, attempts, requests, charged, wrong }
 }
 
-/** What came of the layers on a runtime. */
+/** The results of the layers on a runtime. */
 export const runsOf = (
   runtime: string,
   { runs }: typeof Printed.Type,

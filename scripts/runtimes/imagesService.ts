@@ -1,13 +1,13 @@
 /**
- * The service that the calls go to, on loopback and on plain sockets, so that each request that arrives is counted and
- * connections break where they should. The path of a request is `/<run>/<layer>/<case>/images/generations`.
+ * The service of the calls, on loopback. It uses plain sockets, so that it can count each request and break a connection at
+ * any byte. The path of a request is `/<runtime>/<layer>/<case>/images/generations`.
  */
 import { createServer, type Socket } from "node:net"
 
-/** What the service saw of one case. */
+/** The service's counts for one case. */
 export interface Account {
   requests: number
-  /** Requests that would have been paid for: all but the ones that were refused. */
+  /** The requests that would have been charged for: all except those of the `free` cases. */
   charged: number
   /** Whether the client closed the connection soon after the first event. */
   left: boolean
@@ -20,7 +20,7 @@ const event = (type: string) =>
 
 const head = (status: string, ...headers: ReadonlyArray<string>) =>
   `${[`HTTP/1.1 ${status}`, ...headers].join("\r\n")}\r\n\r\n`
-const whole = `${head("200 OK", "content-type: application/json", `content-length: ${json.length}`)}${json}`
+const jsonReply = `${head("200 OK", "content-type: application/json", `content-length: ${json.length}`)}${json}`
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 const streamHead = head("200 OK", "content-type: text/event-stream", "transfer-encoding: chunked")
 const partial = streamHead + chunk(event("partial_image"))
@@ -29,20 +29,20 @@ const empty = (status: string, ...headers: ReadonlyArray<string>) => head(status
 
 const soon = (then: () => void) => void setTimeout(then, 200)
 
-/** The replies that cost nothing. */
+/** The cases whose requests are not charged for. */
 const free = new Set(["busy", "redirect"])
 
 const replies: Readonly<Record<string, (socket: Socket, account: Account, path: string) => void>> = {
-  json: (socket) => socket.write(whole),
+  json: (socket) => socket.write(jsonReply),
   stream: (socket) => socket.write(completed),
-  slow: (socket) => void setTimeout(() => socket.write(whole), 1500),
+  slow: (socket) => void setTimeout(() => socket.write(jsonReply), 1500),
   busy: (socket) => socket.write(empty("429 Too Many Requests", "retry-after: 0")),
   redirect: (socket, _, path) => socket.write(empty("307 Temporary Redirect", `location: ${path}`)),
   break: (socket) => socket.resetAndDestroy(),
-  "break-kept": (socket, { requests }) => (requests === 1 ? socket.write(whole) : socket.destroy()),
+  "break-kept": (socket, { requests }) => (requests === 1 ? socket.write(jsonReply) : socket.destroy()),
   "break-kept-stream": (socket, { requests }) => (requests === 1 ? socket.write(completed) : socket.destroy()),
   "break-body": (socket) => {
-    socket.write(whole.slice(0, -20))
+    socket.write(jsonReply.slice(0, -20))
     soon(() => socket.resetAndDestroy())
   },
   "break-stream": (socket) => {
@@ -51,7 +51,7 @@ const replies: Readonly<Record<string, (socket: Socket, account: Account, path: 
   },
   "end-stream": (socket) => socket.write(`${partial}0\r\n\r\n`),
   "stall-head": () => undefined,
-  "stall-body": (socket) => socket.write(whole.slice(0, -20)),
+  "stall-body": (socket) => socket.write(jsonReply.slice(0, -20)),
   leave: (socket, account) => {
     socket.write(partial)
     const sentAt = Date.now()
@@ -59,15 +59,15 @@ const replies: Readonly<Record<string, (socket: Socket, account: Account, path: 
   }
 }
 
-/** A whole request: its head, and a body of the length that it names or in chunks. */
-const isWhole = (text: string) => {
+/** Whether the request is complete: its headers, and a body with a content-length or in chunks. */
+const isComplete = (text: string) => {
   const end = text.indexOf("\r\n\r\n")
   if (end === -1) return false
   const length = /content-length: (\d+)/i.exec(text.slice(0, end))?.[1]
   return length === undefined ? text.endsWith("0\r\n\r\n") : text.length >= end + 4 + Number(length)
 }
 
-/** Starts it on any free port. `accounts` has what it saw, by `/<run>/<layer>/<case>`. */
+/** Starts the service on a free port. The keys of `accounts` are `/<runtime>/<layer>/<case>`. */
 export const startService = async () => {
   const accounts = new Map<string, Account>()
   const server = createServer((socket) => {
@@ -75,7 +75,7 @@ export const startService = async () => {
     socket.on("error", () => undefined)
     socket.on("data", (bytes: Buffer) => {
       text += bytes.toString("latin1")
-      if (!isWhole(text)) return
+      if (!isComplete(text)) return
       const path = text.split(" ")[1] ?? ""
       const key = path.replace(/\/images\/generations$/, "")
       const name = key.split("/").at(-1) ?? ""
@@ -97,7 +97,7 @@ const listen = async (server: ReturnType<typeof createServer>) => {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 }
 
-/** A URL that refuses connections: its port was free a moment ago. */
+/** A URL that refuses connections: nothing listens on its port. */
 export const refusedUrl = async () => {
   const server = createServer()
   const url = await listen(server)

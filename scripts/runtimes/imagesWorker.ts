@@ -1,8 +1,8 @@
-/** On workerd: each request makes the calls and gets what came of them. */
+/** The worker for workerd: a request makes the calls, and the response is their results. */
 import { BrowserImages } from "@effect-gradient/browser"
 import { runCases } from "./imagesCases.ts"
 
-/** What the bundler puts in. */
+/** The bundler replaces this constant. */
 declare const ARGUMENTS: readonly [service: string, refused: string]
 
 const [service, refused] = ARGUMENTS
@@ -16,5 +16,5 @@ const run = async () => ({
   ]
 })
 
-// oxlint-disable-next-line import/no-default-export -- the form that workerd asks for
+// oxlint-disable-next-line import/no-default-export -- workerd requires it
 export default { fetch: async () => Response.json(await run()) }

@@ -1,7 +1,7 @@
 /**
- * `pnpm runtimes`: the packed packages on Node, Bun, Deno and workerd, all from npm. On each, the same calls go through
- * the layers that are meant for it, and the same requests through the gateway's web handler. Prints the result, writes it
- * to docs/runtimes.md, and exits with 1 if anything is wrong.
+ * `pnpm runtimes`: tests the packed packages on Node, Bun, Deno and workerd. On each, it makes the same calls through the
+ * layers for that runtime, and sends the same requests to the gateway's web handler. It prints the results, writes them to
+ * docs/runtimes.md, and exits with 1 if one is wrong.
  */
 import { Schema } from "effect"
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -16,7 +16,7 @@ import { startUpstream } from "./upstream.ts"
 
 const decodeGatewayRows = Schema.decodeSync(
   Schema.fromJsonString(
-    Schema.Array(Schema.Struct({ name: Schema.String, isRight: Schema.Boolean, given: Schema.String }))
+    Schema.Array(Schema.Struct({ name: Schema.String, isRight: Schema.Boolean, received: Schema.String }))
   )
 )
 
@@ -33,7 +33,8 @@ const tryAll = async (project: string): Promise<ReadonlyArray<Outcome>> => {
   const upstream = await startUpstream()
   const refused = await refusedUrl()
   try {
-    // The calls wait for most of their time, and each runtime has a path of its own. The gateway's upstream is shared.
+    // The runtimes make their calls at the same time, because calls mostly wait, and each runtime has its own path. They
+    // run the gateway one after another, because they share its upstream.
     const called = await Promise.all(
       Object.entries(runtimes).map(async ([runtime, runOn]) => {
         const printed = decodePrinted(await runOn(project, "images", [`${service.url}/${runtime}`, refused]))
@@ -56,7 +57,7 @@ const wrongOf = ({ gateway, imageFile, runs, runtime }: Outcome): ReadonlyArray<
     results.flatMap(({ name, wrong }) => wrong.map((what) => `${runtime}, ${layer}, ${name}: ${what}`))
   ),
   ...(imageFile === false ? [`${runtime}, ImageFile: the file has other bytes`] : []),
-  ...gateway.filter(({ isRight }) => !isRight).map(({ given, name }) => `${runtime}, gateway, ${name}: ${given}`)
+  ...gateway.filter(({ isRight }) => !isRight).map(({ name, received }) => `${runtime}, gateway, ${name}: ${received}`)
 ]
 
 const project = mkdtempSync(join(tmpdir(), "effect-gradient-runtimes-"))

@@ -1,15 +1,15 @@
-/** docs/runtimes.md: which layer runs where, and what came of each call. */
+/** Writes docs/runtimes.md: which layer runs where, and the results of the calls. */
 import { version as nodeVersion } from "node:process"
 import { cases, type Result, type Run } from "./imagesResults.ts"
 import { tools } from "./runtimes.ts"
 
-/** Everything that was tried on a runtime. */
+/** The results on a runtime. */
 export interface Outcome {
   readonly runtime: string
   readonly runs: ReadonlyArray<Run>
   /** Whether a file was written; `undefined` if the runtime has no files. */
   readonly imageFile: boolean | undefined
-  readonly gateway: ReadonlyArray<{ readonly name: string; readonly isRight: boolean; readonly given: string }>
+  readonly gateway: ReadonlyArray<{ readonly name: string; readonly isRight: boolean; readonly received: string }>
 }
 
 const row = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
@@ -23,7 +23,7 @@ const layerCell = (run: Run | undefined) => {
   return run.results.every(({ wrong }) => wrong.length === 0) ? "yes" : "with faults"
 }
 
-/** Which layer runs where. The README has this table as well. */
+/** The table of the layers by runtime. The README has it too. */
 const layers = (outcomes: ReadonlyArray<Outcome>) =>
   table(
     ["", ...outcomes.map(({ runtime }) => runtime)],
@@ -42,7 +42,7 @@ const layers = (outcomes: ReadonlyArray<Outcome>) =>
 
 const counts = ({ attempts, charged, requests }: Result) => `${attempts}, ${requests}, ${charged}`
 
-/** The counts of a call; its outcome too if it is another one than in the first column. */
+/** The counts of a call, and its outcome if that differs from the second column. */
 const callCell = (name: string, { results }: Run) => {
   const result = results.find((each) => each.name === name)
   if (result === undefined) return "-"
@@ -52,10 +52,10 @@ const callCell = (name: string, { results }: Run) => {
 
 const calls = (runs: ReadonlyArray<Run>) =>
   table(
-    ["the service gives", "what the call gives", ...runs.map(({ layer, runtime }) => `${runtime}, \`${layer}\``)],
+    ["the service's reply", "the call's result", ...runs.map(({ layer, runtime }) => `${runtime}, \`${layer}\``)],
     Object.entries(cases).map(([name, { outcome, what }]) => [
       what,
-      outcome === "ok" ? "pictures" : `\`${outcome}\``,
+      outcome === "ok" ? "images" : `\`${outcome}\``,
       ...runs.map((run) => callCell(name, run))
     ])
   )
@@ -77,21 +77,21 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
       " same calls on each runtime against a server on loopback that counts the requests." +
       ` Node ${nodeVersion.slice(1)}, Bun ${versionOf("bun")}, Deno ${versionOf("deno")}, workerd of miniflare ${versionOf("miniflare")}.`,
     layers(outcomes),
-    "A dash: the runtime lacks what the layer is made of.",
+    "A dash means that the runtime lacks what the layer needs.",
     ...refusals(outcomes),
     "## The calls",
-    "Each cell has three numbers: the attempts that the error lists (1 if the call goes well), the requests that the" +
-      " server saw, and those that it would have charged for. A runtime that sends a request again by itself would have" +
-      " more requests than attempts. The calls on a connection that was kept come after a good one, which is counted too.",
-    "workerd gives the same error for a connection that was refused and for one that broke. So the call is not retried," +
-      " and the error says that it may have been charged for.",
+    "Each cell has three numbers: the attempts that the error lists (1 if the call succeeds), the requests that the server" +
+      " received, and the requests that it would have charged for. If a runtime resent requests by itself, it would have" +
+      " more requests than attempts. A call on a reused connection follows a successful call, which is counted too.",
+    "workerd gives the same error for a refused connection and for a broken one. So the call is not retried, and the error" +
+      " says that it may have been charged for.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",
-    "The gateway's web handler gets the same requests on each: " +
+    "The gateway's web handler gets the same requests on each runtime: " +
       outcomes
         .map(({ gateway, runtime }) => {
           const right = gateway.filter(({ isRight }) => isRight).length
-          return `${runtime} answers ${right} of ${gateway.length} as it should`
+          return `${right} of ${gateway.length} responses are right on ${runtime}`
         })
         .join(", ") +
       ".\n"

@@ -1,15 +1,15 @@
-/** How a program runs on Node, Bun, Deno and workerd. The last three come from npm. */
+/** Runs a program on Node, Bun, Deno or workerd. The last three are npm packages. */
 import { execFile, execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 
-/** The runtimes of npm, and the bundler for workerd. */
+/** The npm packages of the runtimes, and the bundler for workerd. */
 export const tools = ["bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
 
 /**
- * Runs a program of the project's folder, and gives what it printed last. The program is `<name>Process.ts` with the
- * arguments on its command line; on workerd it is `<name>Worker.ts` with them as `ARGUMENTS`, and it answers any request.
+ * Runs a program in the project's folder, and returns the last line that it prints. The program is `<name>Process.ts`,
+ * with the arguments on its command line. On workerd it is `<name>Worker.ts`, with the arguments in `ARGUMENTS`.
  */
 type Runtime = (project: string, name: string, args: ReadonlyArray<string>) => Promise<string>
 
@@ -25,7 +25,7 @@ const processOn =
 
 const installed = (name: string) => (project: string) => join(project, "node_modules/.bin", name)
 
-/** Runs the bundle in workerd, and prints what its one request gives. */
+/** The script that runs the bundle in workerd, and prints its response to one request. */
 const miniflare = `
 import { Miniflare } from "miniflare"
 const worker = new Miniflare({ modules: true, scriptPath: process.argv[2], compatibilityDate: "2025-11-01" })

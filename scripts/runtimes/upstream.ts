@@ -1,4 +1,4 @@
-/** The service behind the gateway, on loopback. The prompt of a request tells it what to do. */
+/** The gateway's upstream, on loopback. It chooses its reply by the prompt. */
 import { createServer, type ServerResponse } from "node:http"
 
 const image = Buffer.from("iVBORw").toString("base64")
@@ -13,10 +13,10 @@ const begin = (response: ServerResponse) => {
 
 const soon = (then: () => void) => void setTimeout(then, 100)
 
-/** The responses of `endless` streams that are open. */
+/** The open responses of the reply `endless`. */
 const open = new Set<ServerResponse>()
 
-const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
+const replies: Readonly<Record<string, (response: ServerResponse) => void>> = {
   json: (response) => response.writeHead(200, { "content-type": "application/json" }).end(json),
   events: (response) => {
     begin(response)
@@ -50,13 +50,13 @@ const promptOf = (body: string): string => {
   return typeof value === "object" && value !== null && "prompt" in value ? String(value.prompt) : ""
 }
 
-/** Starts it on any free port. */
+/** Starts the upstream on a free port. `GET /open` returns the number of open `endless` responses. */
 export const startUpstream = async () => {
   const server = createServer((request, response) => {
     if (request.url === "/open") return void response.end(String(open.size))
     let body = ""
     request.on("data", (chunk: Buffer) => (body += chunk.toString()))
-    request.on("end", () => answers[promptOf(body)]?.(response))
+    request.on("end", () => replies[promptOf(body)]?.(response))
     return undefined
   })
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve))

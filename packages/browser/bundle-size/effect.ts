@@ -1,4 +1,4 @@
-/** What an application has already: Effect's Stream, Schema and HttpClient with its requests, whole. */
+/** The parts of Effect that an application already bundles: Stream, Schema and HttpClient. */
 import { Effect, Layer, Schema, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 

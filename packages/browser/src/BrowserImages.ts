@@ -1,7 +1,7 @@
 /**
- * Layers for browsers, workers and edge runtimes: the transport on fetch, alone or with everything that `Images` needs.
+ * Layers for browsers, workers and edge runtimes: an HttpClient on fetch, alone or together with `Images`.
  *
- * A key must never be in a page: give the `baseUrl` of a gateway that holds it (`@effect-gradient/gateway`).
+ * A page must never contain a key. Set `baseUrl` to a gateway that has the key (`@effect-gradient/gateway`).
  */
 import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import type * as Config from "effect/Config"
@@ -14,23 +14,23 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 
 /**
- * Options of the transport.
+ * Options of the HttpClient.
  *
  * @category models
  */
 export interface TransportOptions {
-  /** Options of every fetch: `credentials`, `cache`, ... They are added to the ambient `FetchHttpClient.RequestInit`. */
+  /** Options of every fetch, such as `credentials`. They override the ambient `FetchHttpClient.RequestInit`. */
   readonly requestInit?: Omit<RequestInit, "method" | "headers" | "body" | "redirect" | "signal"> | undefined
 }
 
 /**
- * Options of the client and of its transport.
+ * Options of the client and of its HttpClient.
  *
  * @category models
  */
 export interface Options extends GradientClient.Options, TransportOptions {}
 
-/** Chromium may send a POST again by itself when a connection closes early. A gateway recognises the second by this id. */
+/** Chromium may resend a POST when a connection closes early. By this id, a gateway recognises the second request. */
 const withAttemptId = HttpClient.mapRequestEffect((request) =>
   Effect.sync(() => HttpClientRequest.setHeader(request, "x-attempt-id", randomId()))
 )
@@ -40,8 +40,8 @@ const randomId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
 /**
- * Deno sends a POST again by itself when a connection that it kept breaks before the head of the reply, and the image is
- * charged twice. It cannot send a stream again.
+ * Deno resends a POST when a kept-alive connection breaks before the head of the reply, and the image would be charged for
+ * twice. It cannot resend a body that is a stream.
  */
 const withStreamOnDeno = HttpClient.mapRequest((request) =>
   "Deno" in globalThis && request.body._tag === "Uint8Array"
@@ -52,7 +52,8 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 )
 
 /**
- * The transport: fetch, which follows no redirect (it would post, and pay, again) and sends an id with each attempt.
+ * Provides an HttpClient on fetch. It does not follow redirects, which could be charged for twice, and it sends an
+ * `x-attempt-id` with each request.
  *
  * @category layers
  */
@@ -61,7 +62,7 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
     HttpClient.HttpClient,
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
-      // A RequestInit may be provided around the layer or around a call. One of our own would replace it, so they are merged.
+      // An application can provide a RequestInit for the layer or for a call. They are merged, so that none is lost.
       const built = Context.getOrUndefined(yield* Effect.context(), FetchHttpClient.RequestInit)
       const merged = HttpClient.transformResponse(
         client,
@@ -76,14 +77,14 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
       )
       return withStreamOnDeno(withAttemptId(merged))
     })
-    // Fresh: Effect's layer keeps the RequestInit and Fetch with which it was built, and is memoised by reference.
+    // Fresh, because Effect's layer is memoised by reference and keeps the RequestInit and Fetch of its first use.
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
 
-/** What each layer gives: `GradientClient` is for what needs no `Images`, such as the list of models. */
+/** `Images`, and the `GradientClient` for `Models.list`. */
 type Services = Images.Images | GradientClient.GradientClient
 
 /**
- * Everything that `Images` needs, from options.
+ * Provides `Images` with these options.
  *
  * @category layers
  */
@@ -91,8 +92,8 @@ export const layer = (options: Options): Layer.Layer<Services, GradientError.Gra
   complete(GradientClient.layer(options), options)
 
 /**
- * Everything that `Images` needs, with key and endpoint from the environment: see `GradientClient.layerFromConfig`. For
- * runtimes without undici, such as Bun; a page has no environment.
+ * Provides `Images` with key, base URL and model from the environment. `options` overrides these. For servers on runtimes
+ * without undici, such as Bun; a page has no environment. See `GradientClient.layerFromConfig`.
  *
  * @category layers
  */

@@ -1,5 +1,5 @@
 /**
- * A stream as an Atom, for applications with a UI framework.
+ * A stream of images as an Atom, for applications with a UI framework.
  */
 import {
   type GradientClient,
@@ -13,10 +13,12 @@ import type * as Layer from "effect/Layer"
 import * as Atom from "effect/reactivity/Atom"
 
 /**
- * Write params to it to begin, `Atom.Interrupt` to cancel, `Atom.Reset` to go back to idle. Its value is an
- * `AsyncResult`. It is initial at first, then a waiting success for each `PartialImage`, then a success with `Completed`.
- * A failure keeps the last picture as its previous success. The options are those of each call: with `onRetry`, a
- * component can show that the service is busy.
+ * Makes an Atom. Write params to start a stream, `Atom.Interrupt` to cancel it, `Atom.Reset` to return to the initial state.
+ *
+ * Its value is an `AsyncResult`. It is `Initial` at first. Each `PartialImage` is a waiting `Success`. `Completed` is a
+ * `Success` that is not waiting. A `Failure` has the last image as its previous success.
+ *
+ * `options` are the options of each call: with `onRetry`, a component can show that the service is busy.
  *
  * @category constructors
  */

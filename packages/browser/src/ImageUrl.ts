@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * An object URL of the image, revoked when the scope closes. An element that has loaded it by then still shows it.
+ * Makes an object URL of the image. It is revoked when the scope closes; elements that have loaded it keep the image.
  *
  * @category constructors
  */

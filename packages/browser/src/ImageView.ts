@@ -1,6 +1,6 @@
 /**
- * Shows a stream in the page: each picture replaces the previous one once it is decoded, so nothing flickers, and a status
- * text tells people how far it is.
+ * Shows a stream of images in a page. Each image replaces the last one after it is decoded, so that nothing flickers. A
+ * status text describes the progress.
  */
 import type { GradientClient, ImageGenStreamEvent } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError, ImageStream } from "@effect-gradient/core"
@@ -13,15 +13,15 @@ import type * as Stream from "effect/Stream"
 import * as ImageUrl from "./ImageUrl.ts"
 
 /**
- * Where a stream is shown.
+ * The elements that show a stream.
  *
  * @category models
  */
 export interface Options {
-  /** The element that shows the pictures. In a worker: an `OffscreenCanvas`. */
+  /** The element that shows the images. In a worker, an `OffscreenCanvas`. */
   readonly target: HTMLImageElement | HTMLCanvasElement | OffscreenCanvas
   /**
-   * An element for the status text. It becomes a live region, so that screen readers speak it. After a failure it shows
+   * An element for the status text. It gets the role `status`, so that screen readers announce it. After a failure it shows
    * the error's message: use `Stream.mapError` for a text of your own.
    */
   readonly status?: HTMLElement | undefined
@@ -32,13 +32,13 @@ interface Size {
   readonly height: number
 }
 
-/** Shows one picture, once it is decoded. */
+/** Decodes and shows one image. */
 type Show = (image: GeneratedImage.ImageBytes) => Effect.Effect<Size, Cause.UnknownError>
 
 const isElement = (target: Options["target"]): target is HTMLImageElement =>
   typeof HTMLImageElement !== "undefined" && target instanceof HTMLImageElement
 
-/** The URL of a picture is revoked when the next one is shown, and the URL of the last one when `scope` closes. */
+/** The URL of an image is revoked when the next image is shown; the last one, when `scope` closes. */
 const showInElement = (target: HTMLImageElement, scope: Scope.Scope): Show => {
   let shown: Scope.Closeable | undefined
   target.decoding = "sync"
@@ -97,8 +97,8 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
 }
 
 /**
- * The call option `onRetry` for a stream that is shown with this status: "The service is busy: retrying in 30 s (attempt
- * 2)", until that attempt begins.
+ * Makes the call option `onRetry` for this status element. Until the next attempt begins, it shows "The service is busy:
+ * retrying in 30 s (attempt 2)".
  *
  * @example
  * ```ts
@@ -122,8 +122,8 @@ export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent
   })
 
 /**
- * Runs the stream into the target and gives the final image. If the platform cannot decode a picture, the status says so
- * and the picture is not shown. The final image is given in any case, because it is paid for.
+ * Shows the images of a stream and returns its last `Completed`. An image that the platform cannot decode is not shown, and
+ * the status text says so. It is still returned, because it is paid for.
  *
  * @category running
  */

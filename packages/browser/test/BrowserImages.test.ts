@@ -4,7 +4,7 @@ import { GradientClient, Images } from "@effect-gradient/core"
 import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 
-/** Answers every fetch with this, and records what was asked. */
+/** Replies to every fetch with this, and records the requests. */
 const fetching = (answer: () => Response) => {
   const asked: Array<RequestInit> = []
   const fetch: typeof globalThis.fetch = (_input, init = {}) => {
@@ -29,7 +29,7 @@ describe("BrowserImages.layer", () => {
     })
   )
 
-  it.effect("never follows a redirect, and keeps the ambient RequestInit, wherever it is provided", () =>
+  it.effect("never follows a redirect, and uses a RequestInit that is provided for the layer or for a call", () =>
     Effect.gen(function* () {
       const { asked, layer: fetch } = fetching(() => new Response(null, { status: 307, headers: { location: "/x" } }))
       const built = layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { credentials: "include" })))
@@ -48,9 +48,9 @@ describe("BrowserImages.layer", () => {
     })
   )
 
-  it.effect("an opaque redirect says what it is", () =>
+  it.effect("the error for an opaque redirect describes it", () =>
     Effect.gen(function* () {
-      // What a browser gives: no status, no headers, no body.
+      // In browsers, such a response has no status, headers or body.
       const opaque = Object.defineProperty(new Response(null), "status", { value: 0 })
       const { layer: fetch } = fetching(() => opaque)
       const error = yield* Images.generate({ prompt: "x" }).pipe(
@@ -65,7 +65,7 @@ describe("BrowserImages.layer", () => {
     })
   )
 
-  it.effect("takes the options of the client and of fetch in one object, and gives both services", () =>
+  it.effect("accepts the options of the client and of fetch in one object, and provides both services", () =>
     Effect.gen(function* () {
       const { asked, layer: fetch } = fetching(reply)
       const both = BrowserImages.layer({ baseUrl: "http://a.test/v1", requestInit: { credentials: "include" } })
@@ -126,7 +126,7 @@ describe("BrowserImages.layer", () => {
     }).pipe(Effect.provide(Layer.empty))
   )
 
-  it.effect("aborts the fetch when the reader leaves", () =>
+  it.effect("aborts the fetch when the consumer stops early", () =>
     Effect.gen(function* () {
       const event = `data: {"type":"image_generation.partial_image","b64_json":"iVBORw0KGgo=","partial_image_index":0}\n\n`
       let cancelled = false

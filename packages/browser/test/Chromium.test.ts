@@ -19,7 +19,7 @@ const saidOfFour = [
 describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
   layer(Site.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     describe("ImageView.run", () => {
-      it.effect("shows each picture in an img, which is never without one from the first on", () =>
+      it.effect("shows each image in an img, which is never empty after the first", () =>
         Effect.gen(function* () {
           const { said, seen } = yield* inPage(async () => {
             const params = { prompt: "a harbour", size: "1024x768", outputFormat: "jpeg", partialImages: 3 }
@@ -31,7 +31,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("paints each picture on a canvas, which takes its size", () =>
+      it.effect("paints each image on a canvas of the image's size", () =>
         Effect.gen(function* () {
           const result = yield* inPage(async () => {
             const params = { prompt: "a harbour", size: "96x64", partialImages: 3 }
@@ -49,7 +49,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("says to screen readers what happens, and when it is busy", () =>
+      it.effect("announces the progress to screen readers, and sets aria-busy", () =>
         Effect.gen(function* () {
           const result = yield* inPage(async () => {
             const view = testPage.generate("img", { prompt: "fog", size: "96x64" })
@@ -61,7 +61,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("leaves a picture out that cannot be decoded, and gives it all the same", () =>
+      it.effect("does not show an image that cannot be decoded, but returns it", () =>
         Effect.gen(function* () {
           for (const target of ["img", "canvas"] as const) {
             const page = yield* Site.open
@@ -78,7 +78,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("says that it was cancelled, and is busy no more", () =>
+      it.effect("shows that it was cancelled, and clears aria-busy", () =>
         Effect.gen(function* () {
           const result = yield* inPage(async () => {
             const view = testPage.generate("img", { prompt: "fog", size: "3840x2160" })
@@ -89,7 +89,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("says what went wrong", () =>
+      it.effect("shows the error", () =>
         Effect.gen(function* () {
           const result = yield* inPage(async () => {
             const message = await testPage.generate("img", { prompt: "" }).ended()
@@ -100,7 +100,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("keeps one URL alive, that of the picture that is shown, until its scope closes", () =>
+      it.effect("keeps only the URL of the shown image until its scope closes", () =>
         Effect.gen(function* () {
           const result = yield* inPage(async () => {
             const sources: Array<string> = []
@@ -123,7 +123,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
     })
 
     describe("ImageView.onRetry", () => {
-      it.effect("says why and when it is retried, then that the first picture is waited for", () =>
+      it.effect("shows why and when the call is retried, then that it waits for the first image", () =>
         Effect.gen(function* () {
           const said = yield* inPage(async () => {
             const headers = { "x-emulator-fault": "status=503;retry-after=1" }
@@ -140,7 +140,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
-      it.effect("ends with the call", () =>
+      it.effect("stops when the call ends", () =>
         Effect.gen(function* () {
           const said = yield* inPage(async () => {
             const headers = { "x-emulator-fault": "status=429;retry-after=1" }
@@ -156,7 +156,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
     })
 
     describe("ImageUrl.make", () => {
-      it.effect("gives a URL of the bytes with their type, which ends with its scope", () =>
+      it.effect("makes a URL of the bytes with their type, and revokes it with its scope", () =>
         Effect.gen(function* () {
           assert.deepStrictEqual(yield* inPage(() => testPage.fetchUrl()), ["image/png 74", false])
         })
@@ -171,7 +171,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
             page.evaluate(() => testPage.drawInWorker({ prompt: "a harbour", size: "96x64" }))
           )
           assert.match(String(said), /^\d+ bytes, 96x64$/)
-          // What a worker paints reaches the page with one of its next frames.
+          // The worker's painting appears in one of the page's next frames.
           yield* Effect.promise(() => page.waitForFunction(() => /^96x64 .* 255$/.test(testPage.colourOf("offscreen"))))
         })
       )

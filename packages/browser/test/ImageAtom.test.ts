@@ -8,7 +8,7 @@ import { AsyncResult, Atom, AtomRegistry } from "effect/reactivity"
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Result = AsyncResult.AsyncResult<Event, unknown>
 
-/** An atom whose events come by hand, and each state that it had. */
+/** An atom with events that a test sends, and every state that it had. */
 const setUp = Effect.gen(function* () {
   const events = yield* Queue.unbounded<Event, GradientError.GradientError | Cause.Done>()
   const left = yield* Queue.unbounded<void>()
@@ -25,7 +25,7 @@ const setUp = Effect.gen(function* () {
   registry.subscribe(atom, (state) => Queue.offerUnsafe(states, state), { immediate: true })
   const write = (value: { readonly prompt: string } | Atom.Interrupt | Atom.Reset) =>
     Effect.sync(() => registry.set(atom, value))
-  /** The first state, from the last one seen on, that is like this. */
+  /** The next state that matches this predicate. */
   const reach = (isIt: (state: Result) => boolean) =>
     Effect.gen(function* () {
       while (true) {
@@ -60,7 +60,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("begins idle, waits with each partial image, and succeeds with the last one", () =>
+  it.effect("is initial, then waiting with each partial image, then a success with the final image", () =>
     Effect.gen(function* () {
       const { events, reach, write } = yield* setUp
       assert.isFalse((yield* reach(AsyncResult.isInitial)).waiting)
@@ -74,7 +74,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("fails with the error, and keeps the last picture", () =>
+  it.effect("fails with the error, and keeps the last image", () =>
     Effect.gen(function* () {
       const { events, reach, write } = yield* setUp
       yield* write(params)
@@ -88,7 +88,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("cancels on Atom.Interrupt: the stream ends, and the last picture is kept", () =>
+  it.effect("ends the stream on Atom.Interrupt, and keeps the last image", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* write(params)
@@ -101,7 +101,7 @@ describe("ImageAtom.make", () => {
     })
   )
 
-  it.effect("goes back to idle on Atom.Reset", () =>
+  it.effect("returns to the initial state on Atom.Reset", () =>
     Effect.gen(function* () {
       const { events, left, reach, write } = yield* setUp
       yield* reach(AsyncResult.isInitial)

@@ -8,7 +8,7 @@ const Outcome = Schema.fromJsonString(
   Schema.Struct({ requests: Schema.Number, reasons: Schema.Record(Schema.String, Schema.String) })
 )
 
-/** Runs the program of `runtimes/` there, and gives what it printed. */
+/** Runs the program of `runtimes/` on this runtime, and returns its output. */
 const run = async (command: string, args: ReadonlyArray<string>) => {
   const program = join(import.meta.dirname, "runtimes", "program.ts")
   const { stdout } = await promisify(execFile)(command, [...args, program], { timeout: 60_000 })

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { argv } from "node:process"
 import { descriptions } from "./commands/descriptions.ts"
-import { presenter, report, teardown } from "./output/outcome.ts"
+import { presenter, report, teardown } from "./output/exit.ts"
 import * as Signals from "./output/signals.ts"
 import * as StandardOutput from "./output/standardOutput.ts"
 

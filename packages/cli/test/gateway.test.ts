@@ -95,9 +95,11 @@ describe("gradient-images gateway", () => {
       const partial = "image_generation.partial_image"
       assert.deepStrictEqual(types, [partial, partial, "image_generation.completed"])
       assert.strictEqual((yield* post(url, params, "mallory")).status, 401)
-      yield* eventually(() => log.length === 3)
+      assert.strictEqual((yield* get(`${url}/models`)).status, 404)
+      yield* eventually(() => log.length === 4)
       assert.match(log[0] ?? "", /^\S+Z POST \/v1\/images\/generations 200 \d+ ms$/)
       assert.match(log[2] ?? "", / 401 \d+ ms$/)
+      assert.match(log[3] ?? "", / GET \/v1\/models 404 \d+ ms$/)
       assert.notInclude(log.join("\n"), "mallory")
     }).pipe(Effect.scoped)
   )

@@ -1,17 +1,16 @@
 /**
- * One attempt is one request that can be charged. A call has one attempt or, after failures that were not charged,
- * several. Everything that must happen around such a request is attached here: limits, budgets, telemetry, a durable
- * record.
+ * Code that runs around each request that can be charged for, such as limits, budgets, telemetry or a durable record. Such
+ * a request is an attempt. A call has one attempt or, after failures that were not charged for, several.
  *
  * An `Entry` has up to three functions. For each attempt:
  *
- * 1. All `wait`s run, the outermost layer's first. They may take long: no timeout counts yet.
- * 2. All `begin`s run, directly before the request is sent. They do not wait for a limit. If one fails, nothing is sent.
+ * 1. Every `wait` runs, the outermost layer's first. They may take long: no timeout has started yet.
+ * 2. Every `begin` runs, directly before the request is sent. It must not wait for a limit. If one fails, nothing is sent.
  * 3. `end` runs once with the `Outcome`, the innermost layer's first, for each entry whose `wait` succeeded. It cannot
  *    be interrupted.
  *
- * There are two steps before the request because a limiter's wait after the durable record began would leave a doubt
- * about a request that was never sent.
+ * `wait` and `begin` are separate so that a durable record begins after all waits. If the process were killed during a
+ * wait, a record that had begun could not show whether the request was sent.
  *
  * @example
  * ```ts
@@ -43,14 +42,14 @@ export { Around, type Attempt, type Call, type Entry, Outcome } from "./internal
 export { open, OpenAttempt } from "./internal/attempt/open.ts"
 
 /**
- * Adds one entry to the calls that pass through this layer. Layers stack: the outermost is provided last.
+ * Adds an entry to all calls through this layer. Layers can be stacked; the outermost is the one provided last.
  *
  * @category layers
  */
 export const layer = (entry: Entry): Layer.Layer<Images, never, Images> => layerEffect(Effect.succeed(entry))
 
 /**
- * The same with an entry that an Effect makes when the layer is built.
+ * Adds an entry that an Effect makes when the layer is built.
  *
  * @category layers
  */

@@ -1,5 +1,5 @@
 /**
- * One image: its encoded bytes, its format, and what can be made of it (a Blob, a data URL).
+ * One image: its encoded bytes, its format, and conversions to a Blob or a data URL.
  */
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
@@ -8,35 +8,35 @@ import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./inter
 import { optional, suggest } from "./internal/schemaFields.ts"
 
 /**
- * Bytes of one image, which know their format. They print as format and size, never as themselves: logging one 12 MB
- * image otherwise stops a process for seconds.
+ * The encoded bytes of one image and their format. It prints as format and size, because printing the bytes of a 12 MB
+ * image would block the process for seconds.
  *
  * @category models
  */
 export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/ImageBytes")({
-  /** The encoded image, in the format of `mediaType`. From a reply it is never empty. Wire: `b64_json`, decoded. */
+  /** The encoded image, in the format of `mediaType`. Never empty in a reply. Wire: `b64_json`, in base64. */
   bytes: Schema.Uint8Array,
-  /** The format that was asked for; the reply's own where the item has none. Wire: `output_format`. */
+  /** The format by the reply. An image without one gets that of the whole response. Wire: `output_format`. */
   outputFormat: optional(suggest<"png" | "webp" | "jpeg">())
 }) {
-  /** The media type that the bytes show, else the one of `outputFormat`, else `application/octet-stream`. */
+  /** The media type by the first bytes, else by `outputFormat`, else `application/octet-stream`. */
   get mediaType(): string {
     return mediaTypeOf(this.bytes, this.outputFormat)
   }
 
-  /** The usual file extension of `mediaType`, without a dot: `png`, `webp`, `jpg`, ...; `bin` when unknown. */
+  /** The usual file extension of `mediaType`, without a dot: `png`, `webp`, `jpg`, ...; `bin` if it is unknown. */
   get extension(): string {
     const type = this.mediaType
     if (type === "application/octet-stream") return "bin"
     return type === "image/jpeg" ? "jpg" : type.slice("image/".length)
   }
 
-  /** The image as a `data:` URL. Made at each call: a third longer than the bytes. */
+  /** The image as a `data:` URL, a third longer than the bytes. Each call encodes it again. */
   toDataUrl(): string {
     return `data:${this.mediaType};base64,${toBase64(this.bytes)}`
   }
 
-  /** The image as a `Blob` with its media type; `undefined` on a platform without `Blob`. */
+  /** The image as a `Blob` with its media type. `undefined` on a platform without `Blob`. */
   toBlob(): PlatformBlob | undefined {
     return makeBlob(this.bytes, this.mediaType)
   }
@@ -60,7 +60,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
  * @category models
  */
 export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-gradient/core/GeneratedImage")({
-  /** The prompt that was used in the end. Wire: `revised_prompt`. */
+  /** The prompt as the service rewrote it. Wire: `revised_prompt`. */
   revisedPrompt: optional(Schema.String)
 }) {
   override toString(): string {

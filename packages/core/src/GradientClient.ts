@@ -1,6 +1,5 @@
 /**
- * The way to the service: endpoint, credentials and headers. It sends one request at a time, and turns whatever is not a
- * 2xx into a reason.
+ * Sends requests to the service, with its URL, key and headers. A response with a status other than 2xx becomes a reason.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -17,41 +16,41 @@ import * as GradientError from "./GradientError.ts"
 import type { OpenAttempt } from "./internal/attempt/open.ts"
 import { attempting, sendRequest } from "./internal/attempt/transport.ts"
 import { errorText } from "./internal/failure/errorText.ts"
-import { reasonOfAnswer } from "./internal/failure/errorResponse.ts"
+import { reasonOfResponse } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
 import { readText } from "./internal/reply/readText.ts"
 import { type Environment, environmentFor } from "./internal/request/environment.ts"
 import { namingModel } from "./internal/request/model.ts"
 import type { Options } from "./internal/request/options.ts"
-import type { Call as ResolvedCall } from "./internal/request/resolveCall.ts"
-import { type Resolved as ResolvedOptions, resolveOptions } from "./internal/request/resolveOptions.ts"
+import type { ResolvedCall } from "./internal/request/resolveCall.ts"
+import { type ResolvedOptions, resolveOptions } from "./internal/request/resolveOptions.ts"
 
 export { markNotSent } from "./internal/failure/transportFailure.ts"
 export type { TransformedClient } from "./internal/attempt/transport.ts"
 export type { Limits } from "./internal/reply/limits.ts"
 export type { Options, RequestOptions, RetryEvent, WaitingOptions } from "./internal/request/options.ts"
-export { type Call as ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
-export type { Resolved as ResolvedOptions } from "./internal/request/resolveOptions.ts"
+export { type ResolvedCall, resolveCall } from "./internal/request/resolveCall.ts"
+export type { ResolvedOptions } from "./internal/request/resolveOptions.ts"
 
 /**
- * The service: it checks calls, and sends their requests one at a time. `Images` and a gateway stand on it.
+ * Checks calls, and sends one request for each attempt. `Images` and the gateway use it.
  *
  * @category services
  */
 export class GradientClient extends Context.Service<
   GradientClient,
   {
-    /** The layer's options, checked, with every default filled in. `resolveCall` needs them. */
+    /** The layer's options, checked and with every default. `resolveCall` needs them. */
     readonly options: ResolvedOptions
     /**
-     * Sends the request of one attempt, and gives the response if its status is 2xx and its head arrives within
-     * `timeout`. The request ends with the scope.
+     * Sends the request of one attempt. Returns the response if its status is 2xx and its head arrives within `timeout`.
+     * When the scope closes, the request is aborted.
      */
     readonly post: (
       call: ResolvedCall,
       attempt: OpenAttempt
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
-    /** Reads the text at this path, within `timeout`. Nothing is charged for. */
+    /** Sends a GET request to this path and returns the text of the reply, within `timeout`. It costs nothing. */
     readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
   }
 >()("@effect-gradient/core/GradientClient") {}
@@ -65,7 +64,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
   )
   const transport = client.transformClient(attempting(yield* HttpClient.HttpClient))
 
-  /** Gives the response if its status is 2xx. */
+  /** Returns the response if its status is 2xx. */
   const send = Effect.fnUntraced(function* (
     request: HttpClientRequest.HttpClientRequest,
     timeout: Duration.Duration,
@@ -77,7 +76,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     )
     if (response.status >= 200 && response.status < 300) return response
     const text = yield* errorText(response)
-    return yield* reasonOfAnswer(response, text, yield* Clock.currentTimeMillis)
+    return yield* reasonOfResponse(response, text, yield* Clock.currentTimeMillis)
   })
 
   const post = (call: ResolvedCall, attempt: OpenAttempt) => {
@@ -98,7 +97,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
         orElse: () =>
           new GradientError.RequestTimeoutError({
             phase: "response",
-            description: `no whole reply for ${Duration.toSeconds(client.timeout)} s`
+            description: `no complete reply for ${Duration.toSeconds(client.timeout)} s`
           })
       }),
       Effect.mapError((reason) => Object.assign(reason, { isFree: true })),
@@ -110,7 +109,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
 })
 
 /**
- * The client of the HttpClient in context. Fails with `InvalidParamsError` if an option cannot be used.
+ * Makes a client that sends through the HttpClient in context. Fails with `InvalidParamsError` if an option is invalid.
  *
  * @category constructors
  */
@@ -119,7 +118,7 @@ export const make = (
 ): Effect.Effect<GradientClient["Service"], GradientError.GradientError, HttpClient.HttpClient> => makeWith(options)
 
 /**
- * The client with these options. Fails with `InvalidParamsError` if an option cannot be used.
+ * Provides a client with these options. Fails with `InvalidParamsError` if an option is invalid.
  *
  * @category layers
  */
@@ -129,7 +128,7 @@ export const layer = (
   Layer.effect(GradientClient, makeWith(options))
 
 /**
- * The client with options from Configs.
+ * Provides a client with options from Configs.
  *
  * @category layers
  */
@@ -142,7 +141,7 @@ export const layerConfig = (
   )
 
 /**
- * The client with key, endpoint and model from the environment, unless `options` has them.
+ * Provides a client with key, base URL and model from the environment. `options` overrides these.
  *
  * @category layers
  */

@@ -1,12 +1,12 @@
 /**
- * Options from the environment: key, endpoint and model. Each is a `Config`, so any `ConfigProvider` can supply it.
+ * Options from the environment: key, base URL and model. Each is a `Config`, so any `ConfigProvider` can supply it.
  */
 import * as Config from "effect/Config"
 import * as Redacted from "effect/Redacted"
 import * as Variables from "./internal/request/environment.ts"
 
 /**
- * The address of the service, used if no base URL is given.
+ * The service's own base URL, used if no other is set.
  *
  * @category constants
  */

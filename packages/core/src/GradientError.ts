@@ -1,5 +1,5 @@
 /**
- * Every way to fail. There is one error, `GradientError`. Its `reason` says what happened, whether a retry may succeed,
+ * The error of this library, `GradientError`, and its reasons. A reason describes the failure, whether a retry may succeed,
  * and whether an image may have been charged for.
  */
 import * as DateTime from "effect/DateTime"
@@ -14,8 +14,12 @@ import { optional } from "./internal/schemaFields.ts"
 import { nextReset, RateLimit } from "./RateLimit.ts"
 
 /**
- * How far an attempt came. `NotSent` is proven, never guessed; `Sent`: sent, as far as is known, and not answered;
- * `ErrorStatus`: answered, but not with 200; `Accepted`: answered with 200.
+ * How far an attempt got.
+ *
+ * - `NotSent`: nothing was sent. This is proven, never guessed.
+ * - `Sent`: the request was sent, or may have been, and no response arrived.
+ * - `ErrorStatus`: the response had a status other than 2xx.
+ * - `Accepted`: the response had a status of 2xx.
  *
  * @category models
  */
@@ -24,10 +28,10 @@ export const Reached = Schema.Literals(["NotSent", "Sent", "ErrorStatus", "Accep
 /** @category models */
 export type Reached = typeof Reached.Type
 
-/** What a person reads about a reason. */
+/** The texts of a reason, and whether it is temporary. */
 interface Row {
   readonly summary: string
-  /** What to do about it. */
+  /** How to fix the problem. */
   readonly advice: string
   /** The failure is temporary; a retry may succeed. */
   readonly isTemporary?: true
@@ -36,22 +40,22 @@ interface Row {
 const unknownOutcome = "Retry only if paying twice is acceptable."
 
 /**
- * One row for each reason: what happened, what to do about it, and whether it is temporary.
+ * One row for each reason: its summary, advice for the developer, and whether it is temporary.
  *
  * @category rules
  */
 export const reasons = {
   InvalidParamsError: {
     summary: "The request is invalid",
-    advice: "Correct what is named here. Nothing was sent."
+    advice: "Correct the value named in this message. Nothing was sent."
   },
   AuthenticationError: {
     summary: "The key was refused",
     advice:
-      "Set GRADIENT_MODEL_ACCESS_KEY to a model access key. Make one at cloud.digitalocean.com, under Serverless Inference."
+      "Set GRADIENT_MODEL_ACCESS_KEY to a model access key. Create one at cloud.digitalocean.com, under Serverless Inference."
   },
   PermissionDeniedError: {
-    summary: "The key has no permission for this",
+    summary: "The key has no permission for this request",
     advice: "Use a key that has access to this model."
   },
   NotFoundError: {
@@ -60,7 +64,7 @@ export const reasons = {
   },
   ConflictError: {
     summary: "The request conflicts with another one",
-    advice: "Wait for the other one, or use another idempotency key.",
+    advice: "Wait until the other request has ended, or use another idempotency key.",
     isTemporary: true
   },
   UnprocessableEntityError: { summary: "The params were refused", advice: "Correct the params." },
@@ -76,7 +80,7 @@ export const reasons = {
     isTemporary: true
   },
   ConnectionError: {
-    summary: "No connection could be made, so nothing was sent",
+    summary: "The connection failed before anything was sent",
     advice: "Check the network and the base URL.",
     isTemporary: true
   },
@@ -89,7 +93,7 @@ export const reasons = {
   DisconnectedError: { summary: "The connection broke", advice: unknownOutcome, isTemporary: true },
   InvalidResponseError: {
     summary: "The response does not follow the API",
-    advice: "Check that the base URL is that of a compatible service."
+    advice: "Check that the base URL points to a compatible service."
   },
   IncompleteStreamError: {
     summary: "The stream ended before the image was complete",
@@ -110,8 +114,8 @@ export const reasons = {
 
 const idleProxies = "Proxies close idle connections"
 
-/** What was waited for when the time ran out, and what helps against each. */
-const phases = {
+/** The advice for each phase of `RequestTimeoutError`. */
+const timeoutAdvice = {
   connect: "Check the network and the host of the base URL.",
   response: "A high-quality image takes 2 to 4 minutes: raise `timeout`.",
   idle: `${idleProxies}: stream with partial images, or raise \`idleTimeout\`.`,
@@ -120,12 +124,12 @@ const phases = {
 
 const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 
-/** Reasons of other packages have no row. */
+/** Reasons that another package defines have no row. */
 const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag, advice: "" })
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
 
-/** A status of 2xx says nothing about a failure. */
+/** A status of 2xx does not explain a failure, so it is not shown. */
 const failureStatus = (status: number | undefined) =>
   status === undefined || (status >= 200 && status < 300) ? "" : ` (${status})`
 
@@ -136,60 +140,60 @@ const seconds = (duration: Duration.Duration) => Math.ceil(Duration.toSeconds(du
 /** The fields of every reason. */
 class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/Reason")({
   reached: Reached,
-  /** The words of the service, or of the transport. */
+  /** The error message of the service or of the transport. */
   description: optional(Schema.String),
-  /** HTTP status, if there was a response. */
+  /** The HTTP status, if a response arrived. */
   status: optional(Schema.Int),
-  /** Header `x-request-id`, else `request_id` of the error's body. */
+  /** From the header `x-request-id`, else from `request_id` in the error's body. */
   requestId: optional(Schema.String),
-  /** The response's headers; those that can hold a secret are redacted. */
+  /** The response's headers. Values that can be secret are redacted. */
   headers: optional(Schema.Record(Schema.String, Schema.String)),
   /** `code`, `type` and `param` of the service's error. */
   code: optional(Schema.String),
   type: optional(Schema.String),
   param: optional(Schema.String),
-  /** How long the service asks to wait: header `retry-after-ms`, else `retry-after`. */
+  /** The wait that the service asks for, from the header `retry-after-ms`, else from `retry-after`. */
   retryAfter: optional(Schema.Duration),
-  /** Header `x-should-retry`. */
+  /** From the header `x-should-retry`. */
   shouldRetry: optional(Schema.Boolean),
-  /** Whether the request was one that costs nothing, such as listing models. */
+  /** True for a request that costs nothing, such as listing models. */
   isFree: optional(Schema.Boolean),
-  /** Images that were paid for and decoded, and not given to the caller; for a stream, the last partial image. */
+  /** Images that were decoded and not returned to the caller. For a stream, its last partial image. */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
   /** The transport's own error. */
   cause: Schema.optional(Schema.Defect())
 }) {
   declare readonly _tag: string
 
-  /** Whether the failure is temporary, so that a retry may succeed. Says nothing about the bill. */
+  /** Whether the failure is temporary, so that a retry may succeed. See `mayHaveBeenCharged` for the cost. */
   get isRetryable(): boolean {
     return this.shouldRetry ?? (this.status === 408 || rowOf(this._tag).isTemporary === true)
   }
 
-  /** Whether an image may have been generated, and so charged for, in spite of the failure. */
+  /** Whether the service may have generated an image, and charged for it, although the attempt failed. */
   get mayHaveBeenCharged(): boolean {
     return this.isFree !== true && charged[this.reached](this)
   }
 
-  /** What happened, in a few words: the beginning of `message`. */
+  /** A short description of the failure: the beginning of `message`. */
   get summary(): string {
     return rowOf(this._tag).summary
   }
 
-  /** What to do about it, in one or two sentences. */
+  /** How to fix the problem, in one or two sentences. */
   get advice(): string {
     return rowOf(this._tag).advice
   }
 
   override get message(): string {
-    const what = `${this.summary}${failureStatus(this.status)}`
-    const words = this.description ?? (isNumber.test(this.code ?? "0") ? undefined : this.code)
+    const summary = `${this.summary}${failureStatus(this.status)}`
+    const details = this.description ?? (isNumber.test(this.code ?? "0") ? undefined : this.code)
     const wait = this.isRetryable && this.retryAfter !== undefined && `Retry in ${seconds(this.retryAfter)} s.`
     return [
-      sentence(words === undefined ? what : `${what}: ${words}`),
+      sentence(details === undefined ? summary : `${summary}: ${details}`),
       wait || this.advice,
-      this.images.length > 0 && "What had arrived is in `images`.",
-      this.mayHaveBeenCharged && "It may have been charged for.",
+      this.images.length > 0 && "The images that arrived are in `images`.",
+      this.mayHaveBeenCharged && "The request may have been charged for.",
       this.requestId !== undefined && `Request id: ${this.requestId}.`
     ]
       .filter(Boolean)
@@ -202,25 +206,20 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 }
 
-const fields = <const Tag extends keyof typeof reasons>(tag: Tag, reached: Reached = "ErrorStatus") => ({
-  _tag: Schema.tag(tag),
-  reached: Reached.pipe(Schema.withConstructorDefault(Effect.succeed(reached)))
-})
+/** The field `reached`, with its default for a reason that is constructed without it. */
+const reachedField = (byDefault: Reached) => Reached.pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
 
-const id = <const Tag extends string>(tag: Tag) => `@effect-gradient/core/GradientError/${tag}` as const
-
-/** A reason with the fields that all have, and no others. */
-// oxlint-disable typescript/no-unnecessary-type-parameters -- the class that is made has both in its type
-const plain =
-  <Self>() =>
-  <const Tag extends keyof typeof reasons>(tag: Tag, reached?: Reached) =>
-    Reason.extend<Self>(id(tag))(fields(tag, reached))
-// oxlint-enable typescript/no-unnecessary-type-parameters
-
-/** @category reasons */
-export class InvalidParamsError extends Reason.extend<InvalidParamsError>(id("InvalidParamsError"))({
-  ...fields("InvalidParamsError", "NotSent"),
-  /** Every broken rule: the param, with what was given and what is allowed. */
+/**
+ * The params or options cannot be sent.
+ *
+ * @category reasons
+ */
+export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
+  "@effect-gradient/core/GradientError/InvalidParamsError"
+)({
+  _tag: Schema.tag("InvalidParamsError"),
+  reached: reachedField("NotSent"),
+  /** Every broken rule, with the param or option that breaks it. */
   issues: Schema.Array(Issue).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
 
@@ -229,23 +228,34 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(id("In
  *
  * @category reasons
  */
-export class AuthenticationError extends plain<AuthenticationError>()("AuthenticationError") {}
+export class AuthenticationError extends Reason.extend<AuthenticationError>(
+  "@effect-gradient/core/GradientError/AuthenticationError"
+)({
+  _tag: Schema.tag("AuthenticationError"),
+  reached: reachedField("ErrorStatus")
+}) {}
 
 /**
- * 403: the key may not do this.
+ * 403: the key has no permission for this request.
  *
  * @category reasons
  */
-export class PermissionDeniedError extends plain<PermissionDeniedError>()("PermissionDeniedError") {}
+export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
+  "@effect-gradient/core/GradientError/PermissionDeniedError"
+)({
+  _tag: Schema.tag("PermissionDeniedError"),
+  reached: reachedField("ErrorStatus")
+}) {}
 
 /**
  * 404: no such endpoint or model.
  *
  * @category reasons
  */
-export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundError"))({
-  ...fields("NotFoundError"),
-  /** The model that does not exist, if the service's words are about the model. */
+export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradient/core/GradientError/NotFoundError")({
+  _tag: Schema.tag("NotFoundError"),
+  reached: reachedField("ErrorStatus"),
+  /** The model that does not exist, if the error is about the model. */
   model: optional(Schema.String)
 }) {
   override get summary(): string {
@@ -260,53 +270,79 @@ export class NotFoundError extends Reason.extend<NotFoundError>(id("NotFoundErro
 }
 
 /**
- * 409: in conflict with another request.
+ * 409: the request conflicts with another one.
  *
  * @category reasons
  */
-export class ConflictError extends plain<ConflictError>()("ConflictError") {}
+export class ConflictError extends Reason.extend<ConflictError>("@effect-gradient/core/GradientError/ConflictError")({
+  _tag: Schema.tag("ConflictError"),
+  reached: reachedField("ErrorStatus")
+}) {}
 
 /**
- * 422: understood and refused.
+ * 422: the service understood the params and refused them.
  *
  * @category reasons
  */
-export class UnprocessableEntityError extends plain<UnprocessableEntityError>()("UnprocessableEntityError") {}
+export class UnprocessableEntityError extends Reason.extend<UnprocessableEntityError>(
+  "@effect-gradient/core/GradientError/UnprocessableEntityError"
+)({
+  _tag: Schema.tag("UnprocessableEntityError"),
+  reached: reachedField("ErrorStatus")
+}) {}
 
 /**
- * Another 4xx.
+ * Any other status of 4xx.
  *
  * @category reasons
  */
-export class BadRequestError extends plain<BadRequestError>()("BadRequestError") {
+export class BadRequestError extends Reason.extend<BadRequestError>(
+  "@effect-gradient/core/GradientError/BadRequestError"
+)({
+  _tag: Schema.tag("BadRequestError"),
+  reached: reachedField("ErrorStatus")
+}) {
   override get advice(): string {
     return this.status === 408 ? "Try again." : super.advice
   }
 }
 
 /**
- * Refused by moderation.
+ * Moderation refused the request.
  *
  * @category reasons
  */
-export class ContentPolicyError extends plain<ContentPolicyError>()("ContentPolicyError") {}
+export class ContentPolicyError extends Reason.extend<ContentPolicyError>(
+  "@effect-gradient/core/GradientError/ContentPolicyError"
+)({
+  _tag: Schema.tag("ContentPolicyError"),
+  reached: reachedField("ErrorStatus")
+}) {}
 
 /**
- * The credit has run out.
+ * The account has no credit left.
  *
  * @category reasons
  */
-export class QuotaExceededError extends plain<QuotaExceededError>()("QuotaExceededError") {}
+export class QuotaExceededError extends Reason.extend<QuotaExceededError>(
+  "@effect-gradient/core/GradientError/QuotaExceededError"
+)({
+  _tag: Schema.tag("QuotaExceededError"),
+  reached: reachedField("ErrorStatus")
+}) {}
 
 /**
- * 429, with the limits that the headers gave.
+ * 429: too many requests. It has the limits from the response's headers.
  *
  * @category reasons
  */
-export class RateLimitError extends Reason.extend<RateLimitError>(id("RateLimitError"))({
-  ...fields("RateLimitError"),
-  ...RateLimit.fields
-}) {
+export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradient/core/GradientError/RateLimitError")(
+  {
+    _tag: Schema.tag("RateLimitError"),
+    reached: reachedField("ErrorStatus"),
+    ...RateLimit.fields
+  }
+) {
   override get advice(): string {
     const reset = nextReset(this)
     return reset === undefined ? super.advice : `The limit is reset at ${DateTime.formatIso(reset)}.`
@@ -314,53 +350,77 @@ export class RateLimitError extends Reason.extend<RateLimitError>(id("RateLimitE
 }
 
 /**
- * Proven: no request was sent.
+ * The connection failed, and it is proven that no request was sent.
  *
  * @category reasons
  */
-export class ConnectionError extends plain<ConnectionError>()("ConnectionError", "NotSent") {}
+export class ConnectionError extends Reason.extend<ConnectionError>(
+  "@effect-gradient/core/GradientError/ConnectionError"
+)({
+  _tag: Schema.tag("ConnectionError"),
+  reached: reachedField("NotSent")
+}) {}
 
 /**
- * 5xx, or an error within a stream that is none of the others.
+ * 5xx, or an error within a stream that fits no other reason.
  *
  * @category reasons
  */
-export class InternalServerError extends plain<InternalServerError>()("InternalServerError") {}
+export class InternalServerError extends Reason.extend<InternalServerError>(
+  "@effect-gradient/core/GradientError/InternalServerError"
+)({
+  _tag: Schema.tag("InternalServerError"),
+  reached: reachedField("ErrorStatus")
+}) {}
 
 /**
- * The time ran out.
+ * A timeout expired.
  *
  * @category reasons
  */
-export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(id("RequestTimeoutError"))({
-  ...fields("RequestTimeoutError", "Sent"),
-  /** What was waited for: a connection, the response, the next bytes of its body, or the end of the stream. */
+export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(
+  "@effect-gradient/core/GradientError/RequestTimeoutError"
+)({
+  _tag: Schema.tag("RequestTimeoutError"),
+  reached: reachedField("Sent"),
+  /**
+   * The timeout that expired. `connect`: no connection. `response`: no complete reply within `timeout`; for a stream, no
+   * head. `idle`: no byte for `idleTimeout`. `deadline`: the stream was not complete within `deadline`.
+   */
   phase: Schema.Literals(["connect", "response", "idle", "deadline"])
 }) {
   override get advice(): string {
-    return phases[this.phase]
+    return timeoutAdvice[this.phase]
   }
 }
 
 /**
- * The connection broke, and it is not proven that nothing was sent.
+ * The connection broke, and the request may have been sent.
  *
  * @category reasons
  */
-export class DisconnectedError extends plain<DisconnectedError>()("DisconnectedError", "Sent") {
+export class DisconnectedError extends Reason.extend<DisconnectedError>(
+  "@effect-gradient/core/GradientError/DisconnectedError"
+)({
+  _tag: Schema.tag("DisconnectedError"),
+  reached: reachedField("Sent")
+}) {
   override get advice(): string {
     return this.reached === "Accepted" ? `${idleProxies}: streaming with partial images keeps them busy.` : super.advice
   }
 }
 
 /**
- * Not what the API promises: `description` has the path. Also a redirect, which is not followed.
+ * The response does not follow the API; `description` has the path of the problem. Also a redirect, which is not followed.
  *
  * @category reasons
  */
-export class InvalidResponseError extends Reason.extend<InvalidResponseError>(id("InvalidResponseError"))({
-  ...fields("InvalidResponseError", "Accepted"),
-  /** Addresses of images that were given in place of bytes. They are paid for, and the addresses may soon expire. */
+export class InvalidResponseError extends Reason.extend<InvalidResponseError>(
+  "@effect-gradient/core/GradientError/InvalidResponseError"
+)({
+  _tag: Schema.tag("InvalidResponseError"),
+  reached: reachedField("Accepted"),
+  /** URLs that the reply has in place of images. The images are paid for, and the URLs may soon expire. */
   urls: Schema.Array(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
 
@@ -369,7 +429,12 @@ export class InvalidResponseError extends Reason.extend<InvalidResponseError>(id
  *
  * @category reasons
  */
-export class IncompleteStreamError extends plain<IncompleteStreamError>()("IncompleteStreamError", "Accepted") {}
+export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(
+  "@effect-gradient/core/GradientError/IncompleteStreamError"
+)({
+  _tag: Schema.tag("IncompleteStreamError"),
+  reached: reachedField("Accepted")
+}) {}
 
 /**
  * A request under this idempotency key was sent and has no outcome: its process was killed, or its connection broke. It
@@ -377,8 +442,9 @@ export class IncompleteStreamError extends plain<IncompleteStreamError>()("Incom
  *
  * @category reasons
  */
-export class InDoubtError extends Reason.extend<InDoubtError>(id("InDoubtError"))({
-  ...fields("InDoubtError", "Sent"),
+export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/core/GradientError/InDoubtError")({
+  _tag: Schema.tag("InDoubtError"),
+  reached: reachedField("Sent"),
   key: Schema.String,
   /** The number of the attempt that is in doubt. */
   attempt: Schema.Int,
@@ -397,8 +463,9 @@ export class InDoubtError extends Reason.extend<InDoubtError>(id("InDoubtError")
  *
  * @category reasons
  */
-export class ExpiredError extends Reason.extend<ExpiredError>(id("ExpiredError"))({
-  ...fields("ExpiredError", "NotSent"),
+export class ExpiredError extends Reason.extend<ExpiredError>("@effect-gradient/core/GradientError/ExpiredError")({
+  _tag: Schema.tag("ExpiredError"),
+  reached: reachedField("NotSent"),
   key: Schema.String
 }) {}
 
@@ -415,8 +482,9 @@ const phaseAdvice = {
  *
  * @category reasons
  */
-export class JournalError extends Reason.extend<JournalError>(id("JournalError"))({
-  ...fields("JournalError", "NotSent"),
+export class JournalError extends Reason.extend<JournalError>("@effect-gradient/core/GradientError/JournalError")({
+  _tag: Schema.tag("JournalError"),
+  reached: reachedField("NotSent"),
   phase
 }) {
   override get advice(): string {
@@ -430,8 +498,9 @@ export class JournalError extends Reason.extend<JournalError>(id("JournalError")
  *
  * @category reasons
  */
-export class StoreError extends Reason.extend<StoreError>(id("StoreError"))({
-  ...fields("StoreError", "NotSent"),
+export class StoreError extends Reason.extend<StoreError>("@effect-gradient/core/GradientError/StoreError")({
+  _tag: Schema.tag("StoreError"),
+  reached: reachedField("NotSent"),
   phase
 }) {
   override get advice(): string {
@@ -477,7 +546,7 @@ export type GradientErrorReason = typeof GradientErrorReason.Type
  */
 export const FailedAttempt = Schema.Struct({
   reason: GradientErrorReason,
-  /** From its start to its failure. */
+  /** The time from its start to its failure. */
   elapsed: Schema.Duration
 })
 
@@ -487,7 +556,7 @@ export type FailedAttempt = typeof FailedAttempt.Type
 const TypeId = "~@effect-gradient/core/GradientError"
 
 /**
- * The only error of this library. Match on its `reason` with `Effect.catchReason`; show its `message` to a person.
+ * The only error of this library. Match on its `reason` with `Effect.catchReason`. Its `message` is for the developer.
  *
  * @category errors
  */
@@ -495,7 +564,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
   "GradientError",
   {
     reason: GradientErrorReason,
-    /** Every failed attempt of the call, the last included; empty if nothing was sent. */
+    /** Every failed attempt of the call, including the last. Empty if the call failed before its first attempt. */
     attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
     cause: Schema.optional(Schema.Defect())
   }
@@ -505,12 +574,12 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     return this.reason.isRetryable
   }
 
-  /** Whether this attempt or one before it may have been charged for. */
+  /** Whether any attempt of the call may have been charged for. */
   get mayHaveBeenCharged(): boolean {
     return this.reason.mayHaveBeenCharged || this.attempts.some(({ reason }) => reason.mayHaveBeenCharged)
   }
 
-  /** Marks the error also if two copies of this package are installed. */
+  /** Lets `isGradientError` recognise errors of a second installed copy of this package. */
   get [TypeId](): typeof TypeId {
     return TypeId
   }
@@ -522,7 +591,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
 }
 
 /**
- * The error with this reason. It keeps the transport's cause.
+ * Makes an error with this reason. It keeps the transport's cause.
  *
  * @category constructors
  */
@@ -537,14 +606,14 @@ export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<
 export const isGradientError = (value: unknown): value is GradientError => Predicate.hasProperty(value, TypeId)
 
 /**
- * The status that a server of your own should answer if a call fails for this reason.
+ * The HTTP status that your own server should answer with when a call fails for this reason.
  *
- * - What the caller can change keeps its status: 400 (also moderation and invalid params), 404, 409, 422, and 429. An
- *   idempotency key that is in doubt is 409, one whose images were removed is 410.
- * - What only the operator can change is 502: the key, its permission, the credit. A 401 would ask the caller for
- *   credentials that are right.
- * - 503: nothing was charged for, because nothing was sent or the service is busy; a retry is safe.
- * - 504: no answer in time. 502: any other failure.
+ * - 400 (also for moderation and invalid params), 404, 409, 422, 429: the caller can fix the request. A key that is in doubt is 409, too.
+ * - 410: the images of an idempotency key were removed.
+ * - 502: only the operator can fix the problem (key, permission, credit), or any other failure. A 401 would ask the
+ *   caller for credentials although theirs are right.
+ * - 503: nothing was charged for, because nothing was sent or the service is busy. A retry is safe.
+ * - 504: a timeout.
  *
  * Many clients retry every 5xx by themselves. If `mayHaveBeenCharged` is true, also answer with `x-should-retry: false`.
  *

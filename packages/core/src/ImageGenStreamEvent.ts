@@ -1,16 +1,18 @@
 /**
- * What arrives on the way when an image is streamed: `PartialImage`s, each sharper than the last, then `Completed`.
+ * The events of a stream: `PartialImage`s, each sharper than the one before, then `Completed` with the final image.
  */
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import { ImageBytes } from "./GeneratedImage.ts"
-import { headerFields, settingsFields, Usage } from "./ImageGenerateResponse.ts"
+import { Usage } from "./ImageGenerateResponse.ts"
 import { toBase64 } from "./internal/base64.ts"
+import { headerFields, settingsFields } from "./internal/responseFields.ts"
 import { optional, UnixSeconds } from "./internal/schemaFields.ts"
+import { eventNames } from "./internal/wire.ts"
 
 const eventFields = {
-  /** When the event was made. Wire: `created_at`, Unix seconds. */
+  /** When the service created the event. Wire: `created_at`, Unix seconds. */
   createdAt: optional(UnixSeconds),
   ...settingsFields
 }
@@ -18,17 +20,17 @@ const eventFields = {
 const eventKeys = { _tag: "type", bytes: "b64_json", createdAt: "created_at", outputFormat: "output_format" } as const
 
 /**
- * A picture on the way to the final one. Wire: `image_generation.partial_image`.
+ * An unfinished version of the image. Wire: `image_generation.partial_image`.
  *
  * @category models
  */
 export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradient/core/PartialImage")({
-  _tag: Schema.Literal("image_generation.partial_image")
+  _tag: Schema.Literal(eventNames.partialImage)
     .transform("PartialImage")
     .pipe(Schema.withConstructorDefault(Effect.succeed("PartialImage" as const))),
-  /** Which partial image this is, from 0. Wire: `partial_image_index`; if it is absent, the last index plus 1. */
+  /** The number of this partial image, from 0. Wire: `partial_image_index`; if absent, the previous index plus 1. */
   partialImageIndex: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
-  /** How many partial images were asked for. */
+  /** How many partial images the call asked for. */
   partialImages: optional(Schema.Int),
   ...eventFields
 }) {
@@ -38,15 +40,15 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
 }
 
 /**
- * The final picture. A stream that ends well ends with it. Wire: `image_generation.completed`.
+ * The final image. A successful stream ends with it. Wire: `image_generation.completed`.
  *
  * @category models
  */
 export class Completed extends ImageBytes.extend<Completed>("@effect-gradient/core/Completed")({
-  _tag: Schema.Literal("image_generation.completed")
+  _tag: Schema.Literal(eventNames.completed)
     .transform("Completed")
     .pipe(Schema.withConstructorDefault(Effect.succeed("Completed" as const))),
-  /** The prompt that was used in the end. Wire: `revised_prompt`. */
+  /** The prompt as the service rewrote it. Wire: `revised_prompt`. */
   revisedPrompt: optional(Schema.String),
   usage: optional(Usage),
   ...eventFields,
@@ -64,29 +66,24 @@ export class Completed extends ImageBytes.extend<Completed>("@effect-gradient/co
  */
 export type ImageGenStreamEvent = PartialImage | Completed
 
-/**
- * The codec whose encoded side is the event's data with bytes where the wire has base64. Decoding keeps the same
- * buffer.
- *
- * @category codecs
- */
-export const Lifted = Schema.Union([
+/** The encoded side has bytes in place of base64, because the reply's parser decodes base64. No bytes are copied. */
+const withBytes = Schema.Union([
   PartialImage.pipe(Schema.encodeKeys({ ...eventKeys, partialImageIndex: "partial_image_index" })),
   Completed.pipe(Schema.encodeKeys({ ...eventKeys, revisedPrompt: "revised_prompt" }))
 ])
 
 /**
- * The codec whose encoded side is the event's data as JSON, base64 included: for servers.
+ * A codec between an event and its data as JSON with base64. For servers.
  *
  * @category codecs
  */
-export const Json = /* @__PURE__ */ Schema.toCodecJson(Lifted)
+export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)
 
-const encodeLifted = /* @__PURE__ */ Schema.encodeSync(Lifted)
+const encode = /* @__PURE__ */ Schema.encodeSync(withBytes)
 
 /**
- * The event as text of a `text/event-stream`, for servers: the same bytes as the service sends. What came from the
- * reply's headers (`requestId`, `rateLimit`) is left out.
+ * The event as text of a `text/event-stream`, as the service sends it. For servers. The fields that were read from the
+ * headers (`requestId`, `rateLimit`) are left out.
  *
  * @example
  * ```ts
@@ -103,6 +100,6 @@ const encodeLifted = /* @__PURE__ */ Schema.encodeSync(Lifted)
  */
 export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
   const fromHeaders = { requestId: undefined, rateLimit: undefined }
-  const data = { ...encodeLifted(event), b64_json: toBase64(event.bytes), ...fromHeaders }
+  const data = { ...encode(event), b64_json: toBase64(event.bytes), ...fromHeaders }
   return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
 }

@@ -1,6 +1,6 @@
 /**
- * The parameters of `POST /v1/images/generations`, and the rules that are checked before anything is sent. A model,
- * size, quality or format that this version does not know passes. A rule of one model does not bind another.
+ * The params of `POST /v1/images/generations`, and the rules that are checked before anything is sent. A model, size,
+ * quality or format that this version does not know is allowed. Rules of one model are not applied to other models.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -12,7 +12,7 @@ import { sendable, sendableNonNull, suggest } from "./internal/schemaFields.ts"
 export { Issue, renderIssue, renderIssues } from "./internal/issue.ts"
 
 /**
- * The model of a call if nothing names one: neither the call nor the layer nor `GRADIENT_IMAGE_MODEL`.
+ * The model of a call if the call, the layer and `GRADIENT_IMAGE_MODEL` do not set one.
  *
  * @category constants
  */
@@ -21,13 +21,13 @@ export const defaultModel = "openai-gpt-image-2"
 const Fields = Schema.Struct({
   /** What the image shows: 1 to 32,000 characters. */
   prompt: Schema.String,
-  /** The model. `Models.list` lists what the service has. Default: the layer's `model`, else `openai-gpt-image-2`. */
+  /** The model. `Models.list` lists the service's models. Default: the layer's `model`, else `openai-gpt-image-2`. */
   model: sendableNonNull(suggest<"openai-gpt-image-2" | "openai-gpt-image-1.5" | "stable-diffusion-3.5-large">()),
   /** How many images, 1 to 10. Default: 1. */
   n: sendable(Schema.Finite),
-  /** What is behind the subject; transparent needs png or webp. */
+  /** The background. `transparent` needs png or webp. */
   background: sendable(suggest<"transparent" | "opaque" | "auto">()),
-  /** How much is computed to plan the image, apart from its quality. */
+  /** How much computation is spent on planning the image. Independent of `quality`. */
   complexity: sendable(suggest<"low" | "medium" | "high">()),
   /** How strict the moderation is. */
   moderation: sendable(suggest<"low" | "auto">()),
@@ -35,9 +35,9 @@ const Fields = Schema.Struct({
   outputCompression: sendable(Schema.Finite),
   /** The format of the image. Wire: `output_format`. */
   outputFormat: sendable(suggest<"png" | "webp" | "jpeg" | "gif" | "svg">()),
-  /** How carefully the image is made; high takes minutes. */
+  /** The quality of the image. `high` takes minutes. */
   quality: sendable(suggest<"auto" | "low" | "medium" | "high" | "xhigh" | "max">()),
-  /** A stable identifier of the end user that does not reveal who it is. Wire: `safety_identifier`. */
+  /** A stable, anonymous identifier of the end user. Wire: `safety_identifier`. */
   safetyIdentifier: sendable(Schema.String),
   /** Width and height in pixels. */
   size: sendable(
@@ -54,21 +54,21 @@ const StreamingFields = Schema.Struct({
 })
 
 /**
- * The function that is called: `Images.generate` or `Images.generateStream`.
+ * The function of a call: `generate` for `Images.generate`, `stream` for `Images.generateStream`.
  *
  * @category models
  */
 export type Kind = "generate" | "stream"
 
 /**
- * The params of both functions. A plain object serves: `{ prompt: "a sea otter" }`.
+ * The params of both functions, as a plain object: `{ prompt: "a sea otter" }`.
  *
  * @category models
  */
 export type ImageGenerateParams = typeof Fields.Type
 
 /**
- * The params of `Images.generate`, which has no partial images.
+ * The params of `Images.generate`. It has no partial images, so `partialImages` does not compile.
  *
  * @category models
  */
@@ -86,7 +86,7 @@ export type ImageGenerateParamsStreaming = typeof StreamingFields.Type
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The params whose name on the wire is another.
+ * The params that have another name on the wire.
  *
  * @category wire
  */
@@ -114,7 +114,7 @@ export const wireNameOf = (param: string): string => (isRenamed(param) ? wireNam
 export const names: ReadonlyArray<string> = Object.keys(StreamingFields.fields)
 
 /**
- * The params in a request's body, by their names here and of unknown types, for `check`. Other members are left out.
+ * The params of a request's body, unchecked and with the names of this library, for `check`. Other members are left out.
  *
  * @category wire
  */
@@ -122,7 +122,7 @@ export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(names.map((name) => [name, property(body, wireNameOf(name))]))
 
 /**
- * The params with what the API requires and a caller may leave out: `model`, `n` and, for a stream, `partialImages`.
+ * Adds the defaults of params that the API requires: `model`, `n` and, for a stream, `partialImages`.
  *
  * @category defaults
  */
@@ -143,17 +143,17 @@ export const withDefaults = <
 // Rules
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Params whose types are known to be right. */
+/** Params of the right types. */
 type Typed = { readonly [Name in keyof ImageGenerateParamsStreaming]?: ImageGenerateParamsStreaming[Name] }
 
-/** What is allowed instead of what these params have; `undefined` if the rule holds. */
+/** Returns what is allowed if the params break the rule, else `undefined`. */
 type Rule = (params: Typed, kind: Kind) => { readonly allowed: string; readonly given?: string } | undefined
 
 const isGptImage = (model = defaultModel) => /^(openai-)?gpt-image/.test(model)
 
 const isLongerThan = (text: string, maximum: number) => text.length > maximum && countOf(text) > maximum
 
-/** Whole numbers only; a range without a maximum is "at least". */
+/** A whole number in a range. Without a maximum, it is "at least" the minimum. */
 const within = (value: number | undefined, minimum: number, maximum?: number) => {
   if (value === undefined || (value >= minimum && value <= (maximum ?? value) && Number.isInteger(value))) {
     return undefined
@@ -165,7 +165,7 @@ const within = (value: number | undefined, minimum: number, maximum?: number) =>
 const shortText = (text: string | undefined) =>
   text !== undefined && isLongerThan(text, 256) ? { allowed: "up to 256 characters" } : undefined
 
-/** The rules of each param; the first that is broken is reported. No text names another param: its name varies. */
+/** The rules of each param; the first broken one is reported. Texts do not name other params, as a flag has another name. */
 const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyArray<Rule> } = {
   prompt: [
     ({ prompt }) =>
@@ -192,7 +192,7 @@ const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyA
   partialImages: [
     ({ model, partialImages }, kind) =>
       kind === "stream" ? within(partialImages, 1, isGptImage(model) ? 3 : undefined) : undefined,
-    // 0 is the wire's own default without a stream.
+    // 0 is allowed, because it is the API's default without a stream.
     ({ partialImages }, kind) =>
       kind === "generate" && (partialImages ?? 0) !== 0 ? { allowed: "left out without a stream" } : undefined
   ],
@@ -214,7 +214,7 @@ const numeric: ReadonlySet<string> = new Set(["n", "outputCompression", "partial
 const hasItsType = (name: string, value: unknown) =>
   numeric.has(name) ? Predicate.isNumber(value) : Predicate.isString(value)
 
-/** The API takes null in place of any param but these. */
+/** Null counts as absent, except for `prompt` and `model`, for which the API refuses it. */
 const isAbsent = (name: string, value: unknown) =>
   name !== "prompt" && (value === undefined || (value === null && name !== "model"))
 
@@ -222,9 +222,8 @@ const isTyped = (params: Readonly<Record<string, unknown>>): params is Typed =>
   names.every((name) => params[name] === undefined || hasItsType(name, params[name]))
 
 /**
- * Every broken rule of these params, each with what was given and what is allowed; none if the params can be sent. A
- * value of the wrong type is an issue too. It never throws. Null is read as absent, as the API does for all but `prompt`
- * and `model`.
+ * Returns every broken rule of these params, including wrong types; an empty list if the params can be sent. It never
+ * throws. Null counts as absent, as in the API, except for `prompt` and `model`.
  *
  * @example
  * ```ts
@@ -240,15 +239,15 @@ const isTyped = (params: Readonly<Record<string, unknown>>): params is Typed =>
 export const check = (params: unknown, kind: Kind): ReadonlyArray<Issue> => {
   const read = readMembers(params, names)
   if (Result.isFailure(read)) return [read.failure]
-  const given = read.success
-  const present = names.filter((name) => !isAbsent(name, given[name]))
-  const wrong = present.filter((name) => !hasItsType(name, given[name]))
+  const values = read.success
+  const present = names.filter((name) => !isAbsent(name, values[name]))
+  const wrong = present.filter((name) => !hasItsType(name, values[name]))
   const right = present.filter((name) => !wrong.includes(name))
-  const typed = Object.fromEntries(right.map((name) => [name, given[name]]))
+  const typed = Object.fromEntries(right.map((name) => [name, values[name]]))
   return [
     ...wrong.map((param) => ({
       param,
-      given: kindOf(given[param]),
+      given: kindOf(values[param]),
       allowed: numeric.has(param) ? "a number" : "a string"
     })),
     ...(isTyped(typed) ? brokenRules(typed, kind) : [])
@@ -279,7 +278,7 @@ export const ImageGenerateParams = Fields.check(allRules("generate"))
 export const ImageGenerateParamsStreaming = StreamingFields.check(allRules("stream"))
 
 /**
- * The codec whose encoded side is the request's body. What is absent is not sent, and null is read as absent. It checks
+ * A codec between the params and the request's body. Absent params are not sent, and null is decoded as absent. It checks
  * types, not rules.
  *
  * @category codecs

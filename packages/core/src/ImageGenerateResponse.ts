@@ -1,21 +1,18 @@
 /**
- * What comes back from `POST /v1/images/generations`: images as bytes, what was used, and what the headers said.
- *
- * The fields are declared once. Two codecs stand on them: `Lifted`, whose encoded side holds the bytes of an image
- * where the wire holds base64 (the decoder put them there), and `Json`, whose encoded side is the wire itself.
+ * The response of `POST /v1/images/generations`: images as bytes, usage, settings, and values from the headers.
  */
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import { GeneratedImage } from "./GeneratedImage.ts"
-import { Count, optional, suggest, UnixSeconds } from "./internal/schemaFields.ts"
-import { RateLimit } from "./RateLimit.ts"
+import { headerFields, settingsFields } from "./internal/responseFields.ts"
+import { Count, optional, UnixSeconds } from "./internal/schemaFields.ts"
 
 const ImageItem = GeneratedImage.pipe(
   Schema.encodeKeys({ bytes: "b64_json", outputFormat: "output_format", revisedPrompt: "revised_prompt" })
 )
 
 /**
- * What the prompt's tokens were. Wire: `usage.input_tokens_details`.
+ * Text tokens and image tokens. Wire: `usage.input_tokens_details`.
  *
  * @category models
  */
@@ -30,7 +27,7 @@ export const InputTokensDetails = Schema.Struct({
 export type InputTokensDetails = typeof InputTokensDetails.Type
 
 /**
- * The number of tokens. Absent if the reply has none or they cannot be read. Wire: `usage`.
+ * The tokens that were used. Absent if the reply has no usage, or if it cannot be read. Wire: `usage`.
  *
  * @category models
  */
@@ -39,11 +36,11 @@ export const Usage = Schema.Struct({
   inputTokens: Count,
   /** Tokens of the images. Wire: `output_tokens`. */
   outputTokens: optional(Count),
-  /** Both. Wire: `total_tokens`. */
+  /** Input and output tokens together. Wire: `total_tokens`. */
   totalTokens: Count,
   /** Wire: `input_tokens_details`. */
   inputTokensDetails: optional(InputTokensDetails),
-  /** Wire: `output_tokens_details`, of the same shape. */
+  /** Wire: `output_tokens_details`. */
   outputTokensDetails: optional(InputTokensDetails)
 }).pipe(
   Schema.encodeKeys({
@@ -58,21 +55,6 @@ export const Usage = Schema.Struct({
 /** @category models */
 export type Usage = typeof Usage.Type
 
-/** What a response and a `Completed` carry beside the wire's fields, from the headers. */
-export const headerFields = {
-  /** Header `x-request-id`: name it when you ask for support. */
-  requestId: optional(Schema.String),
-  rateLimit: optional(RateLimit)
-}
-
-/** The settings that were used, as a response and each event repeat them. */
-export const settingsFields = {
-  background: optional(suggest<"transparent" | "opaque" | "auto">()),
-  outputFormat: optional(suggest<"png" | "webp" | "jpeg">()),
-  quality: optional(suggest<"auto" | "high" | "medium" | "low">()),
-  size: optional(suggest<"1024x1024" | "1536x1024" | "1024x1536" | "auto">())
-}
-
 /**
  * The response of `Images.generate`.
  *
@@ -81,7 +63,7 @@ export const settingsFields = {
 export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   "@effect-gradient/core/ImageGenerateResponse"
 )({
-  /** When the images were made; the time of arrival if the reply does not say it. Wire: `created`, Unix seconds. */
+  /** When the images were made; if the reply lacks it, when the reply arrived. Wire: `created`, Unix seconds. */
   created: UnixSeconds,
   /** The images, at least one. */
   data: Schema.NonEmptyArray(ImageItem),
@@ -94,16 +76,12 @@ export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   }
 }
 
-/**
- * The codec whose encoded side is the reply with bytes where the wire has base64. Decoding keeps the same buffers.
- *
- * @category codecs
- */
-export const Lifted = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputFormat: "output_format" }))
+/** The encoded side has bytes in place of base64, because the reply's parser decodes base64. No bytes are copied. */
+const withBytes = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputFormat: "output_format" }))
 
 /**
- * The codec whose encoded side is the reply as JSON, base64 included: for servers, and for JSON that is at hand.
+ * A codec between `ImageGenerateResponse` and the reply's JSON with base64. For servers, and for JSON that you have.
  *
  * @category codecs
  */
-export const Json = /* @__PURE__ */ Schema.toCodecJson(Lifted)
+export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)

@@ -1,5 +1,5 @@
 /**
- * Functions on the stream of events that `Images.generateStream` gives.
+ * Functions on the stream of events from `Images.generateStream`.
  */
 import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
@@ -32,7 +32,7 @@ export const toResponse = (
 ): ImageGenerateResponse => responseOfCompleted(events, { arrivedAt: DateTime.toEpochMillis(arrivedAt) })
 
 /**
- * Runs a stream and gives the final image alone.
+ * Runs a stream and returns its last `Completed`.
  *
  * @category consuming
  */
@@ -52,22 +52,22 @@ export const runCompleted = <E, R>(
   )
 
 /**
- * How far a stream has come with this event.
+ * The progress of a stream at one event.
  *
  * @category consuming
  */
 export interface Progress {
   readonly event: ImageGenStreamEvent
-  /** Pictures so far, this one included. */
+  /** The number of images so far, including this one. */
   readonly pictures: number
-  /** Bytes of all of them. */
+  /** The bytes of these images together. */
   readonly bytes: number
-  /** Since the stream was run. */
+  /** The time since the stream began to run. */
   readonly elapsed: Duration.Duration
 }
 
 /**
- * Calls `onProgress` with each event; the stream goes on when that is done.
+ * Runs `onProgress` for each event. The stream continues when it is done.
  *
  * @category consuming
  */

@@ -1,5 +1,5 @@
 /**
- * The service: `generate` gives the whole response, `generateStream` the pictures as they arrive.
+ * Generates images. `generate` returns the complete response, `generateStream` each image as it arrives.
  *
  * @example
  * ```ts
@@ -30,10 +30,10 @@ import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { type Call, Outcome } from "./internal/attempt/around.ts"
 import { open, type OpenAttempt } from "./internal/attempt/open.ts"
-import { Attempts, retrying } from "./internal/attempt/retrying.ts"
+import { AttemptLog, retrying } from "./internal/attempt/retrying.ts"
 import { settling } from "./internal/attempt/settling.ts"
-import { type Events, type Reading, readResponse, readStream } from "./internal/reply/readReply.ts"
-import { Patience } from "./internal/reply/readTimeouts.ts"
+import { type Events, type IncomingReply, readResponse, readStream } from "./internal/reply/readReply.ts"
+import { ReadTimeouts } from "./internal/reply/readTimeouts.ts"
 import * as Reply from "./internal/reply/decodeReply.ts"
 
 /**
@@ -44,12 +44,12 @@ import * as Reply from "./internal/reply/decodeReply.ts"
 export class Images extends Context.Service<
   Images,
   {
-    /** Sends one request and gives the whole response. */
+    /** Sends a request and returns the complete response. */
     readonly generate: (
       params: ImageGenerateParamsNonStreaming,
       options?: RequestOptions
     ) => Effect.Effect<ImageGenerateResponse, GradientError.GradientError>
-    /** Sends one request when the stream is run, and gives each picture as it arrives. */
+    /** Sends a request when the stream runs, and emits each image as it arrives. */
     readonly generateStream: (
       params: ImageGenerateParamsStreaming,
       options?: RequestOptions
@@ -65,24 +65,24 @@ const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImag
   labels
 })
 
-/** The service on this client. */
+/** The service, on the `GradientClient` in context. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
   const resolve = (kind: Kind, params: unknown, options: RequestOptions) =>
     Effect.mapError(Effect.fromResult(resolveCall(client.options, params, kind, options)), GradientError.fromReason)
 
-  /** Sends the request of an attempt, and gives the response with the limits for reading it. */
+  /** Sends the request of an attempt, and returns the response with the limits and timeouts for reading it. */
   const send = Effect.fnUntraced(function* (call: ResolvedCall, attempt: OpenAttempt) {
     const response = yield* client.post(call, attempt)
     const isStream = call.kind === "stream"
-    const reading: Reading = {
+    const incoming: IncomingReply = {
       response,
       head: Reply.headOf(response, yield* Clock.currentTimeMillis),
       n: call.n,
       partialImages: call.partialImages,
       limits: client.options.limits,
-      patience: new Patience({
+      timeouts: new ReadTimeouts({
         idleMillis: Duration.toMillis(call.idleTimeout),
         deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
         deadlinePhase: isStream ? "deadline" : "response"
@@ -91,7 +91,7 @@ const make = Effect.gen(function* () {
         attempt.isReplyWhole = true
       }
     }
-    return reading
+    return incoming
   })
 
   const generate = Effect.fn("Images.generate")(function* (
@@ -99,10 +99,10 @@ const make = Effect.gen(function* () {
     options: RequestOptions = {}
   ) {
     const call = yield* resolve("generate", params, options)
-    const attempts = new Attempts()
+    const attempts = new AttemptLog()
     const once = Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call), attempts)
-      // Between the response and its outcome nothing can interrupt: an image that has arrived is reported as such.
+      // No interruption between the response and its outcome: images that have arrived are settled as `Completed`.
       return yield* Effect.uninterruptibleMask((restore) =>
         restore(Effect.flatMap(send(call, attempt), readResponse)).pipe(
           Effect.catch((reason) => attempt.fail(reason)),
@@ -116,24 +116,24 @@ const make = Effect.gen(function* () {
   })
 
   /**
-   * Sends the request and waits for the first event. Until then the attempt can be retried. If it fails, its scope
-   * closes.
+   * Sends the request and waits for the first event. Until then, the attempt can be retried. If it fails, its scope is
+   * closed.
    */
-  const openStream = Effect.fnUntraced(function* (call: ResolvedCall, attempts: Attempts, parent: Scope.Scope) {
+  const openStream = Effect.fnUntraced(function* (call: ResolvedCall, attempts: AttemptLog, parent: Scope.Scope) {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call), attempts)
-      const events = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
+      const pullEvents = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
         attempt.fail(reason)
       )
-      const rest = settling(attempt, call.n, events)
-      let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a stream that ends has an event"))
+      const rest = settling(attempt, call.n, pullEvents)
+      let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a successful stream has an event"))
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
-        const given = first
-        first = undefined // The caller may drop these images, so they are not kept here.
-        return Effect.succeed(given)
+        const events = first
+        first = undefined // Not kept here, so that the memory is free when the caller drops the images.
+        return Effect.succeed(events)
       })
       return { pull, start }
     }).pipe(
@@ -144,10 +144,10 @@ const make = Effect.gen(function* () {
 
   const stream = Effect.fnUntraced(function* (params: ImageGenerateParamsStreaming, options: RequestOptions) {
     const call = yield* resolve("stream", params, options)
-    const attempts = new Attempts()
+    const attempts = new AttemptLog()
     const clock = yield* Clock.Clock
     const { pull, start } = yield* retrying(openStream(call, attempts, yield* Effect.scope), call, attempts)
-    // An attempt that fails after its first event is not repeated: its images may be charged for.
+    // An attempt that fails after its first event is not retried, because its images may be charged for.
     return Stream.mapError(Stream.fromPull(Effect.succeed(pull)), (reason) => {
       const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - start)
       return GradientError.fromReason(reason, [...attempts.failed, { reason, elapsed }])
@@ -161,15 +161,15 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * The service, on a client.
+ * Provides `Images` on a `GradientClient`.
  *
  * @category layers
  */
-// Fresh: Effect memoises a layer by reference, so a second client in one program would get the first one's service.
+// Fresh, because Effect memoises layers by reference: a second client in one program would get the first one's service.
 export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
 
 /**
- * Generates images and gives the whole response. Fails with `GradientError`; its reasons are in that module.
+ * Generates images and returns the complete response.
  *
  * @category constructors
  */
@@ -180,8 +180,8 @@ export const generate = (
   Effect.flatMap(Images, (images) => images.generate(params, options))
 
 /**
- * Generates an image and gives each picture as it arrives: `PartialImage`s, then `Completed`, or a failure. The request
- * is sent when the stream is run; leaving early closes the connection. Without `partialImages`, one is asked for.
+ * Generates images and emits each one as it arrives: `PartialImage`s, then `Completed`. The request is sent when the stream
+ * runs. A consumer that stops early closes the connection. The default of `partialImages` is 1.
  *
  * @category constructors
  */

@@ -1,5 +1,5 @@
 /**
- * The models that the service has. Models are retired: this list is how to find one that works.
+ * Lists the models of the service, because the service adds and retires models.
  *
  * @example
  * ```ts
@@ -20,30 +20,31 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { GradientClient } from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
-import { Attempts, retrying } from "./internal/attempt/retrying.ts"
-import { reasonOfErrorObject, tellsError } from "./internal/failure/errorResponse.ts"
+import { AttemptLog, retrying } from "./internal/attempt/retrying.ts"
+import { isErrorValue } from "./internal/failure/errorBody.ts"
+import { reasonOfErrorObject } from "./internal/failure/errorResponse.ts"
 import { visibleText } from "./internal/failure/visibleText.ts"
-import { property } from "./internal/property.ts"
+import { isList, property } from "./internal/property.ts"
 
 /**
- * A model. All but its id is absent if the service does not give it in a readable form.
+ * A model. `created` and `ownedBy` are absent if the service does not send them in a readable form.
  *
  * @category models
  */
 export interface Model {
-  /** The name to give as `model`. */
+  /** The name for the param `model`. */
   readonly id: string
   readonly created?: DateTime.Utc
   readonly ownedBy?: string
 }
 
-/** Unix seconds. Larger numbers are milliseconds: as seconds they would be after the year 5000. */
+/** Unix seconds. Large numbers are read as milliseconds: as seconds, they would be after the year 5000. */
 const timeOf = (value: unknown): DateTime.Utc | undefined => {
   if (!Predicate.isNumber(value) || value < 0) return undefined
   return Option.getOrUndefined(DateTime.make(value < 1e11 ? value * 1000 : value))
 }
 
-/** An entry without an id is left out: it cannot be asked for. */
+/** An entry without an id is left out, because it cannot be used. */
 const modelOf = (entry: unknown): ReadonlyArray<Model> => {
   const id = property(entry, "id")
   if (!Predicate.isString(id) || id === "") return []
@@ -58,17 +59,15 @@ const modelOf = (entry: unknown): ReadonlyArray<Model> => {
   ]
 }
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
-
 const free = { isFree: true } as const
 
-/** The models of a reply: a list under `data`, or a list. */
+/** The models of a reply: a list, or an object with the list in `data`. */
 const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.GradientErrorReason> => {
   const json = Result.try((): unknown => JSON.parse(text))
   const value = Result.getOrUndefined(json)
   const list = isList(value) ? value : property(value, "data")
   if (isList(list)) return Result.succeed(list.flatMap(modelOf))
-  if (tellsError(value)) {
+  if (isErrorValue(value)) {
     const unknown = { headers: {}, requestId: undefined, status: undefined }
     return Result.fail(Object.assign(reasonOfErrorObject(value, unknown, []), free))
   }
@@ -78,15 +77,15 @@ const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.
 }
 
 /**
- * Lists the models, of all kinds: not each of them makes images. Nothing is charged for. Failures that cannot have been
- * charged are retried as the layer's policy says, which here are all that are temporary.
+ * Lists all models, including those that do not make images. It costs nothing. Temporary failures are retried by the
+ * layer's retry policy.
  *
  * @category constructors
  */
 export const list: Effect.Effect<ReadonlyArray<Model>, GradientError.GradientError, GradientClient> = Effect.gen(
   function* () {
     const client = yield* GradientClient
-    const attempts = new Attempts()
+    const attempts = new AttemptLog()
     const attempt = Effect.suspend(() => {
       attempts.count++
       return Effect.flatMap(client.get("/models"), (text) => Effect.fromResult(parse(text)))

@@ -1,21 +1,21 @@
 /**
- * Rate limits, as the headers of a response give them.
+ * Rate limits from the headers of a response.
  */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import { optional } from "./internal/schemaFields.ts"
 
 /**
- * One limit: how much is allowed until it is reset.
+ * One limit, on requests or on tokens.
  *
  * @category models
  */
 export const Window = Schema.Struct({
-  /** How many are allowed until the reset. */
+  /** How many requests or tokens are allowed until the reset. */
   limit: optional(Schema.Finite),
-  /** How many of them are left. */
+  /** How many requests or tokens are left until the reset. */
   remaining: optional(Schema.Finite),
-  /** When the limit is reset; absent if the service foresees no wait. */
+  /** When the limit is reset. Absent if no wait is needed. */
   resetAt: optional(Schema.DateTimeUtc)
 })
 
@@ -23,17 +23,18 @@ export const Window = Schema.Struct({
 export type Window = typeof Window.Type
 
 /**
- * The limits that apply to a key. The three fields of the limit on requests are at the top; the limits on tokens are
- * beside them, and are absent if the service sent none. Read from `x-ratelimit-{limit,remaining,reset}-requests`,
- * `-tokens-per-minute` and `-tokens-per-day`; the limit on requests else from `ratelimit-{limit,remaining,reset}`.
+ * The limits of a key. `limit`, `remaining` and `resetAt` are the limit on requests. The limits on tokens are absent if the
+ * service does not send them. They are read from the headers `x-ratelimit-{limit,remaining,reset}-requests`,
+ * `-tokens-per-minute` and `-tokens-per-day`. Without these, the limit on requests is read from
+ * `ratelimit-{limit,remaining,reset}`.
  *
  * @category models
  */
 export const RateLimit = Schema.Struct({
   ...Window.fields,
-  /** Tokens, of prompts and images, within a minute. */
+  /** The limit on tokens, of prompts and images, within a minute. */
   tokensPerMinute: optional(Window),
-  /** Tokens within a day. */
+  /** The limit on tokens within a day. */
   tokensPerDay: optional(Window)
 })
 

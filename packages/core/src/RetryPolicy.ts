@@ -1,10 +1,13 @@
 /**
  * When to retry. The default, `chargeSafe`, retries only after failures that cannot have been charged for.
  *
- * Some rules hold under every policy. `x-should-retry: false` ends the retries. A wait that the service asks for replaces
- * the delay of the schedule: `retry-after-ms`, else `retry-after`, else, after a 429, the soonest reset of its rate limit.
- * A wait of more than a minute ends the retries, and the error carries it. A stream is retried only before its first
- * event.
+ * These rules apply to every policy:
+ *
+ * - The header `x-should-retry: false` stops retries.
+ * - If the service asks for a wait, that wait replaces the delay of the schedule. It is in the header `retry-after-ms`, else
+ *   `retry-after`. After a 429 without these, it is the time until the soonest reset of the rate limit.
+ * - A wait of more than a minute stops retries. The error has it as `retryAfter`, or as the reset of the rate limit.
+ * - A stream is retried only before its first event.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,7 +23,7 @@ export interface RetryPolicy {
   readonly schedule: Schedule.Schedule<unknown, GradientErrorReason>
 }
 
-/** Twice, after 0.5 s and then twice as long each time, up to 8 s, less up to 25 % at random. */
+/** At most 2 retries, after 0.5 s and 1 s, each shortened at random by up to 25 %. */
 const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe(
   Schedule.upTo({ times: 2 }),
   Schedule.modifyDelay(({ duration }) =>
@@ -40,8 +43,8 @@ export const chargeSafe: RetryPolicy = {
 }
 
 /**
- * Also retries temporary failures that may have been charged for, as other clients do: one call can be charged for up to
- * three times. A failure that carries an image is not retried: the image was paid for, and is in `reason.images`.
+ * Also retries temporary failures that may have been charged for, as other clients do. One call can be charged for up to
+ * three times. A failure that carries an image is not retried: the image is paid for, and is in `reason.images`.
  *
  * @category policies
  */
@@ -58,7 +61,7 @@ export const eager: RetryPolicy = {
 export const none: RetryPolicy = { while: () => false, schedule: backoff }
 
 /**
- * A policy from a policy or from a bare schedule, which keeps the `while` of `chargeSafe`.
+ * Makes a policy from a schedule, with the `while` of `chargeSafe`. Returns a policy unchanged.
  *
  * @category constructors
  */

@@ -1,4 +1,4 @@
-/** Image generation with DigitalOcean Gradient, as Effects and Streams. Each module is a namespace. */
+/** Image generation with DigitalOcean Gradient, with Effects and Streams. Each module is a namespace. */
 export * as Attempt from "./Attempt.ts"
 export * as GeneratedImage from "./GeneratedImage.ts"
 export * as GradientClient from "./GradientClient.ts"

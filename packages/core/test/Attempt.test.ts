@@ -22,7 +22,7 @@ const busy = () => Response.json({ id: "too_many_requests", message: "slow down"
 const refused = () => Object.assign(new Error("connect ECONNREFUSED"), { syscall: "connect", code: "ECONNREFUSED" })
 const reset = () => Object.assign(new Error("read ECONNRESET"), { syscall: "read", code: "ECONNRESET" })
 
-/** An entry that writes down what runs, and each outcome. */
+/** An entry that records its calls, and each outcome. */
 const recorder = (name = "", log: Array<string> = []) => {
   const outcomes: Array<Attempt.Outcome> = []
   const note = (what: string) => Effect.sync(() => void log.push(`${name}${what}`))
@@ -53,28 +53,30 @@ const onlyOutcome = ({ outcomes }: { readonly outcomes: ReadonlyArray<Attempt.Ou
 }
 
 describe("Attempt.layer", () => {
-  it.effect("runs all waits, then all begins, then the request, then the ends: outermost first, and back", () =>
-    Effect.gen(function* () {
-      const log: Array<string> = []
-      const service = Service.make(() => {
-        log.push("request")
-        return Response.json(Wire.response())
+  it.effect(
+    "runs every wait, then every begin, outermost first; then the request; then every end, innermost first",
+    () =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const service = Service.make(() => {
+          log.push("request")
+          return Response.json(Wire.response())
+        })
+        const [outer, inner] = [recorder("outer ", log), recorder("inner ", log)]
+        yield* generate.pipe(Effect.provide(outer.layer.pipe(Layer.provide(inner.layer), Layer.provide(service.layer))))
+        expect(log).toEqual([
+          "outer wait 1",
+          "inner wait 1",
+          "outer begin 1",
+          "inner begin 1",
+          "request",
+          "inner end 1 Completed",
+          "outer end 1 Completed"
+        ])
       })
-      const [outer, inner] = [recorder("outer ", log), recorder("inner ", log)]
-      yield* generate.pipe(Effect.provide(outer.layer.pipe(Layer.provide(inner.layer), Layer.provide(service.layer))))
-      expect(log).toEqual([
-        "outer wait 1",
-        "inner wait 1",
-        "outer begin 1",
-        "inner begin 1",
-        "request",
-        "inner end 1 Completed",
-        "outer end 1 Completed"
-      ])
-    })
   )
 
-  it.effect("gives each function the attempt: its number, the call, the params with defaults, key and labels", () =>
+  it.effect("passes the attempt to each function: number, params with defaults, key and labels", () =>
     Effect.gen(function* () {
       const seen: Array<Attempt.Attempt> = []
       const entry = Attempt.layer({ begin: (attempt) => Effect.sync(() => void seen.push(attempt)) })
@@ -98,7 +100,7 @@ describe("Attempt.layer", () => {
     })
   )
 
-  it.effect("sends nothing if a wait or a begin fails, and the call fails with its reason", () =>
+  it.effect("sends nothing if a wait or a begin fails, and fails with its reason", () =>
     Effect.gen(function* () {
       for (const step of ["wait", "begin"] as const) {
         const service = Service.make(() => Response.json(Wire.response()))
@@ -116,7 +118,7 @@ describe("Attempt.layer", () => {
     })
   )
 
-  it.effect("ends only the entries whose wait succeeded", () =>
+  it.effect("runs end only for the entries that have succeeded in wait", () =>
     Effect.gen(function* () {
       const service = Service.make(() => Response.json(Wire.response()))
       const [outer, inner] = [recorder("outer "), recorder("inner ")]
@@ -132,7 +134,7 @@ describe("Attempt.layer", () => {
     })
   )
 
-  it.effect("keeps the images if an end fails after them: its reason carries them", () =>
+  it.effect("keeps the images if an end fails after Completed: its reason carries them", () =>
     Effect.gen(function* () {
       const reason = new GradientError.InternalServerError({ description: "the disk is full" })
       const failing = Attempt.layer({
@@ -182,7 +184,7 @@ describe("the outcome of an attempt", () => {
     })
   )
 
-  it.effect("of a stream that is left at Completed: Completed", () =>
+  it.effect("of a stream that the consumer stops at Completed: Completed", () =>
     Effect.gen(function* () {
       const service = around(() => Wire.stream([partial, completed], "hangs"))
       yield* generateStream.pipe(Stream.take(2), Stream.runDrain, Effect.provide(service.layer))
@@ -277,7 +279,7 @@ describe("the outcome of an attempt", () => {
 })
 
 describe("a limiter as an entry", () => {
-  it.effect("waits outside of the timeout, and holds no permit during back-off", () =>
+  it.effect("waits outside of the timeout, and holds no permit during the wait for a retry", () =>
     Effect.gen(function* () {
       const semaphore = yield* Semaphore.make(1)
       const entry = Attempt.layer({
@@ -340,7 +342,7 @@ describe("transformClient", () => {
     return { service, call: Effect.result(generate).pipe(Effect.provide(service.layer)) }
   }
 
-  it.effect("may wait longer than the timeout: that is neither timed nor charged", () =>
+  it.effect("may wait longer than the timeout, which is neither timed nor charged for", () =>
     Effect.gen(function* () {
       const service = around(() => Response.json(Wire.response()), {
         timeout: "1 second",
@@ -358,7 +360,7 @@ describe("transformClient", () => {
     })
   )
 
-  it.effect("fails before the request: ConnectionError, not retryable; RateLimitError for Effect's limiter", () =>
+  it.effect("fails before the request: ConnectionError, not retryable; for Effect's rate limiter, RateLimitError", () =>
     Effect.gen(function* () {
       const own = transformed(() => ({ execute: () => Effect.fail(new Error("no token")) }))
       const result = yield* own.call
@@ -371,7 +373,7 @@ describe("transformClient", () => {
     })
   )
 
-  it.effect("fails after the request: DisconnectedError, which may have been charged", () =>
+  it.effect("fails after the request: DisconnectedError, which may have been charged for", () =>
     Effect.gen(function* () {
       const { call, service } = transformed((client) => ({
         execute: (request) => Effect.andThen(client.execute(request), Effect.fail("it cannot be read"))

@@ -28,7 +28,7 @@ const requestOf = (layer: GradientClient.Options, call: GradientClient.RequestOp
 const headersOf = (layer: GradientClient.Options, call?: GradientClient.RequestOptions) =>
   Effect.map(requestOf(layer, call), (asked) => ({ ...asked?.headers }))
 
-/** The request of a call through a client that is made so. */
+/** The request of a call through this client. */
 const requestThrough = <E>(client: Layer.Layer<GradientClient.GradientClient, E, HttpClient.HttpClient>) => {
   const service = Service.transport(drawn)
   return Images.generate({ prompt }).pipe(
@@ -56,7 +56,7 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("goes below the base URL, with or without a slash at its end", () =>
+    it.effect("is sent below the base URL, with or without a slash at its end", () =>
       Effect.gen(function* () {
         for (const baseUrl of ["http://localhost:1/v1", "http://localhost:1/v1/", "http://localhost:1/v1//"]) {
           expect((yield* requestOf({ baseUrl }))?.url).toBe("http://localhost:1/v1/images/generations")
@@ -64,7 +64,7 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("has the model access key before the token, and no Authorization without either", () =>
+    it.effect("uses the model access key, else the token, and sends no Authorization without either", () =>
       Effect.gen(function* () {
         const accessToken = Redacted.make("dop_v1_token")
         expect(yield* headersOf({ accessToken })).toHaveProperty("authorization", `Bearer ${Service.key}`)
@@ -84,14 +84,14 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("has an idempotency key where one is given", () =>
+    it.effect("has the idempotency key if one is set", () =>
       Effect.gen(function* () {
         expect(yield* headersOf({}, { idempotencyKey: "k-1" })).toHaveProperty("idempotency-key", "k-1")
         expect(yield* headersOf({})).not.toHaveProperty("idempotency-key")
       })
     )
 
-    it.effect("has a status that says the same through a client that refuses it already", () =>
+    it.effect("has the same reason if a transform refuses the status", () =>
       Effect.gen(function* () {
         const refuse = { transformClient: HttpClient.filterStatusOk, retry: RetryPolicy.none }
         const limited = Service.make(() => new Response("slowly", { status: 429 }), refuse)
@@ -100,7 +100,7 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("does not have its key in an error, wherever the service repeats it", () =>
+    it.effect("errors do not contain the key, wherever the service repeats it", () =>
       Effect.gen(function* () {
         const error = { error: { message: `bad key ${Service.key}`, code: "invalid_api_key" } }
         const escaped = Service.key.replace("s", "\\u0073")
@@ -127,7 +127,7 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("is not taken for a secret in what the service says, where it is none", () =>
+    it.effect("values that are not secret are not redacted in the service's message", () =>
       Effect.gen(function* () {
         const headers = { "retry-after": "100", "x-request-id": "req-1" }
         const service = Service.make(() => new Response("1 more", { status: 429, headers }))
@@ -146,7 +146,7 @@ describe("GradientClient", () => {
     )
   })
 
-  describe("what cannot be sent is InvalidParamsError", () => {
+  describe("InvalidParamsError for requests that cannot be sent", () => {
     const secret = "hidden-value"
     const refused = (layer: GradientClient.Options, call: GradientClient.RequestOptions = {}) =>
       Effect.gen(function* () {
@@ -161,13 +161,15 @@ describe("GradientClient", () => {
         return error.message
       })
 
-    it.effect.each(["\n", "\r\nx-other: 1", "\0", "\u{1f9a6}", "\x7f"])("a header's value with %j, unrepeated", (bad) =>
-      Effect.gen(function* () {
-        expect(yield* refused({ headers: { "x-one": secret + bad } })).toContain("headers.x-one")
-        expect(yield* refused({}, { headers: { "x-two": secret + bad } })).toContain("headers.x-two")
-        expect(yield* refused({}, { idempotencyKey: secret + bad })).toContain("idempotencyKey")
-        expect(yield* refused({ modelAccessKey: Redacted.make(`${secret}${bad}end`) })).toContain("modelAccessKey")
-      })
+    it.effect.each(["\n", "\r\nx-other: 1", "\0", "\u{1f9a6}", "\x7f"])(
+      "a header's value with %j, which the message does not repeat",
+      (bad) =>
+        Effect.gen(function* () {
+          expect(yield* refused({ headers: { "x-one": secret + bad } })).toContain("headers.x-one")
+          expect(yield* refused({}, { headers: { "x-two": secret + bad } })).toContain("headers.x-two")
+          expect(yield* refused({}, { idempotencyKey: secret + bad })).toContain("idempotencyKey")
+          expect(yield* refused({ modelAccessKey: Redacted.make(`${secret}${bad}end`) })).toContain("modelAccessKey")
+        })
     )
 
     it.effect("a header's name", () =>
@@ -193,8 +195,8 @@ describe("GradientClient", () => {
     )
   })
 
-  describe("what a layer's own options can show", () => {
-    it.effect("fails when the layer is built, all problems at once", () =>
+  describe("invalid options of a layer", () => {
+    it.effect("fail when the layer is built, all problems at once", () =>
       Effect.gen(function* () {
         const options = { baseUrl: "https://host/v1#top", timeout: 0, model: " ", headers: { "x one": "1" } }
         const client = Layer.provide(GradientClient.layer(options), Service.transport(drawn).layer)
@@ -224,7 +226,7 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("that does not exist is named, with where its name came from and how to list the others", () =>
+    it.effect("that does not exist is named, with the source of its name and how to list the models", () =>
       Effect.gen(function* () {
         const layer = Service.make(gone, { model: "of-layer" }).layer
         const ofLayer = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(layer))
@@ -274,7 +276,7 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("options go before the environment", () =>
+    it.effect("options override the environment", () =>
       Effect.gen(function* () {
         const environment = { GRADIENT_MODEL_ACCESS_KEY: "k", GRADIENT_BASE_URL: "http://localhost:1" }
         const options = { accessToken: Redacted.make("t"), baseUrl: "http://localhost:2" }
@@ -345,14 +347,14 @@ describe("GradientClient", () => {
       })
     )
 
-    it.effect("says what the innermost cause says", () =>
+    it.effect("has the message of the innermost cause", () =>
       Effect.gen(function* () {
         const reason = yield* failedWith(error({}, new Error("other side closed")))
         expect(reason.message).toContain("other side closed")
       })
     )
 
-    it.effect("survives causes in a circle", () =>
+    it.effect("handles causes that form a cycle", () =>
       Effect.gen(function* () {
         const circle = error({})
         circle.cause = circle

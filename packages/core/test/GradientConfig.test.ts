@@ -27,7 +27,7 @@ describe("GradientConfig", () => {
     })
   )
 
-  it.effect("GRADIENT_BASE_URL goes before the host, and a blank variable is not set", () =>
+  it.effect("GRADIENT_BASE_URL overrides the host, and a blank variable counts as absent", () =>
     Effect.gen(function* () {
       const host = { GRADIENT_INFERENCE_ENDPOINT: "inference.test" }
       expect(yield* read(GradientConfig.baseUrlConfig, { GRADIENT_BASE_URL: "http://a/v2", ...host })).toBe(
@@ -48,7 +48,7 @@ describe("GradientConfig", () => {
     })
   )
 
-  it.effect("the environment fills in only what the options leave out", () =>
+  it.effect("the environment is used only for options that are not set", () =>
     Effect.gen(function* () {
       const env = {
         DIGITALOCEAN_ACCESS_TOKEN: " dop_v1_x ",
@@ -65,7 +65,7 @@ describe("GradientConfig", () => {
     })
   )
 
-  it.effect("what cannot be used is refused by the name of its variable", () =>
+  it.effect("refuses an invalid value and names its variable", () =>
     Effect.gen(function* () {
       const env = {
         GRADIENT_MODEL_ACCESS_KEY: "Bearer sk-do-hidden",

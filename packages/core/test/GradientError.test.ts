@@ -12,11 +12,11 @@ import * as Wire from "./support/Wire.ts"
 const prompt = "a sea otter"
 const once = { retry: RetryPolicy.none }
 
-/** The reason of a call that is answered so. */
+/** The reason of a call with this reply. */
 const answeredWith = (answer: () => Service.Answer) =>
   Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(Service.make(answer).layer))
 
-/** The reason of a stream that is answered so. */
+/** The reason of a stream with this reply. */
 const streamedWith = (answer: () => Service.Answer) =>
   Images.generateStream({ prompt }, once).pipe(
     Stream.runDrain,
@@ -30,7 +30,7 @@ const unicode = (character: string) => `\\u${character.charCodeAt(0).toString(16
 const errorBody = (code: string, message = "no") => ({ error: { message, type: "t", param: "p", code } })
 
 describe("GradientError", () => {
-  describe("of a status", () => {
+  describe("by status", () => {
     it.effect.each([
       { status: 400, tag: "BadRequestError", retryable: false, charged: false },
       { status: 401, tag: "AuthenticationError", retryable: false, charged: false },
@@ -71,7 +71,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("x-should-retry decides whether it is retryable, never whether it was charged", () =>
+    it.effect("x-should-retry changes isRetryable, never mayHaveBeenCharged", () =>
       Effect.gen(function* () {
         const answer = (status: number, word: string) => () =>
           new Response(null, { status, headers: { "x-should-retry": word } })
@@ -83,7 +83,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("a redirect is not followed, and says where it led", () =>
+    it.effect("a redirect is not followed, and the error has its target", () =>
       Effect.gen(function* () {
         const service = Service.make(
           () => new Response(null, { status: 307, headers: { location: "https://elsewhere.test/v1" } })
@@ -94,7 +94,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("429 has the limits that the headers give", () =>
+    it.effect("429 has the limits from the headers", () =>
       Effect.gen(function* () {
         const limited = (headers: Record<string, string>) =>
           Images.generate({ prompt }, once).pipe(
@@ -142,7 +142,7 @@ describe("GradientError", () => {
   })
 
   describe("message", () => {
-    it.effect("has the status only if the status is a failure", () =>
+    it.effect("has the status only if it is not 2xx", () =>
       Effect.gen(function* () {
         const event = 'data: {"error":{"message":"no","code":"server_error"}}\n\n'
         for (const reason of [
@@ -159,7 +159,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("has the code if the service says nothing else", () =>
+    it.effect("has the code if the service sends no message", () =>
       Effect.gen(function* () {
         const answer = (code: unknown) => () => Response.json({ error: { code } }, { status: 400 })
         expect((yield* answeredWith(answer("bad_size"))).message).toMatch(
@@ -169,7 +169,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("speaks of idle proxies only after a body broke or was idle", () =>
+    it.effect("mentions idle proxies only if a body broke or was idle", () =>
       Effect.gen(function* () {
         const proxies = "Proxies close idle connections"
         const before = yield* answeredWith(() => Object.assign(new Error("reset"), { syscall: "read" }))
@@ -191,7 +191,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("names the wait instead of the advice, in tenths of a second", () =>
+    it.effect("has the wait instead of the advice, in tenths of a second", () =>
       Effect.gen(function* () {
         const headers = { "retry-after-ms": "1234" }
         const { message } = yield* answeredWith(() => new Response(null, { status: 429, headers }))
@@ -202,17 +202,17 @@ describe("GradientError", () => {
     it.effect("says where the images are", () =>
       Effect.gen(function* () {
         const some = yield* streamedWith(() => Wire.stream([Wire.event(Wire.partial(0))]))
-        expect(some.message).toContain("What had arrived is in `images`.")
+        expect(some.message).toContain("The images that arrived are in `images`.")
         expect((yield* streamedWith(() => Wire.stream([": ping\n\n"]))).message).not.toContain("images")
       })
     )
 
-    it("of every reason says what to do", () => {
+    it("has advice for every reason", () => {
       for (const { advice } of Object.values(GradientError.reasons)) expect(advice).toMatch(/^[A-Z].*\.$/)
     })
   })
 
-  describe("of a code", () => {
+  describe("by code", () => {
     it.effect.each([
       { status: 400, code: "moderation_blocked", tag: "ContentPolicyError" },
       { status: 400, code: "content_policy_violation", tag: "ContentPolicyError" },
@@ -229,7 +229,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("the type of the error says it where the code does not", () =>
+    it.effect("uses the type of the error if the code is unknown", () =>
       Effect.gen(function* () {
         const body = { error: { message: "no", type: "insufficient_quota", code: null } }
         expect((yield* answeredWith(() => Response.json(body, { status: 429 })))._tag).toBe("QuotaExceededError")
@@ -250,21 +250,23 @@ describe("GradientError", () => {
       { code: "constructor", tag: "InternalServerError", charged: true }
     ]
 
-    it.effect.each(inStream)("an error object in a stream with code $code is $tag", ({ charged, code, tag }) =>
+    it.effect.each(inStream)("an error object with code $code in a stream is $tag", ({ charged, code, tag }) =>
       Effect.gen(function* () {
         const reason = yield* streamedWith(() => Wire.stream([`data: ${JSON.stringify(errorBody(code))}\n\n`]))
         expect(reason).toMatchObject({ _tag: tag, code, param: "p", description: "no", mayHaveBeenCharged: charged })
       })
     )
 
-    it.effect.each(inStream)("an error object in a reply of 200 with code $code is $tag", ({ charged, code, tag }) =>
-      Effect.gen(function* () {
-        const reason = yield* answeredWith(() => Response.json(errorBody(code)))
-        expect(reason).toMatchObject({ _tag: tag, code, mayHaveBeenCharged: charged })
-      })
+    it.effect.each(inStream)(
+      "an error object with code $code in a reply with status 200 is $tag",
+      ({ charged, code, tag }) =>
+        Effect.gen(function* () {
+          const reason = yield* answeredWith(() => Response.json(errorBody(code)))
+          expect(reason).toMatchObject({ _tag: tag, code, mayHaveBeenCharged: charged })
+        })
     )
 
-    it.effect("an error object that has a type alone maps by it", () =>
+    it.effect("an error object with only a type is mapped by its type", () =>
       Effect.gen(function* () {
         const reason = yield* streamedWith(() => Wire.stream(['data: {"error":{"type":"rate_limit_exceeded"}}\n\n']))
         expect(reason._tag).toBe("RateLimitError")
@@ -324,7 +326,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("a note on the progress of a stream is not an error", () =>
+    it.effect("a progress report in a stream is not an error", () =>
       Effect.gen(function* () {
         const notes = [{ message: "queued" }, { type: "log", message: "drawing" }, { id: "42", message: "drawing" }]
         const service = Service.make(() =>
@@ -361,7 +363,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("an error in a stream that is no JSON is its message", () =>
+    it.effect("an error in a stream that is not JSON becomes the message", () =>
       Effect.gen(function* () {
         const reason = yield* streamedWith(() => Wire.stream(["event: error\ndata: out of paint\n\n"]))
         expect(reason).toMatchObject({ _tag: "InternalServerError", description: "out of paint" })
@@ -447,7 +449,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("an upstream's error that is passed on as text decides by its code", () =>
+    it.effect("maps an upstream's error that is passed on as text by its code", () =>
       Effect.gen(function* () {
         const body = { error: { message: upstream, type: "upstream_error", code: 400 } }
         const reason = yield* answeredWith(() => Response.json(body, { status: 400 }))
@@ -455,7 +457,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("FastAPI's list names the param", () =>
+    it.effect("takes the param from FastAPI's list of errors", () =>
       Effect.gen(function* () {
         const body = { detail: [{ loc: ["body", "size"], msg: "field required", type: "missing" }] }
         expect(yield* answeredWith(() => Response.json(body, { status: 422 }))).toMatchObject({
@@ -466,7 +468,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("survives a body that is nested deeply, or whose members have odd names", () =>
+    it.effect("reads a body that is deeply nested or has members with odd names", () =>
       Effect.gen(function* () {
         for (const body of [
           "[".repeat(30_000) + "]".repeat(30_000),
@@ -484,7 +486,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("takes no long time over a body that was made to take it", () =>
+    it.effect("reads a hostile body in a short time", () =>
       Effect.gen(function* () {
         for (const part of ["<title", "<a", "<!--", "</script ", "<script>", "{", "[", "}", "&#1"]) {
           const body = part.repeat(65_536 / part.length)
@@ -529,7 +531,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("reads 64 KiB of a body at most, and lets go of the connection", () =>
+    it.effect("reads at most 64 KiB of a body, and releases the connection", () =>
       Effect.gen(function* () {
         let pulled = 0
         const endless = new ReadableStream<Uint8Array>({
@@ -546,7 +548,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("waits 5 seconds at most for the words of an error", () =>
+    it.effect("waits at most 5 seconds for the body of an error", () =>
       Effect.gen(function* () {
         const service = Service.make(() => new Response(Wire.body(["No pa"], "hangs"), { status: 401 }))
         const fiber = yield* Images.generate({ prompt }).pipe(
@@ -562,7 +564,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("a body that breaks off still has its status", () =>
+    it.effect("keeps the status if the body breaks off", () =>
       Effect.gen(function* () {
         const body = () => Wire.body(["No pa"], new Error("reset"))
         const reason = yield* answeredWith(() => new Response(body(), { status: 401 }))
@@ -571,13 +573,13 @@ describe("GradientError", () => {
     )
   })
 
-  describe("what was paid for", () => {
+  describe("images that are paid for", () => {
     const images = [Wire.png(20, 1), Wire.png(30, 2)]
     const reply = JSON.stringify(Wire.response(images))
     const cutReply = reply.slice(0, -3)
     const bytesOf = (reason: GradientError.GradientErrorReason) => reason.images.map(({ bytes }) => bytes)
 
-    it.effect("a JSON reply that is cut gives the images that are whole", () =>
+    it.effect("a truncated JSON reply fails with the complete images", () =>
       Effect.gen(function* () {
         const reason = yield* answeredWith(() => new Response(cutReply))
         expect(reason._tag).toBe("InvalidResponseError")
@@ -586,7 +588,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("so does one whose connection breaks", () =>
+    it.effect("a JSON reply fails with the complete images if the connection breaks", () =>
       Effect.gen(function* () {
         const reason = yield* answeredWith(() => new Response(Wire.body([cutReply], new Error("reset"))))
         expect(reason).toMatchObject({ _tag: "DisconnectedError", mayHaveBeenCharged: true, description: "reset" })
@@ -594,7 +596,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("and one that is refused", () =>
+    it.effect("an invalid JSON reply fails with the complete images", () =>
       Effect.gen(function* () {
         const reason = yield* answeredWith(() => {
           const whole = Wire.response(images)
@@ -605,7 +607,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("a stream that ends early gives its last partial, or an image that came whole", () =>
+    it.effect("a stream that ends early fails with its last partial image or its completed images", () =>
       Effect.gen(function* () {
         const events = images.map((bytes, index) => Wire.event(Wire.partial(index, bytes)))
         const ended = yield* streamedWith(() => Wire.stream(events))
@@ -623,7 +625,7 @@ describe("GradientError", () => {
   })
 
   describe("secrets", () => {
-    it.effect("headers that can hold one are redacted", () =>
+    it.effect("redacts headers that can hold a secret", () =>
       Effect.gen(function* () {
         const headers = { "set-cookie": "a=1", "x-api-key": "k", "x-auth-token": "t", "x-plain": "p" }
         const reason = yield* answeredWith(() => new Response(null, { status: 500, headers }))
@@ -636,7 +638,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("a service that repeats the key does not get it into the error", () =>
+    it.effect("redacts the key if the service repeats it", () =>
       Effect.gen(function* () {
         const echo = `Bearer ${Service.key} is wrong`
         for (const body of [echo, JSON.stringify(errorBody("c", echo)), `<title>${echo}</title>`]) {
@@ -684,7 +686,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("a picture is given out also if the reply repeats the key with escapes", () =>
+    it.effect("returns the image even if the reply repeats the key with escapes", () =>
       Effect.gen(function* () {
         const plainKey = "odd-characters"
         const twice = JSON.stringify(JSON.stringify(plainKey.replace(/[^]/g, unicode))).slice(1, -1)
@@ -697,7 +699,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("neither the password of Basic nor a key in the name of a member comes back", () =>
+    it.effect("redacts the password of Basic, and a key in the name of a member", () =>
       Effect.gen(function* () {
         const password = "open-sesame-please"
         const headers = { authorization: `Basic ${btoa(`me:${password}`)}` }
@@ -709,7 +711,7 @@ describe("GradientError", () => {
       })
     )
 
-    it.effect("what looks like a key of the service is concealed, and rate limits on tokens are not", () =>
+    it.effect("redacts keys of the service, but not rate limits on tokens", () =>
       Effect.gen(function* () {
         const body = "not sk-do-abcdefgh1234 nor dop_v1_0123456789abcdef"
         const headers = { "x-ratelimit-remaining-tokens-per-day": "12" }
@@ -721,7 +723,7 @@ describe("GradientError", () => {
   })
 
   describe("attempts", () => {
-    it.effect("is one for each, the last included, and any of them may have been charged", () =>
+    it.effect("lists every failed attempt, and any of them may have been charged for", () =>
       Effect.gen(function* () {
         const service = Service.make((number) => new Response(null, { status: number === 0 ? 500 : 401 }), {
           retry: RetryPolicy.eager
@@ -754,7 +756,7 @@ describe("GradientError", () => {
     })
   )
 
-  it.effect("is known by its guard, whatever copy of the package made it", () =>
+  it.effect("is recognised by isGradientError, even from another copy of the package", () =>
     Effect.gen(function* () {
       const service = Service.make(() => new Response(null, { status: 404 }))
       const error = yield* Images.generate({ prompt }).pipe(Effect.flip, Effect.provide(service.layer))
@@ -800,7 +802,7 @@ describe("GradientError", () => {
     })
   )
 
-  it("has a tag, a message and no argument that is any", () => {
+  it("has a tag, a message and no argument of type any", () => {
     expectTypeOf<GradientError.GradientError["_tag"]>().toEqualTypeOf<"GradientError">()
     expectTypeOf<GradientError.GradientError["reason"]>().toEqualTypeOf<GradientError.GradientErrorReason>()
     expectTypeOf<GradientError.GradientErrorReason["images"][number]["bytes"]>().toEqualTypeOf<Uint8Array>()

@@ -31,7 +31,7 @@ const settings = {
 }
 
 describe("ImageGenStreamEvent", () => {
-  it.effect("has every field of the wire by its name", () =>
+  it.effect("decodes every field of the wire", () =>
     Effect.gen(function* () {
       const [partial, completed] = yield* eventsOf(
         [
@@ -73,7 +73,7 @@ describe("ImageGenStreamEvent", () => {
     })
   )
 
-  it.effect("reads null as absent, and ignores what it does not know", () =>
+  it.effect("decodes null as absent, and ignores unknown members", () =>
     Effect.gen(function* () {
       const nothing = { created_at: null, background: null, output_format: null, quality: null, size: null, later: {} }
       const [partial, completed] = yield* eventsOf([
@@ -120,7 +120,7 @@ describe("ImageGenStreamEvent", () => {
       })
   )
 
-  it.effect("a partial image knows how many were asked for", () =>
+  it.effect("a partial image has the number of requested partial images", () =>
     Effect.gen(function* () {
       const forged = Wire.partial(0, Wire.png(), { partialImages: 7 })
       const [partial] = yield* eventsOf([forged, Wire.completed()], {}, 3)
@@ -128,9 +128,9 @@ describe("ImageGenStreamEvent", () => {
     })
   )
 
-  it.effect("as many partial images again as were asked for are accepted, and no more", () =>
+  it.effect("accepts twice the requested number of partial images, and no more", () =>
     Effect.gen(function* () {
-      // A server that always sends 3 of each image, whatever was asked for, is within the bound.
+      // A server that always sends 3 partial images of each image is within the bound.
       const partials = [0, 1, 2, 3, 4, 5].map((index) => Wire.partial(index, Wire.png(20 + index)))
       expect((yield* eventsOf([...partials, Wire.completed()], {}, 1)).length).toBe(7)
       expect((yield* eventsOf([...partials, Wire.completed()], {}, 3)).length).toBe(7)
@@ -144,14 +144,14 @@ describe("ImageGenStreamEvent", () => {
     })
   )
 
-  it.effect("an index is read as text too", () =>
+  it.effect("decodes an index that is a string", () =>
     Effect.gen(function* () {
       const [partial] = yield* eventsOf([Wire.partial(0, Wire.png(), { partial_image_index: "2" }), Wire.completed()])
       expect(partial).toMatchObject({ partialImageIndex: 2 })
     })
   )
 
-  it.effect("what cannot be read around a picture is absent, and is logged at debug", () =>
+  it.effect("leaves out members that cannot be decoded, and logs them at debug level", () =>
     Effect.gen(function* () {
       const logged: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${String(message)}`))
@@ -175,7 +175,7 @@ describe("ImageGenStreamEvent", () => {
     })
   )
 
-  it("can be made by hand, and prints its size and type", () => {
+  it("can be constructed, and prints its size and type", () => {
     const made = [
       new PartialImage({ bytes: Wire.png(12_000_000), partialImageIndex: 0, partialImages: 1 }),
       new Completed({ bytes: Wire.png(12_000_000) })
@@ -189,14 +189,14 @@ describe("ImageGenStreamEvent", () => {
     }
   })
 
-  it("is written as JSON and read back", () => {
+  it("is encoded as JSON and decoded again", () => {
     for (const wire of [Wire.partial(1, Wire.png(5), settings), Wire.completed(Wire.png(6), { usage: Wire.usage })]) {
       const event = Schema.decodeUnknownSync(ImageGenStreamEvent.Json)(wire)
       expect(Schema.encodeSync(ImageGenStreamEvent.Json)(event)).toEqual(wire)
     }
   })
 
-  it("is written as a server-sent event, byte by byte, without what came from the headers", () => {
+  it("is encoded as a server-sent event, byte by byte, without the fields from headers", () => {
     const partial = new PartialImage({ bytes: new Uint8Array([1, 2, 3]), partialImageIndex: 2, outputFormat: "webp" })
     expect(ImageGenStreamEvent.toServerSentEvent(partial)).toBe(
       "event: image_generation.partial_image\n" +
@@ -221,7 +221,7 @@ describe("ImageGenStreamEvent", () => {
     })
   })
 
-  it.effect("written as server-sent events is read back as the same events", () =>
+  it.effect("is the same event after encoding as a server-sent event and decoding", () =>
     Effect.gen(function* () {
       const events = [
         new PartialImage({ bytes: Wire.png(9), partialImageIndex: 0, partialImages: 1 }),
@@ -235,8 +235,8 @@ describe("ImageGenStreamEvent", () => {
     })
   )
 
-  it("is read from what the SDK says is sent", () => {
-    type Wire = typeof ImageGenStreamEvent.Lifted.Encoded
+  it("accepts the types of the official SDK", () => {
+    type Wire = typeof ImageGenStreamEvent.Json.schema.Encoded
     type Sent = Gradient.ImageGenStreamEvent
     type Member<Union extends { type: string }, Type> = Omit<Extract<Union, { type: Type }>, "b64_json">
     expectTypeOf<Member<Sent, "image_generation.partial_image">>().toExtend<

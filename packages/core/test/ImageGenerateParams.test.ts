@@ -9,7 +9,7 @@ import * as Wire from "./support/Wire.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** What was sent for these params. */
+/** The body that is sent for these params. */
 const sentFor = (
   params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
   options?: GradientClient.RequestOptions
@@ -38,7 +38,7 @@ const prompt = "a sea otter"
 
 describe("ImageGenerateParams", () => {
   describe("check", () => {
-    it("gives every broken rule with what was given and what is allowed", () => {
+    it("returns every broken rule with the value and the allowed values", () => {
       const params = {
         prompt: "",
         n: 11,
@@ -60,12 +60,12 @@ describe("ImageGenerateParams", () => {
       ])
     })
 
-    it("gives nothing for params that can be sent", () => {
+    it("returns an empty list for params that can be sent", () => {
       expect(ImageGenerateParams.check({ prompt }, "generate")).toEqual([])
       expect(ImageGenerateParams.check({ prompt, partialImages: 3 }, "stream")).toEqual([])
     })
 
-    it("gives a type mistake as an issue, beside the rules of the others", () => {
+    it("returns an issue for a wrong type, together with broken rules of other params", () => {
       const params = { prompt: 5, n: "11", model: null, size: [1, 2], user: {}, quality: true, outputCompression: -1 }
       expect(ImageGenerateParams.renderIssues(ImageGenerateParams.check(params, "generate"))).toBe(
         "prompt must be a string (got a number); model must be a string (got null); n must be a number (got a string); " +
@@ -74,7 +74,7 @@ describe("ImageGenerateParams", () => {
       )
     })
 
-    it("reads null as absent, as the API does", () => {
+    it("null counts as absent, as in the API", () => {
       expect(brokenBy({ n: null, size: null, outputFormat: null, partialImages: null, user: null })).toEqual([])
     })
 
@@ -92,7 +92,7 @@ describe("ImageGenerateParams", () => {
       }
     )
 
-    it("is rendered with the names of the reader", () => {
+    it("renders the names of params for the reader", () => {
       const issues = ImageGenerateParams.check({ prompt, outputCompression: 50, safetyIdentifier: 5 }, "generate")
       expect(ImageGenerateParams.renderIssues(issues, ImageGenerateParams.wireNameOf)).toBe(
         "safety_identifier must be a string (got a number); " +
@@ -102,7 +102,7 @@ describe("ImageGenerateParams", () => {
   })
 
   describe("rules", () => {
-    it.effect("all broken ones are in the error, and nothing is sent", () =>
+    it.effect("the error has all broken rules, and nothing is sent", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Response.json(Wire.response()))
         const error = yield* Images.generate({ prompt: "", n: 11 }).pipe(Effect.provide(service.layer), Effect.flip)
@@ -168,7 +168,7 @@ describe("ImageGenerateParams", () => {
       expect(brokenBy({ outputCompression: 100, outputFormat: "png" })).toEqual([])
     })
 
-    it("a transparent background is refused with jpeg, and with no format that is not known", () => {
+    it("a transparent background is refused with jpeg, but not with an unknown format", () => {
       expect(brokenBy({ background: "transparent", outputFormat: "jpeg" })).toEqual([
         'background must be opaque or auto if the format is jpeg (got "transparent")'
       ])
@@ -193,7 +193,7 @@ describe("ImageGenerateParams", () => {
       ])
     })
 
-    it.effect("a model, size, quality, format or background that is new tomorrow passes", () =>
+    it.effect("an unknown model, size, quality, format or background is allowed", () =>
       Effect.gen(function* () {
         const tomorrow = {
           model: "tomorrow",
@@ -209,7 +209,7 @@ describe("ImageGenerateParams", () => {
       })
     )
 
-    it("are on the schemas too", () => {
+    it("are checked by the schemas too", () => {
       const decode = Schema.decodeUnknownExit(Schema.toType(ImageGenerateParams.ImageGenerateParams))
       expect(String(decode({ prompt, n: 11 }))).toContain("n must be 1 to 10 (got 11)")
       const stream = Schema.decodeUnknownExit(Schema.toType(ImageGenerateParams.ImageGenerateParamsStreaming))
@@ -218,7 +218,7 @@ describe("ImageGenerateParams", () => {
   })
 
   describe("on the wire", () => {
-    it.effect("model and n are always sent, and nothing else that was not given", () =>
+    it.effect("model and n are always sent, other params only if they are set", () =>
       Effect.gen(function* () {
         expect(yield* sentFor({ prompt })).toEqual({ prompt, model: "openai-gpt-image-2", n: 1 })
         expect(yield* sentForStream({ prompt })).toEqual({
@@ -231,7 +231,7 @@ describe("ImageGenerateParams", () => {
       })
     )
 
-    it.effect("what is undefined is not sent", () =>
+    it.effect("undefined params are not sent", () =>
       Effect.gen(function* () {
         const params = { prompt, model: undefined, n: undefined, size: undefined }
         expect(yield* sentFor(params)).toEqual({ prompt, model: "openai-gpt-image-2", n: 1 })
@@ -239,7 +239,7 @@ describe("ImageGenerateParams", () => {
       })
     )
 
-    it.effect("every param has its name of the wire", () =>
+    it.effect("every param is sent by its name on the wire", () =>
       Effect.gen(function* () {
         const sent = yield* sentForStream({
           prompt,
@@ -275,14 +275,14 @@ describe("ImageGenerateParams", () => {
       })
     )
 
-    it("null is read as absent", () => {
+    it("null is decoded as absent", () => {
       const decode = Schema.decodeUnknownSync(ImageGenerateParams.Json)
       expect(decode({ prompt, n: null, output_format: null, user: null, partial_images: null })).toEqual({
         prompt
       })
     })
 
-    it("writes and reads back", () => {
+    it("encodes and decodes again", () => {
       const params = { prompt, outputFormat: "webp", outputCompression: 5, partialImages: 2 } as const
       const wire = Schema.encodeSync(ImageGenerateParams.Json)(params)
       expect(wire).toEqual({ prompt, output_format: "webp", output_compression: 5, partial_images: 2 })
@@ -291,7 +291,7 @@ describe("ImageGenerateParams", () => {
   })
 
   describe("extraBody", () => {
-    it.effect("an n of it is how many images come", () =>
+    it.effect("its n is the expected number of images", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([Wire.event(Wire.completed()), Wire.event(Wire.completed())]))
         const events = yield* Images.generateStream({ prompt, model: "other" }, { extraBody: { n: 2 } }).pipe(
@@ -302,7 +302,7 @@ describe("ImageGenerateParams", () => {
       })
     )
 
-    it.effect("adds members, and goes before the params", () =>
+    it.effect("adds members, and overrides the params", () =>
       Effect.gen(function* () {
         expect(yield* sentFor({ prompt, size: "auto" }, { extraBody: { seed: 7, size: "2x2" } })).toMatchObject({
           seed: 7,
@@ -318,7 +318,7 @@ describe("ImageGenerateParams", () => {
       })
     )
 
-    it.effect("cannot take model and n away", () =>
+    it.effect("cannot remove model and n", () =>
       Effect.gen(function* () {
         expect(yield* sentFor({ prompt }, { extraBody: { model: undefined, n: undefined } })).toEqual({
           prompt,
@@ -363,7 +363,7 @@ describe("ImageGenerateParams", () => {
     )
   })
 
-  it("generate takes no partialImages, and generateStream takes params of both kinds", () => {
+  it("generate does not accept partialImages, and generateStream accepts the params of both", () => {
     type Streaming = ImageGenerateParams.ImageGenerateParamsStreaming
     expectTypeOf<{ prompt: string; partialImages: number }>().not.toExtend<Parameters<typeof Images.generate>[0]>()
     expectTypeOf<Streaming>().not.toExtend<Parameters<typeof Images.generate>[0]>()

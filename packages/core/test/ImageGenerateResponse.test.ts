@@ -25,7 +25,7 @@ const generateText = (reply: string | ReadonlyArray<string>) =>
 const { GeneratedImage } = Image
 
 describe("ImageGenerateResponse", () => {
-  it.effect("has every field of the wire by its name", () =>
+  it.effect("decodes every field of the wire", () =>
     Effect.gen(function* () {
       const item = { b64_json: Wire.base64(Wire.png(9)), revised_prompt: "an otter", output_format: "png" }
       const response = yield* generate({
@@ -57,7 +57,7 @@ describe("ImageGenerateResponse", () => {
     })
   )
 
-  it.effect("reads null as absent, and ignores what it does not know", () =>
+  it.effect("decodes null as absent, and ignores unknown members", () =>
     Effect.gen(function* () {
       const image = {
         b64_json: Wire.base64(Wire.png()),
@@ -78,7 +78,7 @@ describe("ImageGenerateResponse", () => {
     })
   )
 
-  it.effect("an image has the format of the reply where it has none", () =>
+  it.effect("an image without a format has the format of the reply", () =>
     Effect.gen(function* () {
       const data = [
         { b64_json: "AAAA" },
@@ -112,7 +112,7 @@ describe("ImageGenerateResponse", () => {
     })
   )
 
-  describe("around a good image", () => {
+  describe("members around a valid image", () => {
     const image = { b64_json: Wire.base64(Wire.png()) }
 
     it.effect.each([
@@ -138,7 +138,7 @@ describe("ImageGenerateResponse", () => {
         })
     )
 
-    it.effect("numbers of usage are read as text too", () =>
+    it.effect("decodes numbers of usage that are strings", () =>
       Effect.gen(function* () {
         const usage = { input_tokens: "10", output_tokens: "1000", total_tokens: "1010" }
         expect((yield* generate({ created: 1, data: [image], usage })).usage).toEqual({
@@ -164,7 +164,7 @@ describe("ImageGenerateResponse", () => {
       })
     )
 
-    it.effect("what cannot be read is absent, and is logged at debug", () =>
+    it.effect("leaves out members that cannot be decoded, and logs them at debug level", () =>
       Effect.gen(function* () {
         const logged: Array<string> = []
         const logger = Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${String(message)}`))
@@ -196,7 +196,7 @@ describe("ImageGenerateResponse", () => {
       })
     )
 
-    it.effect.each([{}, [], null, false, "", { message: "" }])("an error of %j says that there is none", (error) =>
+    it.effect.each([{}, [], null, false, "", { message: "" }])("a member error of %j is not an error", (error) =>
       Effect.gen(function* () {
         const response = yield* generate({ ...Wire.response(), id: "img-1", message: "done", error, errors: [] })
         expect(response.data[0].bytes).toEqual(Wire.png())
@@ -204,10 +204,10 @@ describe("ImageGenerateResponse", () => {
     )
   })
 
-  describe("an image that came as an address", () => {
+  describe("an image that was sent as a URL", () => {
     const url = "https://images.example/otter.png?signature=abc"
 
-    it.effect("is in the error, with the images that came as bytes", () =>
+    it.effect("fails with the URL, and with the images that were sent as bytes", () =>
       Effect.gen(function* () {
         const data = [{ url }, { b64_json: Wire.base64(Wire.png()) }, { b64_json: "", url: `${url}2` }]
         const reason = yield* Service.failsWith("InvalidResponseError")(generate({ created: 1, data }))
@@ -219,7 +219,7 @@ describe("ImageGenerateResponse", () => {
       })
     )
 
-    it.effect("does not matter beside its bytes", () =>
+    it.effect("is ignored if the image also has bytes", () =>
       Effect.gen(function* () {
         const response = yield* generate({ created: 1, data: [{ b64_json: Wire.base64(Wire.png()), url }] })
         expect(response.data[0].bytes).toEqual(Wire.png())
@@ -227,7 +227,7 @@ describe("ImageGenerateResponse", () => {
     )
   })
 
-  describe("an image that came as a data URL", () => {
+  describe("an image that was sent as a data URL", () => {
     const dataUrl = `data:image/png;base64,${Wire.base64(Wire.png(3_000))}`
     it.effect.each([
       { what: "in url", reply: JSON.stringify({ data: [{ url: dataUrl }] }) },
@@ -260,7 +260,7 @@ describe("ImageGenerateResponse", () => {
     )
   })
 
-  describe("a member that is given twice", () => {
+  describe("a member that occurs twice", () => {
     const first = Wire.base64(Wire.png(20))
     const second = Wire.base64(Wire.png(30))
     it.effect.each([
@@ -333,7 +333,7 @@ describe("ImageGenerateResponse", () => {
       })
     )
 
-    it.effect("with the images that can be used, before and after the one that cannot", () =>
+    it.effect("with the usable images before and after the unusable one", () =>
       Effect.gen(function* () {
         for (const bad of ["?", "AAAAA", "", "\\", '"', "data:image/png;base64,"]) {
           const data = [image, { b64_json: bad }, { b64_json: Wire.base64(Wire.png(20)) }]
@@ -397,7 +397,7 @@ describe("ImageGenerateResponse", () => {
       expect(new GeneratedImage({ bytes: text("hello"), outputFormat }).mediaType).toBe(type)
     })
 
-    it("is what its bytes show, whatever was asked for", () => {
+    it("has the media type of its bytes, whatever format was requested", () => {
       expect(new GeneratedImage({ bytes: Wire.png(), outputFormat: "webp" }).mediaType).toBe("image/png")
     })
   })
@@ -412,7 +412,7 @@ describe("ImageGenerateResponse", () => {
     const error = GradientError.fromReason(reason)
     const things = [image, response, reason, error, Cause.fail(error), { nested: [response] }, [image]]
 
-    // Printing the bytes themselves takes seconds, and gives millions of characters.
+    // Printing the bytes would take seconds and millions of characters.
     const isShort = (text: string) => {
       expect(text.length).toBeLessThan(4_000)
       return text
@@ -457,7 +457,7 @@ describe("ImageGenerateResponse", () => {
   })
 
   describe("Json", () => {
-    it("writes the wire and reads it back", () => {
+    it("encodes to the wire and decodes it again", () => {
       const wire = Wire.response([Wire.png(5)], { output_format: "png", usage: Wire.usage, size: "auto" })
       const response = Schema.decodeUnknownSync(ImageGenerateResponse.Json)(wire)
       expect(response.data[0].bytes).toEqual(Wire.png(5))
@@ -465,8 +465,8 @@ describe("ImageGenerateResponse", () => {
     })
   })
 
-  it("is read from what the SDK says is sent", () => {
-    type Wire = typeof ImageGenerateResponse.Lifted.Encoded
+  it("accepts the types of the official SDK", () => {
+    type Wire = typeof ImageGenerateResponse.Json.schema.Encoded
     type Sent = Gradient.ImageGenerateResponse
     expectTypeOf<Omit<Sent, "data">>().toExtend<Omit<Wire, "data">>()
     expectTypeOf<Omit<Sent["data"][number], "b64_json">>().toExtend<Omit<Wire["data"][number], "b64_json">>()

@@ -12,14 +12,14 @@ describe("ImageStream", () => {
   describe("runCompleted", () => {
     const completed = new Completed({ bytes: Wire.png(6) })
 
-    it.effect("gives the final image alone", () =>
+    it.effect("returns the final image", () =>
       Effect.gen(function* () {
         const partial = new PartialImage({ bytes: Wire.png(5), partialImageIndex: 0 })
         expect(yield* ImageStream.runCompleted(Stream.make(partial, completed))).toBe(completed)
       })
     )
 
-    it.effect("fails where there was none", () =>
+    it.effect("fails if there was no Completed", () =>
       Effect.gen(function* () {
         const reason = yield* Service.reasonOf(ImageStream.runCompleted(Stream.empty))
         expect(reason._tag).toBe("IncompleteStreamError")
@@ -27,7 +27,7 @@ describe("ImageStream", () => {
     )
   })
 
-  it.effect("tapProgress tells pictures, bytes and time so far, and waits for who listens", () =>
+  it.effect("tapProgress reports images, bytes and time so far, and waits for onProgress", () =>
     Effect.gen(function* () {
       const seen: Array<ReadonlyArray<unknown>> = []
       const events = Stream.make(

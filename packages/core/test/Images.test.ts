@@ -1,12 +1,15 @@
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as References from "effect/References"
 import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { inspect } from "node:util"
 import {
@@ -26,7 +29,7 @@ const none: GradientClient.Options = { retry: RetryPolicy.none }
 
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 
-/** Every event of a stream that is answered so. */
+/** Every event of a stream with this reply. */
 const eventsOf = (
   answer: () => Service.Answer,
   params: ImageGenerateParams.ImageGenerateParamsStreaming = { prompt }
@@ -34,7 +37,7 @@ const eventsOf = (
 
 const tagsOf = (events: ReadonlyArray<Event>) => events.map(({ _tag }) => _tag)
 
-/** The reason for which a stream fails that is answered so. */
+/** The reason for which a stream with this reply fails. */
 const failureOf = (answer: () => Service.Answer) => Service.reasonOf(eventsOf(answer))
 
 const partial = (index: number) => Wire.event(Wire.partial(index, Wire.png(20 + index, index)))
@@ -58,7 +61,7 @@ describe("Images", () => {
   })
 
   describe("generate", () => {
-    it.effect("gives the response", () =>
+    it.effect("returns the response", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Response.json(Wire.response([Wire.png(20), Wire.png(30)])))
         const response = yield* Images.generate({ prompt }).pipe(Effect.provide(service.layer))
@@ -67,7 +70,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("is done when the JSON is closed, whether or not the body ends", () =>
+    it.effect("returns when the JSON is closed, even if the body does not end", () =>
       Effect.gen(function* () {
         const body = Wire.body([JSON.stringify(Wire.response())], "hangs")
         const service = Service.make(() => new Response(body))
@@ -77,7 +80,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("does not look at what follows the JSON, wherever it is cut", () =>
+    it.effect("ignores bytes after the JSON, for every chunking", () =>
       Effect.gen(function* () {
         const text = `${JSON.stringify(Wire.response())}\n]}{"error":`
         for (const parts of [[text], [...text]]) {
@@ -88,7 +91,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("never takes the end of a body for its completeness", () =>
+    it.effect("fails if the body ends before the JSON is complete", () =>
       Effect.gen(function* () {
         const text = JSON.stringify(Wire.response())
         for (let length = 0; length < text.length; length++) {
@@ -99,7 +102,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("interrupting it aborts the request", () =>
+    it.effect("aborts the request when it is interrupted", () =>
       Effect.gen(function* () {
         for (const answer of [(): Service.Answer => Effect.never, () => new Response(Wire.body(["{"], "hangs"))]) {
           const service = Service.make(answer)
@@ -114,7 +117,7 @@ describe("Images", () => {
   })
 
   describe("generateStream", () => {
-    it.effect("gives each picture, then Completed", () =>
+    it.effect("emits each partial image, then Completed", () =>
       Effect.gen(function* () {
         const events = yield* eventsOf(() => Wire.stream([partial(0), partial(1), completed]))
         expect(tagsOf(events)).toEqual(["PartialImage", "PartialImage", "Completed"])
@@ -122,7 +125,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("gives a picture as soon as it is there", () =>
+    it.effect("emits an image as soon as it has arrived", () =>
       Effect.gen(function* () {
         const { response, write } = Wire.openStream()
         const service = Service.make(() => response)
@@ -143,7 +146,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("sends nothing until it is run, and once for each run", () =>
+    it.effect("sends nothing until it runs, and one request for each run", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([completed]))
         const stream = Images.generateStream({ prompt }).pipe(Stream.provide(service.layer))
@@ -154,7 +157,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("taking a few ends the request", () =>
+    it.effect("ends the request when the consumer takes only a few events", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([partial(0), partial(1)], "hangs"))
         const events = yield* Images.generateStream({ prompt }).pipe(
@@ -167,7 +170,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("interrupting it ends the request", () =>
+    it.effect("ends the request when it is interrupted", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([partial(0)], "hangs"))
         const fiber = yield* Stream.runDrain(Images.generateStream({ prompt })).pipe(
@@ -181,7 +184,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("ends with Completed, whether or not the body ends", () =>
+    it.effect("ends with Completed, even if the body does not end", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([completed, partial(1)], "hangs"))
         const events = yield* Stream.runCollect(Images.generateStream({ prompt })).pipe(Effect.provide(service.layer))
@@ -190,7 +193,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("gives as many Completed as images were asked for, or as came", () =>
+    it.effect("emits one Completed for each requested image, or fewer if the stream ends", () =>
       Effect.gen(function* () {
         const params = { prompt, model: "other", n: 2 }
         const both = yield* eventsOf(() => Wire.stream([completed, completed, completed], "hangs"), params)
@@ -199,7 +202,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a failure after the first of several images is one", () =>
+    it.effect("fails if the stream fails after the first of several images", () =>
       Effect.gen(function* () {
         const params = { prompt, model: "other", n: 2 }
         const tagAfter = (service: () => Response) =>
@@ -216,7 +219,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a reply of JSON is one Completed for each image", () =>
+    it.effect("emits one Completed for each image of a JSON reply", () =>
       Effect.gen(function* () {
         const reply = Wire.response([Wire.png(50)], {
           size: "auto",
@@ -244,14 +247,14 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a page is InvalidResponseError", () =>
+    it.effect("fails with InvalidResponseError for an HTML page", () =>
       Effect.gen(function* () {
         const page = () => new Response("<html>Welcome</html>", { headers: { "content-type": "text/html" } })
         expect((yield* failureOf(page))._tag).toBe("InvalidResponseError")
       })
     )
 
-    it.effect("without a content type it is an event stream", () =>
+    it.effect("recognises an event stream without a content type", () =>
       Effect.gen(function* () {
         const bare = () => new Response(Wire.body([completed]))
         expect(tagsOf(yield* eventsOf(bare))).toEqual(["Completed"])
@@ -326,7 +329,7 @@ describe("Images", () => {
         })
       )
 
-      it.effect("an event that was passed over is logged at debug", () =>
+      it.effect("logs a skipped event at debug level", () =>
         Effect.gen(function* () {
           const logged: Array<unknown> = []
           const logger = Logger.make(({ logLevel, message }) => logged.push([logLevel, message]))
@@ -367,7 +370,7 @@ describe("Images", () => {
   })
 
   describe("timeouts", () => {
-    it.effect.each(["timeout", "idleTimeout"])("a %s of nothing is refused before anything is sent", (name) =>
+    it.effect.each(["timeout", "idleTimeout"])("refuses a %s of zero before anything is sent", (name) =>
       Effect.gen(function* () {
         const service = Service.make(() => Response.json(Wire.response()))
         const reason = yield* Images.generate({ prompt }, { [name]: "-5 seconds" }).pipe(
@@ -379,7 +382,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("an error whose body stands still keeps its status", () =>
+    it.effect("an error keeps its status if its body stalls", () =>
       Effect.gen(function* () {
         const service = Service.make(() => new Response(Wire.body(["{"], "hangs"), { status: 429 }), none)
         const fiber = yield* Images.generate({ prompt }, { timeout: "2 seconds" }).pipe(
@@ -393,7 +396,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a response that does not come within timeout", () =>
+    it.effect("fails if the response does not arrive within timeout", () =>
       Effect.gen(function* () {
         for (const call of [
           Effect.asVoid(Images.generate({ prompt }, { timeout: "3 seconds" })),
@@ -442,7 +445,7 @@ describe("Images", () => {
         })
     )
 
-    it.effect("a JSON reply that is not whole within timeout, with the images that are", () =>
+    it.effect("fails if a JSON reply is not complete within timeout, with the complete images", () =>
       Effect.gen(function* () {
         const { response, write } = Wire.openStream()
         const service = Service.make(() => response, none)
@@ -465,7 +468,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a stream may take as long as it likes, while bytes come: comments count", () =>
+    it.effect("a stream does not time out while bytes arrive, including comments", () =>
       Effect.gen(function* () {
         const { response, write } = Wire.openStream()
         const service = Service.make(() => response, none)
@@ -484,7 +487,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a body without a byte for idleTimeout, with the last partial", () =>
+    it.effect("fails if no byte arrives for idleTimeout, with the last partial image", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([partial(0)], "hangs"), none)
         const fiber = yield* Stream.runDrain(Images.generateStream({ prompt }, { idleTimeout: "10 seconds" })).pipe(
@@ -503,7 +506,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a slow consumer never trips it", () =>
+    it.effect("a slow consumer never causes a timeout", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([partial(0), partial(1), completed]), none)
         const fiber = yield* Images.generateStream({ prompt }, { idleTimeout: "1 second" }).pipe(
@@ -518,7 +521,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("are 10 minutes for the response and 5 between bytes, unless told", () =>
+    it.effect("default to 10 minutes for the response and 5 between bytes", () =>
       Effect.gen(function* () {
         const phaseAfter = (
           answer: () => Service.Answer,
@@ -552,8 +555,8 @@ describe("Images", () => {
     )
   })
 
-  describe("observed", () => {
-    /** The spans that a call makes. */
+  describe("logs and traces", () => {
+    /** The spans of a call. */
     const traced = <A, E>(call: Effect.Effect<A, E>) =>
       Effect.gen(function* () {
         const spans: Array<Tracer.NativeSpan> = []
@@ -568,7 +571,7 @@ describe("Images", () => {
         return { spans, exit }
       })
 
-    it.effect("each attempt is a span", () =>
+    it.effect("each attempt has a span", () =>
       Effect.gen(function* () {
         const service = Service.make((number) =>
           number === 0
@@ -619,7 +622,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("a failed attempt that is retried is logged, and is an event on the call's span", () =>
+    it.effect("a failed attempt that is retried is logged, and added to the call's span as an event", () =>
       Effect.gen(function* () {
         const logged: Array<unknown> = []
         const logger = Logger.make(({ logLevel, message }) => logged.push([logLevel, message]))
@@ -635,11 +638,30 @@ describe("Images", () => {
         expect(events.map(([name, , attributes]) => [name, attributes])).toEqual([
           ["retry", { attempt: 1, reason: "RateLimitError", delaySeconds: 0 }]
         ])
-        expect(inspect(logged)).toContain("Attempt 1 failed, and is retried in 0 s")
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0 s")
       })
     )
 
-    it.effect("a stream and its attempts are spans", () =>
+    it.effect("the log gives the wait in tenths of a second", () =>
+      Effect.gen(function* () {
+        const logged: Array<unknown> = []
+        const logger = Logger.make(({ message }) => logged.push(message))
+        const service = Service.make((number) =>
+          number === 0 ? new Response(null, { status: 429 }) : Response.json(Wire.response())
+        )
+        const retry = Schedule.spaced(Duration.nanos(457_228_204n))
+        const fiber = yield* Images.generate({ prompt }, { retry }).pipe(
+          Effect.provide(service.layer),
+          Effect.provide(Logger.layer([logger])),
+          Effect.forkChild
+        )
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0.5 s: ")
+      })
+    )
+
+    it.effect("a stream and its attempts have spans", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream([completed]))
         const { spans } = yield* traced(
@@ -652,7 +674,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("the key is in no log, span or error, however deep one looks", () =>
+    it.effect("logs, spans and errors never contain the key, even deeply nested", () =>
       Effect.gen(function* () {
         const broken = Object.assign(new Error("reset", { cause: new Error("deeper") }), { code: "ECONNRESET" })
         const answers: ReadonlyArray<() => Service.Answer> = [

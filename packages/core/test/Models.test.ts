@@ -8,7 +8,7 @@ import { inspect } from "node:util"
 import { GradientClient, Models, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
 
-/** The models, from a service that answers so. */
+/** The models of a service with this reply. */
 const listed = (answer: (number: number) => Service.Answer, options: GradientClient.Options = {}) => {
   const service = Service.transport(answer)
   const client = GradientClient.layer({ modelAccessKey: Redacted.make(Service.key), ...options })
@@ -21,7 +21,7 @@ const failure = (answer: () => Service.Answer) => {
 }
 
 describe("Models.list", () => {
-  it.effect("asks for /models below the base URL, with the key, and gives each model", () =>
+  it.effect("requests /models below the base URL with the key, and returns each model", () =>
     Effect.gen(function* () {
       const data = [
         { id: "openai-gpt-image-2", object: "model", created: 1_760_000_000, owned_by: "openai" },
@@ -41,7 +41,7 @@ describe("Models.list", () => {
     })
   )
 
-  it.effect("takes a list at the top, and leaves out what it cannot read", () =>
+  it.effect("accepts a list without an object around it, and leaves out unreadable entries", () =>
     Effect.gen(function* () {
       const unreadable = { id: "a", created: "soon", owned_by: null, more: [] }
       const list = [
@@ -101,7 +101,7 @@ describe("Models.list", () => {
     })
   )
 
-  it.effect("does not repeat the key", () =>
+  it.effect("redacts the key in errors", () =>
     Effect.gen(function* () {
       expect(inspect(yield* failure(() => new Response(`key ${Service.key}`)), { depth: 50 })).not.toContain(
         Service.key
@@ -109,7 +109,7 @@ describe("Models.list", () => {
     })
   )
 
-  it.effect("retries what is temporary, since nothing can be charged", () =>
+  it.effect("retries every temporary failure, because nothing can be charged for", () =>
     Effect.gen(function* () {
       const { asked, models } = listed((number) =>
         number === 0 ? new Response("no", { status: 500 }) : Response.json([{ id: "a" }])
@@ -122,7 +122,7 @@ describe("Models.list", () => {
     })
   )
 
-  it.effect("ends after timeout, body included", () =>
+  it.effect("fails after timeout, which includes the body", () =>
     Effect.gen(function* () {
       const { models } = listed(() => new Response(new ReadableStream({})), {
         timeout: "3 seconds",

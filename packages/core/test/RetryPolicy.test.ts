@@ -17,7 +17,7 @@ const refused = (status: number, headers: Record<string, string> = {}) => new Re
 
 const failure = (properties: object) => Object.assign(new Error("failed"), properties)
 
-/** Calls until the call ends, in up to an hour; gives when each request came, and how the call ended. */
+/** Runs a call for up to an hour. Returns the time of each request, and how the call ended. */
 const called = (
   answer: (number: number) => Service.Answer,
   layer: GradientClient.Options = {},
@@ -105,7 +105,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("ends with the success that follows", () =>
+    it.effect("returns the result of a successful retry", () =>
       Effect.gen(function* () {
         const { exit, times } = yield* called((number) =>
           number === 0 ? refused(429) : Response.json(Wire.response())
@@ -115,7 +115,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("asks again in the same words: the same body and idempotency key", () =>
+    it.effect("sends the same body and idempotency key again", () =>
       Effect.gen(function* () {
         const { asked } = yield* called(() => refused(429), {}, { idempotencyKey: "the-key" })
         expect(asked.map(({ headers }) => headers["idempotency-key"])).toEqual(["the-key", "the-key", "the-key"])
@@ -124,7 +124,7 @@ describe("RetryPolicy", () => {
     )
   })
 
-  describe("the service's word", () => {
+  describe("rules of the service", () => {
     const waitAfter = (headers: Record<string, string>) =>
       Effect.map(
         called((number) => (number === 0 ? refused(429, headers) : refused(400))),
@@ -203,7 +203,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("a reset in the past, by a clock that differs, is waited for a second", () =>
+    it.effect("waits a second if the reset seems to be in the past", () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(1_760_000_000_000)
         const { wait } = yield* waitAfter({ "x-ratelimit-reset-requests": "1759999900" })
@@ -212,7 +212,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("a reset that is years ago is seconds from now", () =>
+    it.effect("reads a reset that is years ago as seconds from now", () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(1_760_000_000_000)
         const { wait } = yield* waitAfter({ "ratelimit-reset": "30" })
@@ -221,7 +221,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("a reset of 0 says nothing, and the policy's wait holds", () =>
+    it.effect("ignores a reset of 0, and uses the policy's delay", () =>
       Effect.gen(function* () {
         const { wait } = yield* waitAfter({ "x-ratelimit-reset-requests": "0" })
         expect(wait).toBeGreaterThanOrEqual(375)
@@ -253,7 +253,7 @@ describe("RetryPolicy", () => {
   })
 
   describe("others", () => {
-    it.effect("eager also asks again after what may have been charged", () =>
+    it.effect("eager also retries failures that may have been charged for", () =>
       Effect.gen(function* () {
         for (const answer of [
           () => refused(500),
@@ -268,7 +268,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("eager does not repeat what cannot pass, nor what came with a whole image", () =>
+    it.effect("eager does not retry permanent failures, nor failures that carry an image", () =>
       Effect.gen(function* () {
         const image = JSON.stringify(Wire.response([Wire.png(), Wire.png()])).slice(0, -3)
         for (const answer of [
@@ -282,13 +282,13 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("none never asks again", () =>
+    it.effect("none never retries", () =>
       Effect.gen(function* () {
         expect(yield* countOf(() => refused(429), { retry: RetryPolicy.none })).toBe(1)
       })
     )
 
-    it.effect("a bare schedule changes the timing and keeps chargeSafe's choice", () =>
+    it.effect("a schedule changes the timing and keeps the `while` of chargeSafe", () =>
       Effect.gen(function* () {
         const retry = Schedule.upTo(Schedule.spaced("10 seconds"), { times: 4 })
         expect((yield* called(() => refused(429), { retry })).times).toEqual([0, 10_000, 20_000, 30_000, 40_000])
@@ -296,7 +296,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("an own policy decides by the reason", () =>
+    it.effect("a custom policy decides by the reason", () =>
       Effect.gen(function* () {
         const retry: RetryPolicy.RetryPolicy = {
           while: (reason) => reason._tag === "NotFoundError",
@@ -307,7 +307,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("the policy of a call goes before the layer's", () =>
+    it.effect("the policy of a call overrides the layer's", () =>
       Effect.gen(function* () {
         const options = { retry: RetryPolicy.none }
         expect((yield* called(() => refused(429), { retry: RetryPolicy.chargeSafe }, options)).times.length).toBe(1)
@@ -334,7 +334,7 @@ describe("RetryPolicy", () => {
         return { count: service.asked.length, tags, error, asked: service.asked }
       })
 
-    it.effect("is asked for again before its first event", () =>
+    it.effect("is retried before its first event", () =>
       Effect.gen(function* () {
         expect((yield* streamed(() => refused(429), RetryPolicy.chargeSafe)).count).toBe(3)
         const empty = yield* streamed(() => Wire.stream([": ping\n\n"]), RetryPolicy.eager)
@@ -345,7 +345,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("lets go of an attempt before it waits for the next", () =>
+    it.effect("closes the connection of an attempt before it waits for the next", () =>
       Effect.gen(function* () {
         const service = Service.make(() => Wire.stream(["data: [DONE]\n\n"], "hangs"), { retry: RetryPolicy.eager })
         const fiber = yield* Stream.runDrain(Images.generateStream({ prompt })).pipe(
@@ -358,7 +358,7 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("is never asked for again after it, under any policy", () =>
+    it.effect("is never retried after its first event, under any policy", () =>
       Effect.gen(function* () {
         const retry: RetryPolicy.RetryPolicy = { while: () => true, schedule: Schedule.recurs(5) }
         const { count, error, tags } = yield* streamed(
@@ -383,7 +383,7 @@ describe("RetryPolicy", () => {
     })
   )
 
-  it.effect("an error tells what each attempt met, and how long it took", () =>
+  it.effect("an error has the reason and the duration of each attempt", () =>
     Effect.gen(function* () {
       const service = Service.make((number) =>
         Effect.delay(Effect.succeed(refused(number === 0 ? 429 : 400)), number === 0 ? "3 seconds" : "5 seconds")

@@ -10,7 +10,7 @@ import * as Wire from "./support/Wire.ts"
 
 const generate = Images.generate({ prompt: "a sea otter" })
 
-/** A client with an endpoint and a key of its own, and the requests that reached it. */
+/** A client with its own endpoint and key, and the requests that it received. */
 const client = (name: string) => {
   const { asked, layer: http } = Service.transport(() => Response.json(Wire.response()))
   const options = { baseUrl: `http://${name}.example/v1`, modelAccessKey: Redacted.make(`key-of-${name}`) }
@@ -21,7 +21,7 @@ const client = (name: string) => {
 const seenOnly = (name: string) => [`${name}.example Bearer key-of-${name}`]
 
 describe("two clients in one program", () => {
-  it.effect("a call that is provided with its own layer uses that one's endpoint and key", () =>
+  it.effect("a call with its own layer uses the endpoint and key of that layer", () =>
     Effect.gen(function* () {
       const [outer, inner] = [client("outer"), client("inner")]
       yield* Effect.andThen(generate.pipe(Effect.provide(inner.layer)), generate).pipe(Effect.provide(outer.layer))
@@ -29,7 +29,7 @@ describe("two clients in one program", () => {
     })
   )
 
-  it.effect("stacks that are built together each use their own", () =>
+  it.effect("two stacks of layers that are built together use their own endpoints and keys", () =>
     Effect.gen(function* () {
       const [one, two] = [client("one"), client("two")]
       class First extends Context.Service<First, Images.Images["Service"]>()("First") {}
@@ -55,7 +55,7 @@ describe("two clients in one program", () => {
     })
   )
 
-  it.effect("the layers for tests: each has its own script and its own pictures", () =>
+  it.effect("each layer for tests has its own script and images", () =>
     Effect.gen(function* () {
       const inner = generate.pipe(Effect.provide(TestImages.layerFixed(TestImages.webp)))
       const [one, two] = yield* Effect.all([inner, generate]).pipe(

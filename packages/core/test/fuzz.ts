@@ -1,6 +1,6 @@
 /**
- * The properties of every reply, on a million cases: `pnpm fuzz [cases] [seed]`. A case that fails is printed with what
- * repeats it.
+ * Checks the properties of every reply on a million cases: `pnpm fuzz [cases] [seed]`. A failing case is printed with the
+ * arguments that repeat it.
  */
 import * as Schema from "effect/Schema"
 import fc from "fast-check"
@@ -10,7 +10,7 @@ import { properties } from "./support/Properties.ts"
 
 const batch = 2_000
 
-/** What one thread does. */
+/** The work of one thread. */
 const Share = Schema.Struct({ cases: Schema.Int, seed: Schema.Int })
 
 const work = async ({ cases, seed }: typeof Share.Type) => {

@@ -11,7 +11,7 @@ import * as Wire from "./support/Wire.ts"
 const prompt = "a sea otter"
 const model = "a model without rules"
 
-/** A reply with status 200: this body under this content type. */
+/** A reply with status 200, this body and this content type. */
 interface Reply {
   readonly body: string
   readonly type?: string | undefined
@@ -23,7 +23,7 @@ const answer = ({ body, type }: Reply) => {
   return Service.make(() => new Response(Wire.body([body]), { headers }), { retry: RetryPolicy.eager })
 }
 
-/** Both functions, with what they give as a list of tags and bytes. */
+/** Both functions, with their results as a list of tags and bytes. */
 const functions = {
   generate: (reply: Reply) => {
     const { asked, layer } = answer(reply)
@@ -56,13 +56,13 @@ describe.each(both)("a reply with status 200 to $name", ({ call, name }) => {
     ["", "\uFEFF", " \r\n\t", "\uFEFF\n"].map((start) => ({ type, start, shown: JSON.stringify(start) }))
   )
 
-  it.effect.each(cases)("is JSON by its first byte: $type, after $shown", ({ start, type }) =>
+  it.effect.each(cases)("is recognised as JSON by its first byte: $type, after $shown", ({ start, type }) =>
     Effect.gen(function* () {
       expect(yield* call({ body: start + json, type })).toEqual([Wire.png(20), Wire.png(30)])
     })
   )
 
-  it.effect.each(cases)("is an event stream by its first line: $type, after $shown", ({ start, type }) =>
+  it.effect.each(cases)("is recognised as an event stream by its first line: $type, after $shown", ({ start, type }) =>
     Effect.gen(function* () {
       for (const before of ["", ": ping\n\n", "retry: 3\n", "data\n\n", "junk\n\n"]) {
         expect(yield* call({ body: start + before + events, type })).toEqual([Wire.png(20), Wire.png(30)])
@@ -118,7 +118,7 @@ describe.each(both)("a reply with status 200 to $name", ({ call, name }) => {
   )
 })
 
-describe("generate, answered by an event stream", () => {
+describe("generate with an event stream as the reply", () => {
   const generate = (text: string | ReadonlyArray<string>, n = 1, ending: Wire.Ending = "closes") =>
     Images.generate({ prompt, model, n }, { retry: RetryPolicy.none }).pipe(
       Effect.provide(
@@ -127,7 +127,7 @@ describe("generate, answered by an event stream", () => {
       )
     )
 
-  it.effect("gives a response of the completed images", () =>
+  it.effect("returns a response of the completed images", () =>
     Effect.gen(function* () {
       const settings = { created_at: 1_700_000_000, size: "auto", quality: "low", output_format: "png" }
       const first = Wire.completed(Wire.png(20), { ...settings, usage: Wire.usage, revised_prompt: "an otter" })
@@ -175,7 +175,7 @@ describe("generate, answered by an event stream", () => {
   )
 })
 
-describe("a stream whose image came as an address", () => {
+describe("a stream with an image that was sent as a URL", () => {
   const address = { type: "image_generation.completed", url: "https://images.example/otter.png" }
   const run = (parts: ReadonlyArray<object & { readonly type: string }>, n = 1) =>
     Stream.runDrain(Images.generateStream({ prompt, model, n })).pipe(
@@ -183,7 +183,7 @@ describe("a stream whose image came as an address", () => {
       Effect.provide(Service.make(() => Wire.stream(parts.map(Wire.event)), { retry: RetryPolicy.eager }).layer)
     )
 
-  it.effect("fails with the address and the last partial", () =>
+  it.effect("fails with the URL and the last partial image", () =>
     Effect.gen(function* () {
       const reason = yield* run([Wire.partial(0, Wire.png(9)), address])
       expect(reason.urls).toEqual([address.url])
@@ -192,7 +192,7 @@ describe("a stream whose image came as an address", () => {
     })
   )
 
-  it.effect("gives the other images, and every address", () =>
+  it.effect("fails with the other images and every URL", () =>
     Effect.gen(function* () {
       const reason = yield* run([address, Wire.completed(Wire.png(20)), { ...address, url: `${address.url}2` }], 3)
       expect(reason.urls).toEqual([address.url, `${address.url}2`])
@@ -202,7 +202,7 @@ describe("a stream whose image came as an address", () => {
 })
 
 describe("over a socket", () => {
-  /** What one connection is sent: a head, then these bytes, and then it closes or breaks. */
+  /** Sends a head and these bytes on one connection, and then closes or breaks it. */
   const served = <A, E>(write: (response: ServerResponse) => void, call: Effect.Effect<A, E, Images.Images>) =>
     Effect.gen(function* () {
       const server = createServer((request, response) => {
@@ -242,7 +242,7 @@ describe("over a socket", () => {
     })
   )
 
-  it.live("a reply without a content type is what its bytes are", () =>
+  it.live("a reply without a content type is recognised by its bytes", () =>
     Effect.gen(function* () {
       const write = (response: ServerResponse) => {
         response.writeHead(200)

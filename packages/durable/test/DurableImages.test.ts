@@ -109,7 +109,7 @@ describe("a call with a key", () => {
     Effect.gen(function* () {
       const refused = TestTransport.respond({ status: 400, json: { error: { code: "moderation_blocked" } } })
       const process = yield* processOn(yield* shared, (_request, number) =>
-        number === 0 ? refused : TestTransport.response(TestImages.response(TestImages.png))
+        number === 0 ? refused : TestTransport.response(TestImages.makeResponse(TestImages.png))
       )
       expect((yield* Effect.provide(reasonOf(generate), process))._tag).toBe("ContentPolicyError")
       const found = Option.getOrThrow(yield* Effect.provide(DurableImages.get(key), process))
@@ -144,7 +144,7 @@ describe("a call with a key", () => {
 
   it.effect("keeps the partial images of a doubt, and gives them with the error", () =>
     Effect.gen(function* () {
-      const cut = TestTransport.events([TestImages.events(TestImages.webp, TestImages.png)[0]], { end: "reset" })
+      const cut = TestTransport.events([TestImages.makeEvents(TestImages.webp, TestImages.png)[0]], { end: "reset" })
       const process = yield* processOn(yield* shared, [cut])
       yield* Effect.provide(Effect.flip(events), process)
       const again = yield* Effect.provide(reasonOf(generate), process)
@@ -213,7 +213,7 @@ describe("callers of one key", () => {
 
   it.effect("of a stream do not wait for one that is slow: it misses partial images, and gets the last", () =>
     Effect.gen(function* () {
-      const pictures = TestImages.events(TestImages.webp, TestImages.jpeg, TestImages.webp, TestImages.png)
+      const pictures = TestImages.makeEvents(TestImages.webp, TestImages.jpeg, TestImages.webp, TestImages.png)
       const process = yield* processOn(yield* shared, [TestTransport.events(pictures, { interval: "1 second" })])
       const taken = Images.generateStream({ prompt }, options).pipe(Stream.tap(() => Effect.sleep("1 minute")))
       const slow = yield* Effect.forkChild(Effect.provide(Stream.runCollect(taken), process))
@@ -228,7 +228,7 @@ describe("callers of one key", () => {
 
   it.effect("of a stream see its newest partial image first, and every Completed", () =>
     Effect.gen(function* () {
-      const pictures = TestImages.events(TestImages.webp, TestImages.jpeg, TestImages.png)
+      const pictures = TestImages.makeEvents(TestImages.webp, TestImages.jpeg, TestImages.png)
       const process = yield* processOn(yield* shared, [TestTransport.events(pictures, { interval: "10 seconds" })])
       const first = yield* Effect.forkChild(Effect.provide(events, process))
       yield* untilSent(process)
@@ -504,8 +504,8 @@ describe("a person", () => {
     const all = yield* shared
     const process = yield* processOn(all, (_request, number) =>
       number === 0
-        ? TestTransport.events([TestImages.events(TestImages.webp, TestImages.png)[0]], { end: "reset" })
-        : TestTransport.response(TestImages.response(TestImages.png))
+        ? TestTransport.events([TestImages.makeEvents(TestImages.webp, TestImages.png)[0]], { end: "reset" })
+        : TestTransport.response(TestImages.makeResponse(TestImages.png))
     )
     yield* Effect.provide(Effect.flip(events), process)
     return process

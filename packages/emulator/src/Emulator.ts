@@ -1,6 +1,7 @@
 /**
- * The images endpoint, emulated. It paints an image from the prompt, the same one each time, and answers as the real
- * service does: `layerServer` on a port, `layerHttpClient` in process. It accepts any key, and nothing costs anything.
+ * Emulates the images endpoint: `layerServer` on a port, `layerHttpClient` in process. It paints an image from the prompt,
+ * the same image each time, and replies in the real service's format. It accepts any key; without one it replies with 401.
+ * Nothing is charged for.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -23,27 +24,30 @@ import * as OnPort from "./internal/endpoint/onPort.ts"
 import { layer as layerLedger, type Ledger } from "./Ledger.ts"
 
 /**
- * Options of both layers.
+ * Options of the emulator, on a port or in process.
  *
  * @category models
  */
 export interface EmulatorOptions {
   /** How long the service works before it answers. Default: 0. */
   readonly latency?: Duration.Input | undefined
-  /** The time between the images of a stream, and before its first. Default: 0. */
+  /** The time before each image of a stream. Default: 0. */
   readonly pace?: Duration.Input | undefined
-  /** Another seed makes other images for the same prompts. Default: 0. */
+  /** Another seed gives other images for the same prompts. Default: 0. */
   readonly seed?: number | undefined
   /**
-   * `painted` images show something of the prompt, and take about 0.3 s each at 1024x1024. `plain` ones have one colour,
-   * the same for any prompt, and take next to no time: for load tests and crash tests. Default: `painted`.
+   * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one colour,
+   * whatever the prompt, and take almost no time: use them in load tests. Default: `painted`.
    */
   readonly pictures?: "painted" | "plain" | undefined
-  /** The models that it knows; the first is used if a request names none. Any other is a 404. Default: `defaultModels`. */
+  /**
+   * The models of the service. A request without a model gets the first. A request for another model gets a 404. Default:
+   * `defaultModels`.
+   */
   readonly models?: ReadonlyArray<string> | undefined
-  /** What goes wrong. Each request meets the first fault whose `times` are not used up. Default: none. */
+  /** The faults. Each request gets the first fault whose `times` are not used up. Default: none. */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
-  /** Whether a request may name its own fault, in the header `x-emulator-fault`. Default: false. */
+  /** Whether a request may choose its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined
   /** Whether to log a line for each request: method, path, status, time and what was charged. Default: false. */
   readonly logRequests?: boolean | undefined
@@ -55,28 +59,28 @@ export interface EmulatorOptions {
  * @category models
  */
 export interface ServerOptions extends EmulatorOptions {
-  /** 0 takes any free port; see `baseUrl`. */
+  /** The port to listen on. 0 means any free port; `baseUrl` gives it. */
   readonly port: number
-  /** Default: `127.0.0.1`, which only this machine can reach. */
+  /** The address to listen on. Default: `127.0.0.1`, which only this machine can reach. */
   readonly host?: string | undefined
 }
 
 /**
- * The models of the service today, as far as is known.
+ * The models that the real service is believed to have.
  *
  * @category models
  */
-export const defaultModels: ReadonlyArray<string> = Models.today
+export const defaultModels: ReadonlyArray<string> = Models.defaultModels
 
 const endpoint = Effect.fnUntraced(function* (options: EmulatorOptions) {
   const { allowFaultHeader = false, latency = 0, logRequests = false, models = defaultModels } = options
   const { faults = [], pace = 0, pictures = "painted", seed = 0 } = options
-  const made = yield* Effect.forEach(faults, Fault.make)
-  return yield* Endpoint.make({ latency, pace, seed, pictures, models, faults: made, allowFaultHeader, logRequests })
+  const decoded = yield* Effect.forEach(faults, Fault.make)
+  return yield* Endpoint.make({ latency, pace, seed, pictures, models, faults: decoded, allowFaultHeader, logRequests })
 })
 
 /**
- * Where the emulator listens, for `GRADIENT_BASE_URL`: `http://127.0.0.1:52113/v1`.
+ * The base URL of the emulator on a port, such as `http://127.0.0.1:52113/v1`: a value for `GRADIENT_BASE_URL`.
  *
  * @category accessors
  */
@@ -85,9 +89,9 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
 )
 
 /**
- * Whether these faults refuse every connection. Then nobody listens, so that a client gets the error of a refused
- * connection, which proves that nothing was sent. A port that refuses only some requests has to accept the connection
- * and close it, and a client cannot tell that from a request that was lost.
+ * Whether these faults refuse every connection: the first is `refuse` without `times`. Then the emulator does not listen,
+ * and clients get the error of a refused connection, which proves that nothing was sent. To refuse only some requests, the
+ * emulator must accept the connection and close it. A client cannot distinguish that from a lost request.
  *
  * @category accessors
  */
@@ -96,7 +100,7 @@ export const refusesAll = ([first]: ReadonlyArray<Fault.Input> = []): boolean =>
     ? first.trim() === "refuse"
     : first !== undefined && first._tag === "refuse" && first.times === undefined
 
-/** A server that ends with its scope, even if clients are connected. */
+/** A server that closes with its scope, even if clients are connected. */
 const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   Layer.unwrap(
     Effect.sync(() => {
@@ -109,7 +113,8 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   )
 
 /**
- * The emulator on a port. Fails if it cannot listen there, or with `InvalidParamsError` if the grammar does not allow a fault.
+ * The emulator on a port. Fails with `ServeError` if it cannot listen there, and with `InvalidParamsError` if a fault
+ * cannot be decoded.
  *
  * @category layers
  */
@@ -122,7 +127,7 @@ export const layerServer = (
     )
   ).pipe(Layer.provideMerge(Layer.merge(nodeServer(options), Layer.fresh(layerLedger))))
 
-/** The client whose requests never leave the process. */
+/** A client whose requests never leave the process. */
 const inProcess = (options: EmulatorOptions) =>
   Effect.map(endpoint(options), (app) =>
     HttpClient.make((request) =>
@@ -140,9 +145,8 @@ const inProcess = (options: EmulatorOptions) =>
   )
 
 /**
- * The emulator in process: an HttpClient that sends nothing anywhere, and works under `TestClock` too. It answers for any
- * host. Fails with `InvalidParamsError` if the grammar does not allow a
- * fault.
+ * The emulator in process: an HttpClient that opens no connection. It answers requests to any host, also under `TestClock`.
+ * Fails with `InvalidParamsError` if a fault cannot be decoded.
  *
  * @category layers
  */

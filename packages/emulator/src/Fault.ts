@@ -1,7 +1,7 @@
 /**
- * What can go wrong on the way to an image. Each fault has a text form, which options, the command line and the request
- * header `x-emulator-fault` share: a name, then `@` and a byte, `=` and the main value, `;` and further options, and for
- * how many requests: `reset-body@50000`, `stall-headers=5s`, `status=503;retry-after=2;form=gradient x2`.
+ * The faults that the emulator can simulate. Each has a text form for options, the command line and the request header
+ * `x-emulator-fault`: its name, then `@` with a byte, `=` with the main value, `;` with each further option, and ` x` with
+ * a number of requests. Examples: `reset-body@50000`, `stall-headers=5s`, `status=503;retry-after=2;form=gradient x2`.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -15,13 +15,13 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 const text = (pattern: RegExp, expected: string) =>
   Schema.String.check(Schema.isPattern(pattern, { message: `Expected ${expected}` }))
 
-const whole = (pattern: RegExp, expected: string) =>
+const integer = (pattern: RegExp, expected: string) =>
   text(pattern, expected).pipe(Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString))
 
-const Count = whole(/^[1-9]\d*$/, "a number of requests, from 1")
-const Amount = whole(/^\d+$/, "a whole number from 0")
-const Difference = whole(/^[+-]?\d+$/, "a number of bytes, such as -100 or +100")
-const Status = whole(/^[2-5]\d\d$/, "a status from 200 to 599")
+const Count = integer(/^[1-9]\d*$/, "a number of requests, from 1")
+const Amount = integer(/^\d+$/, "a whole number from 0")
+const SignedBytes = integer(/^[+-]?\d+$/, "a number of bytes, such as -100 or +100")
+const HttpStatus = integer(/^[2-5]\d\d$/, "a status from 200 to 599")
 const Seconds = text(/^\d+(\.\d+)?$/, "a number of seconds, such as 2 or 0.5").pipe(
   Schema.decodeTo(Schema.Finite, SchemaTransformation.numberFromString)
 )
@@ -38,7 +38,7 @@ const Time = text(/^\d+(\.\d+)?(ms|s|m)$/, "a duration, such as 500ms, 5s or 2m"
   )
 )
 
-/** An option without a value: given or not. */
+/** An option without a value. */
 const Flag = Schema.Literal("").transform(true)
 
 const encodingNames = "gzip|br|zstd|deflate|deflate-raw|identity"
@@ -47,7 +47,7 @@ const Encodings = text(
   `one or more of ${encodingNames.replaceAll("|", ", ")}, with commas between them`
 )
 
-/** The grammar uses `;` and white space, so these are percent-encoded within a value. */
+/** A text in which `%`, `;` and white space are percent-encoded, because `;` and white space separate options. */
 const Escaped = text(/^([^%]|%[0-9a-f]{2})*$/i, "text with %25 for %, %3B for ; and %20 for a space").pipe(
   Schema.decodeTo(
     Schema.String,
@@ -75,7 +75,7 @@ const fault = <const Tag extends string, const Fields extends Schema.Struct.Fiel
   schema: Schema.Struct({
     _tag: Schema.Literal(tag),
     ...fields,
-    /** How many requests it affects, the first ones. All if it is absent. */
+    /** The fault affects this many requests, then no more. Default: all. */
     times: Schema.optionalKey(Count)
   })
 })
@@ -83,7 +83,7 @@ const fault = <const Tag extends string, const Fields extends Schema.Struct.Fiel
 const at = Amount.pipe(Schema.withDecodingDefaultKey(Effect.succeed("0")))
 
 const statusOptions = {
-  status: Status,
+  status: HttpStatus,
   form: Schema.Literals(["openai", "gradient", "html", "empty"]).pipe(
     Schema.withDecodingDefaultKey(Effect.succeed("openai" as const))
   ),
@@ -101,38 +101,38 @@ const statusOptions = {
 const errorOptions = { after: Schema.optionalKey(Amount), code: Schema.optionalKey(Schema.String) }
 
 const kinds = [
-  fault("refuse", "No connection; with xN, one that is closed unread", {}),
-  fault("not-http", "What answers does not speak HTTP", {}),
+  fault("refuse", "No connection; with xN, a connection that is closed at once", {}),
+  fault("not-http", "The reply is not HTTP", {}),
   fault("reset", "The connection is reset before the headers", {}),
   fault("reset-headers", "The connection is reset within the headers", {}),
   fault("reset-body", "The connection is reset after this many bytes of the body", { at }),
   fault("stall-headers", "Nothing is sent for a time before the headers", { for: Time }),
   fault("stall-body", "Nothing is sent for a time after this many bytes", { at, for: Time }),
   fault("slow", "The body takes this long; newlines keep it busy", { for: Time }),
-  fault("status", "Another status, with an error in its body", statusOptions),
-  fault("retired", "404 for this model, which GET /v1/models no longer lists", { model: Escaped }),
-  fault("redirect", "A 307 to the same place, or to another origin", { to: Schema.Literals(["same", "other"]) }),
+  fault("status", "An error reply with this status", statusOptions),
+  fault("retired", "404 for this model; GET /v1/models does not list it", { model: Escaped }),
+  fault("redirect", "A 307 to the same URL, or to another origin", { to: Schema.Literals(["same", "other"]) }),
   fault("large-head", "The headers are this many bytes longer", { bytes: Amount }),
   fault("content-type", "Another content type, or none", { type: Escaped }),
-  fault("content-length", "A content-length that is wrong by this many bytes", { by: Difference }),
-  fault("content-encoding", "gzip, br, zstd, deflate, deflate-raw, identity; a,b for both", { encoding: Encodings }),
+  fault("content-length", "A content-length that is wrong by this many bytes", { by: SignedBytes }),
+  fault("content-encoding", "gzip, br, zstd, deflate, deflate-raw, identity; or several: a,b", { encoding: Encodings }),
   fault("swap-stream", "Events for a plain request, JSON for stream: true", {}),
-  fault("cut-event", "The last event, or the JSON, is cut; the body ends well", { at }),
+  fault("cut-event", "The last event, or the JSON, is cut off at this byte", { at }),
   fault("no-blank-line", "The last event has no blank line after it", {}),
-  fault("no-completed", "A stream that ends without its last event", {}),
+  fault("no-completed", "A stream without its last event", {}),
   fault("completed-first", "The last event comes before the partial images", {}),
   fault("error-event", "An error instead of the last event, or of the JSON", errorOptions),
   fault("empty-error", "An empty error object beside each image", {}),
-  fault("empty-image", "Finished images without a byte", {}),
-  fault("image-url", "Finished images as URLs instead of base64", {}),
-  fault("invalid-base64", "A character in each image that is not base64", {}),
-  fault("wrong-types", "Times, usage and indexes that are words", {}),
-  fault("no-metadata", "Images without anything beside them", {}),
-  fault("endless-event", "An image without an end", {}),
+  fault("empty-image", "Final images without any bytes", {}),
+  fault("image-url", "Final images as URLs instead of base64", {}),
+  fault("invalid-base64", "Each image contains a character that is not base64", {}),
+  fault("wrong-types", "Words instead of times, usage and indexes", {}),
+  fault("no-metadata", "Images without times, usage and settings", {}),
+  fault("endless-event", "An image that never ends", {}),
   fault("one-byte", "The body in pieces of one byte", {})
 ] as const
 
-/** For each option its value in the grammar, and what it does if the fault's summary does not say so. */
+/** The value and the summary of each option in the grammar. An option that the fault's summary explains has none. */
 const options = {
   at: { value: "<byte>" },
   for: { value: "<duration>" },
@@ -141,26 +141,26 @@ const options = {
   to: { value: "same|other" },
   bytes: { value: "<bytes>" },
   type: { value: "<content-type>|none" },
-  by: { value: "<difference>" },
+  by: { value: "<+-bytes>" },
   encoding: { value: "<encodings>" },
-  form: { value: "openai|gradient|html|empty", summary: "Whose error it looks like. Default: openai" },
+  form: { value: "openai|gradient|html|empty", summary: "The form of the error. Default: openai" },
   code: { value: "<code>", summary: "The error's code" },
-  body: { value: "<text>", summary: "This body, with %20 for a space and %3B for ;" },
-  contentType: { value: "<content-type>|none", summary: "Default: that of the form; application/json for a body" },
-  contentEncoding: { value: "<encodings>", summary: "The body is encoded, as by the fault of this name" },
-  endless: { value: "", summary: "The body does not end" },
-  retryAfter: { value: "<seconds>", summary: "Header retry-after. A 503 with it costs nothing" },
-  retryAfterDate: { value: "<duration>", summary: "Header retry-after, as the date that far away" },
+  body: { value: "<text>", summary: "Another body, with %20 for a space and %3B for ;" },
+  contentType: { value: "<content-type>|none", summary: "Default: that of the form, or application/json with body" },
+  contentEncoding: { value: "<encodings>", summary: "The body is encoded: see the fault content-encoding" },
+  endless: { value: "", summary: "The body never ends" },
+  retryAfter: { value: "<seconds>", summary: "Header retry-after. A 503 with it is not charged for" },
+  retryAfterDate: { value: "<duration>", summary: "Header retry-after, as a date this far away" },
   retryAfterMs: { value: "<milliseconds>", summary: "Header retry-after-ms" },
   reset: { value: "<duration>", summary: "Rate limit headers: no request is left until then" },
-  after: { value: "<images>", summary: "How many images are sent first. With 0 it costs nothing" }
+  after: { value: "<images>", summary: "The images sent before the error. With 0, no charge" }
 }
 
 type OptionName = keyof typeof options
 
 const isOption = (name: string): name is OptionName => name in options
 
-/** The option that follows the name with `=`. Such a fault needs it. */
+/** The main option of each fault that has one: it is written after the name with `=`, and is required. */
 const mainOptions: { readonly [name: string]: OptionName } = {
   "stall-headers": "for",
   "stall-body": "for",
@@ -181,26 +181,26 @@ const byTag: { readonly [name: string]: Kind } = Object.fromEntries(kinds.map((k
 const Values = Schema.Union(kinds.map(({ schema }) => schema))
 
 /**
- * What goes wrong, with every default filled in.
+ * A fault, with every default filled in.
  *
  * @category models
  */
 export type Fault = typeof Values.Type
 
-/** The names of all faults, as their text forms begin. */
+/** The names of all faults. */
 export const names: ReadonlyArray<Fault["_tag"]> = kinds.map(({ tag }) => tag)
 
 type Defaulted = "at" | "form"
-type Timed = "for" | "retryAfterDate" | "reset"
+type DurationField = "for" | "retryAfterDate" | "reset"
 
 type InputOf<F> = F extends Fault
-  ? { readonly [K in keyof F as K extends Defaulted ? never : K]: K extends Timed ? Duration.Input : F[K] } & {
+  ? { readonly [K in keyof F as K extends Defaulted ? never : K]: K extends DurationField ? Duration.Input : F[K] } & {
       readonly [K in Extract<keyof F, Defaulted>]?: F[K]
     }
   : never
 
 /**
- * A fault as options take it: its text form, or a value whose defaults may be left out.
+ * A fault as an option: its text form, or a value. A value may omit the fields that have a default.
  *
  * @category models
  */
@@ -215,14 +215,14 @@ const shape = /^([a-z0-9-]+)(?:@([^=;\s]*))?(?:=([^;\s]*))?((?:;[^;\s]+)*)(?:\s+
 
 const unknown = (input: string) => `"${input}" is not a fault. A fault begins with one of ${names.join(", ")}`
 
-/** The options in a text, not yet checked. */
+/** Splits a text into its options. Their values are not checked yet. */
 const split = (input: string): Result.Result<Texts, string> => {
   const name = input.trim().split(/[^a-z0-9-]/, 1)[0] ?? ""
   if (!(name in byTag)) return Result.fail(unknown(input))
   const found = shape.exec(input.trim())
   if (found === null) {
     return Result.fail(
-      `"${input}" cannot be read. After ${name} may follow @BYTE, =VALUE, ;OPTION=VALUE and " xN", in this order`
+      `"${input}" cannot be parsed. Write ${name}@BYTE=VALUE;OPTION=VALUE xN; each part after the name is optional`
     )
   }
   const [, , byte, main, further = "", times] = found
@@ -241,9 +241,9 @@ type Value = Exclude<Input, string>
 
 const asDuration = (input: Duration.Input) => Option.getOrElse(Duration.fromInput(input), () => input)
 
-/** The options of a value: what is undefined is left out, and durations are durations. */
+/** The options of a value, without those that are undefined, and with each duration as a `Duration`. */
 const optionsOf = (value: Value): { readonly [option: string]: unknown } => ({
-  ...Object.fromEntries(Object.entries(value).filter(([, given]) => given !== undefined)),
+  ...Object.fromEntries(Object.entries(value).filter(([, option]) => option !== undefined)),
   ...("for" in value && value.for !== undefined ? { for: asDuration(value.for) } : {}),
   ...("reset" in value && value.reset !== undefined ? { reset: asDuration(value.reset) } : {}),
   ...("retryAfterDate" in value && value.retryAfterDate !== undefined
@@ -251,22 +251,22 @@ const optionsOf = (value: Value): { readonly [option: string]: unknown } => ({
     : {})
 })
 
-/** Why these options are not those of the fault, as far as their names show. */
-const misfit = (kind: Kind, given: { readonly [option: string]: unknown }): string | undefined => {
+/** An error message if an option does not belong to the fault, or its main option is missing. */
+const checkNames = (kind: Kind, values: { readonly [option: string]: unknown }): string | undefined => {
   const name = kind.tag
   const main = mainOptions[name]
-  const strange = Object.keys(given).find((option) => !(option in kind.schema.fields))
-  if (strange !== undefined) return `${name} takes no ${strange === "value" ? "=VALUE" : `"${kebab(strange)}"`}`
-  if (main === undefined || main in given) return undefined
+  const foreign = Object.keys(values).find((option) => !(option in kind.schema.fields))
+  if (foreign !== undefined) return `${name} has no ${foreign === "value" ? "=VALUE" : `option "${kebab(foreign)}"`}`
+  if (main === undefined || main in values) return undefined
   const { value } = options[main]
   return `${name} needs ${main}=${value}: write ${name}=${value}`
 }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The codec's first complaint, with the name of the option. */
-const complaint = (name: string, { issue }: Schema.SchemaError): string => {
-  const { message = "cannot be read", path = [] } = format(issue).issues[0] ?? {}
+/** The codec's first issue as a message, with the names of the fault and the option. */
+const messageOf = (name: string, { issue }: Schema.SchemaError): string => {
+  const { message = "cannot be decoded", path = [] } = format(issue).issues[0] ?? {}
   const [option] = path.map((part) => kebab(String(typeof part === "object" ? part.key : part)))
   return `${name}: ${option ?? ""}: ${message}`
 }
@@ -278,31 +278,33 @@ const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
   const { _tag: name = "" } = texts
   const kind = byTag[name]
   if (kind === undefined) return Result.fail(unknown(name))
-  const why = misfit(kind, texts)
-  return why === undefined ? Result.mapError(decodeFault(texts), (error) => complaint(name, error)) : Result.fail(why)
+  const problem = checkNames(kind, texts)
+  return problem === undefined
+    ? Result.mapError(decodeFault(texts), (error) => messageOf(name, error))
+    : Result.fail(problem)
 }
 
 const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap(split(input), fromTexts)
 
-/** A value becomes its texts, so that both forms are checked alike. */
+/** Encodes the value before it is decoded, so that both forms pass the same checks. */
 const fromValue = (value: Value): Result.Result<Fault, string> => {
-  const given = optionsOf(value)
+  const values = optionsOf(value)
   const kind = byTag[value._tag]
   if (kind === undefined) return Result.fail(unknown(value._tag))
-  const why = misfit(kind, given)
-  if (why !== undefined) return Result.fail(why)
+  const problem = checkNames(kind, values)
+  if (problem !== undefined) return Result.fail(problem)
   const defaults = {
     ...("at" in kind.schema.fields ? { at: 0 } : {}),
     ...("form" in kind.schema.fields ? { form: "openai" } : {})
   }
-  return encodeFault({ ...defaults, ...given }).pipe(
+  return encodeFault({ ...defaults, ...values }).pipe(
     Result.flatMap(decodeFault),
-    Result.mapError((error) => complaint(value._tag, error))
+    Result.mapError((error) => messageOf(value._tag, error))
   )
 }
 
 /**
- * Fills in the defaults of a fault. Fails with the rule of the grammar that it breaks.
+ * Decodes a fault and fills in its defaults. The error names what is wrong and what is allowed.
  *
  * @category constructors
  */
@@ -313,6 +315,7 @@ export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientE
     )
   )
 
+/** The text form of these options. */
 const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   const main = mainOptions[_tag]
   const parts = Object.entries(rest).map(([key, value]) =>
@@ -323,11 +326,11 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   return `${_tag}${byte === undefined ? "" : `@${byte}`}${ordered.join("")}${times === undefined ? "" : ` x${times}`}`
 }
 
-/** The request header that names a fault, if that is allowed. */
+/** The request header that chooses a fault, if `allowFaultHeader` is set. */
 export const headerName = "x-emulator-fault"
 
 /**
- * The codec of the text form. An unknown fault, option or value is an error that names what is allowed.
+ * The codec of the text form. An unknown fault, option or value is an error that names the allowed ones.
  *
  * @category codecs
  */
@@ -346,7 +349,8 @@ export const FaultFromString = Schema.String.pipe(
   )
 )
 
-const usageOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage: string, summary: string]> => {
+/** The lines of the grammar for a fault and its options. */
+const grammarOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage: string, summary: string]> => {
   const main = mainOptions[tag]
   const further = Object.keys(schema.fields)
     .filter(isOption)
@@ -361,16 +365,19 @@ const usageOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage:
   ]
 }
 
-const longest = 36
+/** The column in which the summaries begin. */
+const summaryColumn = 36
 
 /**
- * The grammar of the text form, a line for each fault and option.
+ * The grammar of the text form, with a line for each fault and option.
  *
  * @category accessors
  */
 export const grammar: string = kinds
-  .flatMap(usageOf)
+  .flatMap(grammarOf)
   .map(([usage, what]) =>
-    usage.length < longest ? `${usage.padEnd(longest)}${what}` : `${usage}\n${" ".repeat(longest)}${what}`
+    usage.length < summaryColumn
+      ? `${usage.padEnd(summaryColumn)}${what}`
+      : `${usage}\n${" ".repeat(summaryColumn)}${what}`
   )
   .join("\n")

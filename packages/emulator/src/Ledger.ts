@@ -1,6 +1,6 @@
 /**
- * What the emulator would have charged for. A generation is entered when the service accepts the work, as the real one
- * charges: a client that leaves before its images arrive has paid for them all the same.
+ * Records what the real service would have charged for. A generation is entered when its request is accepted, because the
+ * service charges for it from then on, even if the client leaves before its images arrive.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -19,21 +19,21 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
   id: Schema.String,
   prompt: Schema.String,
   model: Schema.String,
-  /** How many images. */
+  /** The number of images. */
   n: Schema.Int,
-  /** When the work was accepted. */
+  /** When the request was accepted. */
   at: Schema.DateTimeUtc,
-  /** When the client closed the connection, if that was before it had all its images. */
+  /** When the client closed the connection. Absent if it had all images by then. */
   leftAt: Schema.optionalKey(Schema.DateTimeUtc)
 }) {}
 
 /**
- * Everything so far, as `GET /emulator/ledger` gives it in JSON.
+ * The content of a ledger. `GET /emulator/ledger` gives it as JSON.
  *
  * @category models
  */
 export class Account extends Schema.Class<Account>("@effect-gradient/emulator/Ledger/Account")({
-  /** How many requests for a generation arrived, charged for or not. */
+  /** The number of requests for images that arrived, charged for or not. */
   requests: Schema.Int,
   entries: Schema.Array(Entry)
 }) {}
@@ -46,12 +46,13 @@ export class Account extends Schema.Class<Account>("@effect-gradient/emulator/Le
 export class Ledger extends Context.Service<
   Ledger,
   {
-    /** Everything entered so far. */
+    /** What the ledger contains now. */
     readonly account: Effect.Effect<Account>
-    /** Counts a request. */
+    /** Counts a request for images. */
     readonly count: Effect.Effect<void>
+    /** Adds an entry. */
     readonly enter: (entry: Entry) => Effect.Effect<void>
-    /** Notes that the client of the entry with this id left. */
+    /** Records that the client of the entry with this id left. */
     readonly leave: (id: string, leftAt: DateTime.Utc) => Effect.Effect<void>
   }
 >()("@effect-gradient/emulator/Ledger") {}

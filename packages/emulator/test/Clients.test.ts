@@ -16,7 +16,7 @@ const gradient = Effect.map(
 
 const dots = Effect.map(Emulator.baseUrl, (baseURL) => new Client({ apiKey: "any", baseURL }))
 
-/** Everything that a client's own stream gives. */
+/** Collects the events of a client's stream. */
 const received = <A>(open: () => PromiseLike<AsyncIterable<A>>) =>
   Effect.promise(open).pipe(
     Effect.flatMap((events) =>
@@ -25,8 +25,8 @@ const received = <A>(open: () => PromiseLike<AsyncIterable<A>>) =>
     Effect.orDie
   )
 
-layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) => {
-  it.effect("openai gets a picture", () =>
+layer(Emulator.layerServer({ port: 0 }))("other clients", (it) => {
+  it.effect("openai gets an image", () =>
     Effect.gen(function* () {
       const client = yield* openai
       const { data, usage } = yield* Effect.promise(() =>
@@ -37,7 +37,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("openai understands a refusal", () =>
+  it.effect("openai reports an error with its status and param", () =>
     Effect.gen(function* () {
       const client = yield* openai
       const error = yield* Effect.flip(
@@ -52,7 +52,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("openai streams a picture", () =>
+  it.effect("openai streams an image", () =>
     Effect.gen(function* () {
       const client = yield* openai
       const events = yield* received(() =>
@@ -77,7 +77,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("@digitalocean/gradient streams a picture", () =>
+  it.effect("@digitalocean/gradient streams an image", () =>
     Effect.gen(function* () {
       const client = yield* gradient
       const events = yield* received(() => client.images.generate({ ...small, partial_images: 2, stream: true }))
@@ -92,7 +92,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("@digitalocean/gradient gets a picture", () =>
+  it.effect("@digitalocean/gradient gets an image", () =>
     Effect.gen(function* () {
       const client = yield* gradient
       const { data, usage } = yield* Effect.promise(() => client.images.generate({ ...small, output_format: "webp" }))
@@ -101,7 +101,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("@digitalocean/dots streams a picture", () =>
+  it.effect("@digitalocean/dots streams an image", () =>
     Effect.gen(function* () {
       const client = yield* dots
       const params = { ...small, model: "openai-gpt-image-2", stream: true, partial_images: 2 } as const
@@ -117,7 +117,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("@digitalocean/dots gets two pictures of a model that it found in the list", () =>
+  it.effect("@digitalocean/dots gets two images from a model of the list", () =>
     Effect.gen(function* () {
       const client = yield* dots
       const models = yield* Effect.promise(() => client.models.list())
@@ -131,7 +131,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("@digitalocean/dots shows the words of a refusal", () =>
+  it.effect("@digitalocean/dots shows the message of an error", () =>
     Effect.gen(function* () {
       const client = yield* dots
       const error = yield* Effect.flip(
@@ -152,7 +152,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("openai understands that a model is not there", () =>
+  it.effect("openai reports that a model does not exist", () =>
     Effect.gen(function* () {
       const client = yield* openai
       const error = yield* Effect.flip(
@@ -166,7 +166,7 @@ layer(Emulator.layerServer({ port: 0 }))("clients that nobody here wrote", (it) 
     })
   )
 
-  it.effect("ai with @ai-sdk/openai gets a picture", () =>
+  it.effect("ai with @ai-sdk/openai gets an image", () =>
     Effect.gen(function* () {
       const provider = createOpenAI({ baseURL: yield* Emulator.baseUrl, apiKey: "any" })
       const { image } = yield* Effect.promise(() =>

@@ -13,7 +13,7 @@ const print = Schema.encodeEffect(Fault.FaultFromString)
 
 const request = JSON.stringify({ ...small, output_format: "jpeg" })
 
-/** All that a socket receives in answer to a request with this fault, and how it ends. */
+/** The bytes that a socket receives in reply to a request with this fault, and the error that it ends with. */
 const exchange = (fault: string, text: string = request) =>
   Effect.gen(function* () {
     const { port } = new URL(yield* Emulator.baseUrl)
@@ -73,7 +73,7 @@ describe("FaultFromString", () => {
       'status=400;form=openai;body={"a%3Bb":%20"100%25"}',
       { _tag: "status", status: 400, form: "openai", body: '{"a;b": "100%"}' }
     ]
-  ] as const)("%s is a value, and that text again", ([text, value]) =>
+  ] as const)("%s is decoded, and encoded to the same text", ([text, value]) =>
     Effect.gen(function* () {
       const fault = yield* parse(text)
       assert.deepStrictEqual(fault, value)
@@ -81,7 +81,7 @@ describe("FaultFromString", () => {
     })
   )
 
-  test.effect("knows the usual ways to write a time, a default and an order", () =>
+  test.effect("accepts other units, omitted defaults, and options in another order", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* parse("slow=1.5s"), { _tag: "slow", for: Duration.millis(1500) })
       assert.deepStrictEqual(yield* parse("slow=2m"), { _tag: "slow", for: Duration.minutes(2) })
@@ -106,15 +106,15 @@ describe("FaultFromString", () => {
     ["status=400;body=%ff", "percent-encoded UTF-8"],
     ["content-encoding=lzw", "gzip, br"],
     ["status=999", "a status from 200 to 599"],
-    ["status=500;colour=red", 'status takes no "colour"'],
+    ["status=500;colour=red", 'status has no option "colour"'],
     ["status=500;form=xml", '"gradient"'],
-    ["reset=5", "reset takes no =VALUE"],
-    ["status=429;retry-after=1 x", "After status may follow"],
+    ["reset=5", "reset has no =VALUE"],
+    ["status=429;retry-after=1 x", "status@BYTE=VALUE;OPTION=VALUE xN"],
     ["reset-body@end", "a whole number"],
     ["stall-body@5=10", "500ms, 5s or 2m"],
     ["redirect=home", '"other"'],
     ["reset x0", "a number of requests"]
-  ] as const)("refuses %o and says what is allowed", ([text, allowed]) =>
+  ] as const)("refuses %o and names what is allowed", ([text, allowed]) =>
     Effect.map(Effect.flip(parse(text)), (error) => assert.include(error.message, allowed))
   )
 })
@@ -138,8 +138,9 @@ describe("make", () => {
       { _tag: "status", status: 400, body: "a b;100%" },
       { _tag: "status", status: 400, form: "openai", body: "a b;100%" }
     ]
-  ] as const satisfies ReadonlyArray<readonly [Fault.Input, Fault.Fault]>)("%o is complete", ([input, fault]) =>
-    Effect.map(Fault.make(input), (made) => assert.deepStrictEqual(made, fault))
+  ] as const satisfies ReadonlyArray<readonly [Fault.Input, Fault.Fault]>)(
+    "fills in the defaults of %o",
+    ([input, fault]) => Effect.map(Fault.make(input), (made) => assert.deepStrictEqual(made, fault))
   )
 
   test.effect.each([
@@ -149,12 +150,12 @@ describe("make", () => {
     [{ _tag: "slow", for: "Infinity" }, "slow: for: Expected a duration, such as 500ms"],
     [{ _tag: "reset-body", at: -1 }, "reset-body: at: Expected a whole number from 0"]
   ] as const satisfies ReadonlyArray<readonly [Fault.Input, string]>)(
-    "refuses %o in the grammar's words",
+    "refuses %o, and names the fault, the option and what is allowed",
     ([input, words]) => Effect.map(Effect.flip(Fault.make(input)), (error) => assert.include(error.message, words))
   )
 })
 
-test("the grammar has every fault, and so has the README", () => {
+test("the grammar and the README list every fault", () => {
   const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
   for (const name of Fault.names) {
     assert.match(Fault.grammar, new RegExp(`^${name}(?![a-z-])`, "m"))
@@ -166,7 +167,7 @@ describe("faults of the options", () => {
   const statuses = (requests: number) =>
     Effect.forEach(Array.from({ length: requests }), () => Effect.map(post(small), ({ status }) => status))
 
-  test.effect("meet every request, or as many as `times` says, one after the other", () =>
+  test.effect("are applied in order, each to as many requests as `times` says, or to all", () =>
     Effect.gen(function* () {
       const faults = yield* Effect.forEach(["status=429 x2", "status=503 x1"], (text) => parse(text))
       const met = yield* Effect.provide(statuses(4), Emulator.layerHttpClient({ faults }))
@@ -180,7 +181,7 @@ describe("faults of the options", () => {
 
   const modelStatus = (model: string) => Effect.map(post({ ...small, model }), ({ status }) => status)
 
-  test.effect("retire a model for its requests alone, which cost nothing, and take it from the list", () =>
+  test.effect("retire a model: its requests get a 404 and are not charged for, and the list lacks it", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* Effect.forEach(["openai-gpt-image-2", "openai-gpt-image-1.5"], modelStatus),
@@ -196,26 +197,24 @@ describe("faults of the options", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2"] })))
   )
 
-  test.effect(
-    "retire a model for as many of its requests as `times` says, and leave the other faults to the others",
-    () =>
-      Effect.gen(function* () {
-        const asked = ["openai-gpt-image-1.5", "openai-gpt-image-2", "openai-gpt-image-2"]
-        assert.deepStrictEqual(yield* Effect.forEach(asked, modelStatus), [429, 404, 200])
-      }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2 x1", "status=429 x1"] })))
+  test.effect("retire a model for `times` of its requests; other requests get the other faults", () =>
+    Effect.gen(function* () {
+      const asked = ["openai-gpt-image-1.5", "openai-gpt-image-2", "openai-gpt-image-2"]
+      assert.deepStrictEqual(yield* Effect.forEach(asked, modelStatus), [429, 404, 200])
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ faults: ["retired=openai-gpt-image-2 x1", "status=429 x1"] })))
   )
 })
 
 describe("the header x-emulator-fault", () => {
   const headers = { authorization: "Bearer any", "x-emulator-fault": "status=429 x1" }
 
-  test.effect("does nothing unless it is allowed", () =>
+  test.effect("is ignored unless it is allowed", () =>
     Effect.map(post(small, headers), ({ status }) => assert.strictEqual(status, 200)).pipe(
       Effect.provide(Emulator.layerHttpClient())
     )
   )
 
-  test.effect("names the fault of its request, as often as it says", () =>
+  test.effect("sets the fault of its request, for as many requests as the fault says", () =>
     Effect.gen(function* () {
       const met = yield* Effect.all([post(small, headers), post(small, headers), post(small)])
       assert.deepStrictEqual(
@@ -225,7 +224,7 @@ describe("the header x-emulator-fault", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
   )
 
-  test.effect("is refused with what is allowed where it names no fault", () =>
+  test.effect("is refused with 400 if it is not a fault", () =>
     Effect.gen(function* () {
       const error = yield* refused(small, { ...headers, "x-emulator-fault": "explode" })
       assert.deepInclude(error, { status: 400, code: "invalid_fault" })
@@ -246,7 +245,7 @@ describe("the ledger", () => {
       return yield* account
     }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
 
-  test.effect("has what was asked for, when, and under which id, and gives it as JSON", () =>
+  test.effect("has the prompt, model, time and id of each generation, also as JSON", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 hour")
       const { headers } = yield* post({ ...small, model: "openai-gpt-image-2", n: 2 })
@@ -265,7 +264,7 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient()))
   )
 
-  test.effect("has no entry for what was refused", () =>
+  test.effect("has no entry for a refused request", () =>
     Effect.gen(function* () {
       const { entries, requests } = yield* answered([
         "refuse",
@@ -280,14 +279,14 @@ describe("the ledger", () => {
     })
   )
 
-  test.effect("has an entry for what failed after the work", () =>
+  test.effect("has an entry for a request that failed after it was accepted", () =>
     Effect.gen(function* () {
       const { entries } = yield* answered(["reset", "reset-headers", "reset-body@9", "status=500", "cut-event@9"])
       assert.strictEqual(entries.length, 5)
     })
   )
 
-  test.effect("keeps the entry of whoever left before the picture was there", () =>
+  test.effect("keeps the entry of a client that left before its image arrived", () =>
     Effect.gen(function* () {
       const waiting = yield* Effect.forkChild(post(small))
       yield* TestClock.adjust("1 second")
@@ -297,7 +296,7 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "1 minute" })))
   )
 
-  test.live("says when a client left, before the reply or within it, and not of a client that has its images", () =>
+  test.live("has the time at which a client left, unless the client had its images", () =>
     Effect.gen(function* () {
       const ledger = yield* Ledger.Ledger
       yield* Effect.timeoutOption(post(small), "50 millis")
@@ -317,7 +316,7 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "200 millis", pace: "10 millis", pictures: "plain" })))
   )
 
-  test.live("says on a port that a client closed its connection, and not that a fault did", () =>
+  test.live("has that time on a port too, but not if a fault closed the connection", () =>
     Effect.gen(function* () {
       const ledger = yield* Ledger.Ledger
       const url = `${yield* Emulator.baseUrl}/images/generations`
@@ -341,7 +340,7 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(Emulator.layerServer({ port: 0, allowFaultHeader: true })))
   )
 
-  test.effect("of one emulator is not that of another", () =>
+  test.effect("belongs to one emulator", () =>
     Effect.gen(function* () {
       const count = Effect.gen(function* () {
         yield* post(small)
@@ -353,7 +352,7 @@ describe("the ledger", () => {
 })
 
 describe("the log", () => {
-  /** The lines that the emulator logs while this runs. */
+  /** The lines that the emulator logs while `run` runs. */
   const logged = <E, R>(run: Effect.Effect<unknown, E, R>) =>
     Effect.gen(function* () {
       const lines: Array<string> = []
@@ -390,7 +389,7 @@ describe("the log", () => {
     }).pipe(Effect.provide(logging))
   )
 
-  test.effect("says that the client left", () =>
+  test.effect("records that the client left", () =>
     Effect.gen(function* () {
       const lines = yield* logged(
         Effect.gen(function* () {
@@ -405,7 +404,7 @@ describe("the log", () => {
     }).pipe(Effect.provide(logging))
   )
 
-  test.effect("is empty unless it is asked for", () =>
+  test.effect("is empty without `logRequests`", () =>
     Effect.map(logged(send()), (lines) => assert.deepStrictEqual(lines, [])).pipe(
       Effect.provide(Emulator.layerHttpClient())
     )
@@ -421,7 +420,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("reset-headers sends a part of the head", () =>
+  it.effect("reset-headers sends a part of the headers", () =>
     Effect.gen(function* () {
       const { error, received } = yield* exchange("reset-headers")
       assert.match(received.toString(), /^HTTP\/1\.1 200 OK\r\n[^\r]+$/)
@@ -429,7 +428,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("reset-body sends as many bytes as it says", () =>
+  it.effect("reset-body sends that many bytes of the body", () =>
     Effect.gen(function* () {
       for (const bytes of [0, 1000]) {
         const { error, received } = yield* exchange(`reset-body@${bytes}`)
@@ -441,7 +440,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("content-length lies, in both directions", () =>
+  it.effect("content-length is too small or too large", () =>
     Effect.gen(function* () {
       for (const by of [-10, 10]) {
         const reply = split((yield* exchange(`content-length=${by}`)).received)
@@ -451,7 +450,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("cut-event ends the body well, after that many bytes", () =>
+  it.effect("cut-event ends the body properly, after that many bytes of the last event", () =>
     Effect.gen(function* () {
       const { error, received } = yield* exchange("cut-event@20")
       const reply = split(received)
@@ -461,7 +460,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("one-byte sends each byte in a chunk of its own", () =>
+  it.effect("one-byte sends each byte in its own chunk", () =>
     Effect.gen(function* () {
       const { received } = yield* exchange(
         "one-byte",
@@ -481,16 +480,14 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     ["deflate-raw", "deflate", inflateRawSync],
     ["gzip,br", "gzip, br", (bytes: Buffer) => gunzipSync(brotliDecompressSync(bytes))],
     ["gzip,identity", "gzip, identity", gunzipSync]
-  ] as const)(
-    "content-encoding=%s is in the head, and true, of a good reply and of an error",
-    ([given, header, decode]) =>
-      Effect.gen(function* () {
-        for (const fault of [`content-encoding=${given}`, `status=429;body={"created":1};content-encoding=${given}`]) {
-          const reply = split((yield* exchange(fault)).received)
-          assert.match(reply.head, new RegExp(`content-encoding: ${header}\\r`, "i"))
-          yield* decodeReply(decode(Buffer.concat(chunksOf(reply.body))).toString())
-        }
-      })
+  ] as const)("content-encoding=%s encodes a good reply and an error as its header says", ([given, header, decode]) =>
+    Effect.gen(function* () {
+      for (const fault of [`content-encoding=${given}`, `status=429;body={"created":1};content-encoding=${given}`]) {
+        const reply = split((yield* exchange(fault)).received)
+        assert.match(reply.head, new RegExp(`content-encoding: ${header}\\r`, "i"))
+        yield* decodeReply(decode(Buffer.concat(chunksOf(reply.body))).toString())
+      }
+    })
   )
 
   const streamed = JSON.stringify({ ...small, output_format: "jpeg", stream: true })
@@ -503,7 +500,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
   const decodeData = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
   const dataOf = (text: string) => [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => decodeData(data))
 
-  it.effect("content-type sends another one, or none, in either reply", () =>
+  it.effect("content-type changes or removes the header of JSON and of a stream", () =>
     Effect.gen(function* () {
       for (const text of [request, streamed]) {
         assert.match((yield* reply("content-type=text/plain", text)).head, /content-type: text\/plain\r/i)
@@ -514,7 +511,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("swap-stream answers JSON with events, and events with JSON", () =>
+  it.effect("swap-stream sends events for a JSON request, and JSON for a stream", () =>
     Effect.gen(function* () {
       const events = yield* reply("swap-stream")
       assert.match(events.head, /text\/event-stream/)
@@ -528,7 +525,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("no-blank-line ends the body after the line of the last event", () =>
+  it.effect("no-blank-line ends the body after the last event's data line", () =>
     Effect.gen(function* () {
       const { text } = yield* reply("no-blank-line", streamed)
       assert.match(text, /\}\n$/)
@@ -537,7 +534,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("empty-image and image-url change the finished image alone", () =>
+  it.effect("empty-image and image-url change only the final image", () =>
     Effect.gen(function* () {
       assert.include((yield* reply("empty-image")).text, '"data":[{"b64_json":""')
       assert.match((yield* reply("image-url")).text, /"data":\[\{"url":"https:/)
@@ -570,14 +567,14 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("large-head makes the head larger, and not-http sends none", () =>
+  it.effect("large-head makes the headers larger, and not-http sends no HTTP", () =>
     Effect.gen(function* () {
       assert.isAbove((yield* reply("large-head=20000")).head.length, 20_000)
       assert.match((yield* exchange("not-http")).received.toString(), /^SSH-2\.0-/)
     })
   )
 
-  it.effect("status sends the body, the content type and the rate limit that it says", () =>
+  it.effect("status sends the body, content type and rate limit headers of its options", () =>
     Effect.gen(function* () {
       const { head, text } = yield* reply('status=400;body={"a":%20"b%3Bc"};content-type=text/html;reset=30s')
       assert.strictEqual(text, '{"a": "b;c"}')
@@ -588,7 +585,7 @@ layer(Emulator.layerServer({ port: 0, allowFaultHeader: true }))("on the socket"
     })
   )
 
-  it.effect("redirect leads to the same origin, or to another one", () =>
+  it.effect("redirect goes to the same origin, or to another one", () =>
     Effect.gen(function* () {
       const location = (received: Buffer) => /location: (\S+)/i.exec(split(received).head)?.[1]
       assert.strictEqual(location((yield* exchange("redirect=same")).received), "/v1/images/generations")

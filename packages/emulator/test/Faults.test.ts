@@ -1,6 +1,6 @@
 /**
- * Every fault with `generate` and `generateStream`, over undici, over fetch and in process: which error the library gives,
- * and what it sent. One table with a row for each fault.
+ * Each fault with `generate` and `generateStream`, over undici, over fetch and in process. A table has a row for each fault
+ * with the error that the library gives, and the number of requests that it sends.
  */
 import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
@@ -11,15 +11,15 @@ import { FetchHttpClient, HttpClient } from "effect/http"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { Socket } from "node:net"
 
-/** What came of a call. */
+/** The outcome of a call. */
 interface Outcome {
   readonly reason: GradientError.GradientErrorReason["_tag"] | "none"
   readonly phase?: string
   readonly isRetryable: boolean
   readonly mayHaveBeenCharged: boolean
-  /** Images that the call gave, or that its error carries. */
+  /** The images that the call returns, or that its error carries. */
   readonly images: number
-  /** Requests that the emulator saw, and generations that it would have charged for. */
+  /** The requests that the emulator received, and the generations that it would have charged for. */
   readonly requests: number
   readonly charged: number
 }
@@ -28,7 +28,7 @@ const one = { requests: 1, charged: 1 }
 const free = { mayHaveBeenCharged: false, images: 0, charged: 0 }
 
 const done: Outcome = { reason: "none", isRetryable: false, mayHaveBeenCharged: false, images: 1, ...one }
-/** It may have been charged for, and so is not tried again, though it can pass. */
+/** A temporary failure that may have been charged for, so it is not retried. */
 const lost = (reason: Outcome["reason"], images = 0): Outcome => ({
   reason,
   isRetryable: true,
@@ -38,16 +38,16 @@ const lost = (reason: Outcome["reason"], images = 0): Outcome => ({
 })
 const late = (phase: string, images = 0): Outcome => ({ ...lost("RequestTimeoutError", images), phase })
 const invalid = (images = 0): Outcome => ({ ...lost("InvalidResponseError", images), isRetryable: false })
-/** It is not charged for, and cannot pass. */
+/** A permanent failure that was not charged for. */
 const refused = (reason: Outcome["reason"]): Outcome => ({ reason, isRetryable: false, ...free, requests: 1 })
-/** It is not charged for, and is tried three times. */
+/** A temporary failure that was not charged for, so three requests are sent. */
 const tried = (reason: Outcome["reason"], requests = 3): Outcome => ({ reason, isRetryable: true, ...free, requests })
 
 interface Row {
   readonly fault: string
   readonly generate: Outcome
   readonly stream: Outcome
-  /** Where the outcome in process is another. */
+  /** The outcomes in process, if they differ. */
   readonly inProcess?: Partial<Pick<Row, "generate" | "stream">>
   readonly options?: Pick<GradientClient.RequestOptions, "timeout" | "idleTimeout">
 }
@@ -62,9 +62,9 @@ const both = (fault: string, outcome: Outcome, options: Row["options"] = {}): Ro
 const impatient = { timeout: "500 millis" } as const
 const restless = { idleTimeout: "300 millis" } as const
 
-/** END is a byte near the end of the reply: after its image, and before it is complete. */
+/** END stands for a byte near the end of the reply: after the image, but before the reply is complete. */
 const rows: ReadonlyArray<Row> = [
-  // On a port it cannot be proven that nothing was sent.
+  // On a port nothing proves that the request was not sent.
   {
     ...both("refuse", { ...lost("DisconnectedError"), charged: 0 }),
     inProcess: both("refuse", tried("ConnectionError"))
@@ -134,13 +134,13 @@ const rows: ReadonlyArray<Row> = [
   both("invalid-base64", invalid()),
   both("wrong-types", done),
   { fault: "content-length=-150", generate: invalid(1), stream: lost("IncompleteStreamError", 1) },
-  // All that was promised is there: a reply is complete when its JSON is closed, a stream with its last event.
+  // The header is wrong, but the reply is complete: its JSON is closed, or its last event has arrived.
   both("content-length=+100", done),
   { fault: "endless-event", generate: invalid(), stream: invalid(1) },
   both("one-byte", done),
   {
     ...both("content-encoding=gzip,br", done),
-    // In process nothing decodes it.
+    // In process nothing decodes the body.
     inProcess: { generate: invalid(), stream: invalid() }
   }
 ]
@@ -165,7 +165,7 @@ const calls = {
 
 type Call = keyof typeof calls
 
-/** Makes the call over this transport, with the default policy but without its pauses, and gives its outcome. */
+/** Makes the call over this transport, with the default retry policy but without delays, and returns its outcome. */
 const outcomeOf = Effect.fnUntraced(function* (
   call: Call,
   options: GradientClient.RequestOptions,
@@ -204,13 +204,13 @@ const outcomeOf = Effect.fnUntraced(function* (
   } satisfies Outcome
 })
 
-/** The options of a call that meets the row's fault. */
-const meeting = Effect.fnUntraced(function* ({ fault, options }: Row, call: Call) {
+/** The options of a call that gets the row's fault. */
+const optionsFor = Effect.fnUntraced(function* ({ fault, options }: Row, call: Call) {
   const text = fault.includes("END") ? fault.replace("END", String((yield* replyLength(call)) - 150)) : fault
   return { ...options, headers: { [Fault.headerName]: text } }
 })
 
-/** How many bytes a reply has that nothing happens to. */
+/** The length of a reply without a fault. */
 const replyLength = (call: Call) =>
   Effect.gen(function* () {
     let length = 0
@@ -232,7 +232,7 @@ const fetchTransport = FetchHttpClient.layer.pipe(
   Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
 )
 
-/** Sockets that a server of this process accepted. */
+/** The sockets that servers of this process accepted. */
 const accepted: Array<Socket> = []
 const onSocket = (message: unknown) => {
   if (typeof message === "object" && message !== null && "socket" in message && message.socket instanceof Socket) {
@@ -258,7 +258,7 @@ layer(Emulator.layerServer({ port: 0, ...faulty }), { excludeTestServices: true 
     for (const call of ["generate", "stream"] as const) {
       it.effect(`${row.fault}: ${call} over undici`, () =>
         Effect.gen(function* () {
-          const options = yield* meeting(row, call)
+          const options = yield* optionsFor(row, call)
           const baseUrl = yield* Emulator.baseUrl
           assert.deepStrictEqual(yield* outcomeOf(call, options, baseUrl, undiciTransport), row[call])
           yield* allClosed
@@ -267,9 +267,9 @@ layer(Emulator.layerServer({ port: 0, ...faulty }), { excludeTestServices: true 
 
       it.effect(`${row.fault}: ${call} over fetch`, () =>
         Effect.gen(function* () {
-          const { headers, ...options } = yield* meeting(row, call)
+          const { headers, ...options } = yield* optionsFor(row, call)
           const baseUrl = yield* Emulator.baseUrl
-          // Else fetch keeps the connection for the next request, as it should.
+          // Without `connection: close` fetch would keep the connection for the next request.
           const closing = { ...options, headers: { ...headers, connection: "close" } }
           assert.deepStrictEqual(yield* outcomeOf(call, closing, baseUrl, fetchTransport), row[call])
           yield* allClosed
@@ -290,10 +290,10 @@ describe("in process", () => {
         Effect.gen(function* () {
           const transport = Layer.succeed(HttpClient.HttpClient, yield* HttpClient.HttpClient)
           const timers = timersRunning()
-          const outcome = yield* outcomeOf(call, yield* meeting(row, call), "http://emulator.test/v1", transport)
+          const outcome = yield* outcomeOf(call, yield* optionsFor(row, call), "http://emulator.test/v1", transport)
           assert.deepStrictEqual(outcome, row.inProcess?.[call] ?? row[call])
-          // Whoever waits, a fiber that was left too, waits on a timer here, where there are no sockets. The one that
-          // woke this test counts until the event loop turns.
+          // In process there are no sockets, so a fiber that is left behind waits on a timer. The timer that woke this test
+          // counts as running until the next turn of the event loop.
           yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
           assert.isAtMost(timersRunning(), timers)
         }).pipe(Effect.provide(Emulator.layerHttpClient(faulty)))
@@ -302,7 +302,7 @@ describe("in process", () => {
   }
 })
 
-describe("a port where nobody listens", () => {
+describe("a port on which nothing listens", () => {
   for (const call of ["generate", "stream"] as const) {
     for (const [name, transport] of [
       ["undici", undiciTransport],
@@ -311,7 +311,7 @@ describe("a port where nobody listens", () => {
       test.live(`refuse: ${call} over ${name}`, () =>
         Effect.gen(function* () {
           const outcome = yield* outcomeOf(call, {}, yield* Emulator.baseUrl, transport)
-          // Nothing comes as far as the emulator.
+          // No request reaches the emulator.
           assert.deepStrictEqual(outcome, tried("ConnectionError", 0))
         }).pipe(Effect.provide(Emulator.layerServer({ port: 0, faults: [{ _tag: "refuse" }] })))
       )

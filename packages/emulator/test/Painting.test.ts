@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Label from "../src/internal/painting/Label.ts"
-import { paint, type PaintOptions, type Picture } from "../src/internal/painting/Painting.ts"
+import { paint, type PaintOptions, type RawImage } from "../src/internal/painting/Painting.ts"
 
 const small = { prompt: "a cute baby sea otter", seed: 1, width: 96, height: 64 } satisfies PaintOptions
 
-const meanError = (a: Picture, b: Picture) =>
+const meanError = (a: RawImage, b: RawImage) =>
   a.pixels.reduce((sum, value, index) => sum + Math.abs(value - (b.pixels[index] ?? 0)), 0) / a.pixels.length
 
-const alphas = (picture: Picture) => picture.pixels.filter((_, index) => index % 4 === 3)
+const alphas = (image: RawImage) => image.pixels.filter((_, index) => index % 4 === 3)
 
 const onePromptAScene = [
   "a cute baby sea otter",
@@ -24,7 +24,7 @@ const onePromptAScene = [
 ]
 
 describe("paint", () => {
-  it.effect("gives RGBA pixels of the size that was asked for, all opaque", () =>
+  it.effect("gives opaque RGBA pixels of the requested size", () =>
     Effect.gen(function* () {
       for (const [width, height] of [
         [64, 64],
@@ -32,10 +32,10 @@ describe("paint", () => {
         [60, 90],
         [31, 17]
       ] as const) {
-        const picture = yield* paint({ ...small, width, height })
-        assert.deepStrictEqual([picture.width, picture.height], [width, height])
-        assert.strictEqual(picture.pixels.length, width * height * 4)
-        assert.isTrue(alphas(picture).every((alpha) => alpha === 255))
+        const image = yield* paint({ ...small, width, height })
+        assert.deepStrictEqual([image.width, image.height], [width, height])
+        assert.strictEqual(image.pixels.length, width * height * 4)
+        assert.isTrue(alphas(image).every((alpha) => alpha === 255))
       }
     })
   )
@@ -52,22 +52,22 @@ describe("paint", () => {
     })
   )
 
-  it.effect("gives visibly different pictures for other prompts and for other seeds", () =>
+  it.effect("gives visibly different images for other prompts and other seeds", () =>
     Effect.gen(function* () {
-      const pictures = yield* Effect.forEach(onePromptAScene, (prompt) => paint({ ...small, prompt }))
+      const images = yield* Effect.forEach(onePromptAScene, (prompt) => paint({ ...small, prompt }))
       const siblings = yield* Effect.forEach([2, 3, 4], (seed) => paint({ ...small, prompt: "the ocean", seed }))
-      for (const family of [pictures, siblings]) {
-        for (const [index, picture] of family.entries()) {
-          for (const other of family.slice(index + 1)) assert.isAbove(meanError(picture, other), 8)
+      for (const family of [images, siblings]) {
+        for (const [index, image] of family.entries()) {
+          for (const other of family.slice(index + 1)) assert.isAbove(meanError(image, other), 8)
         }
       }
     })
   )
 
-  it.effect("spends more on detail at a higher quality", () =>
+  it.effect("has more detail at a higher quality", () =>
     Effect.gen(function* () {
-      const roughness = (picture: Picture) =>
-        picture.pixels.reduce((sum, value, index) => sum + Math.abs(value - (picture.pixels[index + 4] ?? value)), 0)
+      const roughness = (image: RawImage) =>
+        image.pixels.reduce((sum, value, index) => sum + Math.abs(value - (image.pixels[index + 4] ?? value)), 0)
       const roughnessOf = (quality: "low" | "medium" | "high") =>
         Effect.map(paint({ ...small, prompt: "the ocean", quality }), roughness)
       const low = yield* roughnessOf("low")
@@ -77,11 +77,11 @@ describe("paint", () => {
     })
   )
 
-  it.effect("leaves nothing around the subject on a transparent background, in every scene", () =>
+  it.effect("leaves a transparent background empty around the subject, in every scene", () =>
     Effect.gen(function* () {
       for (const prompt of onePromptAScene) {
-        const picture = yield* paint({ ...small, prompt, background: "transparent" })
-        const alpha = alphas(picture)
+        const image = yield* paint({ ...small, prompt, background: "transparent" })
+        const alpha = alphas(image)
         const share = (wanted: number) => alpha.filter((value) => value === wanted).length / alpha.length
         assert.isAbove(share(0), 0.2, prompt)
         assert.isAbove(share(255), 0.05, prompt)
@@ -90,7 +90,7 @@ describe("paint", () => {
     })
   )
 
-  it.effect("writes its label at every size, on every background and at every stage", () =>
+  it.effect("paints the caption at every size, on every background and at every stage", () =>
     Effect.gen(function* () {
       const sizes = [
         [128, 128],
@@ -101,8 +101,8 @@ describe("paint", () => {
       for (const [width, height] of sizes) {
         for (const background of ["opaque", "transparent"] as const) {
           for (const index of [1, 2]) {
-            const picture = yield* paint({ ...small, width, height, background, stage: { index, of: 2 } })
-            const { dark, white } = labelPixels(picture)
+            const image = yield* paint({ ...small, width, height, background, stage: { index, of: 2 } })
+            const { dark, white } = labelPixels(image)
             assert.isAbove(white, 0.05, `${width}x${height} ${background} ${index}: letters`)
             assert.isAbove(dark, 0.3, `${width}x${height} ${background} ${index}: plate`)
           }
@@ -111,7 +111,7 @@ describe("paint", () => {
     })
   )
 
-  it.effect("captions itself with as many of the prompt's first words as fit, and always with emulated", () =>
+  it.effect("puts `emulated` into the caption, and as many words of the prompt as fit", () =>
     Effect.gen(function* () {
       const widthOf = (prompt: string, width = 1024, height = 1024) => {
         const box = Label.make({ width, height, aspect: width / height, pixel: 1 / height }, prompt)
@@ -126,7 +126,7 @@ describe("paint", () => {
         [alone, ...widths].toSorted((a, b) => a - b)
       )
       assert.strictEqual(new Set([alone, ...widths]).size, 5)
-      // Neither an alphabet that it lacks nor a word that is too long hides the word emulated.
+      // `emulated` is shown even if the prompt is in an unknown alphabet or its first word is too long.
       assert.strictEqual(widthOf("かわいいラッコ"), alone)
       assert.strictEqual(widthOf("https://example.com/".repeat(20)), alone)
       assert.isAbove(widthOf("One, two. (Three) & „Straße“ 4567890-x?"), alone)
@@ -141,7 +141,7 @@ describe("paint", () => {
     })
   )
 
-  it.effect("comes closer to the finished picture with each stage and ends there", () =>
+  it.effect("is closer to the final image at each stage, and equal at the last", () =>
     Effect.gen(function* () {
       for (const prompt of onePromptAScene) {
         for (const background of ["opaque", "transparent"] as const) {
@@ -159,7 +159,7 @@ describe("paint", () => {
     })
   )
 
-  it.effect("lets others run while it paints, and stops when interrupted", () =>
+  it.effect("yields to other fibers while it paints, and stops when interrupted", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(paint({ ...small, width: 2048, height: 2048 }))
       yield* Effect.yieldNow
@@ -170,8 +170,8 @@ describe("paint", () => {
   )
 })
 
-/** Shares of the label's box that are as bright as its letters and as dark as its plate allows. */
-const labelPixels = ({ height, pixels, width }: Picture) => {
+/** The shares of the caption's box that are as bright as its letters, and as dark as its plate. */
+const labelPixels = ({ height, pixels, width }: RawImage) => {
   const box = Label.make({ width, height, aspect: width / height, pixel: 1 / height }, small.prompt)
   let [white, dark, all] = [0, 0, 0]
   for (let row = Math.ceil(box.top * height); row < Math.floor(box.bottom * height); row++) {

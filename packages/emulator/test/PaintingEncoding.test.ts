@@ -11,7 +11,7 @@ const transparent = paint({ ...options, background: "transparent" })
 const metadata = (bytes: Uint8Array) => Effect.promise(() => sharp(bytes).metadata())
 const pixels = (bytes: Uint8Array) => Effect.promise(() => sharp(bytes).ensureAlpha().raw().toBuffer())
 
-/** Width and height as the formats' own headers state them. */
+/** Width and height, read from the header of each format. */
 const sizeInHeader: { readonly [format in Format]: (bytes: Buffer) => readonly [number, number] } = {
   png: (bytes) => [bytes.readUInt32BE(16), bytes.readUInt32BE(20)],
   gif: (bytes) => [bytes.readUInt16LE(6), bytes.readUInt16LE(8)],
@@ -23,7 +23,7 @@ const sizeInHeader: { readonly [format in Format]: (bytes: Buffer) => readonly [
   }
 }
 
-/** How files of a format begin, as Latin-1 text. */
+/** The first bytes of a file of each format, as Latin-1 text. */
 const signatures: { readonly [format in Format]: string } = {
   png: "\x89PNG\r\n\x1a\n",
   webp: "RIFF",
@@ -36,9 +36,9 @@ const formats = ["png", "webp", "jpeg", "gif"] as const
 describe("encode", () => {
   it.effect("writes the format and the dimensions into the file", () =>
     Effect.gen(function* () {
-      const picture = yield* opaque
+      const image = yield* opaque
       for (const format of formats) {
-        const bytes = yield* encode(picture, { format })
+        const bytes = yield* encode(image, { format })
         const { height, format: found, width } = yield* metadata(bytes)
         assert.deepStrictEqual([found, width, height], [format, 120, 80])
         const buffer = Buffer.from(bytes)
@@ -50,30 +50,30 @@ describe("encode", () => {
 
   it.effect("keeps every pixel in a PNG", () =>
     Effect.gen(function* () {
-      const picture = yield* transparent
-      assert.isTrue(Buffer.from(picture.pixels).equals(yield* pixels(yield* encode(picture, { format: "png" }))))
+      const image = yield* transparent
+      assert.isTrue(Buffer.from(image.pixels).equals(yield* pixels(yield* encode(image, { format: "png" }))))
     })
   )
 
-  it.effect("keeps transparency in PNG and WebP, and lays a JPEG on white", () =>
+  it.effect("keeps transparency in PNG and WebP, and makes it white in JPEG", () =>
     Effect.gen(function* () {
-      const picture = yield* transparent
+      const image = yield* transparent
       for (const format of ["png", "webp"] as const) {
-        const bytes = yield* encode(picture, { format })
+        const bytes = yield* encode(image, { format })
         assert.isTrue((yield* metadata(bytes)).hasAlpha)
         assert.strictEqual((yield* pixels(bytes))[3], 0)
       }
-      const jpeg = yield* pixels(yield* encode(picture, { format: "jpeg" }))
+      const jpeg = yield* pixels(yield* encode(image, { format: "jpeg" }))
       assert.isTrue([0, 1, 2, 3].every((channel) => jpeg.readUInt8(channel) > 245))
     })
   )
 
-  it.effect("makes WebP and JPEG smaller with less of compression's 100, down to 0", () =>
+  it.effect("makes WebP and JPEG smaller with a lower `compression`, down to 0", () =>
     Effect.gen(function* () {
-      const picture = yield* opaque
+      const image = yield* opaque
       for (const format of ["webp", "jpeg"] as const) {
         const sizes = yield* Effect.forEach([0, 30, 60, 100], (compression) =>
-          encode(picture, { format, compression }).pipe(Effect.map((bytes) => bytes.length))
+          encode(image, { format, compression }).pipe(Effect.map((bytes) => bytes.length))
         )
         assert.deepStrictEqual(
           sizes,
@@ -83,17 +83,17 @@ describe("encode", () => {
     })
   )
 
-  it.effect("says in the metadata that the picture is emulated, where the format has any", () =>
+  it.effect("says in the EXIF data that the image is emulated, if the format has EXIF", () =>
     Effect.gen(function* () {
-      const picture = yield* opaque
+      const image = yield* opaque
       for (const format of ["png", "webp", "jpeg"] as const) {
-        const { exif } = yield* metadata(yield* encode(picture, { format }))
+        const { exif } = yield* metadata(yield* encode(image, { format }))
         assert.include(exif?.toString("latin1"), "emulated")
       }
     })
   )
 
-  it.effect("fails with the format and the cause when there are too few pixels", () =>
+  it.effect("fails with the format and the cause if there are too few pixels", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(encode({ width: 10, height: 10, pixels: new Uint8Array(4) }, { format: "webp" }))
       assert.strictEqual(error._tag, "EncodingError")

@@ -32,12 +32,12 @@ const Event = Schema.fromJsonString(
   ])
 )
 
-/** The events of a reply's text, with their names. */
+/** Parses the events of a reply's text, with their names. */
 const eventsOf = (text: string) =>
   Effect.forEach(
-    text.split("\n\n").filter((frame) => frame !== "" && !frame.startsWith(":")),
-    (frame) => {
-      const [, name = "", data = ""] = /^event: (.*)\ndata: (.*)$/.exec(frame) ?? []
+    text.split("\n\n").filter((part) => part !== "" && !part.startsWith(":")),
+    (part) => {
+      const [, name = "", data = ""] = /^event: (.*)\ndata: (.*)$/.exec(part) ?? []
       return Effect.map(Schema.decodeUnknownEffect(Event)(data), (event) => ({ name, event }))
     }
   )
@@ -55,7 +55,7 @@ const difference = (a: Uint8Array, b: Uint8Array) => {
 }
 
 layer(Emulator.layerHttpClient())("a stream", (test) => {
-  test.effect("has an event for each picture, named in both places, and ends with usage", () =>
+  test.effect("has an event for each image, whose name and type agree, and ends with the usage", () =>
     Effect.gen(function* () {
       const sent = yield* events(streamed)
       assert.deepStrictEqual(
@@ -77,12 +77,12 @@ layer(Emulator.layerHttpClient())("a stream", (test) => {
     })
   )
 
-  test.effect("gets closer to its last picture with each one, which is the one that `generate` gives", () =>
+  test.effect("comes closer to the final image with each event; `generate` gives the same final image", () =>
     Effect.gen(function* () {
-      const pictures = (yield* events(streamed)).map(({ event }) => bytesOf(event.b64_json))
+      const images = (yield* events(streamed)).map(({ event }) => bytesOf(event.b64_json))
       const whole = bytesOf((yield* generate(small)).data[0]?.b64_json ?? "")
-      assert.deepStrictEqual(pictures.at(-1), whole)
-      const distances = pictures.map((picture) => difference(picture, whole))
+      assert.deepStrictEqual(images.at(-1), whole)
+      const distances = images.map((image) => difference(image, whole))
       assert.deepStrictEqual(
         distances,
         distances.toSorted((a, b) => b - a)
@@ -91,7 +91,7 @@ layer(Emulator.layerHttpClient())("a stream", (test) => {
     })
   )
 
-  test.effect("completes each of n pictures", () =>
+  test.effect("completes each of n images", () =>
     Effect.map(events({ ...streamed, model: "openai-gpt-image-2", n: 2, partial_images: 1 }), (sent) =>
       assert.deepStrictEqual(
         sent.map(({ event }) => event.type.slice("image_generation.".length)),
@@ -100,7 +100,7 @@ layer(Emulator.layerHttpClient())("a stream", (test) => {
     )
   )
 
-  test.effect("counts the partial pictures", () =>
+  test.effect("has as many partial images as requested", () =>
     Effect.gen(function* () {
       const [last] = (yield* events(streamed)).slice(-1)
       const { usage } = yield* generate(small)
@@ -110,7 +110,7 @@ layer(Emulator.layerHttpClient())("a stream", (test) => {
 })
 
 describe("pace", () => {
-  it.effect("is the time between pictures, with comments meanwhile", () =>
+  it.effect("is the time between images, with comments in long pauses", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       const reading = yield* post({ ...streamed, partial_images: 1 }).pipe(
@@ -119,7 +119,7 @@ describe("pace", () => {
         ),
         Effect.forkChild
       )
-      // Painting takes real time, the waiting does not: the clock moves on until the stream has ended.
+      // Painting takes real time, pauses take time of the TestClock. So the clock is advanced until the stream has ended.
       for (let seconds = 0; reading.pollUnsafe() === undefined; seconds++) {
         yield* TestClock.adjust("1 second")
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -137,13 +137,13 @@ describe("pace", () => {
 })
 
 describe("a client that leaves", () => {
-  it.live("stops the painter", () =>
+  it.live("stops the painting", () =>
     Effect.gen(function* () {
       let painted = 0
       const ended = Promise.withResolvers<void>()
       const tracer = Tracer.make({
         span: (options) => {
-          if (options.name === "Emulator.picture") painted++
+          if (options.name === "Emulator.draw") painted++
           const span = new Tracer.NativeSpan(options)
           const end = span.end.bind(span)
           span.end = (...args) => {

@@ -1,7 +1,6 @@
 /**
- * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. Their messages
- * are written for the person who asked for an image. They never contain the words of the service behind the gateway,
- * which could name the operator's key or an internal address.
+ * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. The messages are for
+ * the user of a page. They never contain the upstream's text, which could name the operator's key or an internal address.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -31,57 +30,58 @@ export const ErrorBody = Schema.Struct({
 export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 
 /**
- * The headers that tell a client what to do after an error.
+ * The headers of an error: whether and when to retry, and what would be accepted.
  *
  * @category schemas
  */
 export const ErrorHeaders = Schema.Struct({
   /** Seconds to wait before the next request. */
   "retry-after": Schema.optionalKey(Schema.String),
-  /** `false` if a retry could be charged for a second time. */
+  /** `false` if a retry could be charged for again, or would fail again. */
   "x-should-retry": Schema.optionalKey(Schema.Literals(["true", "false"])),
   "www-authenticate": Schema.optionalKey(Schema.Literal("Bearer")),
-  /** The methods that a path has. */
+  /** The methods that the path allows. */
   allow: Schema.optionalKey(Schema.String),
-  /** The encodings that a body may have. */
+  /** The encodings that are accepted for a request body. */
   "accept-encoding": Schema.optionalKey(Schema.String)
 })
 
 /**
- * The headers that tell a client what to do after an error.
+ * The headers of an error: whether and when to retry, and what would be accepted.
  *
  * @category models
  */
 export interface ErrorHeaders extends Schema.Schema.Type<typeof ErrorHeaders> {}
 
-const meanings = {
+/** The description of each status in the OpenAPI document. */
+const descriptions = {
   400: "The request is invalid, or moderation refused the prompt. The message names what to change.",
   401: "The credentials are missing or wrong.",
-  403: "Pages of this origin may not call.",
-  404: "There is no such model, or no such request.",
-  405: "The path does not have this method: the header allow lists those it has.",
+  403: "Pages of this origin are not allowed to call.",
+  404: "The model or the request does not exist.",
+  405: "The path does not allow this method. The header allow lists the allowed ones.",
   408: "The request did not arrive in time.",
   409: "A request with this x-attempt-id was already sent: code duplicate_attempt. It may have been charged for.",
   413: "The body is too large.",
   415: "The body is not JSON, or it is compressed.",
   422: "The service refused the request.",
-  429: "Too many images: the header retry-after gives the seconds to wait.",
+  429: "Too many images were requested. The header retry-after gives the seconds to wait.",
   500: "The gateway failed.",
-  502: "The image service failed, or gave no usable reply. The image may have been charged for.",
-  503: "The image service is busy or cannot be reached. With retry-after, nothing was charged for.",
+  502: "The image service failed, or its reply cannot be used. The image may have been charged for.",
+  503: "The image service is busy or cannot be reached. With the header retry-after, nothing was charged for.",
   504: "The image service did not reply in time. The image may have been charged for."
 } as const
 
 /**
- * The statuses of errors.
+ * The status of an error.
  *
  * @category models
  */
-export type Status = keyof typeof meanings
+export type Status = keyof typeof descriptions
 
 const statuses = [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504] as const
 
-const isStatus = (status: number): status is Status => Object.hasOwn(meanings, status)
+const isStatus = (status: number): status is Status => Object.hasOwn(descriptions, status)
 
 /**
  * An error of the API.
@@ -94,7 +94,7 @@ export interface ApiError extends ErrorBody {
 }
 
 /**
- * An error as it is sent.
+ * The encoded side of `ErrorSchema`.
  *
  * @category models
  */
@@ -104,7 +104,7 @@ export interface Encoded {
 }
 
 /**
- * The schema of the errors with one status.
+ * The schema of errors with one status.
  *
  * @category schemas
  */
@@ -116,7 +116,7 @@ const schemaOf = (status: Status): ErrorSchema =>
     .pipe(
       HttpApiSchema.encodeToWithHeaders(
         {
-          body: ErrorBody.annotate({ description: meanings[status] }).pipe(HttpApiSchema.status(status)),
+          body: ErrorBody.annotate({ description: descriptions[status] }).pipe(HttpApiSchema.status(status)),
           headers: ErrorHeaders.fields
         },
         {
@@ -127,12 +127,13 @@ const schemaOf = (status: Status): ErrorSchema =>
     )
 
 /**
- * Every error of the API: one schema for each status.
+ * The schemas of all errors, one for each status.
  *
  * @category schemas
  */
 export const errors: ReadonlyArray<ErrorSchema> = statuses.map(schemaOf)
 
+/** The error types by status. `make` knows the rest. */
 const types: { readonly [status: number]: string } = {
   401: "authentication_error",
   403: "permission_error",
@@ -141,7 +142,7 @@ const types: { readonly [status: number]: string } = {
 }
 
 /**
- * What an error may have beside its status and message.
+ * The optional parts of an error.
  *
  * @category models
  */
@@ -152,7 +153,7 @@ export interface Details {
 }
 
 /**
- * An error with this status and message.
+ * Makes an error with this status and message.
  *
  * @category constructors
  */
@@ -178,25 +179,25 @@ const statusOf = (reason: Reason): Status => {
   return isStatus(status) ? status : 502
 }
 
-const unusable = "No image can be made until whoever runs this service has changed its settings."
+const misconfigured = "No image can be generated until the operator of this service corrects its settings."
 
-/** What happened, for the person who asked. Core's own messages are for whoever holds the key. */
+/** The messages for the user of a page. Core's own messages are for the operator, who has the key. */
 const messages: { readonly [Tag in Reason["_tag"]]: string } = {
-  InvalidParamsError: unusable,
-  AuthenticationError: unusable,
-  PermissionDeniedError: unusable,
+  InvalidParamsError: misconfigured,
+  AuthenticationError: misconfigured,
+  PermissionDeniedError: misconfigured,
   NotFoundError: "This model is not available.",
   ConflictError: "The request conflicts with another one.",
   UnprocessableEntityError: "The image service refused the request.",
   BadRequestError: "The image service refused the request.",
   ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
-  QuotaExceededError: "No image can be made now: the credit for images is used up.",
-  RateLimitError: "Too many images were asked for.",
+  QuotaExceededError: "No image can be generated now: the credit is used up.",
+  RateLimitError: "Too many images were requested.",
   ConnectionError: "The image service cannot be reached now. Nothing was sent.",
   InternalServerError: "The image service failed.",
   RequestTimeoutError: "The image service did not reply in time.",
   DisconnectedError: "The connection to the image service broke.",
-  InvalidResponseError: "The image service gave no usable reply.",
+  InvalidResponseError: "The reply of the image service cannot be used.",
   IncompleteStreamError: "The image service stopped before the image was complete.",
   InDoubtError: "An earlier request with this id has no outcome yet, so it is not sent again.",
   ExpiredError: "The images of this request have been removed.",
@@ -205,40 +206,41 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
 }
 
 /**
- * The code of the error for an `x-attempt-id` that was already used. The first request may have been charged for.
+ * The error code for an `x-attempt-id` that was already used. The first request may have been charged for.
  *
  * @category codes
  */
 export const duplicateAttempt = "duplicate_attempt"
 
 const messageOf = ({ _tag, code }: Reason, param: string | undefined, wait: number | undefined): string => {
-  const what =
+  const message =
     code === duplicateAttempt
-      ? "A request with this x-attempt-id was already sent, so it is not sent again."
+      ? "A request with this x-attempt-id was already sent. It is not sent again."
       : messages[_tag]
   const advice = wait !== undefined ? ` Try again in ${wait} s.` : ""
-  return `${what}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
+  return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
-/** What only the operator can change. Core knows by the code that nothing was charged for. */
+/** The codes of failures that only the operator can correct. From them core's client knows that nothing was charged for. */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: "not_configured",
   PermissionDeniedError: "not_configured",
   QuotaExceededError: "insufficient_quota"
 }
 
-/** The code that tells these reasons apart if the service gave none. */
+/** The codes of these reasons if the service sent none. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: "rate_limit_exceeded"
 }
 
-/** Passes only plain names on: a text of the service could contain a URL or a part of the key. */
-const plain = (name: string | undefined) => (name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined)
+/** Returns only plain names: a text of the service could contain a URL or a part of the key. */
+const plainName = (name: string | undefined) =>
+  name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined
 
 /**
- * The error that a caller gets for a failure behind the gateway. Use it in a route of your own that calls
- * `Images`, and log the GradientError itself.
+ * The error that a caller gets for a failure of the upstream. You can use it in a route of your own that calls `Images`.
+ * Log the GradientError too: it has the details.
  *
  * @category constructors
  */
@@ -246,12 +248,12 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
   const status = statusOf(reason)
   const retryAfter = reason.retryAfter ?? (status === 503 ? Duration.seconds(1) : undefined)
   const wait = retryAfter === undefined ? undefined : Math.ceil(Duration.toSeconds(retryAfter))
-  // Other clients retry after any 5xx: they would pay again, or fail again.
+  // Other clients retry after any 5xx. A retry would be charged for again, or fail again.
   const isFinal = mayHaveBeenCharged || (status >= 500 && !reason.isRetryable)
   const shouldRetry = isFinal ? false : reason.shouldRetry
-  const param = plain(reason.param)
+  const param = plainName(reason.param)
   return make(status, messageOf(reason, param, wait), {
-    code: operatorCodes[reason._tag] ?? plain(reason.code) ?? codes[reason._tag],
+    code: operatorCodes[reason._tag] ?? plainName(reason.code) ?? codes[reason._tag],
     param,
     headers: {
       ...(wait === undefined ? {} : { "retry-after": String(wait) }),
@@ -261,7 +263,7 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// As it is sent
+// Encoding
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -273,7 +275,7 @@ export const toResponse = ({ error, headers, status }: ApiError): HttpServerResp
   HttpServerResponse.setHeaders(HttpServerResponse.jsonUnsafe({ error }, { status }), { ...headers })
 
 /**
- * The error as the last event of a stream of server-sent events.
+ * The error as an event of a server-sent event stream. It is the last one.
  *
  * @category converting
  */

@@ -1,6 +1,6 @@
 /**
- * How the gateway sends a request, and what it does with a request that it has sent before. The attempts own the sending,
- * so that they can remember what was sent, and what came of it.
+ * Sends the gateway's requests to the service. A request whose id was sent before is handled here too, which is why this
+ * service does the sending itself.
  */
 import {
   type Attempt,
@@ -21,19 +21,19 @@ import { makeAttemptIds } from "./internal/attemptIds.ts"
 import { makeUpstream } from "./internal/upstream.ts"
 
 /**
- * A request that has passed every rule.
+ * A request that has passed all checks.
  *
  * @category models
  */
 export interface Request {
   /** `stream` if the caller asked for server-sent events. */
   readonly kind: ImageGenerateParams.Kind
-  /** The params with their defaults. `n` images will be paid for. */
+  /** The params, with their defaults filled in. */
   readonly params: Attempt.Call["params"]
 }
 
 /**
- * What answers a request: either the bytes of the service, or decoded images.
+ * The reply to a request: either the bytes of the service's reply, or decoded images.
  *
  * @category models
  */
@@ -41,7 +41,7 @@ export type Reply =
   | {
       readonly _tag: "Json"
       readonly bytes: Stream.Stream<Uint8Array, GradientError.GradientError>
-      /** The length of the bytes, if it is known. */
+      /** The `content-length` of the bytes, if it is known. */
       readonly length: string | undefined
     }
   | { readonly _tag: "EventStream"; readonly bytes: Stream.Stream<Uint8Array, GradientError.GradientError> }
@@ -52,8 +52,8 @@ export type Reply =
     }
 
 /**
- * Wraps the effect that sends a request: it counts the images towards the caller's limit first, and takes them back if
- * the request was refused. A request that is not sent must not be wrapped.
+ * Wraps the effect that sends a request. It counts the images towards the caller's limit before, and subtracts them if the
+ * request was not charged for. Do not wrap a request that is not sent.
  *
  * @category models
  */
@@ -62,7 +62,7 @@ export type Send = <A, R>(
 ) => Effect.Effect<A, GradientError.GradientError, R>
 
 /**
- * Carries requests out, each at most once.
+ * Sends requests, each at most once.
  *
  * @category services
  */
@@ -70,8 +70,8 @@ export class Attempts extends Context.Service<
   Attempts,
   {
     /**
-     * Sends a request, or answers it otherwise if one with this id was sent before. An id contains the caller's; it is
-     * `undefined` if the caller gave none. The reply ends with the scope.
+     * Sends the request, unless one with this id was sent before. The id starts with the caller's id. It is `undefined` if
+     * the caller sent none. When the scope closes, the reply is cut off.
      */
     readonly run: (
       id: string | undefined,
@@ -81,20 +81,22 @@ export class Attempts extends Context.Service<
   }
 >()("@effect-gradient/gateway/Attempts") {}
 
-/** Core knows by the code that the first request may have been charged for. */
+/** From the code core's client knows that the first request may have been charged for. */
 const duplicate = GradientError.fromReason(
   new GradientError.ConflictError({ code: duplicateAttempt, status: 409, shouldRetry: false })
 )
 
 /**
- * Passes the bytes of the service on without decoding them. The entries of `Attempt.Around` run around each request; their
- * outcome has no images, as none is decoded. It refuses an id that it has seen before, and forgets one
- * whose request was refused before it was charged. Ids are kept in memory for an hour, the latest 100,000: if several
- * processes serve, all requests of a connection must reach the same one.
+ * Passes the service's bytes on without decoding them. A request whose id was sent before fails with `ConflictError`. An
+ * id can be used again if its request was not charged for. The entries of `Attempt.Around` run around each request; their
+ * outcomes have no images, because none is decoded.
+ *
+ * The ids of the last hour are kept in memory, at most 100,000. If several processes serve, all requests of a connection
+ * must reach the same process.
  *
  * @category layers
  */
-// Fresh: Effect memoises a layer by reference, so a second gateway in one program would send with the first one's key.
+// Fresh, because Effect memoises a layer by reference: a second gateway in one program would send with the first one's key.
 export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClient> = Layer.fresh(
   Layer.effect(
     Attempts,

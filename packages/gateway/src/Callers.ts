@@ -1,5 +1,5 @@
 /**
- * Who may call the gateway. There is no default that lets everyone in.
+ * Identifies callers and rejects unknown ones. There is no default that accepts everyone.
  *
  * @example
  * ```ts
@@ -38,21 +38,21 @@ import * as Redacted from "effect/Redacted"
 import type { Caller } from "./ImagesApi.ts"
 
 /**
- * The headers belong to no caller. The message is shown to whoever called.
+ * The headers do not identify a caller. The message is sent to the client.
  *
  * @category errors
  */
 export class Unauthorized extends Data.TaggedError("Unauthorized")<{ readonly message: string }> {}
 
 /**
- * Who may call.
+ * Identifies the caller of each request.
  *
  * @category services
  */
 export class Callers extends Context.Service<
   Callers,
   {
-    /** Finds the caller by the headers of a request. */
+    /** The caller of a request with these headers. */
     readonly identify: (headers: Headers.Headers) => Effect.Effect<Caller, Unauthorized>
   }
 >()("@effect-gradient/gateway/Callers") {}
@@ -62,8 +62,8 @@ const unknownKey = new Unauthorized({
 })
 
 /**
- * Lets in whoever sends one of these keys, as `Authorization: Bearer <key>`. Each key is a caller. Its id is the first 12
- * hexadecimal digits of the key's SHA-256. A blank key lets nobody in.
+ * Accepts requests with one of these keys in `Authorization: Bearer <key>`. Each key is a caller, whose id is the first 12
+ * hexadecimal digits of the key's SHA-256. Blank keys are ignored.
  *
  * @category layers
  */
@@ -74,15 +74,15 @@ export const layerKeys = (keys: ReadonlyArray<Redacted.Redacted>): Layer.Layer<C
       const { digest } = yield* Digest.Digest
       const digestOf = (key: string) => digest(Digest.sha256, new TextEncoder().encode(key))
       const values = Arr.filter(Arr.map(keys, Redacted.value), (key) => key.trim() !== "")
-      // Computed with the first request: on Cloudflare's runtime a layer is built outside of requests.
+      // Computed at the first request: Cloudflare's runtime does not allow it outside of requests, where layers are built.
       const known = yield* Effect.cached(Effect.forEach(values, digestOf))
       return Callers.of({
         identify: Effect.fnUntraced(function* (headers) {
           const key = /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "")?.[1]
           if (key === undefined) return yield* unknownKey
-          const given = yield* digestOf(key)
-          // Digests are compared, and in constant time, so that the time taken reveals nothing about a key.
-          const found = (yield* known).find((one) => Mac.timingSafeEqual(one, given))
+          const requested = yield* digestOf(key)
+          // Digests are compared in constant time, so that timing reveals nothing about a key.
+          const found = (yield* known).find((each) => Mac.timingSafeEqual(each, requested))
           if (found === undefined) return yield* unknownKey
           return { id: Hex.encode(found).slice(0, 12) }
         })

@@ -1,6 +1,6 @@
 /**
- * The definition of the API: its endpoint, payload and errors. The gateway's routes, its OpenAPI document and its
- * reference page are made from it, and so are clients. It imports only core and effect, so it can be used in a page.
+ * The definition of the API: its endpoint, payload and errors. The gateway's routes, its OpenAPI document, its reference
+ * page and clients are made from it. It imports only core and effect, so it can be used in a page.
  *
  * @example
  * ```ts
@@ -31,16 +31,16 @@ import * as Schema from "effect/Schema"
 import * as ApiError from "./ApiError.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What every request passes through
+// Middleware
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Someone who may call.
+ * A known caller.
  *
  * @category models
  */
 export interface Caller {
-  /** Limits are counted for this id, and the log names it. It must not be a secret. */
+  /** Limits are counted per id, and the id is logged. It must not be a secret. */
   readonly id: string
 }
 
@@ -78,19 +78,19 @@ export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * What a request asks for: the params of core, and `stream`.
+ * The body of a request: core's params, and `stream`.
  *
  * @category models
  */
 export interface Payload extends ImageGenerateParams.ImageGenerateParamsStreaming {
-  /** Whether to reply with server-sent events: partial images, then the whole one. */
+  /** Whether to reply with server-sent events: partial images, then the final one. */
   readonly stream?: boolean | null | undefined
 }
 
 type WireParams = typeof ImageGenerateParams.Json.Encoded
 
 /**
- * A payload under the names of the wire.
+ * A payload with its wire names.
  *
  * @category models
  */
@@ -99,7 +99,7 @@ export interface EncodedPayload extends WireParams {
 }
 
 /**
- * The body of a request.
+ * The schema of a request's body.
  *
  * @category schemas
  */
@@ -108,7 +108,7 @@ export const Payload: Schema.Codec<Payload, EncodedPayload> = Schema.Struct({
   stream: Schema.optional(Schema.NullOr(Schema.Boolean))
 }).pipe(Schema.encodeKeys(ImageGenerateParams.wireNames))
 
-/** With the hyphens of a UUID or without. */
+/** A UUID, with or without hyphens. */
 const attemptId = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i
 
 /**
@@ -118,7 +118,7 @@ const attemptId = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i
  */
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
-    /** 128 random bits in hexadecimal, new for each attempt: a second request with the same id is refused, not sent. */
+    /** 128 random bits in hexadecimal, new for each attempt. A second request with the same id is refused. */
     "x-attempt-id": Schema.optionalKey(Schema.String.check(Schema.isPattern(attemptId)))
   },
   payload: Payload,
@@ -132,15 +132,15 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
     OpenApi.annotations({
       summary: "Generate images",
       description:
-        "Replies with JSON, or, with `stream: true`, with server-sent events: `image_generation.partial_image` while the " +
-        "image is made, then `image_generation.completed`, or an event `error` whose data has the form of an error's body. " +
-        "Comments keep a silent stream open."
+        "Replies with JSON. With `stream: true` it replies with server-sent events: `image_generation.partial_image` for each " +
+        "partial image, then `image_generation.completed`, or `error` with an error's body as its data. Comments keep the " +
+        "connection open between events."
     })
   )
   .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all", reportInput: true }) {}
 
 /**
- * The group of the API's one endpoint.
+ * The group of the endpoint.
  *
  * @category api
  */
@@ -156,4 +156,4 @@ export class Images extends HttpApiGroup.make("images")
  */
 export class ImagesApi extends HttpApi.make("ImagesGateway")
   .add(Images)
-  .annotateMerge(OpenApi.annotations({ title: "Images", description: "Image generation, on the wire of OpenAI." })) {}
+  .annotateMerge(OpenApi.annotations({ title: "Images", description: "Image generation in OpenAI's wire format." })) {}

@@ -1,8 +1,8 @@
 /**
- * The images endpoint on your own server, so that browsers and other clients need no key: the same wire under your
- * path, for this library, `openai` or curl. The real key stays behind it.
+ * The images endpoint on your own server, so that pages and other clients do not need the key. It has the same wire format,
+ * for this library, `openai` or curl. The key stays on the server.
  *
- * `layer` adds the routes. You provide who may call (`Callers`), how requests are sent (`Attempts`), and Effect's
+ * `layer` adds the routes. You provide `Callers`, which identifies callers, `Attempts`, which sends requests, and Effect's
  * `RateLimiter`, in memory or shared through Redis. Everything else is an option with a safe default.
  *
  * @example
@@ -60,34 +60,34 @@ import { makeRequestGuards } from "./internal/requestGuards.ts"
 import { respond } from "./internal/respond.ts"
 
 /**
- * What a request may ask for. A param that `ImageGenerateParams` does not have is always refused.
+ * Rules for the params of a request. A param that `ImageGenerateParams` does not have is always refused.
  *
  * @category options
  */
 export interface Rules {
-  /** A request that names no model gets the first. Default: `openai-gpt-image-2` alone. */
+  /** The allowed models. A request without a model gets the first. Default: only `openai-gpt-image-2`. */
   readonly models?: ReadonlyArray<string> | undefined
-  /** A request without a size counts as `auto`. Default: `auto`, `1024x1024`, `1536x1024`, `1024x1536`. */
+  /** The allowed sizes. A request without a size counts as `auto`. Default: `auto`, `1024x1024`, `1536x1024`, `1024x1536`. */
   readonly sizes?: ReadonlyArray<string> | undefined
-  /** The most images of one request. Default: 1. */
+  /** The maximum number of images of a request. Default: 1. */
   readonly n?: number | undefined
-  /** The most characters of a prompt. Default: 4,000. */
+  /** The maximum number of characters of a prompt. Default: 4,000. */
   readonly promptLength?: number | undefined
 }
 
 /**
- * How much callers may ask for.
+ * Limits for each caller and each request.
  *
  * @category options
  */
-export interface Limits {
-  /** The most images of one caller in `window`. A request that was refused does not count. Default: 10. */
+export interface CallerLimits {
+  /** The maximum number of images of a caller within `window`. Refused requests do not count. Default: 10. */
   readonly images?: number | undefined
-  /** Default: 1 minute. */
+  /** The time for which `images` is counted. Default: 1 minute. */
   readonly window?: Duration.Input | undefined
-  /** The largest body of a request. Default: 512 KiB, enough for any prompt that the API takes. */
+  /** The maximum size of a request's body. Default: 512 KiB, which is enough for the longest prompt. */
   readonly bodySize?: ByteSize.Input | undefined
-  /** How long the body of a request may take to arrive. Default: 30 seconds. */
+  /** The maximum time in which a request's body must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
 }
 
@@ -97,27 +97,27 @@ export interface Limits {
  * @category options
  */
 export interface Options {
-  /** The routes are `<path>/images/generations`, `<path>/openapi.json` and `<path>/docs`. Default: `/v1`. */
+  /** The path of the routes: `<path>/images/generations`, `<path>/openapi.json` and `<path>/docs`. Default: `/v1`. */
   readonly path?: `/${string}` | undefined
-  /** What a request may ask for. */
+  /** Rules for the params of a request. */
   readonly rules?: Rules | undefined
-  /** How much callers may ask for. */
-  readonly limits?: Limits | undefined
+  /** Limits for each caller and each request. */
+  readonly limits?: CallerLimits | undefined
   /**
-   * The origins whose pages may call, such as `https://app.example.com`. Pages of the gateway's own origin always may, and
-   * so may programs other than browsers. Default: none.
+   * The origins whose pages are allowed to call, such as `https://app.example.com`. Pages of the gateway's own origin and
+   * programs other than browsers are always allowed. Default: none.
    */
   readonly origins?: ReadonlyArray<string> | undefined
-  /** Whether pages of `origins` may send cookies. Needed if `Callers` reads a session cookie. Default: false. */
+  /** Whether pages of `origins` may send cookies. Set it if `Callers` reads a session cookie. Default: false. */
   readonly credentials?: boolean | undefined
   /**
-   * How long a caller of a stream waits for headers, and how long a stream is silent before a comment is sent. Default: 15
-   * seconds; proxies often close a connection that is silent for 60.
+   * The maximum silence on the connection of a stream: after it the headers are sent, or a comment. Default: 15 seconds.
+   * Proxies often close a connection after 60 seconds of silence.
    */
   readonly keepAlive?: Duration.Input | undefined
 }
 
-const bodySizeOf = ({ bodySize }: Limits = {}): ByteSize.ByteSize =>
+const bodySizeOf = ({ bodySize }: CallerLimits = {}): ByteSize.ByteSize =>
   bodySize === undefined ? ByteSize.kibibytes(512) : ByteSize.fromInputUnsafe(bodySize)
 
 const withDefaults = (options: Options) => ({
@@ -143,7 +143,7 @@ type Settings = ReturnType<typeof withDefaults>
 
 const slowBody = ApiError.make(408, "The body of the request took too long to arrive.")
 
-/** Finds the caller, then waits for the body, so that an unknown caller cannot keep us waiting. */
+/** Identifies the caller before it waits for the body, so that an unknown caller cannot hold the connection. */
 const authorization = ({ limits }: Settings) =>
   Layer.effect(
     Authorization,
@@ -154,8 +154,8 @@ const authorization = ({ limits }: Settings) =>
           const caller = yield* Effect.mapError(identify(request.headers), ({ message }) =>
             ApiError.make(401, message, { code: "invalid_api_key", headers: { "www-authenticate": "Bearer" } })
           )
-          // The read is not interrupted, because Node would close the connection before the answer is sent. Its failure is
-          // reported when the payload is decoded.
+          // If the body is late, the read is not interrupted, because Node would then close the connection before the error
+          // is sent. A failure of the read is reported when the payload is decoded.
           const body = yield* Effect.forkScoped(request.text)
           yield* Fiber.await(body).pipe(
             Effect.timeoutOrElse({ duration: limits.bodyTimeout, orElse: () => Effect.fail(slowBody) })
@@ -173,7 +173,7 @@ const schemaErrors = HttpApiMiddleware.layerSchemaErrorTransform(SchemaErrors, (
   Effect.fail(fromSchemaError(error))
 )
 
-/** With lower-case digits and without hyphens, so that one id has one form. */
+/** The id of a request, which includes the caller's. Hyphens and case are removed, so that an id has only one form. */
 const idOf = (caller: string, attemptId: string | undefined) =>
   attemptId === undefined ? undefined : `${caller}/${attemptId.toLowerCase().replaceAll("-", "")}`
 
@@ -202,11 +202,11 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
 const notAllowed = ApiError.make(405, "Send a POST request to generate images.", {
   headers: { allow: "POST, OPTIONS" }
 })
-const noSuchRequest = ApiError.make(404, "There is no such request. This gateway does not keep replies.")
+const noSuchRequest = ApiError.make(404, "The request does not exist. This gateway does not keep replies.")
 
 const otherMethods = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
-/** The answers of the endpoint's paths to other methods. The guards answer OPTIONS, for pages of other origins. */
+/** Replies to other methods with 405. The guards handle preflight requests (OPTIONS) of pages before. */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([
     ...otherMethods.map((method) =>
@@ -216,7 +216,7 @@ const otherRoutes = ({ path }: Settings) =>
   ])
 
 /**
- * The routes of the gateway, for an `HttpRouter`: the endpoint, its OpenAPI document and its reference page.
+ * Adds the routes to the `HttpRouter`: the endpoint, its OpenAPI document and its reference page.
  *
  * @category layers
  */

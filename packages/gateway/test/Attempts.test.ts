@@ -7,11 +7,11 @@ import { alice, answerImages, asStream, bob, call, gatewayTo, refusal, streaming
 import { eventually, partialImage, png, serve } from "../../node/test/support/server.ts"
 
 describe("attempts", () => {
-  it.live("a second request of one id is 409 and not sent, whether the first is at work or done", () =>
+  it.live("a second request with the same id is a 409 and is not sent, while the first runs and after it", () =>
     Effect.gen(function* () {
       let answerNow = () => {}
       const server = yield* serve((request, response) => (answerNow = () => answerImages(request, response)))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { images: 1 } })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, limits: { images: 1 } })
       const headers = { "x-attempt-id": randomUUID() }
       const first = yield* Effect.forkChild(call(baseUrl, { headers }))
       yield* eventually(() => server.requests.length === 1, "the first is at work")
@@ -19,7 +19,7 @@ describe("attempts", () => {
       answerNow()
       assert.strictEqual((yield* Fiber.join(first)).status, 200)
       for (const { code, headers: told, status } of [during, yield* refusal(baseUrl, { headers })]) {
-        // Not 429, although the limit is reached: that would be asked again, under another id.
+        // Not 429, although the limit is reached: a client would retry that with another id.
         assert.deepStrictEqual([status, code], [409, "duplicate_attempt"])
         assert.strictEqual(told.get("x-should-retry"), "false")
       }
@@ -27,10 +27,10 @@ describe("attempts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("also when the first one's connection broke before its headers, as Chromium sends it again", () =>
+  it.live("also if the first connection broke before its headers, after which Chromium resends", () =>
     Effect.gen(function* () {
       const server = yield* serve(() => undefined)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       const headers = { "x-attempt-id": randomUUID() }
       const leaving = new AbortController()
       const first = yield* Effect.forkChild(Effect.exit(call(baseUrl, { headers, signal: leaving.signal })))
@@ -43,10 +43,10 @@ describe("attempts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("to this library it may have been charged for, and is not asked again", () =>
+  it.live("this library does not retry it, because it may have been charged for", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       const again = Images.generate({ prompt: "x" }, { headers: { "x-attempt-id": randomUUID() } }).pipe(
         Effect.andThen(Effect.void),
         Effect.repeat({ times: 1 })
@@ -60,10 +60,10 @@ describe("attempts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("an id is free again when its request was refused before it was sent, and is no other caller's concern", () =>
+  it.live("an id can be used again if its request was refused, and by another caller", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       const headers = { "x-attempt-id": randomUUID() }
       assert.strictEqual((yield* refusal(baseUrl, { headers, body: { prompt: "" } })).status, 400)
       assert.strictEqual((yield* call(baseUrl, { headers })).status, 200)
@@ -71,9 +71,9 @@ describe("attempts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("an id that is not 128 bits in hexadecimal, with or without hyphens, is refused", () =>
+  it.live("an id that is not 128 bits in hexadecimal is refused", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
       for (const id of ["1", "g".repeat(32), `${randomUUID()}0`]) {
         const { param, status } = yield* refusal(baseUrl, { headers: { "x-attempt-id": id } })
         assert.deepStrictEqual([status, param], [400, "x-attempt-id"])
@@ -86,22 +86,22 @@ describe("attempts", () => {
 })
 
 describe("entries of Attempt.Around", () => {
-  /** An entry, and what it heard. */
+  /** An entry that records its calls. */
   const recorder = () => {
-    const heard: Array<string> = []
+    const recorded: Array<string> = []
     const entry: Attempt.Entry = {
-      wait: ({ kind, params }) => Effect.sync(() => void heard.push(`wait ${kind} ${params.model} ${params.n}`)),
-      begin: () => Effect.sync(() => void heard.push("begin")),
+      wait: ({ kind, params }) => Effect.sync(() => void recorded.push(`wait ${kind} ${params.model} ${params.n}`)),
+      begin: () => Effect.sync(() => void recorded.push("begin")),
       end: (_, outcome) =>
         Effect.sync(() => {
           const reason = outcome._tag === "Failed" || outcome._tag === "NotSent" ? ` ${outcome.reason?._tag}` : ""
-          heard.push(`end ${outcome._tag}${reason}`)
+          recorded.push(`end ${outcome._tag}${reason}`)
         })
     }
-    return { entry, heard }
+    return { entry, recorded }
   }
 
-  it.live("run around each request, with an outcome of its bytes", () =>
+  it.live("run around each request, with its outcome", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response, body) => {
         if (body.includes("fail")) response.writeHead(500).end()
@@ -109,14 +109,14 @@ describe("entries of Attempt.Around", () => {
         else answerImages(request, response)
         if (body.includes("cut")) setTimeout(() => response.socket?.resetAndDestroy(), 50)
       })
-      const { entry, heard } = recorder()
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, around: entry, limits: { images: 3 } })
+      const { entry, recorded } = recorder()
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, around: entry, limits: { images: 3 } })
       const ends = []
       for (const prompt of ["a sea otter", "fail", "cut"]) {
         const response = yield* call(baseUrl, { body: { prompt } })
         yield* Effect.exit(Effect.tryPromise(() => response.arrayBuffer()))
-        yield* eventually(() => heard.at(-1)?.startsWith("end") === true, "the outcome")
-        ends.push(heard.splice(0))
+        yield* eventually(() => recorded.at(-1)?.startsWith("end") === true, "the outcome")
+        ends.push(recorded.splice(0))
       }
       assert.strictEqual((yield* refusal(baseUrl)).status, 429)
       const before = [`wait generate ${ImageGenerateParams.defaultModel} 1`, "begin"]
@@ -125,30 +125,30 @@ describe("entries of Attempt.Around", () => {
         [...before, "end Failed InternalServerError"],
         [...before, "end Failed DisconnectedError"]
       ])
-      assert.deepStrictEqual(heard, [])
+      assert.deepStrictEqual(recorded, [])
     }).pipe(Effect.scoped)
   )
 
-  it.live("hear that a caller left, and can refuse a request before it is sent", () =>
+  it.live("get the outcome `Left` of a caller that left, and can refuse a request before it is sent", () =>
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const { entry, heard } = recorder()
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, around: entry })
+      const { entry, recorded } = recorder()
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, around: entry })
       const leaving = new AbortController()
       yield* call(baseUrl, { body: asStream, signal: leaving.signal })
       assert.strictEqual(open.length, 1)
       leaving.abort()
-      yield* eventually(() => heard.at(-1) === "end Left", "the entry hears that the caller left")
+      yield* eventually(() => recorded.at(-1) === "end Left", "the entry gets the outcome Left")
       const spent = new GradientError.RateLimitError({ reached: "NotSent", retryAfter: Duration.seconds(9) })
-      const closed = yield* gatewayTo({ behind: server.baseUrl, around: { wait: () => Effect.fail(spent) } })
+      const closed = yield* gatewayTo({ upstream: server.baseUrl, around: { wait: () => Effect.fail(spent) } })
       const { headers, status } = yield* refusal(closed)
       assert.deepStrictEqual([status, headers.get("retry-after")], [429, "9"])
       assert.strictEqual(server.requests.length, 1)
     }).pipe(Effect.scoped)
   )
 
-  it.live("a caller who stops reading holds the service no longer than `deadline`", () =>
+  it.live("a caller that stops reading holds the upstream request no longer than `deadline`", () =>
     Effect.gen(function* () {
       const large = partialImage(0, png(3_000_000))
       const server = yield* serve((_, response) => {
@@ -156,12 +156,12 @@ describe("entries of Attempt.Around", () => {
         const write = () => void (!response.destroyed && response.write(large, () => setImmediate(write)))
         write()
       })
-      const { entry, heard } = recorder()
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, around: entry, client: { deadline: "1 second" } })
+      const { entry, recorded } = recorder()
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, around: entry, client: { deadline: "1 second" } })
       const response = yield* call(baseUrl, { body: asStream })
       assert.strictEqual(response.status, 200)
-      yield* eventually(() => server.sockets.size === 0, "the socket behind is closed")
-      assert.match(heard.at(-1) ?? "", /^end (Left|Failed)/)
+      yield* eventually(() => server.sockets.size === 0, "the upstream socket is closed")
+      assert.match(recorded.at(-1) ?? "", /^end (Left|Failed)/)
       yield* Effect.promise(() => response.body?.cancel() ?? Promise.resolve())
     }).pipe(Effect.scoped)
   )

@@ -20,10 +20,10 @@ import {
 } from "./support/gateway.ts"
 import { completed, eventually, partialImage, serve } from "../../node/test/support/server.ts"
 
-describe("failures behind", () => {
+describe("failures of the upstream", () => {
   const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }
 
-  /** What a caller sees of an answer behind: the error, with nothing of the details in its body or headers. */
+  /** The error that a caller gets for this upstream reply. Asserts that its body and headers contain no details. */
   const failure = Effect.fnUntraced(function* (
     status: number,
     headers: Record<string, string>,
@@ -34,10 +34,10 @@ describe("failures behind", () => {
       response.writeHead(status, { ...details, ...headers })
       response.end(body)
     })
-    const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), request)
+    const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }), request)
     const text = yield* textOf(response)
-    const seen = text + JSON.stringify([...response.headers])
-    for (const detail of [...Object.values(details), server.baseUrl, "secret"]) assert.notInclude(seen, detail)
+    const received = text + JSON.stringify([...response.headers])
+    for (const detail of [...Object.values(details), server.baseUrl, "secret"]) assert.notInclude(received, detail)
     return { status: response.status, headers: response.headers, ...(yield* decodeError(text)).error }
   }, Effect.scoped)
 
@@ -46,7 +46,7 @@ describe("failures behind", () => {
 
   for (const body of [{ prompt: "A sea otter" }, asStream]) {
     it.live(
-      `keep their status if the caller can change something, ${"stream" in body ? "for a stream as well" : "for JSON"}`,
+      `keep their status only if the caller can correct them, for ${"stream" in body ? "a stream" : "JSON"}`,
       () =>
         Effect.gen(function* () {
           const limited = yield* failure(429, { "retry-after": "7" }, error(null), { body })
@@ -60,7 +60,7 @@ describe("failures behind", () => {
             [422, 422],
             [408, 504],
             [504, 504],
-            // The caller's credentials are right: only the operator can change this.
+            // The caller's key is right: only the operator can correct this.
             [401, 502],
             [402, 502],
             [403, 502],
@@ -68,8 +68,8 @@ describe("failures behind", () => {
             [502, 502],
             [503, 502]
           ] as const
-          for (const [behind, status] of answers) {
-            assert.strictEqual((yield* failure(behind, {}, error("x"), { body })).status, status)
+          for (const [upstreamStatus, status] of answers) {
+            assert.strictEqual((yield* failure(upstreamStatus, {}, error("x"), { body })).status, status)
           }
           assert.strictEqual((yield* failure(418, {}, "<h1>secret</h1>", { body })).status, 400)
           assert.strictEqual((yield* failure(529, {}, "<h1>secret</h1>", { body })).status, 502)
@@ -78,7 +78,7 @@ describe("failures behind", () => {
     )
   }
 
-  it.live("name the param and the code where these are plain names, and nothing else", () =>
+  it.live("pass on the param and the code only if they are plain names", () =>
     Effect.gen(function* () {
       const refused = yield* failure(400, {}, error("moderation_blocked", "prompt"))
       assert.deepStrictEqual([refused.code, refused.param], ["moderation_blocked", "prompt"])
@@ -87,11 +87,11 @@ describe("failures behind", () => {
     })
   )
 
-  it.live("read as words for the person who asked: no setting of the operator's, and no charge twice", () =>
+  it.live("have messages for the user: without the operator's settings, and with the charge mentioned once", () =>
     Effect.gen(function* () {
       for (const status of [400, 401, 402, 403, 404, 409, 422, 429, 500, 503]) {
         const server = yield* serve((_, response) => response.writeHead(status).end())
-        const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+        const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
         const { message } = yield* refusal(baseUrl)
         assert.notMatch(message, /key|credit of|GRADIENT_|cloud\.digitalocean|gateway/i)
         const failed = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
@@ -99,20 +99,20 @@ describe("failures behind", () => {
           Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
         )
         assert.isBelow(failed.message.match(/charged/g)?.length ?? 0, 2)
-        // The service refused the operator's key: nothing was charged for.
+        // The service rejected the operator's key, so nothing was charged for.
         assert.strictEqual(failed.mayHaveBeenCharged, status >= 500)
       }
     }).pipe(Effect.scoped)
   )
 
-  it.live("stand in the log, with the request's id and the caller's, and without the key", () =>
+  it.live("are logged with the ids of the request and the caller, and without the key", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const server = yield* serve((_, response) => {
         response.writeHead(500)
         response.end(error(null))
       })
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, log: (line) => lines.push(line) })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, log: (line) => lines.push(line) })
       const { headers } = yield* refusal(baseUrl)
       const line = lines.join("")
       assert.include(line, "at http://10.0.0.7")
@@ -122,12 +122,12 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("stand in the log once, also when they come late or within a reply", () =>
+  it.live("are logged once, also if they come late or within a reply", () =>
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const lines: Array<string> = []
-      const behind = (yield* serve(answer)).baseUrl
-      const baseUrl = yield* gatewayTo({ behind, log: (line) => lines.push(line) })
+      const upstream = (yield* serve(answer)).baseUrl
+      const baseUrl = yield* gatewayTo({ upstream, log: (line) => lines.push(line) })
       const response = yield* call(baseUrl, { body: asStream })
       open[0]?.socket?.resetAndDestroy()
       assert.include(yield* textOf(response), "event: error")
@@ -136,12 +136,12 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("that may have been charged for are not asked again, by other clients either", () =>
+  it.live("that may have been charged for are not retried, by openai either", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* failure(500, {}, "")).headers.get("x-should-retry"), "false")
       assert.isNull((yield* failure(503, { "retry-after": "1" }, "")).headers.get("x-should-retry"))
       const server = yield* serve((request) => request.socket.resetAndDestroy())
-      const openai = new OpenAI({ apiKey: alice, baseURL: yield* gatewayTo({ behind: server.baseUrl }) })
+      const openai = new OpenAI({ apiKey: alice, baseURL: yield* gatewayTo({ upstream: server.baseUrl }) })
       const thrown = yield* Effect.promise(() =>
         openai.images.generate({ prompt: "x" }).then(
           () => undefined,
@@ -153,10 +153,10 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("before anything was sent are 503 with retry-after: not charged for, and asked again", () =>
+  it.live("before anything was sent are a 503 with retry-after, which clients retry", () =>
     Effect.gen(function* () {
       const gone = yield* Effect.scoped(Effect.map(serve(answerImages), ({ baseUrl }) => baseUrl))
-      const baseUrl = yield* gatewayTo({ behind: gone })
+      const baseUrl = yield* gatewayTo({ upstream: gone })
       const { headers, status } = yield* refusal(baseUrl)
       assert.deepStrictEqual([status, headers.get("retry-after")], [503, "1"])
       const seen = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
@@ -168,7 +168,7 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("after the headers went out are an error event, by which the client knows the reason", () =>
+  it.live("after the headers were sent are an error event that gives the client the reason", () =>
     Effect.gen(function* () {
       let refuse = () => {}
       const server = yield* serve((_, response) => {
@@ -177,7 +177,7 @@ describe("failures behind", () => {
           response.end(error(null))
         }
       })
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
       refuse()
       const [, json = ""] = /event: error\ndata: (.*)\n\n$/.exec(yield* textOf(response)) ?? []
@@ -186,23 +186,23 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("JSON that comes for a stream after its headers went out is an error event", () =>
+  it.live("JSON instead of a stream is an error event if the headers were already sent", () =>
     Effect.gen(function* () {
       let answerNow = () => {}
       const server = yield* serve((request, response) => (answerNow = () => answerImages(request, response)))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
       answerNow()
       assert.match(yield* textOf(response), /event: error\ndata: \{"error":.*\}\n\n$/)
     }).pipe(Effect.scoped)
   )
 
-  it.live.each(["\n", "\r\n"])("between two events are an error event, with lines that end with %j", (lineEnd) =>
+  it.live.each(["\n", "\r\n"])("between two events are an error event, with the line ending %j", (lineEnd) =>
     Effect.gen(function* () {
       const event = partialImage(0, image).replaceAll("\n", lineEnd)
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const read = reader(yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream }))
+      const read = reader(yield* call(yield* gatewayTo({ upstream: server.baseUrl }), { body: asStream }))
       open[0]?.write(event)
       assert.strictEqual(yield* read(`${lineEnd}${lineEnd}`), event)
       open[0]?.socket?.resetAndDestroy()
@@ -210,11 +210,11 @@ describe("failures behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("within an event cut the connection, so that half a picture cannot look whole", () =>
+  it.live("within an event close the connection, so that a part of an image does not look complete", () =>
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream })
+      const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }), { body: asStream })
       open[0]?.write(completed(image).slice(0, 1000))
       yield* eventually(() => open[0]?.writableLength === 0, "half of it is sent")
       open[0]?.socket?.resetAndDestroy()

@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib"
 import { eventually, partialImage, png, serve } from "../../node/test/support/server.ts"
 import { alice, answerImages, asStream, call, gatewayTo, reader, refusal } from "./support/gateway.ts"
 
-/** What a server answers to these lines, on a socket of its own, until it closes or `until` has come. */
+/** Sends these lines on a socket, and returns the reply up to its end or up to `until`. */
 const raw = (baseUrl: string, lines: ReadonlyArray<string>, until = "\r\n\r\n") =>
   Effect.callback<string>((resume) => {
     const { hostname, port } = new URL(baseUrl)
@@ -29,10 +29,10 @@ const raw = (baseUrl: string, lines: ReadonlyArray<string>, until = "\r\n\r\n") 
 const post = ["POST /v1/images/generations HTTP/1.1", "host: gateway", "content-type: application/json"]
 
 describe("hostile callers", () => {
-  it.live("wrong keys in great number are each 401, and nothing is sent", () =>
+  it.live("many wrong keys are each a 401, and nothing is sent", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       const statuses = yield* Effect.forEach(
         Array.from({ length: 300 }, (_, i) => `wrong-${i}`),
         (key) => Effect.map(refusal(baseUrl, { key }), ({ status }) => status),
@@ -43,9 +43,9 @@ describe("hostile callers", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a body without end is 413 at its limit", () =>
+  it.live("an endless body is a 413 at the size limit", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", limits: { bodySize: "10 kB" } })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1", limits: { bodySize: "10 kB" } })
       const answer = yield* raw(
         baseUrl,
         [...post, `authorization: Bearer ${alice}`, "transfer-encoding: chunked", "", "4000", " ".repeat(0x4000), ""],
@@ -56,19 +56,19 @@ describe("hostile callers", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a body that stops arriving is 408 after `bodyTimeout`, and an unknown caller does not get that long", () =>
+  it.live("a body that stops arriving is a 408 after `bodyTimeout`; an unknown caller gets a 401 before", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", limits: { bodyTimeout: "100 millis" } })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1", limits: { bodyTimeout: "100 millis" } })
       const half = ["content-length: 100", "", '{"prompt":']
       const known = yield* raw(baseUrl, [...post, `authorization: Bearer ${alice}`, ...half], "took too long")
       assert.match(known, /^HTTP\/1.1 408 /)
       assert.include(known, "The body of the request took too long to arrive")
-      const patient = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const patient = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
       assert.match(yield* raw(patient, [...post, "authorization: Bearer wrong", ...half]), /^HTTP\/1.1 401 /)
     }).pipe(Effect.scoped)
   )
 
-  it.live("a reader that stops reading holds little of a large stream, and leaves nothing when it goes", () =>
+  it.live("a caller that stops reading a large stream uses little memory, and none after it left", () =>
     Effect.gen(function* () {
       const event = partialImage(0, png(3_000_000))
       let written = 0
@@ -82,22 +82,22 @@ describe("hostile callers", () => {
         }
         write()
       })
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       const leaving = new AbortController()
       const response = yield* call(baseUrl, { body: asStream, signal: leaving.signal })
       yield* reader(response)("b64_json")
       yield* Effect.sleep("500 millis")
       assert.isBelow(written, 20)
       leaving.abort()
-      yield* eventually(() => server.sockets.size === 0, "the socket behind is closed")
+      yield* eventually(() => server.sockets.size === 0, "the upstream socket is closed")
     }).pipe(Effect.scoped)
   )
 
-  it.live("line breaks in a header or in params reach neither the service's headers nor ours", () =>
+  it.live("line breaks in a header or a param do not add headers, upstream or in the reply", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
       const lines: Array<string> = []
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, log: (line) => lines.push(line) })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, log: (line) => lines.push(line) })
       const answer = yield* raw(baseUrl, [
         ...post,
         "authorization: Bearer a\nx-injected: 1",
@@ -117,7 +117,7 @@ describe("hostile callers", () => {
   )
 
   it.live(
-    "10,000 ids are each sent once, in whatever form they come again",
+    "10,000 ids are each sent once, also if they are repeated in another form",
     () =>
       Effect.gen(function* () {
         let requests = 0
@@ -158,9 +158,9 @@ describe("hostile callers", () => {
     120_000
   )
 
-  it.live("a compressed body is 415 that names the encoding, however large it would become", () =>
+  it.live("a compressed body is a 415 that names the encoding, whatever its decompressed size", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
       const bomb = new Blob([gzipSync(Buffer.alloc(10_000_000, 32))]).stream()
       const { headers, message, status } = yield* refusal(baseUrl, {
         headers: { "content-encoding": "gzip" },

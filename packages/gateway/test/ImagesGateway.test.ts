@@ -13,11 +13,11 @@ import { serve } from "../../node/test/support/server.ts"
 describe("clients through the gateway", () => {
   const withEmulator = Effect.gen(function* () {
     const emulator = yield* Layer.build(Emulator.layerServer({ port: 0 }))
-    const behind = yield* Emulator.baseUrl.pipe(Effect.provide(emulator))
-    return yield* gatewayTo({ behind })
+    const upstream = yield* Emulator.baseUrl.pipe(Effect.provide(emulator))
+    return yield* gatewayTo({ upstream })
   })
 
-  it.live("this library: a response, a stream, and a refusal as its reason", () =>
+  it.live("this library gets a response, a stream, and the reason of an error", () =>
     Effect.gen(function* () {
       const baseUrl = yield* withEmulator
       const layer = NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) })
@@ -43,7 +43,7 @@ describe("clients through the gateway", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("openai: a response, a stream, and a refusal as its error", () =>
+  it.live("openai gets a response, a stream, and an error", () =>
     Effect.gen(function* () {
       const baseURL = yield* withEmulator
       const openai = new OpenAI({ apiKey: alice, baseURL })
@@ -71,11 +71,11 @@ describe("clients through the gateway", () => {
   )
 })
 
-describe("what goes behind", () => {
-  it.live("the real key and the params, and nothing else of the caller's", () =>
+describe("the upstream gets", () => {
+  it.live("the real key and the params, and nothing else from the caller", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, rules: { models: ["dall-e-3"], n: 2 } })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, rules: { models: ["dall-e-3"], n: 2 } })
       const headers = { cookie: "session=1", "x-custom": "1", "idempotency-key": "1", "x-attempt-id": randomUUID() }
       const params = { model: "dall-e-3", prompt: "A sea otter", n: 2, output_format: "webp", user: null }
       assert.strictEqual((yield* call(baseUrl, { headers, body: params })).status, 200)
@@ -91,10 +91,10 @@ describe("what goes behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("what the API requires and callers may leave out", () =>
+  it.live("the required params that a caller may omit", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end())
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       yield* call(baseUrl)
       yield* call(baseUrl, { body: asStream })
       assert.deepStrictEqual(
@@ -107,10 +107,10 @@ describe("what goes behind", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("nothing that is refused", () =>
+  it.live("no refused request", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { bodySize: "10 kB" } })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, limits: { bodySize: "10 kB" } })
       const large = { prompt: "x".repeat(10_000) }
       for (const options of [
         { key: "" },
@@ -130,13 +130,13 @@ describe("what goes behind", () => {
   )
 })
 
-describe("the definition", () => {
+describe("the API definition", () => {
   const get = (url: string) => Effect.promise(() => fetch(url))
 
-  it.live("is served as OpenAPI and as a page, under the path", () =>
+  it.live("is served as OpenAPI and as a reference page, under the path", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const v1 = yield* gatewayTo({ behind: server.baseUrl, path: "/images-for/me" })
+      const v1 = yield* gatewayTo({ upstream: server.baseUrl, path: "/images-for/me" })
       const root = new URL("/images-for/me", v1).href
       assert.strictEqual((yield* call(root)).status, 200)
       const document: unknown = JSON.parse(yield* textOf(yield* get(`${root}/openapi.json`)))
@@ -150,7 +150,7 @@ describe("the definition", () => {
     }).pipe(Effect.scoped)
   )
 
-  it("has the wire's names, both kinds of reply, the attempt id, the key and each refusal", () => {
+  it("has the wire names, both kinds of reply, the attempt id, the key and each error", () => {
     const operation = OpenApi.fromApi(ImagesApi.ImagesApi).paths["/images/generations"]?.post
     const payload = JSON.stringify(operation?.requestBody)
     for (const name of ["prompt", "output_format", "partial_images", "stream"]) assert.include(payload, `"${name}"`)

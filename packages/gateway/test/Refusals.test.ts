@@ -6,10 +6,10 @@ import { randomUUID } from "node:crypto"
 import { alice, answerImages, bob, call, decodeError, gatewayTo, refusal, textOf } from "./support/gateway.ts"
 import { serve } from "../../node/test/support/server.ts"
 
-describe("who may call", () => {
-  it.live("no credentials, wrong ones, and those of another scheme are 401", () =>
+describe("authentication", () => {
+  it.live("no key, a wrong key and another scheme are a 401", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
       const basic = { authorization: `Basic ${alice}` }
       for (const options of [{ key: "" }, { key: "wrong" }, { key: `${alice}x` }, { key: "", headers: basic }]) {
         const { code, headers, status, type } = yield* refusal(baseUrl, options)
@@ -19,7 +19,7 @@ describe("who may call", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("each key is a caller of its own, and its id does not hold it", () =>
+  it.effect("each key is a caller, whose id does not contain the key", () =>
     Effect.gen(function* () {
       const { identify } = yield* Callers.Callers
       const idOf = (key: string) =>
@@ -31,8 +31,8 @@ describe("who may call", () => {
   )
 })
 
-describe("keys that are blank", () => {
-  it.effect("let nobody in, with or without a key", () =>
+describe("blank keys", () => {
+  it.effect("accept nobody, with or without a key", () =>
     Effect.gen(function* () {
       const { identify } = yield* Callers.Callers
       for (const headers of [{}, { authorization: "Bearer " }, { authorization: "Bearer x" }]) {
@@ -42,10 +42,10 @@ describe("keys that are blank", () => {
   )
 })
 
-describe("which methods", () => {
-  it.live("a method other than POST is 405 with those that are allowed, and no reply is kept", () =>
+describe("methods", () => {
+  it.live("a method other than POST is a 405 that lists the allowed ones; a GET of a request is a 404", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
       const ask = (method: string, path: string) => Effect.promise(() => fetch(`${baseUrl}${path}`, { method }))
       for (const method of ["GET", "HEAD", "PUT", "DELETE"]) {
         const response = yield* ask(method, "/images/generations")
@@ -60,12 +60,12 @@ describe("which methods", () => {
   )
 })
 
-describe("which origins", () => {
+describe("origins", () => {
   const app = "https://app.example"
 
-  it.live("a foreign origin is 403, and a page of it may read nothing", () =>
+  it.live("an origin that is not allowed is a 403, and its pages cannot read it", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", origins: [app] })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1", origins: [app] })
       for (const origin of ["https://evil.example", "http://app.example", "null"]) {
         const { code, headers, status } = yield* refusal(baseUrl, { headers: { origin } })
         assert.deepStrictEqual([status, code], [403, "origin_not_allowed"])
@@ -74,20 +74,20 @@ describe("which origins", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("without cors every origin is foreign but the gateway's own", () =>
+  it.live("by default only the gateway's own origin is allowed", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       assert.strictEqual((yield* refusal(baseUrl, { headers: { origin: app } })).status, 403)
       const own = { origin: new URL(baseUrl).origin, "sec-fetch-site": "same-origin" }
       assert.strictEqual((yield* call(baseUrl, { headers: own })).status, 200)
     }).pipe(Effect.scoped)
   )
 
-  it.live("an allowed origin may read replies and refusals, and the headers that clients go by", () =>
+  it.live("pages of an allowed origin can read replies, errors and the headers that clients use", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, origins: [app, "https://other.example"] })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, origins: [app, "https://other.example"] })
       const replies = [
         yield* call(baseUrl, { headers: { origin: app } }),
         yield* call(baseUrl, { headers: { origin: app }, key: "wrong" })
@@ -106,7 +106,7 @@ describe("which origins", () => {
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
       for (const credentials of [true, false]) {
-        const baseUrl = yield* gatewayTo({ behind: server.baseUrl, origins: [`${app}/`], credentials })
+        const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, origins: [`${app}/`], credentials })
         const { headers } = yield* call(baseUrl, { headers: { origin: app } })
         assert.strictEqual(headers.get("access-control-allow-origin"), app)
         assert.strictEqual(headers.get("access-control-allow-credentials"), credentials ? "true" : null)
@@ -114,9 +114,9 @@ describe("which origins", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a preflight lets the allowed origin send the attempt id, and no other origin anything", () =>
+  it.live("a preflight allows the attempt id for an allowed origin, and nothing for another", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", origins: [app] })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1", origins: [app] })
       const preflight = (origin: string) =>
         Effect.promise(() =>
           fetch(`${baseUrl}/images/generations`, {
@@ -139,9 +139,9 @@ describe("which origins", () => {
   )
 })
 
-describe("what may be asked", () => {
+describe("rules", () => {
   const invalid = Effect.fnUntraced(function* (body: unknown, rules?: ImagesGateway.Rules) {
-    const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1", ...(rules === undefined ? {} : { rules }) })
+    const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1", ...(rules === undefined ? {} : { rules }) })
     const { code, message, param, status, type } = yield* refusal(baseUrl, { body })
     assert.deepStrictEqual([status, type, code], [400, "invalid_request_error", "invalid_value"])
     return { message, param }
@@ -160,22 +160,22 @@ describe("what may be asked", () => {
     ["output_compression", { output_compression: 101 }],
     ["style", { style: "vivid" }],
     ["stream", { stream: "yes" }]
-  ])("by default, %s of %o is refused by its name", ([param, params]) =>
+  ])("by default the 400 names the param %s for %o", ([param, params]) =>
     Effect.gen(function* () {
-      const told = yield* invalid({ prompt: "A sea otter", ...params })
-      assert.strictEqual(told.param, param)
-      assert.include(told.message, `'${param}'`)
+      const error = yield* invalid({ prompt: "A sea otter", ...params })
+      assert.strictEqual(error.param, param)
+      assert.include(error.message, `'${param}'`)
     })
   )
 
-  it.live("everything that is wrong is told at once", () =>
+  it.live("all problems are reported at once", () =>
     Effect.gen(function* () {
       const { message } = yield* invalid({ prompt: "x", model: "sdxl", size: "1x1", n: 2, output_compression: 101 })
       for (const param of ["model", "size", "'n'", "output_compression"]) assert.include(message, param)
     })
   )
 
-  it.live("a type mistake is told in plain words, beside what else is wrong", () =>
+  it.live("a wrong type is reported in plain words, with the other problems", () =>
     Effect.gen(function* () {
       const { message } = yield* invalid({ prompt: "x", n: "2", output_compression: 101, style: 1, stream: "yes" })
       assert.strictEqual(
@@ -186,11 +186,11 @@ describe("what may be asked", () => {
     })
   )
 
-  it.live("rules of your own take the place of the defaults", () =>
+  it.live("your rules replace the defaults", () =>
     Effect.gen(function* () {
       const rules = { models: ["sdxl"], sizes: ["512x512"], n: 4, promptLength: 5 }
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, rules })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, rules })
       const body = { prompt: "🦦🦦🦦🦦🦦", model: "sdxl", size: "512x512", n: 4 }
       assert.strictEqual((yield* call(baseUrl, { body })).status, 200)
       assert.strictEqual((yield* call(baseUrl, { body: { ...body, model: undefined, n: 1 } })).status, 200)
@@ -202,9 +202,9 @@ describe("what may be asked", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a body that is not JSON is 400, and one of another type 415", () =>
+  it.live("a body that is not JSON is a 400, and another content type is a 415", () =>
     Effect.gen(function* () {
-      const baseUrl = yield* gatewayTo({ behind: "http://127.0.0.1:1" })
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1" })
       for (const body of ["", "{", "[]", "null"]) assert.strictEqual((yield* refusal(baseUrl, { body })).status, 400)
       const headers = { "content-type": "text/plain" }
       assert.strictEqual((yield* refusal(baseUrl, { headers })).status, 415)
@@ -212,12 +212,12 @@ describe("what may be asked", () => {
   )
 })
 
-describe("how much may be asked", () => {
-  it.live("images over the caller's limit are 429 with the time to wait; other callers are not concerned", () =>
+describe("limits", () => {
+  it.live("images over the caller's limit are a 429 with the time to wait; other callers are not affected", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
       const baseUrl = yield* gatewayTo({
-        behind: server.baseUrl,
+        upstream: server.baseUrl,
         rules: { models: ["sdxl"], n: 2 },
         limits: { images: 3, window: "1 hour" }
       })
@@ -234,32 +234,32 @@ describe("how much may be asked", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a request that was refused does not count, and one that may have been charged for does", () =>
+  it.live("a refused request does not count, a request that may have been charged for does", () =>
     Effect.gen(function* () {
       let status = 400
       const server = yield* serve((_, response) => response.writeHead(status).end("{}"))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { images: 1, window: "1 hour" } })
-      for (const [behind, refused] of [
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, limits: { images: 1, window: "1 hour" } })
+      for (const [upstreamStatus, refused] of [
         [400, 400],
         [429, 429],
         [403, 502]
       ] as const) {
-        status = behind
+        status = upstreamStatus
         assert.strictEqual((yield* call(baseUrl)).status, refused)
       }
       status = 500
       assert.strictEqual((yield* call(baseUrl)).status, 502)
       const { headers, message, status: limited } = yield* refusal(baseUrl)
       assert.strictEqual(limited, 429)
-      assert.strictEqual(message, `Too many images were asked for. Try again in ${headers.get("retry-after")} s.`)
+      assert.strictEqual(message, `Too many images were requested. Try again in ${headers.get("retry-after")} s.`)
       assert.strictEqual(server.requests.length, 4)
     }).pipe(Effect.scoped)
   )
 
-  it.live("a body over the limit is 413, with a length and without", () =>
+  it.live("a body over the limit is a 413, with and without content-length", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, limits: { bodySize: 200 } })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, limits: { bodySize: 200 } })
       const body = { prompt: "x".repeat(200) }
       for (const large of [body, new Blob([JSON.stringify(body)]).stream()]) {
         const { message, status } = yield* refusal(baseUrl, { body: large })

@@ -26,7 +26,7 @@ describe("replies", () => {
         response.setHeader("content-length", Buffer.byteLength(body))
         response.end(body)
       })
-      const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }))
+      const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }))
       assert.strictEqual(response.headers.get("content-type"), "application/json")
       assert.strictEqual(response.headers.get("content-length"), String(body.length))
       assert.strictEqual(response.headers.get("cache-control"), "no-store")
@@ -41,7 +41,7 @@ describe("replies", () => {
         response.setHeader("content-type", "text/event-stream; charset=utf-8")
         response.end(body)
       })
-      const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream })
+      const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }), { body: asStream })
       assert.strictEqual(response.headers.get("content-type"), "text/event-stream")
       assert.strictEqual(response.headers.get("cache-control"), "no-store")
       assert.strictEqual(response.headers.get("x-accel-buffering"), "no")
@@ -49,28 +49,28 @@ describe("replies", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("JSON that answers a stream goes out as JSON", () =>
+  it.live("JSON in reply to a stream request is passed on as JSON", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)
-      const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream })
+      const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }), { body: asStream })
       assert.strictEqual(response.headers.get("content-type"), "application/json")
       assert.strictEqual(yield* textOf(response), responseBody(image))
     }).pipe(Effect.scoped)
   )
 
-  it.live("of what is behind, no header comes through", () =>
+  it.live("no header of the upstream is passed on", () =>
     Effect.gen(function* () {
-      const secret = { server: "behind", "set-cookie": "a=b", "x-request-id": "behind", "ratelimit-limit": "250" }
+      const secret = { server: "upstream", "set-cookie": "a=b", "x-request-id": "upstream", "ratelimit-limit": "250" }
       const server = yield* serve((request, response) => {
         for (const [name, value] of Object.entries(secret)) response.setHeader(name, value)
         answerImages(request, response)
       })
-      const { headers } = yield* call(yield* gatewayTo({ behind: server.baseUrl }))
+      const { headers } = yield* call(yield* gatewayTo({ upstream: server.baseUrl }))
       for (const [name, value] of Object.entries(secret)) assert.notStrictEqual(headers.get(name), value)
     }).pipe(Effect.scoped)
   )
 
-  it.live("a slow reader slows the service behind down", () =>
+  it.live("a slow reader slows the upstream down", () =>
     Effect.gen(function* () {
       const large = partialImage(0, png(3_000_000))
       let written = 0
@@ -85,10 +85,10 @@ describe("replies", () => {
         }
         write()
       })
-      const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream })
+      const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }), { body: asStream })
       const read = reader(response)
       yield* read("\n\n")
-      // What fits into the buffers on the way is written; then it stands still although 40 are to come.
+      // The upstream writes what fits into the buffers, then stops, although 40 images remain.
       let before = 0
       while (before < written) {
         before = written
@@ -101,7 +101,7 @@ describe("replies", () => {
 })
 
 describe("attempts that decode", () => {
-  /** Sends through `Images`, as attempts that keep images do. */
+  /** Attempts that decode: they send through `Images`. */
   const decoding = Layer.effect(
     Attempts.Attempts,
     Effect.map(Images.Images, ({ generate, generateStream }) =>
@@ -114,14 +114,14 @@ describe("attempts that decode", () => {
     )
   ).pipe(Layer.provide(Images.layer))
 
-  it.live("reply with JSON and with events on the same wire", () =>
+  it.live("reply with JSON and with events in the wire format", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response, body) => {
         const isStream = body.includes('"stream":true')
         response.setHeader("content-type", isStream ? "text/event-stream" : "application/json")
         response.end(isStream ? partialImage(0, image) + completed(image) : responseBody(image))
       })
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, attempts: decoding })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, attempts: decoding })
       const openai = new OpenAI({ apiKey: alice, baseURL: baseUrl })
       const params = { prompt: "A sea otter", model: ImageGenerateParams.defaultModel }
       const response = yield* Effect.promise(() => openai.images.generate(params))
@@ -144,18 +144,18 @@ describe("attempts that decode", () => {
   )
 })
 
-describe("the time that an image takes", () => {
-  it.live("the headers of a stream go out when the service behind answers, before any byte", () =>
+describe("a slow image", () => {
+  it.live("the headers of a stream are sent when the upstream's headers arrive, before any byte", () =>
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const response = yield* call(yield* gatewayTo({ behind: server.baseUrl }), { body: asStream })
+      const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }), { body: asStream })
       assert.strictEqual(response.status, 200)
       assert.strictEqual(open.length, 1)
     }).pipe(Effect.scoped)
   )
 
-  it.effect("or after 15 seconds; then a comment every 15 seconds, and the pictures when they come", () =>
+  it.effect("or after 15 seconds; then a comment every 15 seconds, and the images when they arrive", () =>
     Effect.gen(function* () {
       let answerNow = () => {}
       const server = yield* serve((_, response) => {
@@ -164,12 +164,12 @@ describe("the time that an image takes", () => {
           response.end(completed(image))
         }
       })
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       const heads: Array<Response> = []
       const coming = yield* Effect.forkChild(
         Effect.tap(call(baseUrl, { body: asStream }), (response) => Effect.sync(() => heads.push(response)))
       )
-      yield* eventually(() => server.requests.length === 1, "the request is behind")
+      yield* eventually(() => server.requests.length === 1, "the request is at the upstream")
       yield* TestClock.adjust("14999 millis")
       assert.strictEqual(heads.length, 0)
       yield* TestClock.adjust("1 millis")
@@ -188,11 +188,11 @@ describe("the time that an image takes", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a comment never comes within a line", () =>
+  it.live("a comment is never within a line", () =>
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, keepAlive: "20 millis" })
       const read = reader(yield* call(baseUrl, { body: asStream }))
       assert.strictEqual(yield* read("\n"), ": keep-alive\n")
       open[0]?.write("data: half of ")
@@ -206,58 +206,58 @@ describe("the time that an image takes", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a JSON reply is waited for, however long", () =>
+  it.live("a JSON reply can take any time", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => setTimeout(() => answerImages(request, response), 200))
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl, keepAlive: "20 millis" })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, keepAlive: "20 millis" })
       assert.strictEqual(yield* textOf(yield* call(baseUrl)), responseBody(image))
     }).pipe(Effect.scoped)
   )
 
-  it.live("no answer in the client's timeout is 504, and a silent stream ends with an error event", () =>
+  it.live("no reply within `timeout` is a 504, and a stream silent for `idleTimeout` ends with an error event", () =>
     Effect.gen(function* () {
       const { answer } = streaming()
       const silent = yield* serve(() => undefined)
       const stuck = yield* serve(answer)
       const { headers, status } = yield* refusal(
-        yield* gatewayTo({ behind: silent.baseUrl, client: { timeout: "50 millis" } })
+        yield* gatewayTo({ upstream: silent.baseUrl, client: { timeout: "50 millis" } })
       )
       assert.deepStrictEqual([status, headers.get("x-should-retry")], [504, "false"])
-      yield* eventually(() => silent.sockets.size === 0, "the request behind ends")
-      const stream = yield* call(yield* gatewayTo({ behind: stuck.baseUrl, client: { idleTimeout: "50 millis" } }), {
+      yield* eventually(() => silent.sockets.size === 0, "the upstream request ends")
+      const stream = yield* call(yield* gatewayTo({ upstream: stuck.baseUrl, client: { idleTimeout: "50 millis" } }), {
         body: asStream
       })
       assert.match(yield* textOf(stream), /^event: error\ndata: \{"error":.*\}\n\n$/)
-      yield* eventually(() => stuck.sockets.size === 0, "the stream behind ends")
+      yield* eventually(() => stuck.sockets.size === 0, "the upstream stream ends")
     }).pipe(Effect.scoped)
   )
 })
 
-describe("a caller who leaves", () => {
+describe("a caller that leaves", () => {
   for (const [when, body] of [
     ["before JSON comes", { prompt: "x" }],
     ["before a stream's headers", asStream]
   ] as const) {
-    it.live(`${when} interrupts the request behind`, () =>
+    it.live(`${when} interrupts the upstream request`, () =>
       Effect.gen(function* () {
         const server = yield* serve(() => undefined)
-        const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+        const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
         const leaving = new AbortController()
         const calling = yield* Effect.forkChild(Effect.exit(call(baseUrl, { body, signal: leaving.signal })))
-        yield* eventually(() => server.requests.length === 1, "the request is behind")
+        yield* eventually(() => server.requests.length === 1, "the request is at the upstream")
         assert.strictEqual(server.sockets.size, 1)
         leaving.abort()
-        yield* eventually(() => server.sockets.size === 0, "the socket behind is closed")
+        yield* eventually(() => server.sockets.size === 0, "the upstream socket is closed")
         yield* Fiber.await(calling)
       }).pipe(Effect.scoped)
     )
   }
 
-  it.live("within a stream interrupts the request behind, in a silence and in full flow", () =>
+  it.live("within a stream interrupts the upstream request, in a silence and between chunks", () =>
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
-      const baseUrl = yield* gatewayTo({ behind: server.baseUrl })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       for (const picture of [image, png(20_000_000)]) {
         const leaving = new AbortController()
         const response = yield* call(baseUrl, { body: asStream, signal: leaving.signal })
@@ -265,7 +265,7 @@ describe("a caller who leaves", () => {
         yield* reader(response)("b64_json")
         assert.strictEqual(server.sockets.size, 1)
         leaving.abort()
-        yield* eventually(() => server.sockets.size === 0, "the socket behind is closed")
+        yield* eventually(() => server.sockets.size === 0, "the upstream socket is closed")
       }
     }).pipe(Effect.scoped)
   )

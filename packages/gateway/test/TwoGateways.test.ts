@@ -8,7 +8,7 @@ class Second extends Context.Service<Second, Attempts.Attempts["Service"]>()("Se
 
 const request: Attempts.Request = { kind: "generate", params: { prompt: "x", model: "openai-gpt-image-2", n: 1 } }
 
-/** Attempts on a client of their own, and the keys that were sent through it. */
+/** Attempts with their own client, and the keys that were sent through it. */
 const stack = (key: string) => {
   const keys: Array<string | undefined> = []
   const layer = Attempts.layerOnce.pipe(
@@ -24,7 +24,7 @@ const stack = (key: string) => {
         })
       })
     ),
-    Layer.provide(TestTransport.layer(() => TestTransport.response(TestImages.response(TestImages.png))))
+    Layer.provide(TestTransport.layer(() => TestTransport.response(TestImages.makeResponse(TestImages.png))))
   )
   return { keys, layer }
 }

@@ -1,5 +1,5 @@
 /**
- * Files that appear whole or not at all: each is written under another name in its folder, and then put in its place.
+ * Writes files atomically: each is written to a temporary file in the same folder, which then takes its place.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -10,7 +10,7 @@ import { randomUUID } from "node:crypto"
 
 type Writing = Effect.Effect<string, PlatformError, FileSystem.FileSystem | Path.Path>
 
-/** Writes a temporary file beside `path` and removes it unless `put` succeeds. Makes folders that are missing. */
+/** Writes a temporary file beside `path`, and removes it if `put` fails. Creates missing folders. */
 const writeThen = Effect.fnUntraced(function* (
   path: string,
   bytes: Uint8Array,
@@ -20,10 +20,10 @@ const writeThen = Effect.fnUntraced(function* (
   const fs = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path
   yield* fs.makeDirectory(dirname(path), { recursive: true })
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`) // Short, however long the name of the target is.
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`) // Not made from the target's name, which may already have the maximum length.
   const write = Option.match(mode, {
     onNone: () => fs.writeFile(temporary, bytes),
-    // The second, because the process's mask takes bits from the first.
+    // chmod as well, because the process's umask removes bits from the mode of writeFile.
     onSome: (bits) => Effect.andThen(fs.writeFile(temporary, bytes, { mode: bits }), fs.chmod(temporary, bits))
   })
   return yield* Effect.andThen(write, put(temporary)).pipe(
@@ -33,10 +33,10 @@ const writeThen = Effect.fnUntraced(function* (
 
 const isTaken = ({ reason }: PlatformError) => reason._tag === "AlreadyExists"
 
-/** Puts the temporary file at `path`, unless anything is there. A link that leads nowhere counts too. */
+/** Puts the temporary file at `path`. Fails if anything exists there, even a broken link. */
 const putNew = (fs: FileSystem.FileSystem, temporary: string, path: string): Effect.Effect<string, PlatformError> =>
   Effect.andThen(fs.link(temporary, path), Effect.ignore(fs.remove(temporary))).pipe(
-    // Some file systems have no hard links. There an empty file reserves the name.
+    // Some file systems lack hard links. There, an empty file reserves the name.
     Effect.catchIf(
       (error) => !isTaken(error),
       () => Effect.andThen(fs.writeFile(path, new Uint8Array(0), { flag: "wx" }), fs.rename(temporary, path))
@@ -45,8 +45,8 @@ const putNew = (fs: FileSystem.FileSystem, temporary: string, path: string): Eff
   )
 
 /**
- * Writes a new file and gives its path. If something is at `path`, it takes the first of the `others` that is free; these
- * are in the same folder. If none is free, it fails with `AlreadyExists`. Nothing that exists is ever changed.
+ * Writes a new file and returns its path. If `path` exists, it uses the first of `others` that does not; these must be in
+ * the same folder. If all exist, it fails with `AlreadyExists`. It never changes an existing file.
  *
  * @category writing
  */
@@ -64,15 +64,15 @@ export const create = (path: string, bytes: Uint8Array, others: Iterable<string>
   )
 
 /**
- * Writes a file in place of what is at `path`, and gives the path. A file that was there keeps its mode, and a link that
- * leads to a file stays one.
+ * Writes a file, replaces an existing one, and returns the path. It keeps the mode of an existing file. If `path` is a link
+ * to a file, that file is replaced and the link is kept.
  *
  * @category writing
  */
 export const replace = (path: string, bytes: Uint8Array): Writing =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const target = yield* Effect.orElseSucceed(fs.realPath(path), () => path) // There may be nothing yet.
+    const target = yield* Effect.orElseSucceed(fs.realPath(path), () => path) // The file may not exist yet.
     const mode = Option.map(yield* Effect.option(fs.stat(target)), (info) => info.mode & 0o7777)
     yield* writeThen(target, bytes, mode, (temporary) => Effect.as(fs.rename(temporary, target), target))
     return path

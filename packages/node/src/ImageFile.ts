@@ -1,5 +1,5 @@
 /**
- * Images as files. A file appears whole or not at all.
+ * Writes images to files, atomically.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -12,21 +12,21 @@ import { extname } from "node:path"
 import * as AtomicFile from "./AtomicFile.ts"
 
 /**
- * Options of a file.
+ * Options for writing a file.
  *
  * @category models
  */
 export interface WriteOptions {
-  /** Replace a file that exists, and keep its mode. Default: false, which takes the next free name. */
+  /** Whether to replace an existing file, with its mode kept. Default: false, which uses the next free name. */
   readonly overwrite?: boolean | undefined
 }
 
 const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-/** What file systems take, in bytes. */
+/** The longest file name that file systems allow, in bytes. */
 const longestName = 255
 
-/** The longest beginning of `text` that fits. */
+/** The longest prefix of `text` that fits into this many bytes. */
 const fitting = (text: string, bytes: number): string => {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(Math.max(0, bytes)))
   return text.slice(0, read)
@@ -48,9 +48,8 @@ const withExtension = (path: string, image: GeneratedImage.ImageBytes) =>
   extname(path) === "" ? `${path}.${image.extension}` : path
 
 /**
- * Writes an image and gives the path of its file. Without an extension, `path` gets that of the image's format. If the
- * file exists, the next free name is taken (`otter-2.png`), because the image has been paid for. Makes folders that are
- * missing.
+ * Writes an image and returns the path of its file. If `path` has no extension, the one of the image's format is added. If
+ * the file exists, the next free name is used (`otter-2.png`), because the image is paid for. Creates missing folders.
  *
  * @category writing
  */
@@ -68,8 +67,8 @@ export const write = (
 }
 
 /**
- * Runs a stream into a file that always holds the latest picture, and gives each event with the path of that file. The
- * path is chosen as in `write`, with the first picture.
+ * Writes each image of a stream to one file, which always has the latest image. Emits each event with the path of the file.
+ * The path is chosen as in `write`, for the first image.
  *
  * @category writing
  */
@@ -83,7 +82,7 @@ export const writeLatest =
     R
   > =>
     Stream.suspend(() => {
-      /** The file of this stream, by the name that was asked for: a picture of another format has another name. */
+      /** The files of this stream by their requested paths. An image in another format has another extension. */
       const files = new Map<string, string>()
       return Stream.mapEffect(events, (event) => {
         const target = withExtension(path, event)

@@ -1,5 +1,5 @@
 /**
- * Layers for Node: the transport on undici, alone or with everything that `Images` needs.
+ * Layers for Node: an HttpClient on undici, alone or together with `Images`.
  */
 import { GradientClient, GradientError, Images } from "@effect-gradient/core"
 import * as Config from "effect/Config"
@@ -12,16 +12,16 @@ import { makeSender, type Proxies } from "./internal/agent.ts"
 import * as Dispatch from "./internal/dispatch.ts"
 
 /**
- * Options of the transport.
+ * Options of the HttpClient.
  *
  * @category models
  */
 export interface TransportOptions {
-  /** How long connecting may take. A real timer, rounded up to about a second. Default: 10 seconds. */
+  /** The longest time for connecting. undici measures it in real time and about a second late. Default: 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
-  /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. It overrides the environment's. */
+  /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. It overrides the environment variables. */
   readonly proxy?: string | undefined
-  /** Certificates in PEM: `ca` to trust beside the usual ones; your own `cert` and its `key`. */
+  /** Certificates in PEM: a `ca` to trust in addition to the default ones; a client `cert` and its `key`. */
   readonly tls?:
     | {
         readonly ca?: string | undefined
@@ -33,13 +33,13 @@ export interface TransportOptions {
 }
 
 /**
- * Options of the client and of its transport.
+ * Options of the client and of its HttpClient.
  *
  * @category models
  */
 export interface Options extends GradientClient.Options, TransportOptions {}
 
-/** Loaded when the layer is built, so that importing this module stays fast. */
+/** Loads undici when the layer is built, so that importing this module is fast. */
 const loadUndici = Effect.suspend(() =>
   "Bun" in globalThis
     ? Effect.fail(
@@ -62,7 +62,7 @@ const makeHttpClient = (options: TransportOptions, environment: Proxies) =>
   })
 
 /**
- * The transport: an undici Agent of its own, closed with the layer. It does not read the environment.
+ * Provides an HttpClient with its own undici Agent, which is closed with the layer. It does not read the environment.
  *
  * @category layers
  */
@@ -71,7 +71,7 @@ export const layerHttpClient = (
 ): Layer.Layer<HttpClient.HttpClient, GradientError.GradientError> =>
   Layer.effect(HttpClient.HttpClient, makeHttpClient(options, {}))
 
-/** An environment variable in lower or upper case; lower case first, as other programs do. */
+/** An environment variable in lower or upper case. Lower case has priority, as in other programs. */
 const variable = (name: string) =>
   Config.String(name.toLowerCase()).pipe(
     Config.orElse(() => Config.String(name)),
@@ -80,7 +80,7 @@ const variable = (name: string) =>
     Config.map(Option.getOrUndefined)
   )
 
-/** Other programs take `proxy:3128` as well. */
+/** A proxy without a scheme, such as `proxy:3128`, is allowed, as in other programs. */
 const proxyVariable = (name: string) =>
   Config.map(variable(name), (value) =>
     value === undefined || value === "" || value.includes("://") ? value : `http://${value}`
@@ -93,8 +93,8 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 })
 
 /**
- * The transport with the proxies of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in upper or lower case, unless `proxy` is
- * given.
+ * Provides an HttpClient that uses the proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in upper or lower case. The
+ * option `proxy` overrides them.
  *
  * @category layers
  */
@@ -106,11 +106,11 @@ export const layerHttpClientFromConfig = (
     Effect.flatMap(proxiesConfig, (environment) => makeHttpClient(options, environment))
   )
 
-/** The two that `Images` needs, and `GradientClient` for what needs only that. */
+/** `Images`, and the `GradientClient` for `Models.list`. */
 type Services = Images.Images | GradientClient.GradientClient
 
 /**
- * Everything that `Images` needs, from options.
+ * Provides `Images` with these options.
  *
  * @category layers
  */
@@ -118,7 +118,7 @@ export const layer = (options: Options): Layer.Layer<Services, GradientError.Gra
   complete(GradientClient.layer(options), layerHttpClient(options))
 
 /**
- * Everything that `Images` needs, from Configs.
+ * Provides `Images` with options from Configs.
  *
  * @category layers
  */
@@ -128,8 +128,8 @@ export const layerConfig = (
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /**
- * Everything that `Images` needs, with key and endpoint from the environment: see `GradientClient.layerFromConfig`
- * and `layerHttpClientFromConfig`.
+ * Provides `Images` with key, base URL, model and proxies from the environment. `options` overrides these. See
+ * `GradientClient.layerFromConfig` and `layerHttpClientFromConfig`.
  *
  * @category layers
  */

@@ -27,7 +27,7 @@ const recording = (path: string, script: TestTransport.Script, options: Gradient
 
 const replaying = (path: string) => images(Cassette.layerReplay(path))
 
-/** A folder that goes with the test. */
+/** A folder that is removed after the test. */
 const inFolder = <A, E>(test: (folder: string) => Effect.Effect<A, E, FileSystem.FileSystem>) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -42,7 +42,7 @@ const filesIn = (folder: string) =>
     (names) => names.toSorted()
   )
 
-/** What the defect of this call is. */
+/** The defect of this call. */
 const defectOf = <A, E, R>(call: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.exit(call), (exit) => {
     const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -54,7 +54,7 @@ const defectOf = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 const answering = (image: Uint8Array) => TestTransport.respond({ text: responseBody(Buffer.from(image)) })
 
 describe("Cassette.layerRecord and layerReplay", () => {
-  it.live("replays without a server what the service sent over the wire", () =>
+  it.live("replays the recorded replies without a server", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "cassettes", "otter.json")
@@ -91,7 +91,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("keeps a file that a person can read, with the images beside it", () =>
+  it.effect("writes a readable file with the images beside it", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -154,7 +154,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("writes no key, wherever it stands", () =>
+  it.effect("never writes a key", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -185,7 +185,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("replays failures, and text that is no JSON", () =>
+  it.effect("replays failures, and text that is not JSON", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "bad", "bad.json")
@@ -229,7 +229,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("lets a connection fail that was not made, and does not keep it", () =>
+  it.effect("fails if no connection is made, and does not record that", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const error = yield* Images.generate(params, { retry: RetryPolicy.none }).pipe(
@@ -242,7 +242,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("finds an image in base64 with white space and without padding, as the library does", () =>
+  it.effect("decodes base64 with white space and without padding, as the library does", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -264,7 +264,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
         const path = join(folder, "large.json")
         const large = Buffer.concat([png, Buffer.alloc(9 * 1024 * 1024, "otter")])
         const call = ImageStream.runCompleted(Images.generateStream(params))
-        const step = TestTransport.events(TestImages.events(webp, large), { chunkSize: 65_536 })
+        const step = TestTransport.events(TestImages.makeEvents(webp, large), { chunkSize: 65_536 })
         yield* Effect.provide(call, recording(path, [step]))
         const { bytes } = yield* Effect.provide(call, replaying(path))
         assert.isTrue(large.equals(bytes))
@@ -272,7 +272,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("does not keep an exchange that the caller gave up on", () =>
+  it.effect("does not record an exchange that the caller aborted", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const partial = new ImageGenStreamEvent.PartialImage({ bytes: webp, partialImageIndex: 0 })
@@ -291,7 +291,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("takes the place of an older recording, and of its images", () =>
+  it.effect("replaces an older recording and its images", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -306,7 +306,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
     )
   )
 
-  it.effect("keeps every exchange of calls that run at once", () =>
+  it.effect("records every exchange of concurrent calls", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "many.json")
@@ -322,14 +322,14 @@ describe("Cassette.layerRecord and layerReplay", () => {
   )
 })
 
-describe("a request that the cassette does not know", () => {
+describe("a request without a recorded reply", () => {
   const recorded = (path: string) =>
     Effect.gen(function* () {
       yield* Images.generate({ prompt: "A lighthouse", model: "dall-e-3", size: "1024x1024" })
       yield* Images.generate({ ...params, quality: "low" })
     }).pipe(Effect.provide(recording(path, () => answering(png))))
 
-  it.effect("is a defect that names the nearest one and the difference, under any retry policy", () =>
+  it.effect("is a defect that shows the nearest request and the differences, under any retry policy", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -343,8 +343,8 @@ describe("a request that the cassette does not know", () => {
         assert.strictEqual(
           defect.message,
           [
-            `The cassette ${path} has no answer for POST https://inference.do-ai.run/v1/images/generations.`,
-            "The nearest request that it has, POST https://inference.do-ai.run/v1/images/generations, differs in:",
+            `The cassette ${path} has no reply for POST https://inference.do-ai.run/v1/images/generations.`,
+            "The nearest recorded request, POST https://inference.do-ai.run/v1/images/generations, differs in:",
             '  body.quality: "high", recorded: "low"',
             '  body.user: "u-1", recorded: nothing',
             "Nothing was sent. To record anew, use Cassette.layerRecord."
@@ -354,14 +354,14 @@ describe("a request that the cassette does not know", () => {
     )
   )
 
-  it.effect("is one that was answered already, and one at another path", () =>
+  it.effect("is one with all its replies replayed, or one with another path", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
         yield* recorded(path)
         const call = Images.generate({ ...params, quality: "low" })
         const again = yield* defectOf(Effect.provide(Effect.andThen(call, call), replaying(path)))
-        assert.include(again.message, "It has answered this request as often as it was recorded.")
+        assert.include(again.message, "All recorded replies to this request were already replayed.")
 
         const elsewhere = images(Cassette.layerReplay(path), { baseUrl: "http://localhost/v2" })
         const moved = yield* defectOf(Effect.provide(call, elsewhere))
@@ -390,7 +390,7 @@ describe("a request that the cassette does not know", () => {
     )
   )
 
-  it.effect("is not one to another host, or with other headers", () =>
+  it.effect("is not one with another host or other headers", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const path = join(folder, "otter.json")
@@ -412,7 +412,7 @@ describe("Cassette.layerReplay", () => {
       return error.message
     })
 
-  it.effect("fails where there is no cassette, or none that it can read", () =>
+  it.effect("fails if the cassette is missing or cannot be read", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
@@ -426,7 +426,7 @@ describe("Cassette.layerReplay", () => {
     )
   )
 
-  it.effect("fails where an image is missing, and reads none outside its folder", () =>
+  it.effect("fails if an image is missing, and reads no image outside its folder", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem

@@ -15,7 +15,7 @@ const layer = (baseUrl: string) => NodeImages.layer({ baseUrl, retry: RetryPolic
 const gzip = (body: string | Buffer) => zlib.gzipSync(body)
 const br = (body: string | Buffer) => zlib.brotliCompressSync(body)
 
-/** What servers send: the header, as one line or several, and how the body is made. */
+/** Encodings that servers send: the header, in one line or several, and the encoder of the body. */
 const encodings: ReadonlyArray<readonly [string, string | Array<string>, (body: string) => string | Buffer]> = [
   ["gzip", "gzip", gzip],
   ["x-gzip", "x-gzip", gzip],
@@ -59,7 +59,7 @@ describe("content-encoding", () => {
     )
   }
 
-  it.live("pictures of a compressed stream are given as they come", () =>
+  it.live("emits the images of a compressed stream as they arrive", () =>
     Effect.gen(function* () {
       let release: () => void = () => undefined
       const server = yield* serve((_, response) => {
@@ -103,12 +103,12 @@ describe("content-encoding", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live("500 MB of blanks are not held, whatever the status", () =>
+  it.live("does not keep 500 MB of blanks in memory, whatever the status", () =>
     Effect.gen(function* () {
       const blanks = Buffer.alloc(1024 * 1024, " ")
       const sendBlanks = async (response: ServerResponse) => {
         const source = Readable.from(Array.from({ length: 500 }, () => blanks))
-        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The client leaves.
+        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The client closes the connection.
       }
       let status = 200
       const server = yield* serve((_, response) => {
@@ -128,7 +128,7 @@ describe("content-encoding", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a compressed body that is left early closes its connection", () =>
+  it.live("closes the connection if the consumer of a compressed body stops early", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" })

@@ -5,7 +5,7 @@ import { HttpBody, HttpClient, HttpClientRequest, type HttpClientResponse } from
 import { Readable } from "node:stream"
 import { serve } from "./support/server.ts"
 
-/** Answers with what was sent: its content type and its body. */
+/** A server that replies with the content type and the body of the request. */
 const echo = serve((request, response, body) => {
   const type = request.headers["content-type"]
   response.setHeader("set-cookie", ["a=1", "b=2"])
@@ -15,7 +15,7 @@ const echo = serve((request, response, body) => {
 
 const bytes = new TextEncoder().encode("a=1&b=2")
 
-/** Posts this body to an echo and reads the reply. */
+/** Posts this body to that server and reads the reply. */
 const post = <A, E>(
   change: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest,
   read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, E>
@@ -68,7 +68,7 @@ describe("NodeImages.layerHttpClient, as a client for anything", () => {
     })
   )
 
-  it.live("gives the head of a response", () =>
+  it.live("returns the head of a response", () =>
     Effect.gen(function* () {
       const { baseUrl, response } = yield* post(HttpClientRequest.bodyText("x"), ({ text }) => text)
       assert.strictEqual(response.status, 200)

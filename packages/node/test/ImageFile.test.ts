@@ -20,7 +20,7 @@ const folder = Effect.acquireRelease(
 const list = (path: string) => Effect.promise(async () => (await readdir(path)).toSorted())
 
 describe("ImageFile.write", () => {
-  it.effect("adds the extension of the format, makes folders, and gives the path", () =>
+  it.effect("adds the extension of the format, creates folders, and returns the path", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const path = yield* ImageFile.write(image, join(root, "a", "b", "otter"))
@@ -29,14 +29,14 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps an extension that is there", () =>
+  it.effect("keeps an extension in the path", () =>
     Effect.gen(function* () {
       const root = yield* folder
       assert.strictEqual(yield* ImageFile.write(image, join(root, "otter.jpeg")), join(root, "otter.jpeg"))
     }).pipe(Effect.scoped)
   )
 
-  it.effect("takes a name of 255 bytes, as file systems do", () =>
+  it.effect("accepts a name of 255 bytes, as file systems do", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const name = `${"a".repeat(251)}.png`
@@ -45,7 +45,7 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("takes the next free name if the file exists, and keeps what was there", () =>
+  it.effect("uses the next free name if the file exists, and keeps the existing file", () =>
     Effect.gen(function* () {
       const root = yield* folder
       yield* Effect.promise(() => writeFile(join(root, "otter.png"), "mine"))
@@ -57,7 +57,7 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("takes the next free name beside a folder, a link that leads nowhere, and names of 255 bytes", () =>
+  it.effect("uses the next free name if a folder, a broken link or a name of 255 bytes exists", () =>
     Effect.gen(function* () {
       const root = yield* folder
       yield* Effect.promise(() => mkdir(join(root, "folder.png")))
@@ -82,7 +82,7 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("replaces what a link leads to, or a link that leads nowhere", () =>
+  it.effect("replaces the target of a link, or a broken link", () =>
     Effect.gen(function* () {
       const root = yield* folder
       yield* Effect.promise(() => writeFile(join(root, "real.png"), "mine"))
@@ -97,7 +97,7 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of several writers at once, each has its own file", () =>
+  it.effect("gives each of several concurrent writers its own file", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const write = ImageFile.write(image, join(root, "otter"))
@@ -107,7 +107,7 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("leaves no half file when it is interrupted", () =>
+  it.live("leaves no incomplete file when it is interrupted", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const large = new GeneratedImage.GeneratedImage({ bytes: png(50_000_000) })
@@ -121,7 +121,7 @@ describe("ImageFile.write", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a folder that cannot be made is a PlatformError", () =>
+  it.effect("fails with PlatformError if a folder cannot be created", () =>
     Effect.gen(function* () {
       const root = yield* folder
       yield* Effect.promise(() => writeFile(join(root, "file"), ""))
@@ -137,7 +137,7 @@ describe("ImageFile.writeLatest", () => {
       new ImageGenStreamEvent.PartialImage({ bytes: png(100 + partialImageIndex), partialImageIndex })
   )
 
-  it.effect("the file holds the latest picture at each event", () =>
+  it.effect("the file has the latest image at each event", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const sizes = yield* Stream.fromArray(events).pipe(
@@ -158,7 +158,7 @@ describe("ImageFile.writeLatest", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("takes the next free name if a file exists, and keeps to it", () =>
+  it.effect("uses the next free name if a file exists, for all images of the stream", () =>
     Effect.gen(function* () {
       const root = yield* folder
       yield* Effect.promise(() => writeFile(join(root, "otter.png"), "mine"))
@@ -190,7 +190,7 @@ describe("ImageFile.writeLatest", () => {
 describe("AtomicFile.create", () => {
   const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-  it.effect("fails if every name is taken, and leaves nothing behind", () =>
+  it.effect("fails if every name exists, and leaves no temporary file", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const path = join(root, "otter.png")

@@ -27,7 +27,7 @@ const fail = (baseUrl: string, options: NodeImages.TransportOptions = {}) =>
 const layer = (baseUrl: string, options: NodeImages.TransportOptions = {}) => NodeImages.layer({ baseUrl, ...options })
 
 describe("NodeImages.layer", () => {
-  it.live("sends one request over HTTP/1.1, asks for no compression, and gives the bytes", () =>
+  it.live("sends one request over HTTP/1.1 without asking for compression, and returns the bytes", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => {
         assert.strictEqual(request.httpVersion, "1.1")
@@ -44,7 +44,7 @@ describe("NodeImages.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("decodes a content-encoding that comes all the same", () =>
+  it.live("decodes a content-encoding that was not requested", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.setHeader("content-encoding", "gzip")
@@ -55,7 +55,7 @@ describe("NodeImages.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a content-encoding that cannot be decoded is no reply of the API, and shows no key", () =>
+  it.live("a content-encoding that cannot be decoded is InvalidResponseError, and shows no key", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.setHeader("content-encoding", "gzip")
@@ -71,7 +71,7 @@ describe("NodeImages.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a content-encoding of a reply without a body is no defect", () =>
+  it.live("ignores the content-encoding of a reply without a body", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.writeHead(204, { "content-encoding": "gzip" }).end()
@@ -92,7 +92,7 @@ describe("NodeImages.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("names itself and its version, unless another User-Agent is given", () =>
+  it.live("sends its name and version as User-Agent, unless another is set", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end(responseBody(image)))
       yield* Images.generate(params).pipe(
@@ -106,10 +106,10 @@ describe("NodeImages.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("connects to a host whose only address that answers does so after 250 ms", () =>
+  it.live("connects to a host with one working address, which accepts after 250 ms", () =>
     Effect.gen(function* () {
       const { port } = yield* slowToAccept
-      // The second address answers at once, and refuses.
+      // The second address refuses at once.
       const addresses = [
         { address: "127.0.0.1", family: 4 },
         { address: "127.0.0.2", family: 4 }
@@ -176,8 +176,8 @@ describe("NodeImages.layer", () => {
   )
 })
 
-describe("what was sent, proven", () => {
-  it.live("a refused connection: nothing was sent, and it is asked again", () =>
+describe("proof of what was sent", () => {
+  it.live("a refused connection: nothing was sent, and it is retried", () =>
     Effect.gen(function* () {
       const gone = yield* Effect.scoped(
         Effect.map(
@@ -211,7 +211,7 @@ describe("what was sent, proven", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a reset after the request: it may have been charged, and is not asked again", () =>
+  it.live("a reset after the request: it may have been charged for, and is not retried", () =>
     Effect.gen(function* () {
       const server = yield* serve((request) => request.socket.resetAndDestroy())
       const error = yield* Images.generate(params).pipe(Effect.flip, Effect.provide(layer(server.baseUrl)))
@@ -222,7 +222,7 @@ describe("what was sent, proven", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a reset within the body: the images that were whole are in the error", () =>
+  it.live("a reset within the body: the error has the complete images", () =>
     Effect.gen(function* () {
       const body = responseBody(image, image)
       const server = yield* serve((request, response) => {
@@ -240,7 +240,7 @@ describe("what was sent, proven", () => {
 })
 
 describe("Images.generateStream on NodeImages", () => {
-  it.live("gives the pictures as they come", () =>
+  it.live("emits the images as they arrive", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.setHeader("content-type", "text/event-stream")
@@ -255,7 +255,7 @@ describe("Images.generateStream on NodeImages", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("closes the connection when the reader leaves early", () =>
+  it.live("closes the connection when the consumer stops early", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.setHeader("content-type", "text/event-stream")
@@ -280,7 +280,7 @@ describe("Images.generateStream on NodeImages", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("lets a slow reader slow the server down", () =>
+  it.live("a slow consumer slows the server down", () =>
     Effect.gen(function* () {
       const large = partialImage(0, png(3_000_000))
       let written = 0
@@ -304,7 +304,7 @@ describe("Images.generateStream on NodeImages", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("holds no image that is given out but the last", () =>
+  it.live("keeps no emitted image in memory except the last", () =>
     Effect.gen(function* () {
       const given: Array<WeakRef<Uint8Array>> = []
       const sendOneByOne = async (response: ServerResponse) => {
@@ -375,7 +375,7 @@ const slowToAccept = Effect.acquireRelease(
   ({ worker }) => Effect.promise(() => worker.terminate())
 )
 
-/** A full garbage collection, once what this turn of the event loop has touched can go. */
+/** A full garbage collection, after this turn of the event loop has released its objects. */
 const collectGarbage = async () => {
   await setImmediate()
   setFlagsFromString("--expose-gc")

@@ -27,7 +27,7 @@ describe("the head of a response", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("of more than 256 KiB is an invalid response, and is not asked for again", () =>
+  it.live("of more than 256 KiB is an invalid response, and is not retried", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.setHeader("x-large", "x".repeat(300 * 1024)).end(responseBody(image))
@@ -51,7 +51,7 @@ const notHttp: ReadonlyArray<readonly [string, Buffer | string, string]> = [
   ["a status that is not a number", "HTTP/1.1 abc\r\n\r\n", "not HTTP"]
 ]
 
-describe("what is not HTTP", () => {
+describe("replies that are not HTTP", () => {
   for (const [name, bytes, words] of notHttp) {
     it.live(`${name}: an invalid response, in plain words, not asked for again`, () =>
       Effect.gen(function* () {
@@ -78,7 +78,7 @@ describe("what is not HTTP", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a chunked body that breaks the protocol carries what was read", () =>
+  it.live("a chunked body that breaks the protocol fails with the complete images", () =>
     Effect.gen(function* () {
       const body = responseBody(image, image).slice(0, -100)
       const port = yield* tcp((socket) => {

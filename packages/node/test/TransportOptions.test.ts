@@ -24,7 +24,7 @@ const certificate = Effect.promise(() =>
   })
 )
 
-/** An HTTPS server whose certificate nobody knows. */
+/** An HTTPS server with an untrusted certificate. */
 const tlsServer = Effect.gen(function* () {
   const pems = yield* certificate
   const server = https.createServer({ key: pems.private, cert: pems.cert }, (request, response) => {
@@ -34,7 +34,7 @@ const tlsServer = Effect.gen(function* () {
   return { baseUrl: `https://127.0.0.1:${port}/v1`, ca: pems.cert }
 })
 
-/** A proxy that forwards requests and opens tunnels, or refuses with a status, and lists what it was asked for. */
+/** A proxy that forwards requests and opens tunnels, or refuses with a status. It records its requests. */
 const proxyServer = Effect.fnUntraced(function* (refusal?: number) {
   const asked: Array<string> = []
   const server = http.createServer((request, response) => {
@@ -67,7 +67,7 @@ const proxyServer = Effect.fnUntraced(function* (refusal?: number) {
 })
 
 describe("tls", () => {
-  it.live("trusts a certificate of one's own", () =>
+  it.live("trusts a custom certificate", () =>
     Effect.gen(function* () {
       const { baseUrl, ca } = yield* tlsServer
       const response = yield* ask(baseUrl, { tls: { ca } })
@@ -75,7 +75,7 @@ describe("tls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("speaks HTTP/1.1 to a server that would rather speak HTTP/2", () =>
+  it.live("uses HTTP/1.1 with a server that prefers HTTP/2", () =>
     Effect.gen(function* () {
       const pems = yield* certificate
       const versions: Array<string> = []
@@ -92,7 +92,7 @@ describe("tls", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a certificate that nobody knows: nothing was sent", () =>
+  it.live("an untrusted certificate: nothing was sent", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* tlsServer
       const error = yield* Effect.flip(ask(baseUrl, {}))
@@ -124,7 +124,7 @@ describe("proxy", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a proxy that is not there: nothing was sent", () =>
+  it.live("a proxy that does not exist: nothing was sent", () =>
     Effect.gen(function* () {
       const gone = yield* Effect.scoped(Effect.map(proxyServer(), ({ url }) => url))
       const error = yield* Effect.flip(ask("https://127.0.0.1:1/v1", { proxy: gone }))
@@ -153,7 +153,7 @@ describe("proxy", () => {
     )
   }
 
-  it.live("that fails with 502 is asked again", () =>
+  it.live("that fails with 502 is retried", () =>
     Effect.gen(function* () {
       const proxy = yield* proxyServer(502)
       const error = yield* Effect.flip(ask("https://service.invalid/v1", { proxy: proxy.url }))
@@ -163,7 +163,7 @@ describe("proxy", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a refusal by the service behind a proxy is the service's", () =>
+  it.live("a refusal by the service behind a proxy is not taken for the proxy's", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.writeHead(403, { "content-type": "application/json" }).end('{"message":"Not with this key"}')
@@ -187,7 +187,7 @@ describe("proxy", () => {
 })
 
 describe("proxies of the environment", () => {
-  /** Asks with this environment, in which PROXY stands for a proxy's URL, and gives what the proxy was asked for. */
+  /** Sends requests with this environment, in which PROXY is replaced by the proxy's URL. Returns the proxy's requests. */
   const askedWith = (environment: Record<string, string>, options: { readonly proxy?: string } = {}) =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end(responseBody(image)))
@@ -232,7 +232,7 @@ describe("proxies of the environment", () => {
     })
   )
 
-  it.live("serve https from HTTPS_PROXY, in both cases of letters", () =>
+  it.live("HTTPS_PROXY is used for https, in lower and upper case", () =>
     Effect.gen(function* () {
       for (const name of ["HTTPS_PROXY", "https_proxy"]) {
         const proxy = yield* proxyServer(403)
@@ -258,7 +258,7 @@ describe("proxies of the environment", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("that cannot be used are refused by name", () =>
+  it.live("are refused with the name of their variable if they are invalid", () =>
     Effect.gen(function* () {
       for (const [name, value] of [
         ["HTTP_PROXY", "socks5://127.0.0.1:1"],

@@ -6,7 +6,7 @@ import { png, responseBody, serve } from "./support/server.ts"
 
 const call = Images.generate({ prompt: "A sea otter" })
 
-/** Two endpoints, a layer for each with its own key, and the keys that each endpoint was asked with. */
+/** Two endpoints, a layer with its own key for each, and the keys that each endpoint received. */
 const two = Effect.gen(function* () {
   const [a, b] = [yield* endpoint, yield* endpoint]
   const layer = ({ baseUrl }: typeof a, key: string) =>

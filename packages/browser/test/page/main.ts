@@ -1,5 +1,5 @@
 /**
- * The page that the tests speak to: it shows streams, watches what is shown, and hands canvases to a worker.
+ * The page for the tests. It shows streams, records what is shown, and passes canvases to a worker.
  */
 import { BrowserImages, ImageUrl, ImageView } from "@effect-gradient/browser"
 import { type GradientClient, type ImageGenerateParams, Images, ImageGenStreamEvent } from "@effect-gradient/core"
@@ -20,7 +20,7 @@ const images = BrowserImages.layer({ baseUrl: `${location.origin}/v1` })
 const said: Array<string> = []
 new MutationObserver(() => said.push(status.textContent)).observe(status, { childList: true })
 
-/** What the img showed at each change of its source, and in each frame from the first one on. */
+/** The state of the img at each change of its source, and in each frame after the first. */
 const seen: Array<string> = []
 const look = () => {
   const { complete, naturalHeight, naturalWidth } = img
@@ -56,14 +56,14 @@ const show = (id: keyof typeof targets, events: Events) => {
   return {
     ended: () => Effect.runPromise(Fiber.join(fiber)),
     cancel: () => Effect.runPromise(Fiber.interrupt(fiber)),
-    /** Ends the scope that the stream was run in. */
+    /** Closes the scope of the stream. */
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }
 
 const completed = new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
 
-/** The colour in the middle of what an element shows, if it shows anything. */
+/** The colour in the middle of an element, if it shows an image. */
 const colourOf = (source: HTMLImageElement | HTMLCanvasElement) => {
   const canvas = new OffscreenCanvas(1, 1)
   const context = canvas.getContext("2d")
@@ -73,7 +73,7 @@ const colourOf = (source: HTMLImageElement | HTMLCanvasElement) => {
   return `${width}x${height} ${context?.getImageData(0, 0, 1, 1).data.join(" ")}`
 }
 
-/** Hands the canvas to a worker, which draws there, and gives what it says. */
+/** Passes the canvas to a worker, which draws on it, and returns the worker's message. */
 const drawInWorker = (params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
   new Promise((resolve, reject) => {
     const worker = new Worker("/worker.js", { type: "module" })
@@ -83,7 +83,7 @@ const drawInWorker = (params: ImageGenerateParams.ImageGenerateParamsStreaming) 
     worker.postMessage({ canvas, params }, [canvas])
   })
 
-/** The URL of a picture: what it gives while its scope is open, and after. */
+/** Fetches the URL of an image while its scope is open, and after. */
 const fetchUrl = async () => {
   const scope = Scope.makeUnsafe()
   const url = await Effect.runPromise(Scope.provide(ImageUrl.make(completed), scope))
@@ -107,9 +107,9 @@ const page = {
     params: ImageGenerateParams.ImageGenerateParamsStreaming,
     options?: GradientClient.RequestOptions
   ) => show(id, Images.generateStream(params, { onRetry: ImageView.onRetry(status), ...options })),
-  /** A picture that can be decoded, then one that cannot. */
+  /** An image that can be decoded, then one that cannot. */
   showBroken: (id: keyof typeof targets) =>
-    show(id, Stream.fromIterable(TestImages.events(TestImages.png, new Uint8Array(100)))),
+    show(id, Stream.fromIterable(TestImages.makeEvents(TestImages.png, new Uint8Array(100)))),
   isBusy: (id: keyof typeof targets) => targets[id].ariaBusy,
   source: () => img.src,
   isLive,
@@ -119,7 +119,7 @@ const page = {
   fetchUrl
 }
 
-/** What the tests call. */
+/** The functions that the tests call. */
 export type TestPage = typeof page
 
 declare global {

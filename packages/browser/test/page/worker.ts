@@ -1,5 +1,5 @@
 /**
- * A worker that generates a picture on a canvas it was handed.
+ * A worker that generates an image on a canvas from the page.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { type ImageGenerateParams, Images } from "@effect-gradient/core"

@@ -1,5 +1,5 @@
 /**
- * Runs on Bun and Deno: makes calls over fetch against servers of its own, and prints the reason of each failure as JSON.
+ * Runs on Bun and Deno. It makes calls over fetch to its own servers, and prints the reason of each failure as JSON.
  */
 import { BrowserImages } from "@effect-gradient/browser"
 import { Images, RetryPolicy } from "@effect-gradient/core"
@@ -28,7 +28,7 @@ const ask = (url: string) =>
   )
 
 let requests = 0
-/** Answers the first request of a connection with a picture; breaks the connection at the next. */
+/** Replies to the first request of a connection with an image, and breaks the connection at the next. */
 const breaking = await listen((socket) => {
   let text = ""
   let isServed = false

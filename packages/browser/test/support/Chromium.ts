@@ -1,6 +1,6 @@
 /**
- * A Chromium for tests that comes from npm: unpacked once, started headless, with its own libraries and font, and with no
- * way to any network but loopback.
+ * A Chromium from npm for tests. It is unpacked once and started headless, with its own libraries and font, and without
+ * access to any network but loopback.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { execFile } from "node:child_process"
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 
-/** What npm has is built for Linux on x64. */
+/** The npm package is built for Linux on x64. */
 export const isAvailable = process.platform === "linux" && process.arch === "x64"
 
 /** The browser, shared by the tests of a file. */
@@ -20,7 +20,7 @@ export class Chromium extends Context.Service<Chromium, Browser>()("test/Chromiu
 
 const packageFolder = fileURLToPath(new URL("..", import.meta.resolve("@sparticuz/chromium")))
 
-/** The package unpacks into the folder of `TMPDIR`; it brings its libraries only where it believes to be on Lambda. */
+/** The package unpacks into `TMPDIR`. It adds its libraries only if it believes that it runs on Lambda. */
 const unpackInto = async (folder: string) => {
   const script = "import chromium from '@sparticuz/chromium'; await chromium.executablePath()"
   await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], {
@@ -32,7 +32,7 @@ const unpackInto = async (folder: string) => {
 const fontsConf = (folder: string) =>
   `<?xml version="1.0"?><fontconfig><dir>${folder}/fonts/fonts</dir><cachedir>${folder}/fonts-cache</cachedir></fontconfig>`
 
-/** The folder with Chromium in it. It gets its name when it is whole, so that test files can ask for it at one time. */
+/** The folder with Chromium. It is renamed when it is complete, so that test files can use it concurrently. */
 const unpacked = async (): Promise<string> => {
   const manifest = await readFile(join(packageFolder, "package.json"), "utf8")
   const folder = join(tmpdir(), `effect-gradient-chromium-${/"version": "(.+)"/.exec(manifest)?.[1]}`)
@@ -65,7 +65,7 @@ const launch = async (): Promise<Browser> => {
   })
 }
 
-/** A page in a browser context of its own: no other page's storage, cache or connections. */
+/** A page in its own browser context: it shares no storage, cache or connections with other pages. */
 export const openPage = (options: BrowserContextOptions = {}): Effect.Effect<Page, never, Chromium | Scope.Scope> =>
   Effect.gen(function* () {
     const browser = yield* Chromium

@@ -1,5 +1,5 @@
 /**
- * The test page, served with the emulator behind it, and opened in Chromium.
+ * Serves the test page with the emulator as its upstream, and opens it in Chromium.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Emulator } from "@effect-gradient/emulator"
@@ -40,7 +40,7 @@ const built = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true }))
 )
 
-/** To the emulator, with the key that no page has. */
+/** Forwards to the emulator with the key, which the page does not have. */
 const api = HttpRouter.add(
   "POST",
   "/v1/images/generations",
@@ -58,7 +58,7 @@ const server = HttpRouter.serve(Layer.merge(api, files), { disableLogger: true, 
   Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }))
 )
 
-/** Chromium, and the page's server: for all tests of a file. */
+/** Chromium and the page's server, shared by the tests of a file. */
 export const layer = Layer.merge(
   Chromium.layer,
   Layer.effect(Address, HttpServer.addressFormattedWith(Effect.succeed)).pipe(Layer.provide(server))

@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
 import { given, list, orVariable, text, time, whole } from "../flags.ts"
 import { logRequests } from "../output/accessLog.ts"
-import { isServer } from "../output/outcome.ts"
+import { isServer } from "../output/exit.ts"
 import { PortError } from "../PortError.ts"
 import { descriptions } from "./descriptions.ts"
 

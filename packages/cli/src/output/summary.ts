@@ -8,13 +8,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import type { Generated } from "../generate/ask.ts"
+import type { Generated } from "../generate/requestImages.ts"
 import type { ExtensionError, FileExistsError, OutputError } from "../generate/files.ts"
 import { count, seconds, size } from "./format.ts"
 import { urlsOf, wordsOf } from "./message.ts"
-import * as Picture from "./picture.ts"
+import * as Picture from "./imagePreview.ts"
 import type { PromptError } from "../generate/prompt.ts"
-import type { WriteError } from "../generate/save.ts"
+import type { WriteError } from "../generate/writeImages.ts"
 
 /** A picture and its file. */
 export interface Written {

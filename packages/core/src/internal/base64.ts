@@ -1,6 +1,6 @@
 /**
- * Base64 with the fastest coder that the platform has: Node's `Buffer`, else `Uint8Array.fromBase64` and its kin
- * (Chromium, Node 25), else Effect's. White space, escapes and padding are not dealt with here.
+ * Base64 with the platform's fastest codec: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (Chromium,
+ * Node 25), else Effect's. White space, escapes and padding are handled by the callers.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -10,7 +10,7 @@ interface NodeBuffer extends Uint8Array {
   write(text: string, at: number, encoding: "base64"): number
 }
 
-// Declared and not imported: the core is compiled without the types of any platform.
+// Declared, not imported: core is compiled without the types of any platform.
 declare const Buffer:
   | {
       from(source: ArrayBufferLike, offset: number, length: number): NodeBuffer
@@ -26,17 +26,14 @@ const asBuffer =
   ((bytes: Uint8Array) =>
     nodeBuffer.isBuffer(bytes) ? bytes : nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 
-/**
- * Memory of its own for this many bytes, to decode into: with anything in it where the platform can leave out to clear
- * it, and of the platform's own class.
- */
+/** Allocates memory to decode into. On Node it is a `Buffer` outside the shared pool, and may be uninitialised. */
 export const allocate = (length: number): Uint8Array =>
   nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)
 
-/** A range of bytes as a string of one character each: what the platform searches and decodes at the speed of memory. */
+/** A range of bytes as a string, one character for each byte. The platform searches and decodes strings fast. */
 export const latin1: (bytes: Uint8Array, from: number, to: number) => string = (() => {
   if (asBuffer !== undefined) return (bytes, from, to) => asBuffer(bytes).toString("latin1", from, to)
-  const decoder = new TextDecoder("latin1") // windows-1252 in truth: what differs is above 127, and so no base64
+  const decoder = new TextDecoder("latin1") // It decodes as windows-1252, which differs from latin1 only above 127: base64 is below.
   return (bytes, from, to) => decoder.decode(bytes.subarray(from, to))
 })()
 
@@ -53,7 +50,7 @@ const hasSetFromBase64 = (bytes: object): bytes is SetFromBase64 => "setFromBase
 
 type DecodeGroups = (text: string, target: Uint8Array, start: number) => number
 
-/** `decodeGroups` where the platform has no decoder. */
+/** `decodeGroups` for a platform without a decoder. */
 export const decodeGroupsPlainly: DecodeGroups = (text, target, start) => {
   const bytes = Result.getOrElse(Base64.decode(text), () => none)
   target.set(bytes, start)
@@ -63,13 +60,13 @@ export const decodeGroupsPlainly: DecodeGroups = (text, target, start) => {
 const none = new Uint8Array()
 
 /**
- * Decodes whole groups of 4 characters of the standard alphabet into `target` from `start` on, where there is room.
- * Gives how many bytes that made: fewer than 3 a group, with anything in `target`, where a character is not of the
- * alphabet.
+ * Decodes groups of 4 characters of the standard alphabet into `target` at `start`, which must have room for 3 bytes a
+ * group. Returns how many bytes were decoded. If a character is not in the alphabet, that is fewer than 3 a group, and the
+ * bytes in `target` are unspecified.
  */
 export const decodeGroups: DecodeGroups = (() => {
   if (asBuffer !== undefined) {
-    // Node takes the URL alphabet for the standard one and skips what is neither, so both are looked for here.
+    // Node also accepts the URL alphabet, which is refused here. It skips all other characters, so fewer bytes are decoded.
     return (text, target, start) =>
       text.includes("-") || text.includes("_") ? 0 : asBuffer(target).write(text, start, "base64")
   }
@@ -79,7 +76,7 @@ export const decodeGroups: DecodeGroups = (() => {
         const room = target.subarray(start)
         return hasSetFromBase64(room) ? room.setFromBase64(text).written : 0
       } catch {
-        return 0 // A SyntaxError is how it says that a character is not of the alphabet.
+        return 0 // A SyntaxError: a character is not in the alphabet.
       }
     }
   }

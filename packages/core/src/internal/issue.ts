@@ -1,5 +1,5 @@
 /**
- * A broken rule as data, and the one sentence that is made from it.
+ * Broken rules of params and options as data, and their messages.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -14,9 +14,9 @@ import { property } from "./property.ts"
 export const Issue = Schema.Struct({
   /** The name of the param or of the option: `outputFormat`, `headers.x-team`. */
   param: Schema.String,
-  /** What was given: `11`, `"soon"`, `a string`, `40000 characters`. Never a secret. */
+  /** The value or a description of it: `11`, `"soon"`, `a string`, `40000 characters`. Never a secret. */
   given: Schema.String,
-  /** What is allowed instead: `1 to 10`. */
+  /** The values that are allowed: `1 to 10`. */
   allowed: Schema.String
 })
 
@@ -24,8 +24,8 @@ export const Issue = Schema.Struct({
 export type Issue = typeof Issue.Type
 
 /**
- * The issue as a sentence: "n must be 1 to 10 (got 11)". `nameOf` gives the param's name in the reader's terms, such as
- * `wireNameOf` or a flag's name.
+ * The issue as a sentence: "n must be 1 to 10 (got 11)". `nameOf` translates the param's name for the reader: to its name on
+ * the wire (`wireNameOf`), or to a flag of a command.
  *
  * @category rendering
  */
@@ -42,7 +42,7 @@ export const renderIssue = (
 export const renderIssues = (issues: ReadonlyArray<Issue>, nameOf?: (param: string) => string): string =>
   issues.map((issue) => renderIssue(issue, nameOf)).join("; ")
 
-/** The kind of a value, for one of the wrong type. */
+/** The kind of a value, for messages about a wrong type. */
 export const kindOf = (value: unknown): string => {
   if (value === undefined) return "nothing"
   if (value === null) return "null"
@@ -51,20 +51,20 @@ export const kindOf = (value: unknown): string => {
   return Predicate.isObject(value) ? "an object" : `a ${typeof value}`
 }
 
-/** A value, short enough for a message. */
+/** A value as it is shown in a message: long strings only by their length. */
 export const show = (value: unknown): string => {
   if (Predicate.isString(value)) return value.length <= 40 ? JSON.stringify(value) : `${countOf(value)} characters`
   return Predicate.isNumber(value) ? String(value) : kindOf(value)
 }
 
-/** Characters as the API counts them: code points. */
+/** The number of characters as the API counts them: code points. */
 export const countOf = (text: string): number => {
   let count = 0
   for (const _ of text) count++
   return count
 }
 
-/** These members of a value, each read once. A value that is no object, or whose getters throw, is an issue. */
+/** Reads these members of a value once each. The value must be an object, and its getters must not throw. */
 export const readMembers = (
   value: unknown,
   names: ReadonlyArray<string>

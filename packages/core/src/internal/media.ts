@@ -1,5 +1,5 @@
 /**
- * Which format the bytes of an image are in, and how bytes print.
+ * The format of an image, and how images are printed.
  */
 const ascii = (bytes: Uint8Array, start: number, text: string): boolean => {
   for (let i = 0; i < text.length; i++) {
@@ -15,7 +15,7 @@ const sniff = (bytes: Uint8Array): string | undefined => {
   return undefined
 }
 
-/** The media type that the first bytes show, else the one of the format, else `application/octet-stream`. */
+/** The media type by the first bytes, else by `outputFormat`, else `application/octet-stream`. */
 export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined): string => {
   const seen = sniff(bytes)
   if (seen !== undefined) return seen
@@ -29,10 +29,10 @@ export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined)
   }
 }
 
-/** How bytes print: their kind and their number. */
+/** The text that is printed instead of an image's bytes. */
 export const describeBytes = (bytes: Uint8Array, mediaType: string): string => `${mediaType}, ${bytes.length} bytes`
 
-/** The platform's `Blob`, where the program that uses this library has that type. */
+/** The platform's `Blob`; `never` if the program's types do not have it. */
 export type PlatformBlob = typeof globalThis extends { readonly Blob: { readonly prototype: infer B } } ? B : never
 
 interface HasBlob {
@@ -41,7 +41,7 @@ interface HasBlob {
 
 const hasBlob = (platform: object): platform is HasBlob => "Blob" in platform && typeof platform.Blob === "function"
 
-/** The bytes as a `Blob` of this type; `undefined` where the platform has none. */
+/** The bytes as a `Blob` of this type. `undefined` if the platform has no `Blob`. */
 export const makeBlob = (bytes: Uint8Array, type: string): PlatformBlob | undefined => {
   const platform: object = globalThis
   return hasBlob(platform) ? new platform.Blob([bytes], { type }) : undefined

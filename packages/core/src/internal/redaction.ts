@@ -1,6 +1,6 @@
 /**
- * Keeps secrets out of errors, recorded requests and cassettes: headers by their names, texts by the secrets that the
- * request sent.
+ * Redacts secrets in errors, recorded requests and cassettes. Headers are redacted by their names. In texts, the secrets
+ * of the request's headers are redacted.
  */
 import * as Base64 from "effect/encoding/Base64"
 import type * as Headers from "effect/http/Headers"
@@ -9,19 +9,19 @@ import * as Result from "effect/Result"
 const redacted = "<redacted>"
 
 /**
- * Names of headers and of query params that can hold a secret. The idempotency key is none, and a test wants to see that
- * it stays the same; the rate limit's names have "tokens" in them.
+ * Names of headers and of query params that can hold a secret. Two exceptions: the idempotency key is not a secret, and
+ * tests compare it; the names of rate limit headers contain "tokens".
  */
 export const secretName =
   /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
 
-/** Keys of the service are known by how they begin, wherever they are. */
+/** Keys of the service, recognised by their prefixes. */
 const knownKeys = /\b(?:sk-do-|do[opr]_v1_)[\w-]+/g
 
-/** A shorter secret occurs in texts by chance. */
+/** Shorter secrets are not redacted: they would match ordinary text. */
 const shortestSecret = 8
 
-/** The secret as it is within a longer text that was encoded: base64 of it depends on the length of what is before it. */
+/** The secret within a longer text in base64. Its form depends on how many bytes precede it, modulo 3. */
 const base64Forms = (secret: string): ReadonlyArray<string> =>
   [0, 1, 2].flatMap((before) => {
     const encoded = Base64.encode("\0".repeat(before) + secret)
@@ -37,7 +37,7 @@ const percentEncoded = (character: string, code: number) => {
   return code >= 0xd800 && code <= 0xdfff ? character : encodeURIComponent(character)
 }
 
-/** A character as it is, or with the escapes of JSON, of URLs (also twice) and of HTML. */
+/** Matches a character, plain or escaped for JSON, URLs (also twice) or HTML. */
 const escapesOf = (character: string, index: number): string => {
   const code = character.codePointAt(0) ?? 0
   // `escaped` matches the backslashes before the first character.
@@ -49,15 +49,15 @@ const escapesOf = (character: string, index: number): string => {
 }
 
 /**
- * Matches these texts in whatever way their characters are escaped. Backslashes before them go too, or they would escape
- * what takes their place; only at the start of a run, because a text full of them would otherwise take long.
+ * Matches these texts however their characters are escaped. Backslashes before a text are matched too: left alone, they
+ * would escape its replacement. Only at the start of a run, or a text full of backslashes would take quadratic time.
  */
 const escaped = (texts: ReadonlyArray<string>): RegExp => {
   const alternatives = texts.map((text) => Array.from(text, escapesOf).join(""))
   return new RegExp(String.raw`(?:(?<!\\)\\{1,8})?(?:${alternatives.join("|")})`, "giu")
 }
 
-/** What is secret in the value of a header: not its scheme, such as Bearer, and within Basic also the password. */
+/** The secrets in a header's value: without its scheme, such as Bearer; for Basic, also the password alone. */
 const secretsIn = (value: string): ReadonlyArray<string> => {
   const secret = value.replace(/^\w+ +/, "").trim()
   const pair = /^basic /i.test(value) ? Result.getOrElse(Base64.decodeString(secret), () => "") : ""
@@ -76,17 +76,17 @@ const makeRedact = (secrets: ReadonlyArray<string>): ((text: string) => string) 
   return (text) => {
     const shown = forms.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(knownKeys, redacted)
     if (forms.length === 0 || !/[%\\&]/.test(shown)) return shown
-    pattern ??= escaped(forms) // It is large, and few texts have escapes.
+    pattern ??= escaped(forms) // Built only when needed: it is large, and few texts have escapes.
     return shown.replace(pattern, redacted)
   }
 }
 
-/** The last one that was made: a client sends the same key each time, and making it costs more than using it. */
+/** The last `redact`. Making one costs more than using it, and a client sends the same key each time. */
 let last = { key: "", redact: makeRedact([]) }
 
 /**
- * Takes the secrets of a request's headers out of any text, such as a response that repeats the key: as they were sent,
- * in base64, and with the escapes of JSON, URLs and HTML. Also takes out whatever looks like a key of the service.
+ * Makes a function that redacts the secrets of a request's headers in a text, such as a response that repeats the key.
+ * They are found as sent, in base64, and escaped for JSON, URLs and HTML. Keys of the service are redacted as well.
  *
  * @category redacting
  */
@@ -98,7 +98,7 @@ export const redactText = (headers: Headers.Headers): ((text: string) => string)
 }
 
 /**
- * The headers without the values of those that can hold a secret; `redact` takes secrets out of the others.
+ * The headers with secret values redacted. `redact` is applied to the values of all other headers.
  *
  * @category redacting
  */

@@ -1,5 +1,5 @@
 /**
- * Reads the head of a response: request id, rate limit, how long to wait.
+ * Reads the head of a response: request id, rate limit, and the wait before a retry.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -17,7 +17,7 @@ const number = (text: string | undefined): number | undefined => {
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** `1h2m3s`, `250ms`: the time until the reset, as other servers write it. */
+/** Milliseconds of an interval such as `1h2m3s` or `250ms`, which other servers send as the time until the reset. */
 const interval = (text: string): number | undefined => {
   if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[dhms]))+$/.test(text.slice(0, 64))) return undefined
   const parts = text.match(/[\d.]+[a-z]+/g) ?? []
@@ -26,13 +26,13 @@ const interval = (text: string): number | undefined => {
 
 const yearMillis = 366 * 86_400_000
 
-/** Unix seconds as milliseconds. A time that is years ago was meant as seconds from now; a huge one is in milliseconds. */
+/** Unix seconds as milliseconds. A time more than a year ago is read as seconds from now, a huge one as milliseconds. */
 const unixMillis = (seconds: number, now: number): number => {
   const millis = seconds < 1e11 ? seconds * 1000 : seconds
   return millis < now - yearMillis ? now + millis : millis
 }
 
-/** When a limit is reset. 0 says that no wait is foreseen. */
+/** When a limit is reset. The service sends 0 if no wait is needed. */
 const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefined => {
   const seconds = number(text)
   if (text === undefined || seconds === 0) return undefined
@@ -42,7 +42,7 @@ const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefine
 }
 
 /** The names of the headers of each limit. */
-export const rateLimitHeaders = {
+const rateLimitHeaders = {
   requests: (field: string) => `x-ratelimit-${field}-requests`,
   tokensPerMinute: (field: string) => `x-ratelimit-${field}-tokens-per-minute`,
   tokensPerDay: (field: string) => `x-ratelimit-${field}-tokens-per-day`,
@@ -59,7 +59,7 @@ const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, n
     : { limit, remaining, resetAt }
 }
 
-/** `undefined` if there are no such headers. `now` in milliseconds. */
+/** The rate limit from the headers; `undefined` if they have none. `now` is in milliseconds. */
 export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | undefined => {
   const { controlPlane, requests, ...tokens } = rateLimitHeaders
   const ofRequests = windowOf(headers, requests, now) ?? windowOf(headers, controlPlane, now)
@@ -69,10 +69,36 @@ export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | 
   return { ...ofRequests, tokensPerMinute, tokensPerDay }
 }
 
-/** Seconds with a fraction, which the standard does not have and servers send. */
+/** The headers of one limit, as the service sends them. */
+const windowHeaders = (window: Window | undefined, nameOf: (field: string) => string) => ({
+  [nameOf("limit")]: window?.limit,
+  [nameOf("remaining")]: window?.remaining,
+  [nameOf("reset")]: window?.resetAt && DateTime.toEpochMillis(window.resetAt) / 1000
+})
+
+/** The headers from which these values would be read. */
+export const headersOf = ({
+  rateLimit,
+  requestId
+}: {
+  readonly rateLimit?: RateLimit | undefined
+  readonly requestId?: string | undefined
+}): Record<string, string> => {
+  const headers: Record<string, string | number | undefined> = {
+    "x-request-id": requestId,
+    ...windowHeaders(rateLimit, rateLimitHeaders.requests),
+    ...windowHeaders(rateLimit?.tokensPerMinute, rateLimitHeaders.tokensPerMinute),
+    ...windowHeaders(rateLimit?.tokensPerDay, rateLimitHeaders.tokensPerDay)
+  }
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))
+  )
+}
+
+/** Seconds with a fraction: not in the standard, but some servers send them. */
 const fractional = /^\s*\d{0,15}\.\d+\s*$/
 
-/** How long the service asks to wait. */
+/** The wait that the service asks for. */
 export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
   const millis = number(headers["retry-after-ms"])
   if (millis !== undefined && millis >= 0) return Duration.millis(millis)
@@ -83,12 +109,12 @@ export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Du
   return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
 }
 
-/** What each reason has of its response; and what takes the secrets of its request out of a text. */
-export const factsOf = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
-  const conceal = redactText(request.headers)
-  const shown = redactHeaders(headers, conceal)
-  // Fetch gives the status of a redirect as 0.
-  return { conceal, facts: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
+/** The fields that every reason takes from its response, and the function that redacts the secrets of its request. */
+export const readHead = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
+  const redact = redactText(request.headers)
+  const shown = redactHeaders(headers, redact)
+  // For a redirect, fetch in a browser reports the status 0.
+  return { redact, fields: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
 }
 
-export type Facts = ReturnType<typeof factsOf>["facts"]
+export type HeadFields = ReturnType<typeof readHead>["fields"]

@@ -1,5 +1,5 @@
 /**
- * How fields of the wire are declared: what may be absent or null, what is suggested and not enforced, times and numbers.
+ * Schemas for the fields of requests and replies: fields that may be absent or null, suggested values, times and numbers.
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
@@ -13,26 +13,26 @@ const absence = <A>() => ({
   encode: SchemaGetter.transformOptional<A, A | undefined>(Option.filter((value): value is A => value !== undefined))
 })
 
-/** A field that the wire may leave out or send as null; both are read as absent, and absent is never sent. */
+/** A field that the wire may omit or send as null: both are decoded as absent. An absent field is never encoded. */
 export const optional = <S extends Schema.Top>(schema: S) =>
   Schema.optional(Schema.NullOr(schema)).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
   )
 
-/** The same for a field of a request: it can be undefined here, and never in what is sent. */
+/** A field of a request. It may be undefined or null here; then it is not sent. */
 export const sendable = <S extends Schema.Top>(schema: S) =>
   Schema.optionalKey(Schema.NullOr(schema)).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
   )
 
-/** The same where the API takes no null. */
+/** A field of a request for which the API does not accept null. It may be undefined here; then it is not sent. */
 export const sendableNonNull = <S extends Schema.Top>(schema: S) =>
   Schema.optionalKey(schema).pipe(Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>()))
 
-/** Any string; the known values are there for the editor to suggest, since tomorrow's are not known today. */
+/** Any string. The known values are suggestions for the editor; the service may add others. */
 export const suggest = <Known extends string>(): Schema.Codec<Known | (string & {}), string> => Schema.String
 
-const lastSecond = 253_402_300_799 // 9999-12-31T23:59:59Z; a DateTime beyond it cannot be made
+const lastSecond = 253_402_300_799 // 9999-12-31T23:59:59Z, the last time that is accepted
 
 /** Milliseconds since 1970 from a Unix time in seconds or milliseconds, as a number or text, or from an ISO date. */
 const millisOf = (time: number | string): number => {
@@ -46,7 +46,7 @@ const isTime = (time: number | string): boolean => {
   return millis >= 0 && millis <= lastSecond * 1000
 }
 
-/** Unix seconds on the wire, `DateTime.Utc` here. Also read are milliseconds, numbers as text and ISO dates. */
+/** A `DateTime.Utc`, encoded as Unix seconds. Also decodes milliseconds, numbers as strings, and ISO dates. */
 export const UnixSeconds = Schema.Union([Schema.Finite, Schema.String])
   .check(Schema.makeFilter(isTime, { expected: "a time" }))
   .pipe(
@@ -56,7 +56,7 @@ export const UnixSeconds = Schema.Union([Schema.Finite, Schema.String])
     })
   )
 
-/** A number; also read is its text. */
+/** A number. Also decodes a number as a string. */
 export const Count = Schema.Union([Schema.Finite, Schema.String.check(Schema.isPattern(/^\s*\d+(\.\d+)?\s*$/))]).pipe(
   Schema.decodeTo(Schema.Finite, {
     decode: SchemaGetter.transform(Number),

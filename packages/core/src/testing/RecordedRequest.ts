@@ -1,5 +1,5 @@
 /**
- * A request as tests see it and files keep it: its body as a value, and without its secrets.
+ * A request as tests and cassettes see it: with its body parsed and its secrets redacted.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -14,9 +14,9 @@ export { redactHeaders, redactText }
 export interface RecordedRequest {
   readonly method: string
   readonly url: string
-  /** By their names in lower case; the values of secret ones are `<redacted>`. */
+  /** Names are in lower case. Secret values are `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
-  /** What the JSON of the body says, else its text; `undefined` where there was none. */
+  /** The body, parsed as JSON; its text if it is not JSON; `undefined` if it is empty. */
   readonly body?: unknown
 }
 
@@ -30,7 +30,7 @@ const parseBody = (text: string, redact: (text: string) => string): unknown => {
 }
 
 /**
- * What is kept of a request. A body that cannot be read is a defect.
+ * Records a request. A body that cannot be read is a defect.
  *
  * @category constructors
  */

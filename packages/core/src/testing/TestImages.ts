@@ -1,6 +1,6 @@
 /**
- * `Images` for the tests of an application: from two functions, or with pictures that are always the same. And small
- * valid pictures, of 8 by 8 pixels, to answer with.
+ * `Images` for the tests of an application: from your own functions, or with fixed images. Also small valid images of 8 by
+ * 8 pixels.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -22,7 +22,7 @@ const decode = (base64: string): Uint8Array => Result.getOrThrow(Base64.decode(b
 /**
  * A brown PNG, 74 bytes.
  *
- * @category pictures
+ * @category images
  */
 export const png: Uint8Array = decode(
   "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVQI12PojrPBihiGlgQAsyxJQdKEY5oAAAAASUVORK5CYII="
@@ -31,29 +31,29 @@ export const png: Uint8Array = decode(
 /**
  * A brown WebP, lossless, 38 bytes.
  *
- * @category pictures
+ * @category images
  */
 export const webp: Uint8Array = decode("UklGRh4AAABXRUJQVlA4TBEAAAAvB8ABAAdQry6Wp/+BiOh/AAA=")
 
 /**
  * A grey JPEG, baseline, 141 bytes.
  *
- * @category pictures
+ * @category images
  */
 export const jpeg: Uint8Array = decode(
   "/9j/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/" +
     "wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AG//Z"
 )
 
-/** When the pictures of tests are made: always the same, as they are. */
+/** A fixed time, so that responses of tests are equal. */
 const created = DateTime.makeUnsafe(0)
 
 /**
- * A response with these images.
+ * Makes a response with these images.
  *
  * @category constructors
  */
-export const response = (
+export const makeResponse = (
   first: Uint8Array,
   ...rest: ReadonlyArray<Uint8Array>
 ): ImageGenerateResponse.ImageGenerateResponse => {
@@ -62,11 +62,11 @@ export const response = (
 }
 
 /**
- * The events of a stream that ends well: a partial image for each of the pictures but the last, which is complete.
+ * Makes the events of a successful stream: the last image is `Completed`, the others are `PartialImage`s.
  *
  * @category constructors
  */
-export const events = (
+export const makeEvents = (
   ...pictures: Arr.NonEmptyReadonlyArray<Uint8Array>
 ): Arr.NonEmptyArray<ImageGenStreamEvent.ImageGenStreamEvent> =>
   Arr.map(pictures, (bytes, index) =>
@@ -76,7 +76,7 @@ export const events = (
   )
 
 /**
- * `Images` from its functions. One that is left out is a defect when it is called, which says so.
+ * Provides `Images` from these functions. Calling a function that is left out is a defect.
  *
  * @example
  * ```ts
@@ -100,19 +100,18 @@ const isStreaming = Schema.is(Schema.Struct({ stream: Schema.Literal(true) }))
 const pictureOf = (outputFormat: string | undefined): Uint8Array =>
   outputFormat === "webp" ? webp : outputFormat === "jpeg" ? jpeg : png
 
-const answer = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: ReadonlyArray<Uint8Array>) {
+const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: ReadonlyArray<Uint8Array>) {
   const { n = 1, outputFormat, partialImages = 0 } = yield* Effect.orDie(decodeParams(body))
   const pictures = Arr.makeBy(n, (index) => images[index % images.length] ?? pictureOf(outputFormat))
-  const sketched = (picture: Uint8Array) => events(...Arr.makeBy(partialImages + 1, () => picture))
+  const sketched = (picture: Uint8Array) => makeEvents(...Arr.makeBy(partialImages + 1, () => picture))
   return yield* isStreaming(body)
     ? TestTransport.events(pictures.flatMap(sketched))
-    : TestTransport.response(response(...pictures))
+    : TestTransport.response(makeResponse(...pictures))
 })
 
 /**
- * `Images` that always answers with these images, in turn where several are asked for; without any, with a small
- * picture of the format that is asked for. The rules of the params hold, and `TestTransport.requests` tells what was
- * asked.
+ * Provides `Images` that always returns these images, in turn if a call asks for several. Without images, it returns a
+ * small image in the requested format. Params are checked as usual, and `TestTransport.requests` has the requests.
  *
  * @example
  * ```ts
@@ -131,5 +130,5 @@ const answer = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: R
 export const layerFixed = (
   ...images: ReadonlyArray<Uint8Array>
 ): Layer.Layer<Images.Images | TestTransport.TestTransport> =>
-  // Without options there is nothing that could be wrong with them.
-  Layer.orDie(TestTransport.layerImages((request) => answer(request, images)))
+  // There are no options that could be invalid.
+  Layer.orDie(TestTransport.layerImages((request) => replyTo(request, images)))

@@ -1,9 +1,9 @@
 /**
- * An HttpClient that sends nothing anywhere: it answers from a script, on the Clock alone, and records the requests that it
- * saw. The whole library runs on it, so what a test sees is what an application would.
+ * An HttpClient for tests. It sends nothing, replies from a script, and records requests. All times are on the Clock. The
+ * library itself is not mocked: replies are encoded and decoded as on the wire.
  *
- * A `Step` is an Effect, so that Effect's own functions shape it: `Effect.delay(step, "30 seconds")` answers late,
- * `Effect.never` does not answer, and what else a step does is done when its request comes.
+ * A `Step` is an Effect that returns the reply. `Effect.delay(step, "30 seconds")` replies late, and `Effect.never` does not
+ * reply. A step runs when its request arrives.
  *
  * @example
  * ```ts
@@ -26,7 +26,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
@@ -42,16 +41,15 @@ import type { GradientError } from "../GradientError.ts"
 import * as ImageGenerateResponse from "../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../ImageGenStreamEvent.ts"
 import * as Images from "../Images.ts"
-import { rateLimitHeaders } from "../internal/responseHead.ts"
-import type * as RateLimit from "../RateLimit.ts"
+import { headersOf } from "../internal/responseHead.ts"
 import * as RecordedRequest from "./RecordedRequest.ts"
 
 /**
- * What comes back for a request: a head, and a body in chunks.
+ * The reply to a request: its head, and its body in chunks.
  *
  * @category models
  */
-export interface Answer {
+export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly chunks: ReadonlyArray<Uint8Array>
@@ -60,22 +58,21 @@ export interface Answer {
 }
 
 /**
- * How one request is answered. One that fails breaks the connection before the head of an answer, with that error as
- * the cause.
+ * Replies to one request. If it fails, the connection breaks before the head of the reply, with that error as the cause.
  *
  * @category models
  */
-export type Step = Effect.Effect<Answer, Error>
+export type Step = Effect.Effect<Reply, Error>
 
 /**
- * One step for each request in order, or a function that chooses the step; `number` counts the requests from 0.
+ * One step for each request, in order; or a function that returns the step. `number` is the request's number, from 0.
  *
  * @category models
  */
 export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRequest, number: number) => Step)
 
 /**
- * A request that came, and whether the caller left it: its scope ended before the answer did.
+ * A recorded request. `aborted` is true if the caller closed its scope before the reply ended.
  *
  * @category models
  */
@@ -84,27 +81,27 @@ export interface SeenRequest extends RecordedRequest.RecordedRequest {
 }
 
 /**
- * How an answer is sent.
+ * Options of a reply.
  *
  * @category models
  */
-export interface AnswerOptions {
+export interface ReplyOptions {
   /** Default: 200. */
   readonly status?: number | undefined
-  /** By their names in lower case, beside the `content-type` of what is sent. */
+  /** Names are in lower case. They are added to the `content-type` of the body. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Bytes in a chunk, at most. Default: each event, or the whole body, is one chunk. */
+  /** The most bytes in a chunk. Default: each event, or the whole body, is one chunk. */
   readonly chunkSize?: number | undefined
-  /** Before each chunk, on the Clock. Default: 0. */
+  /** The time before each chunk. Default: 0. */
   readonly interval?: Duration.Input | undefined
-  /** How many bytes of the body are sent; where it is negative, how many are not. Default: all. */
+  /** Sends only this many bytes of the body. A negative number leaves out that many bytes at its end. Default: all. */
   readonly cutAt?: number | undefined
-  /** What happens then: the body ends as it should, the connection breaks, or nothing more comes. Default: `close`. */
+  /** What follows: `close` ends the body, `reset` breaks the connection, `hang` sends nothing more. Default: `close`. */
   readonly end?: "close" | "reset" | "hang" | undefined
 }
 
 /**
- * The requests that a test transport saw.
+ * The recorded requests of a test transport.
  *
  * @category services
  */
@@ -114,7 +111,7 @@ export class TestTransport extends Context.Service<
 >()("@effect-gradient/core/testing/TestTransport") {}
 
 /**
- * The requests so far, in order, without their secrets.
+ * The requests so far, in order, with their secrets redacted.
  *
  * @category accessors
  */
@@ -138,7 +135,7 @@ const cut = (parts: ReadonlyArray<Uint8Array>, length: number): ReadonlyArray<Ui
 const slices = (part: Uint8Array, size: number): ReadonlyArray<Uint8Array> =>
   Array.from({ length: Math.ceil(part.length / size) }, (_, index) => part.subarray(index * size, (index + 1) * size))
 
-const answer = (parts: ReadonlyArray<Uint8Array>, contentType: string, options: AnswerOptions): Answer => {
+const makeReply = (parts: ReadonlyArray<Uint8Array>, contentType: string, options: ReplyOptions): Reply => {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   const { chunkSize = length, cutAt = length } = options
   return {
@@ -151,7 +148,7 @@ const answer = (parts: ReadonlyArray<Uint8Array>, contentType: string, options: 
 }
 
 /**
- * Answers with this JSON, text or bytes.
+ * Replies with this JSON, text or bytes.
  *
  * @example
  * ```ts
@@ -164,71 +161,48 @@ const answer = (parts: ReadonlyArray<Uint8Array>, contentType: string, options: 
  * @category steps
  */
 export const respond = (
-  options: AnswerOptions & ({ readonly json: unknown } | { readonly text: string } | { readonly bytes: Uint8Array })
+  options: ReplyOptions & ({ readonly json: unknown } | { readonly text: string } | { readonly bytes: Uint8Array })
 ): Step => {
-  if ("bytes" in options) return Effect.succeed(answer([options.bytes], "application/octet-stream", options))
-  if ("text" in options) return Effect.succeed(answer([bytesOf(options.text)], "text/plain", options))
-  return Effect.sync(() => answer([bytesOf(JSON.stringify(options.json))], "application/json", options))
+  if ("bytes" in options) return Effect.succeed(makeReply([options.bytes], "application/octet-stream", options))
+  if ("text" in options) return Effect.succeed(makeReply([bytesOf(options.text)], "text/plain", options))
+  return Effect.sync(() => makeReply([bytesOf(JSON.stringify(options.json))], "application/json", options))
 }
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 
-/** The headers of one limit. */
-const windowHeaders = (window: RateLimit.Window | undefined, nameOf: (field: string) => string) => ({
-  [nameOf("limit")]: window?.limit,
-  [nameOf("remaining")]: window?.remaining,
-  [nameOf("reset")]: window?.resetAt && DateTime.toEpochMillis(window.resetAt) / 1000
-})
-
-/** The headers that a response and a `Completed` were read from. */
-const headOf = ({
-  rateLimit,
-  requestId
-}: Pick<ImageGenerateResponse.ImageGenerateResponse, "rateLimit" | "requestId">): Record<string, string> => {
-  const headers: Record<string, string | number | undefined> = {
-    "x-request-id": requestId,
-    ...windowHeaders(rateLimit, rateLimitHeaders.requests),
-    ...windowHeaders(rateLimit?.tokensPerMinute, rateLimitHeaders.tokensPerMinute),
-    ...windowHeaders(rateLimit?.tokensPerDay, rateLimitHeaders.tokensPerDay)
-  }
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))
-  )
-}
-
-/** A member that the wire does not have is left out. */
+/** JSON without the members that are read from headers. */
 const wireText = (json: Schema.Json): string =>
   JSON.stringify(json, (name, value: unknown) => (name === "requestId" || name === "rateLimit" ? undefined : value))
 
 /**
- * Answers `generate` with this response, on the wire.
+ * Replies to `generate` with this response.
  *
  * @category steps
  */
-export const response = (reply: ImageGenerateResponse.ImageGenerateResponse, options: AnswerOptions = {}): Step =>
+export const response = (reply: ImageGenerateResponse.ImageGenerateResponse, options: ReplyOptions = {}): Step =>
   encodeResponse(reply).pipe(
     Effect.orDie,
     Effect.map((json) =>
-      answer([bytesOf(wireText(json))], "application/json", {
+      makeReply([bytesOf(wireText(json))], "application/json", {
         ...options,
-        headers: { ...headOf(reply), ...options.headers }
+        headers: { ...headersOf(reply), ...options.headers }
       })
     )
   )
 
-/** A string is sent as it is. */
+/** A string is sent unchanged. */
 const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): string =>
   typeof event === "string" ? event : ImageGenStreamEvent.toServerSentEvent(event)
 
 /**
- * Answers `generateStream` with these events, on the wire. A string is sent as it is: a comment (`": ping\n\n"`), or
- * an event that the service would not send.
+ * Replies to `generateStream` with these events. A string is sent unchanged, such as a comment (`": ping\n\n"`) or an
+ * invalid event.
  *
  * @example
  * ```ts
  * import { TestImages, TestTransport } from "@effect-gradient/core/testing"
  *
- * const events = TestImages.events(TestImages.webp, TestImages.png) // a partial image, and a complete one
+ * const events = TestImages.makeEvents(TestImages.webp, TestImages.png) // a partial image, and a complete one
  *
  * TestTransport.events(events, { interval: "10 seconds" })
  * TestTransport.events(events, { cutAt: -5, end: "reset" }) // breaks within the last event
@@ -238,15 +212,15 @@ const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): str
  */
 export const events = (
   parts: ReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent | string>,
-  options: AnswerOptions = {}
+  options: ReplyOptions = {}
 ): Step => {
   const completed = parts.find((part) => part instanceof ImageGenStreamEvent.Completed)
-  const headers = { ...headOf(completed ?? {}), ...options.headers }
-  return Effect.sync(() => answer(parts.map(eventText).map(bytesOf), "text/event-stream", { ...options, headers }))
+  const headers = { ...headersOf(completed ?? {}), ...options.headers }
+  return Effect.sync(() => makeReply(parts.map(eventText).map(bytesOf), "text/event-stream", { ...options, headers }))
 }
 
 /**
- * The connection breaks, and it is proven that nothing was sent: `ConnectionError`, which nobody pays for.
+ * Breaks the connection before anything was sent: `ConnectionError`, which is never charged for.
  *
  * @category steps
  */
@@ -258,14 +232,14 @@ export const failNotSent = (cause = new Error("the test transport does not conne
   })
 
 /**
- * The connection breaks before an answer, and an image may have been made: `DisconnectedError`.
+ * Breaks the connection after the request was sent: `DisconnectedError`, which may have been charged for.
  *
  * @category steps
  */
 export const failSent = (cause = new Error("the test transport hangs up")): Step => Effect.fail(cause)
 
-/** The body on its way; `onEnd` is called when there is nothing left that a caller could miss. */
-const bodyOf = ({ chunks, end, interval }: Answer, onEnd: () => void): Stream.Stream<Uint8Array, Error> => {
+/** The body as a stream. `onEnd` is called when everything was sent, so that closing the scope is not an abort. */
+const bodyStream = ({ chunks, end, interval }: Reply, onEnd: () => void): Stream.Stream<Uint8Array, Error> => {
   const sent = Stream.fromIterable(chunks.entries()).pipe(
     Stream.mapEffect(([index, chunk]) =>
       Effect.map(Effect.sleep(interval), () => {
@@ -282,23 +256,23 @@ const bodyOf = ({ chunks, end, interval }: Answer, onEnd: () => void): Stream.St
   return Stream.concat(sent, ending)
 }
 
-/** What is used of an AbortSignal, whose type only some platforms have. */
+/** The part of AbortSignal that is used here, because core is compiled without the types of any platform. */
 interface Signal {
   addEventListener(type: "abort", listener: () => void): void
 }
 
-/** A request, and how far it came. */
-interface Exchange {
+/** A request, and whether its reply ended or its caller left. */
+interface RequestState {
   readonly request: RecordedRequest.RecordedRequest
   ended: boolean
   aborted: boolean
 }
 
 const endOfScript = (length: number, { method, url }: RecordedRequest.RecordedRequest) =>
-  new Error(`TestTransport: the script has ${length} steps, and request ${length + 1} came: ${method} ${url}`)
+  new Error(`TestTransport: the script has ${length} steps, but this is request ${length + 1}: ${method} ${url}`)
 
 const make = (script: Script) => {
-  const seen: Array<Exchange> = []
+  const seen: Array<RequestState> = []
 
   const stepOf = (request: RecordedRequest.RecordedRequest, number: number): Step => {
     if (typeof script === "function") return script(request, number)
@@ -308,21 +282,21 @@ const make = (script: Script) => {
   const client = HttpClient.make((request, _url, signal: Signal) =>
     Effect.gen(function* () {
       const recorded = yield* RecordedRequest.fromClientRequest(request)
-      const exchange: Exchange = { request: recorded, ended: false, aborted: false }
-      const number = seen.push(exchange) - 1
+      const state: RequestState = { request: recorded, ended: false, aborted: false }
+      const number = seen.push(state) - 1
       const end = () => {
-        exchange.ended = true
+        state.ended = true
       }
       signal.addEventListener("abort", () => {
-        exchange.aborted = !exchange.ended
+        state.aborted = !state.ended
       })
-      const answered = yield* Effect.onError(stepOf(recorded, number), (cause) =>
+      const reply = yield* Effect.onError(stepOf(recorded, number), (cause) =>
         Cause.hasInterrupts(cause) ? Effect.void : Effect.sync(end)
       )
       return HttpServerResponse.toClientResponse(
-        HttpServerResponse.stream(bodyOf(answered, end), {
-          status: answered.status,
-          headers: Headers.fromInput(answered.headers)
+        HttpServerResponse.stream(bodyStream(reply, end), {
+          status: reply.status,
+          headers: Headers.fromInput(reply.headers)
         }),
         { request }
       )
@@ -341,7 +315,7 @@ const make = (script: Script) => {
 }
 
 /**
- * The transport alone. A request after the last step of a script is a defect, which says so.
+ * Provides the transport alone. A request after the last step of a script is a defect.
  *
  * @category layers
  */
@@ -349,7 +323,7 @@ export const layer = (script: Script): Layer.Layer<HttpClient.HttpClient | TestT
   Layer.effectContext(Effect.sync(() => make(script)))
 
 /**
- * The transport with `Images` on it: nothing left to provide.
+ * Provides the transport, and `Images` that sends through it.
  *
  * @category layers
  */

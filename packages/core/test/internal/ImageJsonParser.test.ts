@@ -15,7 +15,7 @@ const stream = (answer: () => Service.Answer, limits: GradientClient.Options["li
     Effect.provide(Service.make(answer, { retry: RetryPolicy.none, limits }).layer)
   )
 
-/** A body that would go on for ever: whoever reads it to its end does not come back. */
+/** An endless body: code that reads to its end never returns. */
 const endless = (start: string, more: string, headers: Record<string, string> = {}) => {
   const piece = new TextEncoder().encode(more.repeat(Math.ceil(10_000 / more.length)))
   let isStarted = false
@@ -33,7 +33,7 @@ const eventStream = { "content-type": "text/event-stream" }
 const refused = <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
   Effect.map(Service.failsWith("InvalidResponseError")(call), ({ message }) => message)
 
-describe("a hostile server cannot make us hold more than the limits", () => {
+describe("memory used for a hostile server's reply stays within the limits", () => {
   const limits = { imageBytes: 20_000, jsonBytes: 10_000, lineBytes: 5_000 }
 
   it.effect("an image", () =>
@@ -71,7 +71,7 @@ describe("a hostile server cannot make us hold more than the limits", () => {
     })
   )
 
-  it.effect.each([":", "event: ", "id: ", "retry: ", ":\nx"])("a line that begins %j", (start) =>
+  it.effect.each([":", "event: ", "id: ", "retry: ", ":\nx"])("a line that starts with %j", (start) =>
     Effect.gen(function* () {
       expect(yield* refused(stream(() => endless(start, "x", eventStream), limits))).toContain(
         "a line is over 5000 bytes"
@@ -87,14 +87,14 @@ describe("a hostile server cannot make us hold more than the limits", () => {
     })
   )
 
-  it.effect("data that nobody asked for", () =>
+  it.effect("data of unknown events", () =>
     Effect.gen(function* () {
       const start = "event: ping\ndata: "
       expect(yield* refused(stream(() => endless(start, "x", eventStream), limits))).toContain("a line is over")
     })
   )
 
-  it.effect("takes what is just within them", () =>
+  it.effect("accepts a reply just within the limits", () =>
     Effect.gen(function* () {
       const bytes = Wire.png(20_000)
       expect((yield* generate(() => Response.json(Wire.response([bytes])), limits)).data[0].bytes).toEqual(bytes)
@@ -110,7 +110,7 @@ const sized = (text: string, headers: Record<string, string> = {}) =>
   new Response(text, { headers: { "content-length": String(text.length), ...headers } })
 
 describe("the memory of an image", () => {
-  it.effect("has nothing in it that was there before", () =>
+  it.effect("contains no earlier data of the process", () =>
     Effect.gen(function* () {
       const bytes = Wire.png(1_000_000)
       const response = yield* generate(() => sized(JSON.stringify(Wire.response([bytes]))))
@@ -151,7 +151,7 @@ describe("the work is linear", () => {
     })
   )
 
-  it.effect("of an image in which every character is", () =>
+  it.effect("of an image in which every character is escaped", () =>
     Effect.gen(function* () {
       const text = `{"created":1,"data":[{"b64_json":"${"\\u002f".repeat(2_000_000)}"}]}`
       const response = yield* generate(() => sized(text))
@@ -179,7 +179,7 @@ describe("the work is linear", () => {
     })
   )
 
-  it.effect("of many events that nobody asked for", () =>
+  it.effect("of many unknown events", () =>
     Effect.gen(function* () {
       const text = "event: ping\ndata: {}\n\n".repeat(300_000) + Wire.event(Wire.completed())
       expect((yield* stream(() => Wire.stream([text]))).length).toBe(1)

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import fc from "fast-check"
 import * as Wire from "../support/Wire.ts"
 
-/** `Uint8Array.prototype.setFromBase64`, as its standard says. */
+/** `Uint8Array.prototype.setFromBase64` by its standard. */
 function setFromBase64(this: Uint8Array, text: string) {
   const dense = text.replace(/[ \t\n\f\r]/g, "")
   if (!/^[A-Za-z0-9+/]*$/.test(dense)) throw new SyntaxError("not base64")
@@ -14,7 +14,7 @@ function setFromBase64(this: Uint8Array, text: string) {
 const prototype: object = Uint8Array.prototype
 const own = Object.getOwnPropertyDescriptor(prototype, "setFromBase64")
 
-/** What the platform has is looked up when the library loads: so it is loaded anew on what looks like each platform. */
+/** The library detects the platform when it is loaded, so it is loaded again for each simulated platform. */
 const platforms = {
   Buffer: () => {},
   setFromBase64: () => {
@@ -46,12 +46,12 @@ const bytes = Uint8Array.from({ length: 3 * 1024 }, (_, index) => (index * 7919)
 describe.each(Object.entries(platforms))("on a platform with %s", (name, becomePlatform) => {
   const load = () => loadOn(becomePlatform, () => import("../../src/internal/base64.ts"))
 
-  it("uses plain code only where there is nothing better", async () => {
+  it("uses Effect's codec only if the platform has none", async () => {
     const { decodeGroups, decodeGroupsPlainly } = await load()
     expect(decodeGroups === decodeGroupsPlainly).toBe(name === "neither")
   })
 
-  it("decodes whole groups, however many", async () => {
+  it("decodes any number of whole groups", async () => {
     const { decodeGroups } = await load()
     for (let length = 0; length < 300; length += 3) {
       const target = new Uint8Array(length)
@@ -60,14 +60,14 @@ describe.each(Object.entries(platforms))("on a platform with %s", (name, becomeP
     }
   })
 
-  it("decodes into the midst of a buffer, and nowhere else", async () => {
+  it("decodes into the middle of a buffer, and changes nothing else", async () => {
     const { decodeGroups } = await load()
     const buffer = new Uint8Array(30).fill(9)
     expect(decodeGroups("AAAA", buffer, 10)).toBe(3)
     expect([...buffer.subarray(8, 15)]).toEqual([9, 9, 0, 0, 0, 9, 9])
   })
 
-  it("refuses every character that is not of the alphabet, wherever it stands", async () => {
+  it("refuses every character that is not in the alphabet, at every position", async () => {
     const { decodeGroups } = await load()
     const alphabet = new Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
     for (let code = 0; code < 256; code++) {
@@ -79,14 +79,14 @@ describe.each(Object.entries(platforms))("on a platform with %s", (name, becomeP
     }
   })
 
-  it("writes base64 with its padding", async () => {
+  it("encodes base64 with padding", async () => {
     const { toBase64 } = await load()
     for (let length = 0; length < 10; length++) {
       expect(toBase64(bytes.subarray(5, 5 + length))).toBe(Wire.base64(bytes.subarray(5, 5 + length)))
     }
   })
 
-  it("reads every reply as other tools do", async () => {
+  it("decodes every reply as other tools do", async () => {
     const { properties } = await loadOn(becomePlatform, () => import("../support/Properties.ts"))
     for (const property of Object.values(properties)) await fc.assert(property, { numRuns: 200, seed: 2 })
   })

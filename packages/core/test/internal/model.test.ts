@@ -25,7 +25,7 @@ describe("a 404 for the model", () => {
     )
   })
 
-  it("is told apart from a wrong endpoint, and from any other failure", () => {
+  it("is distinguished from a wrong endpoint, and from any other failure", () => {
     const wrong = notFound("404 page not found")
     expect(namingModel(wrong, { name: "x", from: "call" })).toBe(wrong)
     const other = new GradientError.BadRequestError({ description: "no such model" })

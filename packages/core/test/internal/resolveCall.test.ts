@@ -43,7 +43,7 @@ describe("resolveCall", () => {
     expect(refused(params).description).toContain("params must be an object (got ")
   })
 
-  it("reads each param once, so that what was checked is what is sent", () => {
+  it("reads each param once, so that the checked value is sent", () => {
     let reads = 0
     const params = {
       prompt,
@@ -54,7 +54,7 @@ describe("resolveCall", () => {
     expect(body(params)).toMatchObject({ n: 1 })
   })
 
-  it("gives the params without the defaults", () => {
+  it("returns the params without the defaults", () => {
     expect(called({ prompt, size: null }, {}, {}, "stream").params).toEqual({ prompt })
   })
 
@@ -76,7 +76,7 @@ describe("resolveCall", () => {
   })
 
   describe("the body", () => {
-    it("has the defaults, and says how much it asks for", () => {
+    it("has the defaults; n and partialImages are the requested numbers", () => {
       expect(body({ prompt })).toEqual({ prompt, model: "openai-gpt-image-2", n: 1 })
       const stream = called({ prompt, n: 2 }, {}, {}, "stream")
       expect(JSON.parse(stream.json)).toEqual({
@@ -89,7 +89,7 @@ describe("resolveCall", () => {
       expect(stream).toMatchObject({ n: 2, partialImages: 1, kind: "stream" })
     })
 
-    it("takes what extraBody asks for into account", () => {
+    it("n and partialImages include extraBody", () => {
       expect(called({ prompt }, { extraBody: { n: 3, partial_images: 2 } }, {}, "stream")).toMatchObject({
         n: 3,
         partialImages: 2
@@ -145,7 +145,7 @@ describe("resolveCall", () => {
       expect(refused({ prompt }, options).description).toContain(message)
     })
 
-    it("labels and onRetry go with the call", () => {
+    it("labels and onRetry are part of the call", () => {
       const onRetry = () => Effect.void
       expect(called({ prompt }, { labels: { team: "a" }, onRetry })).toMatchObject({ labels: { team: "a" }, onRetry })
     })

@@ -61,7 +61,7 @@ describe("resolveOptions", () => {
       expect(inspect(refused({ baseUrl: "https://otto:hidden-word@host/v1#x" }))).not.toContain("hidden-word")
     })
 
-    it("of the environment is refused by its variable's name", () => {
+    it("from the environment is refused with the name of its variable", () => {
       const environment = { baseUrl: { name: "GRADIENT_BASE_URL", value: "host" } }
       expect(messages({}, environment)).toContain("GRADIENT_BASE_URL must be a URL")
       expect(resolved({ baseUrl: "https://a" }, environment).toUrl("/x")).toBe("https://a/x")
@@ -72,7 +72,7 @@ describe("resolveOptions", () => {
     const secret = "sk-do-hidden"
     const key = (value: string) => ({ modelAccessKey: Redacted.make(value) })
 
-    it("is trimmed; the model access key goes before the token, both before the environment", () => {
+    it("is trimmed; the model access key overrides the token, and both override the environment", () => {
       const environment = { key: { name: "GRADIENT_MODEL_ACCESS_KEY", value: "sk-do-3" } }
       const accessToken = Redacted.make(" dop_v1_2\n")
       expect(resolved(key(` ${secret}\n`)).headers["authorization"]).toBe(`Bearer ${secret}`)
@@ -81,7 +81,7 @@ describe("resolveOptions", () => {
       expect(resolved({}, environment).headers["authorization"]).toBe("Bearer sk-do-3")
     })
 
-    it("may begin with the letters of Bearer", () => {
+    it("may start with the letters of Bearer", () => {
       expect(resolved(key("bearer-of-news")).headers["authorization"]).toBe("Bearer bearer-of-news")
     })
 
@@ -105,7 +105,7 @@ describe("resolveOptions", () => {
       expect(messages({}, { key: { name, value } })).toContain(`${name} must be`)
     })
 
-    it("that is no Redacted is refused, and not shown", () => {
+    it("that is not Redacted is refused, and not shown", () => {
       const error = refused({ modelAccessKey: secret })
       expect(error.message).toContain("modelAccessKey must be made with Redacted.make (got a string)")
       expect(inspect(error, { depth: 50 })).not.toContain(secret)
@@ -125,7 +125,7 @@ describe("resolveOptions", () => {
   })
 
   describe("headers", () => {
-    it("are added in lower case; null removes one, of the library too", () => {
+    it("are added in lower case; null removes one, including those of the library", () => {
       const options = {
         modelAccessKey: Redacted.make("k"),
         headers: { "X-Team": "a", accept: null, Authorization: null }
@@ -152,12 +152,12 @@ describe("resolveOptions", () => {
       }
     })
 
-    it("shows what was given", () => {
+    it("shows the refused value", () => {
       expect(messages({ timeout: "soon" })).toContain('(got "soon")')
       expect(messages({ timeout: Duration.zero })).toContain("(got 0)")
     })
 
-    it("may be without end", () => {
+    it("may be infinite", () => {
       expect(resolved({ timeout: "Infinity" }).timeout).toEqual(Duration.infinity)
     })
   })

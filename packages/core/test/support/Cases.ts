@@ -1,10 +1,10 @@
 /**
  * Random replies as text on the wire: any order of members, any escape, any line ending, any cut, any content type,
- * metadata of wrong types, and decoys that look like images and are not.
+ * metadata of wrong types, and members that only look like images.
  */
 import fc from "fast-check"
 
-/** A small generator of numbers: a case is one seed, so millions of them are cheap to make. */
+/** A small random number generator. A case is one seed, so millions of cases are cheap. */
 const dice = (seed: number) => {
   let state = seed >>> 0
   const next = () => {
@@ -27,11 +27,11 @@ const shuffled = <A>(items: ReadonlyArray<A>, { below }: Dice): ReadonlyArray<A>
     .toSorted((a, b) => a.at - b.at)
     .map(({ item }) => item)
 
-/** How freely a text is written. */
+/** How often a text has escapes and white space. */
 interface Manner {
-  /** One character in so many is escaped; 0: none. */
+  /** One of this many characters is escaped. 0: none. */
   readonly escapes: number
-  /** White space stands in one place of so many; 0: nowhere. */
+  /** White space is in one of this many places. 0: in none. */
   readonly spaces: number
 }
 
@@ -42,7 +42,7 @@ const hex = (character: string, { oneIn }: Dice) => {
   return `\\u${oneIn(2) ? digits : digits.toUpperCase()}`
 }
 
-/** A JSON string, with escapes where none are needed. */
+/** A JSON string with unnecessary escapes. */
 const quoted = (text: string, manner: Manner, chance: Dice): string => {
   const body = JSON.stringify(text).slice(1, -1)
   if (manner.escapes === 0 || body.includes("\\")) return `"${body}"`
@@ -54,7 +54,7 @@ const quoted = (text: string, manner: Manner, chance: Dice): string => {
   return `"${escaped.join("")}"`
 }
 
-/** An image as a JSON string that the rule of base64 accepts. It can be empty, which is refused. */
+/** An image as a JSON string of valid base64. It can be empty, which the library refuses. */
 const image = (chance: Dice): string => {
   const { below, oneIn, pick } = chance
   return imageOf(Buffer.alloc(below(pick(4, 20, 20, 60, 200, oneIn(6) ? 9000 : 40))), chance)
@@ -76,7 +76,7 @@ const imageOf = (bytes: Buffer, chance: Dice): string => {
   return `"${written}"`
 }
 
-/** A value that no image may be taken from. */
+/** A value that must not be decoded as an image. */
 const decoy = ({ below, pick }: Dice): string =>
   pick(
     "null",
@@ -107,10 +107,10 @@ const object = (members: ReadonlyArray<readonly [string, string]>, chance: Dice)
 
 const string = (text: string, chance: Dice) => quoted(text, mannerOf(chance), chance)
 
-/** What is not a string. */
+/** A value that is not a string. */
 const strange = ({ pick }: Dice) => pick("7", "{}", "[]", "true", '["png"]', '{"value":"png"}')
 
-/** Times in each form that is read, and some that are not. */
+/** Times in every accepted form, and some invalid ones. */
 const time = ({ oneIn, pick }: Dice) =>
   oneIn(2)
     ? "1760000000"
@@ -139,7 +139,7 @@ const usage = ({ oneIn, pick }: Dice) =>
         '{"input_tokens":1,"total_tokens":5,"output_tokens":{},"input_tokens_details":"none"}'
       )
 
-/** Members that may be there, be null, be of a wrong type, or not be. */
+/** Members that may be present, null, of a wrong type, or absent. */
 const settings = (chance: Dice): ReadonlyArray<readonly [string, string]> => {
   const always = (key: string, value: () => string): ReadonlyArray<readonly [string, string]> =>
     chance.oneIn(3) ? [[key, chance.oneIn(4) ? "null" : value()]] : []
@@ -241,7 +241,7 @@ const response = (seed: number, images: number): Buffer => {
   return Buffer.from(`${chance.pick("", "", " \n", "\uFEFF")}${text}${chance.pick("", "\n")}`)
 }
 
-/** How bytes arrive: cut into pieces of up to so many bytes, and so many pieces at once. */
+/** How bytes arrive: the largest piece, and the number of pieces at once. */
 export interface Arrival {
   readonly seed: number
   readonly longest: number
@@ -260,7 +260,7 @@ export const cut = (bytes: Uint8Array, { longest, seed }: Arrival): ReadonlyArra
   return pieces
 }
 
-/** The bytes with some of them flipped, taken out, doubled, put in, or cut off. */
+/** The bytes with some of them changed, removed, repeated, inserted or cut off. */
 const damage = (bytes: Buffer, seed: number): Buffer => {
   const { below, oneIn, pick } = dice(seed)
   let damaged = bytes
@@ -279,7 +279,7 @@ const damage = (bytes: Buffer, seed: number): Buffer => {
   return damaged
 }
 
-/** What means something where it does not belong. */
+/** Texts with a meaning, to insert in wrong places. */
 const telling = [
   '"',
   "\\",
@@ -338,20 +338,20 @@ export const responses = fc.record({
 export const damaged = (cases: typeof eventStreams): typeof eventStreams =>
   fc.tuple(cases, seed).map(([given, from]) => ({ ...given, bytes: damage(given.bytes, from) }))
 
-/** A picture of its own, and the text of it. */
+/** A unique image, and its text. */
 const picture = (chance: Dice) => {
   const bytes = Buffer.alloc(4 + chance.below(40))
   const literal = imageOf(bytes, chance)
   return { literal, hex: bytes.toString("hex") }
 }
 
-/** Where a reply can be cut so that its last picture is whole. */
+/** Where a reply can be cut so that its last image is complete. */
 const cutAfter = (text: string, literal: string, { below, oneIn }: Dice) => {
   const end = text.lastIndexOf(literal) + literal.length
   return oneIn(2) ? text : text.slice(0, end + below(text.length - end + 1))
 }
 
-/** A stream with these pictures. What comes between them must not lose them; an error comes last. */
+/** A stream with these images. Events between them must not lose them. An error is the last event. */
 const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
   const event = (type: string, members: ReadonlyArray<readonly [string, string]>) => {
@@ -378,7 +378,7 @@ const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   return all.join("") + pick("", "", "data: [DONE]\n\n", "data: {oops\n\n", `data: ${pick(...errors)}\n\n`, "junk")
 }
 
-/** A JSON reply with these pictures, among items that have none. */
+/** A JSON reply with these images, among items without images. */
 const paidResponse = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
   const between = () =>
@@ -405,7 +405,7 @@ const paidReply = (from: number, count: number) => {
   return { bytes: Buffer.from(start + cutText), pictures: pictures.map(({ hex: bytes }) => bytes) }
 }
 
-/** A reply of either form, whole or cut after its last picture, and the pictures that it holds. */
+/** A reply in either form, complete or cut after its last image, and its images. */
 export const paidReplies = fc
   .tuple(fc.tuple(seed, fc.integer({ min: 1, max: 4 })), arrival, contentType)
   .map(([[from, count], how, type]) => ({ ...paidReply(from, count), arrival: how, contentType: type }))

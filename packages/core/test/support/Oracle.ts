@@ -1,16 +1,16 @@
 /**
- * The meaning of a reply, found by other means than the library's: `eventsource-parser`, `JSON.parse` and `Buffer`.
+ * Decodes replies without the library: with `eventsource-parser`, `JSON.parse` and `Buffer`.
  */
 import { createParser } from "eventsource-parser"
 import * as Predicate from "effect/Predicate"
 
-/** What came of a reply: its pictures, each as plain data, and how it ended. */
+/** The result of a reply: its images as plain data, and how it ended. */
 export interface Outcome {
   readonly pictures: ReadonlyArray<object>
   readonly end: string
 }
 
-/** The rule of base64: the standard alphabet, ASCII white space, the padding whole or missing. */
+/** Decodes base64: the standard alphabet, ASCII white space, and complete or no padding. */
 const bytesOf = (text: unknown): string | undefined => {
   if (!Predicate.isString(text)) return undefined
   const dense = text.replace(/[ \t\n\f\r]/g, "")
@@ -32,7 +32,7 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** What cannot be read is absent. */
+/** A value that cannot be decoded is absent. */
 const textOf = (value: unknown) => (Predicate.isString(value) ? value : undefined)
 
 const settingsOf = (members: Members) => ({
@@ -51,7 +51,7 @@ const usageOf = ({ usage }: Members) =>
 
 const lastSecond = 253_402_300_799
 
-/** In seconds; from milliseconds and dates too. */
+/** A time in seconds, from seconds, milliseconds or dates. */
 const timeOf = (value: unknown): number | undefined => {
   if (!Predicate.isNumber(value) && !Predicate.isString(value)) return undefined
   const number = value === "" ? Number.NaN : Number(value)
@@ -105,18 +105,18 @@ const parseEvents = (text: string): ReadonlyArray<Event> => {
   return events
 }
 
-/** The events; also the last one, if its blank line is missing and it is a whole JSON object. */
+/** The events. The last one counts without its blank line if its data is a complete JSON object. */
 const eventsOf = (bytes: Uint8Array): ReadonlyArray<Event> => {
   const blank = bytes.findIndex((byte) => ![0x09, 0x0a, 0x0d, 0x20].includes(byte))
-  // After white space a byte order mark is not one.
+  // A byte order mark counts only at the very start.
   const text = blank > 0 ? `:\n${Buffer.from(bytes.subarray(blank)).toString()}` : new TextDecoder().decode(bytes)
-  // The comment ends a last line whose end can be half of one.
+  // The comment ends the last line, of which the line end may be incomplete.
   const ended = parseEvents(`${text}:\n`)
   const all = parseEvents(`${text}\n\n`)
   return isMembers(parse(all.at(-1)?.data ?? "")) ? all : ended
 }
 
-/** Whether a value says anything. */
+/** Whether a value has content. */
 const says = (value: unknown): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
   return Predicate.isObjectOrArray(value) ? Object.values(value).some(says) : Boolean(value)
@@ -127,7 +127,7 @@ const isError = (type: string, value: unknown): boolean =>
   (isMembers(value) &&
     (says(value["error"]) || says(value["errors"]) || (/error|fail/i.test(type) && says(value["message"]))))
 
-/** What an event stream means. */
+/** Decodes an event stream. */
 export const streamOutcome = (bytes: Uint8Array): Outcome => {
   const pictures: Array<object> = []
   let isFlawed = false
@@ -153,7 +153,7 @@ export const streamOutcome = (bytes: Uint8Array): Outcome => {
   return { pictures, end: isFlawed ? "InvalidResponseError" : "IncompleteStreamError" }
 }
 
-/** The value that ends first: what follows it belongs to nobody. */
+/** The first complete JSON value. Bytes after it are ignored. */
 const firstValue = (text: string): unknown => {
   for (let end = text.indexOf("}"); end !== -1; end = text.indexOf("}", end + 1)) {
     const value = parse(text.slice(0, end + 1))
@@ -162,17 +162,17 @@ const firstValue = (text: string): unknown => {
   return undefined
 }
 
-/** The items of `data`; without them, the reply can be one image by itself. */
+/** The items of `data`; without `data`, the reply itself if it is an image. */
 const itemsOf = (value: Members): unknown => {
   if (bytesOf(value["b64_json"]) === undefined) return value["data"]
   if (!Array.isArray(value["data"])) return [value]
   return value["data"].length > 0 ? value["data"] : [{ b64_json: value["b64_json"] }]
 }
 
-/** When every reply arrives, in seconds. */
+/** The time of arrival of every reply, in seconds. */
 export const arrivedAt = 42
 
-/** What a JSON reply means. A byte order mark after white space is ignored too. */
+/** Decodes a JSON reply. A byte order mark after white space is ignored too. */
 export const responseOutcome = (bytes: Uint8Array): Outcome => {
   const value = firstValue(new TextDecoder().decode(bytes).trimStart())
   const data = isMembers(value) ? itemsOf(value) : undefined

@@ -1,5 +1,5 @@
 /**
- * What holds for every reply, whatever it is and however it arrives. `pnpm test` tries a few thousand, `pnpm fuzz` a
+ * Properties of every reply, however it arrives. `pnpm test` checks them on a few thousand replies, `pnpm fuzz` on a
  * million.
  */
 import type { ImageGenerateResponse, ImageGenStreamEvent } from "../../src/index.ts"
@@ -24,7 +24,7 @@ interface Case {
   readonly contentType: string | undefined
 }
 
-/** What the service answers. The cases run one after another, on one service: a layer for each would take longer. */
+/** The reply of the service. All cases run on one service, because a layer for each would take longer. */
 let answer: Case
 
 /** Every reply arrives at the same time, and nothing times out. */
@@ -111,7 +111,7 @@ const runResponse = (given: Case): Promise<Outcome> => {
   )
 }
 
-/** Every picture that the caller gets, in the value or in the error. */
+/** Every image that the caller gets, in the result or in the error. */
 const runForPictures = {
   generate: (given: Case, n: number): Promise<ReadonlyArray<string>> => {
     answer = given
@@ -136,7 +136,7 @@ const runForPictures = {
   }
 }
 
-/** The pictures and the end, without what only one of the two functions knows. */
+/** The images and the end, without differences between the two functions. */
 const bare = ({ end, pictures }: Outcome): Outcome => ({
   end: end === "Response" ? "Completed" : end,
   pictures: pictures
@@ -150,26 +150,26 @@ const agree = (ours: Outcome, theirs: Outcome, given: Case) => {
   throw new Error(`${printed(given)}\nis\n${said.join("\nand not\n")}`)
 }
 
-/** Refused where the peer is more lenient; but what was given is what the peer gives. */
+/** The library may fail if the peer does not; the images that it returns must be the peer's. */
 const refuseOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
   agree(ours, { ...ours, pictures: theirs.pictures.slice(0, ours.pictures.length) }, given)
 }
 
-/** Images outside of `data`, or in one that is given twice, come after those of the peer; the last entry is no image. */
+/** Images outside of `data`, or in a second `data`, follow the images of the peer. The last entry is not an image. */
 const withoutUnnamed = ({ end, pictures }: Outcome, theirs: Outcome): Outcome => ({
-  // What is left of the JSON can look like the comment that an event stream starts with.
+  // The rest of the JSON can look like a comment at the start of an event stream.
   end: end === "IncompleteStreamError" ? "InvalidResponseError" : end,
   pictures: [...pictures.slice(0, Math.max(0, theirs.pictures.length - 1)), ...pictures.slice(-1)]
 })
 
-/** A partial image whose string is broken is passed over, while the peer cannot parse its event at all. */
+/** The library skips a partial image with a broken string. The peer cannot parse that event at all. */
 const goOnOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (theirs.end !== "InvalidResponseError") return refuseOrAgree(ours, theirs, given)
   agree({ ...theirs, pictures: ours.pictures.slice(0, theirs.pictures.length) }, theirs, given)
 }
 
-/** Whether an event gets a name after some of its data, which then may have been passed over by its first name. */
+/** Whether an event gets a name after some of its data. That data may have been skipped because of its first name. */
 const isRenamed = ({ bytes }: Case): boolean => {
   let hasData = false
   return new TextDecoder()
@@ -190,7 +190,7 @@ export const properties = {
   ),
   "an event stream means the same to generate": fc.asyncProperty(Cases.eventStreams, async (given) => {
     const theirs = streamOutcome(given.bytes)
-    // `generate` gives nothing before the end, and nothing but an error for a reply without a byte.
+    // `generate` returns nothing before the end, and fails for an empty reply.
     if (theirs.pictures.length > 0) agree(bare(await runResponse(given)), bare(theirs), given)
   }),
   "a JSON reply means what other tools say": fc.asyncProperty(Cases.responses, async (given) =>

@@ -1,5 +1,5 @@
 /**
- * An image service in memory: it answers with web Responses, and remembers what it was asked.
+ * An image service in memory. It replies with web Responses, and records its requests.
  */
 import { GradientClient, type GradientError, Images } from "../../src/index.ts"
 import * as Clock from "effect/Clock"
@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 
-/** The secret that nothing may show. */
+/** The secret that must not be shown anywhere. */
 export const key = "sk-do-this-is-the-secret-of-the-tests"
 
 /** One request, as it arrived. */
@@ -27,7 +27,7 @@ interface Asked {
   readonly at: number
 }
 
-/** A Response, an effect that gives one, or the cause of a broken connection. */
+/** A Response, an effect that returns one, or the cause of a broken connection. */
 export type Answer = Response | Effect.Effect<Response> | Error
 
 const bodyOf = (request: HttpClientRequest.HttpClientRequest): unknown =>
@@ -66,7 +66,7 @@ export const reasonOf = <A, R>(
   call: Effect.Effect<A, GradientError.GradientError, R>
 ): Effect.Effect<GradientError.GradientErrorReason, A, R> => Effect.map(Effect.flip(call), ({ reason }) => reason)
 
-/** The reason for which the call fails, which has to be this one. */
+/** The reason for which the call fails. It must have this tag. */
 export const failsWith = <const Tag extends GradientError.GradientErrorReason["_tag"]>(tag: Tag) => {
   const isIt = (
     reason: GradientError.GradientErrorReason
@@ -77,15 +77,15 @@ export const failsWith = <const Tag extends GradientError.GradientErrorReason["_
     )
 }
 
-/** Lets everything run that waits for nothing but its turn: in memory, all that is not the Clock's. */
+/** Runs every fiber that does not wait for the Clock. */
 export const settle = Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
   Effect.repeat({ times: 4 }),
   Effect.asVoid
 )
 
-/** Moves the Clock on, and lets what it woke run. */
+/** Adjusts the Clock, and runs the fibers that it wakes. */
 export const advance = (duration: Duration.Input) => Effect.andThen(TestClock.adjust(duration), settle)
 
-/** What a fiber gave, which has to be done by now. */
+/** The result of a fiber. It must have ended. */
 export const join = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> =>
   Effect.suspend(() => fiber.pollUnsafe() ?? Effect.die(new Error("it is still running")))

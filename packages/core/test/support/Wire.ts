@@ -1,8 +1,8 @@
 /**
- * What a service sends: replies, events, and bodies that arrive in pieces, hang or break.
+ * Replies of a service: JSON, events, and bodies that arrive in pieces, hang or break.
  */
 
-/** A PNG's first 8 bytes, and then as many as are wanted. */
+/** The first 8 bytes of a PNG, and then this many others. */
 export const png = (length = 16, fill = 7): Uint8Array => {
   const bytes = new Uint8Array(length).fill(fill)
   bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].slice(0, length))
@@ -45,7 +45,7 @@ export const event = (data: { readonly type: string }): string =>
 /** How a body ends: it closes, sends nothing more, or breaks. */
 export type Ending = "closes" | "hangs" | Error
 
-/** A body that comes in these parts, each when it is asked for. */
+/** A body in these parts. Each is sent when it is pulled. */
 export const body = (
   parts: ReadonlyArray<string | Uint8Array>,
   ending: Ending = "closes"
@@ -72,7 +72,7 @@ export const stream = (
   headers: Record<string, string> = {}
 ): Response => new Response(body(parts, ending), { headers: { ...eventStream, ...headers } })
 
-/** An event stream that the test writes as it goes. */
+/** An event stream that a test writes step by step. */
 export const openStream = () => {
   const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>()
   const writer = writable.getWriter()

@@ -6,7 +6,7 @@ import sharp from "sharp"
 
 const params = { prompt: "A sea otter" }
 
-describe("the pictures", () => {
+describe("the images", () => {
   it.effect.each([
     ["png", TestImages.png],
     ["webp", TestImages.webp],
@@ -23,14 +23,14 @@ describe("the pictures", () => {
   )
 })
 
-describe("TestImages.response and events", () => {
+describe("TestImages.makeResponse and makeEvents", () => {
   it("are made from bytes", () => {
-    const response = TestImages.response(TestImages.png, TestImages.webp)
+    const response = TestImages.makeResponse(TestImages.png, TestImages.webp)
     assert.deepStrictEqual(
       response.data.map(({ mediaType }) => mediaType),
       ["image/png", "image/webp"]
     )
-    assert.deepStrictEqual(TestImages.events(TestImages.webp, TestImages.jpeg, TestImages.png), [
+    assert.deepStrictEqual(TestImages.makeEvents(TestImages.webp, TestImages.jpeg, TestImages.png), [
       new ImageGenStreamEvent.PartialImage({ bytes: TestImages.webp, partialImageIndex: 0 }),
       new ImageGenStreamEvent.PartialImage({ bytes: TestImages.jpeg, partialImageIndex: 1 }),
       new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
@@ -55,7 +55,7 @@ describe("TestImages.layer", () => {
     )
   )
 
-  it.effect("dies when a function is called that it was not given", () =>
+  it.effect("dies when a function is called that was left out", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(Images.generate(params))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
@@ -65,7 +65,7 @@ describe("TestImages.layer", () => {
 })
 
 describe("TestImages.layerFixed", () => {
-  it.effect("answers with the images in turn", () =>
+  it.effect("returns the images in turn", () =>
     Effect.gen(function* () {
       const response = yield* Images.generate({ ...params, model: "dall-e-2", n: 3 })
       assert.deepStrictEqual(
@@ -75,7 +75,7 @@ describe("TestImages.layerFixed", () => {
     }).pipe(Effect.provide(TestImages.layerFixed(TestImages.webp, TestImages.jpeg)))
   )
 
-  it.effect("streams as many partial images as are asked for, then each image", () =>
+  it.effect("streams the requested number of partial images, then each image", () =>
     Effect.gen(function* () {
       const events = yield* Stream.runCollect(Images.generateStream({ ...params, partialImages: 2 }))
       assert.deepStrictEqual(
@@ -89,7 +89,7 @@ describe("TestImages.layerFixed", () => {
     }).pipe(Effect.provide(TestImages.layerFixed(TestImages.webp)))
   )
 
-  it.effect("answers in the format that is asked for where it has no images", () =>
+  it.effect("returns an image in the requested format if it has no images of its own", () =>
     Effect.gen(function* () {
       for (const [outputFormat, bytes] of [
         [undefined, TestImages.png],
@@ -103,7 +103,7 @@ describe("TestImages.layerFixed", () => {
     }).pipe(Effect.provide(TestImages.layerFixed()))
   )
 
-  it.effect("keeps the rules of the params, and tells what was asked", () =>
+  it.effect("checks the params, and records the requests", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Images.generate({ prompt: "" }))
       assert.strictEqual(error.reason._tag, "InvalidParamsError")

@@ -35,7 +35,7 @@ const completed = new ImageGenStreamEvent.Completed({ bytes: png, requestId: "re
 const reasonOf = <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
   Effect.map(Effect.flip(call), ({ reason }) => reason)
 
-/** Every event that came, and how it ended. */
+/** Every event of a stream, and how it ended. */
 const collect = Effect.gen(function* () {
   const came: Array<string> = []
   const exit = yield* Images.generateStream(params, { retry: RetryPolicy.none }).pipe(
@@ -47,13 +47,13 @@ const collect = Effect.gen(function* () {
 })
 
 describe("TestTransport.response", () => {
-  it.effect("gives the response that it was made from, headers included", () =>
+  it.effect("replies with the response it was made from, including headers", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Images.generate(params), reply)
     }).pipe(Effect.provide(TestTransport.layerImages([TestTransport.response(reply)])))
   )
 
-  it.effect("sends what the wire has and nothing else", () =>
+  it.effect("sends only members of the wire", () =>
     Effect.gen(function* () {
       const answer = yield* Effect.flatMap(HttpClient.get("http://localhost"), ({ json }) => json)
       assert.deepStrictEqual(answer, {
@@ -67,7 +67,7 @@ describe("TestTransport.response", () => {
 })
 
 describe("TestTransport.events", () => {
-  it.effect("gives the events that it was made from, whatever the size of the chunks", () =>
+  it.effect("replies with the events it was made from, for every chunk size", () =>
     Effect.gen(function* () {
       for (const _ of [1, 2, 3]) {
         const events = yield* Stream.runCollect(Images.generateStream(params))
@@ -84,7 +84,7 @@ describe("TestTransport.events", () => {
     )
   )
 
-  it.effect("gives each event after its interval, on the Clock", () =>
+  it.effect("sends each event after its interval, on the Clock", () =>
     Effect.gen(function* () {
       const came: Array<string> = []
       const run = yield* Images.generateStream(params).pipe(
@@ -105,7 +105,7 @@ describe("TestTransport.events", () => {
     )
   )
 
-  it.effect("sends a string as it is", () =>
+  it.effect("sends a string unchanged", () =>
     Effect.gen(function* () {
       const { came, reason } = yield* collect
       assert.deepStrictEqual(came, ["PartialImage"])
@@ -136,7 +136,7 @@ describe("TestTransport.events", () => {
     }).pipe(Effect.provide(TestTransport.layerImages([TestTransport.events([partial, completed], options)])))
   )
 
-  it.effect("hangs until the caller's patience ends, and tells that it was left", () =>
+  it.effect("hangs until the caller's timeout, and records that the request was aborted", () =>
     Effect.gen(function* () {
       const run = yield* Effect.forkChild(collect)
       yield* TestClock.adjust("5 minutes")
@@ -152,7 +152,7 @@ describe("TestTransport.events", () => {
 })
 
 describe("TestTransport.respond", () => {
-  it.effect("answers with a status, headers and JSON or text", () =>
+  it.effect("replies with a status, headers and JSON or text", () =>
     Effect.gen(function* () {
       const limited = yield* reasonOf(Images.generate(params))
       assert.strictEqual(limited._tag, "RateLimitError")
@@ -174,7 +174,7 @@ describe("TestTransport.respond", () => {
     )
   )
 
-  it.effect("answers with bytes, in chunks of this size", () =>
+  it.effect("replies with bytes, in chunks of this size", () =>
     Effect.gen(function* () {
       const { headers, stream } = yield* HttpClient.get("http://localhost")
       assert.strictEqual(headers["content-type"], "application/octet-stream")
@@ -189,7 +189,7 @@ describe("TestTransport.respond", () => {
 })
 
 describe("a step that fails", () => {
-  it.effect("fails before sending, which is retried, or after it, which is not", () =>
+  it.effect("fails before sending, which is retried, or after sending, which is not", () =>
     Effect.gen(function* () {
       const call = yield* Effect.forkChild(Effect.flip(Images.generate(params)))
       yield* TestClock.adjust("10 seconds")
@@ -214,7 +214,7 @@ describe("a step that fails", () => {
     )
   )
 
-  it.effect("does not mark the cause that it was given", () =>
+  it.effect("does not change its cause", () =>
     Effect.gen(function* () {
       const first = yield* reasonOf(Images.generate(params, { retry: RetryPolicy.none }))
       const second = yield* reasonOf(Images.generate(params, { retry: RetryPolicy.none }))
@@ -228,7 +228,7 @@ describe("a step that fails", () => {
 const shared = new Error("cable cut")
 
 describe("a step as an Effect", () => {
-  it.effect("answers late with Effect.delay, never with Effect.never", () =>
+  it.effect("replies late with Effect.delay, and never with Effect.never", () =>
     Effect.gen(function* () {
       const late = yield* Effect.forkChild(Images.generate(params))
       yield* TestClock.adjust("29 seconds")
@@ -252,17 +252,17 @@ describe("a step as an Effect", () => {
 })
 
 describe("TestTransport.layer", () => {
-  it.effect("dies when the script has no step for a request, and says which", () =>
+  it.effect("dies when the script has no step for a request, and names the request", () =>
     Effect.gen(function* () {
       yield* Images.generate(params)
       const exit = yield* Effect.exit(Images.generate(params))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
-      assert.include(String(exit), "the script has 1 steps, and request 2 came: POST https://")
+      assert.include(String(exit), "the script has 1 steps, but this is request 2: POST https://")
       assert.lengthOf(yield* TestTransport.requests, 2)
     }).pipe(Effect.provide(TestTransport.layerImages([TestTransport.response(reply)])))
   )
 
-  it.effect("asks a function for each step", () =>
+  it.effect("calls a function for each step", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* reasonOf(Images.generate(params))).status, 401)
       assert.strictEqual((yield* reasonOf(Images.generate(params))).description, "POST 1")
@@ -277,7 +277,7 @@ describe("TestTransport.layer", () => {
     )
   )
 
-  it.effect("records requests without their secrets", () =>
+  it.effect("records requests with their secrets redacted", () =>
     Effect.gen(function* () {
       yield* Images.generate(params, {
         idempotencyKey: "order-1",
@@ -312,7 +312,7 @@ describe("TestTransport.layer", () => {
     )
   )
 
-  it.effect("tells that a caller left a stream early", () =>
+  it.effect("records that a caller stopped a stream early", () =>
     Effect.gen(function* () {
       yield* Stream.runDrain(Stream.take(Images.generateStream(params), 1))
       yield* Stream.runDrain(Images.generateStream(params))

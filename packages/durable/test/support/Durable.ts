@@ -40,10 +40,10 @@ export const processOn = (
   )
 
 /** Any number of answers with one image. */
-export const answering: TestTransport.Script = () => TestTransport.response(TestImages.response(TestImages.png))
+export const answering: TestTransport.Script = () => TestTransport.response(TestImages.makeResponse(TestImages.png))
 
 /** The same after this time. */
 export const answeringAfter =
   (delay: Parameters<typeof Effect.delay>[1]): TestTransport.Script =>
   () =>
-    Effect.delay(TestTransport.response(TestImages.response(TestImages.png)), delay)
+    Effect.delay(TestTransport.response(TestImages.makeResponse(TestImages.png)), delay)

@@ -1,14 +1,14 @@
-/** Speaking to the emulator without a library between, and reading its pictures with decoders it does not use. */
+/** Sends plain HTTP requests to the emulator, and reads its images with decoders that it does not use itself. */
 import { Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { imageSize } from "image-size"
 
 const url = "http://emulator.test/v1/images/generations"
 
-/** Small and quickly painted; a test adds what it is about. */
+/** Params of an image that is painted quickly. */
 export const small = { prompt: "a cute baby sea otter", size: "96x64", quality: "low" }
 
-/** The reply to this body; text is sent as it is. */
+/** Sends this body: a text as it is, anything else as JSON. */
 export const post = (
   body: unknown,
   headers: Readonly<Record<string, string>> = { authorization: "Bearer any" },
@@ -37,7 +37,7 @@ const Reply = Schema.Struct({
   })
 })
 
-/** The whole reply as it stands on the wire. */
+/** The JSON reply, with its wire names. */
 export const generate = (body: object) =>
   post(body).pipe(
     Effect.flatMap((response) => response.json),
@@ -53,7 +53,7 @@ const ErrorBody = Schema.Struct({
   })
 })
 
-/** Status and error of the reply to this body. */
+/** The status and error of the reply to this body. */
 export const refused = (body: unknown, headers?: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const response = yield* post(body, headers)
@@ -63,7 +63,7 @@ export const refused = (body: unknown, headers?: Readonly<Record<string, string>
 
 export const bytesOf = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, "base64"))
 
-/** Format and dimensions, read by a decoder that the emulator does not use: `png 96x64`. */
+/** Format and size, such as `png 96x64`, read by a decoder that the emulator does not use. */
 export const describeImage = (bytes: Uint8Array): string => {
   const { height, type, width } = imageSize(bytes)
   return `${type} ${width}x${height}`

@@ -1,17 +1,17 @@
-/** The ids of attempts that were sent: those of the last hour, and the latest 100,000. */
+/** The ids of the attempts that were sent within the last hour, at most the latest 100,000. */
 
 const retentionMillis = 60 * 60 * 1000
 const capacity = 100_000
 
 export interface AttemptIds {
-  /** Whether the id is new. From then on it is not. */
+  /** Adds the id. Returns false if it was there already. */
   readonly claim: (id: string, now: number) => boolean
-  /** Forgets an id whose request was not charged for. */
+  /** Removes an id whose request was not charged for. */
   readonly release: (id: string) => void
 }
 
 export const makeAttemptIds = (): AttemptIds => {
-  // When each was claimed. A Map keeps the order of insertion, so the oldest is the first.
+  // The time at which each id was added. A Map keeps the order of insertion, so the oldest is the first.
   const seen = new Map<string, number>()
   return {
     claim: (id, now) => {

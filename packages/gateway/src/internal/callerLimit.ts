@@ -1,5 +1,5 @@
 /**
- * Counts the images of each caller in Effect's `RateLimiter`.
+ * Limits the images of each caller with Effect's `RateLimiter`.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Clock from "effect/Clock"
@@ -12,7 +12,7 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import type { Send } from "../Attempts.ts"
 import type { Caller } from "../ImagesApi.ts"
 
-/** The most images of one caller in a window of time. */
+/** The maximum number of images of a caller within a window of time. */
 interface CallerLimit {
   readonly images: number
   readonly window: Duration.Input
@@ -27,19 +27,25 @@ const failure = ({ reason }: RateLimiter.RateLimiterError): GradientError.Gradie
           limit: reason.limit,
           retryAfter: reason.retryAfter
         })
-      : new GradientError.ConnectionError({ description: "the images of callers cannot be counted", cause: reason })
+      : new GradientError.ConnectionError({ description: "the rate limiter failed", cause: reason })
   )
 
-/** What is left, in the headers of the API. */
+/** The names of the rate limit headers. */
+export const rateLimitHeaders = {
+  limit: "ratelimit-limit",
+  remaining: "ratelimit-remaining",
+  reset: "ratelimit-reset"
+} as const
+
+/** The rate limit headers of a response. */
 const headersOf = ({ limit, remaining, resetAfter }: RateLimiter.ConsumeResult, now: number) => ({
-  "ratelimit-limit": String(limit),
-  "ratelimit-remaining": String(remaining),
-  "ratelimit-reset": String(Math.ceil((now + Duration.toMillis(resetAfter)) / 1000))
+  [rateLimitHeaders.limit]: String(limit),
+  [rateLimitHeaders.remaining]: String(remaining),
+  [rateLimitHeaders.reset]: String(Math.ceil((now + Duration.toMillis(resetAfter)) / 1000))
 })
 
 /**
- * Gives `Send` for a request of this caller for `n` images. A request that was refused, and so not charged for, does not
- * count.
+ * Makes the `Send` of a request of this caller for `n` images. A request that was not charged for does not count.
  */
 export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: CallerLimit) {
   const limiter = yield* RateLimiter.RateLimiter
@@ -57,14 +63,16 @@ export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: 
       ).pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, request))
     })
 
-    const takeBack = consume(-n).pipe(
-      Effect.catch((error) => Effect.logWarning("ImagesGateway: the images of a refused request still count", error))
+    const uncount = consume(-n).pipe(
+      Effect.catch((error) =>
+        Effect.logWarning("ImagesGateway: a refused request still counts towards the caller's limit", error)
+      )
     )
 
     const send: Send = (sending) =>
       Effect.andThen(
         count,
-        Effect.tapError(sending, (error) => (error.mayHaveBeenCharged ? Effect.void : takeBack))
+        Effect.tapError(sending, (error) => (error.mayHaveBeenCharged ? Effect.void : uncount))
       )
     return send
   })

@@ -1,6 +1,6 @@
 /**
- * From the payload of a request to the params that are sent. Every broken rule is reported at once, under its name on the
- * wire. A param that core does not know is refused, not dropped: nobody pays for something that was not asked for.
+ * Checks the payload of a request, and fills in the defaults. All broken rules are reported at once, with the wire names of
+ * the params. An unknown param is refused, not dropped, so that nobody pays for an image without it.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import type * as HttpApiError from "effect/http-api/HttpApiError"
@@ -11,8 +11,9 @@ import * as ApiError from "../ApiError.ts"
 import type { Request } from "../Attempts.ts"
 import type { Payload } from "../ImagesApi.ts"
 
-export interface Rules {
-  /** A request that names no model gets the first. */
+/** The rules of a gateway, with their defaults filled in. */
+export interface ResolvedRules {
+  /** A request without a model gets the first. */
   readonly models: ReadonlyArray<string>
   readonly sizes: ReadonlyArray<string>
   readonly n: number
@@ -21,17 +22,17 @@ export interface Rules {
 
 type Issue = ImageGenerateParams.Issue
 
-/** What is wrong with a request. */
+/** A problem of a request. */
 interface Problem {
-  /** The param's name on the wire; empty for the whole body. */
+  /** The param's wire name; empty for the body itself. */
   readonly param: string
-  /** A sentence that names it. */
+  /** A message that names the param. */
   readonly message: string
 }
 
 const shorten = (text: string) => (text.length <= 1000 ? text : `${text.slice(0, 1000)}...`)
 
-/** All problems in one message. `param` is the first one's. */
+/** One error for all problems. Its `param` is that of the first problem. */
 const invalid = (problems: ReadonlyArray<Problem>): ApiError.ApiError => {
   const param = problems.find((problem) => problem.param !== "")?.param
   return ApiError.make(400, `Invalid request: ${shorten(problems.map(({ message }) => message).join("; "))}.`, {
@@ -42,14 +43,15 @@ const invalid = (problems: ReadonlyArray<Problem>): ApiError.ApiError => {
 
 const { wireNameOf } = ImageGenerateParams
 
-const onTheWire = (issue: Issue): Problem => ({
+/** The problem of an issue, with the param's wire name. */
+const problemOf = (issue: Issue): Problem => ({
   param: wireNameOf(issue.param),
   message: ImageGenerateParams.renderIssue(issue, (name) => `'${wireNameOf(name)}'`)
 })
 
 const known: ReadonlySet<string> = new Set([...ImageGenerateParams.names.map(wireNameOf), "stream"])
 
-/** What is wrong with a body that does not fit the schema: types, rules and members that are not known. */
+/** The problems of a body that does not match the schema: wrong types, broken rules and unknown params. */
 const problemsOfBody = (body: unknown): ReadonlyArray<Problem> => {
   if (!Predicate.isObject(body)) return [{ param: "", message: "the body must be a JSON object" }]
   const stream = body["stream"] ?? false
@@ -58,10 +60,10 @@ const problemsOfBody = (body: unknown): ReadonlyArray<Problem> => {
     ...(Predicate.isBoolean(stream) ? [] : [{ param: "stream", given: `a ${typeof stream}`, allowed: "true or false" }])
   ]
   const unknown = Object.keys(body).filter((name) => !known.has(name))
-  return [...issues.map(onTheWire), ...unknown.map((param) => ({ param, message: `'${param}' is not a known param` }))]
+  return [...issues.map(problemOf), ...unknown.map((param) => ({ param, message: `'${param}' is not a known param` }))]
 }
 
-/** The error for a request that does not fit the schemas. */
+/** The error for a request that does not match the schemas. */
 export const fromSchemaError = ({ cause: { issue }, kind }: HttpApiError.HttpApiSchemaError): ApiError.ApiError =>
   invalid(
     kind === "Payload" && SchemaIssue.hasInput(issue)
@@ -76,8 +78,8 @@ const list = (values: ReadonlyArray<string>) => values.map((value) => `"${value}
 
 type Params = Request["params"]
 
-/** The rules of this gateway that are broken. */
-const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: Rules): ReadonlyArray<Issue> => {
+/** The issues with the rules of this gateway. */
+const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: ResolvedRules): ReadonlyArray<Issue> => {
   const isLong = prompt.length > rules.promptLength && Array.from(prompt).length > rules.promptLength
   return [
     { param: "model", given: `"${model}"`, allowed: `${list(rules.models)} here`, holds: rules.models.includes(model) },
@@ -92,15 +94,15 @@ const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: Rules):
   ].filter(({ holds }) => !holds)
 }
 
-/** The request of this payload, with the defaults filled in. */
+/** Checks the payload, and returns the request with the defaults filled in. */
 export const checkRequest = (
-  { stream, ...given }: Payload,
-  rules: Rules
+  { stream, ...payloadParams }: Payload,
+  rules: ResolvedRules
 ): Result.Result<Request, ApiError.ApiError> => {
   const kind = stream === true ? "stream" : "generate"
-  const params = ImageGenerateParams.withDefaults(given, kind, rules.models[0])
+  const params = ImageGenerateParams.withDefaults(payloadParams, kind, rules.models[0])
   const general = ImageGenerateParams.check(params, kind)
   const here = brokenRules(params, rules)
   const issues = [...general, ...here.filter(({ param }) => general.every((issue) => issue.param !== param))]
-  return issues.length > 0 ? Result.fail(invalid(issues.map(onTheWire))) : Result.succeed({ kind, params })
+  return issues.length > 0 ? Result.fail(invalid(issues.map(problemOf))) : Result.succeed({ kind, params })
 }

@@ -1,6 +1,6 @@
 /**
- * Passes an event stream on chunk by chunk, without decoding it. It only keeps track of the ends of lines and events:
- * between lines it can insert a comment while nothing arrives, and between events it can report a failure as an event.
+ * Passes an event stream on, chunk by chunk, without decoding it. It only follows the ends of lines and events. Between two
+ * lines it can insert a comment when nothing arrives. Between two events it can report a failure as an event.
  */
 import type * as Arr from "effect/Array"
 import type * as Cause from "effect/Cause"
@@ -15,7 +15,7 @@ type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 
 const comment = new TextEncoder().encode(": keep-alive\n")
 
-/** The last characters that were passed on: enough to recognise the end of a line and of an event. */
+/** The last characters that were sent: enough to recognise the end of a line and of an event. */
 class Tail {
   private text = "\n\n"
 
@@ -34,15 +34,15 @@ class Tail {
 }
 
 export interface RelayOptions<E> {
-  /** How long the source is silent before a comment is sent. */
+  /** After this time of silence a comment is sent. */
   readonly keepAlive: Duration.Input
   /** The event that reports a failure. */
   readonly toEvent: (error: E) => Uint8Array
 }
 
 /**
- * The stream, with comments while it is silent. A failure between two events becomes an event. A failure within an event
- * fails the stream, which cuts the connection, because half an event was already sent.
+ * The stream with comments in its silences. A failure between two events becomes an event. A failure within an event fails
+ * the stream, which closes the connection, because a part of the event was already sent.
  */
 export const relay = <E>(
   source: Stream.Stream<Uint8Array, E>,
@@ -51,7 +51,7 @@ export const relay = <E>(
   Stream.suspend(() => {
     const tail = new Tail()
     const relayed = Stream.transformPull(source, (pull, scope) => {
-      /** The read that has not ended yet. It continues while comments are sent. */
+      /** The pending read. It continues while comments are sent. */
       let pending: Fiber.Fiber<Chunks, E | Cause.Done> | undefined
       const next: Pull.Pull<Chunks, E> = Effect.gen(function* () {
         pending ??= yield* Effect.forkIn(pull, scope, { startImmediately: true })
@@ -65,7 +65,7 @@ export const relay = <E>(
       })
       return Effect.succeed(next)
     })
-    // An empty chunk is written at once, so the headers go out before the first bytes arrive.
+    // An empty chunk is written at once, so the headers are sent before the first bytes arrive.
     return Stream.concat(Stream.succeed(new Uint8Array()), relayed).pipe(
       Stream.catch((error) => (tail.isEventEnd ? Stream.succeed(toEvent(error)) : Stream.fail(error)))
     )

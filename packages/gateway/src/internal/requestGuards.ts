@@ -1,6 +1,6 @@
 /**
- * What every request to the images endpoint passes before anything else: its origin, the size and encoding of its body,
- * and its id. Also turns whatever goes wrong into an error of the API, so that no caller gets another form.
+ * The checks that run first for each request to the images endpoint: its origin, and the size and encoding of its body.
+ * They also add the request id to the response and the log, and turn every failure into an error of the API.
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -12,9 +12,10 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ApiError from "../ApiError.ts"
+import { rateLimitHeaders } from "./callerLimit.ts"
 
 export interface GuardOptions {
-  /** The origins whose pages may call. */
+  /** The origins whose pages are allowed to call. */
   readonly origins: ReadonlyArray<string>
   /** Whether these pages may send cookies. */
   readonly credentials: boolean
@@ -23,33 +24,29 @@ export interface GuardOptions {
 
 type Request = HttpServerRequest.HttpServerRequest
 
-const exposedHeaders = [
-  "ratelimit-limit",
-  "ratelimit-remaining",
-  "ratelimit-reset",
-  "retry-after",
-  "x-request-id",
-  "x-should-retry"
-]
+/** The response headers that a page of another origin can read. */
+const exposedHeaders = [...Object.values(rateLimitHeaders), "retry-after", "x-request-id", "x-should-retry"]
 
 const cors = ({ credentials, origins }: GuardOptions) =>
   HttpMiddleware.cors({
     allowedOrigins: (origin) => origins.includes(origin),
     allowedMethods: ["POST"],
-    // An empty list allows each header that the page asks for: `openai` has a dozen.
+    // An empty list allows any header. `openai` sends a dozen of its own.
     allowedHeaders: [],
     exposedHeaders,
     credentials,
     maxAge: 600
   })
 
-/** Whether a page of another origin calls. Programs other than browsers send no origin. */
+/** Whether a page of an origin that is not allowed calls. Programs other than browsers send no origin. */
 const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
   headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])
 
-const foreignOrigin = ApiError.make(403, "Pages of this origin may not call.", { code: "origin_not_allowed" })
+const foreignOrigin = ApiError.make(403, "Pages of this origin are not allowed to call.", {
+  code: "origin_not_allowed"
+})
 
-/** The encoding of a compressed body. */
+/** The encoding of the body; `undefined` if it is not compressed. */
 const encodingOf = ({ headers }: Request): string | undefined => {
   const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity"
   return encoding === "" || encoding === "identity" ? undefined : encoding.slice(0, 40)
@@ -62,7 +59,7 @@ const compressed = (encoding: string) =>
 
 const notJson = ApiError.make(415, "The body must be JSON, with content-type: application/json.")
 
-const failed = ApiError.make(500, "The gateway failed. Nothing is known about the image.", {
+const failed = ApiError.make(500, "The gateway failed. The image may have been charged for.", {
   headers: { "x-should-retry": "false" }
 })
 
@@ -71,14 +68,14 @@ const parseFailure = (defect: unknown) =>
     ? defect.reason
     : undefined
 
-/** Wraps a route of the images endpoint. It never fails. */
+/** Wraps a route of the images endpoint. The wrapped route never fails. */
 export const makeRequestGuards = (options: GuardOptions) => {
   const withCors = cors(options)
   const tooLarge = ApiError.make(413, `The body is larger than ${options.bodySize} bytes.`)
 
   const onDefect = (defect: unknown): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
-    const unread = parseFailure(defect)
-    if (unread?.reason === "BodyTooLarge") return Effect.succeed(ApiError.toResponse(tooLarge))
+    const failure = parseFailure(defect)
+    if (failure?.reason === "BodyTooLarge") return Effect.succeed(ApiError.toResponse(tooLarge))
     return Effect.as(Effect.logError("ImagesGateway: a defect", defect), ApiError.toResponse(failed))
   }
 
@@ -102,7 +99,7 @@ export const makeRequestGuards = (options: GuardOptions) => {
         Effect.catchDefect(onDefect),
         Effect.annotateLogs({ requestId })
       )
-      // HttpApi answers another content type by itself, as plain text.
+      // HttpApi replies to another content type with plain text, which is replaced here.
       return response.status === 415 && refusal === undefined ? ApiError.toResponse(notJson) : response
     })
 }

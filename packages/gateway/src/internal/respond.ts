@@ -1,5 +1,5 @@
 /**
- * From the reply of an attempt to the response for the caller, whichever form the reply has.
+ * Turns the reply of an attempt into the response for the caller.
  */
 import { GradientError, ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
 import type * as Duration from "effect/Duration"
@@ -16,11 +16,11 @@ import { relay } from "./relay.ts"
 
 type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
-/** Whether the gateway itself refused the request: a repeated id, or a caller over the limit. */
+/** Whether the gateway refused the request itself: because of a repeated id or the caller's limit. */
 const isRefusedHere = ({ reason }: GradientError.GradientError) =>
   reason.code === ApiError.duplicateAttempt || (reason._tag === "RateLimitError" && reason.reached === "NotSent")
 
-/** The log has every detail of a failure, for the operator. The caller reads only what it means for them. */
+/** Logs the details of a failure for the operator. The caller gets a message without them. */
 const log = (error: GradientError.GradientError) =>
   isRefusedHere(error)
     ? Effect.logDebug("ImagesGateway: a request was refused", error)
@@ -28,12 +28,14 @@ const log = (error: GradientError.GradientError) =>
 
 /** The event-stream headers were already sent when the service replied with JSON. */
 const noEvents = GradientError.fromReason(
-  new GradientError.InvalidResponseError({ description: "a stream was asked for, and JSON came after its headers" })
+  new GradientError.InvalidResponseError({
+    description: "a stream was requested, but the service replied with JSON after the headers of the stream were sent"
+  })
 )
 
 const encodeResponse = Schema.encodeSync(Schema.fromJsonString(ImageGenerateResponse.Json))
 
-/** Keeps the log's annotations, and passes on chunk by chunk: the server would copy several into one. */
+/** A streamed response. It keeps the log's annotations, and sends each chunk by itself: the server would copy several into one. */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>
   Effect.map(Effect.context(), (context) =>
     HttpServerResponse.stream(bytes.pipe(Stream.rechunk(1), Stream.provideContext(context)), {
@@ -42,11 +44,11 @@ const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<st
     })
   )
 
-/** The length is kept, so that a reply that was cut off cannot look whole. */
+/** A JSON response. It keeps `content-length`, so that a client notices a reply that was cut off. */
 const json = (bytes: Bytes, length: string | undefined) =>
   streamed(Stream.tapError(bytes, log), "application/json", length === undefined ? {} : { "content-length": length })
 
-/** The bytes of a reply in the form of events. */
+/** The bytes of a reply as an event stream. */
 const eventBytes = (reply: Reply): Bytes => {
   switch (reply._tag) {
     case "EventStream":
@@ -59,7 +61,8 @@ const eventBytes = (reply: Reply): Bytes => {
   }
 }
 
-const wholeResponse = (response: ImageGenerateResponse.ImageGenerateResponse) =>
+/** A JSON response with decoded images. */
+const decodedJson = (response: ImageGenerateResponse.ImageGenerateResponse) =>
   Effect.sync(() =>
     HttpServerResponse.text(encodeResponse(response), {
       contentType: "application/json",
@@ -68,8 +71,8 @@ const wholeResponse = (response: ImageGenerateResponse.ImageGenerateResponse) =>
   )
 
 /**
- * Answers with the reply of this attempt. If the caller asked for events and the reply takes longer than `keepAlive`, the
- * headers go out before it, and comments follow.
+ * Responds with the reply of the attempt. If the caller requested a stream and the reply takes longer than `keepAlive`, the
+ * headers are sent before the reply, and comments until it arrives.
  */
 export const respond = Effect.fnUntraced(function* (
   attempt: Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>,
@@ -80,20 +83,20 @@ export const respond = Effect.fnUntraced(function* (
     const toEvent = (error: GradientError.GradientError) =>
       ApiError.toServerSentEvent(ApiError.fromGradientError(error))
     const relayed = relay(Stream.tapError(bytes, log), { keepAlive, toEvent })
-    // nginx would otherwise collect the images before it passes them on.
+    // Without this header nginx would buffer the images.
     return streamed(relayed, "text/event-stream", { "x-accel-buffering": "no" })
   }
 
   const running = yield* Effect.forkScoped(attempt)
-  const arrived = Fiber.join(running)
-  const checked = arrived.pipe(Effect.tapError(log), Effect.mapError(ApiError.fromGradientError))
-  const reply = isStream ? yield* Effect.timeoutOption(checked, keepAlive) : Option.some(yield* checked)
-  if (Option.isNone(reply)) return yield* events(Stream.unwrap(Effect.map(arrived, eventBytes)))
+  const joined = Fiber.join(running)
+  const logged = joined.pipe(Effect.tapError(log), Effect.mapError(ApiError.fromGradientError))
+  const reply = isStream ? yield* Effect.timeoutOption(logged, keepAlive) : Option.some(yield* logged)
+  if (Option.isNone(reply)) return yield* events(Stream.unwrap(Effect.map(joined, eventBytes)))
   switch (reply.value._tag) {
     case "Json":
       return yield* json(reply.value.bytes, reply.value.length)
     case "Response":
-      return yield* wholeResponse(reply.value.response)
+      return yield* decodedJson(reply.value.response)
     case "EventStream":
     case "Events":
       return yield* events(eventBytes(reply.value))

@@ -1,5 +1,5 @@
 /**
- * Sends a request to the service with the real key, once, and passes the reply on without decoding it.
+ * Sends a request to the service once, with the real key, and passes the reply on without decoding it.
  */
 import { Attempt, GradientClient, GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -14,10 +14,10 @@ type Response = HttpClientResponse.HttpClientResponse
 
 const isEventStream = ({ headers }: Response) => /^text\/event-stream\b/i.test(headers["content-type"] ?? "")
 
-const late = (phase: "idle" | "response" | "deadline", description: string) =>
+const timeoutError = (phase: "idle" | "response" | "deadline", description: string) =>
   new GradientError.RequestTimeoutError({ phase, description, reached: "Accepted" })
 
-/** A scope that closes after this time, and whether it did: a caller who stops reading cannot hold it longer. */
+/** A scope that closes after this time, so that a caller who stops reading cannot hold it. `isOver` says whether it closed. */
 const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   let isOver = false
@@ -29,7 +29,7 @@ const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
   return { scope, isOver: () => isOver }
 })
 
-/** The body, as an attempt whose outcome is known when the body ends. */
+/** The bytes of the body. The attempt gets its outcome when the body ends. */
 const bytesOf = (
   { stream }: Response,
   { deadline, idleTimeout, kind, timeout }: GradientClient.ResolvedCall,
@@ -39,14 +39,14 @@ const bytesOf = (
   const [phase, limit] = kind === "stream" ? (["deadline", deadline] as const) : (["response", timeout] as const)
   const broken = (cause: unknown) =>
     isOver()
-      ? late(phase, `the reply was not whole after ${Duration.format(limit)}`)
+      ? timeoutError(phase, `the reply was not complete after ${Duration.format(limit)}`)
       : new GradientError.DisconnectedError({ reached: "Accepted", cause })
   const completed = Attempt.Outcome.Completed({ images: [], usage: undefined })
   return stream.pipe(
     Stream.mapError(broken),
     Stream.timeoutOrElse({
       duration: idleTimeout,
-      orElse: () => Stream.fail(late("idle", `no byte arrived for ${Duration.format(idleTimeout)}`))
+      orElse: () => Stream.fail(timeoutError("idle", `no byte arrived for ${Duration.format(idleTimeout)}`))
     }),
     Stream.concat(Stream.fromEffectDrain(attempt.settle(completed))),
     Stream.catch((reason) => Stream.fromEffectDrain(attempt.fail(reason))),
@@ -54,7 +54,7 @@ const bytesOf = (
   )
 }
 
-/** The request to the service ends with the scope of the caller's, so it ends when the caller leaves. */
+/** Makes the function that sends requests. A request is cancelled when its scope closes, so also when the caller leaves. */
 export const makeUpstream = Effect.gen(function* () {
   const client = yield* GradientClient.GradientClient
 

@@ -12,7 +12,7 @@ describe("ids of attempts", () => {
     assert.isFalse(ids.claim("a", 2 * hour - 1))
   })
 
-  it("are the latest 100,000: beyond, the oldest are forgotten", () => {
+  it("are the latest 100,000: the oldest are forgotten", () => {
     const ids = makeAttemptIds()
     for (let i = 0; i <= 100_000; i++) assert.isTrue(ids.claim(String(i), i))
     assert.isFalse(ids.claim("1", 100_001))

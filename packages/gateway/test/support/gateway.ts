@@ -1,4 +1,4 @@
-/** A gateway on loopback, in front of whatever listens at `behind`. */
+/** A gateway on loopback, and functions that call it. */
 import { assert } from "@effect/vitest"
 import { Attempt, GradientClient, type GradientError } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
@@ -16,9 +16,10 @@ export const alice = "alices-key"
 export const bob = "bobs-key"
 
 export interface GatewayOptions extends ImagesGateway.Options {
-  readonly behind: string
+  /** The base URL of the service. */
+  readonly upstream: string
   readonly client?: GradientClient.Options
-  /** How requests are sent, if not once. */
+  /** Default: `Attempts.layerOnce`. */
   readonly attempts?: Layer.Layer<Attempts.Attempts, GradientError.GradientError, GradientClient.GradientClient>
   /** Runs around each attempt. */
   readonly around?: Attempt.Entry
@@ -30,7 +31,7 @@ export interface GatewayOptions extends ImagesGateway.Options {
 export const gatewayTo = Effect.fnUntraced(function* ({
   around = {},
   attempts,
-  behind,
+  upstream,
   client,
   log,
   ...options
@@ -42,7 +43,7 @@ export const gatewayTo = Effect.fnUntraced(function* ({
       RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
       Layer.succeed(Attempt.Around, [around])
     ]),
-    Layer.provide(GradientClient.layer({ baseUrl: behind, modelAccessKey: Redacted.make(realKey), ...client })),
+    Layer.provide(GradientClient.layer({ baseUrl: upstream, modelAccessKey: Redacted.make(realKey), ...client })),
     Layer.provide(NodeImages.layerHttpClient())
   )
   const server = createServer()
@@ -53,7 +54,7 @@ export const gatewayTo = Effect.fnUntraced(function* ({
     Layer.provideMerge(Logger.layer([Logger.map(Logger.formatJson, (line) => log?.(line))])),
     Layer.build
   )
-  // Added last, so run first: a connection that is kept would keep the server.
+  // The finalizer that is added last runs first: an open connection would keep the server from closing.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
   return yield* HttpServer.addressFormattedWith((address) => Effect.succeed(`${address}/v1`)).pipe(
     Effect.provide(context)
@@ -63,12 +64,12 @@ export const gatewayTo = Effect.fnUntraced(function* ({
 export interface Call {
   readonly key?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
-  /** A text or a stream as it is, anything else as JSON. */
+  /** A text or a stream is sent as it is, anything else as JSON. */
   readonly body?: unknown
   readonly signal?: AbortSignal
 }
 
-/** Calls as plain HTTP, without any client's own ways; succeeds with the head of the response. */
+/** Sends a plain HTTP request. Succeeds when the headers of the response have arrived. */
 export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, headers, key = alice, signal }: Call = {}) =>
   Effect.promise(() =>
     fetch(`${baseUrl}/images/generations`, {
@@ -84,7 +85,7 @@ export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, header
     })
   )
 
-/** Reads a body bit by bit: each read gives the text up to and with `until`, or throws where the body ends before. */
+/** Reads a body in parts: each read returns the text up to and including `until`, and throws if the body ends before. */
 export const reader = (response: Response) => {
   const chunks = response.body?.pipeThrough(new TextDecoderStream()).getReader()
   let text = ""
@@ -116,7 +117,7 @@ export const decodeError = Schema.decodeUnknownEffect(Schema.fromJsonString(Erro
 
 export const textOf = (response: Response) => Effect.promise(() => response.text())
 
-/** The status of a call and its error, which is in the API's form and in no other. */
+/** The status, headers and error of a call. Asserts that the error has the API's form. */
 export const refusal = (baseUrl: string, options?: Call) =>
   Effect.gen(function* () {
     const response = yield* call(baseUrl, options)
@@ -131,7 +132,7 @@ export const answerImages = (_: http.IncomingMessage, response: http.ServerRespo
   response.end(responseBody(image))
 }
 
-/** Answers with the head of a stream, and hands the response over for what follows. */
+/** A handler that sends the headers of a stream, and adds the response to `open`, so that a test can continue it. */
 export const streaming = () => {
   const open: Array<http.ServerResponse> = []
   const answer = (_: http.IncomingMessage, response: http.ServerResponse) => {

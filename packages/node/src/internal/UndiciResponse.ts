@@ -1,5 +1,5 @@
 /**
- * A response of undici as Effect's `HttpClientResponse`. Its body is a stream; the other forms are made from it.
+ * A response of undici as Effect's `HttpClientResponse`. Its body is a stream, from which text, JSON and the rest are read.
  */
 import * as Cookies from "effect/http/Cookies"
 import * as Headers from "effect/http/Headers"
@@ -20,7 +20,7 @@ export interface Head {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly url: URL
   readonly status: number
-  /** A header that came several times is a list. */
+  /** A header that was sent several times is a list. */
   readonly headers: Readonly<Record<string, string | Array<string> | undefined>>
 }
 
@@ -39,7 +39,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
 
   constructor(
     head: Head,
-    /** The body; it is given what to fail with. */
+    /** Makes the body. Its failures are made by `onError`. */
     body: (
       onError: (cause: unknown) => HttpClientError.HttpClientError
     ) => Stream.Stream<Uint8Array, HttpClientError.HttpClientError>
@@ -71,7 +71,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
   }
 
   get json(): Body<Schema.Json> {
-    // oxlint-disable-next-line typescript/no-unsafe-return -- what JSON.parse gives is JSON
+    // oxlint-disable-next-line typescript/no-unsafe-return -- JSON.parse returns JSON
     return this.#parsed((text): Schema.Json => (text === "" ? null : JSON.parse(text)))
   }
 

@@ -1,5 +1,5 @@
 /**
- * Undici's Agent from the transport's options, which are checked here: undici itself would throw at the first request.
+ * Makes undici's Agent. The options are checked here, because undici would throw only at the first request.
  */
 import type * as Undici from "@effect/platform-node/Undici"
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
@@ -12,7 +12,7 @@ import { inspect } from "node:util"
 import type { TransportOptions } from "../NodeImages.ts"
 import type { Sender } from "./dispatch.ts"
 
-/** Proxies by the scheme of the service's URL, and the hosts that are reached without one, as in `NO_PROXY`. */
+/** The proxies for URLs of http and of https, and the hosts without a proxy, as in `NO_PROXY`. */
 export interface Proxies {
   readonly http?: string | undefined
   readonly https?: string | undefined
@@ -27,15 +27,15 @@ const invalid = (param: string, allowed: string, given: string) => {
 
 type Checked<A> = Effect.Effect<A, GradientError.GradientError>
 
-/** A proxy's URL. It is never repeated in a message, because it may contain a password. */
+/** Checks a proxy's URL. Messages do not contain it, because it may contain a password. */
 const checkProxy = (param: string, proxy: string): Checked<string> => {
   const url = URL.parse(proxy)
   if (url === null || !/^https?:$/.test(url.protocol)) {
     const allowed = "an http or https URL, such as http://user:password@proxy:3128"
-    return Effect.fail(invalid(param, allowed, "something else"))
+    return Effect.fail(invalid(param, allowed, "another text"))
   }
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-    return Effect.fail(invalid(param, "a URL without a path or a query", "one with more"))
+    return Effect.fail(invalid(param, "a URL without a path or a query", "one with a path, query or fragment"))
   }
   return Effect.try({
     try: () => {
@@ -46,21 +46,21 @@ const checkProxy = (param: string, proxy: string): Checked<string> => {
   })
 }
 
-const attempt = (param: string, allowed: string, parse: () => unknown): Checked<void> =>
+const checkParses = (param: string, allowed: string, parse: () => unknown): Checked<void> =>
   Effect.try({
     try: () => void parse(),
     catch: (cause) => invalid(param, allowed, cause instanceof Error ? cause.message : String(cause))
   })
 
 const checkTls = Effect.fnUntraced(function* ({ ca, cert, key, passphrase }: NonNullable<TransportOptions["tls"]>) {
-  if (ca !== undefined) yield* attempt("tls.ca", "a PEM certificate", () => new X509Certificate(ca))
-  if (cert !== undefined) yield* attempt("tls.cert", "a PEM certificate", () => new X509Certificate(cert))
+  if (ca !== undefined) yield* checkParses("tls.ca", "a PEM certificate", () => new X509Certificate(ca))
+  if (cert !== undefined) yield* checkParses("tls.cert", "a PEM certificate", () => new X509Certificate(cert))
   if (key !== undefined) {
-    yield* attempt("tls.key", "a PEM private key, with its tls.passphrase if it has one", () =>
+    yield* checkParses("tls.key", "a PEM private key, with its tls.passphrase if it has one", () =>
       createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
     )
   }
-  yield* attempt("tls", "a cert and a key that belong together", () =>
+  yield* checkParses("tls", "a cert and a key that belong together", () =>
     tls.createSecureContext({ cert, key, passphrase })
   )
 })
@@ -72,10 +72,13 @@ const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
     : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", inspect(input)))
 }
 
-/** Node's own limit is 16 KiB, which a few large cookies exceed. */
+/** Node's default is 16 KiB, which a few large cookies exceed. */
 const maxHeaderSize = 256 * 1024
 
-/** The dispatcher for these options. HTTP/1.1 only: over HTTP/2 a cut body can look complete, and one socket carries every paid request. */
+/**
+ * Makes the dispatcher. It uses HTTP/1.1 only: over HTTP/2, a truncated body can look complete, and one broken socket would
+ * fail every paid request at once.
+ */
 export const makeSender = Effect.fnUntraced(function* (
   undici: typeof Undici,
   options: TransportOptions,
@@ -90,7 +93,7 @@ export const makeSender = Effect.fnUntraced(function* (
     proxies.https && (yield* checkProxy(options.proxy === undefined ? "HTTPS_PROXY" : "proxy", proxies.https))
 
   const ca = options.tls?.ca === undefined ? {} : { ca: [...tls.getCACertificates("default"), options.tls.ca] }
-  // Node gives up an address after 250 ms and takes the next one, which may not work at all.
+  // Node's default gives up an address after 250 ms, which is too short for a slow network.
   const connecting = { ...ca, timeout, autoSelectFamilyAttemptTimeout: Math.max(250, Math.floor(timeout / 4)) }
   const connect = { ...options.tls, ...connecting }
   const agent = { allowH2: false, maxHeaderSize, connect }
@@ -99,17 +102,17 @@ export const makeSender = Effect.fnUntraced(function* (
   }
   const dispatcher = new undici.EnvHttpProxyAgent({
     ...agent,
-    // Empty strings: undici reads the environment if they are absent.
+    // Empty strings, because undici reads the environment if these are undefined.
     httpProxy: httpProxy ?? "",
     httpsProxy: httpsProxy ?? "",
     noProxy: proxies.except ?? "",
     requestTls: connect,
     proxyTls: connecting,
-    // For connections to the proxy itself undici leaves these out; a proxy that is silent is a connect timeout.
-    factory: (origin, given) => new undici.Pool(origin, { ...given, maxHeaderSize }),
-    clientFactory: (origin, given) => new undici.Pool(origin, { ...given, maxHeaderSize, headersTimeout: timeout })
+    // undici does not use these options for connections to the proxy. A silent proxy is a connect timeout.
+    factory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize }),
+    clientFactory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize, headersTimeout: timeout })
   })
-  // Which hosts `NO_PROXY` excepts only undici knows.
+  // With `NO_PROXY`, only undici knows whether a host uses the proxy.
   const isForwarded = ({ protocol }: URL) => protocol === "http:" && httpProxy !== undefined && !proxies.except
   return { dispatcher, isForwarded } satisfies Sender
 })

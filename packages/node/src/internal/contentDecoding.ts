@@ -1,6 +1,6 @@
 /**
- * Decodes a body by its `content-encoding`. None is asked for; one that comes all the same is decoded, because the image
- * may have been paid for.
+ * Decodes a body by its `content-encoding`. Requests do not ask for an encoding, but a server may use one anyway, and the
+ * image may be paid for.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
@@ -11,18 +11,18 @@ import type { Duplex } from "node:stream"
 import * as zlib from "node:zlib"
 
 type Body<E> = Stream.Stream<Uint8Array, E>
-type Step = <E>(body: Body<E>, onError: (cause: unknown) => E) => Body<E>
+type Decoder = <E>(body: Body<E>, onError: (cause: unknown) => E) => Body<E>
 
-// A body that was cut off is decoded as far as it goes, as browsers do. Whether it is whole shows in its JSON.
+// A truncated body is decoded as far as possible, as browsers do. The JSON shows whether it is complete.
 const lenient = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH }
 const lenientBrotli = {
   flush: zlib.constants.BROTLI_OPERATION_FLUSH,
   finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH
 }
 
-/** One read of the decoder at a time: by default, a pull reads it until 4096 reads are held. */
+/** Reads one chunk at a time. By default, a pull would buffer up to 4096 reads. */
 const through =
-  (make: () => Duplex): Step =>
+  (make: () => Duplex): Decoder =>
   (body, onError) =>
     NodeStream.pipeThroughDuplex(body, { evaluate: make, onError, chunkSize: 1 })
 
@@ -30,8 +30,8 @@ const gunzip = through(() => zlib.createGunzip(lenient))
 const inflate = through(() => zlib.createInflate(lenient))
 const inflateRaw = through(() => zlib.createInflateRaw(lenient))
 
-/** `deflate` means zlib's format, but some servers leave out its header. The first byte shows which it is. */
-const inflateEither: Step = (body, onError) =>
+/** `deflate` is zlib's format, but some servers omit its header. The first byte shows whether it has one. */
+const inflateEither: Decoder = (body, onError) =>
   Stream.unwrap(
     Effect.map(Stream.peel(body, Sink.head()), ([first, rest]) => {
       if (Option.isNone(first)) return rest
@@ -40,7 +40,7 @@ const inflateEither: Step = (body, onError) =>
     })
   )
 
-const steps = new Map<string, Step>([
+const decoders = new Map<string, Decoder>([
   ["gzip", gunzip],
   ["x-gzip", gunzip],
   ["deflate", inflateEither],
@@ -48,19 +48,19 @@ const steps = new Map<string, Step>([
   ["zstd", through(() => zlib.createZstdDecompress())]
 ])
 
-/** No server uses more than two; each step can multiply the size by 1000. */
-const mostSteps = 5
+/** Real servers use at most two. Each encoding can multiply the size by 1000. */
+const mostDecoders = 5
 
 class CannotDecodeError extends Error {
   readonly code = "ERR_CONTENT_ENCODING"
 }
 
-/** Whether these bytes have no control characters: neither JSON, events nor HTML contain any. */
+/** Whether these bytes are text: without control characters, which JSON, events and HTML do not contain. */
 const isText = (bytes: Uint8Array) => bytes.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13))
 
 /**
- * The decoded body, which is read only as fast as it is consumed. Some servers name an encoding that does not exist,
- * such as `utf-8`: then a body that is text passes unchanged.
+ * Decodes the body, no faster than it is consumed. Some servers send an encoding that does not exist, such as `utf-8`: then
+ * a body of text is not changed.
  */
 export const decoded = <E>(
   body: Body<E>,
@@ -70,9 +70,9 @@ export const decoded = <E>(
   if (contentEncoding === undefined) return body
   const names = contentEncoding.split(",").map((name) => name.trim().toLowerCase())
   const encodings = names.filter((name) => name !== "" && name !== "identity")
-  const known = encodings.flatMap((name) => steps.get(name) ?? [])
+  const known = encodings.flatMap((name) => decoders.get(name) ?? [])
   const cannotDecode = () => onError(new CannotDecodeError(`content-encoding "${contentEncoding}" cannot be decoded`))
-  if (encodings.length > mostSteps) return Stream.fail(cannotDecode())
+  if (encodings.length > mostDecoders) return Stream.fail(cannotDecode())
   if (known.length === encodings.length) return known.reduceRight((inner, step) => step(inner, onError), body)
   return Stream.mapEffect(body, (chunk, index) =>
     index > 0 || isText(chunk) ? Effect.succeed(chunk) : Effect.fail(cannotDecode())

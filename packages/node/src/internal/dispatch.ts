@@ -1,6 +1,6 @@
 /**
- * An `HttpClient` on an undici dispatcher. It uses undici's handler directly: `dispatcher.request` would add a Readable,
- * which costs a fifth of the time of a large reply.
+ * An `HttpClient` on an undici dispatcher. It uses `dispatcher.dispatch` with a handler: `dispatcher.request` would add a
+ * Readable, which takes a fifth of the time of a large reply.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import type * as Undici from "@effect/platform-node/Undici"
@@ -28,16 +28,19 @@ type Failure = HttpClientError.HttpClientError
 
 type ReplyHeaders = Readonly<Record<string, string | Array<string> | undefined>>
 
-/** Who sends, and which requests it forwards to a proxy without a tunnel: then the proxy may answer in place of the service. */
+/**
+ * A dispatcher. `isForwarded` is true for requests that go to a proxy without a tunnel: there, the proxy may respond instead
+ * of the service.
+ */
 export interface Sender {
   readonly dispatcher: Undici.Dispatcher
   readonly isForwarded: (url: URL) => boolean
 }
 
-/** The body is paused if more than this waits: at most what one read of the socket brings. */
+/** The body is paused if more bytes than this are waiting: about one read of the socket. */
 const mostWaiting = 64 * 1024
 
-/** The end of a body that came whole may be read a little later than its last bytes. */
+/** Time for the end of a complete body to arrive after its last bytes. */
 const twoTurns = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
 
 const transportError = (request: Request, cause: unknown) =>
@@ -66,16 +69,16 @@ const sentBody = Effect.fnUntraced(function* (request: Request) {
   }
 })
 
-/** What arrives of a body and is not yet pulled. */
+/** The chunks of a body that have arrived and are not yet pulled. */
 class Arrivals {
   #waiting: Array<Uint8Array> = []
   #waitingBytes = 0
-  /** How the body ended: with a failure, or well. */
+  /** Set when the body has ended, with its failure if it failed. */
   end: { readonly failure?: Error } | undefined
   /** Set while a pull waits. */
   #wake: (() => void) | undefined
 
-  /** Takes a chunk and tells whether there is room for more. Chunks that come one right after another are pulled together. */
+  /** Adds a chunk, and returns whether there is room for more. Chunks that arrive together are pulled together. */
   add(chunk: Uint8Array): boolean {
     if (this.#waiting.push(chunk) === 1) queueMicrotask(() => this.#wake?.())
     this.#waitingBytes += chunk.length
@@ -88,7 +91,7 @@ class Arrivals {
     this.#wake?.()
   }
 
-  /** Gives what waits; else waits until something comes. `resume` runs once there is room again. */
+  /** Pulls the waiting chunks, or waits for the next. Calls `resume` when there is room again. */
   pull<E>(onError: (cause: unknown) => E, resume: () => void): Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> {
     const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> = Effect.suspend(() => {
       const chunks = this.#waiting
@@ -115,8 +118,8 @@ class Arrivals {
   })
 }
 
-/** The body of a reply. When its stream is left before the body came whole, the connection is closed. */
-const bodyOf = <E>(
+/** The body as a stream. If its consumer stops before the end, the connection is closed. */
+const bodyStream = <E>(
   arrivals: Arrivals,
   controller: Undici.Dispatcher.DispatchController,
   onError: (cause: unknown) => E
@@ -125,7 +128,7 @@ const bodyOf = <E>(
     if (controller.paused) controller.resume()
   }
   const abort = Effect.sync(() => {
-    if (arrivals.end === undefined) controller.abort(new Error("the reader left"))
+    if (arrivals.end === undefined) controller.abort(new Error("the consumer of the body stopped early"))
   })
   const close = Effect.suspend(() => (arrivals.end === undefined ? Effect.andThen(twoTurns, abort) : Effect.void))
   return Stream.fromChannel(
@@ -133,11 +136,11 @@ const bodyOf = <E>(
   )
 }
 
-/** Whether a reply is a proxy's: the service itself refuses in JSON. */
+/** Whether a proxy refused the request. The service's own refusals are JSON. */
 const isProxyRefusal = (status: number, headers: ReplyHeaders) =>
   status === 403 && !/json/i.test(String(headers["content-type"]))
 
-/** Sends one request and gives the response as soon as its head is there. */
+/** Sends one request and returns the response when its head arrives. */
 const send = (
   { dispatcher, isForwarded }: Sender,
   options: Undici.Dispatcher.DispatchOptions,
@@ -159,12 +162,12 @@ const send = (
       arrivals.finish(failure)
     }
     const fail = (cause: Error) => {
-      // Undici had not begun to send: the proof that nothing can have been charged.
+      // undici had not begun to send, which proves that nothing was charged for.
       if (controller === undefined) GradientClient.markNotSent(cause)
-      // Undici reports a proxy's 407 as an error and goes on reading its body.
+      // undici reports a proxy's 407 as an error, but continues to read its body.
       else if (!controller.aborted) controller.abort(cause)
       finish(cause)
-      resume(Effect.fail(transportError(request, cause))) // Without effect once the head was given.
+      resume(Effect.fail(transportError(request, cause))) // Ignored if the response was already returned.
     }
 
     signal.addEventListener("abort", abort)
@@ -180,7 +183,7 @@ const send = (
         }
         const head = { request, url, status, headers }
         const response = new UndiciResponse(head, (onError) =>
-          decoded(bodyOf(arrivals, started, onError), contentEncoding(headers), onError)
+          decoded(bodyStream(arrivals, started, onError), contentEncoding(headers), onError)
         )
         resume(Effect.succeed(response))
       },
@@ -198,7 +201,7 @@ const send = (
     return Effect.sync(abort)
   })
 
-/** Several lines of this header are one list. */
+/** The header may be sent several times. Its values are one list. */
 const contentEncoding = ({ "content-encoding": value }: ReplyHeaders) =>
   Array.isArray(value) ? value.join(",") : value
 

@@ -1,2 +1,2 @@
-/** The `User-Agent` of requests without one: some firewalls refuse those. `pnpm run version` writes the version. */
+/** The default `User-Agent`, because some firewalls refuse requests without one. `pnpm run version` updates it. */
 export const userAgent = "effect-gradient/0.0.0"

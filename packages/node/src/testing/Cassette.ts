@@ -1,15 +1,14 @@
 /**
- * Real exchanges, recorded once and replayed: tests that see what the service really sends, without a key, a network or a
- * bill.
+ * Records the replies of the service in files and replays them, so that tests see real replies without a key, a network or
+ * costs.
  *
- * A cassette is a JSON file that a person can read, with its images beside it as image files: `otter.json`, `otter-0.png`.
- * Put both under version control. Keys never reach them: secret headers are redacted, by their names; what they held, and
- * what looks like a key of the service, is redacted wherever it stands. How long things took and the
- * comments of a stream are not kept. Give each test its own cassette.
+ * A cassette is a readable JSON file with its images beside it: `otter.json`, `otter-0.png`. Put both under version control.
+ * They do not contain keys: secret headers are redacted, and so are their values and keys of the service anywhere else.
+ * Times, and comments of a stream, are not recorded. Use one cassette for each test.
  *
- * A recorded answer is given once, to a request of the same method, path and body, whatever the host and the headers. A
- * request that the cassette does not know, or has answered already, is a defect: nothing is sent, no retry or fallback of
- * the application hides it, and it tells what the nearest recorded request has otherwise.
+ * Each recorded reply is replayed once, to a request with the same method, path and body; the host and the headers may
+ * differ. Any other request is a defect, so that no retry or fallback of the application hides it. Nothing is sent. The
+ * message lists how the request differs from the nearest recorded one.
  *
  * @example
  * ```ts
@@ -41,14 +40,14 @@ import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import * as CassetteFile from "./internal/CassetteFile.ts"
 import { type Difference, differences, nearest } from "./internal/difference.ts"
 import * as Exchange from "./internal/Exchange.ts"
-import * as Tape from "./internal/Tape.ts"
 
 export type { Difference } from "./internal/difference.ts"
 
 /**
- * A cassette that cannot be read: it is not there, or is not one, or an image of it is missing.
+ * The cassette cannot be read: its file is missing or invalid, or one of its images is missing.
  *
  * @category errors
  */
@@ -62,29 +61,29 @@ export class CassetteError extends Data.TaggedError("CassetteError")<{
 }
 
 /**
- * The defect of a replay that met a request it has no answer for.
+ * The defect for a request without a recorded reply.
  *
  * @category errors
  */
 export class UnknownRequestError extends Data.TaggedError("UnknownRequestError")<{
   readonly path: string
   readonly request: RecordedRequest.RecordedRequest
-  /** The recorded request that differs least; `undefined` where the cassette is empty. */
+  /** The recorded request that differs least. `undefined` if the cassette is empty. */
   readonly nearest: RecordedRequest.RecordedRequest | undefined
-  /** In what; empty where the request is known, and was answered as often as it was recorded. */
+  /** How it differs. Empty if the request is recorded, but all its replies were already replayed. */
   readonly differences: ReadonlyArray<Difference>
 }> {
   override get message(): string {
     const { method, url } = this.request
-    const heading = `The cassette ${this.path} has no answer for ${method} ${url}.`
+    const heading = `The cassette ${this.path} has no reply for ${method} ${url}.`
     return [heading, ...this.comparison, `Nothing was sent. To record anew, use Cassette.layerRecord.`].join("\n")
   }
 
   private get comparison(): ReadonlyArray<string> {
-    if (this.nearest === undefined) return ["It is empty."]
-    if (this.differences.length === 0) return ["It has answered this request as often as it was recorded."]
+    if (this.nearest === undefined) return ["The cassette is empty."]
+    if (this.differences.length === 0) return ["All recorded replies to this request were already replayed."]
     return [
-      `The nearest request that it has, ${this.nearest.method} ${this.nearest.url}, differs in:`,
+      `The nearest recorded request, ${this.nearest.method} ${this.nearest.url}, differs in:`,
       ...this.differences.map(({ asked, field, recorded }) => `  ${field}: ${show(asked)}, recorded: ${show(recorded)}`)
     ]
   }
@@ -97,8 +96,8 @@ const show = (value: unknown): string => {
 
 const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-/** Answers each request with the first recorded answer to it that was not given yet. */
-const scriptOf = (path: string, { exchanges, images }: Tape.Tape): TestTransport.Script => {
+/** Replies to each request with its first recorded reply that was not replayed yet. */
+const scriptOf = (path: string, { exchanges, images }: CassetteFile.CassetteContent): TestTransport.Script => {
   const left = [...exchanges]
   return (request) => {
     const index = left.findIndex((known) => differences(request, known.request).length === 0)
@@ -117,20 +116,20 @@ const scriptOf = (path: string, { exchanges, images }: Tape.Tape): TestTransport
 }
 
 /**
- * Replays a cassette, and sends nothing. The connection of an answer that broke breaks at the same place.
+ * Replays a cassette and sends nothing. If a connection broke while a reply was recorded, it breaks at the same place.
  *
  * @category layers
  */
 export const layerReplay = (path: string): Layer.Layer<HttpClient.HttpClient, CassetteError> =>
-  Tape.read(path).pipe(
+  CassetteFile.read(path).pipe(
     Effect.mapError((cause) => new CassetteError({ path, cause })),
-    Effect.map((tape) => TestTransport.layer(scriptOf(path, tape))),
+    Effect.map((content) => TestTransport.layer(scriptOf(path, content))),
     Layer.unwrap,
     Layer.provide(platform)
   )
 
-/** The response, which `keep` is called with once its body was read, as far as anyone wanted, or broke. */
-const witnessed = (
+/** Calls `keep` with the text of the response when its consumer has finished reading, or when the connection breaks. */
+const recordedResponse = (
   response: HttpClientResponse.HttpClientResponse,
   request: HttpClientRequest.HttpClientRequest,
   keep: (text: string, isBroken: boolean) => Effect.Effect<void>
@@ -144,7 +143,7 @@ const witnessed = (
         isBroken = true
       })
     ),
-    // A caller who failed for another reason, such as its patience, leaves half an exchange, which is no use to replay.
+    // If the consumer fails for another reason, such as a timeout, the exchange is incomplete and is not recorded.
     Stream.onExit((exit) =>
       Exit.isSuccess(exit) || isBroken ? keep(Buffer.concat(chunks).toString(), isBroken) : Effect.void
     ),
@@ -159,12 +158,12 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
   const context = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const { basename, extname } = yield* Path.Path
   const turn = yield* Semaphore.make(1)
-  const before = yield* Effect.orElseSucceed(Tape.read(path), () => Tape.empty)
-  let tape = Tape.empty
+  const before = yield* Effect.orElseSucceed(CassetteFile.read(path), () => CassetteFile.empty)
+  let content = CassetteFile.empty
 
   const keep = (received: Omit<Exchange.Received, "keepImage">) =>
     Effect.gen(function* () {
-      const images = new Map(tape.images)
+      const images = new Map(content.images)
       const keepImage = (bytes: Uint8Array) => {
         const { extension } = new GeneratedImage.ImageBytes({ bytes })
         const name = `${basename(path, extname(path))}-${images.size}.${extension}`
@@ -172,14 +171,14 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
         return name
       }
       const exchange = Exchange.fromReceived({ ...received, keepImage })
-      const next = { exchanges: [...tape.exchanges, exchange], images }
-      yield* Tape.write(path, next, tape)
-      tape = next
+      const next = { exchanges: [...content.exchanges, exchange], images }
+      yield* CassetteFile.write(path, next, content)
+      content = next
     }).pipe(Effect.provide(context), Effect.orDie, (save) => turn.withPermit(save))
 
   yield* Effect.addFinalizer(() => {
-    const unused = Array.from(before.images.keys()).filter((name) => !tape.images.has(name))
-    return tape.exchanges.length === 0 ? Effect.void : Effect.orDie(Tape.removeImages(path, unused))
+    const unused = Array.from(before.images.keys()).filter((name) => !content.images.has(name))
+    return content.exchanges.length === 0 ? Effect.void : Effect.orDie(CassetteFile.removeImages(path, unused))
   })
 
   return HttpClient.transform(transport, (effect, request) =>
@@ -188,7 +187,7 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
       const redact = RecordedRequest.redactText(request.headers)
       const response = yield* effect
       const { headers, status } = response
-      return witnessed(response, request, (text, isBroken) =>
+      return recordedResponse(response, request, (text, isBroken) =>
         keep({ request: recorded, status, headers, text, isBroken, redact })
       )
     })
@@ -196,9 +195,9 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
 })
 
 /**
- * Sends requests with the HttpClient that is provided, and records what comes back, in place of a cassette that is there.
- * An exchange is written when its body has been read, or when the connection breaks within it; one without any answer is
- * not. A file that cannot be written is a defect.
+ * Sends requests with the HttpClient in context and records the replies. It replaces an existing cassette. A reply is
+ * written when its body has been read, or when the connection breaks within it; a request without a response is not
+ * recorded. A file that cannot be written is a defect.
  *
  * @example
  * ```ts
@@ -215,14 +214,14 @@ export const layerRecord = (path: string): Layer.Layer<HttpClient.HttpClient, ne
   Layer.effect(HttpClient.HttpClient, makeRecorder(path)).pipe(Layer.provide(platform))
 
 /**
- * Replays the cassette if its file is there, and records it otherwise. What is there is never added to: delete the file to
- * record anew.
+ * Replays the cassette if its file exists, else records it. An existing cassette is never extended: delete the file to record
+ * it again.
  *
  * @category layers
  */
 export const layerAuto = (path: string): Layer.Layer<HttpClient.HttpClient, CassetteError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const isThere = yield* fs.exists(path).pipe(Effect.mapError((cause) => new CassetteError({ path, cause })))
-    return isThere ? layerReplay(path) : layerRecord(path)
+    const exists = yield* fs.exists(path).pipe(Effect.mapError((cause) => new CassetteError({ path, cause })))
+    return exists ? layerReplay(path) : layerRecord(path)
   }).pipe(Layer.unwrap, Layer.provide(platform))

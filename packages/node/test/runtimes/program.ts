@@ -1,6 +1,6 @@
 /**
- * Runs on Bun and Deno: builds a layer of NodeImages and writes a file into the folder that is its argument. Prints what
- * came of each as JSON.
+ * Runs on Bun and Deno. It builds a layer of NodeImages, writes a file into the folder in its argument, and prints both
+ * results as JSON.
  */
 import { GeneratedImage, Images } from "@effect-gradient/core"
 import { ImageFile, NodeImages } from "@effect-gradient/node"

@@ -17,7 +17,7 @@ const [, , baseUrl = "", file = "", order = "", kind = "", stayAt = ""] = argv
 
 const reach = (moment: string) => Effect.andThen(Console.log(moment), moment === stayAt ? Effect.never : Effect.void)
 
-/** One line, on the disk before the next thing happens. */
+/** Writes one line, and waits until it is on the disk. */
 const append = (line: string) =>
   Effect.sync(() => {
     const handle = openSync(file, "a")

@@ -1,4 +1,4 @@
-/** Servers on loopback for tests: one that answers each request with a function and knows its sockets, and plain ones. */
+/** Servers on loopback for tests: one that replies with a function and tracks its sockets, and plain TCP servers. */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import * as net from "node:net"
@@ -40,7 +40,7 @@ export const serve = (answer: (request: http.IncomingMessage, response: http.Ser
       })
   )
 
-/** Waits, in real time, until it holds; fails after three seconds, before an idle connection ends by itself. */
+/** Waits in real time until a condition is true. Fails after three seconds, before idle connections close by themselves. */
 export const eventually = (holds: () => boolean, what: string) =>
   Effect.promise(async () => {
     const end = Date.now() + 3000
@@ -76,7 +76,7 @@ export const completed = (image: Buffer) =>
 export const responseBody = (...images: ReadonlyArray<Buffer>) =>
   JSON.stringify({ created: 1_700_000_000, data: images.map((image) => ({ b64_json: image.toString("base64") })) })
 
-/** Listens on loopback while the scope is open, and gives the port. */
+/** Listens on loopback until the scope closes, and returns the port. */
 export const listening = (server: net.Server) =>
   Effect.acquireRelease(
     Effect.callback<number>((resume) => {

@@ -1,5 +1,5 @@
 /**
- * What runs around each attempt: the models of `Attempt`, in a file that `Images` can import.
+ * The models of `Attempt`. They have a file of their own because `Images` imports them and `Attempt` imports `Images`.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -10,14 +10,14 @@ import type { ImageGenerateParamsStreaming, Kind } from "../../ImageGeneratePara
 import type { ImageGenerateResponse, Usage } from "../../ImageGenerateResponse.ts"
 
 /**
- * A call, as its attempts see it.
+ * The params and options of a call that its attempts can see.
  *
  * @category models
  */
 export interface Call {
-  /** The function that was called: `generate`, or `stream` for `generateStream`. */
+  /** The function of the call: `generate`, or `stream` for `generateStream`. */
   readonly kind: Kind
-  /** The params that are sent, defaults included. */
+  /** The params with their defaults. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
   /** The option `idempotencyKey` of the call. */
   readonly idempotencyKey?: string | undefined
@@ -31,22 +31,22 @@ export interface Call {
  * @category models
  */
 export interface Attempt extends Call {
-  /** From 1, within its call. */
+  /** The number of this attempt within its call, from 1. */
   readonly number: number
 }
 
 /**
  * How an attempt ended.
  *
- * - `NotSent`: proven. A `wait` or a `begin` failed or was interrupted, or no connection was made. `reason` is absent
- *   after an interruption.
+ * - `NotSent`: nothing was sent, which is proven. A `wait` or a `begin` failed or was interrupted, or no connection was
+ *   made. After an interruption, `reason` is undefined.
  * - `Completed`: all images arrived.
- * - `Failed`: see `reason.mayHaveBeenCharged`.
+ * - `Failed`: the request failed. `reason.mayHaveBeenCharged` shows whether it may have been charged for.
  * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed`. The images may have
- *   been charged.
+ *   been charged for.
  *
- * `images` are all images that were decoded. If the last one of a stream is incomplete, its last partial is among them.
- * `response` is what arrived as a whole, of a stream too; absent if the bytes were passed on without being decoded.
+ * `images` has all images that were decoded. If a stream ended before `Completed`, it includes the last partial image.
+ * `response` is the whole response, of a stream too. It is absent if the bytes were passed on without being decoded.
  *
  * @category models
  */
@@ -65,25 +65,25 @@ export type Outcome = Data.TaggedEnum<{
 export const Outcome = Data.taggedEnum<Outcome>()
 
 /**
- * Functions that run around each attempt. A reason that they fail with becomes the reason of the attempt.
+ * Functions that run around each attempt. If one fails, the attempt fails with its reason.
  *
  * @category models
  */
 export interface Entry {
-  /** Runs before `begin`, and may take long: a limit, a budget. The attempt can be interrupted here. */
+  /** Runs before `begin` and may take long, for example in a rate limiter. It can be interrupted. */
   readonly wait?: ((attempt: Attempt) => Effect.Effect<void, GradientErrorReason>) | undefined
   /** Runs directly before the request is sent. */
   readonly begin?: ((attempt: Attempt) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**
-   * Runs once, uninterruptibly: before a caller gets the last image, and before the back-off of a failed attempt. After
-   * `Completed`, the caller gets the images even if this fails: they are put into the reason's `images`.
+   * Runs once and cannot be interrupted. It runs before the caller gets the last image, or before the wait for a retry.
+   * If it fails after `Completed`, its reason gets the images, so that the caller does not lose them.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
 }
 
 /**
- * The entries that run around each attempt, the outermost layer's first. It takes effect where a call runs, not where a
- * layer is built: use `layer` to add an entry.
+ * The entries that run around each attempt, the outermost layer's first. Use `layer` to add one: this reference is read
+ * when a call runs, so a value that is provided only while a layer is built has no effect.
  *
  * @category references
  */

@@ -1,5 +1,5 @@
 /**
- * The life of one attempt: its waits, the begins directly before its request, and one outcome.
+ * Runs the entries of one attempt: `wait`, then `begin` directly before the request, then `end` with the outcome.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import type { GradientErrorReason } from "../../GradientError.ts"
 import { Around, type Attempt, type Call, type Entry, Outcome } from "./around.ts"
 
 /**
- * How many attempts a call has had.
+ * The number of attempts of a call so far.
  *
  * @category models
  */
@@ -19,20 +19,20 @@ export interface Counter {
 }
 
 /**
- * An attempt whose waits have run. It ends with the first outcome that it is given.
+ * One attempt and its entries. It is settled once, with the first outcome.
  *
  * @category models
  */
 export class OpenAttempt {
   #attempt: Attempt
   readonly #entries: ReadonlyArray<Entry>
-  /** The entries that are to hear the outcome: their `wait` succeeded. */
+  /** The entries that get the outcome: their `wait` succeeded. */
   #waiting: ReadonlyArray<Entry> = []
   #isSent = false
   #sentAt = 0
-  /** The whole body was read: the request is over, and need not be aborted when its scope closes. */
+  /** The whole body was read, so the request need not be aborted when its scope closes. */
   isReplyWhole = false
-  /** The images so far, for an attempt that its caller leaves. */
+  /** The images decoded so far, for an outcome without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []
 
   readonly #counter: Counter
@@ -43,22 +43,22 @@ export class OpenAttempt {
     this.#counter = counter
   }
 
-  /** Whether a request was handed to the transport. */
+  /** Whether a request was passed to the transport. */
   get isSent(): boolean {
     return this.#isSent
   }
 
-  /** When the request was handed to the transport, in milliseconds of the Clock. */
+  /** When the request was passed to the transport, in milliseconds of the Clock. */
   get sentAt(): number {
     return this.#sentAt
   }
 
-  /** Whether an entry waits for the outcome, so that images are worth keeping for it. */
+  /** Whether an entry will get the outcome. Only then are images kept for it. */
   get isObserved(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** Runs the waits, outermost first. An entry hears the outcome from the moment on that its wait succeeded. */
+  /** Runs each `wait`, outermost first. An entry gets the outcome if its `wait` succeeded. */
   readonly wait: Effect.Effect<void, GradientErrorReason> = Effect.suspend(() =>
     Effect.forEach(
       this.#entries,
@@ -73,8 +73,8 @@ export class OpenAttempt {
   )
 
   /**
-   * Runs the begins. The transport calls it directly before it sends a request. Each further request is an attempt of
-   * its own: the one before is settled with `previous`, then everything runs again.
+   * Runs each `begin`. Called directly before a request is sent. If a transform sends a second request, that is a new
+   * attempt: the first is settled with `previous`, then `wait` and `begin` run again.
    */
   begin(previous: () => Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.gen({ self: this }, function* () {
@@ -90,7 +90,7 @@ export class OpenAttempt {
     })
   }
 
-  /** Ends the attempt: each entry that waits hears the outcome, innermost first. Only the first outcome counts. */
+  /** Runs each `end` with the outcome, innermost first. After the first outcome, it does nothing. */
   settle(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.suspend(() => {
       const waiting = this.#waiting
@@ -104,7 +104,7 @@ export class OpenAttempt {
     })
   }
 
-  /** Ends an attempt that failed. */
+  /** Settles the attempt as failed, and fails with the reason. */
   fail(reason: GradientErrorReason): Effect.Effect<never, GradientErrorReason> {
     return Effect.andThen(this.settle(this.#outcomeOf(reason)), Effect.fail(reason))
   }
@@ -115,24 +115,24 @@ export class OpenAttempt {
     return Outcome.Failed({ reason, images: [...before, ...reason.images] })
   }
 
-  /** Ends an attempt that has no outcome when its scope closes: its caller left it. */
+  /** Settles an attempt that has no outcome when its scope closes, because its caller left. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() =>
     this.settle(this.#isSent ? Outcome.Left({ images: this.images() }) : Outcome.NotSent({ reason: undefined }))
   ).pipe(
-    // Nobody is there to fail: the caller has left.
+    // The caller has left, so the failure can only be logged.
     Effect.catch((reason) => Effect.logError("The end of an attempt that was left failed", reason))
   )
 }
 
-/** What was paid for is not lost if an `end` fails: its reason gets the images. */
+/** If `end` fails after `Completed`, its reason gets the images, because they are paid for. */
 const carrying = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
   outcome._tag === "Completed" && reason.images.length === 0
     ? Object.defineProperty(reason, "images", { value: outcome.images, enumerable: true })
     : reason
 
 /**
- * Opens an attempt: runs its waits. It ends when the scope closes, at the latest. For those who send through
- * `GradientClient` themselves; `Images` does it for each of its requests.
+ * Starts an attempt and runs each `wait`. When the scope closes, the attempt is settled if it was not before. `Images`
+ * does this for each request; call it only if you send through `GradientClient.post` yourself.
  *
  * @category constructors
  */

@@ -1,5 +1,5 @@
 /**
- * What the service asks of a retry. It holds under any policy.
+ * The service's own rules for retries. They apply under every policy.
  */
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -13,16 +13,16 @@ import type { RetryPolicy } from "../../RetryPolicy.ts"
 
 const longestWaitMillis = 60_000
 
-/** A reset that seems to be in the past, because clocks differ, is waited for as long. */
+/** The wait for a reset that seems to be in the past, because clocks differ. */
 const shortestWaitMillis = 1000
 
-/** Until the soonest reset of a limit, in milliseconds. After a 429 the provider asks clients to wait for it. */
+/** The time until the soonest reset of a limit, in milliseconds. The provider asks clients to wait for it after a 429. */
 const untilReset = (reason: GradientErrorReason, now: number): number | undefined => {
   const reset = reason._tag === "RateLimitError" ? nextReset(reason) : undefined
   return reset === undefined ? undefined : Math.max(shortestWaitMillis, DateTime.toEpochMillis(reset) - now)
 }
 
-/** Whether the service allows another attempt, and within a minute. */
+/** Whether the service allows a retry within a minute. */
 export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const wait = reason.retryAfter === undefined ? untilReset(reason, now) : Duration.toMillis(reason.retryAfter)
@@ -30,8 +30,8 @@ export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =
   })
 
 /**
- * The schedule with the wait that the service asks for in place of its own. All clients wait for one reset, so each adds
- * 250 to 500 ms at random.
+ * Replaces the delays of the schedule with the wait that the service asks for. To a wait for a reset it adds 250 to 500 ms
+ * at random, because all clients wait for the same reset.
  */
 export const obeying = (schedule: RetryPolicy["schedule"]): RetryPolicy["schedule"] =>
   Schedule.modifyDelay(schedule, ({ duration, input }) =>

@@ -1,6 +1,6 @@
 /**
- * One call: its attempts, one after another as the policy says. A failed attempt that will be retried is logged, is an
- * event on the call's span, and reaches `onRetry`.
+ * Runs the attempts of a call, one after another, by the retry policy. A failed attempt that will be retried is logged, is
+ * added to the call's span as an event, and is passed to `onRetry`.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -15,23 +15,23 @@ import type { RetryEvent } from "../request/options.ts"
 import { isAllowed, obeying } from "./retryWait.ts"
 import type { Counter } from "./open.ts"
 
-/** How a call retries. */
+/** The options of a call for retries. */
 export interface Retrying {
   readonly retry: RetryPolicy
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
 }
 
-/** The attempts of a call so far. */
-export class Attempts implements Counter {
+/** The attempts of a call so far: their number, and those that failed. */
+export class AttemptLog implements Counter {
   count = 0
   readonly failed: Array<GradientError.FailedAttempt> = []
 }
 
-/** Runs attempts until one succeeds or the policy ends them. The error lists all that failed. */
+/** Runs attempts until one succeeds or the policy stops. The error lists all failed attempts. */
 export const retrying = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
   { onRetry, retry: policy }: Retrying,
-  attempts: Attempts
+  attempts: AttemptLog
 ) {
   let nextDelay:
     | ((reason: GradientError.GradientErrorReason) => Effect.Effect<Option.Option<Duration.Duration>>)
@@ -45,7 +45,7 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
     if (Result.isSuccess(result)) return result.success
     const reason = result.failure
     attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
-    nextDelay ??= yield* delays(policy) // Made only now: most calls never retry.
+    nextDelay ??= yield* delays(policy) // Not earlier, because most calls never retry.
     const delay = (yield* isAllowed(reason)) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
     if (Option.isNone(delay)) return yield* Effect.fail(GradientError.fromReason(reason, attempts.failed))
     yield* announce({ reason, attempt: attempts.count, delay: delay.value }, onRetry)
@@ -53,7 +53,7 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
   }
 })
 
-/** The schedule's delay after each failure; none if it has ended. */
+/** The schedule's delay after each failure. `None` if the schedule has ended. */
 const delays = ({ schedule }: RetryPolicy) =>
   Effect.map(
     Schedule.toStep(obeying(schedule)),
@@ -69,7 +69,8 @@ const delays = ({ schedule }: RetryPolicy) =>
 const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {
   const { attempt, delay, reason } = event
   const seconds = Duration.toSeconds(delay)
-  yield* Effect.logWarning(`Attempt ${attempt} failed, and is retried in ${seconds} s: ${reason.message}`)
+  const rounded = Math.ceil(seconds * 10) / 10
+  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s: ${reason.message}`)
   const span = yield* Effect.option(Effect.currentSpan)
   const now = yield* Clock.currentTimeNanos
   if (Option.isSome(span)) span.value.event("retry", now, { attempt, reason: reason._tag, delaySeconds: seconds })

@@ -1,5 +1,5 @@
 /**
- * The outcome of a stream's attempt, taken from its events: an Exit does not tell whether a stream was read to its end.
+ * Settles the attempt of a stream by its events. The Exit of a stream is a success even if it was not read to its end.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -17,7 +17,7 @@ import type { OpenAttempt } from "./open.ts"
 
 type EventsPull = Pull.Pull<Events, GradientErrorReason>
 
-/** Settles the attempt before the last `Completed` is given out, at the end of the stream and at its failure. */
+/** Settles the attempt when the stream ends, when it fails, and before the consumer gets the last `Completed`. */
 export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
   const arrived = new Arrived(attempt.isObserved)
   attempt.images = () => arrived.images
@@ -28,7 +28,7 @@ export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): Eve
         for (const event of events) arrived.add(event)
         return arrived.count < n ? Effect.succeed(events) : Effect.as(complete, events)
       },
-      // Fewer images than were asked for are complete as well: readEvents has checked that none is half done.
+      // A stream may end with fewer images than requested. readEvents fails if the last one is incomplete.
       onDone: (): EventsPull => Effect.andThen(complete, Cause.done()),
       onFailure: (cause): EventsPull => {
         const failure = cause.reasons.find(Cause.isFailReason)
@@ -38,7 +38,7 @@ export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): Eve
   )
 }
 
-/** What a stream has brought. Images are kept only if an entry waits for them: they may be large. */
+/** The images of a stream so far. They are kept only if an entry gets the outcome, because they may be large. */
 class Arrived {
   count = 0
   usage: Usage | undefined

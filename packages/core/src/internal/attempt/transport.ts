@@ -1,6 +1,6 @@
 /**
- * The transport of one attempt. `transformClient` gets a client that runs the begins and starts the timeout at the
- * moment when a request enters the transport, so that whatever a transform does before is neither timed nor charged.
+ * Sends the request of one attempt through `transformClient`. The client that a transform gets runs each `begin` and
+ * starts the timeout when a request is sent. Work that a transform does before, such as waiting for a limit, is not timed.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -21,7 +21,7 @@ type Reason = GradientError.GradientErrorReason
 type Response = HttpClientResponse.HttpClientResponse
 
 /**
- * An HttpClient as `transformClient` may give it back: with any errors.
+ * The client that `transformClient` returns. Its errors may be of any type.
  *
  * @category models
  */
@@ -29,7 +29,7 @@ export interface TransformedClient {
   readonly execute: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Response, unknown>
 }
 
-/** The request that the current fiber sends: of an attempt, or one that cannot be charged. */
+/** The request that the current fiber sends. Without an attempt, it cannot be charged. */
 class Sending {
   isSent = false
   failure: Reason | undefined
@@ -44,7 +44,7 @@ class Sending {
     this.scope = scope
   }
 
-  /** The outcome of the request before, if a transform sends another one. Its body was not read here. */
+  /** The outcome of the previous request, if a transform sends another one. The transform may have read its body. */
   readonly previous = (): Outcome => {
     if (this.failure === undefined) return Outcome.Left({ images: [] })
     return this.failure.reached === "NotSent"
@@ -60,7 +60,7 @@ const Current = Context.Reference<Sending | undefined>("@effect-gradient/core/in
 const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
-/** The client that `transformClient` gets. Each request through it is an attempt. */
+/** The client that is passed to `transformClient`. Each request through it is an attempt. */
 export const attempting = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
   const scoped = HttpClient.withScope(transport)
   const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
@@ -80,7 +80,7 @@ const enter = (
   request: HttpClientRequest.HttpClientRequest,
   send: Effect.Effect<Response, HttpClientError.HttpClientError, Scope.Scope>
 ): Effect.Effect<Response, HttpClientError.HttpClientError> => {
-  /** Remembers the reason, and fails in terms that transforms of an HttpClient understand. */
+  /** Remembers the reason, and fails with an HttpClientError, which transforms of an HttpClient can handle. */
   const fail = (reason: Reason, error = transportError(request, reason)) => {
     sending.failure = reason
     return Effect.fail(error)
@@ -109,8 +109,8 @@ const noResponse = (timeout: Duration.Duration) =>
   })
 
 /**
- * Sends the request of this attempt, once unless a transform repeats it, and gives the response of any status. Without
- * an attempt the request is one that cannot be charged.
+ * Sends the request of this attempt and returns the response, whatever its status. It is sent once, unless a transform
+ * repeats it. Without an attempt, the request cannot be charged.
  */
 export const sendRequest = Effect.fnUntraced(function* (
   client: TransformedClient,
@@ -119,7 +119,7 @@ export const sendRequest = Effect.fnUntraced(function* (
   timeout: Duration.Duration
 ) {
   // HttpClient.withScope aborts a request when its scope closes. An abort makes an error with a stack, which costs a tenth
-  // of a small call, so this scope stays open if the reply was read whole.
+  // of a small call, so this scope stays open if the reply was read completely.
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => (attempt?.isReplyWhole === true ? Effect.void : Scope.close(scope, exit)))
   const sending = new Sending(attempt, timeout, scope)
@@ -132,17 +132,17 @@ export const sendRequest = Effect.fnUntraced(function* (
   )
   if (sending.status !== undefined) return response
   return yield* new GradientError.InvalidResponseError({
-    description: "transformClient gave a response that did not come through the client that it was given"
+    description: "transformClient returned a response without sending a request through its client argument"
   })
 })
 
-/** A client that refuses statuses by itself, such as `HttpClient.filterStatusOk`, has the response all the same. */
+/** The response in the error of a transform that fails for some statuses, such as `HttpClient.filterStatusOk`. */
 const refusedResponse = (error: unknown): Response | undefined =>
   HttpClientError.isHttpClientError(error) && error.reason._tag === "StatusCodeError"
     ? error.reason.response
     : undefined
 
-/** The reason of an error that came out of `transformClient`. */
+/** The reason for an error of the transformed client. */
 const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending): Reason => {
   if (failure !== undefined) return failure
   if (HttpClientError.isHttpClientError(error)) return reasonOfFailure(error)

@@ -1,10 +1,11 @@
 /**
- * The one rule about money: whether a failed attempt may have been charged for.
+ * Decides whether a failed attempt may have been charged for. No other module decides this.
  */
 import type * as Duration from "effect/Duration"
 import type { Reached } from "../../GradientError.ts"
+import { errorCodes } from "../wire.ts"
 
-/** The fields of a reason that the rule depends on. */
+/** The fields of a reason on which the decision depends. */
 export interface Evidence {
   readonly _tag: string
   readonly status?: number | undefined
@@ -13,18 +14,19 @@ export interface Evidence {
   readonly images: ReadonlyArray<unknown>
 }
 
-/** A server that is busy and names a time has not begun to generate. */
+/** A busy server that asks to wait has not begun to generate. */
 const isBusy = ({ retryAfter, status }: Evidence) => status === 503 && retryAfter !== undefined
 
-/** A gateway refuses the second request with one attempt id like this, while the first is still being generated. */
-const isDuplicate = ({ code }: Evidence) => code === "duplicate_attempt"
+/** A gateway refused a repeated attempt id. The first request with this id may have been charged for. */
+const isDuplicate = ({ code }: Evidence) => code === errorCodes.duplicateAttempt
 
-/** A gateway answers like this if the service refused the gateway's own key, or its account has no credit. */
-const isOperatorsFault = ({ code }: Evidence) => code === "not_configured" || code === "insufficient_quota"
+/** The service refused the gateway's own key, or the gateway's account has no credit. */
+const isOperatorsFault = ({ code }: Evidence) =>
+  code === errorCodes.notConfigured || code === errorCodes.insufficientQuota
 
 const isUncharged = (evidence: Evidence) => isBusy(evidence) || isOperatorsFault(evidence)
 
-/** Whether an image may have been charged for: one rule for each value of `reached`. */
+/** Whether the attempt may have been charged for: one rule for each value of `reached`. */
 export const charged: { readonly [P in Reached]: (evidence: Evidence) => boolean } = {
   NotSent: () => false,
   Sent: () => true,

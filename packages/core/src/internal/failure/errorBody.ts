@@ -1,53 +1,51 @@
 /**
- * Reads the body of an error, in whatever form a server writes it.
+ * Reads the body of an error in any of the forms that servers send.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { property } from "../property.ts"
+import { isList, property } from "../property.ts"
 import { oneLine, shorten, visibleText } from "./visibleText.ts"
 
-/** What the body of an error says. */
+/** The fields of a reason that are read from the body of an error. */
 export interface ErrorBody {
   readonly description?: string | undefined
   readonly code?: string | undefined
   readonly type?: string | undefined
   readonly param?: string | undefined
   readonly requestId?: string | undefined
-  /** An HTTP status that the body names: that of an upstream, or the only one if the response itself was a 200. */
+  /** An HTTP status in the body, such as that of an upstream, or of an error within a 200. */
   readonly status?: number | undefined
 }
 
-/** Parses JSON and conceals the secrets in its strings: a secret can be written with escapes. */
-export const parseJson = (text: string, conceal: (text: string) => string): Result.Result<unknown, unknown> =>
+/** Parses JSON and redacts secrets in the parsed strings, because escapes can hide a secret in the text. */
+export const parseJson = (text: string, redact: (text: string) => string): Result.Result<unknown, unknown> =>
   Result.try((): unknown =>
-    JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? conceal(value) : value))
+    JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? redact(value) : value))
   )
 
-/** How deep an error within an error is followed, and how many errors of a list are named. */
+/** How deep nested errors are read, and how many errors of a list. */
 const deepest = 6
 const mostErrors = 10
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
-
-/** Whether a value says anything: `{}`, `null`, `""`, `false`, `0` and `[]` do not, nor does what holds only these. */
-const says = (value: unknown, depth = 0): boolean => {
+/** Whether a value has content. `{}`, `null`, `""`, `false`, `0`, `[]` and values that contain only these have none. */
+const hasContent = (value: unknown, depth = 0): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
   if (!Predicate.isObjectOrArray(value) || depth > deepest) return Boolean(value)
-  return Object.values(value).some((member) => says(member, depth + 1))
+  return Object.values(value).some((member) => hasContent(member, depth + 1))
 }
 
-/** A name, such as a code: numbers are read as their digits. */
+/** A member that is a short string, such as a code. Numbers are converted. */
 const nameOf = (holder: object, name: string): string | undefined => {
   const value = property(holder, name)
   if (Predicate.isNumber(value)) return String(value)
   return Predicate.isString(value) ? oneLine(value) : undefined
 }
 
-/** A word such as `too_many_requests`, and not a sentence, "Bad Request" or an identifier with digits. */
+/** The text if it looks like a code (`too_many_requests`), not like a sentence, "Bad Request" or an id with digits. */
 const asCode = (text: string | undefined) =>
   text !== undefined && /^[a-z]+([_.-][a-z]+)*$/.test(text) ? text : undefined
 
-/** A status of HTTP that means a failure, from a number or its digits. */
+/** The text as an HTTP status of 4xx or 5xx. */
 const asStatus = (text: string | undefined): number | undefined =>
   text !== undefined && /^[45]\d\d$/.test(text) ? Number(text) : undefined
 
@@ -57,7 +55,7 @@ const distinct = (texts: ReadonlyArray<string | undefined>): ReadonlyArray<strin
   return kept
 }
 
-/** The first value of each member but the description. */
+/** Takes each member from the first body that has it, except the description. */
 const merge = (bodies: ReadonlyArray<ErrorBody | undefined>, description: string | undefined): ErrorBody => {
   const first = <Name extends keyof ErrorBody>(name: Name) => bodies.find((body) => body?.[name] !== undefined)?.[name]
   return {
@@ -72,13 +70,13 @@ const merge = (bodies: ReadonlyArray<ErrorBody | undefined>, description: string
 
 const read = (value: unknown, depth: number): ErrorBody | undefined => {
   if (depth > deepest) return undefined
-  if (Predicate.isString(value)) return readText(value, depth)
+  if (Predicate.isString(value)) return parseText(value, depth)
   if (isList(value)) return readList(value, depth)
   return Predicate.isObject(value) ? readObject(value, depth) : undefined
 }
 
-/** Relays pass the error of their upstream on as text, with or without words of their own before it. */
-const readText = (text: string, depth: number): ErrorBody => {
+/** Some relays pass on the error of their upstream as text, sometimes with a prefix of their own. */
+const parseText = (text: string, depth: number): ErrorBody => {
   const [, prefix = "", json] = /^([^{[]{0,300})([{[][\s\S]*[}\]])\s*$/.exec(text) ?? []
   const parsed = json === undefined ? undefined : Result.try((): unknown => JSON.parse(json))
   const inner = parsed !== undefined && Result.isSuccess(parsed) ? read(parsed.success, depth + 1) : undefined
@@ -92,7 +90,7 @@ const readList = (list: ReadonlyArray<unknown>, depth: number): ErrorBody => {
   return merge(bodies, description)
 }
 
-/** The errors of each field by its name: `{ "size": ["must be ..."] }`. */
+/** Errors by field: `{ "size": ["must be ..."] }`. */
 const readFields = (fields: object, depth: number): ErrorBody => {
   const named = Object.entries(fields).slice(0, mostErrors)
   const texts = named.map(([name, value]) => {
@@ -102,7 +100,7 @@ const readFields = (fields: object, depth: number): ErrorBody => {
   return { description: oneLine(distinct(texts).join("; ")), param: named[0]?.[0] }
 }
 
-/** FastAPI names the place of a refused value: `["body", "size"]`. */
+/** FastAPI sends the path of a refused value: `["body", "size"]`. */
 const placeOf = (holder: object): string | undefined => {
   const loc = property(holder, "loc")
   if (!isList(loc)) return undefined
@@ -111,7 +109,7 @@ const placeOf = (holder: object): string | undefined => {
   )
 }
 
-/** The members of an object itself, without what is nested in it. */
+/** The fields from the object itself, not from nested errors. */
 const ownMembers = (holder: object): ErrorBody => {
   const error = nameOf(holder, "error")
   const code = nameOf(holder, "code")
@@ -125,14 +123,14 @@ const ownMembers = (holder: object): ErrorBody => {
   }
 }
 
-/** The errors in a list, or by the names of fields. */
+/** The errors of the member `errors`: a list, or one entry for each field. */
 const readErrors = (errors: unknown, depth: number): ErrorBody | undefined => {
   const body = read(errors, depth + 1)
   const isRead = body?.description !== undefined || isList(errors) || !Predicate.isObject(errors)
   return isRead ? body : readFields(errors, depth + 1)
 }
 
-/** A string in `error` is often only the name of the status, so it counts if nothing else is said. */
+/** A string in `error` is often only the name of the status, so it is used if the body has no other message. */
 const readObject = (holder: object, depth: number): ErrorBody => {
   const at = (name: string) => read(property(holder, name), depth + 1)
   const error = at("error")
@@ -141,61 +139,63 @@ const readObject = (holder: object, depth: number): ErrorBody => {
   const detail = at("detail")
   const errors = readErrors(property(holder, "errors"), depth)
   const headline = [isName ? undefined : error, message, at("error_description"), at("msg")]
-  // A list of errors says more than the message beside it: both are kept.
-  const telling = distinct([headline.map(descriptionOf).find(isText), descriptionOf(detail), descriptionOf(errors)])
-  const words = telling.length > 0 ? telling : distinct([descriptionOf(at("title") ?? error)])
-  const description = words.length > 0 ? oneLine(joined([placeOf(holder), ...words].filter(isText))) : undefined
+  // A list of errors is more precise than the message beside it. Both are kept.
+  const informative = distinct([headline.map(descriptionOf).find(isText), descriptionOf(detail), descriptionOf(errors)])
+  const texts = informative.length > 0 ? informative : distinct([descriptionOf(at("title") ?? error)])
+  const description = texts.length > 0 ? oneLine(joined([placeOf(holder), ...texts].filter(isText))) : undefined
   const own = ownMembers(holder)
   const merged = merge([error, message, own, detail, errors], description)
   return { ...merged, requestId: own.requestId ?? merged.requestId }
 }
 
-/** What is said more exactly follows behind a colon. */
+/** Joins texts with colons, from the general to the precise. */
 const joined = (texts: ReadonlyArray<string>) =>
   texts.map((text, index) => (index === texts.length - 1 ? text : text.replace(/[.:]$/, ""))).join(": ")
 
 const descriptionOf = (body: ErrorBody | undefined) => body?.description
 const isText = Predicate.isNotUndefined
 
-/** What an error that was already parsed says. */
+/** Reads a parsed error. */
 export const errorBodyOf = (value: unknown): ErrorBody => read(value, 0) ?? {}
 
-/** What the text of an error's body says: JSON of any form, else the title of a page, else its first visible words. */
-export const parseErrorBody = (text: string, conceal: (text: string) => string): ErrorBody => {
-  const shown = conceal(text)
-  const parsed = parseJson(shown, conceal)
+/** Reads the text of an error's body: JSON of any form, else the title of a page, else its first visible words. */
+export const parseErrorBody = (text: string, redact: (text: string) => string): ErrorBody => {
+  const shown = redact(text)
+  const parsed = parseJson(shown, redact)
   if (Result.isFailure(parsed)) return { description: visibleText(shown) }
   const body = errorBodyOf(parsed.success)
   const isSilent = body.description === undefined && body.code === undefined && body.type === undefined
-  return isSilent && says(parsed.success) ? { ...body, description: oneLine(shown) } : body
+  return isSilent && hasContent(parsed.success) ? { ...body, description: oneLine(shown) } : body
 }
 
-const namesOfFailures = /error|fail/i
+const failureName = /error|fail/i
 
-/** Whether something beside the words of an object marks it as an error. */
-const hasMarkOfError = (holder: object): boolean => {
+/** Whether a member other than its message marks an object as an error. */
+const hasErrorMark = (holder: object): boolean => {
   const { code, status } = ownMembers(holder)
   return (
     status !== undefined ||
     asCode(code) !== undefined ||
     property(holder, "success") === false ||
-    [nameOf(holder, "type"), nameOf(holder, "status")].some((name) => name !== undefined && namesOfFailures.test(name))
+    [nameOf(holder, "type"), nameOf(holder, "status")].some((name) => name !== undefined && failureName.test(name))
   )
 }
 
 const hasImages = (holder: object) =>
-  ["data", "b64_json", "url"].some((name) => says(property(holder, name)) || Predicate.isNumber(property(holder, name)))
+  ["data", "b64_json", "url"].some(
+    (name) => hasContent(property(holder, name)) || Predicate.isNumber(property(holder, name))
+  )
 
 /**
- * Whether a value that came with status 200 is an error. `{ "error": {} }`, null, "", false and [] say that there is none.
- * Words without a mark of an error beside them can be a note on the progress.
+ * Whether a value in a reply with status 200 is an error. `error` with `{}`, null, "", false or [] is not an error. A
+ * message without another mark of an error is not one either: it can be a progress report.
  */
-export const tellsError = (value: unknown): boolean => tellsErrorAt(value, 0)
+export const isErrorValue = (value: unknown): boolean => isErrorAt(value, 0)
 
-const tellsErrorAt = (value: unknown, depth: number): boolean => {
+const isErrorAt = (value: unknown, depth: number): boolean => {
   if (depth > deepest) return false
-  if (isList(value)) return value.length > 0 && value.every((item) => tellsErrorAt(item, depth + 1))
+  if (isList(value)) return value.length > 0 && value.every((item) => isErrorAt(item, depth + 1))
   if (!Predicate.isObject(value)) return false
-  if (says(property(value, "error")) || says(property(value, "errors"))) return true
-  return !hasImages(value) && hasMarkOfError(value) && errorBodyOf(value).description !== undefined
+  if (hasContent(property(value, "error")) || hasContent(property(value, "errors"))) return true
+  return !hasImages(value) && hasErrorMark(value) && errorBodyOf(value).description !== undefined
 }

@@ -1,5 +1,5 @@
 /**
- * The text of an error's body.
+ * Reads the body of an error as text.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -23,7 +23,7 @@ export const errorText = (response: HttpClientResponse.HttpClientResponse): Effe
       }),
       Stream.runDrain,
       Effect.timeoutOption("5 seconds"),
-      Effect.ignore, // The status already says what went wrong; the body adds words, if it can be read.
+      Effect.ignore, // The status is enough for a reason. The body only adds a message.
       Effect.map(() => text)
     )
   })

@@ -1,7 +1,8 @@
 /**
- * The one table from statuses and codes to reasons.
+ * The table from statuses and codes to reasons.
  */
 import * as GradientError from "../../GradientError.ts"
+import { errorCodes } from "../wire.ts"
 import type { ErrorBody } from "./errorBody.ts"
 
 const byStatus = {
@@ -23,40 +24,40 @@ type ReasonClass =
   | typeof GradientError.InternalServerError
   | typeof GradientError.InvalidResponseError
 
-/** These say more than a status of 4xx does. */
+/** These codes override a status of 4xx. */
 const byDecidingCode = new Map<string | undefined, ReasonClass>([
-  ["moderation_blocked", GradientError.ContentPolicyError],
-  ["content_policy_violation", GradientError.ContentPolicyError],
-  ["insufficient_quota", GradientError.QuotaExceededError],
-  ["billing_hard_limit_reached", GradientError.QuotaExceededError]
+  [errorCodes.moderationBlocked, GradientError.ContentPolicyError],
+  [errorCodes.contentPolicyViolation, GradientError.ContentPolicyError],
+  [errorCodes.insufficientQuota, GradientError.QuotaExceededError],
+  [errorCodes.billingHardLimitReached, GradientError.QuotaExceededError]
 ])
 
-/** These decide only if there is no status: the codes of the models, and the ids of the provider. */
+/** These codes are used only for an error without a status of its own, within a 200. */
 const byCode = new Map<string | undefined, ReasonClass>([
-  ["rate_limit_exceeded", GradientError.RateLimitError],
-  ["too_many_requests", GradientError.RateLimitError],
-  ["invalid_api_key", GradientError.AuthenticationError],
-  ["authentication_error", GradientError.AuthenticationError],
-  ["unauthorized", GradientError.AuthenticationError],
-  ["forbidden", GradientError.PermissionDeniedError],
-  ["not_found", GradientError.NotFoundError],
-  ["model_not_found", GradientError.NotFoundError],
-  ["conflict", GradientError.ConflictError],
-  ["unprocessable_entity", GradientError.UnprocessableEntityError],
-  ["invalid_request_error", GradientError.BadRequestError],
-  ["bad_request", GradientError.BadRequestError]
+  [errorCodes.rateLimitExceeded, GradientError.RateLimitError],
+  [errorCodes.tooManyRequests, GradientError.RateLimitError],
+  [errorCodes.invalidApiKey, GradientError.AuthenticationError],
+  [errorCodes.authenticationError, GradientError.AuthenticationError],
+  [errorCodes.unauthorized, GradientError.AuthenticationError],
+  [errorCodes.forbidden, GradientError.PermissionDeniedError],
+  [errorCodes.notFound, GradientError.NotFoundError],
+  [errorCodes.modelNotFound, GradientError.NotFoundError],
+  [errorCodes.conflict, GradientError.ConflictError],
+  [errorCodes.unprocessableEntity, GradientError.UnprocessableEntityError],
+  [errorCodes.invalidRequestError, GradientError.BadRequestError],
+  [errorCodes.badRequest, GradientError.BadRequestError]
 ])
 
 const decidedByCode = ({ code, type }: ErrorBody) => byDecidingCode.get(code) ?? byDecidingCode.get(type)
 
-/** The reason of a status other than 200. */
+/** The reason for a status other than 2xx. */
 export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClass => {
   if (status < 400) return GradientError.InvalidResponseError
   if (status >= 500) return GradientError.InternalServerError
   return decidedByCode(body) ?? (hasRow(status) ? byStatus[status] : GradientError.BadRequestError)
 }
 
-/** The reason of an error object that came with a 200: by its code, then its type, then a status within it. */
+/** The reason for an error object within a 200: by its code, else its type, else its status. */
 export const reasonClassOfError = (body: ErrorBody): ReasonClass => {
   const named = decidedByCode(body) ?? byCode.get(body.code) ?? byCode.get(body.type)
   if (named !== undefined) return named

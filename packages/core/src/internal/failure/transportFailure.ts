@@ -1,21 +1,21 @@
 /**
- * From a failure of the transport to a reason. "Not sent" must be proven, by a mark that the transport set or by a cause
- * that occurs only while connecting. Otherwise the service may be at work, and may charge.
+ * The reason for a failure of the transport. `NotSent` must be proven, by a mark that the transport set or by a cause that
+ * occurs only while connecting. Without proof, the service may be generating an image, and may charge for it.
  */
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Predicate from "effect/Predicate"
 import * as GradientError from "../../GradientError.ts"
-import { property } from "../property.ts"
+import { isList, property } from "../property.ts"
 
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 
-/** Marks an error as one that occurred before anything of the request was sent. For authors of transports. */
+/** Marks an error as one that occurred before anything of the request was sent. For transports that you write. */
 export const markNotSent = (error: object): void => {
   Object.defineProperty(error, NotSent, { value: true })
 }
 
-/** The error, its causes and, if several addresses were tried, the error of each. */
+/** The error and its causes. If several addresses were tried, also the error of each. */
 const causes = (error: unknown): ReadonlyArray<object> => {
   const found: Array<object> = []
   const open: Array<unknown> = [error]
@@ -30,8 +30,6 @@ const causes = (error: unknown): ReadonlyArray<object> => {
   return found
 }
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
-
 const codeOf = (error: object): string => String(property(error, "code"))
 
 const messageIn = (error: object): string => {
@@ -39,7 +37,7 @@ const messageIn = (error: object): string => {
   return Predicate.isString(message) ? message : ""
 }
 
-// What a failure means, by the codes of Node, undici and Bun, and by the words of runtimes that give no code.
+// Failures are recognised by the codes of Node, undici and Bun, or by the messages of runtimes without codes.
 
 const notSentCodes = new Set<unknown>([
   "UND_ERR_CONNECT_TIMEOUT",
@@ -52,41 +50,41 @@ const notSentCodes = new Set<unknown>([
   "FailedToOpenSocket"
 ])
 const notSentSyscalls = new Set<unknown>(["connect", "getaddrinfo"])
-/** Deno's, Bun's and Node's; the last two are for a port that fetch refuses. */
-const notSentWords =
+/** Messages of Deno, Bun and Node. The last two are for a port that fetch refuses. */
+const notSentMessages =
   /client error \(Connect\)|The TLS handshake failed|before secure TLS connection was established|^bad port$|Requests to port \d+ are blocked/
 
 const isBeforeSending = (error: object): boolean =>
   Predicate.hasProperty(error, NotSent) ||
   notSentCodes.has(property(error, "code")) ||
   notSentSyscalls.has(property(error, "syscall")) ||
-  notSentWords.test(messageIn(error))
+  notSentMessages.test(messageIn(error))
 
-/** Of undici, for a header or a method. */
+/** Codes of undici for a header or a method that it refuses. */
 const cannotBeSent = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)$/
-/** Of zlib, for a body that is not what its content-encoding says. */
+/** Codes of zlib, and of NodeImages, for a body that does not match its content-encoding. */
 const cannotBeDecoded = /^(Z_|ZSTD_|ERR__ERROR|ERR_BROTLI|ERR_CONTENT_ENCODING)/
 
 const isHeadTooLarge = (error: object): boolean =>
   /^(UND_ERR_HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW)$/.test(codeOf(error)) ||
   /message head is too large/.test(messageIn(error))
 
-/** Whether a parser refused the bytes. undici's error has no code in some versions. */
+/** Whether an HTTP parser refused the bytes. In some versions, undici's error has no code. */
 const isNotHttp = (error: object): boolean => {
   const code = codeOf(error)
   const isParserError = code.startsWith("HPE_") || property(error, "name") === "HTTPParserError"
-  // A connection that only ended has its own reason.
+  // A connection that merely closed is a DisconnectedError.
   if (isParserError) return !/EOF|Connection: close/.test(messageIn(error))
   return code === "Malformed_HTTP_Response" || /invalid HTTP \S+ parsed/.test(messageIn(error))
 }
 
-const phases = new Map<unknown, "connect" | "response" | "idle">([
+const timeoutPhases = new Map<unknown, "connect" | "response" | "idle">([
   ["UND_ERR_CONNECT_TIMEOUT", "connect"],
   ["UND_ERR_HEADERS_TIMEOUT", "response"],
   ["UND_ERR_BODY_TIMEOUT", "idle"]
 ])
 
-/** The status with which a proxy refused, in undici's two messages. */
+/** The status with which a proxy refused, from either of undici's two messages. */
 const proxyStatusOf = (chain: ReadonlyArray<object>): number | undefined => {
   const found = chain.map((error) => /^Proxy (?:response|Authentication Required) \((\d{3})\)/.exec(messageIn(error)))
   const status = found.find((match) => match !== null)?.[1]
@@ -100,26 +98,28 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
       status === 407
         ? "the proxy refused (407): its URL needs a user and a password, as in http://user:password@proxy:3128"
         : `the proxy refused the connection (${status})`,
-    // A proxy that fails may recover; one that refuses will refuse again.
+    // A proxy that failed may recover. A proxy that refused will refuse again.
     shouldRetry: status >= 500 ? undefined : false
   })
 
 const mostShown = 60
 
-/** What a server sent instead of HTTP, if undici gives its first bytes. */
-const notHttpWords = (error: object): string => {
+/** Describes what a server sent instead of HTTP, if undici's error has its first bytes. */
+const notHttpDescription = (error: object): string => {
   const data: unknown = property(error, "data")
   const text = Predicate.isString(data) ? data.slice(0, mostShown) : ""
   const [first = 0, second = 0, , fourth] = Array.from(text, (character) => character.charCodeAt(0))
   if (first >= 20 && first <= 23 && second === 3) return "the server answered with TLS: use https:// in the base URL"
-  if (text.length > 8 && first === 0 && fourth === 4) return "the server answered with HTTP/2; only HTTP/1.1 is spoken"
-  // Nothing else is shown: a server may echo the request, and with it the key.
+  if (text.length > 8 && first === 0 && fourth === 4) {
+    return "the server answered with HTTP/2, but only HTTP/1.1 is supported"
+  }
+  // No other bytes are shown: a server may echo the request, which contains the key.
   const banner = /^(SSH-|\+OK|\* OK|220[ -])[ -~]*/.exec(text)?.[0]
   return `the server's answer is not HTTP${banner === undefined ? "" : `: "${banner}"`}`
 }
 
-/** OpenSSL's own messages consist of a pointer, a list of names and the path of a C file. */
-const tlsWords = (error: object): string | undefined => {
+/** Replaces OpenSSL's messages, which consist of a pointer, names and the path of a C file. */
+const tlsDescription = (error: object): string | undefined => {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO$/.test(codeOf(error))) {
     return "the server does not speak TLS on this port: is it http:// instead of https://?"
   }
@@ -128,25 +128,25 @@ const tlsWords = (error: object): string | undefined => {
 }
 
 /**
- * The innermost cause explains most: the outer messages of undici and fetch are "terminated" and "fetch failed". But the
- * causes of a connect timeout are the single addresses, of which the last one explains nothing.
+ * The message of the innermost cause, because the outer messages of undici and fetch are only "terminated" and "fetch
+ * failed". A connect timeout has its own message; its causes are the failures of single addresses.
  */
 const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
   const innermost =
     chain.find((error) => codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") ??
     chain.findLast((error) => messageIn(error) !== "")
-  return innermost && (tlsWords(innermost) ?? messageIn(innermost))
+  return innermost && (tlsDescription(innermost) ?? messageIn(innermost))
 }
 
-type Facts = Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">>
+type ResponseFields = Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">>
 
-/** The reason for a failure of the transport, before the head of a response or within its body. */
+/** The reason for a failure before the head of a response or within its body. */
 export const reasonOfFailure = (
   error: HttpClientError.HttpClientError,
-  facts: Facts = {}
+  fields: ResponseFields = {}
 ): GradientError.GradientErrorReason => {
   const { reason } = error
-  // The cause of an invalid URL repeats it, and it may contain a password.
+  // The cause is left out: it repeats the URL, which may contain a password.
   if (reason._tag === "InvalidUrlError") {
     return new GradientError.InvalidParamsError({
       description: `not a valid URL: ${UrlParams.redactUrl(reason.request.url)}`
@@ -160,7 +160,7 @@ export const reasonOfFailure = (
   const isAnswered = "response" in reason
   const reached = isAnswered ? "Accepted" : chain.some(isBeforeSending) ? "NotSent" : "Sent"
   const common = {
-    ...facts,
+    ...fields,
     reached,
     cause: reason.cause,
     description: descriptionOf(chain) ?? reason.description
@@ -174,11 +174,11 @@ export const reasonOfFailure = (
   }
   const notHttp = chain.find(isNotHttp)
   if (notHttp !== undefined) {
-    return new GradientError.InvalidResponseError({ ...common, description: notHttpWords(notHttp) })
+    return new GradientError.InvalidResponseError({ ...common, description: notHttpDescription(notHttp) })
   }
-  const phase = codes.map((code) => phases.get(code)).find((found) => found !== undefined)
+  const phase = codes.map((code) => timeoutPhases.get(code)).find((found) => found !== undefined)
   if (phase !== undefined) {
-    // A proxy that accepts a connection and is silent then.
+    // If nothing was sent, a proxy accepted the connection and was then silent.
     return new GradientError.RequestTimeoutError({ ...common, phase: reached === "NotSent" ? "connect" : phase })
   }
   return reached === "NotSent" ? new GradientError.ConnectionError(common) : new GradientError.DisconnectedError(common)

@@ -1,15 +1,15 @@
 /**
- * What a person would read of a text that a server sent: one line, bounded, without markup and control characters.
+ * Turns a text from a server into one short line without markup and control characters.
  */
 
-/** The start of a text if it is long. A pair of surrogates is not cut in two. */
+/** Cuts a long text. It never splits a surrogate pair. */
 export const shorten = (text: string, length = 1000): string =>
   text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}...`
 
-/** Control characters could act on a terminal, and bidirectional ones could reorder what is printed around them. */
+/** Control characters can control a terminal, and bidirectional ones can reorder the text around them. */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
 
-/** More of a text is not looked at. */
+/** Only the start of a longer text is read. */
 const longest = 65_536
 
 /** One line of at most 1,000 characters; `undefined` if nothing is left. */
@@ -18,10 +18,10 @@ export const oneLine = (text: string): string | undefined => {
   return line === "" ? undefined : shorten(line)
 }
 
-/** These have no text for readers. An element that is not closed reaches to the end. */
+/** Elements without visible text. An element that is not closed extends to the end. */
 const unseen = /<!--[\s\S]*?(?:-->|$)|<(script|style|template|noscript|svg)\b[\s\S]*?(?:<\/\1\s*>|$)/gi
 
-/** A tag; `<redacted>` looks like one. Without `<` in it, so that a text full of `<` takes no quadratic time. */
+/** A tag, but not `<redacted>`. It excludes `<`, or a text full of `<` would take quadratic time. */
 const tag = /<(?!redacted>)[a-z!/?][^<>]*>/gi
 
 const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " }
@@ -31,10 +31,10 @@ const withoutEntities = (text: string) =>
     code === undefined ? (entities[name ?? ""] ?? entity) : String.fromCodePoint(Number(code))
   )
 
-/** Bytes of an image, or of a body that is still compressed. */
+/** Whether the text looks like the bytes of an image or of a compressed body. */
 const isBinary = (text: string) => /\0/.test(text) || (text.match(/\uFFFD/g)?.length ?? 0) * 10 > text.length
 
-/** The title of a page, else the first words that it shows; of a plain text, its start. `undefined` if there are none. */
+/** The title of an HTML page, else its first visible words; the start of a plain text. `undefined` if it has no text. */
 export const visibleText = (text: string): string | undefined => {
   const start = text.slice(0, longest)
   if (isBinary(start)) return undefined

@@ -1,6 +1,6 @@
 /**
- * Collects the bytes of one image from its base64, as the characters come, in time and memory linear in the image.
- * Accepted is the standard alphabet, with or without the final padding.
+ * Decodes the base64 of one image while it arrives, in time and memory linear in the image. It accepts the standard
+ * alphabet, with or without padding at the end.
  */
 import { allocate, decodeGroups, sextetOf } from "../base64.ts"
 
@@ -9,36 +9,36 @@ const largestSegment = 8 * 1024 * 1024
 const equalsSign = 0x3d
 
 export class Base64Sink {
-  /** The problem that the last character met, if any. */
+  /** Why the image was refused, if it was. */
   problem: "not base64" | "too large" | undefined
-  /** Segments that are full, each cut to what is in it. */
+  /** Full segments, each cut to its content. */
   readonly #full: Array<Uint8Array> = []
   #fullBytes = 0
-  /** The segment that is being filled, and how far it is. */
+  /** The segment that is being filled, and how many of its bytes are filled. */
   #segment: Uint8Array
   #filled = 0
-  /** The characters, 0 to 3 of them, that wait for the rest of their group of 4, as bits. */
-  #waiting = 0
+  /** The 0 to 3 characters of an incomplete group of 4: their number, and their bits. */
+  #pending = 0
   #bits = 0
-  /** How many `=` came; nothing but another may follow. */
+  /** The number of `=` so far. Only another `=` may follow one. */
   #padding = 0
   readonly #limit: number
 
-  /** The bytes that are decoded so far. */
+  /** The number of decoded bytes so far. */
   get length(): number {
     return this.#fullBytes + this.#filled
   }
 
-  /** With `expected`, a guess at the bytes of the image that is right or a little high, nothing is copied. */
+  /** `expected` estimates the image's bytes. If it is right or slightly too high, nothing is copied. */
   constructor(limit: number, expected: number) {
     this.#limit = limit
     this.#segment = allocate(Math.min(Math.max(expected, smallestSegment), limit))
   }
 
-  /** Takes what it can of `text` at once, and gives how many characters it took: the next one needs a closer look. */
+  /** Decodes the longest prefix of `text` that is base64. Returns its length; the caller handles the next character. */
   writeRun(text: string): number {
     let taken = 0
-    while (this.#waiting > 0 && taken < text.length) {
+    while (this.#pending > 0 && taken < text.length) {
       if (!this.writeCharacter(text.charCodeAt(taken))) return taken
       taken++
     }
@@ -54,47 +54,47 @@ export class Base64Sink {
     return taken
   }
 
-  /** Takes one character; false, with `problem` set, where it cannot stand there. */
+  /** Decodes one character. Returns false and sets `problem` if it is not allowed here. */
   writeCharacter(code: number): boolean {
     const sextet = sextetOf(code)
     if (code === equalsSign) {
       this.#padding++
-      return this.#waiting + this.#padding <= 4 && this.#waiting >= 2 ? true : this.refuse("not base64")
+      return this.#pending + this.#padding <= 4 && this.#pending >= 2 ? true : this.refuse("not base64")
     }
     if (sextet < 0 || this.#padding > 0) return this.refuse("not base64")
     this.#bits = (this.#bits << 6) | sextet
-    if (++this.#waiting < 4) return true
+    if (++this.#pending < 4) return true
     if (!this.#reserve(3)) return false
     this.#segment[this.#filled++] = this.#bits >> 16
     this.#segment[this.#filled++] = this.#bits >> 8
     this.#segment[this.#filled++] = this.#bits
-    this.#waiting = 0
+    this.#pending = 0
     this.#bits = 0
     return true
   }
 
-  /** The image; `undefined`, with `problem` set, where the last group cannot end there. */
+  /** Returns the image; or `undefined`, and sets `problem`, if the last group is incomplete. */
   finish(): Uint8Array | undefined {
-    if (this.#waiting === 1 || (this.#padding > 0 && this.#waiting + this.#padding !== 4)) {
+    if (this.#pending === 1 || (this.#padding > 0 && this.#pending + this.#padding !== 4)) {
       this.refuse("not base64")
       return undefined
     }
-    if (this.#waiting > 1) {
+    if (this.#pending > 1) {
       if (!this.#reserve(2)) return undefined
-      const bits = this.#bits << (6 * (4 - this.#waiting))
+      const bits = this.#bits << (6 * (4 - this.#pending))
       this.#segment[this.#filled++] = bits >> 16
-      if (this.#waiting === 3) this.#segment[this.#filled++] = bits >> 8
+      if (this.#pending === 3) this.#segment[this.#filled++] = bits >> 8
     }
     const last = new Uint8Array(this.#segment.buffer, 0, this.#filled)
-    // A guess that was a little high is kept as it is: an eighth of memory is cheaper than a copy of the image.
+    // Up to an eighth of the memory may stay unused, which is cheaper than a copy of the image.
     if (this.#full.length === 0 && this.#segment.length - this.#filled <= this.#filled / 8) {
-      this.#segment.fill(0, this.#filled) // What was in this memory before is nobody's to see.
+      this.#segment.fill(0, this.#filled) // The memory may hold other data of the process.
       return last
     }
     return concat([...this.#full, last], this.length)
   }
 
-  /** Makes room for this many bytes in one piece. */
+  /** Makes contiguous room for this many bytes. */
   #reserve(bytes: number): boolean {
     if (this.length + bytes > this.#limit) return this.refuse("too large")
     if (this.#filled + bytes <= this.#segment.length) return true
@@ -105,7 +105,7 @@ export class Base64Sink {
     return true
   }
 
-  /** Says why the image cannot be. */
+  /** Refuses the image for this reason. */
   refuse(problem: "not base64" | "too large"): false {
     this.problem = problem
     return false
@@ -113,11 +113,11 @@ export class Base64Sink {
 }
 
 const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
-  const whole = new Uint8Array(allocate(length).buffer)
+  const joined = new Uint8Array(allocate(length).buffer)
   let at = 0
   for (const part of parts) {
-    whole.set(part, at)
+    joined.set(part, at)
     at += part.length
   }
-  return whole
+  return joined
 }

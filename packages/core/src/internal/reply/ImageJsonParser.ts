@@ -1,9 +1,9 @@
 /**
- * Parses the JSON of a reply or of an event while its bytes arrive. Images are taken out as bytes; what is left is a small
- * JSON text in which each image is replaced by a number, its index.
+ * Parses the JSON of a reply or of an event while its bytes arrive. It extracts the images as bytes and leaves a small JSON
+ * text, in which each image is replaced by its index.
  *
  * An image is a string `b64_json`, either at the top (of an event's data) or in an item of the list `data` (of a response).
- * Here only strings and depth are followed; whether the rest is valid JSON is left to `JSON.parse`.
+ * The parser follows only strings and nesting. `JSON.parse` checks the remaining text afterwards.
  */
 import { latin1 } from "../base64.ts"
 import { Base64Sink } from "./Base64Sink.ts"
@@ -23,46 +23,46 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** The containers around an item of `data`, from the outside in. */
+/** The containers around the members of an item of `data`, from the outside in. */
 const containers: ReadonlyArray<number> = [openBrace, openBracket, openBrace]
 
-/** The result of parsing. */
-export interface Lifted {
+/** The result of parsing: the images, and the JSON without them. */
+export interface Extracted {
   /** The JSON, with an index into `images` in place of each image. */
   readonly json: string
   readonly images: ReadonlyArray<Uint8Array>
-  /** Why an image cannot be used, with its path; of several, the first. Then indexes in `json` cannot be trusted. */
+  /** Why the first unusable image cannot be used, with its path. If it is set, the indexes in `json` may be wrong. */
   readonly flaw: string | undefined
 }
 
 export class ImageJsonParser {
-  /** Which limit was exceeded. Then nothing more can be written. */
+  /** The limit that was exceeded. After that, nothing more can be written. */
   problem: string | undefined
-  /** Why an image cannot be used, with its path. Parsing continues, since other images may follow. */
+  /** Why the first unusable image cannot be used, with its path. Parsing continues, because others may follow. */
   flaw: string | undefined
-  /** A JSON value has been closed: only white space may follow. */
+  /** The outermost JSON value has ended. Only white space may follow. */
   closed = false
-  /** The images that are complete. */
+  /** The complete images. */
   readonly images: Array<Uint8Array> = []
 
-  /** How many containers are open, and how many of these are the ones around an item of `data`. */
+  /** How many containers are open, and how many of these are `containers`. */
   #depth = 0
   #matched = 0
-  /** Which item of `data` this is. */
+  /** The index of the current item of `data`. */
   #item = 0
-  /** Within one of these objects: whether a key comes next, and what the value of the last key is. */
+  /** Within one of these objects: whether the next string is a key, and the kind of value of the last key. */
   #expectsKey = false
   #value: "image" | "data" | "other" = "other"
-  /** Within a string: where in the text it starts if it is a key that matters; whether the last byte was a backslash. */
+  /** Within a string: where in the text it starts, or -1 if it is not a relevant key; whether the last byte was `\\`. */
   #inString = false
   #keyStart = -1
   #escaped = false
-  /** Within an image: where its bytes go, and the escape that is being read, from its backslash on. */
+  /** Within an image: its decoder, and the start of an incomplete escape, including its backslash. */
   #sink: Base64Sink | undefined
   #escape = ""
-  /** Within an image that cannot be used: the rest of the string is skipped. */
+  /** Within an unusable image: the rest of its string is skipped. */
   #isSkipping = false
-  /** Within an image that is a data URL, before its comma: the text after `data:`. */
+  /** Within an image that is a data URL, before its comma: the media type so far. */
   #mediaType: string | undefined
 
   #text = new Uint8Array(1024)
@@ -71,20 +71,20 @@ export class ImageJsonParser {
   readonly #limits: Limits
   #expectedBytes: number
 
-  /** `expectedBytes` is a guess at the size of an image. */
+  /** `expectedBytes` estimates the size of an image. */
   constructor(limits: Limits, expectedBytes: number) {
     this.#limits = limits
     this.#expectedBytes = expectedBytes
   }
 
-  /** An image has begun. */
+  /** Whether an image has begun. */
   get hasImage(): boolean {
     return this.#sink !== undefined || this.images.length > 0
   }
 
   /**
-   * Takes the bytes of the chunk from `from` on. Gives where it stopped: at the end, at a problem or, with `inLine`,
-   * at the end of the line.
+   * Parses the chunk from `from` on. Returns the position where it stopped: the end of the chunk, a problem, the end of
+   * the JSON value or, with `inLine`, the end of the line.
    */
   write(chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
@@ -97,19 +97,19 @@ export class ImageJsonParser {
     return at
   }
 
-  /** A line end between two lines of the same event's data. */
+  /** Adds the line end between two `data` lines of one event. */
   writeLineEnd(): void {
     if (this.#sink !== undefined || this.#mediaType !== undefined) this.#giveUp("is not base64")
     else if (!this.#isSkipping) this.#append(lineFeed)
   }
 
-  /** The bytes have ended. */
-  finish(): Lifted {
+  /** Ends the parsing and returns the result. */
+  finish(): Extracted {
     if (this.#sink !== undefined || this.#mediaType !== undefined) this.#giveUp("does not end")
     return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images, flaw: this.flaw }
   }
 
-  /** Takes JSON around the images, up to the next image. */
+  /** Parses JSON up to the next image. */
   #writeText(chunk: Uint8Array, from: number, inLine: boolean): number {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
@@ -123,7 +123,7 @@ export class ImageJsonParser {
     }
     return chunk.length
   }
-  /** After a response's value nothing belongs to it, wherever the chunk was cut. */
+  /** Bytes after the JSON value of a response are ignored. */
   #isOver(inLine: boolean): boolean {
     return this.problem !== undefined || (this.closed && !inLine)
   }
@@ -159,7 +159,7 @@ export class ImageJsonParser {
         if (this.#matched === 2) this.#item++
         return
       default:
-        // A number here would be taken for an image's index.
+        // A number here would be mistaken for the index of an image.
         if (this.#isImageNext && (isDigit(byte) || byte === minus)) this.#flawed("is not a string")
     }
   }
@@ -186,7 +186,7 @@ export class ImageJsonParser {
     if (this.#depth === 0) this.closed = true
   }
 
-  /** The key that has just ended. */
+  /** The key that just ended. */
   #key(): string | undefined {
     const key = decode(this.#text.subarray(this.#keyStart, this.#textLength))
     return key.includes("\\") ? unescape(key) : key
@@ -201,7 +201,7 @@ export class ImageJsonParser {
     return this.#value === "image" && this.#depth === this.#matched
   }
 
-  /** Notes why this image cannot be used. */
+  /** Records why the current image cannot be used. */
   #flawed(why: string): void {
     this.flaw ??= `${this.#matched === 1 ? "b64_json" : `data[${this.#item}].b64_json`} ${why}`
   }
@@ -211,7 +211,7 @@ export class ImageJsonParser {
     this.problem = this.flaw
   }
 
-  /** Leaves this image, of which the closing quote is still to come. */
+  /** Gives up this image, and skips it up to its closing quote. */
   #giveUp(why: string): void {
     this.#flawed(why)
     this.#sink = undefined
@@ -236,13 +236,13 @@ export class ImageJsonParser {
     return chunk.length
   }
 
-  /** Takes base64: whole runs at once, and byte by byte what interrupts a run. */
+  /** Decodes base64 in long runs. Bytes that interrupt a run, such as escapes, are decoded one by one. */
   #writeImage(sink: Base64Sink, chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
     if (this.#escape === "") {
-      // As much as is there already: so the work stays linear however small the images in a large chunk are.
-      const window = Math.min(Math.max(sink.length, smallestWindow), largestWindow)
-      const text = latin1(chunk, at, at + window)
+      // The window grows with the image, so the work stays linear even for many small images in one large chunk.
+      const length = Math.min(Math.max(sink.length, smallestWindow), largestWindow)
+      const text = latin1(chunk, at, at + length)
       const end = text.indexOf('"')
       at += sink.writeRun(end === -1 ? text : text.substring(0, withoutPadding(text, end)))
       if (end === -1 && at === from + text.length) return at
@@ -266,7 +266,7 @@ export class ImageJsonParser {
     return at
   }
 
-  /** Some relays put a data URL into `b64_json`: the image follows its comma. */
+  /** Some relays put a data URL into `b64_json`. The image starts after its comma. */
   #writeMediaType(before: string, chunk: Uint8Array, from: number, inLine: boolean): number {
     let mediaType = before
     for (let at = from; at < chunk.length; at++) {
@@ -312,11 +312,11 @@ export class ImageJsonParser {
     }
     this.#endValue(`${this.images.length} `) // The space ends the number, whatever follows.
     this.images.push(image)
-    // A guess that was far too high would cost more than the images, were there many of them.
+    // An estimate that is far too high would cost more memory than many small images need.
     this.#expectedBytes = Math.min(this.#expectedBytes, 2 * image.length)
   }
 
-  /** Puts this into the text in place of the image. */
+  /** Writes this into the JSON in place of the image. */
   #endValue(text: string): void {
     for (let at = 0; at < text.length; at++) this.#append(text.charCodeAt(at))
     this.#value = "other"
@@ -336,7 +336,7 @@ export class ImageJsonParser {
   }
 }
 
-/** Whether these bytes are what the text `data` means in base64. */
+/** Whether these bytes are the text `data`, decoded as base64. */
 const isData = (sink: Base64Sink): boolean => {
   const bytes = sink.length === 3 ? sink.finish() : undefined
   return bytes?.length === 3 && bytes[0] === 0x75 && bytes[1] === 0xab && bytes[2] === 0x5a
@@ -351,19 +351,19 @@ const isWhiteSpace = /^[ \t\n\f\r]$/
 
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
-/** Whether a line of an event stream ends with this byte. */
+/** Whether this byte ends a line of an event stream. */
 export const isLineEnd = (byte: number | undefined): boolean => byte === lineFeed || byte === carriageReturn
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 
-/** Where the base64 ends that stands before `end`, when its padding is left out. */
+/** The end of the base64 before `end`, without its padding. */
 const withoutPadding = (text: string, end: number): number => {
   let before = end
   while (before > 0 && text.charCodeAt(before - 1) === equalsSign) before--
   return before
 }
 
-/** What a JSON string without its quotes stands for; `undefined` where it is none. */
+/** The value of a JSON string without its quotes. `undefined` if it is not valid JSON. */
 const unescape = (escaped: string): string | undefined => {
   try {
     const value: unknown = JSON.parse(`"${escaped}"`)

@@ -1,37 +1,37 @@
 /**
- * Parses an event stream while its bytes arrive, by the WHATWG algorithm, and hands the data of each event to an
- * `ImageJsonParser`. Comments, `id:` and `retry:` are ignored. A byte order mark must be removed before.
+ * Parses an event stream while its bytes arrive, by the WHATWG algorithm. The data of each event is parsed by an
+ * `ImageJsonParser`. Comments, `id:` and `retry:` are ignored. The caller removes a byte order mark.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"
-import { carriageReturn, isLineEnd, type Lifted, lineFeed, ImageJsonParser } from "./ImageJsonParser.ts"
+import { carriageReturn, isLineEnd, type Extracted, lineFeed, ImageJsonParser } from "./ImageJsonParser.ts"
 
-/** An event that has ended: its name, `""` if it had none, and its data. */
+/** A complete event: its name, `""` if it had none, and its data. */
 export interface RawEvent {
   readonly name: string
-  readonly data: Lifted
+  readonly data: Extracted
 }
 
 export class SseParser {
-  /** Which limit was exceeded. Then nothing more can be written. */
+  /** The limit that was exceeded. After that, nothing more can be written. */
   problem: string | undefined
 
-  /** What the next byte belongs to: the name of a field, or the value of one. */
+  /** Where the next byte belongs: to the name of a field, or to the value of one. */
   #field: "name" | "data" | "event" | "skipped" = "name"
-  /** The name of the field, or the value of `event`, as far as it has come. */
+  /** The name of the field, or the value of `event`, so far. */
   #text = ""
-  /** The next byte is the first of a value, where one space is left out. */
+  /** The next byte is the first of a value. One space there is skipped. */
   #atValueStart = false
-  /** The last byte was a CR: an LF now belongs to it. */
+  /** The last byte was a CR, so a following LF belongs to the same line end. */
   #afterCR = false
-  /** Bytes of a line that is not data. */
+  /** The length of the current line so far, unless it is data. */
   #lineLength = 0
-  /** The event that is being read. */
+  /** The current event: its name, and the parser of its data. */
   #name = ""
-  #payload: ImageJsonParser | undefined
-  /** The data of this event has an unknown name and exceeded a limit: it is ignored. */
+  #data: ImageJsonParser | undefined
+  /** The current event has an unknown name and its data exceeded a limit, so the data is ignored. */
   #isIgnored = false
-  /** The size of this stream's last image: the next one will be about as large. */
+  /** The size of the last image of this stream, as an estimate for the next. */
   #lastImageBytes = 0
 
   readonly #limits: Limits
@@ -42,17 +42,17 @@ export class SseParser {
     this.#isKnown = isKnown
   }
 
-  /** Complete images of an event that has not ended. */
+  /** The complete images of the current event. */
   get pendingImages(): ReadonlyArray<Uint8Array> {
-    return this.#payload?.images ?? []
+    return this.#data?.images ?? []
   }
 
-  /** An event with an image has begun and not ended. */
+  /** Whether the current event has an image. */
   get hasPendingImage(): boolean {
-    return this.#payload?.hasImage === true
+    return this.#data?.hasImage === true
   }
 
-  /** Takes a chunk, and adds the events that ended in it to `events`. */
+  /** Parses a chunk, and adds the events that end in it to `events`. */
   write(chunk: Uint8Array, events: Array<RawEvent>): void {
     let at = 0
     while (at < chunk.length && this.problem === undefined) {
@@ -68,21 +68,21 @@ export class SseParser {
     }
   }
 
-  /** The bytes have ended. An event without its blank line counts if its JSON is closed. */
+  /** Ends the parsing. An event without its final blank line counts if its JSON is complete. */
   finish(events: Array<RawEvent>): void {
-    if (this.#payload?.closed === true && this.problem === undefined) this.#endEvent(events)
+    if (this.#data?.closed === true && this.problem === undefined) this.#endEvent(events)
   }
 
-  /** Takes bytes of a line, up to the end of the field's name or of the line. */
+  /** Parses bytes of a line, up to the end of the field's name or of the line. */
   #writeLine(chunk: Uint8Array, from: number): number {
     let at = from
     if (this.#atValueStart) {
       this.#atValueStart = false
       if (chunk[at] === space) return at + 1
     }
-    if (this.#field === "data" && this.#payload !== undefined) {
-      at = this.#payload.write(chunk, at, true)
-      this.#checkPayload(this.#payload)
+    if (this.#field === "data" && this.#data !== undefined) {
+      at = this.#data.write(chunk, at, true)
+      this.#checkData(this.#data)
       return at
     }
     while (at < chunk.length && !isLineEnd(chunk[at]) && !(this.#field === "name" && chunk[at] === colon)) at++
@@ -99,33 +99,33 @@ export class SseParser {
     return at
   }
 
-  /** Data beyond a limit is an error, unless the event has an unknown name. */
-  #checkPayload({ problem }: ImageJsonParser): void {
+  /** Data over a limit is a problem, unless the event has an unknown name. */
+  #checkData({ problem }: ImageJsonParser): void {
     if (problem === undefined) return
     if (this.#isKnown(this.#name)) {
       this.problem = problem
       return
     }
-    this.#payload = undefined
+    this.#data = undefined
     this.#isIgnored = true
   }
 
-  /** Data that is ignored is not held, so a line of it may be as long as one with an image. */
+  /** Ignored data is not kept in memory, so its lines may be as long as one with an image. */
   get #lineLimit(): number {
     return this.#field === "data" ? 2 * this.#limits.imageBytes : this.#limits.lineBytes
   }
 
-  /** The name of a field has ended, with a colon or with the line. */
+  /** Starts the value of a field. The name ended with a colon or with the line. */
   #startValue(): void {
     this.#field = this.#text === "data" || this.#text === "event" ? this.#text : "skipped"
     this.#text = ""
     this.#atValueStart = true
     if (this.#field !== "data" || this.#isIgnored) return
-    if (this.#payload === undefined) {
-      this.#payload = new ImageJsonParser(this.#limits, guess(this.#lastImageBytes))
+    if (this.#data === undefined) {
+      this.#data = new ImageJsonParser(this.#limits, guess(this.#lastImageBytes))
     } else {
-      this.#payload.writeLineEnd()
-      this.#checkPayload(this.#payload)
+      this.#data.writeLineEnd()
+      this.#checkData(this.#data)
     }
   }
 
@@ -140,14 +140,14 @@ export class SseParser {
   }
 
   #endEvent(events: Array<RawEvent>): void {
-    if (this.#payload !== undefined) {
-      const data = this.#payload.finish()
+    if (this.#data !== undefined) {
+      const data = this.#data.finish()
       this.#lastImageBytes = data.images[0]?.length ?? this.#lastImageBytes
       events.push({ name: this.#name, data })
     } else if (this.#isIgnored) {
       events.push({ name: this.#name, data: { json: "", images: [], flaw: undefined } })
     }
-    this.#payload = undefined
+    this.#data = undefined
     this.#isIgnored = false
     this.#name = ""
   }
@@ -155,5 +155,5 @@ export class SseParser {
 
 const space = 0x20
 const colon = 0x3a
-/** A little above the last image, so that an image that is slightly larger fits without a second piece of memory. */
+/** Slightly more than the last image, so that a slightly larger image fits into one piece of memory. */
 const guess = (lastImageBytes: number): number => Math.ceil(lastImageBytes * 1.05)

@@ -1,5 +1,5 @@
 /**
- * From an event of a stream to what it means.
+ * Decodes an event of a stream.
  */
 import type * as Arr from "effect/Array"
 import * as Predicate from "effect/Predicate"
@@ -8,8 +8,10 @@ import * as Schema from "effect/Schema"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type { ImageGenerateResponse } from "../../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
-import { reasonOfErrorObject, tellsError } from "../failure/errorResponse.ts"
-import { property } from "../property.ts"
+import { isErrorValue } from "../failure/errorBody.ts"
+import { reasonOfErrorObject } from "../failure/errorResponse.ts"
+import { isList, property } from "../property.ts"
+import { eventNames } from "../wire.ts"
 import {
   type Carry,
   completedOf,
@@ -19,60 +21,58 @@ import {
   flawOf,
   type Head,
   invalidReply,
-  isList,
   parse,
   responseOf,
   startOf,
   withBytes
 } from "./decodeReply.ts"
-import type { Lifted } from "./ImageJsonParser.ts"
+import type { Extracted } from "./ImageJsonParser.ts"
 import * as Metadata from "./metadata.ts"
 import type { RawEvent } from "./SseParser.ts"
 
-const decodeEvent = Schema.decodeUnknownResult(ImageGenStreamEvent.Lifted)
+const decodeFields = Schema.decodeUnknownResult(ImageGenStreamEvent.Json.schema)
 
-/** What an event of the stream means for its reader. */
-export type Meaning =
+/** A decoded event. */
+export type DecodedEvent =
   | {
       readonly _tag: "Events"
       readonly events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent>
       readonly unreadable: ReadonlyArray<string>
     }
-  /** The event should bring an image, and there is none that can be used. */
+  /** The event should have an image, but has none that can be used. */
   | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
   | { readonly _tag: "Skipped"; readonly name: string }
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly reason: GradientErrorReason }
 
-const partialImage = "image_generation.partial_image"
-const imageEvents = new Set([partialImage, "image_generation.completed"])
+const imageEvents = new Set<string>([eventNames.partialImage, eventNames.completed])
 
-/** Whether events of this name have to be understood. An event without a name is known by its data. */
+/** Whether events of this name must be decoded. An event without a name is recognised by its data. */
 export const isKnownName = (name: string): boolean =>
-  name === "" || name === "message" || name === "error" || imageEvents.has(name)
+  name === "" || name === "message" || name === eventNames.error || imageEvents.has(name)
 
-/** What the meaning of an event depends on. */
-export interface Context {
+/** The state of the stream that is needed to decode an event. */
+export interface EventContext {
   readonly head: Head
-  /** How many partial images were asked for. */
+  /** How many partial images the call asked for. */
   readonly partialImages: number
-  /** The index of a partial image that has none. */
+  /** The index for a partial image without one. */
   readonly nextIndex: number
   readonly carry: Carry
 }
 
-/** What an event means. */
-export const meaningOf = ({ data, name }: RawEvent, context: Context): Meaning => {
+/** Decodes an event. */
+export const decodeEvent = ({ data, name }: RawEvent, context: EventContext): DecodedEvent => {
   const { carry, head } = context
-  const text = head.conceal(data.json).trim()
+  const text = head.redact(data.json).trim()
   if (text === "[DONE]") return { _tag: "Done" }
   if (text === "") return { _tag: "Skipped", name }
   const parsed = parse(text, head)
   const value = Result.getOrUndefined(parsed)
   const named = property(value, "type")
   const type = Predicate.isString(named) && named !== "" ? named : name
-  if (name === "error" || type === "error" || tellsError(value)) {
-    const reason = reasonOfErrorObject(value ?? { message: text }, head.facts, carry(data.images))
+  if (name === eventNames.error || type === eventNames.error || isErrorValue(value)) {
+    const reason = reasonOfErrorObject(value ?? { message: text }, head.fields, carry(data.images))
     return { _tag: "Failed", reason }
   }
   if (Result.isFailure(parsed)) return notJson(text, name, data, context)
@@ -81,31 +81,36 @@ export const meaningOf = ({ data, name }: RawEvent, context: Context): Meaning =
   return isResponse ? eventsOf(responseOf(data, head, carry)) : { _tag: "Skipped", name: type }
 }
 
-/** A partial image that is not JSON is not the end of the stream; in an event of an unknown name anything may be. */
-const notJson = (text: string, name: string, { flaw, images }: Lifted, { carry, head }: Context): Meaning => {
+/** Data that is not JSON. It ends the stream, but not in a partial image or in an event with an unknown name. */
+const notJson = (
+  text: string,
+  name: string,
+  { flaw, images }: Extracted,
+  { carry, head }: EventContext
+): DecodedEvent => {
   if (!isKnownName(name)) return { _tag: "Skipped", name }
   const description = flaw ?? `an event is not JSON${startOf(text)}`
-  if (name === partialImage) return { _tag: "Unusable", isPartial: true, flaw: { description, urls: [] } }
+  if (name === eventNames.partialImage) return { _tag: "Unusable", isPartial: true, flaw: { description, urls: [] } }
   return { _tag: "Failed", reason: invalidReply(head, description, carry(images)) }
 }
 
-/** Decodes the event of an image. */
-const imageOf = (type: string, value: unknown, data: Lifted, context: Context): Meaning => {
-  const { facts, rateLimit } = context.head
-  const isPartial = type === partialImage
-  const unusable = (flaw: Flaw): Meaning => ({ _tag: "Unusable", isPartial, flaw })
+/** Decodes an event with an image. */
+const imageOf = (type: string, value: unknown, data: Extracted, context: EventContext): DecodedEvent => {
+  const { fields: head, rateLimit } = context.head
+  const isPartial = type === eventNames.partialImage
+  const unusable = (flaw: Flaw): DecodedEvent => ({ _tag: "Unusable", isPartial, flaw })
   const flaw = flawOf(data, [value])
   if (flaw !== undefined) return unusable({ ...flaw, description: `${type}: ${flaw.description}` })
-  const own = isPartial ? { partialImages: context.partialImages } : { requestId: facts.requestId, rateLimit }
+  const own = isPartial ? { partialImages: context.partialImages } : { requestId: head.requestId, rateLimit }
   const wire = { ...withBytes(Predicate.isObject(value) ? value : {}, data.images), type, ...own }
-  const decoded = decodeLeniently(decodeEvent, wire, (whole) => Metadata.repairEvent(whole, context.nextIndex))
+  const decoded = decodeLeniently(decodeFields, wire, (members) => Metadata.repairEvent(members, context.nextIndex))
   if (Result.isFailure(decoded)) return unusable({ description: `${type}: ${decoded.failure}`, urls: [] })
   const { unreadable, value: event } = decoded.success
   return { _tag: "Events", events: [event], unreadable }
 }
 
-/** Relays send a whole response as an event. */
-const eventsOf = (response: Result.Result<Decoded<ImageGenerateResponse>, GradientErrorReason>): Meaning =>
+/** Some relays send a whole response as one event. */
+const eventsOf = (response: Result.Result<Decoded<ImageGenerateResponse>, GradientErrorReason>): DecodedEvent =>
   Result.isSuccess(response)
     ? { _tag: "Events", events: completedOf(response.success.value), unreadable: response.success.unreadable }
     : { _tag: "Failed", reason: response.failure }

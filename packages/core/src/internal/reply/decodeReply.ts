@@ -1,6 +1,6 @@
 /**
- * From parsed JSON and the images taken out of it to a response. Images are read strictly. What surrounds them is read
- * leniently: a member that cannot be read is left out.
+ * Decodes a response from its JSON and its extracted images. Images are decoded strictly, because they are what was paid
+ * for. All other members are decoded leniently: one that cannot be decoded is left out.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -13,27 +13,28 @@ import * as GradientError from "../../GradientError.ts"
 import * as ImageGenerateResponse from "../../ImageGenerateResponse.ts"
 import * as ImageGenStreamEvent from "../../ImageGenStreamEvent.ts"
 import type { RateLimit } from "../../RateLimit.ts"
-import { parseJson, reasonOfErrorObject, shorten, tellsError } from "../failure/errorResponse.ts"
-import { visibleText } from "../failure/visibleText.ts"
-import { property } from "../property.ts"
-import { type Facts, factsOf, rateLimitOf } from "../responseHead.ts"
+import { isErrorValue, parseJson } from "../failure/errorBody.ts"
+import { reasonOfErrorObject } from "../failure/errorResponse.ts"
+import { shorten, visibleText } from "../failure/visibleText.ts"
+import { isList, property } from "../property.ts"
+import { type HeadFields, readHead, rateLimitOf } from "../responseHead.ts"
 import { Base64Sink } from "./Base64Sink.ts"
-import type { Lifted } from "./ImageJsonParser.ts"
+import type { Extracted } from "./ImageJsonParser.ts"
 import * as Metadata from "./metadata.ts"
 
-/** From the head of a reply: what its responses, events and errors repeat. */
+/** The values from a reply's head that its response, events and errors use. */
 export interface Head {
-  readonly facts: Facts
+  readonly fields: HeadFields
   readonly rateLimit: RateLimit | undefined
   /** When the head arrived, in milliseconds. */
   readonly arrivedAt: number
-  /** Removes the secrets of the request from a text. */
-  readonly conceal: (text: string) => string
+  /** Redacts the secrets of the request in a text. */
+  readonly redact: (text: string) => string
 }
 
-/** `now` in milliseconds. */
+/** Reads the head of a reply. `now` is in milliseconds. */
 export const headOf = (response: HttpClientResponse.HttpClientResponse, now: number): Head => ({
-  ...factsOf(response),
+  ...readHead(response),
   rateLimit: rateLimitOf(response.headers, now),
   arrivedAt: now
 })
@@ -41,21 +42,21 @@ export const headOf = (response: HttpClientResponse.HttpClientResponse, now: num
 type Reason = GradientError.GradientErrorReason
 type Images = ReadonlyArray<GeneratedImage>
 
-/** A value, and the paths of the members that could not be read. */
+/** A decoded value, and the paths of the members that could not be decoded. */
 export interface Decoded<A> {
   readonly value: A
   readonly unreadable: ReadonlyArray<string>
 }
 
-/** What to log at debug about members that could not be read: nothing if there are none. */
+/** The message to log about members that were left out; none if there are none. */
 export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray<string> =>
-  unreadable.length === 0 ? [] : [`Left out, as it cannot be read: ${shorten(unreadable.join(", "))}`]
+  unreadable.length === 0 ? [] : [`Left out, because it cannot be decoded: ${shorten(unreadable.join(", "))}`]
 
-/** Images without what the reply says about them. */
+/** Images without their metadata. */
 export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
   images.map((bytes) => new GeneratedImage({ bytes }))
 
-/** What is wrong with a reply, and the addresses of images that it gives in place of bytes. */
+/** Why a reply is unusable, and the URLs that it has in place of images. */
 export interface Flaw {
   readonly description: string
   readonly urls: ReadonlyArray<string>
@@ -67,37 +68,36 @@ export const invalidReply = (
   images: Images = []
 ): GradientError.InvalidResponseError => {
   const { description, urls } = Predicate.isString(flaw) ? { description: flaw, urls: [] } : flaw
-  return new GradientError.InvalidResponseError({ ...head.facts, images, urls, description: shorten(description) })
+  return new GradientError.InvalidResponseError({ ...head.fields, images, urls, description: shorten(description) })
 }
 
-/** The reason of a reply that is not a JSON object. */
+/** The reason for a reply that is not a JSON object. */
 export const notAnObject = (head: Head, text: string): Reason => {
-  const json = head.conceal(text).trim()
+  const json = head.redact(text).trim()
   const what = Result.isSuccess(parse(json, head)) ? "it is not an object" : "it is not JSON"
   return invalidReply(head, `${what}${startOf(json)}`)
 }
 
+/** The start of a text, to append to a message. */
 export const startOf = (text: string): string => {
   const words = visibleText(text)
   return words === undefined ? "" : `: ${JSON.stringify(shorten(words, 300))}`
 }
 
-/** Parses text whose secrets are concealed. A backslash can hide one, so then the parsed strings are concealed again. */
-export const parse = (text: string, { conceal }: Head): Result.Result<unknown, unknown> =>
-  text.includes("\\") ? parseJson(text, conceal) : Result.try((): unknown => JSON.parse(text))
+/** Parses redacted text. A secret with escapes may remain, so if there are escapes, the parsed strings are redacted too. */
+export const parse = (text: string, { redact }: Head): Result.Result<unknown, unknown> =>
+  text.includes("\\") ? parseJson(text, redact) : Result.try((): unknown => JSON.parse(text))
 
-export const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
+const isUrl = (value: unknown): value is string => Predicate.isString(value) && value.trim() !== ""
 
-const isAddress = (value: unknown): value is string => Predicate.isString(value) && value.trim() !== ""
-
-/** The addresses in these objects, of images that have no bytes. */
+/** The URLs in these objects that have no image bytes. */
 const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
   holders
     .filter((holder) => !Predicate.isNumber(property(holder, "b64_json")))
     .map((holder) => property(holder, "url"))
-    .filter(isAddress)
+    .filter(isUrl)
 
-/** The bytes of an image that is given as a data URL. */
+/** The bytes of an image that was sent as a data URL. */
 const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,(.*)$/.exec(url)) || []
   if (text === undefined) return undefined
@@ -106,16 +106,16 @@ const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   return bytes?.length === 0 ? undefined : bytes
 }
 
-/** What is wrong with the images, if something is. */
-export const flawOf = ({ flaw }: Lifted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
+/** Why the images are unusable. `undefined` if they are usable. */
+export const flawOf = ({ flaw }: Extracted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
   const first = urls.find((url) => imageOfDataUrl(url) === undefined)
   if (first === undefined) return flaw === undefined ? undefined : { description: flaw, urls }
   const more = urls.length > 1 ? ` (and ${urls.length - 1} more in \`urls\`)` : ""
-  return { description: `an image came as an address; download it soon, as it may expire: ${first}${more}`, urls }
+  return { description: `an image was sent as a URL; download it soon, because it may expire: ${first}${more}`, urls }
 }
 
-/** The object with the bytes of its image in place of their index, and with a format if it has none. */
+/** Replaces the index of an image by its bytes, and sets the format if it is absent. */
 export const withBytes = (holder: object, images: ReadonlyArray<Uint8Array>, format?: unknown): object => {
   const index = property(holder, "b64_json")
   const bytes = Predicate.isNumber(index) ? images[index] : imageOfDataUrl(property(holder, "url"))
@@ -123,14 +123,14 @@ export const withBytes = (holder: object, images: ReadonlyArray<Uint8Array>, for
   return { ...holder, output_format: property(holder, "output_format") ?? format, ...image }
 }
 
-/** The items of a response: those of `data`, or the object itself if it is a single image. */
+/** The items of `data`, or the object itself if it is a single image. */
 const itemsOf = (body: object): ReadonlyArray<unknown> | undefined => {
   const data = property(body, "data")
   if (isList(data)) return data
-  return Predicate.isNumber(property(body, "b64_json")) || isAddress(property(body, "url")) ? [body] : undefined
+  return Predicate.isNumber(property(body, "b64_json")) || isUrl(property(body, "url")) ? [body] : undefined
 }
 
-/** With `data` or `b64_json` given twice, JSON keeps the last one. The other images are added, since they are paid for. */
+/** If a reply has a key twice, `JSON.parse` keeps the last. The images of the other are added, because they are paid for. */
 const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8Array>): ReadonlyArray<unknown> => {
   const named = new Set(items.map((item) => property(item, "b64_json")))
   return named.size >= images.length
@@ -138,9 +138,9 @@ const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8A
     : [...items, ...images.flatMap((_, index) => (named.has(index) ? [] : [{ b64_json: index }]))]
 }
 
-const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Lifted)
+const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Json.schema)
 
-/** Decodes as it is, else without the members that cannot be read. */
+/** Decodes the value; if that fails, without the members that cannot be decoded. */
 export const decodeLeniently = <A>(
   decode: (wire: object) => Result.Result<A, Schema.SchemaError>,
   wire: object,
@@ -155,53 +155,53 @@ export const decodeLeniently = <A>(
   })
 }
 
-/** Which images a failure carries, given those of the reply or event that is decoded. */
+/** The images that a failure carries. The argument is the images of the current reply or event. */
 export type Carry = (images: ReadonlyArray<Uint8Array>) => Images
 
 /** Decodes a response. */
 export const responseOf = (
-  lifted: Lifted,
+  extracted: Extracted,
   head: Head,
   carry: Carry = bareImages
 ): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
-  const images = () => carry(lifted.images)
-  const json = head.conceal(lifted.json)
+  const images = () => carry(extracted.images)
+  const json = head.redact(extracted.json)
   const parsed = parse(json, head)
   if (Result.isFailure(parsed)) {
-    return Result.fail(invalidReply(head, lifted.flaw ?? `it is not JSON${startOf(json)}`, images()))
+    return Result.fail(invalidReply(head, extracted.flaw ?? `it is not JSON${startOf(json)}`, images()))
   }
   const body = parsed.success
-  if (tellsError(body)) return Result.fail(reasonOfErrorObject(body, head.facts, images()))
+  if (isErrorValue(body)) return Result.fail(reasonOfErrorObject(body, head.fields, images()))
   if (!Predicate.isObject(body)) return Result.fail(invalidReply(head, `it is not an object${startOf(json)}`, images()))
-  return decodeBody(body, lifted, head, carry)
+  return decodeBody(body, extracted, head, carry)
 }
 
-/** Decodes the object that a response is. */
+/** Decodes the JSON object of a response. */
 const decodeBody = (
   body: object,
-  lifted: Lifted,
+  extracted: Extracted,
   head: Head,
   carry: Carry
 ): Result.Result<Decoded<ImageGenerateResponse.ImageGenerateResponse>, Reason> => {
-  const fail = (flaw: string | Flaw) => invalidReply(head, flaw, carry(lifted.images))
-  const items = itemsOf(body) ?? (lifted.images.length > 0 ? [] : undefined)
-  const flaw = flawOf(lifted, items ?? [])
+  const fail = (flaw: string | Flaw) => invalidReply(head, flaw, carry(extracted.images))
+  const items = itemsOf(body) ?? (extracted.images.length > 0 ? [] : undefined)
+  const flaw = flawOf(extracted, items ?? [])
   if (flaw !== undefined) return Result.fail(fail(flaw))
   const format = property(body, "output_format")
   const data =
     items === undefined
       ? property(body, "data")
-      : withUnnamed(items, lifted.images).map((item) =>
-          Predicate.isObject(item) ? withBytes(item, lifted.images, format) : item
+      : withUnnamed(items, extracted.images).map((item) =>
+          Predicate.isObject(item) ? withBytes(item, extracted.images, format) : item
         )
-  const wire = { ...body, data, requestId: head.facts.requestId, rateLimit: head.rateLimit }
+  const wire = { ...body, data, requestId: head.fields.requestId, rateLimit: head.rateLimit }
   return Result.mapError(
-    decodeLeniently(decodeResponse, wire, (whole) => Metadata.repairResponse(whole, head.arrivedAt)),
+    decodeLeniently(decodeResponse, wire, (members) => Metadata.repairResponse(members, head.arrivedAt)),
     fail
   )
 }
 
-/** The events of a response: each image is complete. */
+/** Converts a response to `Completed` events. */
 export const completedOf = (
   response: ImageGenerateResponse.ImageGenerateResponse
 ): Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed> =>
@@ -210,7 +210,7 @@ export const completedOf = (
     (image) => new ImageGenStreamEvent.Completed({ ...response, ...image, createdAt: response.created })
   )
 
-/** The response of these events: what surrounds the images is taken from the last event that has it. */
+/** Converts `Completed` events to a response. Its other fields are those of the last event; `usage`, of the last with one. */
 export const responseOfCompleted = (
   events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed>,
   { arrivedAt }: Pick<Head, "arrivedAt">

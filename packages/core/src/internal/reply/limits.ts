@@ -1,12 +1,10 @@
-/**
- * What a reply may make us hold. Beyond a limit the call fails with `InvalidResponseError`, at once.
- */
+/** Upper bounds on memory used for one reply. If one is exceeded, the call fails with `InvalidResponseError` at once. */
 export interface Limits {
-  /** Bytes of one image. Default: 64 MiB; a 4K image without any compression has 33 MB. */
+  /** Bytes of one image. Default: 64 MiB; an uncompressed 4K image has 33 MB. */
   readonly imageBytes: number
-  /** Bytes of the JSON around the images, of a reply or of one event. Default: 1 MiB. */
+  /** Bytes of the JSON of a reply, or of one event, without its images. Default: 1 MiB. */
   readonly jsonBytes: number
-  /** Bytes of one line of an event stream that is not data: a comment, a name. Default: 64 KiB. */
+  /** Bytes of one line of an event stream that is not data, such as a comment. Default: 64 KiB. */
   readonly lineBytes: number
 }
 

@@ -1,17 +1,17 @@
 /**
- * Finds the members of a reply that cannot be read, and leaves them out. Nothing here is needed for a reply that is as
- * the API describes it.
+ * Removes the members of a reply that cannot be decoded. Used only for replies that differ from the API's description.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { GeneratedImage } from "../../GeneratedImage.ts"
-import { ImageGenerateResponse, settingsFields, Usage } from "../../ImageGenerateResponse.ts"
+import { ImageGenerateResponse, Usage } from "../../ImageGenerateResponse.ts"
 import { Completed } from "../../ImageGenStreamEvent.ts"
-import { property } from "../property.ts"
+import { isList, property } from "../property.ts"
+import { settingsFields } from "../responseFields.ts"
 import { Count } from "../schemaFields.ts"
 
-/** An object without what cannot be read, and the paths of what was left out. */
+/** An object without its undecodable members, and the paths of those members. */
 export interface Repaired {
   readonly readable: object
   readonly unreadable: ReadonlyArray<string>
@@ -24,7 +24,7 @@ const canDecode = (schema: Field, value: unknown): boolean =>
 
 const snakeCase = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-/** Leaves out each member that the field of its name cannot decode. */
+/** Removes each member that its field cannot decode. */
 const repair = (holder: object, fields: Readonly<Record<string, Field>>): Repaired => {
   const unreadable = Object.entries(fields)
     .map(([name, schema]) => ({ schema, name: snakeCase(name) }))
@@ -37,7 +37,7 @@ const repair = (holder: object, fields: Readonly<Record<string, Field>>): Repair
 const { inputTokensDetails, outputTokens, outputTokensDetails } = Usage.to.fields
 const usageFields = { inputTokensDetails, outputTokens, outputTokensDetails }
 
-/** Usage can be read without its details. */
+/** `usage` is kept without the details that cannot be decoded. */
 const repairUsage = (holder: object): Repaired => {
   const usage = property(holder, "usage")
   if (!Predicate.isObject(usage)) return { readable: holder, unreadable: [] }
@@ -52,21 +52,19 @@ const { createdAt } = Completed.fields
 
 const isReadable = (schema: Field, value: unknown) => value != null && canDecode(schema, value)
 
-/** A response whose `created` cannot be read was created when it arrived. `arrivedAt` in milliseconds. */
+/** If `created` cannot be decoded, it is the time of arrival. `arrivedAt` is in milliseconds. */
 export const repairResponse = (response: object, arrivedAt: number): Repaired => {
   const { readable: counted, unreadable: details } = repairUsage(response)
   const { readable, unreadable } = repair(counted, { created: createdAt, ...settingsFields, usage })
   const data = property(response, "data")
-  const items = Array.isArray(data)
-    ? data.map((item: unknown) =>
-        Predicate.isObject(item) ? repair(item, { outputFormat, revisedPrompt }) : undefined
-      )
+  const items = isList(data)
+    ? data.map((item) => (Predicate.isObject(item) ? repair(item, { outputFormat, revisedPrompt }) : undefined))
     : []
   return {
     readable: {
       ...readable,
       created: property(readable, "created") ?? arrivedAt / 1000,
-      ...(Array.isArray(data) ? { data: data.map((item: unknown, at) => items[at]?.readable ?? item) } : {})
+      ...(isList(data) ? { data: data.map((item, at) => items[at]?.readable ?? item) } : {})
     },
     unreadable: [
       ...unreadable,
@@ -76,15 +74,15 @@ export const repairResponse = (response: object, arrivedAt: number): Repaired =>
   }
 }
 
-/** A partial image whose index cannot be read has `nextIndex`. */
+/** If the index of a partial image cannot be decoded, it is `nextIndex`. */
 export const repairEvent = (event: object, nextIndex: number): Repaired => {
   const { readable: counted, unreadable: details } = repairUsage(event)
   const { readable, unreadable } = repair(counted, { createdAt, ...settingsFields, revisedPrompt, usage })
-  const given = property(event, "partial_image_index")
-  const index = isReadable(Count, given) ? Number(given) : Number.NaN
+  const wireIndex = property(event, "partial_image_index")
+  const index = isReadable(Count, wireIndex) ? Number(wireIndex) : Number.NaN
   const isIndex = Number.isSafeInteger(index) && index >= 0
   return {
     readable: { ...readable, partial_image_index: isIndex ? index : nextIndex },
-    unreadable: [...unreadable, ...details, ...(given == null || isIndex ? [] : ["partial_image_index"])]
+    unreadable: [...unreadable, ...details, ...(wireIndex == null || isIndex ? [] : ["partial_image_index"])]
   }
 }

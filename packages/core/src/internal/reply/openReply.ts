@@ -1,5 +1,6 @@
 /**
- * Opens the body of a reply and recognises its form by its first bytes, whatever its content type says.
+ * Opens the body of a reply and recognises its form by its first bytes. The content type is not used, because some servers
+ * send a wrong one.
  */
 import type * as Arr from "effect/Array"
 import * as Channel from "effect/Channel"
@@ -14,28 +15,28 @@ import { latin1 } from "../base64.ts"
 import { reasonOfFailure } from "../failure/transportFailure.ts"
 import { type Head, invalidReply } from "./decodeReply.ts"
 import type { Limits } from "./limits.ts"
-import { type Activity, type Patience, watch } from "./readTimeouts.ts"
+import { type Activity, type ReadTimeouts, watch } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason
 
-/** A response whose head has arrived, and the rules for reading its body. */
-export interface Reading {
+/** A response whose head has arrived, and the limits and timeouts for reading its body. */
+export interface IncomingReply {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly head: Head
-  /** How many images were asked for. */
+  /** How many images the call asked for. */
   readonly n: number
-  /** How many partial images of each image were asked for; 0 without a stream. */
+  /** How many partial images of each image the call asked for; 0 without a stream. */
   readonly partialImages: number
   readonly limits: Limits
-  readonly patience: Patience
-  /** Runs if every byte of the body was read. */
+  readonly timeouts: ReadTimeouts
+  /** Called when every byte of the body was read. */
   readonly onWhole: () => void
 }
 
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
 
-/** A body, and the chunks of it that were read to recognise its form. */
+/** A body, and its first chunks, which were read to recognise its form. */
 export interface OpenReply {
   readonly form: Form
   readonly start: ReadonlyArray<Uint8Array>
@@ -44,14 +45,14 @@ export interface OpenReply {
 
 type Form = "json" | "events" | "text" | "empty"
 
-/** Opens the body for a single reader: `Stream.toPull` would guard each pull against others, which costs time per chunk. */
+/** Opens the body for a single reader. `Stream.toPull` would also guard against concurrent pulls, at a cost per chunk. */
 const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
   Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
 
-/** Fetch fails if a reply has no body; other transports give an empty one. */
+/** Fetch fails if a reply has no body. Other transports have an empty body. */
 const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
 
-/** Pulls chunks until `take` returns a value. The result is `undefined` if the body ends before. */
+/** Pulls chunks until `take` returns a value. Returns `undefined` if the body ends first. */
 export const pullUntil = <A>(
   pull: BodyPull,
   activity: Activity,
@@ -68,45 +69,45 @@ export const pullUntil = <A>(
 
 /** Reads with timeouts. If the read fails or takes too long, the reason carries `images`. */
 export const watched = <A>(
-  { head, patience }: Reading,
+  { head, timeouts }: IncomingReply,
   read: (activity: Activity) => Effect.Effect<A, HttpClientError.HttpClientError>,
   images: () => ReadonlyArray<GeneratedImage>
 ): Effect.Effect<A, Reason> => {
-  const facts = () => ({ ...head.facts, images: images() })
+  const fields = () => ({ ...head.fields, images: images() })
   const activity: Activity = { lastByteAt: 0 }
   return watch(
-    Effect.mapError(read(activity), (error) => reasonOfFailure(error, facts())),
+    Effect.mapError(read(activity), (error) => reasonOfFailure(error, fields())),
     activity,
-    patience,
+    timeouts,
     (phase, description) =>
-      new GradientError.RequestTimeoutError({ ...facts(), phase, description, reached: "Accepted" })
+      new GradientError.RequestTimeoutError({ ...fields(), phase, description, reached: "Accepted" })
   )
 }
 
-/** Reads until the form of the reply is known. */
-export const openReply = Effect.fnUntraced(function* (reading: Reading) {
-  const pull = yield* openBody(reading.response)
-  const start = new ReplyStart(reading.limits)
+/** Reads until the form of the reply is recognised. */
+export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {
+  const pull = yield* openBody(incoming.response)
+  const start = new ReplyStart(incoming.limits)
   const read = (activity: Activity) => pullUntil(pull, activity, (chunks) => start.take(chunks))
-  const form = yield* watched(reading, read, () => [])
-  if (start.problem !== undefined) return yield* Effect.fail(invalidReply(reading.head, start.problem))
+  const form = yield* watched(incoming, read, () => [])
+  if (start.problem !== undefined) return yield* Effect.fail(invalidReply(incoming.head, start.problem))
   const reply: OpenReply = { form: form ?? start.formAtEnd(), start: start.chunks, pull }
   return reply
 })
 
-/** How many bytes are looked at for a line of an event stream. */
+/** How many bytes are searched for a line of an event stream. */
 const sampleLength = 4096
 
-/** An event stream starts with a comment or a field, or has a field after lines that mean nothing. */
+/** An event stream starts with a comment or a field, or has a field after unknown lines. */
 const eventStream = /^:|^(?:data|event|id|retry)(?=[:\r\n])|[\r\n](?:data|event|id|retry)(?=[:\r\n])/
 
-/** The start of a reply, until its form is known. */
+/** The first chunks of a reply, by which its form is recognised. */
 class ReplyStart {
-  /** Which limit was exceeded. */
+  /** The limit that was exceeded. */
   problem: string | undefined
-  /** The chunks from the first byte on that is not blank. */
+  /** The chunks, without white space at the start. */
   readonly chunks: Array<Uint8Array> = []
-  /** Some servers send white space while the image is being made. It is counted and not kept. */
+  /** The length of white space at the start, which some servers send while they generate. It is not kept. */
   #blankBytes = 0
   /** The first bytes in `chunks`, one character for each byte. */
   #sample = ""
@@ -118,7 +119,7 @@ class ReplyStart {
     this.#limits = limits
   }
 
-  /** Takes chunks and gives the form of the reply as soon as it is known. */
+  /** Adds chunks. Returns the form of the reply when it is recognised. */
   take(chunks: Chunks): Form | undefined {
     for (const chunk of chunks) this.#write(chunk)
     if (this.problem !== undefined) return "text"
@@ -126,7 +127,7 @@ class ReplyStart {
     return this.#form
   }
 
-  /** The form of a reply that ended before it was known. */
+  /** The form of a reply that ended before its form was recognised. */
   formAtEnd(): Form {
     return this.#sample.replace(startOfReply, "") === "" ? "empty" : "text"
   }
@@ -159,7 +160,7 @@ class ReplyStart {
   }
 }
 
-/** A page can contain a line that looks like an event, so `<` is never the start of an event stream. */
+/** Text that starts with `<` is not an event stream, because an HTML page can contain a line that looks like an event. */
 const formOf = (sample: string): Form | undefined => {
   const start = sample.replace(startOfReply, "")
   if (start.startsWith("{") || start.startsWith("[")) return "json"
@@ -167,7 +168,7 @@ const formOf = (sample: string): Form | undefined => {
   return sample.length < sampleLength ? undefined : "text"
 }
 
-/** White space of JSON, which blank lines of an event stream are too. */
+/** White space before JSON, or blank lines before an event stream. */
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 /** The UTF-8 byte order mark, one character for each byte. */

@@ -8,9 +8,9 @@ import * as Pull from "effect/Pull"
 import { GeneratedImage } from "../../GeneratedImage.ts"
 import * as GradientError from "../../GradientError.ts"
 import type { Completed, ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
-import { isKnownName, type Meaning, meaningOf } from "./decodeEvent.ts"
+import { isKnownName, type DecodedEvent, decodeEvent } from "./decodeEvent.ts"
 import * as Reply from "./decodeReply.ts"
-import { type OpenReply, pullUntil, type Reading, watched } from "./openReply.ts"
+import { type OpenReply, pullUntil, type IncomingReply, watched } from "./openReply.ts"
 import { type RawEvent, SseParser } from "./SseParser.ts"
 
 type Reason = GradientError.GradientErrorReason
@@ -19,38 +19,38 @@ type Images = ReadonlyArray<GeneratedImage>
 /** Events that arrived together. */
 export type Events = Arr.NonEmptyReadonlyArray<ImageGenStreamEvent>
 
-/** From chunks to events, up to the end of the stream and the reason for it. */
+/** Turns chunks into events, and decides when the stream ends and whether it failed. */
 class EventReader {
-  /** How the stream ended, as soon as that is known. Without a reason it ended well. */
+  /** Set when the stream has ended. Without a reason, it succeeded. */
   ending: { readonly reason: Reason | undefined } | undefined
-  /** What is to be logged at debug. */
+  /** Messages to log at debug level. */
   readonly notes: Array<string> = []
 
-  /** The last picture that was given out, or that is in an event of an unknown name: a failure carries it. */
+  /** The last image that the caller got, or that an unusable or unknown event had. A failure carries it. */
   #last: ImageGenStreamEvent | ReadonlyArray<Uint8Array> = []
-  /** The completed images, if the caller gets nothing before the end: a failure carries them. */
+  /** The completed images, if the caller gets them only at the end. A failure carries them. */
   readonly #kept: Array<Completed> = []
-  /** How many images are complete, and whether none is half done. */
+  /** The number of completed images, and whether the last image event was a `Completed`. */
   #completed = 0
-  #isWhole = false
-  /** How many partial images came, and the index of the last one. */
+  #isComplete = false
+  /** The number of partial images so far, and the index of the last one. */
   #partials = 0
   #lastIndex = -1
-  /** Why an image cannot be used. That of a partial image is forgotten when a completed one comes. */
+  /** Why an image cannot be used. The flaw of a partial image is dropped when a completed image arrives. */
   #flaw: Reply.Flaw | undefined
   #isCompletedFlawed = false
 
-  readonly #reading: Reading
+  readonly #incoming: IncomingReply
   readonly #keeps: boolean
   readonly #parser: SseParser
 
-  constructor(reading: Reading, keeps: boolean) {
-    this.#reading = reading
+  constructor(incoming: IncomingReply, keeps: boolean) {
+    this.#incoming = incoming
     this.#keeps = keeps
-    this.#parser = new SseParser(reading.limits, isKnownName)
+    this.#parser = new SseParser(incoming.limits, isKnownName)
   }
 
-  /** Takes chunks, and gives the events that ended in them; `undefined` if nothing has happened. */
+  /** Parses chunks and returns the events that ended in them. `undefined` if there is nothing to do yet. */
   take(chunks: ReadonlyArray<Uint8Array>): Array<ImageGenStreamEvent> | undefined {
     const raws: Array<RawEvent> = []
     for (const chunk of chunks) this.#parser.write(chunk, raws)
@@ -59,18 +59,18 @@ class EventReader {
     return events.length > 0 || this.notes.length > 0 || this.ending !== undefined ? events : undefined
   }
 
-  /** No more bytes come, for this reason or because the body has ended. */
+  /** Ends the stream, because of this reason or because the body has ended. */
   finish(reason?: Reason): Array<ImageGenStreamEvent> {
     const raws: Array<RawEvent> = []
     this.#parser.finish(raws)
     const events = this.#understand(raws)
-    if (this.#parser.hasPendingImage) this.#isWhole = false
+    if (this.#parser.hasPendingImage) this.#isComplete = false
     if (this.ending === undefined && reason !== undefined) this.ending = { reason }
     this.#end()
     return events
   }
 
-  /** The images that a failure carries now. */
+  /** The images that a failure would carry now. */
   carried(): Images {
     return this.#carry(this.#parser.pendingImages)
   }
@@ -86,9 +86,9 @@ class EventReader {
     for (const raw of raws) {
       if (this.ending !== undefined) break
       this.#follow(
-        meaningOf(raw, {
-          head: this.#reading.head,
-          partialImages: this.#reading.partialImages,
+        decodeEvent(raw, {
+          head: this.#incoming.head,
+          partialImages: this.#incoming.partialImages,
           nextIndex: this.#lastIndex + 1,
           carry: (own) => this.#carry(own)
         }),
@@ -99,30 +99,30 @@ class EventReader {
     return events
   }
 
-  #follow(meaning: Meaning, raw: RawEvent, events: Array<ImageGenStreamEvent>): void {
-    switch (meaning._tag) {
+  #follow(decoded: DecodedEvent, raw: RawEvent, events: Array<ImageGenStreamEvent>): void {
+    switch (decoded._tag) {
       case "Events":
-        for (const event of meaning.events) {
+        for (const event of decoded.events) {
           if (event._tag === "PartialImage" ? this.#addPartial(event) : this.#addCompleted(event)) events.push(event)
         }
-        this.notes.push(...Reply.noteUnreadable(meaning.unreadable))
+        this.notes.push(...Reply.noteUnreadable(decoded.unreadable))
         break
       case "Unusable":
         if (raw.data.images.length > 0) this.#last = raw.data.images
-        if (meaning.isPartial) this.#countPartial()
-        this.#addFlaw(meaning.flaw, meaning.isPartial)
+        if (decoded.isPartial) this.#countPartial()
+        this.#addFlaw(decoded.flaw, decoded.isPartial)
         break
       case "Skipped":
         if (raw.data.images.length > 0) this.#last = raw.data.images
-        if (meaning.name !== "") this.notes.push(`Skipped an event of an unknown type: ${meaning.name.slice(0, 100)}`)
+        if (decoded.name !== "") this.notes.push(`Skipped an event of an unknown type: ${decoded.name.slice(0, 100)}`)
         break
       case "Done":
         this.#end()
         break
       case "Failed":
-        this.ending = { reason: meaning.reason }
+        this.ending = { reason: decoded.reason }
     }
-    if (this.#completed >= this.#reading.n && this.#isWhole) this.#end()
+    if (this.#completed >= this.#incoming.n && this.#isComplete) this.#end()
   }
 
   #addPartial(event: ImageGenStreamEvent & { readonly _tag: "PartialImage" }): boolean {
@@ -133,15 +133,15 @@ class EventReader {
   }
 
   /**
-   * A stream of partial images cannot go on for ever: as many again as were asked for are accepted. Some servers always
-   * send 3 of each image, whatever was asked for, and the image that follows them has been paid for.
+   * Bounds the partial images of a stream: twice as many as requested, and at least 6 for each image. Some servers always
+   * send 3, whatever was requested, and failing early would lose an image that is paid for.
    */
   #countPartial(): void {
-    const { n, partialImages } = this.#reading
+    const { n, partialImages } = this.#incoming
     const most = 2 * n * Math.max(partialImages, usualPartialImages)
-    this.#isWhole = false
+    this.#isComplete = false
     this.#partials++
-    if (this.#partials > most) this.#fail(`more than ${most} partial images came`)
+    if (this.#partials > most) this.#fail(`more than ${most} partial images arrived`)
   }
 
   #addCompleted(event: Completed): boolean {
@@ -165,27 +165,27 @@ class EventReader {
 
   #complete(): void {
     this.#completed++
-    this.#isWhole = true
+    this.#isComplete = true
     this.#lastIndex = -1
   }
 
   #fail(flaw: string | Reply.Flaw): void {
-    this.ending ??= { reason: Reply.invalidReply(this.#reading.head, flaw, this.carried()) }
+    this.ending ??= { reason: Reply.invalidReply(this.#incoming.head, flaw, this.carried()) }
   }
 
-  /** Fewer images than were asked for may come, but none may be left half done. */
+  /** Ends the stream. There may be fewer images than requested, but the last one must be complete. */
   #end(): void {
     if (this.ending !== undefined) return
-    if (this.#isWhole && !this.#isCompletedFlawed) this.ending = { reason: undefined }
+    if (this.#isComplete && !this.#isCompletedFlawed) this.ending = { reason: undefined }
     else if (this.#flaw !== undefined) this.#fail(this.#flaw)
     else {
-      const { facts } = this.#reading.head
-      this.ending = { reason: new GradientError.IncompleteStreamError({ ...facts, images: this.carried() }) }
+      const { fields } = this.#incoming.head
+      this.ending = { reason: new GradientError.IncompleteStreamError({ ...fields, images: this.carried() }) }
     }
   }
 }
 
-/** gpt-image models send at most this many partial images of each image. */
+/** The most partial images that gpt-image models send for each image. */
 const usualPartialImages = 3
 
 const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
@@ -195,15 +195,19 @@ const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
     revisedPrompt: event._tag === "Completed" ? event.revisedPrompt : undefined
   })
 
-/** Each pull gives the events that have ended, as soon as there are some. */
-export const pullEvents = (reading: Reading, reply: OpenReply): Pull.Pull<Events, Reason> =>
-  pullWith(new EventReader(reading, false), reading, reply)
+/** Each pull waits for the next events and returns them. */
+export const pullEvents = (incoming: IncomingReply, reply: OpenReply): Pull.Pull<Events, Reason> =>
+  pullWith(new EventReader(incoming, false), incoming, reply)
 
-const pullWith = (reader: EventReader, reading: Reading, { pull, start }: OpenReply): Pull.Pull<Events, Reason> => {
-  // The chunks that were read to recognise the form may hold events already.
+const pullWith = (
+  reader: EventReader,
+  incoming: IncomingReply,
+  { pull, start }: OpenReply
+): Pull.Pull<Events, Reason> => {
+  // The chunks that were read to recognise the form may contain events.
   let first = reader.take(start)
   const more = watched(
-    reading,
+    incoming,
     (activity) => pullUntil(pull, activity, (chunks) => reader.take(chunks)),
     () => reader.carried()
   )
@@ -232,16 +236,16 @@ const pullWith = (reader: EventReader, reading: Reading, { pull, start }: OpenRe
   return next
 }
 
-/** Reads to the end and gives a response of the completed images. */
-export const readCompleted = Effect.fnUntraced(function* (reading: Reading, reply: OpenReply) {
+/** Reads to the end and returns a response of the completed images. */
+export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const completed: Array<Completed> = []
-  const next = pullWith(new EventReader(reading, true), reading, reply)
+  const next = pullWith(new EventReader(incoming, true), incoming, reply)
   const all: Pull.Pull<never, Reason> = Effect.flatMap(next, (events) => {
     for (const event of events) if (event._tag === "Completed") completed.push(event)
     return all
   })
   yield* Pull.catchDone(all, () => Effect.void)
   return Arr.isReadonlyArrayNonEmpty(completed)
-    ? Reply.responseOfCompleted(completed, reading.head)
-    : yield* Effect.die("an event stream that ends well has a completed image")
+    ? Reply.responseOfCompleted(completed, incoming.head)
+    : yield* Effect.die("a successful event stream has a completed image")
 })

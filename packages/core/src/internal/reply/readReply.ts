@@ -1,57 +1,58 @@
 /**
- * Reads a reply in the form that it has: both functions take JSON and an event stream.
+ * Reads a reply. Both functions accept JSON and an event stream, whichever the server sends.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as GradientError from "../../GradientError.ts"
 import * as Reply from "./decodeReply.ts"
-import { openReply, type OpenReply, type Reading } from "./openReply.ts"
+import { openReply, type OpenReply, type IncomingReply } from "./openReply.ts"
 import { type Events, pullEvents, readCompleted } from "./readEvents.ts"
-import { readJson, readText } from "./readJson.ts"
+import { readJson, reasonOfText } from "./readJson.ts"
 
-export type { Reading } from "./openReply.ts"
+export type { IncomingReply } from "./openReply.ts"
 export type { Events } from "./readEvents.ts"
 
 type Reason = GradientError.GradientErrorReason
 
 /** Reads the reply to `generate`. An event stream becomes a response of its `Completed` events. */
-export const readResponse = (reading: Reading) =>
-  Effect.flatMap(openReply(reading), (reply) => {
+export const readResponse = (incoming: IncomingReply) =>
+  Effect.flatMap(openReply(incoming), (reply) => {
     switch (reply.form) {
       case "json":
-        return readJson(reading, reply)
+        return readJson(incoming, reply)
       case "events":
-        return readCompleted(reading, reply)
+        return readCompleted(incoming, reply)
       case "text":
-        return Effect.fail(readText(reading, reply))
+        return Effect.fail(reasonOfText(incoming, reply))
       case "empty":
-        return Effect.fail(Reply.invalidReply(reading.head, "it is empty"))
+        return Effect.fail(Reply.invalidReply(incoming.head, "it is empty"))
     }
   })
 
-/** Reads the reply to `generateStream`. Each pull gives the events that have ended. JSON becomes `Completed` events. */
-export const readStream = (reading: Reading) => Effect.flatMap(openReply(reading), (reply) => streamOf(reading, reply))
+/** Reads the reply to `generateStream`. Each pull returns the next events. JSON becomes `Completed` events. */
+export const readStream = (incoming: IncomingReply) =>
+  Effect.flatMap(openReply(incoming), (reply) => streamOf(incoming, reply))
 
-const streamOf = (reading: Reading, reply: OpenReply): Effect.Effect<Pull.Pull<Events, Reason>, Reason> => {
+const streamOf = (incoming: IncomingReply, reply: OpenReply): Effect.Effect<Pull.Pull<Events, Reason>, Reason> => {
   switch (reply.form) {
     case "json":
-      return Effect.map(readJson(reading, reply), (response) => once(Reply.completedOf(response)))
+      return Effect.map(readJson(incoming, reply), (response) => once(Reply.completedOf(response)))
     case "events":
-      return Effect.sync(() => pullEvents(reading, reply))
+      return Effect.sync(() => pullEvents(incoming, reply))
     case "text":
-      return Effect.fail(readText(reading, reply))
+      return Effect.fail(reasonOfText(incoming, reply))
     case "empty":
-      return Effect.fail(new GradientError.IncompleteStreamError(reading.head.facts))
+      return Effect.fail(new GradientError.IncompleteStreamError(incoming.head.fields))
   }
 }
 
-/** A pull that gives these events, and then is done. */
+/** A pull that returns these events once. */
 const once = (events: Events): Pull.Pull<Events, Reason> => {
-  let isGiven = false
+  let isPulled = false
   return Effect.suspend((): Pull.Pull<Events, Reason> => {
-    if (isGiven) return Cause.done()
-    isGiven = true
+    if (isPulled) return Cause.done()
+    isPulled = true
     return Effect.succeed(events)
   })
 }

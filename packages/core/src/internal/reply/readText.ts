@@ -1,37 +1,37 @@
 /**
- * The text of a reply without images.
+ * Reads a reply without images as text.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import * as GradientError from "../../GradientError.ts"
 import { reasonOfFailure } from "../failure/transportFailure.ts"
-import { factsOf } from "../responseHead.ts"
+import { readHead } from "../responseHead.ts"
 
 declare const TextDecoder: new () => { decode(bytes?: Uint8Array, options?: { stream: boolean }): string }
 
-/** Reads the whole body, without the secrets of the request, and fails as soon as it is longer than `maxBytes`. */
+/** Reads the whole body and redacts the secrets of the request. Fails if the body is longer than `maxBytes`. */
 export const readText = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number
 ): Effect.Effect<string, GradientError.GradientErrorReason> =>
   Effect.suspend(() => {
-    const { conceal, facts } = factsOf(response)
+    const { redact, fields } = readHead(response)
     const decoder = new TextDecoder()
     let text = ""
     let length = 0
     return response.stream.pipe(
-      Stream.mapError((error) => reasonOfFailure(error, facts)),
+      Stream.mapError((error) => reasonOfFailure(error, fields)),
       Stream.runForEach((chunk) => {
         length += chunk.length
         if (length > maxBytes) {
           return Effect.fail(
-            new GradientError.InvalidResponseError({ ...facts, description: `longer than ${maxBytes} bytes` })
+            new GradientError.InvalidResponseError({ ...fields, description: `longer than ${maxBytes} bytes` })
           )
         }
         text += decoder.decode(chunk, { stream: true })
         return Effect.void
       }),
-      Effect.map(() => conceal(text + decoder.decode()))
+      Effect.map(() => redact(text + decoder.decode()))
     )
   })

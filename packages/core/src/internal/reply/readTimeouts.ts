@@ -1,25 +1,25 @@
 /**
- * Reads with an eye on the clock. The watch is kept only while a read is pending, so a slow consumer never trips it, and
- * it costs one timer a read, not one a chunk.
+ * Timeouts for reading a body. They run only while a read is pending, so a slow consumer never causes one. Each read has
+ * one timer, not one for each chunk.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
-/** When bytes last came; whoever reads keeps it. In milliseconds of the Clock. */
+/** When bytes last arrived, in milliseconds of the Clock. The code that reads updates it. */
 export interface Activity {
   lastByteAt: number
 }
 
-/** How long reading one body may take. A consumer's own time between two reads does not count. */
-export class Patience {
-  /** The longest time without a byte. */
+/** How long reading one body may take. The consumer's time between two reads does not count. */
+export class ReadTimeouts {
+  /** The longest time between two bytes. */
   readonly idleMillis: number
-  /** The phase of the error after the deadline: `response` for the option `timeout`, `deadline` for `deadline`. */
+  /** The error's phase after the deadline: `response` if the option was `timeout`, `deadline` if it was `deadline`. */
   readonly deadlinePhase: "response" | "deadline"
   #deadline: number
   #readEndedAt: number | undefined
 
-  constructor(options: Pick<Patience, "idleMillis" | "deadlinePhase" | "deadline">) {
+  constructor(options: Pick<ReadTimeouts, "idleMillis" | "deadlinePhase" | "deadline">) {
     this.idleMillis = options.idleMillis
     this.deadlinePhase = options.deadlinePhase
     this.#deadline = options.deadline
@@ -30,34 +30,34 @@ export class Patience {
     return this.#deadline
   }
 
-  /** A read begins: the time since the last one was the consumer's. */
+  /** Called when a read begins. The time since the last read was the consumer's, so the deadline moves by it. */
   resume(now: number): void {
     if (this.#readEndedAt !== undefined) this.#deadline += now - this.#readEndedAt
   }
 
-  /** A read has ended. */
+  /** Called when a read has ended. */
   pause(now: number): void {
     this.#readEndedAt = now
   }
 }
 
-/** Runs the read until it is done or the time is up: then it is interrupted, and fails with what `expired` makes. */
+/** Runs a read. When a timeout expires, the read is interrupted, and this fails with the result of `expired`. */
 export const watch = <A, E, R, E2>(
   read: Effect.Effect<A, E, R>,
   activity: Activity,
-  patience: Patience,
+  timeouts: ReadTimeouts,
   expired: (phase: "response" | "idle" | "deadline", description: string) => E2
 ): Effect.Effect<A, E | E2, R> =>
   Effect.flatMap(Clock.Clock, (clock) => {
-    patience.resume(clock.currentTimeMillisUnsafe())
-    return Effect.onExit(Effect.raceFirst(read, expire(activity, patience, expired)), () =>
-      Effect.sync(() => patience.pause(clock.currentTimeMillisUnsafe()))
+    timeouts.resume(clock.currentTimeMillisUnsafe())
+    return Effect.onExit(Effect.raceFirst(read, expire(activity, timeouts, expired)), () =>
+      Effect.sync(() => timeouts.pause(clock.currentTimeMillisUnsafe()))
     )
   })
 
 const expire = <E>(
   activity: Activity,
-  { deadline, deadlinePhase, idleMillis }: Patience,
+  { deadline, deadlinePhase, idleMillis }: ReadTimeouts,
   expired: (phase: "response" | "idle" | "deadline", description: string) => E
 ): Effect.Effect<never, E> =>
   Effect.gen(function* () {
@@ -65,9 +65,9 @@ const expire = <E>(
     while (true) {
       const now = yield* Clock.currentTimeMillis
       const idleAt = activity.lastByteAt + idleMillis
-      if (now >= deadline) return yield* Effect.fail(expired(deadlinePhase, "the reply was not whole in time"))
+      if (now >= deadline) return yield* Effect.fail(expired(deadlinePhase, "the reply was not complete in time"))
       if (now >= idleAt) {
-        return yield* Effect.fail(expired("idle", `no byte came for ${idleMillis / 1000} s`))
+        return yield* Effect.fail(expired("idle", `no byte arrived for ${idleMillis / 1000} s`))
       }
       yield* Effect.sleep(Math.min(idleAt, deadline) - now)
     }

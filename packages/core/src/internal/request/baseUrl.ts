@@ -1,3 +1,6 @@
+/**
+ * Checks a base URL.
+ */
 import * as Url from "effect/http/Url"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Predicate from "effect/Predicate"
@@ -5,18 +8,18 @@ import * as Result from "effect/Result"
 import { show } from "../issue.ts"
 import { type Checked, refuse } from "./checked.ts"
 
-/** From a path below the base URL to the whole URL. */
+/** Makes a URL from a path below the base URL. */
 export type ToUrl = (path: string) => string
 
-/** In a page, a path alone is a URL as well, so that only other schemes are refused. */
+/** A scheme other than http and https. A URL without a scheme is allowed: in a page, a path is enough. */
 const otherScheme = /^(?!https?:)[\w+.-]+:/i
 const twoSchemes = /^https?:\/*https?(:|\/\/)/i
 
-/** What is wrong with a base URL, as what is allowed instead. */
+/** The rule that a base URL breaks. */
 const wrongWith = (url: string): string | undefined => {
   if (twoSchemes.test(url)) return "a URL with one https://"
   if (url.includes("#")) return "a URL without a fragment (#)"
-  // The URL is parsed without a path: `http://` and a path would be the URL of a host with the path's name.
+  // Parsed without a path: `http://` followed by a path would be a URL with the path's name as its host.
   const isUrl = Result.isSuccess(Url.make(url, UrlParams.empty, undefined)) && !otherScheme.test(url)
   if (!isUrl) return "a URL of http or https"
   return /\/images\/generations\/*$/i.test(url.replace(/\?.*$/s, ""))
@@ -24,10 +27,10 @@ const wrongWith = (url: string): string | undefined => {
     : undefined
 }
 
-/** The query of a base URL goes behind the path. Passwords and secrets in the query are not shown. */
-export const baseUrl = (param: string, given: string): Checked<ToUrl> => {
-  if (!Predicate.isString(given)) return refuse(param, "a URL of http or https", show(given))
-  const url = given.trim()
+/** Checks a base URL. Its query is moved behind the path. Passwords and secrets in the query are not shown. */
+export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
+  if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))
+  const url = value.trim()
   const allowed = wrongWith(url)
   if (allowed !== undefined) return refuse(param, allowed, JSON.stringify(UrlParams.redactUrl(url).slice(0, 200)))
   const [, address = "", query = ""] = /^([^?]*)(.*)$/s.exec(url) ?? []

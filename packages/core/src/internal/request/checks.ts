@@ -1,5 +1,5 @@
 /**
- * The checks of single options, for layers and calls. Options can come from plain JavaScript, so types are checked too.
+ * Checks of single options, for layers and calls. Types are checked too, because the caller may use plain JavaScript.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -11,7 +11,7 @@ import { type Issue, kindOf, show } from "../issue.ts"
 import { type Checked, refuse } from "./checked.ts"
 import type { WaitingOptions } from "./options.ts"
 
-/** The option as a duration above 0, else the default if it is not given. */
+/** The option as a duration above 0; the default if it is undefined. */
 export const duration = (
   param: string,
   value: Duration.Input | undefined,
@@ -44,14 +44,14 @@ const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
 /** Whether a header can carry this text. */
 export const isCarriable = (text: string): boolean => isHeaderValue.test(text)
 
-/** The issue of a text that no header can carry. The text is not shown: it may be secret. */
+/** The issue for a text that no header can carry. The text is not shown, because it may be secret. */
 export const uncarriable = (param: string) => ({
   param,
   given: "other characters",
   allowed: "made of characters that a header can carry"
 })
 
-/** What is wrong with a header; the value of `null` removes it. */
+/** The rule that a header breaks. A value of `null` is allowed, and removes the header. */
 const headerIssue = (name: string, value: unknown): Issue | undefined => {
   const param = `headers.${name}`
   if (!isHeaderName.test(name)) return { ...uncarriable(param), allowed: "named with letters, digits and hyphens" }
@@ -60,7 +60,7 @@ const headerIssue = (name: string, value: unknown): Issue | undefined => {
   return isCarriable(value) ? undefined : uncarriable(param)
 }
 
-/** Adds headers to others, and removes those that are `null`. All names become lower case. */
+/** Adds headers to `base`, and removes headers that are `null`. All names become lower case. */
 export const headers = (
   base: Readonly<Record<string, string>>,
   added: WaitingOptions["headers"]

@@ -1,5 +1,5 @@
 /**
- * What the environment gives for a client's options, each value with the name of its variable.
+ * Environment variables for the options of a client. Each value has the name of its variable, for messages.
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -7,14 +7,14 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Options } from "./options.ts"
 
-/** The value of a variable, trimmed. */
+/** An environment variable with its trimmed value. */
 export interface Variable {
-  /** For messages: `GRADIENT_BASE_URL`. */
+  /** For example `GRADIENT_BASE_URL`. */
   readonly name: string
   readonly value: string
 }
 
-/** The variables that are used; an option that was given leaves its variable out. */
+/** The variables to use. A variable is undefined if its option is set. */
 export interface Environment {
   readonly key?: Variable | undefined
   readonly baseUrl?: Variable | undefined
@@ -31,10 +31,10 @@ const missingKey = () =>
   new ConfigProvider.SourceError({
     message:
       "No key: set GRADIENT_MODEL_ACCESS_KEY to a model access key, or DIGITALOCEAN_ACCESS_TOKEN to a personal access token. " +
-      "Make one at cloud.digitalocean.com, under Serverless Inference or under API."
+      "Create one at cloud.digitalocean.com, under Serverless Inference or under API."
   })
 
-/** A host. People paste it with its scheme, with a slash at its end or with `/v1`: each is removed once. */
+/** The base URL of a host. A scheme, slashes at the end and `/v1` are removed first, because users paste them too. */
 const fromHost = ({ name, value }: Variable): Variable => {
   const host = value.replace(/^https?:\/\//i, "").replace(/\/+$/, "")
   return { name, value: `https://${host.replace(/\/v1$/, "")}/v1` }
@@ -65,7 +65,7 @@ export const modelVariable: Config.Config<Variable | undefined> = /* @__PURE__ *
 
 const unused: Config.Config<undefined> = /* @__PURE__ */ (() => Config.succeed(undefined))()
 
-/** The variables for what these options leave open. */
+/** The variables for options that are not set. */
 export const environmentFor = ({ accessToken, baseUrl, model, modelAccessKey }: Options): Config.Config<Environment> =>
   Config.all({
     key: modelAccessKey === undefined && accessToken === undefined ? keyVariable : unused,

@@ -1,6 +1,6 @@
 import * as GradientError from "../../GradientError.ts"
 import { type Issue, renderIssues } from "../issue.ts"
 
-/** The error of params or options that cannot be sent, with all issues in its description. */
+/** The reason for params or options that break rules. Its description lists all issues. */
 export const invalidParams = (issues: ReadonlyArray<Issue>): GradientError.InvalidParamsError =>
   new GradientError.InvalidParamsError({ issues, description: renderIssues(issues) })

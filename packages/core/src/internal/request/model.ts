@@ -3,7 +3,7 @@
  */
 import * as GradientError from "../../GradientError.ts"
 
-/** Where the name of a model came from. */
+/** Where the name of a model came from, for messages. */
 const sources = {
   call: "from the call's `model`",
   extraBody: "from the call's `extraBody`",
@@ -21,7 +21,7 @@ export interface NamedModel {
 const isAboutModel = ({ code, description = "", param, type }: GradientError.NotFoundError) =>
   [description, code, param, type].some((text) => text !== undefined && /model/i.test(text))
 
-/** A 404 for the model names it, and where the name came from. Any other reason stays as it is. */
+/** Adds the model, and where its name came from, to a 404 about the model. Other reasons are unchanged. */
 export const namingModel = (
   reason: GradientError.GradientErrorReason,
   { from, name }: NamedModel

@@ -1,5 +1,5 @@
 /**
- * One call: its params and its options, checked together and once, before anything is sent.
+ * Checks the params and options of a call together, before anything is sent.
  */
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
@@ -15,18 +15,18 @@ import { type Checked, issuesOf, refuse } from "./checked.ts"
 import { invalidParams } from "./invalidParams.ts"
 import type { NamedModel } from "./model.ts"
 import type { RequestOptions } from "./options.ts"
-import type { Resolved } from "./resolveOptions.ts"
+import type { ResolvedOptions } from "./resolveOptions.ts"
 
 /**
- * A call that can be sent: every option with its value, and the request's body.
+ * A checked call: every option with its value, and the request's body.
  *
  * @category models
  */
-export interface Call {
+export interface ResolvedCall {
   readonly kind: ImageGenerateParams.Kind
-  /** The params as they were given, without defaults. */
+  /** The params of the caller, without defaults. */
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
-  /** The request's body, the same on each attempt. */
+  /** The request's body, the same for each attempt. */
   readonly json: string
   /** The model in the body. */
   readonly model: NamedModel
@@ -34,7 +34,7 @@ export interface Call {
   readonly n: number
   /** How many partial images of each image the body asks for. */
   readonly partialImages: number
-  /** The headers of the request, with the client's; names in lower case. */
+  /** All headers of the request, including the client's. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -50,16 +50,16 @@ type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 const typed = Schema.decodeUnknownSync(Schema.toType(ImageGenerateParams.Json))
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 
-/** The params without defaults. Each member is read once: a getter could give something else after the check. */
-const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: Resolved): Checked<Params> => {
+/** The params without defaults. Each member is read once, because a getter could return another value after the check. */
+const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: ResolvedOptions): Checked<Params> => {
   const read = readMembers(params, ImageGenerateParams.names)
   if (Result.isFailure(read)) return Result.fail([read.failure])
-  const given = Object.fromEntries(Object.entries(read.success).filter(([, value]) => value != null))
-  const issues = ImageGenerateParams.check(ImageGenerateParams.withDefaults(given, kind, model.name), kind)
-  return issues.length > 0 ? Result.fail(issues) : Result.succeed(typed(given))
+  const values = Object.fromEntries(Object.entries(read.success).filter(([, value]) => value != null))
+  const issues = ImageGenerateParams.check(ImageGenerateParams.withDefaults(values, kind, model.name), kind)
+  return issues.length > 0 ? Result.fail(issues) : Result.succeed(typed(values))
 }
 
-/** The members as JSON has them: one that JSON leaves out would otherwise remove a required member. */
+/** The members as JSON has them. JSON omits undefined members, which would otherwise overwrite required params. */
 const extraBodyOf = ({ extraBody }: RequestOptions): Checked<object> => {
   const allowed = "an object that can be written as JSON"
   const written = Result.try((): unknown => JSON.parse(JSON.stringify(extraBody ?? {})))
@@ -92,7 +92,12 @@ const onRetryOf = ({ onRetry }: RequestOptions): Checked<RequestOptions["onRetry
     : refuse("onRetry", "a function", kindOf(onRetry))
 
 /** The members of the body: `extraBody` overrides the params, but never `stream`. */
-const bodyOf = (params: Params, extraBody: object, kind: ImageGenerateParams.Kind, { model: layers }: Resolved) => {
+const requestBody = (
+  params: Params,
+  extraBody: object,
+  kind: ImageGenerateParams.Kind,
+  { model: layers }: ResolvedOptions
+) => {
   const members = {
     ...encode(ImageGenerateParams.withDefaults(params, kind, layers.name)),
     ...extraBody,
@@ -112,17 +117,17 @@ const bodyOf = (params: Params, extraBody: object, kind: ImageGenerateParams.Kin
 }
 
 /**
- * Checks the params and the options of one call, together with the client's options: all problems at once. Nothing is
- * sent.
+ * Checks the params and options of one call. Its options override the client's. All broken rules are reported at once.
+ * Nothing is sent.
  *
  * @category constructors
  */
 export const resolveCall = (
-  client: Resolved,
+  client: ResolvedOptions,
   params: unknown,
   kind: ImageGenerateParams.Kind,
   options: RequestOptions = {}
-): Result.Result<Call, GradientError.InvalidParamsError> => {
+): Result.Result<ResolvedCall, GradientError.InvalidParamsError> => {
   const parts = {
     params: paramsOf(params, kind, client),
     extraBody: extraBodyOf(options),
@@ -140,7 +145,7 @@ export const resolveCall = (
   return Result.all(parts).pipe(
     Result.map(({ extraBody, headers, params: checked, ...rest }) => ({
       ...rest,
-      ...bodyOf(checked, extraBody, kind, client),
+      ...requestBody(checked, extraBody, kind, client),
       kind,
       params: checked,
       headers: rest.idempotencyKey === undefined ? headers : { "idempotency-key": rest.idempotencyKey, ...headers }

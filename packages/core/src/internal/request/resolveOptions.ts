@@ -1,5 +1,5 @@
 /**
- * The options of a layer, checked once when it is built: all problems at once, and none of the values that are secret.
+ * Checks the options of a layer when it is built. All broken rules are reported at once, and secret values are not shown.
  */
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -22,11 +22,11 @@ import type { NamedModel } from "./model.ts"
 import type { Options } from "./options.ts"
 
 /** The options of a client, with every default filled in. */
-export interface Resolved {
+export interface ResolvedOptions {
   readonly toUrl: ToUrl
-  /** All headers but those of a single call, with the key; names in lower case. */
+  /** The headers of every request, including the key. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The model of calls that name none. */
+  /** The model of calls without `model`. */
   readonly model: NamedModel
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -37,14 +37,14 @@ export interface Resolved {
   readonly transformClient: (client: HttpClient.HttpClient) => TransformedClient
 }
 
-/** The first key that is given, with the name of its option or variable. */
+/** The first key that is set, with the name of its option or variable. */
 const keyOf = ({ accessToken, modelAccessKey }: Options, { key }: Environment) => {
   if (modelAccessKey !== undefined) return { name: "modelAccessKey", value: modelAccessKey }
   if (accessToken !== undefined) return { name: "accessToken", value: accessToken }
   return key === undefined ? undefined : { name: key.name, value: Redacted.make(key.value) }
 }
 
-/** The header of the key, trimmed. A value that was pasted with more than the key is refused, and not shown. */
+/** The header with the trimmed key. A key with quotes or `Bearer` is refused, and never shown in the message. */
 const authorization = (options: Options, environment: Environment): Checked<Readonly<Record<string, string>>> => {
   const key = keyOf(options, environment)
   if (key === undefined) return Result.succeed({})
@@ -61,31 +61,31 @@ const authorization = (options: Options, environment: Environment): Checked<Read
 
 const modelOf = ({ model: option }: Options, { model: variable }: Environment): Checked<NamedModel> => {
   if (option === undefined && variable === undefined) return Result.succeed({ name: defaultModel, from: "default" })
-  const [param, given] = option === undefined ? [variable?.name ?? "", variable?.value] : ["model", option]
-  if (!Predicate.isString(given) || given.trim() === "") return refuse(param, "the name of a model", show(given))
-  return Result.succeed({ name: given.trim(), from: option === undefined ? "environment" : "layer" })
+  const [param, value] = option === undefined ? [variable?.name ?? "", variable?.value] : ["model", option]
+  if (!Predicate.isString(value) || value.trim() === "") return refuse(param, "the name of a model", show(value))
+  return Result.succeed({ name: value.trim(), from: option === undefined ? "environment" : "layer" })
 }
 
 const limitsOf = ({ limits = {} }: Options): Checked<Limits> => {
-  const given = Object.entries(limits).filter(([, value]) => value !== undefined)
-  const issues = given
+  const values = Object.entries(limits).filter(([, value]) => value !== undefined)
+  const issues = values
     .filter(([, value]) => !Predicate.isNumber(value) || !(value > 0))
     .map(([name, value]) => ({ param: `limits.${name}`, given: show(value), allowed: "a number of bytes above 0" }))
-  return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(given) })
+  return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(values) })
 }
 
-const transformOf = ({ transformClient }: Options): Checked<Resolved["transformClient"]> => {
+const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["transformClient"]> => {
   if (transformClient === undefined) return Result.succeed((client) => client)
   return Predicate.isFunction(transformClient)
     ? Result.succeed(transformClient)
     : refuse("transformClient", "a function", kindOf(transformClient))
 }
 
-/** The options, with what the environment gives for those that are left out. */
+/** Checks the options. `environment` has values for options that are not set. */
 export const resolveOptions = (
   options: Options,
   environment: Environment = {}
-): Result.Result<Resolved, GradientError.InvalidParamsError> => {
+): Result.Result<ResolvedOptions, GradientError.InvalidParamsError> => {
   const variable = options.baseUrl === undefined ? environment.baseUrl : undefined
   const key = authorization(options, environment)
   const base = { accept: "application/json, text/event-stream", ...Result.getOrUndefined(key) }

@@ -1,16 +1,16 @@
 /**
- * What faults do to a connection itself. On a port that is done to the socket; in process it becomes the error that
- * undici would give to a client of a port.
+ * The client's connection, which faults can break. On a port this acts on the socket. In process it fails with the error
+ * that undici would give.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 
-/** How it ends: `refused` before the request is read, the others after everything written was sent. */
-export type Break = "refused" | "not-http" | "reset" | "reset-within-headers" | "closed"
+/** How a fault breaks a connection: `refused` before the request is read, the others after all written bytes were sent. */
+export type BreakKind = "refused" | "not-http" | "reset" | "reset-within-headers" | "closed"
 
-/** Only occurs in process, with the code and the message of undici's error. */
+/** The error of a broken connection in process, with the code and message of undici's error. On a port it never occurs. */
 export class BrokenConnection extends Data.TaggedError("BrokenConnection")<{
   readonly message: string
   readonly code: string
@@ -22,11 +22,11 @@ export type Bytes = Stream.Stream<Uint8Array, BrokenConnection>
 export class Connection extends Context.Service<
   Connection,
   {
-    /** Ends the connection. */
-    readonly break: (how: Break) => Effect.Effect<never, BrokenConnection>
-    /** Sends the head of the reply before any of its body exists. */
-    readonly sendHead: Effect.Effect<void>
-    /** A body with a `content-length` that is not its own. */
-    readonly misframed: (body: Uint8Array, contentLength: number) => Bytes
+    /** Breaks the connection. */
+    readonly break: (kind: BreakKind) => Effect.Effect<never, BrokenConnection>
+    /** Sends the status and headers of the reply before its body exists. */
+    readonly sendHeaders: Effect.Effect<void>
+    /** A body that is sent with a wrong `content-length`. */
+    readonly withWrongLength: (body: Uint8Array, contentLength: number) => Bytes
   }
 >()("@effect-gradient/emulator/Connection") {}

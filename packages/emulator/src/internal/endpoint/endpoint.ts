@@ -1,4 +1,4 @@
-/** The endpoint itself, the same on a port and in process: a router that answers as the real service does. */
+/** The router of the emulated service. It is the same on a port and in process. */
 import { GeneratedImage, ImageGenerateResponse } from "@effect-gradient/core"
 import * as ByteSize from "effect/ByteSize"
 import * as DateTime from "effect/DateTime"
@@ -14,20 +14,20 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Fault } from "../../Fault.ts"
 import * as Ledger from "../../Ledger.ts"
-import { respond } from "./body.ts"
+import { ApiError, toResponse } from "./ApiError.ts"
+import { makeCommonHeaders, makeRequestId } from "./commonHeaders.ts"
 import { Connection } from "./Connection.ts"
-import { eventFrames } from "./events.ts"
-import { Exchange, follow } from "./Exchange.ts"
-import * as Failing from "./failing.ts"
-import * as Frame from "./Frame.ts"
-import * as Head from "./head.ts"
+import { type Draw, makeDraw, settingsOf } from "./drawImage.ts"
+import { eventParts } from "./eventParts.ts"
+import * as Faults from "./faults.ts"
+import { respond } from "./faultyBody.ts"
+import { type ReplyPart, toText } from "./faultyText.ts"
+import * as GenerationRequest from "./GenerationRequest.ts"
 import * as Models from "./models.ts"
-import * as Order from "./Order.ts"
-import * as Pictures from "./pictures.ts"
-import { Refusal, toResponse } from "./Refusal.ts"
+import { ReplyState, trackReply } from "./trackReply.ts"
 import { usageOf } from "./usage.ts"
 
-export interface EndpointOptions extends Failing.FaultOptions {
+export interface EndpointOptions extends Faults.FaultOptions {
   readonly latency: Duration.Input
   readonly pace: Duration.Input
   readonly seed: number
@@ -39,82 +39,83 @@ export interface EndpointOptions extends Failing.FaultOptions {
 /** Enough for a prompt of 32,000 characters if each is escaped. */
 const largestBody = 1024 * 1024
 
-const tooLarge = new Refusal({ status: 413, message: `The body is larger than ${largestBody} bytes.` })
+const tooLarge = new ApiError({ status: 413, message: `The body is larger than ${largestBody} bytes.` })
 
 const isTooLarge = ({ reason }: HttpServerError.HttpServerError) =>
   reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
 
-/** Accepts any key, but refuses none. */
-const authorize = ({ headers }: HttpServerRequest.HttpServerRequest) =>
+/** Fails with 401 if the request has no key. Any key is accepted. */
+const requireKey = ({ headers }: HttpServerRequest.HttpServerRequest) =>
   /^bearer +\S/i.test(headers["authorization"] ?? "")
     ? Effect.void
-    : new Refusal({ status: 401, message: "No key was given. The emulator accepts any.", code: "invalid_api_key" })
+    : new ApiError({ status: 401, message: "No key was given. The emulator accepts any key.", code: "invalid_api_key" })
 
-const bodyOf = (request: HttpServerRequest.HttpServerRequest) =>
-  Number(request.headers["content-length"] ?? 0) > largestBody
+const readBody = (httpRequest: HttpServerRequest.HttpServerRequest) =>
+  Number(httpRequest.headers["content-length"] ?? 0) > largestBody
     ? tooLarge
-    : request.text.pipe(
+    : httpRequest.text.pipe(
         Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(largestBody)),
         Effect.mapError((error) =>
-          isTooLarge(error) ? tooLarge : new Refusal({ status: 400, message: "The body cannot be read." })
+          isTooLarge(error) ? tooLarge : new ApiError({ status: 400, message: "The body cannot be read." })
         )
       )
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 
-/** All images of the order, in one reply. */
-const wholeFrame = Effect.fnUntraced(function* (order: Order.Order, draw: Pictures.Draw) {
-  const made = yield* Effect.forEach(Array.from({ length: order.n }).keys(), (index) => draw(order, index))
-  const [first, ...rest] = made.map((bytes) => new GeneratedImage.GeneratedImage({ bytes }))
-  if (first === undefined) return yield* Effect.die("an order has at least one image")
+/** The JSON reply with all images of the request. */
+const jsonPart = Effect.fnUntraced(function* (request: GenerationRequest.GenerationRequest, draw: Draw) {
+  const drawn = yield* Effect.forEach(Array.from({ length: request.n }).keys(), (index) => draw(request, index))
+  const [first, ...rest] = drawn.map((bytes) => new GeneratedImage.GeneratedImage({ bytes }))
+  if (first === undefined) return yield* Effect.die("a request has at least one image")
   const response = new ImageGenerateResponse.ImageGenerateResponse({
     created: yield* DateTime.now,
     data: [first, ...rest],
-    ...Pictures.settingsOf(order),
-    usage: usageOf(order)
+    ...settingsOf(request),
+    usage: usageOf(request)
   })
-  return { kind: "whole", text: JSON.stringify(yield* encodeResponse(response)) } satisfies Frame.Frame
+  return { kind: "json", text: JSON.stringify(yield* encodeResponse(response)) } satisfies ReplyPart
 }, Effect.orDie)
 
-/** Notes which frame has the last of the images. */
-const watchFrames = (frames: Stream.Stream<Frame.Frame>, n: number, exchange: Exchange["Service"]) => {
+/** Records in the state that the last image is among the parts so far. */
+const recordImages = (parts: Stream.Stream<ReplyPart>, n: number, state: ReplyState["Service"]) => {
   let completed = 0
-  return Stream.tap(frames, ({ kind }) =>
+  return Stream.tap(parts, ({ kind }) =>
     Effect.sync(() => {
       if (kind === "completed") completed++
-      if (kind === "whole" || completed === n) exchange.isMade = true
+      if (kind === "json" || completed === n) state.hasAllImages = true
     })
   )
 }
 
-const watchBytes = (bytes: Stream.Stream<Uint8Array>, exchange: Exchange["Service"]) =>
+/** Counts the bytes in the state. */
+const recordBytes = (bytes: Stream.Stream<Uint8Array>, state: ReplyState["Service"]) =>
   Stream.tap(bytes, ({ length }) =>
     Effect.sync(() => {
-      exchange.bytesMade += length
+      state.bytesMade += length
     })
   )
 
-/** The reply to an order, with what the fault does to it. */
-const replyTo = Effect.fnUntraced(function* (
-  order: Order.Order,
-  { draw, pace }: { readonly draw: Pictures.Draw; readonly pace: Duration.Input },
+/** The reply with the images of the request, changed by the fault. */
+const replyWithImages = Effect.fnUntraced(function* (
+  request: GenerationRequest.GenerationRequest,
+  { draw, pace }: { readonly draw: Draw; readonly pace: Duration.Input },
   fault?: Fault
 ) {
-  const exchange = yield* Exchange
-  const isStream = (order.partialImages !== undefined) !== (fault?._tag === "swap-stream")
-  const frames = isStream
-    ? eventFrames(order, { pace, draw, lastFirst: fault?._tag === "completed-first" })
-    : Stream.fromEffect(wholeFrame(order, draw))
-  const text = Frame.toText(watchFrames(frames, order.n, exchange), fault, order.partialImages)
-  const bytes = watchBytes(Stream.encodeText(text), exchange)
+  const state = yield* ReplyState
+  const isStream = (request.partialImages !== undefined) !== (fault?._tag === "swap-stream")
+  const parts = isStream
+    ? eventParts(request, { pace, draw, finalFirst: fault?._tag === "completed-first" })
+    : Stream.fromEffect(jsonPart(request, draw))
+  const text = toText(recordImages(parts, request.n, state), fault, request.partialImages)
+  const bytes = recordBytes(Stream.encodeText(text), state)
   if (isStream) return yield* respond(bytes, "text/event-stream", fault)
-  const whole = fault?._tag === "endless-event" ? bytes : yield* Stream.mkUint8Array(bytes)
-  return yield* respond(whole, "application/json", fault)
+  const body = fault?._tag === "endless-event" ? bytes : yield* Stream.mkUint8Array(bytes)
+  return yield* respond(body, "application/json", fault)
 })
 
-/** The reply of a fault that happens before the work, if it is of that kind. */
-const refuse = Effect.fnUntraced(function* (
-  request: HttpServerRequest.HttpServerRequest,
+/** The reply of a fault that happens before the images are generated; `undefined` for any other fault. */
+const replyBeforeWork = Effect.fnUntraced(function* (
+  httpRequest: HttpServerRequest.HttpServerRequest,
   fault: Fault | undefined,
   requestId: string
 ) {
@@ -124,66 +125,70 @@ const refuse = Effect.fnUntraced(function* (
     case "not-http":
       return yield* (yield* Connection).break("not-http")
     case "redirect":
-      return Failing.redirectReply(request, fault.to)
+      return Faults.redirectReply(httpRequest, fault.to)
     case "status":
-      return Failing.isBeforeWork(fault) ? yield* Failing.statusReply(fault, requestId) : undefined
+      return Faults.isBeforeWork(fault) ? yield* Faults.statusReply(fault, requestId) : undefined
     default:
       return undefined
   }
 })
 
-/** The reply of a fault that happens after the work, instead of the images. */
-const failInstead = Effect.fnUntraced(function* (fault: Fault | undefined, requestId: string) {
+/** The reply that a fault gives instead of the images, after they were charged for; `undefined` for any other fault. */
+const replyInsteadOfImages = Effect.fnUntraced(function* (fault: Fault | undefined, requestId: string) {
   switch (fault?._tag) {
     case "reset":
       return yield* (yield* Connection).break("reset")
     case "reset-headers":
       return yield* (yield* Connection).break("reset-within-headers")
     case "status":
-      return yield* Failing.statusReply(fault, requestId)
+      return yield* Faults.statusReply(fault, requestId)
     default:
       return undefined
   }
 })
 
-type Head = ReturnType<typeof Head.make>
+type CommonHeaders = ReturnType<typeof makeCommonHeaders>
 
 const generations = (
   options: EndpointOptions,
-  failing: ReturnType<typeof Failing.make>,
-  head: Head,
+  faults: ReturnType<typeof Faults.makeFaultQueue>,
+  commonHeaders: CommonHeaders,
   ledger: Ledger.Ledger["Service"]
 ) => {
-  const replyOptions = { draw: Pictures.make(options.pictures, options.seed), pace: options.pace }
+  const replyOptions = { draw: makeDraw(options.pictures, options.seed), pace: options.pace }
   const [defaultModel = ""] = options.models
-  const charge = Effect.fnUntraced(function* (id: string, order: Order.Order) {
-    const { model, n, prompt } = order
+  const charge = Effect.fnUntraced(function* (id: string, request: GenerationRequest.GenerationRequest) {
+    const { model, n, prompt } = request
     const entry = new Ledger.Entry({ id, prompt, model, n, at: yield* DateTime.now })
     yield* ledger.enter(entry)
-    yield* head.countTokens(usageOf(order).totalTokens)
-    const exchange = yield* Exchange
-    exchange.charged = entry
+    yield* commonHeaders.countTokens(usageOf(request).totalTokens)
+    const state = yield* ReplyState
+    state.charged = entry
   })
   return Effect.fnUntraced(
-    function* (request: HttpServerRequest.HttpServerRequest, id: string) {
+    function* (httpRequest: HttpServerRequest.HttpServerRequest, id: string) {
       yield* ledger.count
-      const fault = yield* failing.next(request)
-      const refused = yield* refuse(request, fault, id)
-      if (refused !== undefined) return refused
-      yield* authorize(request)
-      const order = yield* Effect.flatMap(bodyOf(request), (body) => Order.fromBody(body, defaultModel))
-      if (!options.models.includes(order.model) || failing.retires(order.model, fault)) return Models.notFoundReply(id)
-      if (!Failing.isBeforeWork(fault)) yield* charge(id, order)
+      const fault = yield* faults.next(httpRequest)
+      const early = yield* replyBeforeWork(httpRequest, fault, id)
+      if (early !== undefined) return early
+      yield* requireKey(httpRequest)
+      const request = yield* Effect.flatMap(readBody(httpRequest), (body) =>
+        GenerationRequest.fromBody(body, defaultModel)
+      )
+      if (!options.models.includes(request.model) || faults.retires(request.model, fault)) {
+        return Models.notFoundReply(id)
+      }
+      if (!Faults.isBeforeWork(fault)) yield* charge(id, request)
       yield* Effect.sleep(options.latency)
       if (fault?._tag === "stall-headers") yield* Effect.sleep(fault.for)
-      return (yield* failInstead(fault, id)) ?? (yield* replyTo(order, replyOptions, fault))
+      return (yield* replyInsteadOfImages(fault, id)) ?? (yield* replyWithImages(request, replyOptions, fault))
     },
-    Effect.catchTag("Refusal", (refusal) => Effect.succeed(toResponse(refusal)))
+    Effect.catchTag("ApiError", (error) => Effect.succeed(toResponse(error)))
   )
 }
 
 const notFound = toResponse(
-  new Refusal({
+  new ApiError({
     status: 404,
     message: "The emulator has POST /v1/images/generations and GET /v1/models.",
     code: "not_found"
@@ -192,37 +197,39 @@ const notFound = toResponse(
 
 const encodeAccount = Schema.encodeEffect(Ledger.Json)
 
-/** Sends the reply with the headers that every reply has, unless it has its own of that name. */
-const withHead = <E, R>(
-  head: Head,
+/** Adds the common headers to the reply. A header that the reply already has is kept. */
+const withCommonHeaders = <E, R>(
+  commonHeaders: CommonHeaders,
   answer: (id: string) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ) =>
   Effect.gen(function* () {
-    const id = yield* Head.nextId
-    yield* head.countRequest
+    const id = yield* makeRequestId
+    yield* commonHeaders.countRequest
     const response = yield* answer(id)
-    return HttpServerResponse.setHeaders(response, { ...head.headers(id), ...response.headers })
+    return HttpServerResponse.setHeaders(response, { ...commonHeaders.headers(id), ...response.headers })
   })
 
-/** The endpoint as one effect that answers the current request. */
+/** An effect that answers the current request. */
 export const make = (options: EndpointOptions) =>
   Effect.gen(function* () {
     const ledger = yield* Ledger.Ledger
-    const head = Head.make()
-    const failing = Failing.make(options)
-    const generate = generations(options, failing, head, ledger)
+    const commonHeaders = makeCommonHeaders()
+    const faults = Faults.makeFaultQueue(options)
+    const generate = generations(options, faults, commonHeaders, ledger)
     const account = Effect.flatMap(ledger.account, encodeAccount).pipe(Effect.orDie)
     const listModels = Effect.fnUntraced(
-      function* (request: HttpServerRequest.HttpServerRequest) {
-        yield* authorize(request)
-        return Models.listReply(options.models.filter(failing.isListed))
+      function* (httpRequest: HttpServerRequest.HttpServerRequest) {
+        yield* requireKey(httpRequest)
+        return Models.listReply(options.models.filter(faults.isListed))
       },
-      Effect.catchTag("Refusal", (refusal) => Effect.succeed(toResponse(refusal)))
+      Effect.catchTag("ApiError", (error) => Effect.succeed(toResponse(error)))
     )
     const app = yield* HttpRouter.toHttpEffect(
       Layer.mergeAll(
-        HttpRouter.add("POST", "/v1/images/generations", (request) => withHead(head, (id) => generate(request, id))),
-        HttpRouter.add("GET", "/v1/models", (request) => withHead(head, () => listModels(request))),
+        HttpRouter.add("POST", "/v1/images/generations", (request) =>
+          withCommonHeaders(commonHeaders, (id) => generate(request, id))
+        ),
+        HttpRouter.add("GET", "/v1/models", (request) => withCommonHeaders(commonHeaders, () => listModels(request))),
         HttpRouter.add(
           "GET",
           "/emulator/ledger",
@@ -231,9 +238,9 @@ export const make = (options: EndpointOptions) =>
         HttpRouter.add(
           "*",
           "*",
-          withHead(head, () => Effect.succeed(notFound))
+          withCommonHeaders(commonHeaders, () => Effect.succeed(notFound))
         )
       )
     )
-    return follow(app, { ledger, logRequests: options.logRequests })
+    return trackReply(app, { ledger, logRequests: options.logRequests })
   })

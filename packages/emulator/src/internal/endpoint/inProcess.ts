@@ -1,12 +1,12 @@
-/** A connection in process: breaking it fails with the error that undici would give. */
+/** The connection of a client in process. To break it means to fail with the error that undici would give. */
 import { GradientClient } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { type Break, BrokenConnection, Connection } from "./Connection.ts"
+import { type BreakKind, BrokenConnection, Connection } from "./Connection.ts"
 
 const reset = { message: "read ECONNRESET", code: "ECONNRESET", syscall: "read" }
 
-const errors: { readonly [how in Break]: ConstructorParameters<typeof BrokenConnection>[0] } = {
+const errors: { readonly [kind in BreakKind]: ConstructorParameters<typeof BrokenConnection>[0] } = {
   "not-http": { message: "Parse Error: Expected HTTP/, RTSP/ or ICE/", code: "HPE_INVALID_CONSTANT" },
   refused: { message: "connect ECONNREFUSED", code: "ECONNREFUSED", syscall: "connect" },
   reset,
@@ -14,17 +14,17 @@ const errors: { readonly [how in Break]: ConstructorParameters<typeof BrokenConn
   closed: { message: "other side closed", code: "UND_ERR_SOCKET" }
 }
 
-const broken = (how: Break): BrokenConnection => {
-  const error = new BrokenConnection(errors[how])
-  if (how === "refused") GradientClient.markNotSent(error)
+const broken = (kind: BreakKind): BrokenConnection => {
+  const error = new BrokenConnection(errors[kind])
+  if (kind === "refused") GradientClient.markNotSent(error)
   return error
 }
 
 export const connection = Connection.of({
-  break: (how) => Effect.suspend(() => Effect.fail(broken(how))),
-  sendHead: Effect.void,
-  // A client reads only as many bytes as the head promises.
-  misframed: (body, contentLength) =>
+  break: (kind) => Effect.suspend(() => Effect.fail(broken(kind))),
+  sendHeaders: Effect.void,
+  // A client reads no more bytes than `content-length` says.
+  withWrongLength: (body, contentLength) =>
     contentLength <= body.length
       ? Stream.succeed(body.subarray(0, contentLength))
       : Stream.concat(

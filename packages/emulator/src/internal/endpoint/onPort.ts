@@ -1,18 +1,18 @@
-/** A connection on a port: breaking it destroys the socket, which then interrupts the request's fiber. */
+/** The connection of a client on a port. To break it means to destroy the socket, which interrupts the request's fiber. */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Stream from "effect/Stream"
 import { ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import type { Break, Connection } from "./Connection.ts"
+import type { BreakKind, Connection } from "./Connection.ts"
 
-/** Writes, and ends after everything was sent. */
+/** Writes the text, then calls `end` once everything was sent. */
 const afterWriting = (socket: Socket, text: string, end: () => void): void => {
   socket.write(text, () => end())
 }
 
-const breaks: { readonly [how in Break]: (socket: Socket) => void } = {
+const breaks: { readonly [kind in BreakKind]: (socket: Socket) => void } = {
   refused: (socket) => socket.resetAndDestroy(),
   reset: (socket) => afterWriting(socket, "", () => socket.resetAndDestroy()),
   "reset-within-headers": (socket) =>
@@ -22,15 +22,15 @@ const breaks: { readonly [how in Break]: (socket: Socket) => void } = {
 }
 
 const make = (response: ServerResponse): Connection["Service"] => {
-  const breakIt = (how: Break) =>
+  const breakIt = (kind: BreakKind) =>
     Effect.suspend(() => {
-      if (response.socket !== null) breaks[how](response.socket)
+      if (response.socket !== null) breaks[kind](response.socket)
       return Effect.never
     })
   return {
     break: breakIt,
-    sendHead: Effect.sync(() => response.flushHeaders()),
-    misframed: (body, contentLength) =>
+    sendHeaders: Effect.sync(() => response.flushHeaders()),
+    withWrongLength: (body, contentLength) =>
       Stream.suspend(() => {
         response.strictContentLength = false
         return contentLength <= body.length
@@ -45,5 +45,5 @@ export const connection = Effect.flatMap(HttpServerRequest.HttpServerRequest, (r
   const response = NodeHttpServerRequest.toServerResponse(request)
   return response instanceof ServerResponse
     ? Effect.succeed(make(response))
-    : Effect.die("the emulator serves HTTP/1.1 alone")
+    : Effect.die("the emulator serves HTTP/1.1 only")
 })

@@ -1,15 +1,16 @@
-/** Tokens roughly as the real service counts them: the prompt's by its length, an image's by quality and size. */
+/** Estimates the tokens that the real service would count: by the prompt's length, and by an image's quality and size. */
 import type { ImageGenerateResponse } from "@effect-gradient/core"
-import type { Order } from "./Order.ts"
+import type { GenerationRequest } from "./GenerationRequest.ts"
 
-/** Of an image of 1024x1024. */
+/** Tokens of an image of 1024x1024, by quality. */
 const imageTokens = { low: 272, medium: 1056, high: 4160, xhigh: 8320, max: 16_640 } as const
 
-/** Each partial image costs this much more. */
+/** Tokens of each partial image. */
 const partialTokens = 100
 
+/** The usage of a reply with this many images. */
 export const usageOf = (
-  { height, n, partialImages = 0, prompt, quality, width }: Order,
+  { height, n, partialImages = 0, prompt, quality, width }: GenerationRequest,
   images = n
 ): ImageGenerateResponse.Usage => {
   const inputTokens = Math.ceil(prompt.length / 4) + 6

@@ -1,6 +1,6 @@
 /**
- * Colours as the painter mixes them: sRGB channels from 0 to 1, blended through OKLab where a gradient must stay clean
- * (blue to orange without grey), and the `Ink`, the one pixel that is being worked on.
+ * Colours with sRGB channels from 0 to 1, and `Ink`, the pixel that is being painted. Gradients are blended in OKLab: in
+ * sRGB, blue to orange would pass through grey.
  */
 export interface Colour {
   readonly r: number
@@ -10,7 +10,7 @@ export interface Colour {
 
 export const clamp = (value: number, min = 0, max = 1): number => (value < min ? min : value > max ? max : value)
 
-/** 0 before `from`, 1 after `to`, an S between; with `from > to` the other way round. */
+/** A smooth step: 0 before `from`, 1 after `to`. If `from > to`, it goes from 1 to 0. */
 export const smooth = (from: number, to: number, value: number): number => {
   const t = clamp((value - from) / (to - from))
   return t * t * (3 - 2 * t)
@@ -24,21 +24,21 @@ export const hex = (code: number): Colour => ({
   b: (code & 255) / 255
 })
 
-/** Between two colours, through OKLab. */
+/** Blends two colours in OKLab. */
 export const blend = (from: Colour, to: Colour, t: number): Colour => {
   const a = toLab(from)
   const b = toLab(to)
   return fromLab([lerp(a[0], b[0], t), lerp(a[1], b[1], t), lerp(a[2], b[2], t)])
 }
 
-/** `colour` with its hue drawn towards that of `tint`; the lightness stays. */
+/** `colour` with its hue moved towards the hue of `tint`. Its lightness stays the same. */
 export const tinted = (colour: Colour, tint: Colour, amount: number): Colour => {
   const own = toLab(colour)
   const other = toLab(tint)
   return fromLab([own[0], lerp(own[1], other[1], amount), lerp(own[2], other[2], amount)])
 }
 
-/** A gradient through evenly spaced colours, looked up by position. */
+/** A gradient through evenly spaced colours, as a table from position to colour. */
 export interface Ramp {
   readonly steps: Float32Array
 }
@@ -57,7 +57,7 @@ export const ramp = (stops: readonly [Colour, ...ReadonlyArray<Colour>]): Ramp =
   return { steps }
 }
 
-/** The pixel in work. Mutable and reused: a picture has millions. */
+/** The pixel that is being painted. It is mutable and reused, because an image has millions of pixels. */
 export class Ink {
   r = 0
   g = 0
@@ -68,7 +68,7 @@ export class Ink {
     this.r = this.g = this.b = this.a = 0
   }
 
-  /** Lays a colour over what is there; on nothing it brings its own coverage. */
+  /** Paints a colour over the pixel, with `amount` as its opacity. */
   over(colour: Colour, amount: number): void {
     this.overRgb(colour.r, colour.g, colour.b, amount)
   }
@@ -88,14 +88,14 @@ export class Ink {
     this.a = alpha
   }
 
-  /** Adds light, as on film: bright places saturate softly. */
+  /** Adds light. The brighter the pixel is, the less is added. */
   light(colour: Colour, amount: number): void {
     this.r += colour.r * amount * (1 - Math.min(1, this.r))
     this.g += colour.g * amount * (1 - Math.min(1, this.g))
     this.b += colour.b * amount * (1 - Math.min(1, this.b))
   }
 
-  /** Makes what is there brighter (above 1) or darker. */
+  /** Makes the pixel brighter (`factor` above 1) or darker. */
   scale(factor: number): void {
     this.r *= factor
     this.g *= factor

@@ -1,4 +1,4 @@
-/** From a prompt to the scene that is painted for it: everything that chance decides is decided here, by the seed. */
+/** Chooses the scene for a prompt. The prompt and the seed decide everything that is random in it. */
 import { Ink, smooth } from "./Colour.ts"
 import * as Noise from "./Noise.ts"
 import * as Palette from "./Palette.ts"
@@ -15,7 +15,7 @@ import { sea } from "./scenes/Sea.ts"
 import { silk } from "./scenes/Silk.ts"
 import { space } from "./scenes/Space.ts"
 
-export interface Request {
+export interface CompositionOptions {
   readonly prompt: string
   readonly seed: number
   readonly frame: Frame
@@ -35,21 +35,22 @@ const scenes: { readonly [name in Prompt.SceneName]: (sketch: Sketch) => Scene }
   space
 }
 
-export const compose = (request: Request): Shader => {
-  const reading = Prompt.read(request.prompt)
-  const random = Random.make(Random.hashText(`${request.prompt}\n${request.seed}`))
-  const mood = reading.mood ?? random.pick(["sunset", "sunset", "dusk", "dawn", "day", "night"])
+/** The shader that paints the scene. */
+export const compose = (options: CompositionOptions): Shader => {
+  const hints = Prompt.hintsOf(options.prompt)
+  const random = Random.make(Random.hashText(`${options.prompt}\n${options.seed}`))
+  const mood = hints.mood ?? random.pick(["sunset", "sunset", "dusk", "dawn", "day", "night"])
   const sketch: Sketch = {
-    frame: request.frame,
-    background: request.background,
-    reading,
-    palette: Palette.make(mood, random, reading.tint),
+    frame: options.frame,
+    background: options.background,
+    hints,
+    palette: Palette.make(mood, random, hints.tint),
     random,
     noise: Noise.make(random),
-    octaves: request.octaves
+    octaves: options.octaves
   }
-  const scene = scenes[reading.scene](sketch)
-  return request.background === "opaque" ? opaque(scene, sketch) : standingAlone(scene, sketch)
+  const scene = scenes[hints.scene](sketch)
+  return options.background === "opaque" ? opaque(scene, sketch) : withoutBackdrop(scene, sketch)
 }
 
 const opaque = ({ backdrop, subject }: Scene, { frame }: Sketch): Shader => {
@@ -69,8 +70,8 @@ const vignette = (ink: Ink, x: number, y: number) => {
   ink.scale(1 - 0.42 * Math.max(0, dx * dx + dy * dy - 0.12))
 }
 
-/** The subject on nothing; a scene without one becomes a round sketch whose rim frays like a dry brush. */
-const standingAlone = ({ backdrop, subject }: Scene, { frame, noise }: Sketch): Shader => {
+/** The subject without a backdrop. A scene without a subject becomes a disc with a rough edge. */
+const withoutBackdrop = ({ backdrop, subject }: Scene, { frame, noise }: Sketch): Shader => {
   if (subject !== undefined) return subject
   const radius = 0.44 * Math.min(frame.aspect, 1)
   return (ink, x, y, column) => {

@@ -1,31 +1,31 @@
-/** From pixels to files by libvips, off the event loop. PNG, WebP and JPEG are marked as emulated in their EXIF data. */
+/** Encodes images with libvips, off the event loop. The EXIF data of PNG, WebP and JPEG says that they are emulated. */
 import { Data, Effect } from "effect"
 import sharp, { type Sharp } from "sharp"
-import type { Picture } from "./Painting.ts"
+import type { RawImage } from "./Painting.ts"
 
 export type Format = "png" | "webp" | "jpeg" | "gif"
 
-/** libvips refused a picture; `cause` is its error. */
+/** libvips failed to encode an image; `cause` is its error. */
 export class EncodingError extends Data.TaggedError("EncodingError")<{
   readonly format: Format
   readonly cause: unknown
 }> {
   override get message() {
-    return `The picture could not be encoded as ${this.format}`
+    return `The image could not be encoded as ${this.format}`
   }
 }
 
 export interface EncodeOptions {
   readonly format: Format
-  /** The quality of WebP and JPEG, 0 to 100 as `output_compression` on the wire; the others ignore it. Default: 100. */
+  /** The quality of WebP and JPEG, 0 to 100, like `output_compression` on the wire. PNG and GIF ignore it. Default: 100. */
   readonly compression?: number
 }
 
 const exif = { IFD0: { ImageDescription: "emulated", Software: "effect-gradient emulator" } }
 
-/** JPEG has no transparency: what is transparent becomes white. */
-export const encode = (picture: Picture, options: EncodeOptions): Effect.Effect<Uint8Array, EncodingError> => {
-  const { height, pixels, width } = picture
+/** Encodes an image. JPEG has no transparency, so transparent pixels become white. */
+export const encode = (image: RawImage, options: EncodeOptions): Effect.Effect<Uint8Array, EncodingError> => {
+  const { height, pixels, width } = image
   return Effect.tryPromise({
     try: () => finish(sharp(pixels, { raw: { width, height, channels: 4 } }), options),
     catch: (cause) => new EncodingError({ format: options.format, cause })
@@ -38,11 +38,11 @@ export interface Flat {
   readonly height: number
   /** Red, green and blue in the lowest 24 bits. */
   readonly bits: number
-  /** 0 is transparent, 1 opaque. */
+  /** 0 is transparent, 1 is opaque. */
   readonly alpha: number
 }
 
-/** Encodes an image of one colour, without its pixels ever being here. */
+/** Encodes an image of one colour. Its pixels exist only in libvips, so this is fast. */
 export const encodeFlat = ({ alpha, bits, height, width }: Flat, options: EncodeOptions): Promise<Uint8Array> => {
   const background = { r: (bits >> 16) & 255, g: (bits >> 8) & 255, b: bits & 255, alpha }
   return finish(sharp({ create: { width, height, channels: 4, background } }), options)

@@ -1,4 +1,4 @@
-/** A smooth function of the place, computed once on a grid and interpolated: soft things need not be new at each pixel. */
+/** A smooth function of the coordinates. It is computed once on a grid and interpolated, which is faster than once per pixel. */
 import { clamp } from "./Colour.ts"
 import type { Frame } from "./Scene.ts"
 
@@ -11,7 +11,7 @@ export interface Box {
   readonly bottom: number
 }
 
-/** Outside the box its rim answers. */
+/** Computes the function on a grid of the box. A point outside the box gets the value at the box's edge. */
 export const make = (box: Box, columns: number, rows: number, value: Field): Field => {
   const perX = (columns - 1) / (box.right - box.left)
   const perY = (rows - 1) / (box.bottom - box.top)
@@ -34,7 +34,7 @@ export const make = (box: Box, columns: number, rows: number, value: Field): Fie
   }
 }
 
-/** Over a frame down to `bottom`, with `lines` rows for its whole height, or as many as it has pixels. */
+/** A field over the frame from the top to `bottom`. The grid has `lines` rows per frame height, but not more than pixels. */
 export const over = (frame: Frame, bottom: number, lines: number, value: Field): Field => {
   const perUnit = Math.min(lines, frame.height)
   const columns = Math.max(2, Math.round(perUnit * frame.aspect))

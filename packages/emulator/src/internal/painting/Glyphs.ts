@@ -1,6 +1,6 @@
 /**
- * A small alphabet of strokes (lines and arcs), because a machine may have no fonts. Its unit is the x-height, with y
- * down from the baseline at 0, so the x-height is at -1.
+ * A small alphabet of strokes (lines and arcs), because a machine may have no fonts. The unit is the x-height. y goes down:
+ * the baseline is at 0, and the top of an x is at -1.
  */
 
 export type Stroke =
@@ -9,7 +9,7 @@ export type Stroke =
       readonly kind: "arc"
       readonly centre: readonly [number, number]
       readonly radius: number
-      /** In turns, clockwise from the right. `end` is larger than `start`, and either may be beyond 0 to 1. */
+      /** `start` and `end` are in turns, clockwise from the right. `end` is larger. Both may be outside 0 to 1. */
       readonly start: number
       readonly end: number
     }
@@ -19,7 +19,7 @@ export interface Glyph {
   readonly strokes: ReadonlyArray<Stroke>
 }
 
-/** A polyline: x and y of each point in turn. */
+/** A polyline. The arguments are x and y of each point. */
 const path = (...points: ReadonlyArray<number>): ReadonlyArray<Stroke> => {
   const strokes: Array<Stroke> = []
   for (let i = 0; i + 3 < points.length; i += 2) {
@@ -47,7 +47,7 @@ const dot = (x: number, y: number) => path(x, y, x, y)
 
 const ascender = -1.55
 const descender = 0.5
-/** Digits and most punctuation are a little lower than ascenders. */
+/** The height of digits and most punctuation. Ascenders are a little higher. */
 const cap = -1.45
 
 const glyphs: { readonly [character: string]: Glyph } = {
@@ -118,6 +118,6 @@ const glyphs: { readonly [character: string]: Glyph } = {
   " ": glyph(0.15)
 }
 
-/** The glyphs of a text, without case and accents. A character that the alphabet lacks is left out. */
+/** The glyphs of a text, ignoring case and accents. A character that is not in the alphabet is left out. */
 export const glyphsOf = (text: string): ReadonlyArray<Glyph> =>
   Array.from(text.normalize("NFKD").toLowerCase().replaceAll("ß", "ss")).flatMap((character) => glyphs[character] ?? [])

@@ -1,6 +1,6 @@
 /**
- * The caption in the lower right corner of every painted image: the word `emulated`, so that it is never taken for the
- * real service's, and the prompt's first words, because most prompts give an image of something else.
+ * Paints the caption in the lower right corner of every painted image. It has the word `emulated`, so that nobody takes the
+ * image for one of the real service, and the first words of the prompt, because few prompts are painted literally.
  */
 import { hex, type Ink, smooth } from "./Colour.ts"
 import { type Glyph, glyphsOf, type Stroke } from "./Glyphs.ts"
@@ -11,20 +11,20 @@ const wordGap = 1.1
 const padding = { x: 0.95, y: 0.62, top: 1.55 }
 const plateHeight = padding.top + 2 * padding.y
 
-/** A glyph and where it begins. */
+/** A glyph with its horizontal position in the line. */
 interface Placed {
   readonly glyph: Glyph
   readonly start: number
   readonly end: number
 }
 
-/** A text that is laid out, from 0. */
+/** A line of text, with its glyphs placed from 0. */
 interface Line {
   readonly placed: ReadonlyArray<Placed>
   readonly width: number
 }
 
-/** The words one after the other. Spaces are wide, because the strokes are thin. */
+/** Places the words in a line. Spaces are wide, because the strokes are thin. */
 const layOut = (words: ReadonlyArray<string>): Line => {
   const placed: Array<Placed> = []
   let at = 0
@@ -42,7 +42,7 @@ const layOut = (words: ReadonlyArray<string>): Line => {
 const mark = "emulated"
 const mostWords = 6
 
-/** `emulated: a cute baby sea otter`, with as many of the prompt's first words as fit. */
+/** The caption, such as `emulated: a cute baby sea otter`, with as many words of the prompt as fit. */
 const lineOf = (prompt: string, widest: number): Line => {
   const words = prompt
     .slice(0, 200)
@@ -60,7 +60,7 @@ const plate = hex(0x0c1018)
 const paper = hex(0xffffff)
 
 export interface Label {
-  /** The plate's box, in the frame's coordinates. */
+  /** The box of the dark plate behind the text, in the frame's coordinates. */
   readonly left: number
   readonly top: number
   readonly right: number
@@ -90,12 +90,12 @@ export const make = (frame: Frame, prompt: string): Label => {
       const u = (x - left) / unit
       const v = (y - top) / unit
       ink.over(plate, 0.5 * smooth(blur / 2, -blur / 2, toPlate(u, v, plateWidth)))
-      const ink2 = smooth(
+      const coverage = smooth(
         stroke + blur / 2,
         stroke - blur / 2,
         toLine(line, u - padding.x, v - padding.y - padding.top)
       )
-      ink.over(paper, 0.94 * ink2)
+      ink.over(paper, 0.94 * coverage)
     }
   }
 }
@@ -107,7 +107,7 @@ const toPlate = (u: number, v: number, plateWidth: number): number => {
   return Math.hypot(dx, dy) - radius
 }
 
-/** Distance to the middle of the nearest stroke. Glyphs further away than half the gap do not matter. */
+/** The distance to the middle of the nearest stroke. Glyphs further away than half a gap are skipped. */
 const toLine = ({ placed }: Line, u: number, v: number): number => {
   let nearest = Infinity
   for (const { end, glyph, start } of placed) {

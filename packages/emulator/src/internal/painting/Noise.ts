@@ -1,14 +1,14 @@
 /**
- * Smooth randomness in one and two dimensions (Perlin's gradient noise), and sums of it over octaves: the stuff that
- * clouds, waves and mountains are made of. All results lie around 0, most of them within [-1, 1].
+ * Perlin's gradient noise in one and two dimensions, and its sums over octaves, for clouds, waves and mountains. Results
+ * are around 0, most of them within [-1, 1].
  */
 import type { Random } from "./Random.ts"
 
 export interface Noise {
   readonly at: (x: number, y: number) => number
-  /** Octaves of halving height and doubling frequency, each turned, so that no axis shows. */
+  /** A sum of octaves. Each has half the height and twice the frequency, and is rotated, so that no axis is visible. */
   readonly fractal: (x: number, y: number, octaves: number) => number
-  /** The same with creases: sharp crests, as on mountains. In [0, 1]. */
+  /** The same sum with sharp crests, as on mountains. In [0, 1]. */
   readonly ridged: (x: number, y: number, octaves: number) => number
 }
 
@@ -70,7 +70,7 @@ export const make = (random: Random): Noise => {
   return { at, fractal, ridged }
 }
 
-/** 0 to 255 in a random order, thrice over, so that a sum of two and one more needs no wrapping. */
+/** 0 to 255 in random order, three times, so that the sum of two entries and 1 is a valid index. */
 const shuffled = (random: Random): Uint8Array => {
   const order = Uint8Array.from({ length: 256 }, (_, index) => index)
   for (let i = 255; i > 0; i--) {

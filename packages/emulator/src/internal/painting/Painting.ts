@@ -1,7 +1,6 @@
 /**
- * The emulator's picture: a prompt, a seed and a size become pixels, the same ones each time and everywhere. A stage
- * before the last gives the picture as it would look while still forming, each stage closer to the last than the one
- * before.
+ * Paints an image from a prompt, a seed and a size. The same input gives the same pixels on every machine. A stage before
+ * the last one gives a partial image. Each stage is closer to the final image.
  */
 import { Effect } from "effect"
 import { clamp, Ink } from "./Colour.ts"
@@ -15,27 +14,28 @@ export type Quality = "low" | "medium" | "high" | "xhigh" | "max"
 
 export interface PaintOptions {
   readonly prompt: string
-  /** Images of one prompt differ by it. */
+  /** Another seed gives another image for the same prompt. */
   readonly seed: number
-  /** Pixels, a positive integer, as is `height`. */
+  /** `width` and `height` are in pixels: positive integers. */
   readonly width: number
   readonly height: number
-  /** `transparent` leaves the subject alone on nothing (alpha 0). Default: `opaque`. */
+  /** `transparent` paints the subject only; around it alpha is 0. Default: `opaque`. */
   readonly background?: "opaque" | "transparent"
-  /** How much detail and grain to spend. Default: `high`. */
+  /** How much detail and grain the image has. Default: `high`. */
   readonly quality?: Quality
-  /** Stage `index` (from 1) of `of`; the last is the finished picture, which is the default. */
+  /** Stage `index` of `of` stages, from 1. The last stage is the final image. Default: the final image. */
   readonly stage?: { readonly index: number; readonly of: number }
 }
 
-export interface Picture {
+/** An image as pixels. */
+export interface RawImage {
   readonly width: number
   readonly height: number
-  /** RGBA, a byte a channel, alpha not premultiplied, row by row from the top. */
+  /** RGBA with one byte per channel, row by row from the top. Alpha is not premultiplied. */
   readonly pixels: Uint8Array
 }
 
-/** Detail by quality: octaves of fractal detail, and the grain's height in steps of a channel's 255. */
+/** By quality: the octaves of fractal noise, and the strength of the grain in units of a channel's 255 levels. */
 const details = {
   low: { octaves: 2, grain: 2 },
   medium: { octaves: 3, grain: 5 },
@@ -44,7 +44,7 @@ const details = {
   max: { octaves: 6, grain: 8 }
 } as const satisfies { readonly [quality in Quality]: { readonly octaves: number; readonly grain: number } }
 
-/** Paints in bands of rows and gives way between them, so that it can be interrupted and the event loop goes on. */
+/** Paints in bands of rows. It yields between two bands, so that it can be interrupted and does not block the event loop. */
 export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   const { background = "opaque", height, prompt, quality = "high", seed, stage = { index: 1, of: 1 }, width } = options
   const { grain, octaves } = details[quality]
@@ -86,29 +86,22 @@ interface Grain {
   readonly seed: number
 }
 
-/** Pixels between two chances to give way: about 5 ms of painting. */
+/** The pixels of a band: about 5 ms of painting. */
 const bandPixels = 12_000
 
 const render = Effect.fnUntraced(function* (shader: Shader, frame: Frame, grain: Grain) {
   const { height, width } = frame
-  const picture: Picture = { width, height, pixels: new Uint8Array(width * height * 4) }
+  const image: RawImage = { width, height, pixels: new Uint8Array(width * height * 4) }
   const rows = Math.max(1, Math.floor(bandPixels / width))
   for (let top = 0; top < height; top += rows) {
-    renderRows(picture, shader, frame, grain, top, Math.min(height, top + rows))
+    renderRows(image, shader, frame, grain, top, Math.min(height, top + rows))
     yield* Effect.yieldNow
   }
-  return picture
+  return image
 })
 
-const renderRows = (
-  picture: Picture,
-  shader: Shader,
-  frame: Frame,
-  grain: Grain,
-  top: number,
-  bottom: number
-): void => {
-  const { pixels, width } = picture
+const renderRows = (image: RawImage, shader: Shader, frame: Frame, grain: Grain, top: number, bottom: number): void => {
+  const { pixels, width } = image
   const ink = new Ink()
   let offset = top * width * 4
   for (let row = top; row < bottom; row++) {

@@ -1,6 +1,6 @@
 /**
- * The light of a picture: its sky from zenith to horizon, its sun or moon, and the colours of what stands near and far
- * in that light. A mood has several palettes, of which chance takes one.
+ * The colours of an image: its sky, its sun or moon, and its land, near and far. A mood has several palettes, of which one
+ * is chosen at random.
  */
 import { type Colour, hex, type Ramp, ramp, tinted } from "./Colour.ts"
 import type { Choices, Random } from "./Random.ts"
@@ -9,17 +9,17 @@ export type Mood = "dawn" | "day" | "sunset" | "dusk" | "night" | "storm"
 
 export interface Palette {
   readonly mood: Mood
-  /** From the zenith at 0 to the horizon at 1. */
+  /** The colours of the sky, from the zenith at 0 to the horizon at 1. */
   readonly sky: Ramp
   readonly zenith: Colour
   readonly horizon: Colour
-  /** The disc of the sun or moon, and the light around it. */
+  /** `sun` is the disc of the sun or moon, `glow` the light around it. */
   readonly sun: Colour
   readonly glow: Colour
-  /** Land at a distance and in the foreground. */
+  /** `far` is distant land, `near` is the foreground. */
   readonly far: Colour
   readonly near: Colour
-  /** Something that stands out. */
+  /** A contrasting colour for details. */
   readonly accent: Colour
 }
 

@@ -1,12 +1,12 @@
 /**
- * What the painter understands of a prompt: a handful of words for things, for the hour and for colours. A prompt
- * without any of them still always gets the same kind of scene, by its hash.
+ * Finds the words of a prompt that the painter knows: words for scenes, moods and colours. A prompt without any gets a
+ * scene by its hash, so it is the same scene each time.
  */
 import { type Colour, hex } from "./Colour.ts"
 import type { Mood } from "./Palette.ts"
 import { type Choices, hashText } from "./Random.ts"
 
-/** Each scene with the words that ask for it; the first scene that is asked for wins. */
+/** Each scene with the words that select it. The first match in this list wins. */
 const sceneWords = [
   ["sea", "otter"],
   ["portrait", "portrait person people face woman man girl boy child selfie human head profile hero"],
@@ -25,15 +25,16 @@ const sceneWords = [
 
 export type SceneName = (typeof sceneWords)[number][0]
 
-export interface Reading {
+/** What the words of a prompt select. */
+export interface PromptHints {
   readonly scene: SceneName
   readonly mood: Mood | undefined
   readonly tint: Colour | undefined
-  /** Whether one of these words is in the prompt, in the singular or the plural. */
+  /** Whether the prompt has one of these words, in the singular or the plural. */
   readonly mentions: (...words: ReadonlyArray<string>) => boolean
 }
 
-/** What a prompt without a known word may become. A portrait would be a claim about someone. */
+/** The scenes for a prompt without a known word. Portraits are left out, because they could be taken for a real person. */
 const scenes: Choices<SceneName> = ["sea", "mountains", "forest", "desert", "space", "silk", "bloom", "city"]
 
 const moodWords: ReadonlyArray<readonly [Mood, string]> = [
@@ -56,7 +57,7 @@ const tintWords: ReadonlyArray<readonly [Colour, string]> = [
   [hex(0xee6fa6), "pink rose magenta"]
 ]
 
-export const read = (prompt: string): Reading => {
+export const hintsOf = (prompt: string): PromptHints => {
   const words = new Set(prompt.toLowerCase().match(/\p{L}+/gu))
   const mentions = (...wanted: ReadonlyArray<string>) =>
     wanted.some((word) => words.has(word) || words.has(`${word}s`) || words.has(`${word}es`))

@@ -1,6 +1,6 @@
 /**
- * Chance that repeats itself: a text and a number make the same sequence on every machine. Effect's own `Random` is a
- * service for programs; here millions of plain calls a picture are needed, none of them an effect.
+ * Seeded pseudo-random numbers: the same seed gives the same sequence on every machine. Effect's `Random` is not used,
+ * because each of its numbers is an Effect, and an image needs millions of them.
  */
 export interface Random {
   /** The next number in [0, 1). */
@@ -12,18 +12,18 @@ export interface Random {
 
 export type Choices<A> = readonly [A, ...ReadonlyArray<A>]
 
-/** FNV-1a over UTF-16 units, then mixed, so that neighbouring texts end far apart. */
+/** FNV-1a over UTF-16 units, then mixed, so that similar texts have very different hashes. */
 export const hashText = (text: string): number => {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return mix(hash)
 }
 
-/** 32 bits for a cell of a lattice. */
+/** 32 random bits for a cell of a grid. */
 export const hashBits = (x: number, y: number, seed: number): number =>
   mix(Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ seed)
 
-/** One number in [0, 1) for a cell of a lattice. */
+/** A random number in [0, 1) for a cell of a grid. */
 export const hashCell = (x: number, y: number, seed: number): number => hashBits(x, y, seed) / 4294967296
 
 const mix = (value: number): number => {
@@ -33,7 +33,7 @@ const mix = (value: number): number => {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** Mulberry32. */
+/** The generator Mulberry32. */
 export const make = (seed: number): Random => {
   let state = mix(seed)
   const next = () => {

@@ -1,22 +1,22 @@
 /**
- * How a picture looks while it is still forming: first a few soft patches under heavy noise, then ever finer shapes.
- * The patches are the same scene painted at a low resolution, so an early stage costs little.
+ * Makes partial images: the scene is painted at a low resolution, enlarged smoothly, and covered with noise. With each
+ * stage the resolution grows and the noise decreases, so an early stage costs little.
  */
 import { clamp } from "./Colour.ts"
-import type { Picture } from "./Painting.ts"
+import type { RawImage } from "./Painting.ts"
 import type { Frame, Shader } from "./Scene.ts"
 
-/** The resolution that a progress between 0 and 1 has reached. */
+/** The resolution at this progress, which is between 0 and 1. */
 export const coarser = (width: number, height: number, progress: number): [width: number, height: number] => {
   const share = 2 ** (-6.5 * (1 - progress))
   return [Math.max(8, Math.round(width * share)), Math.max(8, Math.round(height * share))]
 }
 
-/** The height of the noise that is left, in steps of a channel's 255. */
+/** The strength of the noise at this progress, in units of a channel's 255 levels. */
 export const noise = (progress: number): number => 20 + 100 * (1 - progress) ** 1.5
 
-/** The coarse picture spread smoothly (by cubic B-splines) over a larger frame. */
-export const emerging = (coarse: Picture, frame: Frame): Shader => {
+/** The low-resolution image, enlarged to the frame with cubic B-splines. */
+export const emerging = (coarse: RawImage, frame: Frame): Shader => {
   const { height, pixels, width } = coarse
   const weightsX = new Float64Array(4)
   const weightsY = new Float64Array(4)

@@ -1,43 +1,45 @@
 /**
- * What every scene is: functions from a place in the picture to ink. Places are independent of the resolution: y runs
- * from 0 (top) to 1 (bottom), x from 0 to the frame's aspect.
+ * The types of a scene: functions that put ink on a point of the image. Coordinates do not depend on the resolution: y goes
+ * from 0 (top) to 1 (bottom), x from 0 to the frame's aspect ratio.
  */
 import type { Ink } from "./Colour.ts"
 import type { Noise } from "./Noise.ts"
 import type { Palette } from "./Palette.ts"
-import type { Reading } from "./Prompt.ts"
+import type { PromptHints } from "./Prompt.ts"
 import type { Random } from "./Random.ts"
 
+/** The size of the image. */
 export interface Frame {
   readonly width: number
   readonly height: number
-  /** Width by height. */
+  /** Width divided by height. */
   readonly aspect: number
-  /** The side of one pixel. */
+  /** The side of one pixel, in coordinates. */
   readonly pixel: number
 }
 
-/** Puts ink on the place (x, y), which lies in the given column of pixels. */
+/** Puts ink on the point (x, y), which is in this column of pixels. */
 export type Shader = (ink: Ink, x: number, y: number, column: number) => void
 
 export interface Scene {
-  /** Covers every place. */
+  /** Covers every point. */
   readonly backdrop: Shader
-  /** What stands in front and can stand alone on nothing. */
+  /** The part in front of the backdrop. With a transparent background only this part is painted. */
   readonly subject?: Shader
 }
 
+/** What a scene is made from. */
 export interface Sketch {
   readonly frame: Frame
   readonly background: "opaque" | "transparent"
-  readonly reading: Reading
+  readonly hints: PromptHints
   readonly palette: Palette
   readonly random: Random
   readonly noise: Noise
-  /** Octaves to spend on fractal detail: 3 to 6. */
+  /** The octaves of fractal noise, 2 to 6 by quality: `details` in Painting.ts. */
   readonly octaves: number
 }
 
-/** A value for each column of pixels, computed once: the skyline of a ridge, say. */
+/** Computes a value for each column of pixels once, such as the height of a ridge. */
 export const perColumn = (frame: Frame, value: (x: number) => number): Float32Array =>
   Float32Array.from({ length: frame.width }, (_, column) => value((column + 0.5) * frame.pixel))

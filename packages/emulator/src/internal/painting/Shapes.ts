@@ -1,7 +1,7 @@
-/** Signed distances to simple shapes, negative inside: what figures are built from. */
+/** Signed distances to simple shapes, negative inside. Figures are built from them. */
 import { clamp, smooth } from "./Colour.ts"
 
-/** Near enough for soft edges: exact on the outline, stretched away from it. */
+/** An approximate distance: exact on the outline, distorted away from it, which is enough for soft edges. */
 export const ellipse = (
   x: number,
   y: number,
@@ -24,11 +24,11 @@ export const segment = (x: number, y: number, x1: number, y1: number, x2: number
   return Math.sqrt(toX * toX + toY * toY)
 }
 
-/** Both shapes, melted together where they are closer than `reach`. */
+/** The union of two shapes, with a smooth joint if they are closer than `reach`. */
 export const melted = (a: number, b: number, reach: number): number => {
   const h = clamp(0.5 + (0.5 * (b - a)) / reach)
   return b + (a - b) * h - reach * h * (1 - h)
 }
 
-/** How much of a pixel a shape covers, when its edge is `soft` wide. */
+/** How much of a pixel the shape covers, 0 to 1, if its edge is `soft` wide. */
 export const coverage = (distance: number, soft: number): number => smooth(soft / 2, -soft / 2, distance)

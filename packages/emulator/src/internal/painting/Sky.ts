@@ -1,4 +1,4 @@
-/** A sky with its sun or moon, clouds lit from there, and stars once it is dark. */
+/** Paints a sky with a sun or moon, clouds that it lights, and stars at night. */
 import { clamp, type Ink, lerp, smooth } from "./Colour.ts"
 import * as Field from "./Field.ts"
 import { hashCell } from "./Random.ts"
@@ -6,15 +6,15 @@ import type { Sketch } from "./Scene.ts"
 
 export interface Sky {
   readonly sunX: number
-  /** Paints the sky at a place above the horizon. */
+  /** Paints the sky at a point above the horizon. */
   readonly paint: (ink: Ink, x: number, y: number) => void
 }
 
 export interface SkyOptions {
-  /** Where the sky ends, as y. */
+  /** The y coordinate at which the sky ends. */
   readonly horizon: number
   readonly sun: { readonly x: number; readonly y: number; readonly radius: number }
-  /** 0 for none to 1 for overcast. */
+  /** 0 is a clear sky, 1 is overcast. */
   readonly clouds: number
 }
 
@@ -35,7 +35,7 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
     const dx = x * scale - cellX - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 1)
     const dy = y * scale - cellY - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 2)
     const size = 0.045 + 0.09 * (brightness > 0.985 ? 1 : hashCell(cellX, cellY, starSeed + 3) ** 4)
-    // A star smaller than a pixel lights the pixel by its share of it.
+    // A star smaller than a pixel is dimmed by the share of the pixel that it covers.
     const seen = Math.max(size, frame.pixel * scale * 0.6)
     const power = ((brightness - 0.82) / 0.18) ** 2 * (size / seen)
     ink.light(

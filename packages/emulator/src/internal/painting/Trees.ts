@@ -1,20 +1,20 @@
-/** A row of conifers along the ground, as silhouettes. */
+/** Paints a row of conifers along the ground, as silhouettes. */
 import { smooth } from "./Colour.ts"
 import type { Sketch } from "./Scene.ts"
 
 interface Tree {
   readonly middle: number
   readonly height: number
-  /** Half its breadth at the foot. */
+  /** Half the width at the foot. */
   readonly widest: number
-  /** Whorls of branches. */
+  /** The number of layers of branches. */
   readonly tiers: number
 }
 
-/** How much of the place (x, y) the row covers, where the ground is at `ground`. */
+/** How much of the point (x, y) the row covers, 0 to 1, if the ground is at height `ground`. */
 export type Trees = (x: number, y: number, ground: number) => number
 
-/** `spacing` is the mean distance between trees, `tallest` the height of the tallest, both in places of the frame. */
+/** `spacing` is the mean distance between trees and `tallest` their greatest height, both in the frame's coordinates. */
 export const make = ({ frame, noise, random }: Sketch, spacing: number, tallest: number): Trees => {
   const trees = Array.from({ length: Math.ceil(frame.aspect / spacing) + 4 }, (_, index): Tree => {
     const height = tallest * random.between(0.4, 1)

@@ -1,6 +1,6 @@
 /**
- * A request and its answer, as a person reads them in a file: JSON as JSON, a stream as its events, and the name of an
- * image file where the wire has base64.
+ * A request and its reply in the readable form of a cassette: JSON as JSON, a stream as a list of events, and the names of
+ * image files in place of base64.
  */
 import { RecordedRequest, TestTransport } from "@effect-gradient/core/testing"
 import * as Base64 from "effect/encoding/Base64"
@@ -37,26 +37,26 @@ export const Exchange = Schema.Struct({
 })
 export type Exchange = typeof Exchange.Type
 
-/** Text, or the JSON that it is. */
+/** The JSON of a body or of an event, or its text if it is not JSON. */
 type Content = { readonly text: string } | { readonly json: unknown }
 
-/** What came over the wire for a request. */
+/** A request and its reply, as received. */
 export interface Received {
   readonly request: RecordedRequest.RecordedRequest
   readonly status: number
   readonly headers: Headers.Headers
   readonly text: string
   readonly isBroken: boolean
-  /** Takes the secrets of the request out. */
+  /** Redacts the secrets of the request. */
   readonly redact: (text: string) => string
-  /** Keeps an image, and gives the name of its file. */
+  /** Stores an image, and returns the name of its file. */
   readonly keepImage: (bytes: Uint8Array) => string
 }
 
-/** Where the base64 of an image stands on the wire. */
+/** The member that has the base64 of an image. */
 const imageMember = "b64_json"
 
-/** As lenient as the library: white space, and no padding. */
+/** As lenient as the library: white space is allowed, and padding may be missing. */
 const imageOf = (base64: string): Uint8Array | undefined => {
   const dense = base64.replace(/\s+/g, "")
   return Result.getOrUndefined(Base64.decode(dense.padEnd(Math.ceil(dense.length / 4) * 4, "=")))
@@ -73,25 +73,25 @@ const contentOf = (content: string, { keepImage, redact }: Received): Content =>
   )
 }
 
-/** The events that have ended; comments are left out. */
+/** The complete events, without comments. */
 const eventsOf = (received: Received): ReadonlyArray<{ readonly event: string } & Content> => {
   const events: Array<{ readonly event: string } & Content> = []
   const parser = Sse.makeParser((part) => {
     if (part._tag === "Event") events.push({ event: part.event, ...contentOf(part.data, received) })
   })
-  parser.feed(received.text) // At once, so the parser's limit, which is for what has not ended, holds nothing back.
+  parser.feed(received.text) // In one call, because the parser limits only incomplete events.
   return events
 }
 
-/** They tell of the body as it was sent, and not as it is kept. */
-const headersOfTheWay = /^(content-encoding|content-length|transfer-encoding|connection|keep-alive)$/
+/** Headers about the transfer of the body. They do not apply to the recorded form. */
+const transferHeaders = /^(content-encoding|content-length|transfer-encoding|connection|keep-alive)$/
 
 const headersOf = ({ headers, redact }: Received) =>
   Object.fromEntries(
-    Object.entries(RecordedRequest.redactHeaders(headers, redact)).filter(([name]) => !headersOfTheWay.test(name))
+    Object.entries(RecordedRequest.redactHeaders(headers, redact)).filter(([name]) => !transferHeaders.test(name))
   )
 
-/** What is kept of an exchange. */
+/** Converts a received reply to its recorded form. */
 export const fromReceived = (received: Received): Exchange => {
   const isStream = /^text\/event-stream\b/i.test(received.headers["content-type"] ?? "")
   return {
@@ -105,7 +105,7 @@ export const fromReceived = (received: Received): Exchange => {
   }
 }
 
-/** The names of the image files that this JSON tells of. */
+/** The names of the image files in this JSON. */
 export const imageNames = (content: unknown): ReadonlyArray<string> => {
   const names = new Set<string>()
   JSON.stringify(content, (name, value: unknown) => {
@@ -115,10 +115,10 @@ export const imageNames = (content: unknown): ReadonlyArray<string> => {
   return Array.from(names)
 }
 
-/** No base64, as that has no dot; and in no other folder. */
+/** A file name without a folder. Base64 does not match, because it has no dot. */
 const isFileName = /^[^/\\]+\.\w+$/
 
-/** The answer as it came, with the images of these names in it. */
+/** The recorded reply as a step of a test transport, with its images from these files. */
 export const toStep = ({ response }: Exchange, images: ReadonlyMap<string, Uint8Array>): TestTransport.Step => {
   const { body, ...options } = response
   const textOf = (content: Content): string =>

@@ -1,21 +1,21 @@
 /**
- * Whether two requests are the same to a cassette: method, path and body are. The host is not looked at, so that what was
- * recorded at one address is replayed at any; nor are the headers.
+ * Compares requests for a cassette by method, path and body. The host and the headers are ignored, so that a cassette can be
+ * replayed with another base URL or key.
  */
 import type { RecordedRequest } from "@effect-gradient/core/testing"
 import * as Predicate from "effect/Predicate"
 
 type Request = RecordedRequest.RecordedRequest
 
-/** A field in which two requests differ; `undefined` where one of them does not have it. */
+/** A field in which two requests differ. A request without the field has the value `undefined`. */
 export interface Difference {
-  /** `method`, `path`, or where it is in the body: `body.prompt`. */
+  /** `method`, `path`, or a path in the body, such as `body.prompt`. */
   readonly field: string
   readonly asked: unknown
   readonly recorded: unknown
 }
 
-/** Every value within, by its path. */
+/** Every nested value with its path. */
 const leaves = (value: unknown, path: string): ReadonlyArray<readonly [path: string, value: unknown]> => {
   const members = Predicate.isObjectOrArray(value) ? Object.entries(value) : []
   return members.length === 0
@@ -31,7 +31,7 @@ const pathOf = (url: string): string => {
 const fieldsOf = ({ body, method, url }: Request): ReadonlyMap<string, unknown> =>
   new Map([["method", method], ["path", pathOf(url)], ...leaves(body, "body")])
 
-/** The fields in which they differ: none where they are the same. */
+/** The fields in which two requests differ. */
 export const differences = (asked: Request, recorded: Request): ReadonlyArray<Difference> => {
   const mine = fieldsOf(asked)
   const theirs = fieldsOf(recorded)

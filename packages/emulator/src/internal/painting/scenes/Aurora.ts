@@ -1,4 +1,4 @@
-/** Northern lights: folded curtains, sharp below and fading upwards in fine rays. */
+/** Northern lights: folded curtains with a sharp lower edge, which fade upwards in fine rays. */
 import { hex, lerp, smooth } from "../Colour.ts"
 import { perColumn, type Shader, type Sketch } from "../Scene.ts"
 

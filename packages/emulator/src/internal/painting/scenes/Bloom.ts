@@ -1,4 +1,4 @@
-/** One flower, close: rings of petals that overlap around a heart of seeds, before a blurred garden. */
+/** A flower close up: rings of overlapping petals around a centre of seeds, in front of a blurred garden. */
 import { blend, type Colour, hex, type Ink, lerp, type Ramp, ramp, smooth } from "../Colour.ts"
 import * as Field from "../Field.ts"
 import type { Noise } from "../Noise.ts"
@@ -6,7 +6,7 @@ import type { Choices, Random } from "../Random.ts"
 import type { Scene, Shader, Sketch } from "../Scene.ts"
 
 interface Petal {
-  /** Its direction. */
+  /** `cos` and `sin` of the petal's direction. */
   readonly cos: number
   readonly sin: number
   readonly reach: number
@@ -15,7 +15,7 @@ interface Petal {
 }
 
 interface Ring {
-  /** Petals of one ring, round the heart. */
+  /** The petals of one ring around the centre. */
   readonly petals: ReadonlyArray<Petal>
   readonly reach: number
   readonly turn: number
@@ -33,9 +33,9 @@ const flowers: Choices<readonly [deep: number, full: number, pale: number, tip: 
 const tau = 2 * Math.PI
 
 export const bloom = (sketch: Sketch): Scene => {
-  const { frame, palette, random, reading } = sketch
+  const { frame, palette, random, hints } = sketch
   const [deep, full, pale, tip] = random.pick(flowers)
-  const tint = reading.tint
+  const tint = hints.tint
   const hue = (code: number) => (tint === undefined ? hex(code) : blend(hex(code), tint, 0.5))
   const size = 0.41 * Math.min(frame.aspect, 1)
   const centre = {
@@ -86,10 +86,10 @@ const makeRing = (
   })
 })
 
-/** Half a petal's breadth along its length. */
+/** Half the width of a petal along its length. */
 const petalShape = Float64Array.from({ length: 257 }, (_, i) => (i / 256) ** 0.75 * Math.sqrt(1 - (i / 256) ** 4.5))
 
-/** The petals that may lie at one place, from below, and how much of it each covers. Reused for every pixel. */
+/** The petals that may cover a point, from the lowest up, with the share that each covers. Reused for every pixel. */
 const stack = { petals: new Array<Petal>(), covers: new Float64Array(20) }
 
 const paintPetals = (
@@ -107,7 +107,7 @@ const paintPetals = (
     if (r > ring.reach) break
     const count = ring.petals.length
     const cell = Math.floor(((angle - ring.turn) / tau) * count)
-    // In rising order everywhere, so that each petal lies over its neighbour all the way round.
+    // In rising order at every point, so that each petal overlaps the same neighbour all around.
     for (let i = cell - 1; i <= cell + 2; i++) {
       const petal = ring.petals[(i + 2 * count) % count]!
       const along = (dx * petal.cos + dy * petal.sin) / petal.reach
@@ -154,7 +154,7 @@ const paintHeart = (
   ink.light(hex(0xfff3c4), cover * 0.6 * smooth(0.06, 0.01, seeds) * smooth(0.1, -0.12, dx + dy))
 }
 
-/** Distance to the nearest of the seeds of a sunflower's spiral on the unit disc. */
+/** The distance to the nearest seed. The seeds form a sunflower's spiral on the unit disc. */
 const nearestSeed = (x: number, y: number): number => {
   let nearest = 1
   for (let i = 0; i < seedCount; i++) {
@@ -176,7 +176,7 @@ const seedY = Float64Array.from(
   (_, i) => Math.sqrt((i + 0.5) / seedCount) * Math.sin(i * golden)
 )
 
-/** Leaves and lights far out of focus. */
+/** Leaves and lights that are out of focus. */
 const garden = (
   { frame, noise, palette, random }: Sketch,
   dark: Colour,

@@ -1,16 +1,16 @@
-/** A skyline along a river: towers in the haze of their own light, windows lit by chance, all of it again in the water. */
+/** A skyline along a river: towers in haze, with windows lit at random, and their reflection in the water. */
 import { blend, clamp, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
 import { hashCell, type Random } from "../Random.ts"
 import type { Frame, Scene, Shader, Sketch } from "../Scene.ts"
 import * as Sky from "../Sky.ts"
 
 interface Skyline {
-  /** For each column: where the roof is, and which tower it belongs to. */
+  /** For each column of pixels: the height of the roof, and which tower it belongs to. */
   readonly roof: Float32Array
   readonly tower: Uint16Array
   readonly colour: Colour
   readonly foot: Colour
-  /** The raster of windows: width and height of a cell. */
+  /** The width and height of a window's cell. */
   readonly window: readonly [number, number]
   readonly seed: number
 }
@@ -91,7 +91,7 @@ interface Tower {
   readonly left: number
   readonly width: number
   readonly height: number
-  /** Below 0.45 flat, then stepped, tapering, with a mast. */
+  /** The shape of the roof: below 0.45 flat, above it stepped, then tapering, then with a mast. */
   readonly shape: number
   readonly random: Random
 }

@@ -1,4 +1,4 @@
-/** Between tall trunks: a clearing full of light, rays through the leaves, and at night fireflies. */
+/** A bright clearing between tall trunks, with rays through the leaves, and fireflies at night. */
 import { blend, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
 import * as Field from "../Field.ts"
 import { hashCell } from "../Random.ts"
@@ -9,20 +9,20 @@ interface Stand {
   readonly lit: Colour
   readonly leaves: Colour
   readonly ground: Float32Array
-  /** Above 0 there are leaves, above 0.1 nothing else can be seen. */
+  /** Above 0 the point has leaves. Above 0.1 they hide everything behind them. */
   readonly foliage: Field.Field
   readonly spacing: number
-  /** One for each stretch of `spacing`, the first of them left of the frame. */
+  /** One trunk per `spacing`. The first is left of the frame. */
   readonly trunks: ReadonlyArray<Trunk>
   readonly nearness: number
 }
 
 interface Trunk {
-  /** Infinity for a gap. */
+  /** The x coordinate; Infinity for a gap. */
   readonly middle: number
   readonly girth: number
   readonly lean: number
-  /** Where in the noise its bends come from. */
+  /** The noise coordinate that shapes its bends. */
   readonly bends: number
 }
 
@@ -30,9 +30,9 @@ const moss = hex(0x2f5d3a)
 const leafGreen = hex(0x8fae4a)
 
 export const forest = (sketch: Sketch): Scene => {
-  const { frame, noise, palette, random, reading } = sketch
+  const { frame, noise, palette, random, hints } = sketch
   const dark = palette.mood === "night" || palette.mood === "dusk"
-  const autumn = reading.mentions("autumn", "fall", "maple") || (palette.mood === "sunset" && random.chance(0.5))
+  const autumn = hints.mentions("autumn", "fall", "maple") || (palette.mood === "sunset" && random.chance(0.5))
   const leaf = autumn
     ? blend(palette.accent, hex(0xd9662b), 0.6)
     : dark
@@ -86,7 +86,7 @@ export const forest = (sketch: Sketch): Scene => {
   }
 }
 
-/** The furthest stand that ground or leaves of nearer ones do not hide; notes how dense each one's foliage is. */
+/** Finds the furthest stand that nearer ones do not hide with ground or leaves. Stores the density of each one's foliage. */
 const firstVisible = (stands: ReadonlyArray<Stand>, foliage: Float64Array, x: number, y: number, column: number) => {
   for (let i = stands.length - 1; i >= 0; i--) {
     const stand = stands[i]!

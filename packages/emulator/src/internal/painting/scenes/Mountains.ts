@@ -1,4 +1,4 @@
-/** Ranges behind ranges, paler with distance, with mist in the valleys; under northern lights, in snow, over a lake. */
+/** Mountain ranges, paler with distance, with mist in the valleys. With snow, northern lights or a lake if the prompt has them. */
 import { blend, clamp, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
 import { hashCell } from "../Random.ts"
 import { perColumn, type Scene, type Shader, type Sketch } from "../Scene.ts"
@@ -10,7 +10,7 @@ interface Range {
   readonly ridge: Float32Array
   readonly colour: Colour
   readonly lit: Colour
-  /** How far snow reaches down, and its colours in shadow and in light. */
+  /** The snow: how far it reaches down, and its colours in shadow and in light. */
   readonly snow: number
   readonly shade: Colour
   readonly sunlit: Colour
@@ -22,9 +22,9 @@ interface Range {
 const white = hex(0xf7fafd)
 
 export const mountains = (sketch: Sketch): Scene => {
-  const { frame, palette, random, reading } = sketch
-  const snowy = reading.mentions("snow", "snowy", "winter", "ice", "alps", "alpine", "glacier", "arctic", "fuji")
-  const lakeside = reading.mentions("lake", "reflection", "water", "fjord") || random.chance(0.35)
+  const { frame, palette, random, hints } = sketch
+  const snowy = hints.mentions("snow", "snowy", "winter", "ice", "alps", "alpine", "glacier", "arctic", "fuji")
+  const lakeside = hints.mentions("lake", "reflection", "water", "fjord") || random.chance(0.35)
   const shore = lakeside ? random.between(0.68, 0.74) : 1
   const side = random.chance(0.5) ? 1 : -1
   const sun = {
@@ -38,8 +38,7 @@ export const mountains = (sketch: Sketch): Scene => {
     clouds: palette.mood === "storm" ? 0.9 : random.between(0.2, 0.5)
   })
   const ranges = makeRanges(sketch, { snowy, shore, peakX: frame.aspect * (0.5 - side * random.between(0.05, 0.22)) })
-  const northern =
-    reading.mentions("aurora", "northern") || (palette.mood === "night" && (snowy || random.chance(0.35)))
+  const northern = hints.mentions("aurora", "northern") || (palette.mood === "night" && (snowy || random.chance(0.35)))
   const lights = northern ? aurora(sketch, 0.62) : undefined
   const trees = Trees.make(sketch, random.between(0.02, 0.03), random.between(0.12, 0.18))
   const firs = perColumn(
@@ -150,7 +149,7 @@ const paintLake = (ink: Ink, { frame, noise, palette }: Sketch, land: Shader, sh
   ink.overRamp(palette.sky, 0.9, 0.16 * smooth(0.25, 0.8, ripple) + 0.5 * smooth(0.03, 0, below))
 }
 
-/** Flakes in three sizes, the nearest out of focus. */
+/** Snowflakes in three sizes. The nearest are out of focus. */
 const snowfall = (ink: Ink, { frame }: Sketch, x: number, y: number) => {
   for (let layer = 0; layer < 3; layer++) {
     const scale = [46, 26, 12][layer]!

@@ -1,4 +1,4 @@
-/** A baby sea otter that looks at the viewer, built from soft ellipses and fur; in water up to its chest, or alone. */
+/** A baby sea otter that looks at the viewer, made of soft ellipses and fur. It is in water up to its chest, or alone. */
 import { blend, type Colour, hex, Ink, lerp, smooth } from "../Colour.ts"
 import type { Shader, Sketch } from "../Scene.ts"
 import { coverage, ellipse, melted, segment } from "../Shapes.ts"
@@ -8,9 +8,9 @@ export interface OtterPlace {
   readonly y: number
   /** Half the width of the head. */
   readonly size: number
-  /** The water's surface in units of `size` below the middle of the head; `Infinity` out of the water. */
+  /** The distance from the middle of the head down to the water, in units of `size`. `Infinity` without water. */
   readonly waterline: number
-  /** From where light falls: -1 left to 1 right. */
+  /** The direction of the light: -1 is from the left, 1 from the right. */
   readonly light: number
 }
 
@@ -104,7 +104,7 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
     ink.over(white, 0.5 * smooth(0.03, -0.03, ellipse(side, v, 0.03, 0.165, 0.1, 0.03)))
   }
 
-  /** Seen from the middle of the face outwards; the light on both eyes comes from the same side. */
+  /** Coordinates go from the middle of the face outwards, but the light is on the same side of both eyes. */
   const paintEye = (ink: Ink, outwards: number, v: number, side: number) => {
     if (Math.abs(outwards) > 0.3 || Math.abs(v) > 0.3) return
     const u = outwards * side

@@ -1,4 +1,4 @@
-/** A head in profile, double exposed: inside it lies a landscape, behind it a paper-coloured sky with the sun. */
+/** A double exposure: a head in profile filled with a landscape, in front of a paper-coloured sky with a sun. */
 import { blend, hex, Ink, smooth } from "../Colour.ts"
 import * as Outline from "../Outline.ts"
 import * as Palette from "../Palette.ts"
@@ -7,7 +7,7 @@ import type { Scene, Shader, Sketch } from "../Scene.ts"
 import { ellipse, melted } from "../Shapes.ts"
 import { mountains } from "./Mountains.ts"
 
-/** From the back of the shoulder over the head down to the chest; the head is about 1 high, its middle at x = 0. */
+/** The outline from the back of the shoulder over the head down to the chest. The head is about 1 high and centred at x = 0. */
 const profile: ReadonlyArray<readonly [number, number]> = [
   [-1.25, 2.4],
   [-0.98, 1.78],
@@ -101,8 +101,8 @@ const hairstyles: Choices<Hair> = [
   (u, v) => ellipse(u, v, -0.1, 0.24, 0.47, 0.36) + 0.012 * Math.sin(u * 40 + v * 12)
 ]
 
-/** A landscape of another hour than that of the paper. */
+/** The landscape, at another time of day than the sky behind the head. */
 const innerWorld = (sketch: Sketch): Shader => {
-  const palette = Palette.make(sketch.random.pick(["sunset", "dusk", "night"]), sketch.random, sketch.reading.tint)
+  const palette = Palette.make(sketch.random.pick(["sunset", "dusk", "night"]), sketch.random, sketch.hints.tint)
   return mountains({ ...sketch, palette }).backdrop
 }

@@ -1,4 +1,4 @@
-/** Open water under a low sun: its light lies on the waves as a path towards the viewer. */
+/** Open water under a low sun, which is reflected on the waves as a path towards the viewer. */
 import { clamp, Ink, lerp, smooth } from "../Colour.ts"
 import type { Scene, Shader, Sketch } from "../Scene.ts"
 import { ellipse } from "../Shapes.ts"
@@ -6,8 +6,8 @@ import * as Sky from "../Sky.ts"
 import { otter } from "./Otter.ts"
 
 export const sea = (sketch: Sketch): Scene => {
-  const { frame, noise, octaves, palette, random, reading } = sketch
-  const withOtter = reading.mentions("otter")
+  const { frame, noise, octaves, palette, random, hints } = sketch
+  const withOtter = hints.mentions("otter")
   const horizon = random.between(0.42, 0.54)
   const sky = Sky.make(sketch, {
     horizon,
@@ -55,7 +55,7 @@ const swimmer = (sketch: Sketch): Shader => {
   return otter(sketch, sketch.background === "opaque" ? afloat : alone)
 }
 
-/** Rings on the water around the swimmer, and its dark reflection. */
+/** The rings on the water around the otter, and its dark reflection. */
 const withRipples = (backdrop: Shader, { frame, noise, palette }: Sketch): Shader => {
   const size = swimming.size * Math.min(frame.aspect, 1)
   return (ink, x, y, column) => {

@@ -1,4 +1,4 @@
-/** No thing at all: folds of coloured silk, light raking over them. For prompts about ideas. */
+/** Folds of coloured silk in a low light, for abstract prompts. */
 import { blend, clamp, type Colour, hex, type Ramp, ramp, smooth } from "../Colour.ts"
 import type { Choices } from "../Random.ts"
 import type { Scene, Sketch } from "../Scene.ts"
@@ -11,8 +11,8 @@ const dyes: Choices<ReadonlyArray<number>> = [
   [0x0d1b2a, 0x23395b, 0x54749c, 0xb9c6d8, 0xf2e9e4, 0xd9a05b]
 ]
 
-export const silk = ({ frame, noise, octaves, random, reading }: Sketch): Scene => {
-  const hues: Ramp = dye(random.pick(dyes).map(hex), reading.tint)
+export const silk = ({ frame, noise, octaves, random, hints }: Sketch): Scene => {
+  const hues: Ramp = dye(random.pick(dyes).map(hex), hints.tint)
   const shift = random.between(0, 100)
   const stretch = random.between(0.75, 1.3)
   const turn = random.between(0, Math.PI)

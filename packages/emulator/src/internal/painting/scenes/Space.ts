@@ -1,4 +1,4 @@
-/** Deep space: clouds of gas folded into each other, stars in three depths, and a planet with its ring. */
+/** Deep space: folded clouds of gas, stars at three distances, and a planet with a ring. */
 import { blend, clamp, type Colour, hex, type Ink, lerp, type Ramp, ramp, smooth } from "../Colour.ts"
 import * as Field from "../Field.ts"
 import { type Choices, hashCell } from "../Random.ts"
@@ -28,12 +28,12 @@ const grounds: Choices<readonly [number, number, number]> = [
 ]
 
 export const space = (sketch: Sketch): Scene => {
-  const { noise, octaves, random, reading } = sketch
+  const { noise, octaves, random, hints } = sketch
   const hues = chooseHues(sketch)
   const shift = random.between(0, 100)
   const tilt = random.between(-0.7, 0.7)
   const withPlanet =
-    sketch.background === "transparent" || !reading.mentions("nebula", "galaxy", "star") || reading.mentions("planet")
+    sketch.background === "transparent" || !hints.mentions("nebula", "galaxy", "star") || hints.mentions("planet")
 
   const foldsX = Field.over(sketch.frame, 1, 200, (x, y) => noise.fractal(x * 1.5 + shift, y * 1.5, 3))
   const foldsY = Field.over(sketch.frame, 1, 200, (x, y) => noise.fractal(x * 1.5 + shift + 31, y * 1.5 + 17, 3))
@@ -53,9 +53,9 @@ export const space = (sketch: Sketch): Scene => {
   return withPlanet ? { backdrop, subject: planet(sketch, hues) } : { backdrop }
 }
 
-const chooseHues = ({ random, reading }: Sketch): Hues => {
-  const tint = reading.tint
-  const [low, middle, high] = reading.mentions("mars") ? mars : random.pick(grounds)
+const chooseHues = ({ random, hints }: Sketch): Hues => {
+  const tint = hints.tint
+  const [low, middle, high] = hints.mentions("mars") ? mars : random.pick(grounds)
   const gas = random.pick(gases).map(hex)
   return {
     gas: ramp([hex(0x03040c), ...(tint === undefined ? gas : gas.map((colour) => blend(colour, tint, 0.18)))]),
@@ -66,7 +66,7 @@ const chooseHues = ({ random, reading }: Sketch): Hues => {
 }
 
 interface StarField {
-  /** Cells a picture's height, the share of them without a star, and a star's radius in cells. */
+  /** `scale` is the cells per image height, `lonely` the share of cells without a star, `core` a star's radius in cells. */
   readonly scale: number
   readonly lonely: number
   readonly core: number
@@ -106,13 +106,13 @@ const paintStars = (
 }
 
 const planet = (sketch: Sketch, hues: Hues): Shader => {
-  const { frame, random, reading } = sketch
+  const { frame, random, hints } = sketch
   const alone = sketch.background === "transparent"
   const short = Math.min(frame.aspect, 1)
   const radius = short * (alone ? 0.205 : random.between(0.17, 0.25))
   const centreX = frame.aspect * (alone ? 0.5 : random.between(0.36, 0.64))
   const centreY = alone ? 0.5 : random.between(0.4, 0.6)
-  const ringed = reading.mentions("saturn", "ring") || random.chance(0.65)
+  const ringed = hints.mentions("saturn", "ring") || random.chance(0.65)
   const lean = random.between(-0.5, 0.5)
   const lightAngle = random.between(0.6, 2.4)
   const light = { x: -Math.cos(lightAngle) * 0.8, y: -Math.sin(lightAngle) * 0.55, z: 0.55 }

@@ -1,33 +1,33 @@
-/** A reply in frames, either the events of a stream or the whole JSON, and what faults do to their text. */
+/** Applies the faults that change the text of a reply: its events, or its JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Fault } from "../../Fault.ts"
+import { bodyOf } from "./ApiError.ts"
 
-export interface Frame {
-  readonly kind: "comment" | "partial" | "completed" | "whole"
+/** A part of a reply's text: a comment or an event of a stream, or the JSON of all images. */
+export interface ReplyPart {
+  readonly kind: "comment" | "partial" | "completed" | "json"
   readonly text: string
 }
 
-const isLast = ({ kind }: Frame): boolean => kind === "completed" || kind === "whole"
+const isFinal = ({ kind }: ReplyPart): boolean => kind === "completed" || kind === "json"
 
 type Text = Stream.Stream<string>
 
-/** The frames up to the first final one, which is replaced. */
-const instead = (frames: Stream.Stream<Frame>, make: (text: string) => Text): Text =>
-  Stream.flatMap(Stream.takeUntil(frames, isLast), (frame) =>
-    isLast(frame) ? make(frame.text) : Stream.succeed(frame.text)
+/** Replaces the first final part, and drops the parts after it. */
+const replaceFinal = (parts: Stream.Stream<ReplyPart>, make: (text: string) => Text): Text =>
+  Stream.flatMap(Stream.takeUntil(parts, isFinal), (part) =>
+    isFinal(part) ? make(part.text) : Stream.succeed(part.text)
   )
 
 const errorText = (code = "server_error"): string =>
-  JSON.stringify({
-    error: { message: "The emulator fails, as one of its faults asks.", type: "server_error", param: null, code }
-  })
+  JSON.stringify(bodyOf({ status: 500, message: "The emulator fails because of the fault error-event.", code }))
 
-/** An error after some images; without a stream it is the whole reply. */
-const withError = (frames: Stream.Stream<Frame>, after: number, code: string | undefined, isStream: boolean): Text =>
+/** In a stream, an error event after `after` partial images. Otherwise the JSON of the error. */
+const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string | undefined, isStream: boolean): Text =>
   isStream
-    ? frames.pipe(
+    ? parts.pipe(
         Stream.filter(({ kind }) => kind === "partial"),
         Stream.take(after),
         Stream.map(({ text }) => text),
@@ -35,11 +35,12 @@ const withError = (frames: Stream.Stream<Frame>, after: number, code: string | u
       )
     : Stream.succeed(errorText(code))
 
-const beforeImage = /"b64_json":"[^"]{8}/
+/** Up to the first characters of an image. */
+const startOfImage = /"b64_json":"[^"]{8}/
 
-/** The text up to the image and a little of it, and then without an end. */
+/** The text up to the first characters of the image, then base64 that never ends. */
 const endless = (text: string): Text => {
-  const image = beforeImage.exec(text)
+  const image = startOfImage.exec(text)
   const start = image === null ? text : text.slice(0, image.index + image[0].length)
   const more = Effect.as(Effect.yieldNow, "A".repeat(65_536))
   return Stream.concat(Stream.succeed(start), Stream.fromEffectRepeat(more))
@@ -55,7 +56,7 @@ const isImage = (text: string) => text.includes('"b64_json":"')
 
 const decodeMembers = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
-/** Replaces the JSON of a frame. */
+/** Transforms the JSON within the text of a part. */
 const mapJson = (text: string, f: (members: { readonly [member: string]: unknown }) => unknown): string =>
   text.replace(/\{.*\}/s, (json) => JSON.stringify(f(decodeMembers(json))))
 
@@ -65,38 +66,38 @@ const withoutMetadata = (text: string): string =>
 const withEmptyError = (text: string): string =>
   isImage(text) ? mapJson(text, (json) => ({ ...json, error: {} })) : text
 
-/** The host does not exist. */
+/** This host does not exist. */
 const url = "https://images.emulator.invalid/1.png"
 
-/** The text of the frames as the fault changes it. `partialImages` is `undefined` without a stream. */
+/** The text of the parts, changed by the fault. `partialImages` is `undefined` if the reply is JSON. */
 export const toText = (
-  frames: Stream.Stream<Frame>,
+  parts: Stream.Stream<ReplyPart>,
   fault: Fault | undefined,
   partialImages: number | undefined
 ): Text => {
-  const mapText = (f: (text: string) => string) => Stream.map(frames, ({ text }) => f(text))
-  const mapLast = (f: (text: string) => string) =>
-    Stream.map(frames, (frame) => (isLast(frame) ? f(frame.text) : frame.text))
+  const mapText = (f: (text: string) => string) => Stream.map(parts, ({ text }) => f(text))
+  const mapFinal = (f: (text: string) => string) =>
+    Stream.map(parts, (part) => (isFinal(part) ? f(part.text) : part.text))
   switch (fault?._tag) {
     case "cut-event":
-      return instead(frames, (text) => Stream.succeed(text.slice(0, fault.at)))
+      return replaceFinal(parts, (text) => Stream.succeed(text.slice(0, fault.at)))
     case "endless-event":
-      return instead(frames, endless)
+      return replaceFinal(parts, endless)
     case "error-event":
-      return withError(frames, fault.after ?? partialImages ?? 0, fault.code, partialImages !== undefined)
+      return withError(parts, fault.after ?? partialImages ?? 0, fault.code, partialImages !== undefined)
     case "no-completed":
       return Stream.map(
-        Stream.filter(frames, ({ kind }) => kind !== "completed"),
+        Stream.filter(parts, ({ kind }) => kind !== "completed"),
         ({ text }) => text
       )
     case "invalid-base64":
-      return mapText((text) => text.replaceAll(new RegExp(beforeImage, "g"), "$&!"))
+      return mapText((text) => text.replaceAll(new RegExp(startOfImage, "g"), "$&!"))
     case "no-blank-line":
-      return instead(frames, (text) => Stream.succeed(text.replace(/\n\n$/, "\n")))
+      return replaceFinal(parts, (text) => Stream.succeed(text.replace(/\n\n$/, "\n")))
     case "empty-image":
-      return mapLast((text) => text.replaceAll(/"b64_json":"[^"]*"/g, '"b64_json":""'))
+      return mapFinal((text) => text.replaceAll(/"b64_json":"[^"]*"/g, '"b64_json":""'))
     case "image-url":
-      return mapLast((text) => text.replaceAll(/"b64_json":"[^"]*"/g, `"url":"${url}"`))
+      return mapFinal((text) => text.replaceAll(/"b64_json":"[^"]*"/g, `"url":"${url}"`))
     case "no-metadata":
       return mapText(withoutMetadata)
     case "empty-error":

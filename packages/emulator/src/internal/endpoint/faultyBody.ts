@@ -1,4 +1,4 @@
-/** What faults do to the bytes and the headers of a reply, whatever its body holds. */
+/** Applies the faults that change the bytes and headers of a reply, without looking into its text. */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,15 +10,15 @@ import * as Zlib from "node:zlib"
 import type { Fault } from "../../Fault.ts"
 import { type BrokenConnection, type Bytes, Connection } from "./Connection.ts"
 
-/** Does something after `at` bytes have passed, or at the end if there are fewer. */
-const doAt = (body: Bytes, at: number, what: Effect.Effect<void, BrokenConnection>): Bytes =>
+/** Runs an effect after `at` bytes, or at the end of a shorter body. */
+const runAt = (body: Bytes, at: number, action: Effect.Effect<void, BrokenConnection>): Bytes =>
   Stream.suspend(() => {
     let left = at
     let done = false
     const effect = Stream.suspend(() => {
       if (done) return Stream.empty
       done = true
-      return Stream.fromEffectDrain(what)
+      return Stream.fromEffectDrain(action)
     })
     const passing = Stream.flatMap(body, (chunk) => {
       if (done || chunk.length < left) {
@@ -35,11 +35,11 @@ const doAt = (body: Bytes, at: number, what: Effect.Effect<void, BrokenConnectio
 
 const newline = Uint8Array.of(10)
 
-/** Newlines for a time. They mean nothing in JSON or between events. */
+/** Sends 10 newlines within this time. JSON and event streams ignore them. */
 const padding = (time: Duration.Duration): Bytes =>
   Stream.fromEffectRepeat(Effect.as(Effect.sleep(Duration.times(time, 0.1)), newline)).pipe(Stream.take(10))
 
-/** Yields between two bytes, so that each is a write of its own. */
+/** Yields after each byte, so that each is sent by its own write. */
 const oneByOne = (body: Bytes): Bytes =>
   body.pipe(
     Stream.flatMap((chunk) => Stream.fromIterable(chunk, { chunkSize: 1 })),
@@ -56,7 +56,7 @@ const encoders: { readonly [encoding: string]: () => Duplex } = {
   zstd: () => Zlib.createZstdCompress({ flush: Zlib.constants.ZSTD_e_flush })
 }
 
-/** The body in these encodings, one after the other, and the header that announces them. */
+/** Applies the encodings in their order. Also returns the `content-encoding` header. */
 export const encoded = (
   body: Bytes,
   encodings: string | undefined
@@ -68,15 +68,15 @@ export const encoded = (
     if (encoder === undefined) return bytes
     return bytes.pipe(NodeStream.pipeThroughSimple(encoder), Stream.catchTag("UnknownError", Stream.die))
   }, body)
-  // HTTP has no name for raw deflate: servers that send it call it deflate.
+  // HTTP has no name for raw deflate: servers that send it name it deflate.
   const header = { "content-encoding": list.join(", ").replaceAll("deflate-raw", "deflate") }
   return { stream, header }
 }
 
-/** The content type in a fault; an empty one is not sent. */
+/** The content type that a fault names. `none` becomes an empty one, which is not sent. */
 export const contentTypeOf = (type: string): string => (type === "none" ? "" : type)
 
-/** The response with this body, and without a content type if the body's is empty. */
+/** Sets the body. Removes the header `content-type` if the body's type is empty. */
 export const setBody = (
   response: HttpServerResponse.HttpServerResponse,
   body: HttpBody.Stream | HttpBody.Uint8Array
@@ -85,13 +85,13 @@ export const setBody = (
   return body.contentType === "" ? HttpServerResponse.removeHeader(complete, "content-type") : complete
 }
 
-/** The body with what the fault does to its bytes. */
+/** Applies the fault to the bytes of the body. */
 const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["Service"]): Bytes => {
   switch (fault?._tag) {
     case "reset-body":
-      return doAt(body, fault.at, connection.break("reset"))
+      return runAt(body, fault.at, connection.break("reset"))
     case "stall-body":
-      return doAt(body, fault.at, Effect.sleep(fault.for))
+      return runAt(body, fault.at, Effect.sleep(fault.for))
     case "slow":
       return Stream.concat(padding(fault.for), body)
     case "one-byte":
@@ -102,8 +102,8 @@ const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["
 }
 
 /**
- * A reply with this body, and a `content-length` if all of the body exists. It is sent as a stream, so that a client that
- * leaves is noticed.
+ * The reply with this body. It has a `content-length` if `body` is an array. It is always sent as a stream, because only a
+ * stream shows that the client has left.
  */
 export const respond = Effect.fnUntraced(function* (
   body: Uint8Array | Stream.Stream<Uint8Array>,
@@ -114,7 +114,7 @@ export const respond = Effect.fnUntraced(function* (
   if (fault?._tag === "content-length") {
     const bytes = body instanceof Uint8Array ? body : yield* Stream.mkUint8Array(body)
     const contentLength = Math.max(0, bytes.length + fault.by)
-    return HttpServerResponse.stream(connection.misframed(bytes, contentLength), { contentType, contentLength })
+    return HttpServerResponse.stream(connection.withWrongLength(bytes, contentLength), { contentType, contentLength })
   }
   const bytes = body instanceof Uint8Array ? Stream.succeed(body) : body
   const encodings = fault?._tag === "content-encoding" ? fault.encoding : undefined
@@ -126,7 +126,7 @@ export const respond = Effect.fnUntraced(function* (
       headers: fault?._tag === "large-head" ? { "x-padding": "a".repeat(fault.bytes) } : header
     }),
     HttpBody.stream(
-      Stream.concat(Stream.fromEffectDrain(connection.sendHead), stream),
+      Stream.concat(Stream.fromEffectDrain(connection.sendHeaders), stream),
       fault?._tag === "content-type" ? contentTypeOf(fault.type) : contentType,
       body instanceof Uint8Array && !changesLength ? body.length : undefined
     )

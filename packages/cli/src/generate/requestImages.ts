@@ -14,7 +14,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { seconds, size } from "../output/format.ts"
-import type { Gallery } from "../output/picture.ts"
+import type { Gallery } from "../output/imagePreview.ts"
 import type { Progress } from "../output/progress.ts"
 
 /** What both ways come to. */

@@ -1,36 +1,18 @@
 /**
- * Who runs: each does what its user would, and ends with the bytes of every image in a `Uint8Array`.
+ * The contestants. Each does what a user of it would do, and decodes every image to a `Uint8Array`.
  */
-
-/** A client of one endpoint. Each function gives the sum of what came in bytes: so that nothing is left out unseen. */
-export interface Client {
-  /** Reads the events of a stream, and drops each image. */
-  readonly stream: () => Promise<number>
-  /** Reads a JSON body. */
-  readonly generate: () => Promise<number>
-}
-
-export interface Endpoint {
-  /** Up to `/images/generations`. */
-  readonly baseUrl: string
-  /** How many images a request asks for. */
-  readonly images: number
-  /** The client's own timeout, where it has one and the default is not wanted. */
-  readonly timeoutMillis?: number
-}
-
-export type MakeClient = (endpoint: Endpoint) => Client
+import type { MakeClient } from "./MakeClient.ts"
 
 interface Contestant {
-  /** Also the name of its file. */
+  /** The name of its file in `contestants/`. */
   readonly id: string
   readonly title: string
-  /** What it uses for a JSON body, where that has another name. */
+  /** The title for JSON bodies, if it differs. */
   readonly jsonTitle?: string
   readonly load: () => Promise<{ readonly make: MakeClient }>
 }
 
-/** The first is the limit, the second ours. */
+/** The first one is the limit that the others are compared with. The second one is this library. */
 export const contestants: ReadonlyArray<Contestant> = [
   { id: "limit", title: "the limit: fetch, read and drop", load: () => import("./contestants/limit.ts") },
   { id: "ours", title: "**ours, on undici**", load: () => import("./contestants/ours.ts") },
@@ -54,6 +36,6 @@ export const contestants: ReadonlyArray<Contestant> = [
 
 export const contestantOf = (id: string | undefined): Contestant => {
   const contestant = contestants.find((candidate) => candidate.id === id)
-  if (contestant === undefined) throw new Error(`no contestant is named ${id}`)
+  if (contestant === undefined) throw new Error(`no contestant has the id ${id}`)
   return contestant
 }

@@ -1,6 +1,6 @@
 /**
- * From a request's body to the picture to paint. Core's own rules are checked; beyond them the emulator refuses
- * values that the API is not known to take, so that a spelling mistake is found before it costs money.
+ * Decodes the body of a request. Besides core's rules it refuses values that the API is not known to accept, so that a
+ * spelling mistake is found before it costs money.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -9,10 +9,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Format } from "../painting/Encoding.ts"
 import type { Quality } from "../painting/Painting.ts"
-import { Refusal } from "./Refusal.ts"
+import { ApiError } from "./ApiError.ts"
 
-/** What is asked for, with every default filled in. */
-export interface Order {
+/** A request for images, with every default filled in. */
+export interface GenerationRequest {
   readonly prompt: string
   readonly model: string
   readonly n: number
@@ -22,7 +22,7 @@ export interface Order {
   readonly background: "opaque" | "transparent"
   readonly format: Format
   readonly compression: number
-  /** How many partial images come before each image; `undefined` without a stream. */
+  /** How many partial images are sent before each final image; `undefined` if the request is not for a stream. */
   readonly partialImages: number | undefined
 }
 
@@ -31,11 +31,11 @@ type Issue = ImageGenerateParams.Issue
 
 const decodeParams = Schema.decodeUnknownResult(ImageGenerateParams.Json)
 
-/** Issues in the words of the endpoint: each param by its name on the wire. The first one is the error's `param`. */
-const refuseIssues = (issues: ReadonlyArray<Issue>): Refusal => {
+/** One error for all issues, with the wire names of the params. Its `param` is that of the first issue. */
+const errorOfIssues = (issues: ReadonlyArray<Issue>): ApiError => {
   const named = issues.map((issue) => ({ ...issue, param: ImageGenerateParams.wireNameOf(issue.param) }))
   const message = ImageGenerateParams.renderIssues(named, (name) => `'${name}'`)
-  return new Refusal({
+  return new ApiError({
     status: 400,
     message: `Invalid request: ${message}.`,
     code: "invalid_value",
@@ -43,7 +43,7 @@ const refuseIssues = (issues: ReadonlyArray<Issue>): Refusal => {
   })
 }
 
-const refuse = (message: string) => new Refusal({ status: 400, message, code: "invalid_value" })
+const badRequest = (message: string) => new ApiError({ status: 400, message, code: "invalid_value" })
 
 const issue = (param: string, given: unknown, allowed: string): Issue => ({
   param,
@@ -51,7 +51,7 @@ const issue = (param: string, given: unknown, allowed: string): Issue => ({
   allowed
 })
 
-/** The value, if it is one of those that the API takes; the first of them if none is given. */
+/** The value if it is allowed; the first allowed value if none is given. */
 const oneOf = <const A extends string>(
   param: keyof Params,
   value: string | undefined,
@@ -81,15 +81,19 @@ const settingsOf = (params: Params) => ({
   size: sizeOf(params.size)
 })
 
-const failuresOf = (settings: Readonly<Record<string, Result.Result<unknown, Issue>>>) =>
+const issuesOf = (settings: Readonly<Record<string, Result.Result<unknown, Issue>>>) =>
   Object.values(settings).flatMap((setting) => (Result.isFailure(setting) ? [setting.failure] : []))
 
-/** Reports the issues of all settings at once. */
-const orderOf = (given: Params, kind: ImageGenerateParams.Kind, model: string): Result.Result<Order, Refusal> => {
-  const settings = settingsOf(given)
-  const issues = failuresOf(settings)
-  if (issues.length > 0) return Result.fail(refuseIssues(issues))
-  const params = ImageGenerateParams.withDefaults(given, kind, model)
+/** Fills in the defaults. Fails with the issues of all settings at once. */
+const resolve = (
+  decoded: Params,
+  kind: ImageGenerateParams.Kind,
+  model: string
+): Result.Result<GenerationRequest, ApiError> => {
+  const settings = settingsOf(decoded)
+  const issues = issuesOf(settings)
+  if (issues.length > 0) return Result.fail(errorOfIssues(issues))
+  const params = ImageGenerateParams.withDefaults(decoded, kind, model)
   return Result.all(settings).pipe(
     Result.map(({ background, format, quality, size: [width, height] }) => ({
       prompt: params.prompt,
@@ -103,32 +107,32 @@ const orderOf = (given: Params, kind: ImageGenerateParams.Kind, model: string): 
       compression: params.outputCompression ?? 100,
       partialImages: kind === "stream" ? params.partialImages : undefined
     })),
-    Result.mapError((one) => refuseIssues([one]))
+    Result.mapError((setting) => errorOfIssues([setting]))
   )
 }
 
-const read = (body: string, defaultModel: string): Result.Result<Order, Refusal> =>
+const decode = (body: string, defaultModel: string): Result.Result<GenerationRequest, ApiError> =>
   Result.gen(function* () {
     const json = yield* Result.mapError(
       Result.try((): unknown => JSON.parse(body)),
-      () => refuse("The body is not JSON.")
+      () => badRequest("The body is not JSON.")
     )
-    if (!Predicate.isObject(json)) return yield* Result.fail(refuse("The body is not a JSON object."))
+    if (!Predicate.isObject(json)) return yield* Result.fail(badRequest("The body is not a JSON object."))
     const stream = json["stream"] ?? false
     const kind = stream === true ? "stream" : "generate"
-    const given = ImageGenerateParams.fromWire(json)
+    const named = ImageGenerateParams.fromWire(json)
     const issues = [
       ...ImageGenerateParams.check(
-        { ...given, model: given["model"] === undefined ? defaultModel : given["model"] },
+        { ...named, model: named["model"] === undefined ? defaultModel : named["model"] },
         kind
       ),
       ...(Predicate.isBoolean(stream) ? [] : [issue("stream", stream, "true or false")])
     ]
-    if (issues.length > 0) return yield* Result.fail(refuseIssues(issues))
-    const params = yield* Result.mapError(decodeParams(json), ({ message }) => refuse(message))
-    return yield* orderOf(params, kind, defaultModel)
+    if (issues.length > 0) return yield* Result.fail(errorOfIssues(issues))
+    const params = yield* Result.mapError(decodeParams(json), ({ message }) => badRequest(message))
+    return yield* resolve(params, kind, defaultModel)
   })
 
-/** What a request with this body asks for. */
-export const fromBody = (body: string, defaultModel: string): Effect.Effect<Order, Refusal> =>
-  Effect.fromResult(read(body, defaultModel))
+/** Decodes a body. Fails with the API's error if it cannot be used. */
+export const fromBody = (body: string, defaultModel: string): Effect.Effect<GenerationRequest, ApiError> =>
+  Effect.fromResult(decode(body, defaultModel))

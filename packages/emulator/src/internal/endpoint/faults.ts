@@ -1,4 +1,4 @@
-/** Which fault a request meets, and the replies of faults that are not images. */
+/** Chooses the fault of each request, and makes the replies of the faults `status` and `redirect`. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,8 +9,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type Fault, FaultFromString, headerName } from "../../Fault.ts"
-import { contentTypeOf, encoded, setBody } from "./body.ts"
-import { Refusal, typeOf } from "./Refusal.ts"
+import { ApiError, bodyOf, typeOf } from "./ApiError.ts"
+import { rateLimitHeaders } from "./commonHeaders.ts"
+import { contentTypeOf, encoded, setBody } from "./faultyBody.ts"
 
 export interface FaultOptions {
   readonly faults: ReadonlyArray<Fault>
@@ -23,25 +24,26 @@ type RetiredFault = Extract<Fault, { readonly _tag: "retired" }>
 
 const isRetired = (fault: Fault): fault is RetiredFault => fault._tag === "retired"
 
-/** Counts how many requests met each fault. */
+/** Counts the requests that each fault was applied to. */
 const makeCounter = () => {
-  /** Keyed by the text of a fault from a header, else by the fault itself. */
-  const met = new Map<string | Fault, number>()
-  const isLeft = (key: string | Fault, { times = Number.POSITIVE_INFINITY }: Fault) => (met.get(key) ?? 0) < times
-  const meet = (key: string | Fault, fault: Fault): boolean => {
-    if (!isLeft(key, fault)) return false
-    met.set(key, (met.get(key) ?? 0) + 1)
+  /** The key is the header's text for a fault from a header, and the fault itself for one from the options. */
+  const counts = new Map<string | Fault, number>()
+  const hasUsesLeft = (key: string | Fault, { times = Number.POSITIVE_INFINITY }: Fault) =>
+    (counts.get(key) ?? 0) < times
+  const use = (key: string | Fault, fault: Fault): boolean => {
+    if (!hasUsesLeft(key, fault)) return false
+    counts.set(key, (counts.get(key) ?? 0) + 1)
     return true
   }
-  return { isLeft, meet }
+  return { hasUsesLeft, use }
 }
 
 /**
- * Gives each request its fault: the header's, else the first of the options that is not used up. Retired models are
- * apart, because they only affect requests for them.
+ * Chooses the fault of each request: the header's, else the first fault of the options whose `times` are not used up.
+ * Faults that retire a model are separate, because only a request for that model uses them up.
  */
-export const make = ({ allowFaultHeader, faults }: FaultOptions) => {
-  const { isLeft, meet } = makeCounter()
+export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
+  const { hasUsesLeft, use } = makeCounter()
   const retired = faults.filter(isRetired)
   const others = faults.filter((fault) => !isRetired(fault))
   const next = Effect.fnUntraced(function* ({ headers }: HttpServerRequest.HttpServerRequest) {
@@ -49,27 +51,28 @@ export const make = ({ allowFaultHeader, faults }: FaultOptions) => {
     if (text !== undefined) {
       const fault = yield* Effect.mapError(
         parse(text),
-        (error) => new Refusal({ status: 400, message: `${headerName}: ${error.message}`, code: "invalid_fault" })
+        (error) => new ApiError({ status: 400, message: `${headerName}: ${error.message}`, code: "invalid_fault" })
       )
-      if (meet(text, fault)) return fault
+      if (use(text, fault)) return fault
     }
-    return others.find((fault) => meet(fault, fault))
+    return others.find((fault) => use(fault, fault))
   })
   return {
     next,
-    /** Whether the request for this model meets its retirement. */
+    /** Whether the model is retired for this request. Counts the request for the fault that retires it. */
     retires: (model: string, fault: Fault | undefined): boolean =>
       (fault !== undefined && isRetired(fault) && fault.model === model) ||
-      retired.some((one) => one.model === model && meet(one, one)),
-    isListed: (model: string): boolean => !retired.some((one) => one.model === model && isLeft(one, one))
+      retired.some((each) => each.model === model && use(each, each)),
+    /** Whether `GET /v1/models` lists the model. */
+    isListed: (model: string): boolean => !retired.some((each) => each.model === model && hasUsesLeft(each, each))
   }
 }
 
 type StatusFault = Extract<Fault, { readonly _tag: "status" }>
 
 /**
- * Whether the fault happens before the work, and so costs nothing: a refused request, or an error before the first
- * image. A 5xx happens after the work, unless its headers say when to come back.
+ * Whether the fault happens before the images are generated, so that nothing is charged. A 5xx happens after it, except a
+ * 503 with a wait in its headers.
  */
 export const isBeforeWork = (fault: Fault | undefined): boolean => {
   switch (fault?._tag) {
@@ -88,22 +91,22 @@ export const isBeforeWork = (fault: Fault | undefined): boolean => {
   }
 }
 
+/** The error codes of statuses, unless the fault has its own. */
 const codes: { readonly [status: number]: string } = {
   401: "invalid_api_key",
   402: "insufficient_quota",
   429: "too_many_requests"
 }
 
+/** The content types of the forms of an error. */
 const contentTypes = { openai: "application/json", gradient: "application/json", html: "text/html", empty: undefined }
 
 const textOf = ({ body, code, form, status }: StatusFault, requestId: string): string => {
-  const message = `The emulator answers ${status}, as one of its faults asks.`
+  const message = `The emulator answers ${status} because of the fault status=${status}.`
   if (body !== undefined) return body
   switch (form) {
     case "openai":
-      return JSON.stringify({
-        error: { message, type: typeOf(status), param: null, code: code ?? codes[status] ?? null }
-      })
+      return JSON.stringify(bodyOf({ status, message, code: code ?? codes[status] }))
     case "gradient":
       return JSON.stringify({ id: code ?? codes[status] ?? typeOf(status), message, request_id: requestId })
     case "html":
@@ -121,41 +124,41 @@ const retryHeaders = ({ reset, retryAfter, retryAfterDate, retryAfterMs }: Statu
   ...(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) }),
   ...(reset === undefined
     ? {}
-    : {
-        "x-ratelimit-remaining-requests": "0",
-        "x-ratelimit-reset-requests": String(Math.ceil((now + Duration.toMillis(reset)) / 1000))
-      })
+    : rateLimitHeaders("requests", {
+        remaining: 0,
+        reset: Math.ceil((now + Duration.toMillis(reset)) / 1000)
+      }))
 })
 
 const spaces = Stream.fromEffectRepeat(Effect.as(Effect.yieldNow, " ".repeat(16_384)))
 
-/** The reply of another status. */
+/** The reply of the fault `status`. */
 export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requestId: string) {
   const { body, contentEncoding, endless, form, status } = fault
-  const usual = body === undefined ? contentTypes[form] : "application/json"
-  const contentType = fault.contentType === undefined ? usual : contentTypeOf(fault.contentType)
+  const defaultType = body === undefined ? contentTypes[form] : "application/json"
+  const contentType = fault.contentType === undefined ? defaultType : contentTypeOf(fault.contentType)
   const headers = retryHeaders(fault, yield* Clock.currentTimeMillis)
   const text = textOf(fault, requestId)
   if (endless === undefined && contentEncoding === undefined) {
     return setBody(HttpServerResponse.empty({ status, headers }), HttpBody.text(text, contentType))
   }
-  const all = endless === undefined ? Stream.succeed(text) : Stream.concat(Stream.succeed(text), spaces)
-  const { header, stream } = encoded(Stream.encodeText(all), contentEncoding)
+  const parts = endless === undefined ? Stream.succeed(text) : Stream.concat(Stream.succeed(text), spaces)
+  const { header, stream } = encoded(Stream.encodeText(parts), contentEncoding)
   const response = HttpServerResponse.empty({ status, headers: { ...headers, ...header } })
   return setBody(response, HttpBody.stream(stream, contentType))
 })
 
-/** Loopback has two names, so two origins. For any other host, a host that does not exist. */
-const elsewhere = (url: URL): URL => {
+/** The URL at another origin: the other name of loopback, or for any other host a host that does not exist. */
+const atOtherOrigin = (url: URL): URL => {
   const other = new URL(url)
   const names: { readonly [host: string]: string } = { "127.0.0.1": "localhost", localhost: "127.0.0.1" }
   other.hostname = names[url.hostname] ?? `elsewhere.${url.hostname}`
   return other
 }
 
-/** A redirect of the request to its own path, here or elsewhere. */
+/** The reply of the fault `redirect`: to the path of the request, at the same origin or at another one. */
 export const redirectReply = (request: HttpServerRequest.HttpServerRequest, to: "same" | "other") => {
   const url = Option.filter(HttpServerRequest.toURL(request), () => to === "other")
-  const location = Option.match(url, { onNone: () => request.url, onSome: (here) => elsewhere(here).href })
+  const location = Option.match(url, { onNone: () => request.url, onSome: (here) => atOtherOrigin(here).href })
   return HttpServerResponse.empty({ status: 307, headers: { location } })
 }

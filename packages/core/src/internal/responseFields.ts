@@ -1,0 +1,22 @@
+/**
+ * Fields that a response and the events of a stream share.
+ */
+import * as Schema from "effect/Schema"
+import { RateLimit } from "../RateLimit.ts"
+import { optional, suggest } from "./schemaFields.ts"
+
+/** Fields of a response and of `Completed` that are read from the headers. */
+export const headerFields = {
+  /** From the header `x-request-id`. Quote it when you ask for support. */
+  requestId: optional(Schema.String),
+  /** From the rate limit headers. */
+  rateLimit: optional(RateLimit)
+}
+
+/** The settings that the service used. A response and each event repeat them. */
+export const settingsFields = {
+  background: optional(suggest<"transparent" | "opaque" | "auto">()),
+  outputFormat: optional(suggest<"png" | "webp" | "jpeg">()),
+  quality: optional(suggest<"auto" | "high" | "medium" | "low">()),
+  size: optional(suggest<"1024x1024" | "1536x1024" | "1024x1536" | "auto">())
+}

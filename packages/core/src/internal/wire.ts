@@ -1,0 +1,34 @@
+/**
+ * Names that the service uses: the events of a stream and the codes of errors.
+ */
+
+/** The `type` of an event, which is also its name in the event stream. */
+export const eventNames = {
+  partialImage: "image_generation.partial_image",
+  completed: "image_generation.completed",
+  error: "error"
+} as const
+
+/** The `code` or `type` of an error, or the `id` that DigitalOcean sends instead. */
+export const errorCodes = {
+  moderationBlocked: "moderation_blocked",
+  contentPolicyViolation: "content_policy_violation",
+  insufficientQuota: "insufficient_quota",
+  billingHardLimitReached: "billing_hard_limit_reached",
+  rateLimitExceeded: "rate_limit_exceeded",
+  tooManyRequests: "too_many_requests",
+  invalidApiKey: "invalid_api_key",
+  authenticationError: "authentication_error",
+  unauthorized: "unauthorized",
+  forbidden: "forbidden",
+  notFound: "not_found",
+  modelNotFound: "model_not_found",
+  conflict: "conflict",
+  unprocessableEntity: "unprocessable_entity",
+  invalidRequestError: "invalid_request_error",
+  badRequest: "bad_request",
+  /** From a gateway: a request with the same attempt id was already sent. */
+  duplicateAttempt: "duplicate_attempt",
+  /** From a gateway: the service refused the gateway's own key. */
+  notConfigured: "not_configured"
+} as const

@@ -1,0 +1,63 @@
+/** The headers that every reply has: request id, rate limits, and `x-emulated`. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+
+/**
+ * The rate limit headers with this name, in the provider's form. `reset` is in Unix seconds; 0 means that no wait is
+ * foreseen. A fault may leave out the limit.
+ */
+export const rateLimitHeaders = (
+  name: string,
+  fields: { readonly limit?: number; readonly remaining: number; readonly reset: number }
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(fields).map(([field, value]) => [`x-ratelimit-${field}-${name}`, String(value)]))
+
+const minute = 60_000
+const day = 24 * 60 * minute
+
+/** These limits are reported but not enforced. The real ones differ by account. */
+const limits = [
+  { name: "requests", limit: 250, millis: minute },
+  { name: "tokens-per-minute", limit: 1_000_000, millis: minute },
+  { name: "tokens-per-day", limit: 100_000_000, millis: day }
+] as const
+
+/** Counts the use of a limit, from 0 in each window of time. */
+const makeMeter = ({ limit, millis, name }: (typeof limits)[number]) => {
+  let window = 0
+  let used = 0
+  const add = (now: number, amount: number) => {
+    const current = Math.floor(now / millis)
+    if (current !== window) used = 0
+    window = current
+    used += amount
+  }
+  const headers = () =>
+    rateLimitHeaders(name, {
+      limit,
+      remaining: Math.max(0, limit - used),
+      reset: used < limit ? 0 : ((window + 1) * millis) / 1000
+    })
+  return { add, headers, countsTokens: name !== "requests" }
+}
+
+/** The counters of one emulator, and the headers of its replies. */
+export const makeCommonHeaders = () => {
+  const meters = limits.map(makeMeter)
+  const count = (tokens: number, requests: number) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      for (const meter of meters) meter.add(now, meter.countsTokens ? tokens : requests)
+    })
+  return {
+    countRequest: count(0, 1),
+    countTokens: (tokens: number) => count(tokens, 0),
+    headers: (id: string): Readonly<Record<string, string>> => ({
+      "x-request-id": id,
+      "x-emulated": "true",
+      ...Object.fromEntries(meters.flatMap((meter) => Object.entries(meter.headers())))
+    })
+  }
+}
+
+/** A new request id. */
+export const makeRequestId = Effect.sync(() => `req_${crypto.randomUUID().replaceAll("-", "")}`)

@@ -1,0 +1,68 @@
+/** Draws the images of a request, painted or plain, and encodes them. */
+import * as Effect from "effect/Effect"
+import { encode, encodeFlat, EncodingError } from "../painting/Encoding.ts"
+import { paint, type PaintOptions } from "../painting/Painting.ts"
+import { hashBits } from "../painting/Random.ts"
+import type { GenerationRequest } from "./GenerationRequest.ts"
+
+/** Draws image `index` of the request: the final image, or one of its partial images if `stage` is given. */
+export type Draw = (
+  request: GenerationRequest,
+  index: number,
+  stage?: PaintOptions["stage"]
+) => Effect.Effect<Uint8Array, EncodingError>
+
+/** Paints from the prompt. Each image of a request has another seed. */
+const painted =
+  (seed: number): Draw =>
+  (request, index, stage) =>
+    paint({
+      prompt: request.prompt,
+      seed: seed + index,
+      width: request.width,
+      height: request.height,
+      background: request.background,
+      quality: request.quality,
+      ...(stage === undefined ? {} : { stage })
+    }).pipe(
+      Effect.flatMap((image) => encode(image, { format: request.format, compression: request.compression })),
+      Effect.withSpan("Emulator.draw", { attributes: { index, ...stage } })
+    )
+
+/** How many encoded images are kept. A load test uses fewer, and each takes some kilobytes. */
+const cacheSize = 256
+
+/** One colour for each seed and stage. Equal images are encoded once, even if they are requested at the same time. */
+const plain = (seed: number): Draw => {
+  const cache = new Map<string, Promise<Uint8Array>>()
+  return ({ background, compression, format, height, width }, index, stage = { index: 1, of: 1 }) => {
+    const flat = {
+      width,
+      height,
+      bits: hashBits(stage.index, stage.of, seed + index),
+      alpha: Number(background === "opaque")
+    }
+    const key = [...Object.values(flat), format, compression].join()
+    return Effect.tryPromise({
+      try: () => {
+        const bytes = cache.get(key) ?? encodeFlat(flat, { format, compression })
+        if (cache.size >= cacheSize) cache.clear()
+        cache.set(key, bytes)
+        return bytes
+      },
+      catch: (cause) => new EncodingError({ format, cause })
+    })
+  }
+}
+
+/** The function that draws the images of an emulator with these options. */
+export const makeDraw = (pictures: "painted" | "plain", seed: number): Draw =>
+  pictures === "plain" ? plain(seed) : painted(seed)
+
+/** The settings that the reply and each event repeat from the request. */
+export const settingsOf = ({ background, format, height, quality, width }: GenerationRequest) => ({
+  background,
+  outputFormat: format,
+  quality,
+  size: `${width}x${height}`
+})

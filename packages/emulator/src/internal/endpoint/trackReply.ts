@@ -1,0 +1,130 @@
+/**
+ * Follows a request from its arrival to the last byte of its reply. Then it writes to the ledger and the log what the
+ * request cost, and whether the client left before it had all images.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Stream from "effect/Stream"
+import type * as Ledger from "../../Ledger.ts"
+import { Connection } from "./Connection.ts"
+import { setBody } from "./faultyBody.ts"
+
+/** The state of a reply. The code that makes and sends the reply updates it. */
+export interface State {
+  /** The entry in the ledger, once the request has been charged for. */
+  charged: Ledger.Entry | undefined
+  /** Whether a fault broke the connection. Without this it would look as if the client had left. */
+  isBroken: boolean
+  /** Whether `bytesMade` includes all images. */
+  hasAllImages: boolean
+  /** The bytes of the body so far, counted before faults delay or drop some of them. */
+  bytesMade: number
+}
+
+/** The state of the current request's reply. */
+export class ReplyState extends Context.Service<ReplyState, State>()("@effect-gradient/emulator/ReplyState") {}
+
+/** How a request ended. */
+type End = "answered" | "broken" | "left"
+
+export interface TrackOptions {
+  readonly ledger: Ledger.Ledger["Service"]
+  readonly logRequests: boolean
+}
+
+const chargeOf = ({ charged }: State): string =>
+  charged === undefined ? "not charged" : `charged: ${charged.n} x ${charged.model}`
+
+const notes: { readonly [end in End]: string } = {
+  answered: "",
+  broken: ", the connection was broken by a fault",
+  left: ", the client left"
+}
+
+/** The connection, extended to record in the state that a fault broke it. */
+const recordBreak = (connection: Connection["Service"], state: State) =>
+  Connection.of({
+    ...connection,
+    break: (kind) =>
+      Effect.suspend(() => {
+        state.isBroken = true
+        return connection.break(kind)
+      }),
+    withWrongLength: (body, contentLength) => {
+      state.isBroken = contentLength > body.length
+      return connection.withWrongLength(body, contentLength)
+    }
+  })
+
+/** Runs the endpoint. When its reply has ended, writes to the ledger and the log how it ended. */
+export const trackReply = <E, R>(
+  endpoint: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  { ledger, logRequests }: TrackOptions
+) =>
+  Effect.gen(function* () {
+    const { method, url } = yield* HttpServerRequest.HttpServerRequest
+    const start = yield* Clock.currentTimeMillis
+    const state: State = { charged: undefined, isBroken: false, hasAllImages: false, bytesMade: 0 }
+    const finish = Effect.fnUntraced(function* (end: End, status?: number) {
+      const now = yield* DateTime.now
+      if (end === "left" && state.charged !== undefined) yield* ledger.leave(state.charged.id, now)
+      if (!logRequests) return
+      const millis = DateTime.toEpochMillis(now) - start
+      yield* Effect.logInfo(`${method} ${url} ${status ?? "-"} ${millis} ms, ${chargeOf(state)}${notes[end]}`)
+    })
+    const response = yield* endpoint.pipe(
+      Effect.provideService(Connection, recordBreak(yield* Connection, state)),
+      Effect.provideService(ReplyState, state),
+      Effect.onExit((exit) =>
+        Exit.isSuccess(exit)
+          ? Effect.void
+          : finish(!state.isBroken && Cause.hasInterrupts(exit.cause) ? "left" : "broken")
+      )
+    )
+    const { body, status } = response
+    if (body._tag === "Stream") {
+      const tracked = trackBody(body.stream, state, (end) => finish(end, status))
+      return setBody(response, HttpBody.stream(tracked, body.contentType, body.contentLength))
+    }
+    yield* finish("answered", status)
+    return response
+  })
+
+/**
+ * Calls `finish` when the body has ended or its consumer has left. The exit of a stream does not show which of the two
+ * happened, and a client that has all images may not read to the end. So the client has left unless the body ended, or all
+ * images were made and all bytes that were made were sent.
+ */
+const trackBody = <E>(
+  body: Stream.Stream<Uint8Array, E>,
+  state: State,
+  finish: (end: End) => Effect.Effect<void>
+): Stream.Stream<Uint8Array, E> =>
+  Stream.suspend(() => {
+    let sentBytes = 0
+    let isComplete = false
+    const complete = Effect.sync(() => {
+      isComplete = true
+    })
+    return body.pipe(
+      Stream.tap(({ length }) =>
+        Effect.sync(() => {
+          sentBytes += length
+        })
+      ),
+      Stream.concat(Stream.fromEffectDrain(complete)),
+      Stream.ensuring(
+        Effect.suspend(() => {
+          if (state.isBroken) return finish("broken")
+          return finish(isComplete || (state.hasAllImages && sentBytes >= state.bytesMade) ? "answered" : "left")
+        })
+      )
+    )
+  })
