@@ -31,6 +31,7 @@ import { tested } from "./test-images.ts"
 import { hurried, slow } from "./timeouts.ts"
 import { traced } from "./tracing.ts"
 import { assembled, throughProxy, trusting } from "./transport.ts"
+import { GuestImages, twoKeys } from "./two-keys.ts"
 
 const prompt = "A lighthouse"
 
@@ -240,6 +241,24 @@ describe("tracing.ts", () => {
         [true, true],
         [false, false]
       ])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("two-keys.ts", () => {
+  it.live("sends the key of the team, and that of guests through GuestImages", () =>
+    Effect.gen(function* () {
+      const { baseUrl, headers } = yield* listener
+      const layer = Layer.provide(twoKeys(Redacted.make("team"), Redacted.make("guest")), configOf(baseUrl))
+      yield* Effect.gen(function* () {
+        const guests = yield* GuestImages
+        yield* Effect.flip(Images.generate({ prompt }))
+        yield* Effect.flip(guests.generate({ prompt }))
+      }).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(
+        headers().map(({ authorization }) => authorization),
+        ["Bearer team", "Bearer guest"]
+      )
     }).pipe(Effect.scoped)
   )
 })

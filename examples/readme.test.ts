@@ -196,8 +196,9 @@ describe("docs/options.md", () => {
 describe("docs/failures.md", () => {
   const refuse = (status: number, code?: string) => TestTransport.respond({ status, json: { error: { code } } })
 
-  /** A cause for each reason. */
-  const causes: Record<keyof typeof GradientError.reasons, TestTransport.Step> = {
+  /** What leads to each. Those of `@effect-gradient/durable` have tests there. */
+  type Durable = "ExpiredError" | "InDoubtError" | "JournalError" | "StoreError"
+  const causes: Record<Exclude<keyof typeof GradientError.reasons, Durable>, TestTransport.Step> = {
     InvalidParamsError: Effect.never,
     AuthenticationError: refuse(401),
     PermissionDeniedError: refuse(403),

@@ -80,15 +80,14 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
     // Fresh, because Effect's layer is memoised by reference and keeps the RequestInit and Fetch of its first use.
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
 
-/** `Images`, and the `GradientClient` for `Models.list`. */
-type Services = Images.Images | GradientClient.GradientClient
-
 /**
- * Provides `Images` with these options.
+ * Provides `Images`, and `GradientClient` for `Models.list`, with these options.
  *
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Services, GradientError.GradientError> =>
+export const layer = (
+  options: Options
+): Layer.Layer<Images.Images | GradientClient.GradientClient, GradientError.GradientError> =>
   complete(GradientClient.layer(options), options)
 
 /**
@@ -99,7 +98,7 @@ export const layer = (options: Options): Layer.Layer<Services, GradientError.Gra
  */
 export const layerFromConfig = (
   options: Options = {}
-): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
+): Layer.Layer<Images.Images | GradientClient.GradientClient, Config.ConfigError | GradientError.GradientError> =>
   complete(GradientClient.layerFromConfig(options), options)
 
 const complete = <E>(

@@ -32,10 +32,10 @@ export const baseUrl = given(
   `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
 )
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 const parseDuration = (text: string): Option.Option<Duration.Duration> => {
-  const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
+  const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? []
   if (amount === undefined) return Option.none()
   return Option.some(Duration.millis(Number(amount) * (units[unit] ?? 0)))
 }

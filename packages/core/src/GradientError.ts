@@ -81,7 +81,7 @@ export const reasons = {
   },
   ConnectionError: {
     summary: "The connection failed before anything was sent",
-    advice: "Check the network and the base URL.",
+    advice: "Check the network, the base URL, and the proxy if you use one.",
     isTemporary: true
   },
   InternalServerError: {
@@ -99,7 +99,17 @@ export const reasons = {
     summary: "The stream ended before the image was complete",
     advice: unknownOutcome,
     isTemporary: true
-  }
+  },
+  InDoubtError: {
+    summary: "An earlier request under this key may have been charged for, and its outcome is unknown",
+    advice: "Nothing is sent under this key until a person decides: `DurableImages.resolve`."
+  },
+  ExpiredError: {
+    summary: "The images of this key were generated, and have been removed",
+    advice: "Nothing was sent. `DurableImages.forget` allows the key to pay again."
+  },
+  JournalError: { summary: "The journal of generations failed", advice: "" },
+  StoreError: { summary: "The store of images failed", advice: "" }
 } as const satisfies Record<string, Row>
 
 const idleProxies = "Proxies close idle connections"
@@ -427,6 +437,78 @@ export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(
 }) {}
 
 /**
+ * A request under this idempotency key was sent and has no outcome: its process was killed, or its connection broke. It
+ * is not sent again without a person's decision.
+ *
+ * @category reasons
+ */
+export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/core/GradientError/InDoubtError")({
+  _tag: Schema.tag("InDoubtError"),
+  reached: reachedField("Sent"),
+  key: Schema.String,
+  /** The number of the attempt that is in doubt. */
+  attempt: Schema.Int,
+  /** When it was sent. */
+  since: Schema.DateTimeUtc,
+  /** Whether a person gave it up. */
+  abandoned: Schema.Boolean
+}) {
+  override get summary(): string {
+    return this.abandoned ? "The generation under this key was abandoned, and may have been charged for" : super.summary
+  }
+}
+
+/**
+ * The generation under this idempotency key was completed, and its images have been removed from the store.
+ *
+ * @category reasons
+ */
+export class ExpiredError extends Reason.extend<ExpiredError>("@effect-gradient/core/GradientError/ExpiredError")({
+  _tag: Schema.tag("ExpiredError"),
+  reached: reachedField("NotSent"),
+  key: Schema.String
+}) {}
+
+const phase = Schema.Literals(["before", "after"])
+
+const phaseAdvice = {
+  before: "Nothing was sent. Try again when it can be reached.",
+  after: "The request had been sent. Asking again with the same key does not pay twice."
+} as const
+
+/**
+ * The journal of generations could not be reached, or refused. Before: nothing was sent. After: the outcome could be
+ * kept neither in the store nor in the journal; the images are in `images`.
+ *
+ * @category reasons
+ */
+export class JournalError extends Reason.extend<JournalError>("@effect-gradient/core/GradientError/JournalError")({
+  _tag: Schema.tag("JournalError"),
+  reached: reachedField("NotSent"),
+  phase
+}) {
+  override get advice(): string {
+    return phaseAdvice[this.phase]
+  }
+}
+
+/**
+ * The store of images could not be reached, is full, or refused. Before: nothing was sent. After: the images that it did
+ * not take are in `images`.
+ *
+ * @category reasons
+ */
+export class StoreError extends Reason.extend<StoreError>("@effect-gradient/core/GradientError/StoreError")({
+  _tag: Schema.tag("StoreError"),
+  reached: reachedField("NotSent"),
+  phase
+}) {
+  override get advice(): string {
+    return phaseAdvice[this.phase]
+  }
+}
+
+/**
  * The reasons of a `GradientError`.
  *
  * @category reasons
@@ -447,7 +529,11 @@ export const GradientErrorReason = Schema.Union([
   RequestTimeoutError,
   DisconnectedError,
   InvalidResponseError,
-  IncompleteStreamError
+  IncompleteStreamError,
+  InDoubtError,
+  ExpiredError,
+  JournalError,
+  StoreError
 ])
 
 /** @category reasons */
@@ -522,7 +608,8 @@ export const isGradientError = (value: unknown): value is GradientError => Predi
 /**
  * The HTTP status that your own server should answer with when a call fails for this reason.
  *
- * - 400 (also for moderation and invalid params), 404, 409, 422, 429: the caller can fix the request.
+ * - 400 (also for moderation and invalid params), 404, 409, 422, 429: the caller can fix the request. A key that is in doubt is 409, too.
+ * - 410: the images of an idempotency key were removed.
  * - 502: only the operator can fix the problem (key, permission, credit), or any other failure. A 401 would ask the
  *   caller for credentials although theirs are right.
  * - 503: nothing was charged for, because nothing was sent or the service is busy. A retry is safe.
@@ -537,6 +624,7 @@ export const httpStatus = (reason: GradientErrorReason): number => {
   if (reason._tag === "InternalServerError" && reason.status === 503) return reason.mayHaveBeenCharged ? 502 : 503
   if (reason._tag === "InternalServerError") return reason.status === 504 ? 504 : 502
   if (reason._tag === "BadRequestError") return reason.status === 408 ? 504 : 400
+  if (reason._tag === "JournalError" || reason._tag === "StoreError") return reason.phase === "before" ? 503 : 502
   return statuses[reason._tag]
 }
 
@@ -553,5 +641,7 @@ const statuses = {
   RequestTimeoutError: 504,
   DisconnectedError: 502,
   InvalidResponseError: 502,
-  IncompleteStreamError: 502
+  IncompleteStreamError: 502,
+  InDoubtError: 409,
+  ExpiredError: 410
 } as const

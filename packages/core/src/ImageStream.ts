@@ -1,12 +1,35 @@
 /**
  * Functions on the stream of events from `Images.generateStream`.
  */
+import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as GradientError from "./GradientError.ts"
+import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { Completed, ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
+import { completedOf, responseOfCompleted } from "./internal/reply/decodeReply.ts"
+
+/**
+ * One `Completed` for each image of a response.
+ *
+ * @category converting
+ */
+export const fromResponse = (response: ImageGenerateResponse): Arr.NonEmptyReadonlyArray<Completed> =>
+  completedOf(response)
+
+/**
+ * The response of these events. What surrounds the images is taken from the last event; `created` is `arrivedAt` if that
+ * event has no time.
+ *
+ * @category converting
+ */
+export const toResponse = (
+  events: Arr.NonEmptyReadonlyArray<Completed>,
+  arrivedAt: DateTime.Utc
+): ImageGenerateResponse => responseOfCompleted(events, { arrivedAt: DateTime.toEpochMillis(arrivedAt) })
 
 /**
  * Runs a stream and returns its last `Completed`.

@@ -106,7 +106,9 @@ const make = Effect.gen(function* () {
       return yield* Effect.uninterruptibleMask((restore) =>
         restore(Effect.flatMap(send(call, attempt), readResponse)).pipe(
           Effect.catch((reason) => attempt.fail(reason)),
-          Effect.tap(({ data, usage }) => attempt.settle(Outcome.Completed({ images: data, usage })))
+          Effect.tap((response) =>
+            attempt.settle(Outcome.Completed({ images: response.data, usage: response.usage, response }))
+          )
         )
       )
     })

@@ -646,7 +646,7 @@ describe("Images", () => {
       })
     )
 
-    it.effect("the log gives the wait in tenths of a second", () =>
+    it.effect("a wait is whole milliseconds for onRetry, and tenths of a second in the log", () =>
       Effect.gen(function* () {
         const logged: Array<unknown> = []
         const logger = Logger.make(({ message }) => logged.push(message))
@@ -654,13 +654,16 @@ describe("Images", () => {
           number === 0 ? new Response(null, { status: 429 }) : Response.json(Wire.response())
         )
         const retry = Schedule.spaced(Duration.nanos(457_228_204n))
-        const fiber = yield* Images.generate({ prompt }, { retry }).pipe(
+        const delays: Array<Duration.Duration> = []
+        const onRetry = ({ delay }: GradientClient.RetryEvent) => Effect.sync(() => void delays.push(delay))
+        const fiber = yield* Images.generate({ prompt }, { retry, onRetry }).pipe(
           Effect.provide(service.layer),
           Effect.provide(Logger.layer([logger])),
           Effect.forkChild
         )
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(fiber)
+        expect(delays.map((delay) => Duration.format(delay))).toEqual(["458ms"])
         expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0.5 s: ")
       })
     )

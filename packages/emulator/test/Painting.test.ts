@@ -64,6 +64,15 @@ describe("paint", () => {
     })
   )
 
+  it.effect("paints the sea for a lighthouse in a storm", () =>
+    Effect.gen(function* () {
+      const { pixels } = yield* paint({ ...small, prompt: "A lighthouse in a storm" })
+      const lowerHalf = pixels.subarray(pixels.length / 2)
+      const sum = (channel: number) => lowerHalf.reduce((total, value, i) => total + (i % 4 === channel ? value : 0), 0)
+      assert.isAbove(sum(2), sum(0), "the water is more blue than red")
+    })
+  )
+
   it.effect("has more detail at a higher quality", () =>
     Effect.gen(function* () {
       const roughness = (image: RawImage) =>

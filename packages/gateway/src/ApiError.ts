@@ -198,7 +198,11 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   RequestTimeoutError: "The image service did not reply in time.",
   DisconnectedError: "The connection to the image service broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
-  IncompleteStreamError: "The image service stopped before the image was complete."
+  IncompleteStreamError: "The image service stopped before the image was complete.",
+  InDoubtError: "An earlier request with this id has no outcome yet, so it is not sent again.",
+  ExpiredError: "The images of this request have been removed.",
+  JournalError: "The record of images cannot be reached now.",
+  StoreError: "The store of images cannot be reached now."
 }
 
 /**

@@ -106,15 +106,14 @@ export const layerHttpClientFromConfig = (
     Effect.flatMap(proxiesConfig, (environment) => makeHttpClient(options, environment))
   )
 
-/** `Images`, and the `GradientClient` for `Models.list`. */
-type Services = Images.Images | GradientClient.GradientClient
-
 /**
- * Provides `Images` with these options.
+ * Provides `Images`, and `GradientClient` for `Models.list`, with these options.
  *
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Services, GradientError.GradientError> =>
+export const layer = (
+  options: Options
+): Layer.Layer<Images.Images | GradientClient.GradientClient, GradientError.GradientError> =>
   complete(GradientClient.layer(options), layerHttpClient(options))
 
 /**
@@ -124,7 +123,7 @@ export const layer = (options: Options): Layer.Layer<Services, GradientError.Gra
  */
 export const layerConfig = (
   options: Config.Wrap<Options>
-): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
+): Layer.Layer<Images.Images | GradientClient.GradientClient, Config.ConfigError | GradientError.GradientError> =>
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /**
@@ -135,7 +134,7 @@ export const layerConfig = (
  */
 export const layerFromConfig = (
   options: Options = {}
-): Layer.Layer<Services, Config.ConfigError | GradientError.GradientError> =>
+): Layer.Layer<Images.Images | GradientClient.GradientClient, Config.ConfigError | GradientError.GradientError> =>
   complete(GradientClient.layerFromConfig(options), layerHttpClientFromConfig(options))
 
 const complete = <E, E2>(

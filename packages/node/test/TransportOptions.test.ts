@@ -129,6 +129,7 @@ describe("proxy", () => {
       const gone = yield* Effect.scoped(Effect.map(proxyServer(), ({ url }) => url))
       const error = yield* Effect.flip(ask("https://127.0.0.1:1/v1", { proxy: gone }))
       assert.strictEqual(error.reason._tag, "ConnectionError")
+      assert.match(error.message, /Check the network, .*proxy/)
     }).pipe(Effect.scoped)
   )
 

@@ -1,6 +1,7 @@
 /** What each command does, in one line, for the help of `gradient-images` itself, which loads no command. */
 export const descriptions = {
   generate: "Generates images from a prompt, shows them and writes them into files.",
+  generations: "Shows and settles durable generations: what was paid for, and what is in doubt.",
   models: "Lists the models of the service, of all kinds: not each of them makes images.",
   emulator: "Serves the images endpoint with painted images: no cost, the same wire.",
   gateway: "Serves the images endpoint to callers of your own, who need no key of the service."

@@ -6,7 +6,7 @@ import { CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { descriptions } from "./descriptions.ts"
-import { duration, given, yes } from "../flags.ts"
+import { duration, given, whole, yes } from "../flags.ts"
 import { PortError } from "../PortError.ts"
 
 const readFault = (value: string) =>
@@ -16,12 +16,11 @@ const readFault = (value: string) =>
   })
 
 const config = {
-  port: Flag.Int("port").pipe(
-    Flag.withDescription("Where to listen; 0 is any free port"),
-    Flag.filter(
-      (port) => port >= 0 && port <= 65_535,
-      () => "Expected a port from 0 to 65535"
-    ),
+  port: whole(
+    0,
+    65_535
+  )(Flag.String("port")).pipe(
+    Flag.withDescription("The port; 0 is any free one. Default: 8787"),
     Flag.withDefault(8787)
   ),
   latency: given(duration("latency"), "How long it works before it answers: 90, 1.5s, 500ms, 5m. Default: 0"),

@@ -1,10 +1,17 @@
 /**
  * `gradient-images generate`: from a prompt to files.
  */
-import { type GeneratedImage, ImageGenerateParams, RetryPolicy } from "@effect-gradient/core"
+import {
+  type GeneratedImage,
+  GradientError,
+  ImageGenerateParams,
+  type Images,
+  RetryPolicy
+} from "@effect-gradient/core"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
 import { baseUrl, duration, given, inFlags, yes } from "../flags.ts"
 import { Arrived, ask, type Display, type Generated } from "../generate/requestImages.ts"
 import * as Files from "../generate/files.ts"
@@ -75,6 +82,9 @@ const config = {
     "A file, a folder (with a slash at its end if it is new), or - for standard output. Default: named after the prompt"
   ),
   overwrite: yes("overwrite", "Replace files that exist"),
+  journal: given(Flag.String("journal"), "Record the call, so that it is paid for once: a file, or postgres://..."),
+  store: given(Flag.String("store"), "The folder that keeps the images of recorded calls"),
+  key: given(Flag.String("key"), "The name of a recorded call. Asking again with it gives the same images"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Let the emulator draw even if there is a key: nothing is sent or charged for"),
   baseUrl
@@ -105,6 +115,21 @@ const write = Effect.fnUntraced(function* ({ images }: Generated, { pictures }: 
 const cancelled = (mayHaveBeenCharged: boolean) =>
   Console.error(mayHaveBeenCharged ? "Cancelled. What the service had begun may be charged for." : "Cancelled.")
 
+/** With a journal, a store and a key the call is durable. One of them without the others is a mistake. */
+const recording = Effect.fnUntraced(function* <E, R>(
+  { journal, key, store }: Options,
+  images: Layer.Layer<Images.Images, E, R>
+) {
+  if (journal === undefined && key === undefined && store === undefined) return images
+  if (journal !== undefined && key !== undefined && store !== undefined) {
+    const { around } = yield* Effect.promise(() => import("../durable.ts"))
+    return around(images, { journal, store })
+  }
+  return yield* GradientError.fromReason(
+    new GradientError.InvalidParamsError({ description: "--journal, --store and --key go together" })
+  )
+})
+
 /** Asks for the pictures. Those of a call that fails or is cancelled are kept. */
 const askAndKeep = Effect.fnUntraced(function* (
   options: Options,
@@ -114,11 +139,12 @@ const askAndKeep = Effect.fnUntraced(function* (
   arrived: Arrived
 ) {
   const { images, isEmulated, model } = yield* Service.choose(options)
+  const recorded = yield* recording(options, images)
   arrived.isEmulated = isEmulated
   const params: Params = { ...options.params, prompt, outputFormat: files.outputFormat }
-  return yield* ask(params, options.call, display, arrived, model).pipe(
+  return yield* ask(params, { ...options.call, idempotencyKey: options.key }, display, arrived, model).pipe(
     quietly,
-    Effect.provide(images),
+    Effect.provide(recorded),
     Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, flagged))),
     Effect.ensuring(display.progress.stop),
     Effect.onInterrupt(() =>

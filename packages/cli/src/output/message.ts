@@ -15,8 +15,8 @@ const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["raise `idleTimeout`", "raise --idle-timeout"],
   ["stream with partial images", "use --partial-images"],
   ["streaming with partial images keeps", "--partial-images keeps"],
-  [" What had arrived is in `images`.", ""], // The command line says where it put them.
-  [/an image came as an address;.*(?=\. Check)/, "an image came as an address"] // Each address has a line of its own.
+  [" The images that arrived are in `images`.", ""], // The command line says where it put them.
+  [/an image was sent as a URL;.*(?=\. Check)/, "an image was sent as a URL"] // Each address has a line of its own.
 ]
 
 /** Addresses of images that came in place of the images. */

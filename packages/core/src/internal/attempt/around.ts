@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type { ImageGenerateParamsStreaming, Kind } from "../../ImageGenerateParams.ts"
-import type { Usage } from "../../ImageGenerateResponse.ts"
+import type { ImageGenerateResponse, Usage } from "../../ImageGenerateResponse.ts"
 
 /**
  * The params and options of a call that its attempts can see.
@@ -46,12 +46,17 @@ export interface Attempt extends Call {
  *   been charged for.
  *
  * `images` has all images that were decoded. If a stream ended before `Completed`, it includes the last partial image.
+ * `response` is the whole response, of a stream too. It is absent if the bytes were passed on without being decoded.
  *
  * @category models
  */
 export type Outcome = Data.TaggedEnum<{
   NotSent: { readonly reason: GradientErrorReason | undefined }
-  Completed: { readonly images: ReadonlyArray<GeneratedImage>; readonly usage: Usage | undefined }
+  Completed: {
+    readonly images: ReadonlyArray<GeneratedImage>
+    readonly usage: Usage | undefined
+    readonly response?: ImageGenerateResponse | undefined
+  }
   Failed: { readonly reason: GradientErrorReason; readonly images: ReadonlyArray<GeneratedImage> }
   Left: { readonly images: ReadonlyArray<GeneratedImage> }
 }>

@@ -60,11 +60,14 @@ const delays = ({ schedule }: RetryPolicy) =>
     (step) => (reason: GradientError.GradientErrorReason) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Pull.catchDone(
-          Effect.map(step(now, reason), ([, delay]) => Option.some(delay)),
+          Effect.map(step(now, reason), ([, delay]) => Option.some(wholeMillis(delay))),
           () => Effect.succeed(Option.none<Duration.Duration>())
         )
       )
   )
+
+/** A random delay has fractions of a millisecond, which timers ignore and `Duration.format` shows. */
+const wholeMillis = (delay: Duration.Duration) => Duration.millis(Math.ceil(Duration.toMillis(delay)))
 
 const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {
   const { attempt, delay, reason } = event

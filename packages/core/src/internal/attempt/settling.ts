@@ -1,13 +1,16 @@
 /**
  * Settles the attempt of a stream by its events. The Exit of a stream is a success even if it was not read to its end.
  */
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import { GeneratedImage } from "../../GeneratedImage.ts"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type { Usage } from "../../ImageGenerateResponse.ts"
-import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
+import type { Completed, ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
+import { responseOfCompleted } from "../reply/decodeReply.ts"
 import type { Events } from "../reply/readReply.ts"
 import { Outcome } from "./around.ts"
 import type { OpenAttempt } from "./open.ts"
@@ -18,9 +21,7 @@ type EventsPull = Pull.Pull<Events, GradientErrorReason>
 export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
   const arrived = new Arrived(attempt.isObserved)
   attempt.images = () => arrived.images
-  const complete = Effect.suspend(() =>
-    attempt.settle(Outcome.Completed({ images: arrived.completed, usage: arrived.usage }))
-  )
+  const complete = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt.settle(arrived.outcome(now)))
   return Effect.uninterruptibleMask((restore) =>
     Pull.matchEffect(restore(pull), {
       onSuccess: (events): EventsPull => {
@@ -41,7 +42,7 @@ export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): Eve
 class Arrived {
   count = 0
   usage: Usage | undefined
-  readonly completed: Array<GeneratedImage> = []
+  readonly #completed: Array<Completed> = []
   #partial: GeneratedImage | undefined
   readonly #keeps: boolean
 
@@ -50,7 +51,17 @@ class Arrived {
   }
 
   get images(): ReadonlyArray<GeneratedImage> {
-    return this.#partial === undefined ? this.completed : [...this.completed, this.#partial]
+    const completed = this.#completed.map(
+      ({ bytes, outputFormat, revisedPrompt }) => new GeneratedImage({ bytes, outputFormat, revisedPrompt })
+    )
+    return this.#partial === undefined ? completed : [...completed, this.#partial]
+  }
+
+  /** The outcome if everything has arrived, at this time. */
+  outcome(arrivedAt: number): Outcome {
+    if (!Arr.isReadonlyArrayNonEmpty(this.#completed)) return Outcome.Completed({ images: [], usage: this.usage })
+    const response = responseOfCompleted(this.#completed, { arrivedAt })
+    return Outcome.Completed({ images: response.data, usage: this.usage, response })
   }
 
   add(event: ImageGenStreamEvent): void {
@@ -62,8 +73,6 @@ class Arrived {
     if (!this.#keeps) return
     const { bytes, outputFormat } = event
     this.#partial = isCompleted ? undefined : new GeneratedImage({ bytes, outputFormat })
-    if (isCompleted) {
-      this.completed.push(new GeneratedImage({ bytes, outputFormat, revisedPrompt: event.revisedPrompt }))
-    }
+    if (isCompleted) this.#completed.push(event)
   }
 }

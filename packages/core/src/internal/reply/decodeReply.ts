@@ -215,7 +215,7 @@ export const completedOf = (
 /** Converts `Completed` events to a response. Its other fields are those of the last event; `usage`, of the last with one. */
 export const responseOfCompleted = (
   events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed>,
-  { arrivedAt }: Head
+  { arrivedAt }: Pick<Head, "arrivedAt">
 ): ImageGenerateResponse.ImageGenerateResponse => {
   const last = Arr.lastNonEmpty(events)
   return new ImageGenerateResponse.ImageGenerateResponse({

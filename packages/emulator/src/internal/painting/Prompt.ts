@@ -19,7 +19,10 @@ const sceneWords = [
     "mountains",
     "mountain peak alps alpine summit valley hill aurora northern snow snowy winter ice glacier arctic fuji lake fjord"
   ],
-  ["sea", "sea ocean water wave beach coast island boat ship sail whale fish surf harbour harbor river sunset sunrise"],
+  [
+    "sea",
+    "sea ocean water wave beach coast island boat ship sail lighthouse whale fish surf harbour harbor river sunset sunrise"
+  ],
   ["silk", "abstract pattern texture wallpaper silk marble swirl paint dream music background gradient colour color"]
 ] as const satisfies ReadonlyArray<readonly [string, string]>
 

@@ -1,0 +1,20 @@
+import { Images } from "@effect-gradient/core"
+import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
+import { SqliteClient } from "@effect-gradient/durable/node"
+import { NodeServices } from "@effect/platform-node"
+import { Layer } from "effect"
+
+/** Around any layer of `Images`, such as `NodeImages.layerFromConfig()`. The folder must exist. */
+export const durable = (folder: string) => {
+  const sqlite = SqliteClient.layer({ filename: `${folder}/journal.db` })
+  const journal = GenerationJournal.layerSql().pipe(Layer.provide(sqlite))
+  const store = ImageStore.layerFolder(`${folder}/images`).pipe(Layer.provide(NodeServices.layer))
+  return DurableImages.layer().pipe(Layer.provide([journal, store]))
+}
+
+/** Whatever happens to the process, this order is paid for once. Asking again gives the same image. */
+export const order = (number: number) =>
+  Images.generate(
+    { prompt: "A cute baby sea otter" },
+    { idempotencyKey: `order ${number}`, labels: { shop: "otters" } }
+  )

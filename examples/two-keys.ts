@@ -1,0 +1,13 @@
+import { Images } from "@effect-gradient/core"
+import { NodeImages } from "@effect-gradient/node"
+import { Context, Layer, type Redacted } from "effect"
+
+/** `Images` with the key of guests: `const guests = yield* GuestImages`, then `guests.generate({ prompt })`. */
+export class GuestImages extends Context.Service<GuestImages, Images.Images["Service"]>()("GuestImages") {}
+
+/** `Images.generate` uses the key of the team. */
+export const twoKeys = (team: Redacted.Redacted, guests: Redacted.Redacted) =>
+  Layer.merge(
+    NodeImages.layerFromConfig({ modelAccessKey: team }),
+    Layer.effect(GuestImages, Images.Images).pipe(Layer.provide(NodeImages.layerFromConfig({ modelAccessKey: guests })))
+  )

@@ -1,0 +1,77 @@
+/**
+ * The journal and the store that flags name. Loaded only by commands that were given them.
+ */
+import { GradientError, Images } from "@effect-gradient/core"
+import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+
+/** Where generations are kept. */
+export interface Place {
+  /** A file, or `postgres://...`. */
+  readonly journal: string
+  /** A folder. */
+  readonly store: string
+}
+
+const refuse = (description: string, cause?: unknown) =>
+  GradientError.fromReason(new GradientError.InvalidParamsError({ description, cause }))
+
+const schemeOf = (text: string) => /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
+
+const postgres = (url: string) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("@effect/sql-pg/PgClient")),
+      (PgClient) => PgClient.layer({ url: Redacted.make(url) })
+    )
+  )
+
+const sqlite = (filename: string) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("@effect-gradient/durable/node")),
+      ({ SqliteClient }) => SqliteClient.layer({ filename })
+    )
+  )
+
+const sqlOf = (journal: string) => {
+  const scheme = schemeOf(journal)
+  if (scheme === undefined) return Effect.succeed(sqlite(journal))
+  return scheme === "postgres" || scheme === "postgresql"
+    ? Effect.succeed(postgres(journal))
+    : refuse(`--journal must be a file or postgres://... (got ${scheme}://...)`)
+}
+
+const storeOf = (store: string) => {
+  const scheme = schemeOf(store)
+  return scheme === undefined
+    ? Effect.succeed(ImageStore.layerFolder(store).pipe(Layer.provide(NodeServices.layer)))
+    : refuse(`--store must be a folder (got ${scheme}://...)`)
+}
+
+/** Failures of the database are the user's to mend: a path, an address, a permission. */
+const readable = (error: { readonly _tag: string; readonly message: string }) =>
+  GradientError.isGradientError(error) ? error : refuse(`The journal cannot be used: ${error.message}`, error)
+
+const services = ({ journal, store }: Place) =>
+  Effect.gen(function* () {
+    const [sql, images] = yield* Effect.all([sqlOf(journal), storeOf(store)])
+    return yield* Layer.build(Layer.merge(GenerationJournal.layerSql().pipe(Layer.provide(sql)), images))
+  }).pipe(Effect.mapError(readable))
+
+/** `Images` with a record. */
+export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
+  DurableImages.layer().pipe(Layer.provide(images), Layer.provide(Layer.effectContext(services(place))))
+
+const unsent = Effect.die("a command about generations sends nothing")
+
+/** What a person does with generations. It sends nothing. */
+export const administration = (place: Place) =>
+  around(
+    Layer.succeed(Images.Images, { generate: () => unsent, generateStream: () => Stream.fromEffect(unsent) }),
+    place
+  )

@@ -1,0 +1,237 @@
+/**
+ * The promise beyond the process. A call with an `idempotencyKey` is a generation: its request is recorded in a journal
+ * before it is sent, and its images are in a store before the caller gets them. For one key and one journal, the requests
+ * sent are at most 1, plus those that are proven uncharged, plus the times a person said `repeat` or `forget`. That holds
+ * over crashes, stalls, clocks that differ, and any number of processes. A call without a key passes through unchanged.
+ *
+ * @example
+ * ```ts
+ * import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
+ * import { SqliteClient } from "@effect-gradient/durable/node"
+ * import { Images } from "@effect-gradient/core"
+ * import { NodeImages } from "@effect-gradient/node"
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import { Layer } from "effect"
+ *
+ * const journal = GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: "journal.db" })))
+ * const store = ImageStore.layerFolder("images").pipe(Layer.provide(NodeServices.layer))
+ * const layer = DurableImages.layer().pipe(Layer.provide([NodeImages.layerFromConfig(), journal, store]))
+ *
+ * const program = Images.generate({ prompt: "A sea otter" }, { idempotencyKey: "order 4711" })
+ * ```
+ */
+import { GradientError, Images } from "@effect-gradient/core"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Generation } from "./Generation.ts"
+import { GenerationJournal } from "./GenerationJournal.ts"
+import { ImageStore } from "./ImageStore.ts"
+import {
+  type ListOptions,
+  makeAdministration,
+  type PruneOptions,
+  type Removed,
+  type Resolution
+} from "./internal/administration.ts"
+import { makeCalls } from "./internal/calls.ts"
+import * as Identity from "./internal/identity.ts"
+import * as Lease from "./internal/lease.ts"
+import { attemptsIn } from "./internal/manifest.ts"
+import * as Outcomes from "./internal/outcomes.ts"
+import * as Reasons from "./internal/reasons.ts"
+import { keepPruning, type Retention } from "./internal/retention.ts"
+import type { Parts } from "./internal/sending.ts"
+
+export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/administration.ts"
+
+/**
+ * Options of the layer.
+ *
+ * @category models
+ */
+export interface Options {
+  /** How long a process may be silent before its requests are in doubt. At least 1 second. Default: 1 minute. */
+  readonly lease?: Duration.Input | undefined
+  /** How long closing the layer waits for what was sent. What still runs then is in doubt. Default: 10 minutes. */
+  readonly drain?: Duration.Input | undefined
+  /** What happens to a call whose last caller leaves: it is finished and stored, or it ends in doubt. Default: `finish`. */
+  readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
+  /**
+   * `images`: how long images are kept. `rows`: after how long the row of an expired generation is removed, so that its
+   * key can pay again. `params`: whether params are kept with the images. Default: everything is kept, params are not.
+   */
+  readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
+  /** Whether a key without a row is looked for in the store, in case the journal was lost. Default: true. */
+  readonly checkStore?: boolean | undefined
+  /** Where images go that the store refuses. */
+  readonly spare?: ImageStore["Service"] | undefined
+}
+
+type Failing<A> = Effect.Effect<A, GradientError.GradientError>
+
+/**
+ * What a person does with durable generations. Nothing here sends a request.
+ *
+ * @category services
+ */
+export class DurableImages extends Context.Service<
+  DurableImages,
+  {
+    /** The newest first. */
+    readonly list: (options?: ListOptions) => Stream.Stream<Generation, GradientError.GradientError>
+    readonly get: (key: string) => Failing<Option.Option<Generation>>
+    /**
+     * Decides about the attempt that is in doubt. `repeat`: the next call may pay again. `abandon`: nobody sends again.
+     * `accept`: what images were found are the result. Fails with `ConflictError` if it is no longer in doubt.
+     */
+    readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
+    /** Removes images, key, labels and digest. The key can never pay again. */
+    readonly erase: (key: string) => Failing<Removed>
+    /** Removes everything, so that the key can pay again. */
+    readonly forget: (key: string) => Failing<Removed>
+    /** Removes what has not changed for long: the images of `done` generations, or rows of another status. */
+    readonly prune: (options: PruneOptions) => Failing<Removed>
+    /** Writes the rows that a journal has lost, from the store's manifests. Gives the generations that it changed. */
+    readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
+  }
+>()("@effect-gradient/durable/DurableImages") {}
+
+const defaultLease = Duration.minutes(1)
+const shortestLeaseMillis = 1000
+const defaultDrain = Duration.minutes(10)
+
+const millisOf = (name: string, input: Duration.Input | undefined, fallback: Duration.Duration, minimum: number) => {
+  const millis = Duration.toMillis(Duration.fromInputUnsafe(input ?? fallback))
+  return millis >= minimum && Number.isFinite(millis)
+    ? Effect.succeed(millis)
+    : Effect.fail(
+        GradientError.fromReason(
+          new GradientError.InvalidParamsError({
+            issues: [{ param: name, given: `${millis} ms`, allowed: `at least ${minimum} ms` }],
+            description: `${name} must be at least ${minimum} ms (got ${millis} ms)`
+          })
+        )
+      )
+}
+
+const makeParts = Effect.fnUntraced(function* (options: Options, leaseMillis: number, scope: Scope.Scope) {
+  const journal = yield* GenerationJournal
+  const store = yield* ImageStore
+  const identity = yield* Identity.make
+  let isClosing = false
+  const lease = yield* Effect.mapError(Lease.make(journal, yield* identity.random, leaseMillis), (failure) =>
+    GradientError.fromReason(Reasons.journalBefore(failure))
+  )
+  const parts: Parts = {
+    journal,
+    identity,
+    lease,
+    outcomes: Outcomes.make(journal, scope),
+    store: attemptsIn(store, identity),
+    spare: options.spare && attemptsIn(options.spare, identity),
+    keepParams: options.keep?.params === true,
+    isClosing: () => isClosing,
+    close: () => {
+      isClosing = true
+    }
+  }
+  return parts
+})
+
+const make = Effect.fnUntraced(function* (options: Options) {
+  const images = yield* Images.Images
+  const leaseMillis = yield* millisOf("lease", options.lease, defaultLease, shortestLeaseMillis)
+  const drainMillis = yield* millisOf("drain", options.drain, defaultDrain, 0)
+  const scope = yield* Effect.scope
+  const parts = yield* makeParts(options, leaseMillis, scope)
+  const calls = yield* makeCalls(parts, images, {
+    drainMillis,
+    checkStore: options.checkStore ?? true,
+    isInterrupted: options.whenCallerLeaves === "interrupt"
+  })
+  const administration = makeAdministration(parts)
+  if (options.keep !== undefined) yield* keepPruning(administration.prune, options.keep)
+  return Context.make(Images.Images, Images.Images.of(calls)).pipe(
+    Context.add(DurableImages, DurableImages.of(administration))
+  )
+})
+
+/**
+ * Makes calls with an `idempotencyKey` durable. One journal belongs to one such layer in a process.
+ *
+ * @category layers
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
+  Images.Images | DurableImages,
+  GradientError.GradientError,
+  Images.Images | GenerationJournal | ImageStore
+> => Layer.effectContext(make(options))
+
+/**
+ * The generations of the journal, the newest first.
+ *
+ * @category accessors
+ */
+export const list = (options?: ListOptions): Stream.Stream<Generation, GradientError.GradientError, DurableImages> =>
+  Stream.unwrap(Effect.map(DurableImages, (durable) => durable.list(options)))
+
+/**
+ * The generation of a key. It never sends.
+ *
+ * @category accessors
+ */
+export const get = (
+  key: string
+): Effect.Effect<Option.Option<Generation>, GradientError.GradientError, DurableImages> =>
+  Effect.flatMap(DurableImages, (durable) => durable.get(key))
+
+/**
+ * Decides about the attempt that is in doubt.
+ *
+ * @category accessors
+ */
+export const resolve = (
+  key: string,
+  resolution: Resolution
+): Effect.Effect<Generation, GradientError.GradientError, DurableImages> =>
+  Effect.flatMap(DurableImages, (durable) => durable.resolve(key, resolution))
+
+/**
+ * Removes images, key, labels and digest. The key can never pay again.
+ *
+ * @category accessors
+ */
+export const erase = (key: string): Effect.Effect<Removed, GradientError.GradientError, DurableImages> =>
+  Effect.flatMap(DurableImages, (durable) => durable.erase(key))
+
+/**
+ * Removes everything of a key, so that it can pay again.
+ *
+ * @category accessors
+ */
+export const forget = (key: string): Effect.Effect<Removed, GradientError.GradientError, DurableImages> =>
+  Effect.flatMap(DurableImages, (durable) => durable.forget(key))
+
+/**
+ * Removes what has not changed for long.
+ *
+ * @category accessors
+ */
+export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientError.GradientError, DurableImages> =>
+  Effect.flatMap(DurableImages, (durable) => durable.prune(options))
+
+/**
+ * Writes the rows that a journal has lost, from the store's manifests: after a restore.
+ *
+ * @category accessors
+ */
+export const reconcile: Stream.Stream<Generation, GradientError.GradientError, DurableImages> = Stream.unwrap(
+  Effect.map(DurableImages, (durable) => durable.reconcile)
+)

@@ -1,0 +1,111 @@
+/**
+ * The record of every request that may be charged for: one row for each idempotency key. It outlives the process that
+ * sends. It holds no prompt, no image and no secret.
+ *
+ * @example
+ * ```ts
+ * import { GenerationJournal } from "@effect-gradient/durable"
+ * import { SqliteClient } from "@effect-gradient/durable/node"
+ * import { Layer } from "effect"
+ *
+ * const journal = GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: "journal.db" })))
+ * ```
+ */
+import type { GradientError } from "@effect-gradient/core"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { MigrationError } from "effect/sql/Migrator"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Filter, Found, JournalFailure } from "./internal/journalModels.ts"
+import { apply, isLapsed, type Move as JournalMove, type Row } from "./internal/machine.ts"
+import { makeSql, type SqlOptions } from "./internal/sqlJournal.ts"
+
+export { type Filter, type Found, JournalFailure } from "./internal/journalModels.ts"
+export { type Asked, Move, type Row, type Tokens } from "./internal/machine.ts"
+export type { SqlOptions } from "./internal/sqlJournal.ts"
+
+/**
+ * The journal. Its clock is the only one that leases are measured by.
+ *
+ * @category services
+ */
+export class GenerationJournal extends Context.Service<
+  GenerationJournal,
+  {
+    /** Makes a move in one atomic statement. Gives the row before a removal, the row after any other move. */
+    readonly move: (id: string, move: JournalMove) => Effect.Effect<Option.Option<Row>, JournalFailure>
+    readonly find: (id: string) => Effect.Effect<Option.Option<Found>, JournalFailure>
+    readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<Found>, JournalFailure>
+    /** Extends the lease of a process: until now and this many milliseconds. 0 ends it. */
+    readonly renew: (holder: string, leaseMillis: number) => Effect.Effect<void, JournalFailure>
+  }
+>()("@effect-gradient/durable/GenerationJournal") {}
+
+const isWanted =
+  ({ after, createdBefore, prefix = "", states, untouchedFor }: Filter, now: number) =>
+  ({ createdAt, id, key = "", state, updatedAt }: Row) =>
+    (states === undefined || states.includes(state)) &&
+    key.startsWith(prefix) &&
+    (createdBefore === undefined || createdAt < createdBefore) &&
+    (untouchedFor === undefined || updatedAt < now - untouchedFor) &&
+    (after === undefined || createdAt < after.createdAt || (createdAt === after.createdAt && id < after.id))
+
+const byAge = (a: Row, b: Row) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1)
+
+const makeMemory = Effect.sync(() => {
+  const rows = new Map<string, Row>()
+  const holders = new Map<string, number>()
+  const untilOf = (row: Row | undefined) => holders.get(row?.holder ?? "") ?? 0
+  const found = (row: Row, now: number): Found => ({ row, isLapsed: isLapsed(row, untilOf(row), now) })
+  return GenerationJournal.of({
+    move: (id, move) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const before = rows.get(id)
+        const applied = apply(id, before, move, { holderUntil: untilOf(before), now })
+        if (applied === undefined) return Option.none()
+        if (applied.row === undefined) rows.delete(id)
+        else rows.set(id, applied.row)
+        return Option.fromNullishOr(applied.row ?? before)
+      }),
+    find: (id) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        Option.map(Option.fromNullishOr(rows.get(id)), (row) => found(row, now))
+      ),
+    list: (filter) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        [...rows.values()]
+          .filter(isWanted(filter, now))
+          .toSorted(byAge)
+          .slice(0, filter.limit)
+          .map((row) => found(row, now))
+      ),
+    renew: (holder, leaseMillis) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        if (leaseMillis === 0) holders.delete(holder)
+        else holders.set(holder, now + leaseMillis)
+      })
+  })
+})
+
+/**
+ * A journal in memory, for tests: it ends with the process.
+ *
+ * @category layers
+ */
+// Fresh: two journals in one program must not share their rows.
+export const layerMemory: Layer.Layer<GenerationJournal> = Layer.fresh(Layer.effect(GenerationJournal, makeMemory))
+
+/**
+ * The journal in a SQL database: PostgreSQL, or SQLite through `@effect-gradient/durable/node`. It makes its tables unless
+ * `migrate` is `"check"`. Fails with `InvalidParamsError` if the database may lose what it has confirmed.
+ *
+ * @category layers
+ */
+export const layerSql = (
+  options: SqlOptions = {}
+): Layer.Layer<GenerationJournal, GradientError.GradientError | MigrationError | SqlError, SqlClient> =>
+  Layer.effect(GenerationJournal, Effect.map(makeSql(options), GenerationJournal.of))

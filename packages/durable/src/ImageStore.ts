@@ -1,0 +1,87 @@
+/**
+ * Where the images of durable generations are kept: files under `<id>/<attempt>-<token>/`, each written once.
+ *
+ * @example
+ * ```ts
+ * import { ImageStore } from "@effect-gradient/durable"
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import { Layer } from "effect"
+ *
+ * const store = ImageStore.layerFolder("images").pipe(Layer.provide(NodeServices.layer))
+ * ```
+ */
+import type { GradientError } from "@effect-gradient/core"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
+import * as Stream from "effect/Stream"
+import { makeFolder } from "./internal/folderStore.ts"
+import type { Entry, StoreFailure } from "./internal/storeModels.ts"
+
+export { type Entry, StoreFailure } from "./internal/storeModels.ts"
+
+/**
+ * A store of files by path. Paths have `/` between their parts, on any system.
+ *
+ * @category services
+ */
+export class ImageStore extends Context.Service<
+  ImageStore,
+  {
+    /** Writes a file that outlives a crash once this succeeds. A file that exists is kept as it is. */
+    readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
+    readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
+    /** The size of a file, without reading it. */
+    readonly head: (path: string) => Effect.Effect<Option.Option<Entry>, StoreFailure>
+    /** The files in this folder and below; `""` for all. */
+    readonly list: (folder: string) => Stream.Stream<Entry, StoreFailure>
+    /** Removes this folder, or this file. It need not exist. */
+    readonly remove: (path: string) => Effect.Effect<void, StoreFailure>
+  }
+>()("@effect-gradient/durable/ImageStore") {}
+
+const isWithin = (folder: string) => (path: string) => folder === "" || path === folder || path.startsWith(`${folder}/`)
+
+const makeMemory = Effect.sync(() => {
+  const files = new Map<string, Uint8Array>()
+  const head = (path: string): Option.Option<Entry> =>
+    Option.map(Option.fromNullishOr(files.get(path)), ({ length }) => ({ path, size: length }))
+  return ImageStore.of({
+    put: (path, bytes) =>
+      Effect.sync(() => {
+        if (!files.has(path)) files.set(path, bytes)
+      }),
+    get: (path) => Effect.sync(() => Option.fromNullishOr(files.get(path))),
+    head: (path) => Effect.sync(() => head(path)),
+    list: (folder) =>
+      Stream.suspend(() =>
+        Stream.fromIterable([...files.keys()].filter(isWithin(folder)).flatMap((path) => Option.toArray(head(path))))
+      ),
+    remove: (path) =>
+      Effect.sync(() => {
+        for (const name of [...files.keys()].filter(isWithin(path))) files.delete(name)
+      })
+  })
+})
+
+/**
+ * A store in memory, for tests: it ends with the process.
+ *
+ * @category layers
+ */
+// Fresh: two stores in one program must not share their files.
+export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(ImageStore, makeMemory))
+
+/**
+ * A store in a folder, which is made if it is missing. A file is synced, then renamed, then its folder is synced, so that
+ * it is there whole or not at all. Fails with `InvalidParamsError` if `path` is a file, or cannot be written to.
+ *
+ * @category layers
+ */
+export const layerFolder = (
+  path: string
+): Layer.Layer<ImageStore, GradientError.GradientError, FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(ImageStore, Effect.map(makeFolder(path), ImageStore.of))

@@ -1,0 +1,226 @@
+/**
+ * What a person does with generations: look at them, settle a doubt, remove them, restore a journal.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Generation from "../Generation.ts"
+import { storesOf } from "./asking.ts"
+import type { Filter, Found, JournalFailure } from "./journalModels.ts"
+import { Move, resting, type Row } from "./machine.ts"
+import { completing } from "./manifest.ts"
+import * as Reasons from "./reasons.ts"
+import { keptOf, recover } from "./recovery.ts"
+import type { Parts } from "./sending.ts"
+import type { StoreFailure } from "./storeModels.ts"
+
+/**
+ * Which generations are listed.
+ *
+ * @category models
+ */
+export interface ListOptions {
+  readonly status?: Generation.Status | undefined
+  /** The beginning of the key. */
+  readonly prefix?: string | undefined
+  /** Only those that were created before this time. */
+  readonly before?: DateTime.DateTime | undefined
+  /** At most so many. */
+  readonly limit?: number | undefined
+}
+
+/**
+ * A decision about an attempt that is in doubt.
+ *
+ * @category models
+ */
+export interface Resolution {
+  /** The attempt that the person saw. If there is another one meanwhile, nothing is decided. */
+  readonly attempt: number
+  readonly as: "repeat" | "abandon" | "accept"
+}
+
+/**
+ * Which generations are pruned.
+ *
+ * @category models
+ */
+export interface PruneOptions {
+  /** Not changed for so long. */
+  readonly olderThan: Duration.Input
+  /** `done`: images are removed, rows stay. The others: rows are removed, so that their keys can pay again. Default: `done`. */
+  readonly status?: "done" | "expired" | "abandoned" | "free" | undefined
+}
+
+/**
+ * What was removed.
+ *
+ * @category models
+ */
+export interface Removed {
+  /** Generations whose content was removed. */
+  readonly generations: number
+  /** Images of them in the store. */
+  readonly images: number
+}
+
+const pageSize = 500
+
+const filterOf = (status: Generation.Status | undefined): ReadonlyArray<string> | undefined => {
+  if (status === undefined) return undefined
+  return status === "in-doubt" ? ["sending", "doubt"] : [status]
+}
+
+const fail = (reason: GradientError.GradientErrorReason) => Effect.fail(GradientError.fromReason(reason))
+const ofJournal = <A>(effect: Effect.Effect<A, JournalFailure>) =>
+  Effect.mapError(effect, (failure) => GradientError.fromReason(Reasons.journalBefore(failure)))
+const ofStore = <A>(effect: Effect.Effect<A, StoreFailure>) =>
+  Effect.mapError(effect, (failure) => GradientError.fromReason(Reasons.storeBefore(failure)))
+
+/** Rows page by page: each page begins after the last row of the one before. */
+const rowsOf = ({ journal }: Parts, filter: Omit<Filter, "limit" | "after">) =>
+  Stream.paginate<Filter["after"], Found, GradientError.GradientError>(undefined, (after) =>
+    Effect.map(ofJournal(journal.list({ ...filter, after, limit: pageSize })), (page) => {
+      const last = page.length < pageSize ? Option.none() : Arr.last(page)
+      return [page, Option.map(last, ({ row }) => row)] as const
+    })
+  )
+
+export const makeAdministration = (parts: Parts) => {
+  const { identity, journal } = parts
+  const find = (key: string) => Effect.flatMap(identity.idOf(key), (id) => ofJournal(journal.find(id)))
+  const known = (key: string) =>
+    Effect.flatMap(
+      find(key),
+      Option.match({
+        onNone: () => fail(Reasons.conflict("the journal has no generation of this key")),
+        onSome: Effect.succeed
+      })
+    )
+
+  const list = ({ before, limit, prefix, status }: ListOptions = {}) => {
+    const createdBefore = before && DateTime.toEpochMillis(before)
+    const found = rowsOf(parts, { states: filterOf(status), prefix, createdBefore }).pipe(
+      Stream.map(Generation.fromRow),
+      Stream.filter((generation) => status === undefined || generation.status === status)
+    )
+    return limit === undefined ? found : Stream.take(found, limit)
+  }
+
+  const changed = (key: string, moved: Option.Option<Row>, refusal: string) =>
+    Option.isSome(moved)
+      ? Effect.succeed(Generation.fromRow({ row: moved.value, isLapsed: false }))
+      : Effect.flatMap(known(key), (found) =>
+          fail(
+            Reasons.conflict(
+              `${refusal}: it is ${Generation.statusOf(found)}, and its last attempt is ${found.row.attempt}`
+            )
+          )
+        )
+
+  /** A manifest of what was found, for the attempt that the person saw. */
+  const accept = Effect.fnUntraced(function* (row: Row) {
+    for (const store of storesOf(parts)) {
+      const files = yield* ofStore(store.files(row.id, `${row.attempt}-${row.token}`, "any"))
+      if (files.length === 0) continue
+      const manifest = yield* ofStore(store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
+      return yield* ofJournal(journal.move(row.id, completing(manifest)))
+    }
+    return yield* fail(Reasons.conflict("the store has no image of this attempt to accept"))
+  })
+
+  const resolve = Effect.fnUntraced(function* (key: string, { as, attempt }: Resolution) {
+    const found = yield* known(key)
+    const { row } = found
+    const status = Generation.statusOf(found)
+    const isOpen = row.attempt === attempt && (status === "in-doubt" || (status === "abandoned" && as !== "abandon"))
+    const refusal = `attempt ${attempt} is not in doubt`
+    if (!isOpen) return yield* changed(key, Option.none(), refusal)
+    // What the store has all of needs no decision, and must not be paid for again.
+    if (yield* Effect.mapError(recover(parts, row), GradientError.fromReason)) {
+      if (as === "accept") return Generation.fromRow(yield* known(key))
+      return yield* changed(key, Option.none(), "its images were found")
+    }
+    if (as === "accept") return yield* changed(key, yield* accept(row), refusal)
+    const move = as === "repeat" ? Move.Repeat({ attempt }) : Move.Abandon({ attempt })
+    return yield* changed(key, yield* ofJournal(journal.move(row.id, move)), refusal)
+  })
+
+  const removeContent = (id: string) =>
+    Effect.forEach(storesOf(parts), (store) => ofStore(store.remove(id)), { discard: true })
+
+  const checkResting = (found: Found) =>
+    resting.includes(found.row.state)
+      ? Effect.void
+      : fail(Reasons.conflict(`it is ${Generation.statusOf(found)}: resolve it first, or wait for it`))
+
+  const erase = Effect.fnUntraced(function* (key: string) {
+    const found = yield* known(key)
+    yield* checkResting(found)
+    const moved = yield* ofJournal(journal.move(found.row.id, Move.Erase()))
+    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("it has just changed"))
+    yield* removeContent(found.row.id)
+    return { generations: 1, images: found.row.images }
+  })
+
+  /** First the content, then the row: what a crash leaves between the two can be forgotten again. */
+  const forgetRow = Effect.fnUntraced(function* (found: Found) {
+    yield* checkResting(found)
+    const { id, images, token } = found.row
+    yield* removeContent(id)
+    const moved = yield* ofJournal(journal.move(id, Move.Forget({ token })))
+    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("it has just changed"))
+    return { generations: 1, images }
+  })
+
+  const expire = Effect.fnUntraced(function* ({ row: { id, images } }: Found) {
+    const moved = yield* ofJournal(journal.move(id, Move.Expire()))
+    if (Option.isNone(moved)) return nothing
+    yield* removeContent(id)
+    return { generations: 1, images }
+  })
+
+  const prune = ({ olderThan, status = "done" }: PruneOptions) =>
+    rowsOf(parts, {
+      states: [status],
+      untouchedFor: Duration.toMillis(Duration.fromInputUnsafe(olderThan))
+    }).pipe(
+      Stream.mapEffect((found) => (status === "done" ? expire(found) : forgetRow(found))),
+      Stream.runFold(
+        () => nothing,
+        (sum, removed) => ({
+          generations: sum.generations + removed.generations,
+          images: sum.images + removed.images
+        })
+      )
+    )
+
+  /** The row of a manifest; nothing if the journal knew it. */
+  const reconcileOne = (id: string, move: Move) =>
+    Effect.map(ofJournal(journal.move(id, move)), (moved) =>
+      Option.map(moved, (row) => Generation.fromRow({ row, isLapsed: false }))
+    )
+
+  const reconcile = Stream.suspend(() => Stream.fromIterable(storesOf(parts))).pipe(
+    Stream.flatMap(({ all }) => all),
+    Stream.mapError((failure) => GradientError.fromReason(Reasons.storeBefore(failure))),
+    Stream.mapEffect(({ id, manifest }) => reconcileOne(id, completing(manifest))),
+    Stream.flatMap((changedRow) => Stream.fromIterable(Option.toArray(changedRow)))
+  )
+
+  return {
+    list,
+    get: (key: string) => Effect.map(find(key), Option.map(Generation.fromRow)),
+    resolve,
+    erase,
+    forget: (key: string) => Effect.flatMap(known(key), forgetRow),
+    prune,
+    reconcile
+  }
+}
+
+const nothing: Removed = { generations: 0, images: 0 }

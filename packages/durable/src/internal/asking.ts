@@ -1,0 +1,173 @@
+/**
+ * One call under a key: it looks at the journal, and answers from the store, waits for another process, sends, or fails.
+ */
+import {
+  Attempt,
+  GradientError,
+  ImageStream,
+  type ImageGenerateParams,
+  type ImageGenerateResponse,
+  type Images
+} from "@effect-gradient/core"
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
+import { isKnownDigest } from "./identity.ts"
+import type { Found } from "./journalModels.ts"
+import type { Row } from "./machine.ts"
+import { completing } from "./manifest.ts"
+import * as Reasons from "./reasons.ts"
+import { recover } from "./recovery.ts"
+import type { Running } from "./running.ts"
+import { type Parts, Sending } from "./sending.ts"
+
+type Response = ImageGenerateResponse.ImageGenerateResponse
+type Service = Images.Images["Service"]
+type Options = NonNullable<Parameters<Service["generate"]>[1]>
+type Reason = GradientError.GradientErrorReason
+
+/** A call under a key. */
+export interface Asking {
+  readonly id: string
+  readonly key: string
+  readonly kind: ImageGenerateParams.Kind
+  readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
+  readonly options: Options
+  readonly running: Running
+  /** Called before the request can be sent, so that the layer knows what to wait for when it closes. */
+  readonly onSending: (sending: Sending) => void
+}
+
+const firstPollMillis = 250
+const longestPollMillis = 2000
+
+/** Answers the call, in however many looks at the journal. */
+export const answer = Effect.fnUntraced(function* (
+  parts: Parts,
+  images: Service,
+  asking: Asking,
+  checkStore: boolean
+): Effect.fn.Return<Response, GradientError.GradientError> {
+  let poll = firstPollMillis
+  /** The permission whose lease was over at the last look. */
+  let lapsed: string | undefined
+  while (true) {
+    const found = Option.getOrUndefined(yield* look(parts, asking, checkStore))
+    if (found === undefined || found.row.state === "free") {
+      const sent = yield* send(parts, images, asking)
+      if (sent !== undefined) return sent
+      continue
+    }
+    yield* Effect.mapError(checkParams(parts, asking, found.row), GradientError.fromReason)
+    const settled = yield* Effect.mapError(settledBy(parts, asking, found, lapsed), GradientError.fromReason)
+    if (settled === "again") continue
+    if (settled !== "wait") return settled
+    // A process that wakes from sleep renews its lease first: only one that is over twice has ended.
+    const waits = found.isLapsed ? parts.lease.leaseMillis / 3 : poll
+    lapsed = found.isLapsed ? found.row.token : undefined
+    poll = Math.min(poll * 2, longestPollMillis)
+    yield* Effect.sleep(waits)
+  }
+})
+
+/** The row. Without one, what the store has of this generation becomes its row: the journal may have been lost. */
+const look = (
+  parts: Parts,
+  { id }: Asking,
+  checkStore: boolean
+): Effect.Effect<Option.Option<Found>, GradientError.GradientError> =>
+  Effect.gen(function* () {
+    const find = Effect.mapError(parts.journal.find(id), Reasons.journalBefore)
+    const found = yield* find
+    if (Option.isSome(found) || !checkStore) return found
+    for (const store of storesOf(parts)) {
+      const [manifest] = yield* Effect.mapError(store.find(id), Reasons.storeBefore)
+      if (manifest === undefined) continue
+      yield* Effect.mapError(parts.journal.move(id, completing(manifest)), Reasons.journalBefore)
+      return yield* find
+    }
+    return Option.none<Found>()
+  }).pipe(Effect.mapError(GradientError.fromReason))
+
+export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
+
+const checkParams = (parts: Parts, asking: Asking, { digest, salt }: Row): Effect.Effect<void, Reason> =>
+  digest === undefined || salt === undefined || !isKnownDigest(digest)
+    ? Effect.void
+    : Effect.flatMap(parts.identity.digestOf(salt, asking.running.asked), (own) =>
+        own === digest ? Effect.void : Effect.fail(Reasons.keyReused())
+      )
+
+/** The answer that the row allows; `again`: the row has changed. */
+const settledBy = (
+  parts: Parts,
+  { id, key }: Asking,
+  found: Found,
+  lapsed: string | undefined
+): Effect.Effect<Response | "wait" | "again", Reason> => {
+  const { row } = found
+  const isKnown = row.digest === undefined || isKnownDigest(row.digest)
+  if (row.state === "expired") return Effect.fail(new GradientError.ExpiredError({ key }))
+  if (row.state === "done" && isKnown) return fromStore(parts, id, row)
+  const isOver = found.isLapsed && lapsed === row.token
+  if (row.state === "sending" && isKnown && !isOver) return Effect.succeed("wait")
+  return Effect.flatMap(recover(parts, row), (isDone) =>
+    isDone
+      ? Effect.succeed("again" as const)
+      : Effect.flatMap(imagesOf(parts, row), (images) => Effect.fail(Reasons.inDoubt(key, row, images)))
+  )
+}
+
+/** What is left of an attempt in doubt, partial images too. A store that is away is no reason to hide the doubt. */
+const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
+  Effect.orElseSucceed(
+    Effect.flatMap(parts.store.files(id, `${attempt}-${token}`, "any"), parts.store.images),
+    () => []
+  )
+
+const fromStore = (parts: Parts, id: string, { folder = "" }: Row): Effect.Effect<Response, Reason> =>
+  Effect.gen(function* () {
+    for (const store of storesOf(parts)) {
+      const loaded = yield* store.load(id, folder)
+      if (Option.isSome(loaded)) return loaded.value
+    }
+    return yield* Reasons.storeBefore({ message: "it has lost the images of this key", cause: undefined })
+  }).pipe(Effect.catchTag("StoreFailure", (failure) => Effect.fail(Reasons.storeBefore(failure))))
+
+/** Sends the call. `undefined`: another process got the permission first. */
+const send = Effect.fnUntraced(function* (parts: Parts, images: Service, asking: Asking) {
+  const { id, key, kind, options, params, running } = asking
+  const salt = yield* parts.identity.random
+  const digest = yield* parts.identity.digestOf(salt, running.asked)
+  const labels = { ...options.labels }
+  const sending = new Sending(parts, { id, asked: { key, salt, digest, labels } })
+  asking.onSending(sending)
+  // The key itself may have characters that no header can carry.
+  const hashed = { ...options, idempotencyKey: id }
+  const run = kind === "generate" ? generate(images, params, hashed) : stream(images, params, hashed, running)
+  return yield* run.pipe(
+    Effect.updateService(Attempt.Around, (entries) => [...entries, sending.entry]),
+    Effect.catch((error) => (sending.isRefused ? Effect.succeed(undefined) : Effect.fail(error)))
+  )
+})
+
+const generate = (images: Service, params: Asking["params"], options: Options) =>
+  images.generate(Struct.omit(params, ["partialImages"]), options)
+
+const stream = Effect.fnUntraced(function* (
+  images: Service,
+  params: Asking["params"],
+  options: Options,
+  running: Running
+) {
+  const completed = yield* images.generateStream(params, options).pipe(
+    Stream.tap((event) => Effect.sync(() => running.add(event))),
+    Stream.filter((event) => event._tag === "Completed"),
+    Stream.runCollect
+  )
+  if (Arr.isReadonlyArrayNonEmpty(completed)) return ImageStream.toResponse(completed, yield* DateTime.now)
+  return yield* GradientError.fromReason(new GradientError.IncompleteStreamError({}))
+})

@@ -1,0 +1,144 @@
+/**
+ * `Images` with a record: callers of one key in this process share one call, which runs in the layer's scope.
+ */
+import { GradientError, type ImageGenerateParams, type ImageGenerateResponse, type Images } from "@effect-gradient/core"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { answer } from "./asking.ts"
+import { askedText } from "./identity.ts"
+import * as Reasons from "./reasons.ts"
+import { Running } from "./running.ts"
+import type { Parts, Sending } from "./sending.ts"
+
+type Service = Images.Images["Service"]
+type Options = NonNullable<Parameters<Service["generate"]>[1]>
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
+
+interface CallOptions {
+  readonly drainMillis: number
+  readonly checkStore: boolean
+  /** Whether a call ends when its last caller leaves. */
+  readonly isInterrupted: boolean
+}
+
+/** What a caller asked for. */
+interface Call {
+  readonly kind: ImageGenerateParams.Kind
+  readonly params: Params
+  readonly options: Options
+  readonly key: string
+}
+
+/** A call in this process. */
+interface Open {
+  readonly running: Running
+  sending: Sending | undefined
+}
+
+type Ended = Exit.Exit<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
+
+/** Callers get an error instead of the interruption of a fiber that is not theirs. */
+const forCallers = (exit: Ended, key: string, sending: Sending | undefined): Ended => {
+  if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
+  return Exit.fail(GradientError.fromReason(sending?.leftInDoubt(key) ?? Reasons.closing()))
+}
+
+export const makeCalls = Effect.fnUntraced(function* (
+  parts: Parts,
+  images: Service,
+  { checkStore, drainMillis, isInterrupted }: CallOptions
+) {
+  const calls = new Map<string, Open>()
+  const scope = yield* Scope.make()
+
+  /** Runs the call in the layer's scope, with the context of its first caller. */
+  const start = (open: Open, id: string, { key, kind, options, params }: Call) => {
+    const { running } = open
+    const onSending = (sending: Sending) => {
+      open.sending = sending
+    }
+    const run = answer(parts, images, { id, key, kind, params, options, running, onSending }, checkStore).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          calls.delete(id)
+          running.end(forCallers(exit, key, open.sending))
+        })
+      )
+    )
+    return Effect.map(Effect.forkIn(run, scope), (fiber) => {
+      running.fiber = fiber
+      return running
+    })
+  }
+
+  /** Joins the call of this key, or starts it. Looking and entering it are one step: two callers never start two. */
+  const join = (id: string, text: string, call: Call) =>
+    Effect.suspend(() => {
+      const joined = calls.get(id)?.running
+      if (joined !== undefined && joined.asked !== text) {
+        return Effect.fail(GradientError.fromReason(Reasons.keyReused()))
+      }
+      if (joined !== undefined) return Effect.succeed(joined)
+      if (parts.isClosing()) return Effect.fail(GradientError.fromReason(Reasons.closing()))
+      const open: Open = { running: new Running(text), sending: undefined }
+      calls.set(id, open)
+      return start(open, id, call)
+    }).pipe(
+      Effect.tap((running) =>
+        Effect.sync(() => {
+          running.callers++
+        })
+      )
+    )
+
+  const leave = (running: Running) =>
+    Effect.suspend(() => {
+      running.callers--
+      return running.callers === 0 && isInterrupted && running.fiber !== undefined
+        ? Effect.forkIn(Fiber.interrupt(running.fiber), scope)
+        : Effect.void
+    })
+
+  /** The call of this key, which the caller leaves when the scope closes. */
+  const enter = Effect.fnUntraced(function* (kind: ImageGenerateParams.Kind, params: Params, options: Options) {
+    const { idempotencyKey: key = "" } = options
+    const id = yield* parts.identity.idOf(key)
+    const text = yield* askedText(params, options)
+    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), leave)
+  })
+
+  /** Waits for what was sent, and ends the rest. */
+  const drain = Effect.gen(function* () {
+    const open = [...calls.values()]
+    const isSent = ({ sending }: Open) => sending?.isSent === true
+    const end = ({ running }: Open) => (running.fiber === undefined ? Effect.void : Fiber.interrupt(running.fiber))
+    yield* Effect.forEach(
+      open.filter((call) => !isSent(call)),
+      end,
+      { concurrency: "unbounded", discard: true }
+    )
+    const sent = Effect.forEach(open.filter(isSent), ({ running }) => running.ended, { concurrency: "unbounded" })
+    yield* Effect.ignore(Effect.timeout(sent, drainMillis))
+    yield* Effect.forEach(calls.values(), end, { concurrency: "unbounded", discard: true })
+    yield* parts.outcomes.flushAll
+    yield* Scope.close(scope, Exit.void)
+    yield* Effect.ignore(parts.lease.end)
+  })
+  yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(parts.close), drain))
+
+  const service: Service = {
+    generate: (params, options) =>
+      options?.idempotencyKey === undefined
+        ? images.generate(params, options)
+        : Effect.scoped(Effect.flatMap(enter("generate", params, options), ({ response }) => response)),
+    generateStream: (params, options) =>
+      options?.idempotencyKey === undefined
+        ? images.generateStream(params, options)
+        : Stream.unwrap(Effect.map(enter("stream", params, options), ({ events }) => events))
+  }
+  return service
+})

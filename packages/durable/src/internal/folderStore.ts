@@ -1,0 +1,136 @@
+/**
+ * The store in a folder. What `put` has confirmed is still there after a power loss, as far as the disk keeps its word.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Stream from "effect/Stream"
+import { type Entry, StoreFailure } from "./storeModels.ts"
+
+const failureOf = (cause: PlatformError) => new StoreFailure({ message: cause.message, cause })
+
+const isMissing = ({ reason }: PlatformError) => reason._tag === "NotFound"
+
+/** What is missing gives this value. */
+const missingAs =
+  <A>(value: A) =>
+  (found: Effect.Effect<A, PlatformError>): Effect.Effect<A, PlatformError> =>
+    Effect.catchIf(found, isMissing, () => Effect.succeed(value))
+
+/** Files on the way have names that begin with a dot: a crash may leave them. */
+const isWhole = (name: string) => !name.startsWith(".")
+
+class Folder {
+  /** Folders that exist and are on the disk. */
+  readonly #made = new Set<string>()
+  readonly #root: string
+  readonly #fs: FileSystem.FileSystem
+  readonly #path: Path.Path
+
+  constructor(root: string, fs: FileSystem.FileSystem, path: Path.Path) {
+    this.#root = root
+    this.#fs = fs
+    this.#path = path
+  }
+
+  at(path: string): string {
+    return this.#path.join(this.#root, ...path.split("/"))
+  }
+
+  /** Writes what the system holds back of a folder's list of names. Windows cannot, and needs no such call. */
+  #syncFolder(folder: string): Effect.Effect<void, PlatformError> {
+    return Effect.scoped(Effect.flatMap(this.#fs.open(folder, { flag: "r" }), (file) => file.sync)).pipe(
+      Effect.catchIf(
+        () => this.#path.sep === "\\",
+        () => Effect.void
+      )
+    )
+  }
+
+  /** Makes a folder and those above it, down from the root. */
+  make(folder: string): Effect.Effect<void, PlatformError> {
+    if (this.#made.has(folder)) return Effect.void
+    const parent = this.#path.dirname(folder)
+    const made = Effect.andThen(this.#fs.makeDirectory(folder, { recursive: true }), this.#syncFolder(parent))
+    return Effect.andThen(folder === this.#root ? Effect.void : this.make(parent), made).pipe(
+      Effect.tap(() => Effect.sync(() => this.#made.add(folder)))
+    )
+  }
+
+  put(path: string, bytes: Uint8Array): Effect.Effect<void, PlatformError> {
+    const target = this.at(path)
+    const folder = this.#path.dirname(target)
+    const temporary = this.#path.join(folder, `.${SecureRandom.uuidV4Unsafe()}.tmp`)
+    const write = Effect.scoped(
+      Effect.flatMap(this.#fs.open(temporary, { flag: "wx", mode: 0o600 }), (file) =>
+        Effect.andThen(file.writeAll(bytes), file.sync)
+      )
+    )
+    const put = Effect.andThen(write, this.#fs.rename(temporary, target)).pipe(
+      Effect.onError(() => Effect.ignore(this.#fs.remove(temporary, { force: true }))),
+      Effect.andThen(this.#syncFolder(folder))
+    )
+    return Effect.flatMap(this.#fs.exists(target), (exists) =>
+      exists ? this.#syncFolder(folder) : Effect.andThen(this.make(folder), put)
+    ).pipe(Effect.tapError(() => Effect.sync(() => this.#made.clear())))
+  }
+
+  entry(path: string): Effect.Effect<Option.Option<Entry>, PlatformError> {
+    return Effect.map(this.#fs.stat(this.at(path)), ({ size, type }) =>
+      type === "File" ? Option.some({ path, size: Number(size) }) : Option.none()
+    ).pipe(missingAs<Option.Option<Entry>>(Option.none()))
+  }
+
+  list(folder: string): Stream.Stream<Entry, PlatformError> {
+    const names = missingAs<ReadonlyArray<FileSystem.DirectoryEntry>>([])(
+      this.#fs.readDirectoryEntries(folder === "" ? this.#root : this.at(folder))
+    )
+    return Stream.fromIterableEffect(names).pipe(
+      Stream.filter(({ name }) => isWhole(name)),
+      Stream.flatMap(({ name, type }) => {
+        const path = folder === "" ? name : `${folder}/${name}`
+        if (type === "Directory") return this.list(path)
+        return Stream.fromIterableEffect(Effect.map(this.entry(path), Option.toArray))
+      })
+    )
+  }
+
+  remove(path: string): Effect.Effect<void, PlatformError> {
+    this.#made.clear()
+    return this.#fs.remove(this.at(path), { recursive: true, force: true })
+  }
+}
+
+/** A store in this folder. */
+export const makeFolder = Effect.fnUntraced(function* (given: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const root = path.resolve(given)
+  const folder = new Folder(root, fs, path)
+  const check = Effect.gen(function* () {
+    yield* folder.make(root)
+    yield* fs.access(root, { writable: true })
+  })
+  yield* Effect.mapError(check, (cause) =>
+    GradientError.fromReason(
+      new GradientError.InvalidParamsError({
+        description: `The store must be a folder that can be written to (got ${given}): ${cause.message}`,
+        cause
+      })
+    )
+  )
+  return {
+    put: (at: string, bytes: Uint8Array) => Effect.mapError(folder.put(at, bytes), failureOf),
+    get: (at: string) =>
+      fs
+        .readFile(folder.at(at))
+        .pipe(Effect.map(Option.some), missingAs<Option.Option<Uint8Array>>(Option.none()), Effect.mapError(failureOf)),
+    head: (at: string) => Effect.mapError(folder.entry(at), failureOf),
+    list: (at: string) => Stream.mapError(folder.list(at), failureOf),
+    remove: (at: string) => Effect.mapError(folder.remove(at), failureOf)
+  }
+})

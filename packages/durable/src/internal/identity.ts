@@ -1,0 +1,100 @@
+/**
+ * What identifies a generation: the SHA-256 of its key, and a keyed digest of its params. Neither can be turned back.
+ */
+import { GradientError, type Images, type ImageGenerateParams } from "@effect-gradient/core"
+import * as Context from "effect/Context"
+import * as Digest from "effect/crypto/Digest"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+
+type Options = NonNullable<Parameters<Images.Images["Service"]["generate"]>[1]>
+
+const encoder = new TextEncoder()
+
+/** The version of the digest. A row whose digest has another counts as in doubt. */
+const version = "v1:"
+
+export const isKnownDigest = (digest: string): boolean => digest.startsWith(version)
+
+const invalid = (param: string, given: string, allowed: string) =>
+  GradientError.fromReason(
+    new GradientError.InvalidParamsError({
+      issues: [{ param, given, allowed }],
+      description: `${param} must be ${allowed} (got ${given})`
+    })
+  )
+
+/** Keys that differ only in what UTF-8 cannot express would be one. */
+const checkKey = (key: unknown): Effect.Effect<string, GradientError.GradientError> => {
+  if (!Predicate.isString(key)) return invalid("idempotencyKey", `a ${typeof key}`, "a string")
+  const length = [...key].length
+  if (length < 1 || length > 512) return invalid("idempotencyKey", `${length} characters`, "1 to 512 characters")
+  return key.isWellFormed()
+    ? Effect.succeed(key)
+    : invalid("idempotencyKey", "half of a surrogate pair", "valid Unicode")
+}
+
+/** JSON with members in alphabetical order, without what is null. */
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (!Predicate.isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== null)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)])
+  )
+}
+
+/**
+ * What the caller asked for as text. Which function was called and the number of partial images make no difference: any
+ * caller of the key gets the same images.
+ */
+export const askedText = (
+  params: ImageGenerateParams.ImageGenerateParamsStreaming,
+  { extraBody }: Options
+): Effect.Effect<string, GradientError.GradientError> =>
+  Effect.fromResult(
+    Result.try({
+      try: () => {
+        const asked: unknown = JSON.parse(JSON.stringify({ params: { ...params, partialImages: null }, extraBody }))
+        return JSON.stringify(sorted(asked))
+      },
+      catch: (cause) =>
+        GradientError.fromReason(
+          new GradientError.InvalidParamsError({ description: `params and extraBody must be JSON: ${String(cause)}` })
+        )
+    })
+  )
+
+const layer = Layer.mergeAll(Digest.layerWebCrypto, Mac.layerWebCrypto).pipe(
+  Layer.provideMerge(SecureRandom.layerWebCrypto)
+)
+
+/** The functions, on the platform's Web Crypto. */
+export const make = Effect.gen(function* () {
+  const context = yield* Layer.build(layer)
+  const digests = Context.get(context, Digest.Digest)
+  const macs = Context.get(context, Mac.Mac)
+  const random = Context.get(context, SecureRandom.SecureRandom)
+  return {
+    /** The id of a key: 64 hex digits. */
+    idOf: (key: unknown) =>
+      Effect.flatMap(checkKey(key), (text) => digests.digestHex(Digest.sha256, encoder.encode(text))),
+    sha256: (bytes: Uint8Array) => digests.digestHex(Digest.sha256, bytes),
+    /** The digest of a text under this salt. */
+    digestOf: (salt: string, text: string) =>
+      Effect.orDie(
+        Effect.flatMap(Mac.key(Mac.hmacSha256, encoder.encode(salt)), (key) => macs.sign(key, encoder.encode(text)))
+      ).pipe(Effect.map((tag) => `${version}${Hex.encode(tag)}`)),
+    /** 32 random hex digits. */
+    random: Effect.map(Effect.orDie(random.randomBytes(16)), Hex.encode)
+  }
+})
+
+export type Identity = Effect.Success<typeof make>

@@ -1,0 +1,45 @@
+/**
+ * What a journal takes and gives beside its rows: the models of `GenerationJournal`, in a file that its SQL can import.
+ */
+import * as Data from "effect/Data"
+import type { Row } from "./machine.ts"
+
+/**
+ * The journal did not answer, or refused. Whether a change was made is unknown.
+ *
+ * @category errors
+ */
+export class JournalFailure extends Data.TaggedError("JournalFailure")<{
+  readonly message: string
+  readonly cause: unknown
+  /** Whether the same statement may succeed later. */
+  readonly isRetryable: boolean
+}> {}
+
+/**
+ * A row, and whether the permission to send has ended without an outcome.
+ *
+ * @category models
+ */
+export interface Found {
+  readonly row: Row
+  readonly isLapsed: boolean
+}
+
+/**
+ * Which rows are listed, the newest first.
+ *
+ * @category models
+ */
+export interface Filter {
+  readonly states?: ReadonlyArray<string> | undefined
+  /** The beginning of the key. */
+  readonly prefix?: string | undefined
+  /** Created before this time, in milliseconds since 1970. */
+  readonly createdBefore?: number | undefined
+  /** Not changed for this many milliseconds. */
+  readonly untouchedFor?: number | undefined
+  /** The last row of the page before. */
+  readonly after?: Pick<Row, "createdAt" | "id"> | undefined
+  readonly limit: number
+}

@@ -1,0 +1,247 @@
+/**
+ * The images of an attempt in the store: files, and a manifest that is written last. An attempt with a manifest is done.
+ */
+import { GeneratedImage, ImageGenerateResponse } from "@effect-gradient/core"
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { ImageStore } from "../ImageStore.ts"
+import type { Identity } from "./identity.ts"
+import { type Asked, Move, type Tokens } from "./machine.ts"
+import { type Entry, StoreFailure } from "./storeModels.ts"
+
+type Store = ImageStore["Service"]
+
+const Text = Schema.optional(Schema.String)
+const Count = Schema.optional(Schema.Finite)
+
+/** What the reply held, and what the journal needs if it has to be written anew. */
+const Manifest = Schema.Struct({
+  version: Schema.Literal(1),
+  attempt: Schema.Int,
+  token: Schema.String,
+  key: Text,
+  salt: Text,
+  digest: Text,
+  labels: Schema.Record(Schema.String, Schema.String),
+  model: Schema.String,
+  n: Schema.Int,
+  created: Schema.String,
+  requestId: Text,
+  background: Text,
+  outputFormat: Text,
+  quality: Text,
+  size: Text,
+  usage: Schema.optional(
+    Schema.Struct({ inputTokens: Schema.Finite, outputTokens: Count, totalTokens: Schema.Finite })
+  ),
+  /** The params, if `keep.params` is set. */
+  params: Schema.optional(Schema.Unknown),
+  images: Schema.NonEmptyArray(
+    Schema.Struct({
+      file: Schema.String,
+      size: Schema.Int,
+      sha256: Schema.String,
+      outputFormat: Text,
+      revisedPrompt: Text
+    })
+  )
+})
+
+export type Manifest = typeof Manifest.Type
+
+const Json = Schema.fromJsonString(Manifest)
+const decode = Schema.decodeUnknownEffect(Json)
+const encode = Schema.encodeEffect(Json)
+
+/** An attempt that the store is about to keep. */
+export interface Kept {
+  readonly id: string
+  readonly attempt: number
+  readonly token: string
+  readonly asked: Asked
+  readonly params: unknown
+}
+
+/** Never written twice: no other attempt has this token. */
+export const folderOf = ({ attempt, token }: { readonly attempt: number; readonly token: string }): string =>
+  `${attempt}-${token}`
+
+const manifestName = "manifest.json"
+const completeName = /\/image-(\d+)\.\w+$/
+const anyImage = /\/(image|partial)-(\d+)\.\w+$/
+
+const tokensOf = ({ usage }: Manifest): Tokens => ({
+  input: usage?.inputTokens,
+  output: usage?.outputTokens,
+  total: usage?.totalTokens
+})
+
+/** The move that a manifest justifies. */
+export const completing = (manifest: Manifest): Move =>
+  Move.Complete({
+    key: manifest.key,
+    salt: manifest.salt,
+    digest: manifest.digest,
+    labels: manifest.labels,
+    model: manifest.model,
+    n: manifest.n,
+    attempt: manifest.attempt,
+    token: manifest.token,
+    folder: folderOf(manifest),
+    images: manifest.images.length,
+    tokens: tokensOf(manifest)
+  })
+
+type Response = ImageGenerateResponse.ImageGenerateResponse
+
+/** What a manifest has of a reply, beside the images. */
+type Head = Pick<Response, "created"> &
+  Partial<Pick<Response, "background" | "outputFormat" | "quality" | "requestId" | "size" | "usage">>
+
+type File = Manifest["images"][number]
+
+const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1)
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const manifestOf = (kept: Kept, head: Head, images: Manifest["images"]): Manifest => {
+  const { background, created, outputFormat, quality, requestId, size, usage } = head
+  const { attempt, params, token } = kept
+  return {
+    version: 1,
+    attempt,
+    token,
+    ...kept.asked,
+    created: DateTime.formatIso(created),
+    requestId,
+    background,
+    outputFormat,
+    quality,
+    size,
+    usage: usage && {
+      inputTokens: usage.inputTokens,
+      outputTokens: usage.outputTokens,
+      totalTokens: usage.totalTokens
+    },
+    params,
+    images
+  }
+}
+
+/** Reads and writes the attempts of one store. */
+export const attemptsIn = (store: Store, identity: Identity) => {
+  const writeManifest = Effect.fnUntraced(function* (kept: Kept, head: Head, images: ReadonlyArray<File>) {
+    if (!Arr.isReadonlyArrayNonEmpty(images)) return yield* Effect.die("a manifest has an image")
+    const manifest = manifestOf(kept, head, images)
+    const json = yield* Effect.orDie(encode(manifest))
+    yield* store.put(`${kept.id}/${folderOf(kept)}/${manifestName}`, encoder.encode(json))
+    return manifest
+  })
+
+  /** Writes each image, then the manifest. */
+  const write = Effect.fnUntraced(function* (kept: Kept, response: Response) {
+    const images = yield* Effect.forEach(response.data, (image, index) =>
+      Effect.gen(function* () {
+        const { bytes, extension, outputFormat, revisedPrompt } = image
+        const file = `image-${index}.${extension}`
+        yield* store.put(`${kept.id}/${folderOf(kept)}/${file}`, bytes)
+        return { file, size: bytes.length, sha256: yield* identity.sha256(bytes), outputFormat, revisedPrompt }
+      })
+    )
+    return yield* writeManifest(kept, response, images)
+  })
+
+  /** Keeps images that may be incomplete, without a manifest. Gives how many. */
+  const keepPartial = (kept: Kept, images: ReadonlyArray<GeneratedImage.GeneratedImage>) =>
+    Effect.forEach(images, (image, index) =>
+      store.put(`${kept.id}/${folderOf(kept)}/partial-${index}.${image.extension}`, image.bytes)
+    ).pipe(Effect.map(({ length }) => length))
+
+  const read = (path: string): Effect.Effect<Option.Option<Manifest>, StoreFailure> =>
+    Effect.flatMap(store.get(path), (bytes) =>
+      Option.isNone(bytes)
+        ? Effect.succeed(Option.none())
+        : Effect.mapBoth(decode(decoder.decode(bytes.value)), {
+            onSuccess: Option.some,
+            onFailure: (cause) =>
+              new StoreFailure({ message: `${path} cannot be read as a manifest: ${cause.message}`, cause })
+          })
+    )
+
+  const isManifest = ({ path }: Entry) => nameOf(path) === manifestName
+
+  /** The manifests of a generation, the first attempt's first. */
+  const find = Effect.fnUntraced(function* (id: string) {
+    const entries = yield* Stream.runCollect(store.list(id))
+    const found = yield* Effect.forEach(entries.filter(isManifest), ({ path }) => read(path))
+    return found.flatMap(Option.toArray).toSorted((a, b) => a.attempt - b.attempt)
+  })
+
+  /** Every manifest of the store, with the id of its generation. One that cannot be read is logged and left out. */
+  const all = store.list("").pipe(
+    Stream.filter(isManifest),
+    Stream.mapEffect(({ path }) =>
+      read(path).pipe(
+        Effect.tapError(({ message }) => Effect.logWarning(message)),
+        Effect.orElseSucceed(() => Option.none<Manifest>()),
+        Effect.map(Option.map((manifest) => ({ id: path.slice(0, path.indexOf("/")), manifest })))
+      )
+    ),
+    Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found)))
+  )
+
+  const image = (path: string, { outputFormat, revisedPrompt, size }: Omit<File, "file" | "sha256">) =>
+    Effect.flatMap(store.get(path), (bytes) =>
+      Option.isSome(bytes) && bytes.value.length === size
+        ? Effect.succeed(new GeneratedImage.GeneratedImage({ bytes: bytes.value, outputFormat, revisedPrompt }))
+        : Effect.fail(new StoreFailure({ message: `The store has lost ${path}`, cause: undefined }))
+    )
+
+  /** What a finished attempt brought; nothing if this store does not have it. */
+  const load = Effect.fnUntraced(function* (id: string, folder: string) {
+    const found = yield* read(`${id}/${folder}/${manifestName}`)
+    if (Option.isNone(found)) return Option.none<Response>()
+    const { background, created, images, outputFormat, quality, requestId, size, usage } = found.value
+    const data = yield* Effect.forEach(images, (file) => image(`${id}/${folder}/${file.file}`, file))
+    return Option.some(
+      new ImageGenerateResponse.ImageGenerateResponse({
+        created: DateTime.makeUnsafe(created),
+        data,
+        background,
+        outputFormat,
+        quality,
+        requestId,
+        size,
+        usage
+      })
+    )
+  })
+
+  /** The image files of an attempt: complete ones, or partial ones too. */
+  const files = Effect.fnUntraced(function* (id: string, folder: string, which: "complete" | "any") {
+    const entries = yield* Stream.runCollect(store.list(`${id}/${folder}`))
+    const wanted = which === "complete" ? completeName : anyImage
+    return entries.filter(({ path }) => wanted.test(path)).toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  })
+
+  const images = (entries: ReadonlyArray<Entry>) => Effect.forEach(entries, (entry) => image(entry.path, entry))
+
+  /** Writes a manifest for files that are in the store already. */
+  const adopt = Effect.fnUntraced(function* (kept: Kept, entries: ReadonlyArray<Entry>, created: DateTime.Utc) {
+    const adopted = yield* Effect.forEach(entries, (entry) =>
+      Effect.gen(function* () {
+        const { bytes } = yield* image(entry.path, entry)
+        return { file: nameOf(entry.path), size: entry.size, sha256: yield* identity.sha256(bytes) }
+      })
+    )
+    return yield* writeManifest(kept, { created }, adopted)
+  })
+
+  return { write, keepPartial, find, all, load, files, images, adopt, remove: store.remove }
+}
+
+export type Attempts = ReturnType<typeof attemptsIn>

@@ -1,0 +1,47 @@
+/**
+ * Writes outcomes to the journal. If it is away, an outcome is written as soon as it is back.
+ */
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { GenerationJournal } from "../GenerationJournal.ts"
+import type { JournalFailure } from "./journalModels.ts"
+import type { Move, Row } from "./machine.ts"
+
+/** The outcomes that are not written yet are kept in this scope. */
+export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) => {
+  const pending = new Map<string, Move>()
+
+  /** Writes what is pending for this generation. */
+  const flush = (id: string): Effect.Effect<void, JournalFailure> =>
+    Effect.suspend(() => {
+      const move = pending.get(id)
+      if (move === undefined) return Effect.void
+      return Effect.map(journal.move(id, move), () => {
+        if (pending.get(id) === move) pending.delete(id)
+      })
+    })
+
+  const later = (id: string, move: Move, { message }: JournalFailure) =>
+    Effect.gen(function* () {
+      pending.set(id, move)
+      yield* Effect.logError(`The outcome of ${id} (${move._tag}) is written when the journal is back: ${message}`)
+      const whenBack = Effect.retry(flush(id), Schedule.spaced("1 second"))
+      yield* Effect.forkIn(Effect.andThen(whenBack, Effect.logInfo(`The outcome of ${id} is written`)), scope)
+    })
+
+  return {
+    flush,
+    /** Tries once more to write what is pending. */
+    flushAll: Effect.suspend(() => Effect.forEach([...pending.keys()], (id) => Effect.ignore(flush(id)))),
+    /** Makes the move now, or later. `undefined`: later. */
+    write: (id: string, move: Move): Effect.Effect<Option.Option<Row> | undefined> =>
+      journal.move(id, move).pipe(
+        Effect.retry({ times: 2, schedule: Schedule.spaced("100 millis") }),
+        Effect.catch((failure) => Effect.as(later(id, move, failure), undefined))
+      )
+  }
+}
+
+export type Outcomes = ReturnType<typeof make>

@@ -1,0 +1,54 @@
+/**
+ * The reasons that durable generations fail with.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as DateTime from "effect/DateTime"
+import type { Row } from "./machine.ts"
+
+type Images = GradientError.GradientErrorReason["images"]
+
+interface Failure {
+  readonly message: string
+  readonly cause: unknown
+}
+
+/** Nothing was sent. */
+export const journalBefore = ({ cause, message }: Failure): GradientError.JournalError =>
+  new GradientError.JournalError({ phase: "before", reached: "NotSent", description: message, cause })
+
+export const journalAfter = ({ cause, message }: Failure, images: Images): GradientError.JournalError =>
+  new GradientError.JournalError({ phase: "after", reached: "Accepted", description: message, cause, images })
+
+/** Nothing was sent. */
+export const storeBefore = ({ cause, message }: Failure): GradientError.StoreError =>
+  new GradientError.StoreError({ phase: "before", reached: "NotSent", description: message, cause })
+
+export const storeAfter = ({ cause, message }: Failure, images: Images): GradientError.StoreError =>
+  new GradientError.StoreError({ phase: "after", reached: "Accepted", description: message, cause, images })
+
+export const inDoubt = (
+  key: string,
+  { attempt, note, sentAt, state }: Pick<Row, "attempt" | "note" | "sentAt" | "state">,
+  images: Images = []
+) =>
+  new GradientError.InDoubtError({
+    key,
+    attempt,
+    since: DateTime.makeUnsafe(sentAt),
+    abandoned: state === "abandoned",
+    description: note,
+    images
+  })
+
+/** A conflict that waiting cannot resolve. */
+export const conflict = (description: string, code?: string): GradientError.ConflictError =>
+  new GradientError.ConflictError({ reached: "NotSent", shouldRetry: false, description, code })
+
+export const keyReused = () =>
+  conflict(
+    "the idempotency key was used with other params. Use another key, or the params of the first call",
+    "idempotency_key_reused"
+  )
+
+/** The layer ended before the request was sent. */
+export const closing = () => journalBefore({ message: "the layer is closing", cause: undefined })

@@ -1,0 +1,52 @@
+/**
+ * What the store knows of an attempt without an outcome: its process was killed after the images had come.
+ */
+import type { GradientError } from "@effect-gradient/core"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Row } from "./machine.ts"
+import { type Attempts, completing, type Kept, type Manifest } from "./manifest.ts"
+import * as Reasons from "./reasons.ts"
+import type { Parts } from "./sending.ts"
+import type { StoreFailure } from "./storeModels.ts"
+
+/** The attempt of a row, for a manifest that is written later. */
+export const keptOf = ({ attempt, digest, id, key, labels, model, n, salt, token }: Row): Kept => ({
+  id,
+  attempt,
+  token,
+  asked: { key, salt, digest, labels, model, n },
+  params: undefined
+})
+
+/** The manifest of this generation in this store. If all images of its last attempt are there, it is written now. */
+const manifestIn = Effect.fnUntraced(function* (
+  store: Attempts,
+  row: Row
+): Effect.fn.Return<Option.Option<Manifest>, StoreFailure> {
+  const [manifest] = yield* store.find(row.id)
+  if (manifest !== undefined) return Option.some(manifest)
+  const files = yield* store.files(row.id, `${row.attempt}-${row.token}`, "complete")
+  if (files.length < row.n) return Option.none()
+  return Option.some(yield* store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
+})
+
+/** Whether the store has all of it, so that the row is done now. */
+export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, GradientError.GradientErrorReason> =>
+  Effect.gen(function* () {
+    if (row.state === "done") return false
+    for (const store of parts.spare === undefined ? [parts.store] : [parts.store, parts.spare]) {
+      const manifest = yield* Effect.mapError(manifestIn(store, row), Reasons.storeBefore)
+      if (Option.isNone(manifest)) continue
+      const moved = yield* Effect.mapError(
+        parts.journal.move(row.id, completing(manifest.value)),
+        Reasons.journalBefore
+      )
+      if (Option.isSome(moved)) return true
+      // Another process may have found it first.
+      const found = yield* Effect.mapError(parts.journal.find(row.id), Reasons.journalBefore)
+      return Option.isSome(found) && found.value.row.state === "done"
+    }
+    return false
+  })

@@ -1,0 +1,93 @@
+/**
+ * A call that is under way in this process, and those who wait for it: any number of callers of either function.
+ */
+import type { GradientError } from "@effect-gradient/core"
+import { ImageStream, type ImageGenerateResponse, type ImageGenStreamEvent } from "@effect-gradient/core"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+
+type Response = ImageGenerateResponse.ImageGenerateResponse
+type Event = ImageGenStreamEvent.ImageGenStreamEvent
+type Completed = ImageGenStreamEvent.Completed
+
+export class Running {
+  /** What was asked for, to compare it with what those who join ask for. */
+  readonly asked: string
+  callers = 0
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  readonly #completed: Array<Completed> = []
+  /** The newest partial image of the image that is being made. A slow consumer misses those before it. */
+  #partial: Event | undefined
+  #partialNumber = 0
+  #changed = Deferred.makeUnsafe<void>()
+  readonly #result = Deferred.makeUnsafe<Response, GradientError.GradientError>()
+
+  constructor(asked: string) {
+    this.asked = asked
+  }
+
+  /** The whole response. */
+  get response(): Effect.Effect<Response, GradientError.GradientError> {
+    return Deferred.await(this.#result)
+  }
+
+  /** Ends when the call has ended, in whatever way. */
+  get ended(): Effect.Effect<void> {
+    return Effect.ignore(this.response)
+  }
+
+  add(event: Event): void {
+    if (event._tag === "Completed") {
+      this.#completed.push(event)
+      this.#partial = undefined
+    } else {
+      this.#partial = event
+      this.#partialNumber++
+    }
+    this.#notify()
+  }
+
+  /** Ends the call. Images that were not streamed are given out now. */
+  end(exit: Exit.Exit<Response, GradientError.GradientError>): void {
+    if (Exit.isSuccess(exit) && this.#completed.length === 0) {
+      this.#completed.push(...ImageStream.fromResponse(exit.value))
+    }
+    this.#partial = undefined
+    Deferred.doneUnsafe(this.#result, exit)
+    this.#notify()
+  }
+
+  #notify(): void {
+    const changed = this.#changed
+    this.#changed = Deferred.makeUnsafe()
+    Deferred.doneUnsafe(changed, Exit.void)
+  }
+
+  /** Every `Completed`, and of the partial images the newest at each time. */
+  get events(): Stream.Stream<Event, GradientError.GradientError> {
+    return Stream.fromPull(
+      Effect.sync(() => {
+        let given = 0
+        let partial = 0
+        const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Event>, GradientError.GradientError> = Effect.suspend(() => {
+          const completed = this.#completed.slice(given)
+          given = this.#completed.length
+          if (Arr.isReadonlyArrayNonEmpty(completed)) return Effect.succeed(completed)
+          if (this.#partial !== undefined && this.#partialNumber > partial) {
+            partial = this.#partialNumber
+            return Effect.succeed(Arr.of(this.#partial))
+          }
+          if (Deferred.isDoneUnsafe(this.#result)) return Effect.andThen(this.response, Cause.done())
+          return Effect.andThen(Deferred.await(this.#changed), pull)
+        })
+        return pull
+      })
+    )
+  }
+}

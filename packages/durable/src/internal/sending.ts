@@ -1,0 +1,212 @@
+/**
+ * The durable record around each attempt of one call: a permission from the journal directly before the request, and its
+ * outcome directly after.
+ */
+import type { Attempt } from "@effect-gradient/core"
+import { type GeneratedImage, type GradientError } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type { GenerationJournal } from "../GenerationJournal.ts"
+import type { Identity } from "./identity.ts"
+import type { Lease, Moment } from "./lease.ts"
+import { type Asked, Move, type Row } from "./machine.ts"
+import { type Attempts, completing, folderOf, type Kept } from "./manifest.ts"
+import type { Outcomes } from "./outcomes.ts"
+import * as Reasons from "./reasons.ts"
+
+type Reason = GradientError.GradientErrorReason
+type Completed = Extract<Attempt.Outcome, { _tag: "Completed" }>
+
+/** What every generation of a layer uses. */
+export interface Parts {
+  readonly journal: GenerationJournal["Service"]
+  readonly identity: Identity
+  readonly lease: Lease
+  readonly outcomes: Outcomes
+  readonly store: Attempts
+  readonly spare: Attempts | undefined
+  readonly keepParams: boolean
+  /** Whether the layer is closing: nothing new is sent. */
+  readonly isClosing: () => boolean
+  readonly close: () => void
+}
+
+/** The call that is sent. */
+export interface Sent {
+  readonly id: string
+  /** Without model and n, which only the attempt knows. */
+  readonly asked: Omit<Asked, "model" | "n">
+}
+
+/** How long a journal that does not answer is waited for before a request. It is never longer than half the lease. */
+const patienceMillis = 10_000
+
+/** Runs around the attempts of one call. */
+export class Sending {
+  readonly #parts: Parts
+  readonly #call: Sent
+  /** The attempt that has a permission and no outcome. */
+  #open: Kept | undefined
+  /** Whether the journal gave no permission, because the generation is no longer free. */
+  isRefused = false
+  #left: Kept | undefined
+  #sentAt = 0
+
+  constructor(parts: Parts, call: Sent) {
+    this.#parts = parts
+    this.#call = call
+  }
+
+  /** Whether a request may be under way. */
+  get isSent(): boolean {
+    return this.#open !== undefined
+  }
+
+  /** The doubt that an interruption has left. */
+  leftInDoubt(key: string): GradientError.InDoubtError | undefined {
+    if (this.#left === undefined) return undefined
+    return Reasons.inDoubt(key, {
+      attempt: this.#left.attempt,
+      note: "the request was interrupted",
+      sentAt: this.#sentAt,
+      state: "doubt"
+    })
+  }
+
+  get entry(): Attempt.Entry {
+    return {
+      begin: (attempt) => Effect.uninterruptible(this.#begin(attempt)),
+      end: (_attempt, outcome) => this.#end(outcome)
+    }
+  }
+
+  readonly #begin = (attempt: Attempt.Attempt): Effect.Effect<void, Reason> =>
+    Effect.gen({ self: this }, function* () {
+      const { identity, isClosing, lease } = this.#parts
+      this.isRefused = false
+      if (isClosing()) return yield* Reasons.closing()
+      const { model, n } = attempt.params
+      const token = yield* identity.random
+      const asked = { ...this.#call.asked, model, n }
+      const at = yield* lease.now
+      const row = yield* this.#ask(
+        Move.Begin({ ...asked, token, holder: lease.holder, leaseMillis: lease.leaseMillis })
+      )
+      if (Option.isNone(row)) {
+        this.isRefused = true
+        return yield* Reasons.conflict("the generation is no longer free")
+      }
+      const params = this.#parts.keepParams ? attempt.params : undefined
+      this.#sentAt = row.value.sentAt
+      this.#open = { id: this.#call.id, attempt: row.value.attempt, token, asked, params }
+      return yield* this.#check(at)
+    })
+
+  /** The same statement with the same token runs again until it answers. Without an answer nothing is sent. */
+  #ask(move: Extract<Move, { _tag: "Begin" }>): Effect.Effect<Option.Option<Row>, Reason> {
+    const { journal, lease, outcomes } = this.#parts
+    const { id } = this.#call
+    const patience = Math.min(patienceMillis, lease.leaseMillis / 3)
+    return Effect.andThen(outcomes.flush(id), journal.move(id, move)).pipe(
+      Effect.retry({
+        while: ({ isRetryable }) => isRetryable,
+        schedule: Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: patience }))
+      }),
+      Effect.catch((failure) =>
+        Effect.andThen(
+          outcomes.write(id, Move.Release({ token: move.token, note: "JournalError" })),
+          Reasons.journalBefore(failure)
+        )
+      )
+    )
+  }
+
+  /** The last look at the lease: others may take a stalled process for one that was killed. */
+  #check(asked: Moment): Effect.Effect<void, Reason> {
+    return Effect.flatMap(this.#parts.lease.isFresh(asked), (isFresh) =>
+      isFresh
+        ? Effect.void
+        : Reasons.journalBefore({ message: "this process stalled for more than half its lease", cause: undefined })
+    )
+  }
+
+  readonly #end = (outcome: Attempt.Outcome): Effect.Effect<void, Reason> =>
+    Effect.suspend(() => {
+      const open = this.#open
+      this.#open = undefined
+      if (open === undefined) return Effect.void
+      switch (outcome._tag) {
+        case "NotSent":
+          return this.#release(open, outcome.reason?._tag ?? "interrupted")
+        case "Completed":
+          return this.#complete(open, outcome)
+        case "Left":
+          this.#left = open
+          return this.#doubt(open, "interrupted", outcome.images)
+        case "Failed":
+          return outcome.reason.mayHaveBeenCharged
+            ? Effect.andThen(
+                this.#doubt(open, outcome.reason._tag, outcome.images),
+                // Under any policy: the journal would not allow another attempt.
+                Effect.fail(Object.assign(outcome.reason, { shouldRetry: false }))
+              )
+            : this.#release(open, outcome.reason._tag)
+      }
+    })
+
+  #release({ id, token }: Kept, note: string): Effect.Effect<void> {
+    return Effect.asVoid(this.#parts.outcomes.write(id, Move.Release({ token, note })))
+  }
+
+  #doubt(open: Kept, note: string, images: ReadonlyArray<GeneratedImage.GeneratedImage>): Effect.Effect<void> {
+    const kept = this.#parts.store.keepPartial(open, images).pipe(
+      Effect.tapError(({ message }) => Effect.logError(`Images of an attempt in doubt could not be kept: ${message}`)),
+      Effect.orElseSucceed(() => 0)
+    )
+    return Effect.flatMap(kept, (count) =>
+      this.#parts.outcomes.write(open.id, Move.Doubt({ token: open.token, note, images: count }))
+    )
+  }
+
+  #complete(open: Kept, { images, response }: Completed): Effect.Effect<void, Reason> {
+    if (response === undefined) return this.#doubt(open, "no images were decoded", images)
+    return Effect.matchEffect(this.#keep(open, response), {
+      onSuccess: (manifest) =>
+        Effect.flatMap(this.#parts.outcomes.write(open.id, completing(manifest)), (row) =>
+          row !== undefined && Option.isNone(row) ? this.#extra(open) : Effect.void
+        ),
+      onFailure: (failure) =>
+        Effect.flatMap(
+          this.#parts.outcomes.write(open.id, Move.Doubt({ token: open.token, note: "StoreError", images: 0 })),
+          (row) =>
+            Effect.fail(row === undefined ? Reasons.journalAfter(failure, images) : Reasons.storeAfter(failure, images))
+        )
+    })
+  }
+
+  /** In the store, else in the spare one. */
+  #keep(open: Kept, response: NonNullable<Completed["response"]>) {
+    const { spare, store } = this.#parts
+    const written = store.write(open, response)
+    if (spare === undefined) return written
+    return written.pipe(
+      Effect.tapError(({ message }) => Effect.logError(`The images go to the spare store: ${message}`)),
+      Effect.catch(() => spare.write(open, response))
+    )
+  }
+
+  /** The generation was done, or erased, while this attempt was under way. What was erased must not come back. */
+  #extra({ id, ...attempt }: Kept): Effect.Effect<void> {
+    const { journal, spare, store } = this.#parts
+    const remove = (from: Attempts) => from.remove(`${id}/${folderOf(attempt)}`)
+    return journal.find(id).pipe(
+      Effect.flatMap((found) =>
+        Option.isSome(found) && found.value.row.state === "expired" && found.value.row.key === undefined
+          ? Effect.forEach([store, ...(spare === undefined ? [] : [spare])], remove, { discard: true })
+          : Effect.logWarning(`Attempt ${attempt.attempt} of ${id} brought its images after another one; both are kept`)
+      ),
+      Effect.catch(({ message }) => Effect.logError(`The images of an erased generation may be left: ${message}`))
+    )
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The journal in SQL. Each move of `machine.ts` is one statement whose condition the database checks, so that any number
+ * of processes can share it.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Fragment } from "effect/sql/Statement"
+import { type Filter, type Found, JournalFailure } from "./journalModels.ts"
+import { completable, type Move, repeated, resting, type Row } from "./machine.ts"
+import { checkDurability, type Names, namesOf, runMigrations } from "./sqlTables.ts"
+
+/**
+ * Options of the journal in SQL.
+ *
+ * @category models
+ */
+export interface SqlOptions {
+  /** The beginning of the names of its tables: letters, digits and underscores. Default: `gradient_`. */
+  readonly prefix?: string | undefined
+  /** `run` makes and extends the tables; `check` fails if they are not there. Default: `run`. */
+  readonly migrate?: "run" | "check" | undefined
+}
+
+const Integer = Schema.Union([Schema.Finite, Schema.FiniteFromString, Schema.BigInt])
+const OptionalInteger = Schema.NullOr(Integer)
+const OptionalText = Schema.NullOr(Schema.String)
+
+/** A row as the database gives it. PostgreSQL gives its large integers as text or as bigint. */
+const SqlRow = Schema.Struct({
+  id: Schema.String,
+  key: OptionalText,
+  state: Schema.String,
+  attempt: Integer,
+  token: Schema.String,
+  holder: Schema.String,
+  lease_until: Integer,
+  note: OptionalText,
+  salt: OptionalText,
+  digest: OptionalText,
+  labels: Schema.fromJsonString(Schema.Record(Schema.String, Schema.String)),
+  model: Schema.String,
+  n: Integer,
+  images: Integer,
+  folder: OptionalText,
+  input_tokens: OptionalInteger,
+  output_tokens: OptionalInteger,
+  total_tokens: OptionalInteger,
+  created_at: Integer,
+  sent_at: Integer,
+  updated_at: Integer,
+  is_lapsed: Schema.optional(Integer)
+})
+
+const decodeRows = Schema.decodeUnknownEffect(Schema.Array(SqlRow))
+const number = (value: number | bigint | null): number | undefined => (value === null ? undefined : Number(value))
+
+const toFound = (row: typeof SqlRow.Type): Found => ({
+  isLapsed: Number(row.is_lapsed ?? 0) === 1,
+  row: {
+    id: row.id,
+    key: row.key ?? undefined,
+    state: row.state,
+    attempt: Number(row.attempt),
+    token: row.token,
+    holder: row.holder,
+    leaseUntil: Number(row.lease_until),
+    note: row.note ?? undefined,
+    salt: row.salt ?? undefined,
+    digest: row.digest ?? undefined,
+    labels: row.labels,
+    model: row.model,
+    n: Number(row.n),
+    images: Number(row.images),
+    folder: row.folder ?? undefined,
+    tokens: {
+      input: number(row.input_tokens),
+      output: number(row.output_tokens),
+      total: number(row.total_tokens)
+    },
+    createdAt: Number(row.created_at),
+    sentAt: Number(row.sent_at),
+    updatedAt: Number(row.updated_at)
+  }
+})
+
+/** What a driver cannot classify may pass as well: a server that is starting or shutting down is such an error. */
+const isPassing = ({ isRetryable, reason }: SqlError) => isRetryable || reason._tag === "UnknownError"
+
+/** The database's own words follow those of the driver. */
+const wordsOf = ({ message, reason: { cause } }: SqlError) =>
+  cause instanceof Error && !message.includes(cause.message) ? `${message}: ${cause.message}` : message
+
+const failureOf = (error: SqlError | Schema.SchemaError): JournalFailure =>
+  error._tag === "SqlError"
+    ? new JournalFailure({ message: wordsOf(error), cause: error, isRetryable: isPassing(error) })
+    : new JournalFailure({
+        message: `The journal has a row that this version cannot read: ${error.message}`,
+        cause: error,
+        isRetryable: false
+      })
+
+/** A busy SQLite file is free again within milliseconds. A lost connection is for the caller to wait for. */
+const isBusy = (error: SqlError | Schema.SchemaError) =>
+  error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"
+
+const dayMillis = 86_400_000
+
+const whileBusy = Schedule.spaced("10 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "10 seconds" }))
+
+/** The statements on these tables. */
+const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
+  const table = sql(generation)
+  const holders = sql(holder)
+  const now = sql.onDialectOrElse({
+    pg: () => sql`CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`,
+    orElse: () => sql`CAST(unixepoch('subsec') * 1000 AS INTEGER)`
+  })
+  const millis = (value: number) => sql`CAST(${value} AS BIGINT)`
+  const isLapsed = sql`(g.state = 'sending' AND g.lease_until <= ${now}
+    AND NOT EXISTS (SELECT 1 FROM ${holders} AS h WHERE h.id = g.holder AND h.alive_until > ${now}))`
+  const isInDoubt = (attempt: number) => sql`g.attempt = ${attempt} AND (g.state = 'doubt' OR ${isLapsed})`
+  const isHolders = (token: string) => sql`g.state = 'sending' AND g.token = ${token}`
+  const update = (id: string, changes: Fragment, condition: Fragment) =>
+    sql`UPDATE ${table} AS g SET ${changes}, updated_at = ${now} WHERE g.id = ${id} AND (${condition}) RETURNING *`
+
+  const begin = (
+    id: string,
+    { digest, holder: by, key, labels, leaseMillis, model, n, salt, token }: MoveOf<"Begin">
+  ) =>
+    sql`INSERT INTO ${table} AS g
+      (id, key, state, attempt, token, holder, lease_until, salt, digest, labels, model, n, images, created_at, sent_at, updated_at)
+      VALUES (${id}, ${key ?? null}, 'sending', 1, ${token}, ${by}, ${now} + ${millis(leaseMillis)}, ${salt ?? null},
+        ${digest ?? null}, ${JSON.stringify(labels)}, ${model}, ${n}, 0, ${now}, ${now}, ${now})
+      ON CONFLICT (id) DO UPDATE SET
+        attempt = CASE WHEN g.state = 'free' THEN g.attempt + 1 ELSE g.attempt END,
+        lease_until = CASE WHEN g.state = 'free' THEN excluded.lease_until ELSE g.lease_until END,
+        state = 'sending', note = NULL, folder = NULL, images = 0,
+        input_tokens = NULL, output_tokens = NULL, total_tokens = NULL,
+        key = excluded.key, token = excluded.token, holder = excluded.holder, salt = excluded.salt,
+        digest = excluded.digest, labels = excluded.labels, model = excluded.model, n = excluded.n,
+        sent_at = excluded.sent_at, updated_at = excluded.updated_at
+      WHERE g.state = 'free' OR (g.state = 'sending' AND g.token = excluded.token)
+      RETURNING *`
+
+  const complete = (id: string, move: MoveOf<"Complete">) =>
+    sql`INSERT INTO ${table} AS g
+      (id, key, state, attempt, token, holder, lease_until, salt, digest, labels, model, n, images, folder,
+        input_tokens, output_tokens, total_tokens, created_at, sent_at, updated_at)
+      VALUES (${id}, ${move.key ?? null}, 'done', ${move.attempt}, ${move.token}, '', ${now}, ${move.salt ?? null},
+        ${move.digest ?? null}, ${JSON.stringify(move.labels)}, ${move.model}, ${move.n}, ${move.images}, ${move.folder},
+        ${move.tokens.input ?? null}, ${move.tokens.output ?? null}, ${move.tokens.total ?? null}, ${now}, ${now}, ${now})
+      ON CONFLICT (id) DO UPDATE SET state = 'done', note = NULL, images = excluded.images, folder = excluded.folder,
+        input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+        total_tokens = excluded.total_tokens, updated_at = excluded.updated_at
+      WHERE g.state IN ${sql.in(completable)}
+      RETURNING *`
+
+  const move = (id: string, made: Move) => {
+    switch (made._tag) {
+      case "Begin":
+        return begin(id, made)
+      case "Release":
+        return update(id, sql`state = 'free', note = ${made.note}`, isHolders(made.token))
+      case "Doubt":
+        return update(id, sql`state = 'doubt', note = ${made.note}, images = ${made.images}`, isHolders(made.token))
+      case "Complete":
+        return complete(id, made)
+      case "Repeat":
+        return update(
+          id,
+          sql`state = 'free', note = ${repeated}`,
+          sql`(${isInDoubt(made.attempt)}) OR (g.state = 'abandoned' AND g.attempt = ${made.attempt})`
+        )
+      case "Abandon":
+        return update(id, sql`state = 'abandoned', note = NULL`, isInDoubt(made.attempt))
+      case "Expire":
+        return update(id, sql`state = 'expired', images = 0`, sql`g.state = 'done'`)
+      case "Erase":
+        return update(
+          id,
+          sql`state = 'expired', images = 0, key = NULL, salt = NULL, digest = NULL, labels = '{}'`,
+          sql`g.state IN ${sql.in(resting)}`
+        )
+      case "Forget":
+        return sql`DELETE FROM ${table} AS g
+          WHERE g.id = ${id} AND g.token = ${made.token} AND g.state IN ${sql.in(resting)} RETURNING *`
+    }
+  }
+
+  const select = (condition: Fragment) =>
+    sql`SELECT g.*, CASE WHEN ${isLapsed} THEN 1 ELSE 0 END AS is_lapsed FROM ${table} AS g WHERE ${condition}`
+
+  const list = ({ after, createdBefore, limit, prefix, states, untouchedFor }: Filter) => {
+    const conditions = [
+      states && sql`g.state IN ${sql.in(states)}`,
+      prefix && sql`substr(g.key, 1, length(${prefix})) = ${prefix}`,
+      createdBefore !== undefined && sql`g.created_at < ${millis(createdBefore)}`,
+      untouchedFor !== undefined && sql`g.updated_at < ${now} - ${millis(untouchedFor)}`,
+      after && sql`(g.created_at, g.id) < (${millis(after.createdAt)}, ${after.id})`
+    ].filter((condition) => condition !== undefined && condition !== false && condition !== "")
+    return sql`${select(sql.and(conditions))} ORDER BY g.created_at DESC, g.id DESC LIMIT ${limit}`
+  }
+
+  /** What ends a lease also removes those that ended long ago: of processes that were killed. */
+  const end = (id: string) =>
+    sql`DELETE FROM ${holders} WHERE id = ${id} OR alive_until < ${now} - ${millis(dayMillis)}`
+
+  const renew = (id: string, leaseMillis: number) =>
+    sql`INSERT INTO ${holders} AS h (id, alive_until) VALUES (${id}, ${now} + ${millis(leaseMillis)})
+      ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until`
+
+  return { move, list, end, renew, find: (id: string) => select(sql`g.id = ${id}`) }
+}
+
+type MoveOf<Tag extends Move["_tag"]> = Extract<Move, { _tag: Tag }>
+
+/** The journal in the database in context. */
+export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix = "gradient_" }: SqlOptions) {
+  if (!/^[a-z_][a-z0-9_]{0,40}$/i.test(prefix)) {
+    return yield* GradientError.fromReason(
+      new GradientError.InvalidParamsError({
+        issues: [{ param: "prefix", given: JSON.stringify(prefix), allowed: "letters, digits and underscores" }],
+        description: "prefix must be letters, digits and underscores"
+      })
+    )
+  }
+  const sql = (yield* SqlClient).withoutTransforms()
+  const names = namesOf(prefix)
+  yield* checkDurability(sql)
+  yield* runMigrations(sql, names, migrate)
+  const statements = statementsOn(sql, names)
+  const run = (statement: Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
+    statement.pipe(
+      Effect.flatMap(decodeRows),
+      Effect.retry({ while: isBusy, schedule: whileBusy }),
+      Effect.mapBoth({ onFailure: failureOf, onSuccess: (rows) => rows.map(toFound) })
+    )
+  const rowOf = ([found]: ReadonlyArray<Found>): Option.Option<Row> => Option.fromNullishOr(found?.row)
+  return {
+    move: (id: string, move: Move) => Effect.map(run(statements.move(id, move)), rowOf),
+    find: (id: string) => Effect.map(run(statements.find(id)), ([found]) => Option.fromNullishOr(found)),
+    list: (filter: Filter) => run(statements.list(filter)),
+    renew: (holder: string, leaseMillis: number) =>
+      Effect.asVoid(run(leaseMillis === 0 ? statements.end(holder) : statements.renew(holder, leaseMillis)))
+  }
+})

@@ -1,0 +1,92 @@
+/**
+ * The tables of the journal in SQL, and whether the database keeps what it confirms.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Migrator from "effect/sql/Migrator"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+
+/** The names of the tables. */
+export interface Names {
+  readonly generation: string
+  readonly holder: string
+  readonly migration: string
+}
+
+export const namesOf = (prefix: string): Names => ({
+  generation: `${prefix}generation`,
+  holder: `${prefix}holder`,
+  migration: `${prefix}migration`
+})
+
+/** Migrations only add, so that an older process can go on beside a newer one. */
+const migrations = ({ generation, holder }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
+  [1, "tables", Effect.succeed(createTables(generation, holder))]
+]
+
+const createTables = Effect.fnUntraced(function* (generation: string, holder: string) {
+  const sql = (yield* SqlClient).withoutTransforms()
+  yield* sql`CREATE TABLE ${sql(generation)} (
+    id TEXT NOT NULL PRIMARY KEY,
+    key TEXT,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    token TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    note TEXT,
+    salt TEXT,
+    digest TEXT,
+    labels TEXT NOT NULL,
+    model TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    images INTEGER NOT NULL,
+    folder TEXT,
+    input_tokens BIGINT,
+    output_tokens BIGINT,
+    total_tokens BIGINT,
+    created_at BIGINT NOT NULL,
+    sent_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+  )`
+  yield* sql`CREATE INDEX ${sql(`${generation}_age`)} ON ${sql(generation)} (created_at, id)`
+  yield* sql`CREATE INDEX ${sql(`${generation}_state`)} ON ${sql(generation)} (state, updated_at)`
+  yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
+})
+
+/** Makes and extends the tables, or only checks that they are there. */
+export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
+  migrate === "run"
+    ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
+        Effect.provideService(SqlClient, sql)
+      )
+    : sql`SELECT 1 FROM ${sql(names.generation)} AS g LEFT JOIN ${sql(names.holder)} AS h ON h.id = g.holder LIMIT 1`.pipe(
+        Effect.mapError((cause) => {
+          const message = `The journal has no tables ${names.generation} and ${names.holder}. Use migrate: "run" once.`
+          return new Migrator.MigrationError({ kind: "BadState", cause, message })
+        })
+      )
+
+const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
+
+/** The number of `FULL` in `PRAGMA synchronous`; 3 is `EXTRA`. */
+const full = 2
+
+/** Refuses a database that may lose a commit: a request would be sent that nobody knows of. */
+export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientError.GradientError | SqlError> =>
+  sql.onDialectOrElse({
+    pg: () =>
+      Effect.flatMap(sql`SHOW synchronous_commit`, ([row]) =>
+        row?.["synchronous_commit"] === "off"
+          ? refuse("The journal needs PostgreSQL with synchronous_commit on (got off): a crash would lose commits")
+          : Effect.void
+      ),
+    sqlite: () =>
+      Effect.flatMap(sql`PRAGMA synchronous`, ([row]) =>
+        Number(row?.["synchronous"]) < full
+          ? refuse("The journal needs SQLite with PRAGMA synchronous = FULL: a power loss would lose commits")
+          : Effect.void
+      ),
+    orElse: () => refuse("The journal needs SQLite or PostgreSQL")
+  })

@@ -1,0 +1,127 @@
+/**
+ * A `SqlClient` on `node:sqlite`, for a journal in a file: write-ahead log, `synchronous = FULL`. Several processes on one
+ * machine can share the file.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { Connection } from "effect/sql/SqlConnection"
+import { classifySqliteError, SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import { dirname, resolve } from "node:path"
+import { DatabaseSync, type SQLInputValue } from "node:sqlite"
+import { networkFileSystem } from "./internal/networkFileSystem.ts"
+
+/**
+ * Options of the client.
+ *
+ * @category models
+ */
+export interface Options {
+  /** The file of the database. It is made if it is missing; its folder must exist. `:memory:` is for tests. */
+  readonly filename: string
+}
+
+/** node:sqlite is synchronous: while it waits for another process, nothing else runs. So it waits only this long. */
+const busyMillis = 20
+
+/** node:sqlite calls its number `errcode`, which Effect's classification does not read. */
+const sqlError = (cause: unknown, operation: string): SqlError => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const code = Predicate.hasProperty(cause, "errcode") ? cause.errcode : undefined
+  return new SqlError({ reason: classifySqliteError({ code, message, cause }, { message, operation }) })
+}
+
+const isInput = (value: unknown): value is SQLInputValue =>
+  value === null || ["string", "number", "bigint"].includes(typeof value) || value instanceof Uint8Array
+
+const inputOf = (value: unknown): SQLInputValue => {
+  if (isInput(value)) return value
+  if (value === undefined) return null
+  throw new TypeError(`SQLite cannot store a ${typeof value}`)
+}
+
+const isTransaction = new WeakMap<object, () => boolean>()
+
+const connectionOf = (database: DatabaseSync): Connection => {
+  const all = (sql: string, params: ReadonlyArray<unknown>, operation = "execute") =>
+    Effect.try({
+      try: () => database.prepare(sql).all(...params.map(inputOf)),
+      catch: (cause) => sqlError(cause, operation)
+    })
+  const values = (sql: string, params: ReadonlyArray<unknown>) =>
+    Effect.map(all(sql, params), (rows) => rows.map((row) => Object.values(row)))
+  const connection: Connection = {
+    execute: (sql, params, transform) => Effect.map(all(sql, params), (rows) => transform?.(rows) ?? rows),
+    executeUnprepared: (sql, params, transform) => Effect.map(all(sql, params), (rows) => transform?.(rows) ?? rows),
+    executeRaw: (sql, params) => all(sql, params),
+    executeValues: values,
+    executeValuesUnprepared: values,
+    executeStream: (sql, params, transform) =>
+      Stream.unwrap(Effect.map(all(sql, params), (rows) => Stream.fromIterable(transform?.(rows) ?? rows)))
+  }
+  isTransaction.set(connection, () => database.isTransaction)
+  return connection
+}
+
+const open = (filename: string) =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const database = new DatabaseSync(filename, { timeout: busyMillis })
+        // Changing to the write-ahead log needs a moment without other processes: node:sqlite reports it as busy.
+        database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        return database
+      },
+      catch: (cause) => sqlError(cause, "connect")
+    }).pipe(
+      Effect.retry({
+        while: ({ reason }) => reason._tag === "LockTimeoutError",
+        schedule: Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))
+      })
+    ),
+    (database) => Effect.sync(() => database.close())
+  )
+
+const refuseNetwork = (filename: string) =>
+  Effect.flatMap(networkFileSystem(dirname(resolve(filename))), (name) =>
+    name === undefined
+      ? Effect.void
+      : GradientError.fromReason(
+          new GradientError.InvalidParamsError({
+            description: `SQLite cannot be shared on a network file system (${name}): its locks do not hold there. Put ${filename} on a local disk, or use PostgreSQL.`
+          })
+        )
+  )
+
+const make = Effect.fnUntraced(function* ({ filename }: Options) {
+  if (filename !== ":memory:") yield* refuseNetwork(filename)
+  const database = yield* open(filename)
+  const acquirers = SqlClient.makeSqliteAcquirers({
+    connection: Effect.succeed(connectionOf(database)),
+    semaphore: yield* Semaphore.make(1),
+    isTransaction: (connection) => isTransaction.get(connection)?.() ?? false
+  })
+  return yield* SqlClient.make({
+    ...acquirers,
+    compiler: Statement.makeCompilerSqlite(),
+    driver: "node-sqlite",
+    // A transaction that reads first and then writes would fail at once if another process wrote in between.
+    beginTransaction: "BEGIN IMMEDIATE",
+    spanAttributes: [["db.system.name", "sqlite"]]
+  })
+})
+
+/**
+ * The client on a file. Fails with `InvalidParamsError` if the file is on a network file system.
+ *
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, GradientError.GradientError | SqlError> =>
+  Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))

@@ -1,0 +1,672 @@
+import type { GradientError } from "@effect-gradient/core"
+import { Attempt, Images, RetryPolicy } from "@effect-gradient/core"
+import { TestImages, TestTransport } from "@effect-gradient/core/testing"
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import { DurableImages, GenerationJournal, ImageStore } from "../src/index.ts"
+import { answering, answeringAfter, type Process, processOn, shared } from "./support/Durable.ts"
+
+const prompt = "a sea otter"
+const key = "order 4711 🦦"
+const options = { idempotencyKey: key }
+const generate = Images.generate({ prompt }, options)
+const events = Stream.runCollect(Images.generateStream({ prompt }, options))
+const reasonOf = <A, R>(effect: Effect.Effect<A, GradientError.GradientError, R>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason)
+const requests = Effect.map(TestTransport.requests, ({ length }) => length)
+const status = Effect.map(DurableImages.get(key), (found) => Option.getOrUndefined(found)?.status)
+const busy = TestTransport.respond({ status: 429, headers: { "retry-after": "1" }, json: {} })
+
+/** Digests are made outside of Effect, in real time. */
+const settle = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 40)))
+
+/** Waits until a request was sent. */
+const untilSent = (process: Process) =>
+  Effect.repeat(Effect.andThen(settle, Effect.provide(requests, process)), { until: (count) => count > 0 })
+
+/** Moves the test clock in steps, and lets what can run do so. */
+const advance = (duration: Duration.Input, steps = 1) =>
+  Effect.repeat(
+    Effect.andThen(settle, TestClock.adjust(Duration.toMillis(Duration.fromInputUnsafe(duration)) / steps)),
+    { times: steps - 1 }
+  ).pipe(Effect.andThen(settle))
+
+const away = new GenerationJournal.JournalFailure({
+  message: "connection refused",
+  cause: undefined,
+  isRetryable: true
+})
+
+describe("a call with a key", () => {
+  it.effect("is sent once: asking again gives the same bytes from the store, to either function", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const first = yield* processOn(all, answering)
+      const response = yield* Effect.provide(generate, first)
+      expect(yield* Effect.provide(status, first)).toBe("done")
+      const second = yield* processOn(all, [])
+      const again = yield* Effect.provide(generate, second)
+      expect(again.data[0].bytes).toEqual(response.data[0].bytes)
+      expect(again.created).toEqual(response.created)
+      const streamed = yield* Effect.provide(events, second)
+      expect(streamed.map(({ _tag }) => _tag)).toEqual(["Completed"])
+      expect(streamed[0]?.bytes).toEqual(response.data[0].bytes)
+      expect(yield* Effect.provide(requests, second)).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("sends the hash of the key, never the key", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answering)
+      yield* Effect.provide(generate, process)
+      const [request] = yield* Effect.provide(TestTransport.requests, process)
+      expect(request?.headers["idempotency-key"]).toMatch(/^[0-9a-f]{64}$/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("without a key passes through: each call is a request, and nothing is recorded", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answering)
+      yield* Effect.provide(Effect.repeat(Images.generate({ prompt }), { times: 1 }), process)
+      expect(yield* Effect.provide(requests, process)).toBe(2)
+      expect(yield* Effect.provide(Stream.runCollect(DurableImages.list()), process)).toEqual([])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("with other params is a conflict that no retry resolves; a new default model is none", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      yield* Effect.provide(generate, yield* processOn(all, answering))
+      const process = yield* processOn(all, [], {}, { model: "another" })
+      const reason = yield* Effect.provide(reasonOf(Images.generate({ prompt: "a walrus" }, options)), process)
+      expect(reason).toMatchObject({ _tag: "ConflictError", code: "idempotency_key_reused", isRetryable: false })
+      yield* Effect.provide(generate, process)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each([
+    { given: "", message: "1 to 512 characters" },
+    { given: "x".repeat(513), message: "1 to 512 characters" },
+    { given: "\uD800", message: "valid Unicode" }
+  ])("that is not usable is refused: $message", ({ given, message }) =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, [])
+      const reason = yield* Effect.provide(reasonOf(Images.generate({ prompt }, { idempotencyKey: given })), process)
+      expect(reason._tag).toBe("InvalidParamsError")
+      expect(reason.message).toContain(message)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is free again after a failure that was not charged, and other params are allowed", () =>
+    Effect.gen(function* () {
+      const refused = TestTransport.respond({ status: 400, json: { error: { code: "moderation_blocked" } } })
+      const process = yield* processOn(yield* shared, (_request, number) =>
+        number === 0 ? refused : TestTransport.response(TestImages.makeResponse(TestImages.png))
+      )
+      expect((yield* Effect.provide(reasonOf(generate), process))._tag).toBe("ContentPolicyError")
+      const found = Option.getOrThrow(yield* Effect.provide(DurableImages.get(key), process))
+      expect(found).toMatchObject({ status: "free", note: "ContentPolicyError", attempt: 1 })
+      yield* Effect.provide(Images.generate({ prompt: "a tame otter" }, options), process)
+      expect(Option.getOrThrow(yield* Effect.provide(DurableImages.get(key), process)).attempt).toBe(2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("waits for its retry without a permission: a process that ends in between leaves no doubt", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* processOn(all, () => busy)
+      yield* Effect.forkChild(Effect.provide(generate, process))
+      yield* untilSent(process)
+      expect(yield* Effect.provide(requests, process)).toBe(1)
+      expect(yield* Effect.provide(status, process)).toBe("free")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is in doubt after a failure that may have been charged, under any policy, and is not sent again", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, () => TestTransport.failSent(), {}, { retry: RetryPolicy.eager })
+      const reason = yield* Effect.provide(reasonOf(generate), process)
+      expect(reason).toMatchObject({ _tag: "DisconnectedError", mayHaveBeenCharged: true, isRetryable: false })
+      const again = yield* Effect.provide(reasonOf(generate), process)
+      expect(again).toMatchObject({ _tag: "InDoubtError", key, attempt: 1, abandoned: false, isRetryable: false })
+      expect(again.mayHaveBeenCharged).toBe(true)
+      expect(yield* Effect.provide(requests, process)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps the partial images of a doubt, and gives them with the error", () =>
+    Effect.gen(function* () {
+      const cut = TestTransport.events([TestImages.makeEvents(TestImages.webp, TestImages.png)[0]], { end: "reset" })
+      const process = yield* processOn(yield* shared, [cut])
+      yield* Effect.provide(Effect.flip(events), process)
+      const again = yield* Effect.provide(reasonOf(generate), process)
+      expect(again._tag).toBe("InDoubtError")
+      expect(again.images.map(({ bytes }) => [...bytes])).toEqual([[...TestImages.webp]])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("refuses a second request of transformClient, unsent", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(
+        yield* shared,
+        answering,
+        {},
+        {
+          transformClient: (client) => ({
+            execute: (request) => Effect.andThen(client.execute(request), client.execute(request))
+          })
+        }
+      )
+      expect((yield* Effect.provide(reasonOf(generate), process))._tag).toBe("InDoubtError")
+      expect(yield* Effect.provide(requests, process)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("callers of one key", () => {
+  it.effect("in one process share one generation, whole and streamed, and get the same bytes", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answeringAfter("10 seconds"))
+      const whole = Effect.map(generate, ({ data }) => [...data[0].bytes])
+      const streamed = Effect.map(events, (all) => [...(all.at(-1)?.bytes ?? [])])
+      const all = Effect.all(
+        Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? whole : streamed)),
+        { concurrency: "unbounded" }
+      )
+      const fiber = yield* Effect.forkChild(Effect.provide(all, process))
+      yield* advance("10 seconds")
+      const results = yield* Fiber.join(fiber)
+      expect(new Set(results.map(String)).size).toBe(1)
+      expect(yield* Effect.provide(requests, process)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("in two processes share one generation, whole and streamed: those of the second poll", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const first = yield* processOn(all, answeringAfter("10 seconds"))
+      const second = yield* processOn(all, [])
+      const whole = Effect.map(generate, ({ data }) => [...data[0].bytes])
+      const streamed = Effect.map(events, (given) => [...(given.at(-1)?.bytes ?? [])])
+      const many = Effect.all(
+        Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? whole : streamed)),
+        { concurrency: "unbounded" }
+      )
+      const one = yield* Effect.forkChild(Effect.provide(many, first))
+      yield* untilSent(first)
+      const two = yield* Effect.forkChild(Effect.provide(many, second))
+      yield* advance("13 seconds", 13)
+      const results = [...(yield* Fiber.join(one)), ...(yield* Fiber.join(two))]
+      expect(results.length).toBe(100)
+      expect(new Set(results.map(String)).size).toBe(1)
+      expect(yield* Effect.provide(requests, first)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of a stream do not wait for one that is slow: it misses partial images, and gets the last", () =>
+    Effect.gen(function* () {
+      const pictures = TestImages.makeEvents(TestImages.webp, TestImages.jpeg, TestImages.webp, TestImages.png)
+      const process = yield* processOn(yield* shared, [TestTransport.events(pictures, { interval: "1 second" })])
+      const taken = Images.generateStream({ prompt }, options).pipe(Stream.tap(() => Effect.sleep("1 minute")))
+      const slow = yield* Effect.forkChild(Effect.provide(Stream.runCollect(taken), process))
+      const quick = yield* Effect.forkChild(Effect.provide(events, process))
+      yield* untilSent(process)
+      yield* advance("4 seconds", 4)
+      expect((yield* Fiber.join(quick)).length).toBe(4)
+      yield* advance("3 minutes", 3)
+      expect((yield* Fiber.join(slow)).map(({ _tag }) => _tag)).toEqual(["PartialImage", "Completed"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of a stream see its newest partial image first, and every Completed", () =>
+    Effect.gen(function* () {
+      const pictures = TestImages.makeEvents(TestImages.webp, TestImages.jpeg, TestImages.png)
+      const process = yield* processOn(yield* shared, [TestTransport.events(pictures, { interval: "10 seconds" })])
+      const first = yield* Effect.forkChild(Effect.provide(events, process))
+      yield* untilSent(process)
+      yield* advance("20 seconds")
+      const second = yield* Effect.forkChild(Effect.provide(events, process))
+      yield* advance("10 seconds")
+      expect((yield* Fiber.join(first)).length).toBe(3)
+      expect((yield* Fiber.join(second)).map(({ bytes }) => bytes.length)).toEqual(
+        pictures.slice(1).map(({ bytes }) => bytes.length)
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("who leave do not end it", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answeringAfter("10 seconds"))
+      const fiber = yield* Effect.forkChild(Effect.provide(generate, process))
+      yield* untilSent(process)
+      yield* Fiber.interrupt(fiber)
+      yield* advance("10 seconds")
+      expect(yield* Effect.provide(status, process)).toBe("done")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("end it with whenCallerLeaves: interrupt, when the last has left", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answeringAfter("10 seconds"), { whenCallerLeaves: "interrupt" })
+      const [one, two] = [
+        yield* Effect.forkChild(Effect.provide(generate, process)),
+        yield* Effect.forkChild(Effect.provide(generate, process))
+      ]
+      yield* untilSent(process)
+      yield* Fiber.interrupt(one)
+      yield* settle
+      expect(yield* Effect.provide(status, process)).toBe("sending")
+      yield* Fiber.interrupt(two)
+      yield* settle
+      expect(yield* Effect.provide(status, process)).toBe("in-doubt")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("get the error of a failure that is shared", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, () => Effect.delay(TestTransport.failSent(), "1 second"))
+      const both = Effect.all([reasonOf(generate), reasonOf(events)], { concurrency: "unbounded" })
+      const fiber = yield* Effect.forkChild(Effect.provide(both, process))
+      yield* advance("1 second")
+      expect((yield* Fiber.join(fiber)).map(({ _tag }) => _tag)).toEqual(["DisconnectedError", "DisconnectedError"])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a process that ends", () => {
+  const startIn = (
+    all: Parameters<typeof processOn>[0],
+    settings?: DurableImages.Options,
+    takes: Duration.Input = "1 minute"
+  ) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const process = yield* Scope.provide(processOn(all, answeringAfter(takes), settings), scope)
+      const fiber = yield* Effect.forkChild(Effect.exit(Effect.provide(generate, process)))
+      yield* untilSent(process)
+      return { scope, fiber, process }
+    })
+
+  it.effect("waits for what was sent, and sends nothing new", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const { fiber, process, scope } = yield* startIn(all)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* settle
+      const other = yield* Effect.provide(reasonOf(Images.generate({ prompt }, { idempotencyKey: "other" })), process)
+      expect(other).toMatchObject({ _tag: "JournalError", phase: "before", mayHaveBeenCharged: false })
+      yield* advance("1 minute")
+      yield* Fiber.join(closing)
+      expect(Exit.isSuccess(yield* Fiber.join(fiber))).toBe(true)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("leaves in doubt what is not done after `drain`", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const { fiber, scope } = yield* startIn(all, { drain: "10 seconds" })
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* settle
+      yield* advance("10 seconds")
+      yield* Fiber.join(closing)
+      const exit = yield* Fiber.join(fiber)
+      expect(Exit.isFailure(exit)).toBe(true)
+      const next = yield* processOn(all, [])
+      expect(yield* Effect.provide(status, next)).toBe("in-doubt")
+    }).pipe(Effect.scoped)
+  )
+
+  /** A process whose renewals and outcomes no longer arrive, as if it had been killed. */
+  const killable = (journal: GenerationJournal.GenerationJournal["Service"]) => {
+    let isKilled = false
+    const kill = Effect.sync(() => {
+      isKilled = true
+    })
+    const orNever = <A, E>(effect: Effect.Effect<A, E>) => Effect.suspend(() => (isKilled ? Effect.never : effect))
+    const dying = {
+      ...journal,
+      move: (id: string, move: GenerationJournal.Move) => orNever(journal.move(id, move)),
+      renew: (holder: string, leaseMillis: number) => orNever(journal.renew(holder, leaseMillis))
+    }
+    return { kill, dying }
+  }
+
+  it.effect("without an outcome is in doubt only after its lease was over twice, a third of a lease apart", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const { dying, kill } = killable(all.journal)
+      yield* startIn({ ...all, journal: dying }, { lease: "60 seconds" }, "10 minutes")
+      yield* kill
+      const process = yield* processOn(all, [], { lease: "60 seconds" })
+      const fiber = yield* Effect.forkChild(Effect.provide(reasonOf(generate), process))
+      yield* advance("59 seconds", 20)
+      expect(yield* Effect.provide(status, process)).toBe("sending")
+      yield* advance("3 seconds")
+      expect(yield* Effect.provide(status, process)).toBe("in-doubt")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      yield* advance("20 seconds", 4)
+      expect((yield* Fiber.join(fiber))._tag).toBe("InDoubtError")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("after its images were stored is done for the next one, although the journal does not know", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const { dying, kill } = killable(all.journal)
+      yield* startIn({ ...all, journal: dying })
+      yield* kill
+      yield* advance("1 minute") // Stored; the outcome never arrives.
+      const process = yield* processOn(all, [])
+      const fiber = yield* Effect.forkChild(Effect.provide(generate, process))
+      yield* advance("2 minutes", 24)
+      expect((yield* Fiber.join(fiber)).data[0].bytes).toEqual(TestImages.png)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("and stalls for more than half its lease before the request sends nothing, and is free", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      let renewals = 0
+      const stalling = {
+        ...all.journal,
+        renew: () => Effect.suspend(() => (renewals++ === 0 ? Effect.void : Effect.fail(away))),
+        move: (id: string, move: GenerationJournal.Move) =>
+          move._tag === "Begin"
+            ? Effect.tap(all.journal.move(id, move), Effect.sleep("40 seconds"))
+            : all.journal.move(id, move)
+      }
+      const process = yield* processOn({ ...all, journal: stalling }, answering, { lease: "60 seconds" })
+      const fiber = yield* Effect.forkChild(Effect.provide(reasonOf(generate), process))
+      yield* advance("40 seconds")
+      expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "JournalError", phase: "before" })
+      expect(yield* Effect.provide(requests, process)).toBe(0)
+      expect(yield* Effect.provide(status, process)).toBe("free")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a journal that is away", () => {
+  /** A journal that answers while `isThere`. */
+  const switchable = (journal: GenerationJournal.GenerationJournal["Service"]) => {
+    const state = { isThere: true }
+    const whileThere = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.suspend((): Effect.Effect<A, E | GenerationJournal.JournalFailure> =>
+        state.isThere ? effect : Effect.fail(away)
+      )
+    return {
+      state,
+      journal: {
+        ...journal,
+        move: (id: string, move: GenerationJournal.Move) => whileThere(journal.move(id, move)),
+        find: (id: string) => whileThere(journal.find(id)),
+        renew: (holder: string, leaseMillis: number) => whileThere(journal.renew(holder, leaseMillis))
+      }
+    }
+  }
+
+  it.effect("before the request: nothing is sent, and the error says so", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const { journal, state } = switchable(all.journal)
+      const process = yield* processOn({ ...all, journal }, [])
+      state.isThere = false
+      const reason = yield* Effect.provide(reasonOf(generate), process)
+      expect(reason).toMatchObject({ _tag: "JournalError", phase: "before", mayHaveBeenCharged: false })
+      expect(reason.message).toContain("connection refused")
+      expect(reason.message).toContain("Nothing was sent")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("after the request: the call succeeds, and the outcome is written when it is back", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const { journal, state } = switchable(all.journal)
+      const process = yield* processOn({ ...all, journal }, answeringAfter("1 second"))
+      const fiber = yield* Effect.forkChild(Effect.provide(generate, process))
+      yield* untilSent(process)
+      state.isThere = false
+      yield* advance("5 seconds")
+      yield* Fiber.join(fiber)
+      state.isThere = true
+      expect(yield* Effect.provide(status, process)).toBe("sending")
+      yield* advance("1 second")
+      expect(yield* Effect.provide(status, process)).toBe("done")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("and was lost: what the store has is found, and not paid for again", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      yield* Effect.provide(generate, yield* processOn(all, answering))
+      const { journal } = yield* shared
+      const process = yield* processOn({ ...all, journal }, [])
+      expect((yield* Effect.provide(generate, process)).data[0].bytes).toEqual(TestImages.png)
+      expect(yield* Effect.provide(status, process)).toBe("done")
+      const other = yield* Effect.provide(reasonOf(Images.generate({ prompt: "a walrus" }, options)), process)
+      expect(other._tag).toBe("ConflictError")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("and was lost: reconcile writes its rows", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      yield* Effect.provide(generate, yield* processOn(all, answering))
+      const { journal } = yield* shared
+      const process = yield* processOn({ ...all, journal }, [])
+      const found = yield* Effect.provide(Stream.runCollect(DurableImages.reconcile), process)
+      expect(found.map((generation) => [generation.key, generation.status])).toEqual([[key, "done"]])
+      expect(yield* Effect.provide(Stream.runCollect(DurableImages.reconcile), process)).toEqual([])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a store that refuses", () => {
+  const full = (store: ImageStore.ImageStore["Service"]) => ({
+    ...store,
+    put: () => Effect.fail(new ImageStore.StoreFailure({ message: "no space left on device", cause: undefined }))
+  })
+
+  it.effect("leaves the images with the error, and the generation in doubt", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* processOn({ ...all, store: full(all.store) }, answering)
+      const reason = yield* Effect.provide(reasonOf(generate), process)
+      expect(reason).toMatchObject({ _tag: "StoreError", phase: "after", mayHaveBeenCharged: true, isRetryable: false })
+      expect(reason.message).toContain("no space left on device")
+      expect(reason.images.map(({ bytes }) => bytes)).toEqual([TestImages.png])
+      expect(yield* Effect.provide(status, process)).toBe("in-doubt")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("has a spare: the call succeeds, and asking again finds the images there", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const { store: spare } = yield* shared
+      const refusing = { ...all, store: full(all.store) }
+      yield* Effect.provide(generate, yield* processOn(refusing, answering, { spare }))
+      const again = yield* Effect.provide(generate, yield* processOn(refusing, [], { spare }))
+      expect(again.data[0].bytes).toEqual(TestImages.png)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a person", () => {
+  /** A generation in doubt. */
+  const doubtful = Effect.gen(function* () {
+    const all = yield* shared
+    const process = yield* processOn(all, (_request, number) =>
+      number === 0
+        ? TestTransport.events([TestImages.makeEvents(TestImages.webp, TestImages.png)[0]], { end: "reset" })
+        : TestTransport.response(TestImages.makeResponse(TestImages.png))
+    )
+    yield* Effect.provide(Effect.flip(events), process)
+    return process
+  })
+
+  it.effect("repeats: the next call sends", () =>
+    Effect.gen(function* () {
+      const process = yield* doubtful
+      const free = yield* Effect.provide(DurableImages.resolve(key, { attempt: 1, as: "repeat" }), process)
+      expect(free).toMatchObject({ status: "free", note: "repeat" })
+      yield* Effect.provide(generate, process)
+      expect(yield* Effect.provide(requests, process)).toBe(2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("abandons: nothing is sent, and asking says so", () =>
+    Effect.gen(function* () {
+      const process = yield* doubtful
+      yield* Effect.provide(DurableImages.resolve(key, { attempt: 1, as: "abandon" }), process)
+      expect(yield* Effect.provide(reasonOf(generate), process)).toMatchObject({
+        _tag: "InDoubtError",
+        abandoned: true
+      })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("accepts what was found", () =>
+    Effect.gen(function* () {
+      const process = yield* doubtful
+      const done = yield* Effect.provide(DurableImages.resolve(key, { attempt: 1, as: "accept" }), process)
+      expect(done).toMatchObject({ status: "done", images: 1 })
+      expect((yield* Effect.provide(generate, process)).data[0].bytes).toEqual(TestImages.webp)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("decides only about the attempt that they saw, and only while it is in doubt", () =>
+    Effect.gen(function* () {
+      const process = yield* doubtful
+      const other = yield* Effect.provide(reasonOf(DurableImages.resolve(key, { attempt: 2, as: "repeat" })), process)
+      expect(other._tag).toBe("ConflictError")
+      yield* Effect.provide(DurableImages.resolve(key, { attempt: 1, as: "repeat" }), process)
+      const late = yield* Effect.provide(reasonOf(DurableImages.resolve(key, { attempt: 1, as: "repeat" })), process)
+      expect(late.message).toContain("it is free")
+    }).pipe(Effect.scoped)
+  )
+
+  const done = Effect.gen(function* () {
+    const all = yield* shared
+    const process = yield* processOn(all, answering, { lease: "90 days" }) // Few renewals: the tests take months.
+    yield* Effect.provide(Images.generate({ prompt }, { ...options, labels: { team: "otters" } }), process)
+    const files = Effect.map(Stream.runCollect(all.store.list("")), ({ length }) => length)
+    return { process, files }
+  })
+
+  it.effect("erases: the content is gone, and the key never pays again", () =>
+    Effect.gen(function* () {
+      const { files, process } = yield* done
+      expect(yield* Effect.provide(DurableImages.erase(key), process)).toEqual({ generations: 1, images: 1 })
+      expect(yield* files).toBe(0)
+      const found = Option.getOrThrow(yield* Effect.provide(DurableImages.get(key), process))
+      expect(found).toMatchObject({ status: "expired", key: undefined, labels: {} })
+      expect((yield* Effect.provide(reasonOf(generate), process))._tag).toBe("ExpiredError")
+      expect(yield* Effect.provide(requests, process)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("forgets: the key pays again", () =>
+    Effect.gen(function* () {
+      const { files, process } = yield* done
+      yield* Effect.provide(DurableImages.forget(key), process)
+      expect(yield* files).toBe(0)
+      yield* Effect.provide(generate, process)
+      expect(yield* Effect.provide(requests, process)).toBe(2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("cannot erase or forget what is in doubt", () =>
+    Effect.gen(function* () {
+      const process = yield* doubtful
+      for (const remove of [DurableImages.erase, DurableImages.forget]) {
+        expect((yield* Effect.provide(reasonOf(remove(key)), process)).message).toContain("resolve it first")
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("prunes what is old: images first, then rows", () =>
+    Effect.gen(function* () {
+      const { files, process } = yield* done
+      const prune = (status_: "done" | "expired") =>
+        Effect.provide(DurableImages.prune({ olderThan: "30 days", status: status_ }), process)
+      expect(yield* prune("done")).toEqual({ generations: 0, images: 0 })
+      yield* advance("31 days")
+      expect(yield* prune("done")).toEqual({ generations: 1, images: 1 })
+      expect(yield* files).toBe(0)
+      expect((yield* Effect.provide(reasonOf(generate), process))._tag).toBe("ExpiredError")
+      yield* advance("31 days")
+      expect((yield* prune("expired")).generations).toBe(1)
+      expect(yield* Effect.provide(DurableImages.get(key), process)).toEqual(Option.none())
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("lists by status, prefix and number, the newest first, with labels and without prompts", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answering)
+      for (const name of ["a/1", "a/2", "b/1"]) {
+        yield* TestClock.adjust("1 second")
+        const named = { idempotencyKey: name, labels: { name } }
+        yield* Effect.provide(Images.generate({ prompt }, named), process)
+      }
+      const keys = (list: DurableImages.ListOptions) =>
+        Effect.map(Effect.provide(Stream.runCollect(DurableImages.list(list)), process), (all) =>
+          all.map((one) => one.key)
+        )
+      expect(yield* keys({})).toEqual(["b/1", "a/2", "a/1"])
+      expect(yield* keys({ prefix: "a/" })).toEqual(["a/2", "a/1"])
+      expect(yield* keys({ status: "done", limit: 1 })).toEqual(["b/1"])
+      expect(yield* keys({ status: "in-doubt" })).toEqual([])
+      const all = yield* Effect.provide(Stream.runCollect(DurableImages.list()), process)
+      expect(JSON.stringify(all)).not.toContain(prompt)
+      expect(all[0]?.labels).toEqual({ name: "b/1" })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the layer", () => {
+  it.effect("keeps images only as long as it is told", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answering, {
+        lease: "90 days",
+        keep: { images: "1 day", rows: "2 days" }
+      })
+      yield* Effect.provide(generate, process)
+      yield* advance("26 hours")
+      expect(yield* Effect.provide(status, process)).toBe("expired")
+      yield* advance("50 hours")
+      expect(yield* Effect.provide(status, process)).toBeUndefined()
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("refuses a lease that is too short", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(processOn(yield* shared, [], { lease: "10 millis" }))
+      expect(error.message).toContain("lease must be at least 1000 ms (got 10 ms)")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("runs the entries of outer layers around its attempts, and waits for limits without a record", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* processOn(all, answering)
+      const gate = yield* Deferred.make<void>()
+      const limited = Effect.updateService(generate, Attempt.Around, (entries) => [
+        { wait: () => Deferred.await(gate) },
+        ...entries
+      ])
+      const fiber = yield* Effect.forkChild(Effect.provide(limited, process))
+      yield* settle
+      expect(yield* Effect.provide(status, process)).toBeUndefined()
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(fiber)
+      expect(yield* Effect.provide(status, process)).toBe("done")
+    }).pipe(Effect.scoped)
+  )
+})

@@ -1,0 +1,204 @@
+import { GradientError } from "@effect-gradient/core"
+import { describe, expect, it } from "@effect/vitest"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { SqlClient } from "effect/sql/SqlClient"
+import fc from "fast-check"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { GenerationJournal } from "../src/index.ts"
+import { SqliteClient } from "../src/node/index.ts"
+import { postgres } from "./support/postgres.ts"
+
+const { Move } = GenerationJournal
+type Journal = GenerationJournal.GenerationJournal["Service"]
+
+const asked = { key: "a/key", salt: "s", digest: "v1:d", labels: { team: "otters" }, model: "m", n: 2 }
+const tokens = { input: 10, output: undefined, total: 5_000_000_000 }
+const leaseMillis = 60_000
+
+const token = fc.constantFrom("t1", "t2", "t3")
+const attempt = fc.integer({ min: 1, max: 3 })
+
+/** Any move, by holders that may be dead. */
+const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
+  token.map((name) => Move.Begin({ ...asked, token: name, holder: name === "t1" ? "alive" : "dead", leaseMillis: 0 })),
+  fc.record({ token, note: fc.constant("RateLimitError") }).map((given) => Move.Release(given)),
+  fc.record({ token, note: fc.constant("Disconnected"), images: fc.constant(1) }).map((given) => Move.Doubt(given)),
+  fc
+    .record({ token, attempt })
+    .map((given) =>
+      Move.Complete({ ...asked, ...given, folder: `${given.attempt}-${given.token}`, images: 2, tokens })
+    ),
+  attempt.map((number) => Move.Repeat({ attempt: number })),
+  attempt.map((number) => Move.Abandon({ attempt: number })),
+  fc.constant(Move.Expire()),
+  fc.constant(Move.Erase()),
+  token.map((given) => Move.Forget({ token: given }))
+)
+
+/** The row without the times of its clock. */
+const withoutTimes = (row: Option.Option<GenerationJournal.Row>) =>
+  Option.getOrUndefined(
+    Option.map(row, ({ createdAt: _c, leaseUntil: _l, sentAt: _s, updatedAt: _u, ...rest }) => rest)
+  )
+
+const newMemory = Effect.map(Effect.scoped(Layer.build(GenerationJournal.layerMemory)), (context) =>
+  Context.get(context, GenerationJournal.GenerationJournal)
+)
+
+let generations = 0
+
+/** Makes the same moves in memory and in SQL, and compares each answer and each row. */
+const sameAsMemory = (sqlJournal: Journal) =>
+  fc.asyncProperty(fc.array(anyMove, { maxLength: 30, size: "max" }), async (moves) => {
+    const id = `id ${++generations}`
+    await Effect.runPromise(
+      Effect.gen(function* () {
+        const memory = yield* newMemory
+        for (const journal of [memory, sqlJournal]) {
+          yield* journal.renew("alive", leaseMillis)
+          yield* journal.renew("dead", 0)
+        }
+        for (const move of moves) {
+          const [expected, actual] = [yield* memory.move(id, move), yield* sqlJournal.move(id, move)]
+          expect({ move, row: withoutTimes(actual) }).toEqual({ move, row: withoutTimes(expected) })
+          const [inMemory, inSql] = [yield* memory.find(id), yield* sqlJournal.find(id)]
+          expect(Option.map(inSql, ({ isLapsed }) => isLapsed)).toEqual(
+            Option.map(inMemory, ({ isLapsed }) => isLapsed)
+          )
+          expect(withoutTimes(Option.map(inSql, ({ row }) => row))).toEqual(
+            withoutTimes(Option.map(inMemory, ({ row }) => row))
+          )
+        }
+      })
+    )
+  })
+
+const begin = (name: string) => Move.Begin({ ...asked, token: name, holder: "h", leaseMillis })
+
+/** What holds for the journal on any database. */
+const contract = (journal: Journal) =>
+  Effect.gen(function* () {
+    yield* Effect.promise(() => fc.assert(sameAsMemory(journal), { numRuns: 60 }))
+
+    // Of many that begin at once, one gets the permission.
+    const names = Array.from({ length: 20 }, (_, index) => `token ${index}`)
+    const begun = yield* Effect.forEach(names, (name) => journal.move("contended", begin(name)), {
+      concurrency: "unbounded"
+    })
+    expect(begun.filter(Option.isSome).length).toBe(1)
+
+    // Pages go on where the last one ended, and prefixes are not patterns.
+    for (const name of ["p%/1", "p%/2", "px/3"]) {
+      yield* journal.move(`listed ${name}`, Move.Begin({ ...asked, key: name, token: name, holder: "h", leaseMillis }))
+    }
+    const first = yield* journal.list({ prefix: "p%", limit: 1 })
+    const rest = yield* journal.list({ prefix: "p%", limit: 10, after: first[0]?.row })
+    expect(new Set([...first, ...rest].map(({ row }) => row.key))).toEqual(new Set(["p%/1", "p%/2"]))
+    expect(yield* journal.list({ prefix: "p%", states: ["done"], limit: 10 })).toEqual([])
+    expect(yield* journal.list({ prefix: "p%", untouchedFor: 60_000, limit: 10 })).toEqual([])
+  })
+
+const file = () => join(mkdtempSync(join(tmpdir(), "journal-")), "journal.db")
+const onSqlite = (filename: string, options?: GenerationJournal.SqlOptions) =>
+  GenerationJournal.layerSql(options).pipe(Layer.provideMerge(SqliteClient.layer({ filename })))
+
+describe("the journal on SQLite", () => {
+  it.live("does as the pure state machine does", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(onSqlite(file()))
+      yield* contract(Context.get(context, GenerationJournal.GenerationJournal))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is shared by several clients of one file", () =>
+    Effect.gen(function* () {
+      const filename = file()
+      const contexts = yield* Effect.forEach([1, 2, 3], () => Layer.build(onSqlite(filename)), {
+        concurrency: "unbounded"
+      })
+      const journals = contexts.map((context) => Context.get(context, GenerationJournal.GenerationJournal))
+      const begun = yield* Effect.forEach(
+        Array.from({ length: 60 }, (_, index) => index),
+        (index) =>
+          Effect.orElseSucceed(
+            journals[index % 3]?.move(`id ${index % 5}`, begin(`t ${index}`)) ?? Effect.die(0),
+            Option.none
+          ),
+        { concurrency: "unbounded" }
+      )
+      expect(begun.filter(Option.isSome).length).toBe(5)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps its tables beside those and the migrations of its user, also with a prefix", () =>
+    Effect.gen(function* () {
+      const filename = file()
+      const context = yield* Layer.build(onSqlite(filename, { prefix: "mine_" }))
+      const rows = yield* Context.get(
+        context,
+        SqlClient
+      )`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`
+      expect(rows.map((row) => row["name"])).toEqual(["mine_generation", "mine_holder", "mine_migration"])
+      yield* Layer.build(onSqlite(filename, { prefix: "mine_", migrate: "check" }))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("with migrate: check fails by name if the tables are not there", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Layer.build(onSqlite(file(), { migrate: "check" })))
+      expect(error).toMatchObject({ _tag: "MigrationError" })
+      expect(error.message).toContain("gradient_generation")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("refuses a prefix that is no name, and synchronous below FULL", () =>
+    Effect.gen(function* () {
+      const prefix = yield* Effect.flip(Layer.build(onSqlite(file(), { prefix: "a; DROP" })))
+      expect(GradientError.isGradientError(prefix) && prefix.message).toContain("prefix must be")
+      const normal = SqliteClient.layer({ filename: file() })
+      const careless = Layer.effect(
+        SqlClient,
+        Effect.tap(SqlClient, (sql) => sql`PRAGMA synchronous = NORMAL`)
+      ).pipe(Layer.provide(normal))
+      const error = yield* Effect.flip(Layer.build(GenerationJournal.layerSql().pipe(Layer.provide(careless))))
+      expect(GradientError.isGradientError(error) && error.message).toContain("synchronous = FULL")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("reports a file that cannot be opened as a SqlError", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Layer.build(onSqlite(join(file(), "no", "folder.db"))))
+      expect(error).toMatchObject({ _tag: "SqlError", reason: { _tag: "ConnectionError" } })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the journal on PostgreSQL", () => {
+  const onPostgres = (url: string) =>
+    GenerationJournal.layerSql().pipe(Layer.provideMerge(PgClient.layer({ url: Redacted.make(url) })))
+
+  it.live(
+    "does as the pure state machine does, and refuses synchronous_commit off",
+    (context) =>
+      Effect.gen(function* () {
+        const server = yield* postgres
+        if (Option.isNone(server)) return context.skip("PostgreSQL does not start here")
+        const { url } = server.value
+        const services = yield* Layer.build(onPostgres(url))
+        yield* contract(Context.get(services, GenerationJournal.GenerationJournal))
+        yield* Context.get(services, SqlClient)`ALTER SYSTEM SET synchronous_commit = off`
+        yield* Context.get(services, SqlClient)`SELECT pg_reload_conf()`
+        yield* Effect.sleep("500 millis")
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(onPostgres(url))))
+        expect(error.message).toContain("synchronous_commit")
+      }).pipe(Effect.scoped),
+    60_000
+  )
+})

@@ -1,0 +1,94 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { describe, expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { ImageStore } from "../src/index.ts"
+
+const newFolder = () => join(mkdtempSync(join(tmpdir(), "store-")), "images")
+const folder = (path: string) => ImageStore.layerFolder(path).pipe(Layer.provide(NodeServices.layer))
+const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
+
+const stores = [
+  ["in memory", () => ImageStore.layerMemory],
+  ["in a folder", () => folder(newFolder())]
+] as const
+
+describe.each(stores)("a store %s", (_name, layer) => {
+  const inStore = <A, E>(run: (store: ImageStore.ImageStore["Service"]) => Effect.Effect<A, E>) =>
+    Effect.scoped(Effect.flatMap(Layer.build(layer()), (context) => run(Context.get(context, ImageStore.ImageStore))))
+
+  it.effect("gives what was put, with its size", () =>
+    inStore((store) =>
+      Effect.gen(function* () {
+        yield* store.put("id/1-a/image-0.png", bytes(1, 2, 3))
+        expect([...Option.getOrThrow(yield* store.get("id/1-a/image-0.png"))]).toEqual([1, 2, 3])
+        expect(yield* store.head("id/1-a/image-0.png")).toEqual(Option.some({ path: "id/1-a/image-0.png", size: 3 }))
+      })
+    )
+  )
+
+  it.effect("never writes a file twice", () =>
+    inStore((store) =>
+      Effect.gen(function* () {
+        yield* store.put("id/file", bytes(1))
+        yield* store.put("id/file", bytes(2))
+        expect([...Option.getOrThrow(yield* store.get("id/file"))]).toEqual([1])
+      })
+    )
+  )
+
+  it.effect("has nothing where nothing was put", () =>
+    inStore((store) =>
+      Effect.gen(function* () {
+        expect(yield* store.get("id/none")).toEqual(Option.none())
+        expect(yield* store.head("id/none")).toEqual(Option.none())
+        expect(yield* Stream.runCollect(store.list("id"))).toEqual([])
+        yield* store.remove("id")
+      })
+    )
+  )
+
+  it.effect("lists and removes a folder, and leaves its neighbours", () =>
+    inStore((store) =>
+      Effect.gen(function* () {
+        for (const path of ["a/1/x", "a/2/y", "ab/1/z"]) yield* store.put(path, bytes(1))
+        const paths = Effect.map(Stream.runCollect(store.list("")), (all) => all.map(({ path }) => path).toSorted())
+        expect((yield* Stream.runCollect(store.list("a"))).map(({ path }) => path).toSorted()).toEqual([
+          "a/1/x",
+          "a/2/y"
+        ])
+        yield* store.remove("a")
+        expect(yield* paths).toEqual(["ab/1/z"])
+        yield* store.put("a/1/x", bytes(1))
+        expect(yield* paths).toEqual(["a/1/x", "ab/1/z"])
+      })
+    )
+  )
+})
+
+describe("a store in a folder", () => {
+  it.effect("refuses a path that is a file, by name", () =>
+    Effect.gen(function* () {
+      const file = join(mkdtempSync(join(tmpdir(), "store-")), "file")
+      writeFileSync(file, "")
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(folder(file))))
+      expect(error.reason._tag).toBe("InvalidParamsError")
+      expect(error.message).toContain("The store must be a folder")
+    })
+  )
+
+  it.effect("leaves no other files behind", () =>
+    Effect.gen(function* () {
+      const path = newFolder()
+      const store = Context.get(yield* Layer.build(folder(path)), ImageStore.ImageStore)
+      yield* store.put("id/1-a/file", bytes(1))
+      expect(readdirSync(join(path, "id", "1-a"))).toEqual(["file"])
+    }).pipe(Effect.scoped)
+  )
+})

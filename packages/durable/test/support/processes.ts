@@ -1,0 +1,101 @@
+/** Processes that are killed or stopped, the service that they pay, and what it has been paid for. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import * as http from "node:http"
+import { join } from "node:path"
+
+const PlanFields = Schema.Struct({
+  baseUrl: Schema.String,
+  /** A file, or the URL of a PostgreSQL database. */
+  journal: Schema.String,
+  store: Schema.String,
+  lease: Schema.Finite,
+  keys: Schema.Array(Schema.String),
+  concurrency: Schema.Int,
+  /** Where it kills or stops itself; absent: nowhere. */
+  point: Schema.optional(Schema.String),
+  signal: Schema.Literals(["SIGKILL", "SIGSTOP"])
+})
+
+/** What a process does. */
+export type Plan = typeof PlanFields.Type
+
+export const readPlan = Schema.decodeUnknownSync(Schema.fromJsonString(PlanFields))
+
+const LineFields = Schema.Struct({ key: Schema.String, outcome: Schema.String, status: Schema.optional(Schema.String) })
+
+/** What a process says of a key. */
+export type Line = typeof LineFields.Type
+
+const parse = Schema.decodeUnknownSync(Schema.fromJsonString(LineFields))
+
+const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(4000, "effect-gradient")])
+const reply = JSON.stringify({
+  created: 1_700_000_000,
+  data: [{ b64_json: png.toString("base64") }, { b64_json: png.toString("base64") }]
+})
+
+/** The service on loopback. Whatever arrives is paid for, and is answered after a while. */
+export const service = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const generations = new Map<string, number>()
+    const server = http.createServer((request, response) => {
+      request.resume().on("end", () => {
+        const key = String(request.headers["idempotency-key"])
+        generations.set(key, (generations.get(key) ?? 0) + 1)
+        setTimeout(() => response.end(reply), 20 + Math.random() * 60)
+      })
+    })
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const address = server.address()
+    const port = address !== null && typeof address === "object" ? address.port : 0
+    return { server, baseUrl: `http://127.0.0.1:${port}/v1`, generations }
+  }),
+  ({ server }) =>
+    Effect.promise(async () => {
+      server.closeAllConnections()
+      server.close()
+      await once(server, "close")
+    })
+)
+
+/** A process that runs. */
+export class Started {
+  readonly child: ChildProcess
+  #printed = ""
+
+  constructor(plan: Plan) {
+    this.child = spawn(process.execPath, [join(import.meta.dirname, "durableProcess.ts"), JSON.stringify(plan)], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    this.child.stdout?.on("data", (chunk: Buffer) => {
+      this.#printed += chunk.toString()
+    })
+  }
+
+  get isReady(): boolean {
+    return this.#printed.includes("ready\n")
+  }
+
+  /** The outcomes that it has printed, whole lines only. */
+  get lines(): ReadonlyArray<Line> {
+    return this.#printed
+      .split("\n")
+      .slice(0, -1)
+      .filter((line) => line.startsWith("{"))
+      .map((line) => parse(line))
+  }
+
+  /** The signal that ended it, or its exit code. */
+  async ended(): Promise<NodeJS.Signals | number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, "exit")
+    return this.child.signalCode ?? this.child.exitCode
+  }
+
+  async ready(): Promise<void> {
+    while (!this.isReady && this.child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
