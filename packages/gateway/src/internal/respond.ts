@@ -2,7 +2,6 @@
  * Turns the reply of an attempt into the response for the caller.
  */
 import { GradientError, ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
-import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -41,7 +40,7 @@ const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<st
   Effect.map(Effect.context(), (context) => {
     // `Stream.provideContext` merges two contexts for each chunk; the server adds nothing to this one that is needed.
     const annotated = Stream.transformPull(Stream.rechunk(bytes, 1), (pull) =>
-      Effect.succeed(Effect.updateContext(pull, (_: Context.Context<never>) => context))
+      Effect.succeed(Effect.updateContext<never, never>(() => context)(pull))
     )
     return HttpServerResponse.stream(annotated, { contentType, headers: { ...headers, "cache-control": "no-store" } })
   })
