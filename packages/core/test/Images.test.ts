@@ -664,7 +664,7 @@ describe("Images", () => {
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(fiber)
         expect(delays.map((delay) => Duration.format(delay))).toEqual(["458ms"])
-        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0.5 s: ")
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 0.5 s. ")
       })
     )
 

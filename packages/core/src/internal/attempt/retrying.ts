@@ -73,7 +73,8 @@ const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retryi
   const { attempt, delay, reason } = event
   const seconds = Duration.toSeconds(delay)
   const rounded = Math.ceil(seconds * 10) / 10
-  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s: ${reason.message}`)
+  const why = reason.description === undefined ? reason.summary : `${reason.summary}: ${reason.description}`
+  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s. ${why}`)
   const span = yield* Effect.option(Effect.currentSpan)
   const now = yield* Clock.currentTimeNanos
   if (Option.isSome(span)) span.value.event("retry", now, { attempt, reason: reason._tag, delaySeconds: seconds })
