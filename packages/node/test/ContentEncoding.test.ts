@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Images, RetryPolicy } from "@effect-gradient/core"
+import { Images, ImageStream, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Effect, Stream } from "effect"
 import type { ServerResponse } from "node:http"
@@ -38,6 +38,30 @@ const encodings: ReadonlyArray<readonly [string, string | Array<string>, (body: 
   )
 ]
 
+type Coder = readonly [name: string, encode: (body: Buffer) => Buffer]
+
+const coders: ReadonlyArray<Coder> = [
+  ["gzip", (body) => zlib.gzipSync(body)],
+  ["br", (body) => zlib.brotliCompressSync(body)],
+  ["zstd", (body) => zlib.zstdCompressSync(body)],
+  ["deflate", (body) => zlib.deflateSync(body)],
+  ["deflate", (body) => zlib.deflateRawSync(body)],
+  ["identity", (body) => body]
+]
+
+/** Numbers from 0 to 1, the same for the same seed. */
+const randomFrom = (seed: number) => {
+  let state = seed
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296
+    return state / 4_294_967_296
+  }
+}
+
+const missing = (): never => {
+  throw new Error("there is nothing to pick from")
+}
+
 describe("content-encoding", () => {
   for (const [name, header, encode] of encodings) {
     it.live(`${name}: a response is decoded`, () =>
@@ -61,6 +85,41 @@ describe("content-encoding", () => {
       }).pipe(Effect.scoped)
     )
   }
+
+  it.live("any list of encodings around any reply, under any content type: the image arrives", () =>
+    Effect.gen(function* () {
+      const seed = Date.now() % 100_000
+      const random = randomFrom(seed)
+      const pick = <A>(values: ReadonlyArray<A>): A => values[Math.floor(random() * values.length)] ?? missing()
+      for (let round = 0; round < 60; round++) {
+        const picked = png(1 + Math.floor(random() * 50_000))
+        const list = Array.from({ length: Math.floor(random() * 4) }, () => pick(coders))
+        const body = list.reduce<Buffer>(
+          (encoded, [, encode]) => encode(encoded),
+          Buffer.from(pick([responseBody(picked), completed(picked)]))
+        )
+        const headers = {
+          "content-encoding": list.map(([name]) => pick([name, name.toUpperCase(), ` ${name} `])).join(","),
+          "content-type": pick(["application/json", "text/event-stream", "text/plain", "application/octet-stream"])
+        }
+        const server = yield* serve((_, response) => {
+          response.writeHead(200, headers)
+          for (let at = 0; at < body.length; at += 7000) response.write(body.subarray(at, at + 7000))
+          response.end()
+        })
+        const what = `seed ${seed}, round ${round}, ${JSON.stringify(headers)}`
+        const call = pick([
+          Effect.map(Images.generate(params), ({ data }) => data[0].bytes),
+          Effect.map(ImageStream.runCompleted(Images.generateStream(params)), ({ bytes }) => bytes)
+        ])
+        const bytes = yield* call.pipe(
+          Effect.provide(layer(server.baseUrl)),
+          Effect.mapError((error) => new Error(`${what}: ${error.message}`))
+        )
+        assert.isTrue(picked.equals(bytes), what)
+      }
+    }).pipe(Effect.scoped)
+  )
 
   it.live("emits the images of a compressed stream as they arrive", () =>
     Effect.gen(function* () {
