@@ -117,7 +117,7 @@ export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent
   Effect.fnUntraced(function* ({ attempt, delay, reason }) {
     const seconds = Math.ceil(Duration.toSeconds(delay))
     yield* setText(status, `${whyRetrying(reason)}: retrying in ${seconds} s (attempt ${attempt + 1})`)
-    // A child of the call's fiber, so that it ends when the call is cancelled. The call itself waits beside it.
+    // The text is updated by a child of the call's fiber, which ends when the call is cancelled. It does not delay the retry.
     yield* Effect.forkChild(Effect.delay(setText(status, waiting), delay))
   })
 

@@ -89,5 +89,5 @@ export const whole =
       )
     )
 
-/** The same as `duration`, for `orVariable`. */
+/** A time, for a flag that can also be set by a variable. */
 export const time = isDuration

@@ -477,8 +477,9 @@ const phaseAdvice = {
 } as const
 
 /**
- * The journal of generations could not be reached, or refused. Before: nothing was sent. After: the outcome could be
- * kept neither in the store nor in the journal; the images are in `images`.
+ * The journal of generations could not be reached, or rejected a statement. Phase `before`: nothing was sent. Phase
+ * `after`: the request was sent, and its outcome could be kept neither in the store nor in the journal; the images are
+ * in `images`.
  *
  * @category reasons
  */
@@ -608,7 +609,7 @@ export const isGradientError = (value: unknown): value is GradientError => Predi
 /**
  * The HTTP status that your own server should answer with when a call fails for this reason.
  *
- * - 400 (also for moderation and invalid params), 404, 409, 422, 429: the caller can fix the request. A key that is in doubt is 409, too.
+ * - 400 (also for moderation and invalid params), 404, 409, 422, 429: the caller can fix the request. A key in doubt is 409.
  * - 410: the images of an idempotency key were removed.
  * - 502: only the operator can fix the problem (key, permission, credit), or any other failure. A 401 would ask the
  *   caller for credentials although theirs are right.

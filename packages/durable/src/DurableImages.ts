@@ -1,8 +1,9 @@
 /**
- * The promise beyond the process. A call with an `idempotencyKey` is a generation: its request is recorded in a journal
- * before it is sent, and its images are in a store before the caller gets them. For one key and one journal, the requests
- * sent are at most 1, plus those that are proven uncharged, plus the times a person said `repeat` or `forget`. That holds
- * over crashes, stalls, clocks that differ, and any number of processes. A call without a key passes through unchanged.
+ * Nobody pays twice, also across crashes and restarts. A call with an `idempotencyKey` is a generation: its request is
+ * recorded in a journal before it is sent, and its images are in a store before the caller gets them. For one key and
+ * one journal, the requests sent are at most 1, plus those that are proven uncharged, plus the times a person said
+ * `repeat` or `forget`. That holds over crashes, stalls, clocks that differ, and any number of processes. A call
+ * without a key passes through unchanged.
  *
  * @example
  * ```ts

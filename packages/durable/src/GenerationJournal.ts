@@ -40,7 +40,7 @@ export class GenerationJournal extends Context.Service<
     readonly move: (id: string, move: JournalMove) => Effect.Effect<Option.Option<Row>, JournalFailure>
     readonly find: (id: string) => Effect.Effect<Option.Option<Found>, JournalFailure>
     readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<Found>, JournalFailure>
-    /** Extends the lease of a process: until now and this many milliseconds. 0 ends it. */
+    /** Extends the lease of a process to this many milliseconds from now. 0 ends it. */
     readonly renew: (holder: string, leaseMillis: number) => Effect.Effect<void, JournalFailure>
   }
 >()("@effect-gradient/durable/GenerationJournal") {}

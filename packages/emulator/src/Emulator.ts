@@ -89,9 +89,9 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
 )
 
 /**
- * Whether these faults refuse every connection: the first is `refuse` without `times`. Then the emulator does not listen,
- * and clients get the error of a refused connection, which proves that nothing was sent. To refuse only some requests, the
- * emulator must accept the connection and close it. A client cannot distinguish that from a lost request.
+ * Whether the emulator refuses every connection, because its first fault is `refuse` without `times`. It does not
+ * listen then, so clients know that nothing was sent. If it refuses only some requests, it accepts the connection and
+ * closes it, and clients cannot know whether the request was lost.
  *
  * @category accessors
  */

@@ -321,7 +321,7 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   const parts = Object.entries(rest).map(([key, value]) =>
     key === main ? `=${value}` : `;${kebab(key)}${value === "" ? "" : `=${value}`}`
   )
-  // The main value comes before the other options.
+  // Writes the value after `=` before the options after `;`, as the grammar requires.
   const ordered = parts.toSorted((a, b) => Number(a.startsWith(";")) - Number(b.startsWith(";")))
   return `${_tag}${byte === undefined ? "" : `@${byte}`}${ordered.join("")}${times === undefined ? "" : ` x${times}`}`
 }

@@ -1,6 +1,6 @@
 /**
- * Sends the gateway's requests to the service. A request whose id was sent before is handled here too, which is why this
- * service does the sending itself.
+ * Sends the gateway's requests to the service. It knows which ids were sent, so it also answers a request that is sent
+ * a second time.
  */
 import {
   type Attempt,

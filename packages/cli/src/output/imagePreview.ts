@@ -38,7 +38,7 @@ const fit = ({ height, width }: { readonly height: number; readonly width: numbe
   }
 }
 
-/** Under a multiplexer, which passes no codes for pictures through, the variables of the terminal around it are inherited. */
+/** tmux and screen inherit the variables of the terminal around them, but do not pass its image codes through. */
 const isMultiplexed = Config.all({
   tmux: Config.option(Config.String("TMUX")),
   screen: Config.option(Config.String("STY")),

@@ -66,7 +66,8 @@ const none = new Uint8Array()
  */
 export const decodeGroups: DecodeGroups = (() => {
   if (asBuffer !== undefined) {
-    // Node also accepts the URL alphabet, which is refused here. It skips all other characters, so fewer bytes are decoded.
+    // Node also accepts the URL alphabet, which is refused here. Node skips any other character, so the number of bytes
+    // shows it.
     return (text, target, start) =>
       text.includes("-") || text.includes("_") ? 0 : asBuffer(target).write(text, start, "base64")
   }

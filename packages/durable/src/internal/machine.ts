@@ -104,7 +104,7 @@ export const resting: ReadonlyArray<string> = ["done", "expired", "abandoned", "
 
 const noTokens: Tokens = { input: undefined, output: undefined, total: undefined }
 
-/** Whether a permission has ended without an outcome. `holderUntil`: the end of its holder's lease. */
+/** Whether the permission to send has ended without an outcome. `holderUntil`: when the lease of its process ends. */
 export const isLapsed = (row: Row, holderUntil: number, now: number): boolean =>
   row.state === "sending" && Math.max(row.leaseUntil, holderUntil) <= now
 

@@ -38,8 +38,8 @@ export interface RelayOptions<E> {
 }
 
 /**
- * The stream with comments in its silences. A failure between two events becomes an event. A failure within an event fails
- * the stream, which closes the connection, because a part of the event was already sent.
+ * The stream, with a comment line whenever nothing arrives for `keepAlive`. A failure between two events is sent as an error
+ * event. A failure in the middle of an event closes the connection, because a part of that event was already sent.
  */
 export const relay = <E>(
   source: Stream.Stream<Uint8Array, E>,

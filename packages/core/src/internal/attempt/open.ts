@@ -73,8 +73,8 @@ export class OpenAttempt {
   )
 
   /**
-   * Runs each `begin`. Called directly before a request is sent. If a transform sends a second request, that is a new
-   * attempt: the first is settled with `previous`, then `wait` and `begin` run again.
+   * Runs each `begin`, directly before a request is sent. A second request that a transform sends is a new attempt: the
+   * first one ends with the outcome `previous`, and then `wait` runs again as well.
    */
   begin(previous: () => Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.gen({ self: this }, function* () {

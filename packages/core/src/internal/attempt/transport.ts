@@ -110,7 +110,7 @@ const noResponse = (timeout: Duration.Duration) =>
 
 /**
  * Sends the request of this attempt and returns the response, whatever its status. It is sent once, unless a transform
- * repeats it. Without an attempt, the request cannot be charged.
+ * repeats it. A request that costs nothing, such as listing models, has no attempt.
  */
 export const sendRequest = Effect.fnUntraced(function* (
   client: TransformedClient,

@@ -26,7 +26,10 @@ const wrongWith = (url: string): string | undefined => {
   return endpoint && `the address before ${endpoint}, such as https://inference.do-ai.run/v1`
 }
 
-/** Checks a base URL. Its query is moved behind the path. Passwords and secrets in the query are not shown. */
+/**
+ * Checks a base URL. Its query is put behind the path of each request. An issue shows neither passwords nor secrets of
+ * the query.
+ */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))
   const url = value.trim()

@@ -148,7 +148,10 @@ export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requ
   return setBody(response, HttpBody.stream(stream, contentType))
 })
 
-/** The URL at another origin: the other name of loopback, or for any other host a host that does not exist. */
+/**
+ * The URL at another origin. `localhost` and `127.0.0.1` become each other; any other host becomes one that does not
+ * exist.
+ */
 const atOtherOrigin = (url: URL): URL => {
   const other = new URL(url)
   const names: { readonly [host: string]: string } = { "127.0.0.1": "localhost", localhost: "127.0.0.1" }
