@@ -68,7 +68,7 @@ const parseFailure = (defect: unknown) =>
     ? defect.reason
     : undefined
 
-/** Wraps a route of the images endpoint. Each failure of the route becomes an error response. */
+/** Wraps a route of the images endpoint. A defect of the route becomes an error response. */
 export const makeRequestGuards = (options: GuardOptions) => {
   const withCors = cors(options)
   const tooLarge = ApiError.make(413, `The body is larger than ${options.bodySize} bytes.`)
