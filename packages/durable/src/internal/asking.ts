@@ -73,7 +73,10 @@ export const answer = Effect.fnUntraced(function* (
   }
 })
 
-/** The row. Without one, what the store has of this generation becomes its row: the journal may have been lost. */
+/**
+ * The row. If it would allow to send, what the store has of this generation is recorded first: the journal may have been
+ * lost, or restored from an older backup in which the generation is still free.
+ */
 const look = (
   parts: Parts,
   { id }: Asking,
@@ -82,14 +85,15 @@ const look = (
   Effect.gen(function* () {
     const find = Effect.mapError(parts.journal.find(id), Reasons.journalBefore)
     const found = yield* find
-    if (Option.isSome(found) || !checkStore) return found
+    const isSendable = Option.isNone(found) || found.value.row.state === "free"
+    if (!isSendable || !checkStore) return found
     for (const store of storesOf(parts)) {
       const [manifest] = yield* Effect.mapError(store.find(id), Reasons.storeBefore)
       if (manifest === undefined) continue
       yield* Effect.mapError(parts.journal.move(id, completing(manifest)), Reasons.journalBefore)
       return yield* find
     }
-    return Option.none<Found>()
+    return found
   }).pipe(Effect.mapError(GradientError.fromReason))
 
 export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])

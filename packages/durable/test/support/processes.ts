@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type ChildProcess, spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import * as http from "node:http"
 import { join } from "node:path"
@@ -24,18 +25,25 @@ export type Plan = typeof PlanFields.Type
 
 export const readPlan = Schema.decodeUnknownSync(Schema.fromJsonString(PlanFields))
 
-const LineFields = Schema.Struct({ key: Schema.String, outcome: Schema.String, status: Schema.optional(Schema.String) })
+const LineFields = Schema.Struct({
+  key: Schema.String,
+  outcome: Schema.String,
+  status: Schema.optional(Schema.String),
+  /** Of the images, one after the other. */
+  sha256: Schema.optional(Schema.String)
+})
 
 /** What a process says of a key. */
 export type Line = typeof LineFields.Type
 
 const parse = Schema.decodeUnknownSync(Schema.fromJsonString(LineFields))
 
-const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(4000, "effect-gradient")])
-const reply = JSON.stringify({
-  created: 1_700_000_000,
-  data: [{ b64_json: png.toString("base64") }, { b64_json: png.toString("base64") }]
-})
+/** No two generations have the same images. */
+const makeImage = () => {
+  const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(4000, randomUUID())])
+  return { b64_json: png.toString("base64") }
+}
+const makeReply = () => JSON.stringify({ created: 1_700_000_000, data: [makeImage(), makeImage()] })
 
 /** The service on loopback. Whatever arrives is paid for, and is answered after a while. */
 export const service = Effect.acquireRelease(
@@ -45,7 +53,7 @@ export const service = Effect.acquireRelease(
       request.resume().on("end", () => {
         const key = String(request.headers["idempotency-key"])
         generations.set(key, (generations.get(key) ?? 0) + 1)
-        setTimeout(() => response.end(reply), 20 + Math.random() * 60)
+        setTimeout(() => response.end(makeReply()), 20 + Math.random() * 60)
       })
     })
     server.listen(0, "127.0.0.1")
