@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { createHash } from "node:crypto"
 import { writeSync } from "node:fs"
 import { argv, kill, pid } from "node:process"
 import { DurableImages, GenerationJournal, ImageStore } from "../../src/index.ts"
@@ -59,12 +60,17 @@ const watched = Attempt.layer({ begin: () => reach("before sending"), end: () =>
 
 const durable = DurableImages.layer({ lease: plan.lease }).pipe(Layer.provide([watched, journal, store]))
 
+const sha256 = (parts: ReadonlyArray<Uint8Array>) => createHash("sha256").update(Buffer.concat(parts)).digest("hex")
+
 const ask = Effect.fnUntraced(function* (key: string) {
-  const outcome = yield* Images.generate({ prompt: "a sea otter", n: 2 }, { idempotencyKey: key }).pipe(
-    Effect.match({ onSuccess: () => "image", onFailure: ({ reason }) => reason._tag })
+  const result = yield* Images.generate({ prompt: "a sea otter", n: 2 }, { idempotencyKey: key }).pipe(
+    Effect.match({
+      onSuccess: ({ data }) => ({ outcome: "image", sha256: sha256(data.map(({ bytes }) => bytes)) }),
+      onFailure: ({ reason }) => ({ outcome: reason._tag })
+    })
   )
   const found = Option.flatten(yield* Effect.option(DurableImages.get(key))) // The journal may be away.
-  yield* Console.log(JSON.stringify({ key, outcome, status: Option.getOrUndefined(found)?.status }))
+  yield* Console.log(JSON.stringify({ key, ...result, status: Option.getOrUndefined(found)?.status }))
 })
 
 const program = Effect.andThen(
