@@ -11,7 +11,11 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Stream from "effect/Stream"
 import { type Entry, StoreFailure } from "./storeModels.ts"
 
-const failureOf = (cause: PlatformError) => new StoreFailure({ message: cause.message, cause })
+/** In the words of the system, such as `ENOSPC: no space left on device`: Effect's message leaves them out. */
+const failureOf = (path: string) => (cause: PlatformError) => {
+  const words = cause.reason.cause instanceof Error ? cause.reason.cause.message : cause.message
+  return new StoreFailure({ message: words.includes(path) ? words : `${path}: ${words}`, cause })
+}
 
 const isMissing = ({ reason }: PlatformError) => reason._tag === "NotFound"
 
@@ -123,14 +127,19 @@ export const makeFolder = Effect.fnUntraced(function* (given: string) {
       })
     )
   )
+  const failsAt = (at: string) => failureOf(folder.at(at))
   return {
-    put: (at: string, bytes: Uint8Array) => Effect.mapError(folder.put(at, bytes), failureOf),
+    put: (at: string, bytes: Uint8Array) => Effect.mapError(folder.put(at, bytes), failsAt(at)),
     get: (at: string) =>
       fs
         .readFile(folder.at(at))
-        .pipe(Effect.map(Option.some), missingAs<Option.Option<Uint8Array>>(Option.none()), Effect.mapError(failureOf)),
-    head: (at: string) => Effect.mapError(folder.entry(at), failureOf),
-    list: (at: string) => Stream.mapError(folder.list(at), failureOf),
-    remove: (at: string) => Effect.mapError(folder.remove(at), failureOf)
+        .pipe(
+          Effect.map(Option.some),
+          missingAs<Option.Option<Uint8Array>>(Option.none()),
+          Effect.mapError(failsAt(at))
+        ),
+    head: (at: string) => Effect.mapError(folder.entry(at), failsAt(at)),
+    list: (at: string) => Stream.mapError(folder.list(at), failsAt(at)),
+    remove: (at: string) => Effect.mapError(folder.remove(at), failsAt(at))
   }
 })
