@@ -46,9 +46,10 @@ export class GenerationJournal extends Context.Service<
 >()("@effect-gradient/durable/GenerationJournal") {}
 
 const isWanted =
-  ({ after, createdBefore, prefix = "", states, untouchedFor }: Filter, now: number) =>
+  ({ after, createdBefore, notStates = [], prefix = "", states, untouchedFor }: Filter, now: number) =>
   ({ createdAt, id, key = "", state, updatedAt }: Row) =>
     (states === undefined || states.includes(state)) &&
+    !notStates.includes(state) &&
     key.startsWith(prefix) &&
     (createdBefore === undefined || createdAt < createdBefore) &&
     (untouchedFor === undefined || updatedAt < now - untouchedFor) &&

@@ -2,16 +2,20 @@ import type { GradientError } from "@effect-gradient/core"
 import { Attempt, Images, RetryPolicy } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { describe, expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { SqlClient } from "effect/sql/SqlClient"
 import * as TestClock from "effect/testing/TestClock"
 import { DurableImages, GenerationJournal, ImageStore } from "../src/index.ts"
+import { SqliteClient } from "../src/node/index.ts"
 import { answering, answeringAfter, type Process, processOn, shared } from "./support/Durable.ts"
 
 const prompt = "a sea otter"
@@ -632,6 +636,29 @@ describe("a person", () => {
       const all = yield* Effect.provide(Stream.runCollect(DurableImages.list()), process)
       expect(JSON.stringify(all)).not.toContain(prompt)
       expect(all[0]?.labels).toEqual({ name: "b/1" })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a state that a newer version has written", () => {
+  it.live("is in doubt: it is not sent, and the list of what is in doubt has it", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(
+        GenerationJournal.layerSql().pipe(Layer.provideMerge(SqliteClient.layer({ filename: ":memory:" })))
+      )
+      const journal = Context.get(context, GenerationJournal.GenerationJournal)
+      const process = yield* processOn({ ...(yield* shared), journal }, answering)
+      yield* Effect.provide(generate, process)
+      yield* Effect.provide(Images.generate({ prompt }, { idempotencyKey: "another" }), process)
+      const sql = Context.get(context, SqlClient)
+      const state = "queued for review"
+      yield* sql`UPDATE gradient_generation SET state = ${state}, folder = NULL WHERE key = ${key}`
+
+      const found = yield* Effect.provide(Stream.runCollect(DurableImages.list({ status: "in-doubt" })), process)
+      expect(found.map((generation) => [generation.key, generation.status])).toEqual([[key, "in-doubt"]])
+      const reason = yield* Effect.provide(reasonOf(generate), process)
+      expect(reason._tag).toBe("InDoubtError")
+      expect(yield* Effect.provide(requests, process)).toBe(2)
     }).pipe(Effect.scoped)
   )
 })

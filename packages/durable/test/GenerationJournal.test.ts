@@ -102,6 +102,8 @@ const contract = (journal: Journal) =>
     const rest = yield* journal.list({ prefix: "p%", limit: 10, after: first[0]?.row })
     expect(new Set([...first, ...rest].map(({ row }) => row.key))).toEqual(new Set(["p%/1", "p%/2"]))
     expect(yield* journal.list({ prefix: "p%", states: ["done"], limit: 10 })).toEqual([])
+    expect((yield* journal.list({ prefix: "p%", notStates: ["done", "free"], limit: 10 })).length).toBe(2)
+    expect(yield* journal.list({ prefix: "p%", notStates: ["done", "sending"], limit: 10 })).toEqual([])
     expect(yield* journal.list({ prefix: "p%", untouchedFor: 60_000, limit: 10 })).toEqual([])
   })
 

@@ -70,9 +70,10 @@ export interface Removed {
 
 const pageSize = 500
 
-const filterOf = (status: Generation.Status | undefined): ReadonlyArray<string> | undefined => {
-  if (status === undefined) return undefined
-  return status === "in-doubt" ? ["sending", "doubt"] : [status]
+/** What is in doubt has no state of its own: permissions that have lapsed are, and states that this version does not know. */
+const filterOf = (status: Generation.Status | undefined): Pick<Filter, "states" | "notStates"> => {
+  if (status === undefined) return {}
+  return status === "in-doubt" ? { notStates: resting } : { states: [status] }
 }
 
 const fail = (reason: GradientError.GradientErrorReason) => Effect.fail(GradientError.fromReason(reason))
@@ -104,7 +105,7 @@ export const makeAdministration = (parts: Parts) => {
 
   const list = ({ before, limit, prefix, status }: ListOptions = {}) => {
     const createdBefore = before && DateTime.toEpochMillis(before)
-    const found = rowsOf(parts, { states: filterOf(status), prefix, createdBefore }).pipe(
+    const found = rowsOf(parts, { ...filterOf(status), prefix, createdBefore }).pipe(
       Stream.map(Generation.fromRow),
       Stream.filter((generation) => status === undefined || generation.status === status)
     )

@@ -33,6 +33,8 @@ export interface Found {
  */
 export interface Filter {
   readonly states?: ReadonlyArray<string> | undefined
+  /** In none of these states: it also finds those that a newer version has written. */
+  readonly notStates?: ReadonlyArray<string> | undefined
   /** The beginning of the key. */
   readonly prefix?: string | undefined
   /** Created before this time, in milliseconds since 1970. */

@@ -195,9 +195,10 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
   const select = (condition: Fragment) =>
     sql`SELECT g.*, CASE WHEN ${isLapsed} THEN 1 ELSE 0 END AS is_lapsed FROM ${table} AS g WHERE ${condition}`
 
-  const list = ({ after, createdBefore, limit, prefix, states, untouchedFor }: Filter) => {
+  const list = ({ after, createdBefore, limit, notStates, prefix, states, untouchedFor }: Filter) => {
     const conditions = [
       states && sql`g.state IN ${sql.in(states)}`,
+      notStates && sql`g.state NOT IN ${sql.in(notStates)}`,
       prefix && sql`substr(g.key, 1, length(${prefix})) = ${prefix}`,
       createdBefore !== undefined && sql`g.created_at < ${millis(createdBefore)}`,
       untouchedFor !== undefined && sql`g.updated_at < ${now} - ${millis(untouchedFor)}`,
