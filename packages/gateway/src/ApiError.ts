@@ -62,6 +62,7 @@ const descriptions = {
   405: "The path does not allow this method. The header allow lists the allowed ones.",
   408: "The request did not arrive in time.",
   409: "A request with this x-attempt-id was already sent: code duplicate_attempt. It may have been charged for.",
+  410: "The images of this request have been removed.",
   413: "The body is too large.",
   415: "The body is not JSON, or it is compressed.",
   422: "The service refused the request.",
@@ -79,7 +80,7 @@ const descriptions = {
  */
 export type Status = keyof typeof descriptions
 
-const statuses = [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504] as const
+const statuses = [400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504] as const
 
 const isStatus = (status: number): status is Status => Object.hasOwn(descriptions, status)
 

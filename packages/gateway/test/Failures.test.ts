@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Images, RetryPolicy } from "@effect-gradient/core"
+import { GradientError, Images, RetryPolicy } from "@effect-gradient/core"
+import { ApiError } from "../src/index.ts"
 import { NodeImages } from "@effect-gradient/node"
 import { Effect, Redacted } from "effect"
 import OpenAI from "openai"
@@ -19,6 +20,15 @@ import {
   textOf
 } from "./support/gateway.ts"
 import { completed, eventually, partialImage, serve } from "../../node/test/support/server.ts"
+
+describe("failures of a durable generation", () => {
+  it("have the status that core gives them, and the key is not shown", () => {
+    const expired = GradientError.fromReason(new GradientError.ExpiredError({ key: "alice/secret" }))
+    const { error, status } = ApiError.fromGradientError(expired)
+    assert.strictEqual(status, 410)
+    assert.strictEqual(error.message, "The images of this request have been removed.")
+  })
+})
 
 describe("failures of the upstream", () => {
   const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }

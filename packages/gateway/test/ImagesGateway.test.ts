@@ -163,7 +163,7 @@ describe("the API definition", () => {
       ["x-attempt-id"]
     )
     assert.deepStrictEqual(operation?.security, [{ bearer: [] }])
-    for (const status of [400, 401, 403, 409, 413, 415, 422, 429, 502, 503, 504]) {
+    for (const status of [400, 401, 403, 409, 410, 413, 415, 422, 429, 502, 503, 504]) {
       assert.property(operation?.responses, String(status))
     }
   })
