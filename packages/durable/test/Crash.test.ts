@@ -217,20 +217,22 @@ describe("a process that stalls for longer than its lease", () => {
 })
 
 describe("callers of one key in two processes", () => {
-  it.live("pay for one generation, and all 100 get the same bytes", () =>
-    Effect.gen(function* () {
-      const { generations, plan } = yield* setup()
-      const keys = Array.from({ length: 50 }, () => "shared")
-      const processes = [1, 2].map(() => new Started({ ...plan, keys, concurrency: 50, lease: 60_000 }))
-      const ends = yield* Effect.promise(() => Promise.all(processes.map((process) => process.ended())))
-      expect(ends).toEqual([0, 0])
-      const lines = processes.flatMap((process) => process.lines)
-      expect(lines.length).toBe(100)
-      expect(lines.filter(({ outcome }) => outcome !== "image")).toEqual([])
-      expect(new Set(lines.map(({ sha256 }) => sha256)).size).toBe(1)
-      expect(lines[0]?.sha256).toMatch(/^[0-9a-f]{64}$/)
-      expect([...generations]).toEqual([[idOf("shared"), 1]])
-    }).pipe(Effect.scoped),
+  it.live(
+    "pay for one generation, and all 100 get the same bytes",
+    () =>
+      Effect.gen(function* () {
+        const { generations, plan } = yield* setup()
+        const keys = Array.from({ length: 50 }, () => "shared")
+        const processes = [1, 2].map(() => new Started({ ...plan, keys, concurrency: 50, lease: 60_000 }))
+        const ends = yield* Effect.promise(() => Promise.all(processes.map((process) => process.ended())))
+        expect(ends).toEqual([0, 0])
+        const lines = processes.flatMap((process) => process.lines)
+        expect(lines.length).toBe(100)
+        expect(lines.filter(({ outcome }) => outcome !== "image")).toEqual([])
+        expect(new Set(lines.map(({ sha256 }) => sha256)).size).toBe(1)
+        expect(lines[0]?.sha256).toMatch(/^[0-9a-f]{64}$/)
+        expect([...generations]).toEqual([[idOf("shared"), 1]])
+      }).pipe(Effect.scoped),
     60_000
   )
 })

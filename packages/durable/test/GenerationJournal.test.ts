@@ -19,6 +19,8 @@ const { Move } = GenerationJournal
 type Journal = GenerationJournal.GenerationJournal["Service"]
 
 const asked = { key: "a/key", salt: "s", digest: "v1:d", labels: { team: "otters" }, model: "m", n: 2 }
+/** What another attempt was asked for. */
+const completed = { salt: "other", digest: "v1:other", labels: {}, model: "other", n: 3 }
 const tokens = { input: 10, output: undefined, total: 5_000_000_000 }
 const leaseMillis = 60_000
 
@@ -33,7 +35,7 @@ const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
   fc
     .record({ token, attempt })
     .map((given) =>
-      Move.Complete({ ...asked, ...given, folder: `${given.attempt}-${given.token}`, images: 2, tokens })
+      Move.Complete({ ...asked, ...completed, ...given, folder: `${given.attempt}-${given.token}`, images: 2, tokens })
     ),
   attempt.map((number) => Move.Repeat({ attempt: number })),
   attempt.map((number) => Move.Abandon({ attempt: number })),

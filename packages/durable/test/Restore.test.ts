@@ -26,11 +26,11 @@ const ask = (key: string) =>
 const askAll = (keys: ReadonlyArray<string>) => Effect.forEach(keys, ask)
 
 /** Leaves the first attempt of a key as it was when the backup was made. */
-const begin = (key: string, then: (token: string) => ReadonlyArray<GenerationJournal.Move>) =>
+const begin = (key: string, then: (token: string) => ReadonlyArray<GenerationJournal.Move>, digest?: string) =>
   Effect.gen(function* () {
     const journal = yield* GenerationJournal.GenerationJournal
     const token = `token of ${key}`
-    const asked = { key, salt: undefined, digest: undefined, labels: {}, model: "m", n: 2 }
+    const asked = { key, salt: "of the test", digest, labels: {}, model: "m", n: 2 }
     yield* journal.move(idOf(key), Move.Begin({ ...asked, token, holder: "of the test", leaseMillis: 1 }))
     yield* Effect.forEach(then(token), (move) => journal.move(idOf(key), move))
   })
@@ -53,7 +53,8 @@ const restored = Effect.gen(function* () {
   const made = yield* onDisk(
     places,
     Effect.gen(function* () {
-      yield* begin(refused, (token) => [Move.Release({ token, note: "RateLimitError" })])
+      // Its params were others, which is allowed after a refusal.
+      yield* begin(refused, (token) => [Move.Release({ token, note: "ContentPolicyError" })], "v1:of other params")
       yield* begin(doubtful, (token) => [Move.Doubt({ token, note: "DisconnectedError", images: 0 })])
       yield* begin(sent, () => [])
       return yield* askAll(before)

@@ -65,7 +65,8 @@ export interface Row extends Asked {
  *   must answer as the first did.
  * - `Release`: nothing was charged; `sending` with this token -> `free`.
  * - `Doubt`: something may have been charged; `sending` with this token -> `doubt`.
- * - `Complete`: the manifest is in the store; no row, or any state but `done` and `expired` -> `done`.
+ * - `Complete`: the manifest is in the store; no row, or any state but `done` and `expired` -> `done`. The row gets what was
+ *   asked for in the attempt of the manifest: another attempt may have had other params.
  * - `Repeat`, `Abandon`: what a person decided about the attempt that is in doubt (`Repeat` also if it is abandoned).
  * - `Expire`: `done` -> `expired`. `Erase`: any state at rest -> `expired`, without what the caller asked for.
  * - `Forget`: removes a row at rest, if nothing has changed since it was read.
@@ -174,5 +175,5 @@ const complete = (
   const done = { state: "done", note: undefined, images, folder, tokens, updatedAt: now }
   return row === undefined
     ? { row: { ...asked, ...done, id, attempt, token, holder: "", leaseUntil: now, createdAt: now, sentAt: now } }
-    : { row: { ...row, ...done } }
+    : { row: { ...row, ...asked, ...done } }
 }

@@ -156,7 +156,9 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
         ${move.tokens.input ?? null}, ${move.tokens.output ?? null}, ${move.tokens.total ?? null}, ${now}, ${now}, ${now})
       ON CONFLICT (id) DO UPDATE SET state = 'done', note = NULL, images = excluded.images, folder = excluded.folder,
         input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
-        total_tokens = excluded.total_tokens, updated_at = excluded.updated_at
+        total_tokens = excluded.total_tokens, updated_at = excluded.updated_at,
+        key = excluded.key, salt = excluded.salt, digest = excluded.digest, labels = excluded.labels,
+        model = excluded.model, n = excluded.n
       WHERE g.state IN ${sql.in(completable)}
       RETURNING *`
 

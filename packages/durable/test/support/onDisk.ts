@@ -13,11 +13,11 @@ export interface Places {
 }
 
 const layer = ({ baseUrl, journal, store }: Places, options: DurableImages.Options) =>
-    DurableImages.layer(options).pipe(
-      Layer.provideMerge(NodeImages.layer({ baseUrl })),
-      Layer.provideMerge(GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: journal })))),
-      Layer.provideMerge(ImageStore.layerFolder(store).pipe(Layer.provide(NodeServices.layer)))
-    )
+  DurableImages.layer(options).pipe(
+    Layer.provideMerge(NodeImages.layer({ baseUrl })),
+    Layer.provideMerge(GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: journal })))),
+    Layer.provideMerge(ImageStore.layerFolder(store).pipe(Layer.provide(NodeServices.layer)))
+  )
 
 export type Provided = Layer.Success<ReturnType<typeof layer>>
 
