@@ -208,7 +208,14 @@ describe("GradientError", () => {
     )
 
     it("has advice for every reason", () => {
-      for (const { advice } of Object.values(GradientError.reasons)) expect(advice).toMatch(/^[A-Z].*\.$/)
+      const byPhase = (["before", "after"] as const).flatMap((phase) => [
+        new GradientError.JournalError({ phase }),
+        new GradientError.StoreError({ phase })
+      ])
+      for (const { _tag, advice } of byPhase) expect(advice, _tag).toMatch(/^[A-Z].*\.$/)
+      for (const [tag, { advice }] of Object.entries(GradientError.reasons)) {
+        if (byPhase.every(({ _tag }) => _tag !== tag)) expect(advice, tag).toMatch(/^[A-Z].*\.$/)
+      }
     })
   })
 

@@ -59,7 +59,7 @@ describe("NodeImages.layer", () => {
     Effect.gen(function* () {
       const server = yield* serve((_, response) => {
         response.setHeader("content-encoding", "gzip")
-        response.end(responseBody(image))
+        response.end(gzipSync(responseBody(image)).fill(0, 20, 60))
       })
       const key = "sk-do-this-is-a-secret"
       const error = yield* Images.generate(params).pipe(
