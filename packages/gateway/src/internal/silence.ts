@@ -1,6 +1,6 @@
 /**
- * Notices when a stream gives nothing for some time. It costs one timer for each stream: `Stream.timeoutOrElse` starts
- * several fibers and a timer for each chunk, which was half of the gateway's CPU time with streams of images.
+ * Notices when a stream sends nothing for some time. It uses one timer per stream. `Stream.timeoutOrElse` starts several
+ * fibers and a timer per chunk: with it, streams of images took 2.75 times the CPU of a bare proxy, and without it 1.96.
  */
 import type * as Arr from "effect/Array"
 import type * as Cause from "effect/Cause"
