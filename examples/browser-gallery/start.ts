@@ -14,9 +14,7 @@ import * as Gallery from "./server.ts"
 const real = GradientClient.layerFromConfig().pipe(Layer.provide(NodeImages.layerHttpClient()))
 
 const emulated = Layer.unwrap(
-  Effect.map(Emulator.baseUrl, (baseUrl) =>
-    GradientClient.layer({ baseUrl, modelAccessKey: Redacted.make("any will do") })
-  )
+  Effect.map(Emulator.baseUrl, (baseUrl) => GradientClient.layer({ baseUrl, modelAccessKey: Redacted.make("any") }))
 ).pipe(
   Layer.provide(NodeImages.layerHttpClient()),
   Layer.provide(Emulator.layerServer({ port: 0, latency: "1 second", pace: "1 second" }))

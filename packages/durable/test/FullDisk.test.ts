@@ -1,4 +1,4 @@
-import type { GeneratedImage} from "@effect-gradient/core";
+import type { GeneratedImage } from "@effect-gradient/core"
 import { type GradientError, Images } from "@effect-gradient/core"
 import { describe, expect, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"

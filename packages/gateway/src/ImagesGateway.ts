@@ -22,7 +22,7 @@
  *   limits: { images: 20, window: "1 hour" }
  * }).pipe(
  *   Layer.provide([
- *     Callers.layerKeys([Redacted.make("a long random string of your own")]),
+ *     Callers.layerKeys([Redacted.make("a-long-random-string-of-your-own")]),
  *     Attempts.layerOnce,
  *     RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
  *   ]),
