@@ -67,7 +67,7 @@ export interface Options {
    * key can pay again. `params`: whether params are kept with the images. Default: everything is kept, params are not.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
-  /** Whether a key without a row is looked for in the store, in case the journal was lost. Default: true. */
+  /** Whether a key that may be sent is looked for in the store first: the journal may be lost or old. Default: true. */
   readonly checkStore?: boolean | undefined
   /** Where images go that the store refuses. */
   readonly spare?: ImageStore["Service"] | undefined

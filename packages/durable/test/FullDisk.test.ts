@@ -1,5 +1,4 @@
-import type { GeneratedImage } from "@effect-gradient/core"
-import { type GradientError, Images } from "@effect-gradient/core"
+import { type GeneratedImage, type GradientError, Images } from "@effect-gradient/core"
 import { describe, expect, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Context from "effect/Context"

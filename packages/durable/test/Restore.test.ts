@@ -98,13 +98,14 @@ describe("a journal that is restored from an older backup", () => {
       const reconciled = yield* onDisk(
         places,
         Effect.gen(function* () {
-          expect([...(yield* statuses).keys()].toSorted()).toEqual([...before, refused, doubtful, sent].toSorted())
+          expect(new Set((yield* statuses).keys())).toEqual(new Set([...before, refused, doubtful, sent]))
           const changed = yield* Stream.runCollect(DurableImages.reconcile)
           expect(yield* Stream.runCollect(DurableImages.reconcile)).toEqual([])
           return { changed, all: yield* statuses }
         })
       )
-      expect(reconciled.changed.map(({ key }) => key).toSorted()).toEqual(later.toSorted())
+      expect(reconciled.changed.length).toBe(later.length)
+      expect(new Set(reconciled.changed.map(({ key }) => key))).toEqual(new Set(later))
       expect(reconciled.all).toEqual(new Map([...before, ...later].map((key) => [key, "done"])))
       expect(yield* onDisk(places, askAll([...before, ...later]))).toEqual(images)
       expectPaidOnce(generations)
