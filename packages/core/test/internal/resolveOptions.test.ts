@@ -170,6 +170,8 @@ describe("resolveOptions", () => {
   it.each([
     [{ retry: "twice" }, 'retry must be a RetryPolicy or a Schedule (got "twice")'],
     [{ retry: { while: true } }, "retry must be a RetryPolicy or a Schedule (got an object)"],
+    [{ limits: 5 }, "limits must be an object (got a number)"],
+    [{ propagateTrace: "x" }, "propagateTrace must be true or false (got a string)"],
     [{ limits: { imageBytes: -1 } }, "limits.imageBytes must be a number of bytes above 0 (got -1)"],
     [{ limits: { jsonBytes: "1" } }, 'limits.jsonBytes must be a number of bytes above 0 (got "1")'],
     [{ transformClient: {} }, "transformClient must be a function (got an object)"]

@@ -68,12 +68,18 @@ const modelOf = ({ model: option }: Options, { model: variable }: Environment): 
 }
 
 const limitsOf = ({ limits = {} }: Options): Checked<Limits> => {
+  if (!Predicate.isObject(limits)) return refuse("limits", "an object", kindOf(limits))
   const values = Object.entries(limits).filter(([, value]) => value !== undefined)
   const issues = values
     .filter(([, value]) => !Predicate.isNumber(value) || !(value > 0))
     .map(([name, value]) => ({ param: `limits.${name}`, given: show(value), allowed: "a number of bytes above 0" }))
   return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(values) })
 }
+
+const propagateTraceOf = ({ propagateTrace = false }: Options): Checked<boolean> =>
+  Predicate.isBoolean(propagateTrace)
+    ? Result.succeed(propagateTrace)
+    : refuse("propagateTrace", "true or false", kindOf(propagateTrace))
 
 const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["transformClient"]> => {
   if (transformClient === undefined) return Result.succeed((client) => client)
@@ -99,13 +105,10 @@ export const resolveOptions = (
     deadline: Check.duration("deadline", options.deadline, Duration.minutes(30)),
     retry: Check.retryPolicy(options.retry, RetryPolicy.chargeSafe),
     limits: limitsOf(options),
+    propagateTrace: propagateTraceOf(options),
     transformClient: transformOf(options)
   }
   const issues = issuesOf({ key, ...parts })
   if (issues.length > 0) return Result.fail(invalidParams(issues))
-  const propagateTrace = options.propagateTrace === true
-  return Result.all(parts).pipe(
-    Result.map((resolved) => ({ ...resolved, propagateTrace })),
-    Result.mapError(invalidParams)
-  )
+  return Result.mapError(Result.all(parts), invalidParams)
 }
