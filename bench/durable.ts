@@ -1,5 +1,5 @@
 /**
- * What a durable call adds to a plain one, in milliseconds: the journal on SQLite, and the store, in memory and synced to
+ * Compares durable calls with plain ones, in milliseconds: the journal on SQLite, and the store, in memory and synced to
  * a folder. `node bench/durable.ts [calls]`. No network: the transport answers at once with one image of 1.5 MB.
  */
 import { Images } from "@effect-gradient/core"

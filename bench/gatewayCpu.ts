@@ -7,7 +7,7 @@ import { type Spread, spreadOf } from "./statistics.ts"
 
 interface Load {
   readonly title: string
-  /** What the server sends. */
+  /** The reply of the test server. */
   readonly path: string
   readonly isStream: boolean
   /** How many requests a round has, and how many of them run at once. */

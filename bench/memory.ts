@@ -10,7 +10,7 @@ import { answer, start } from "./process.ts"
 import { pathOf, type Work, workOf } from "./works.ts"
 
 export interface Memory {
-  /** Bytes in use after the 10th and after the 100th image of a stream whose images are dropped. */
+  /** Bytes in use after the 10th and the 100th image of a stream. No image is kept. */
   readonly atImage10: number
   readonly atImage100: number
   /** Bytes in use per byte of images that are kept. */
@@ -37,7 +37,7 @@ const streamOf = (images: number) => {
   )
 }
 
-/** The bytes in use after each image of a stream whose images are dropped. */
+/** The bytes in use after each image of a stream. No image is kept. */
 const whenDropped = streamOf(100).pipe(
   Stream.map(({ bytes }) => bytes.length),
   Stream.mapEffect(() => Effect.sync(inUse)),

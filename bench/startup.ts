@@ -39,7 +39,7 @@ const makeProject = (): string => {
 interface Program {
   readonly title: string
   readonly args: ReadonlyArray<string>
-  /** The program whose time this one's is divided by; 0 is the first. */
+  /** The index of the program that this one is compared with. */
   readonly over: number
   readonly budget?: number
 }

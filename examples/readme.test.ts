@@ -19,7 +19,7 @@ const documents = ["README.md", "CONTRIBUTING.md", ...globSync(["packages/*/READ
 const blocks = (markdown: string, language: string) =>
   Array.from(markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms")), ([, block = ""]) => block)
 
-/** The rows of the table whose first column has this heading, without backticks around cells. */
+/** Finds a table by the heading of its first column, and returns its rows without backticks around cells. */
 const table = (path: string, heading: string) => {
   const [, rows = ""] = new RegExp(`^\\| ${heading} .*\\n\\|[-| ]+\\n((?:\\|.*\\n)+)`, "m").exec(read(path)) ?? []
   return Array.from(rows.matchAll(/^\| (.*) \|$/gm), ([, row = ""]) =>
@@ -196,7 +196,7 @@ describe("docs/options.md", () => {
 describe("docs/failures.md", () => {
   const refuse = (status: number, code?: string) => TestTransport.respond({ status, json: { error: { code } } })
 
-  /** What leads to each. Those of `@effect-gradient/durable` have tests there. */
+  /** A cause for each reason. The reasons of `@effect-gradient/durable` are tested there. */
   type Durable = "ExpiredError" | "InDoubtError" | "JournalError" | "StoreError"
   const causes: Record<Exclude<keyof typeof GradientError.reasons, Durable>, TestTransport.Step> = {
     InvalidParamsError: Effect.never,

@@ -1,5 +1,5 @@
 /**
- * What the page says about a failure, to the person in front of it.
+ * The text that the page shows after a failure.
  */
 import type { GradientError } from "@effect-gradient/core"
 import { ApiError } from "@effect-gradient/gateway"
@@ -8,7 +8,7 @@ import { Data } from "effect"
 /** A failure in words for the page. */
 export class PictureError extends Data.TaggedError("PictureError")<{
   readonly message: string
-  /** Whether the same can be asked for again at no further cost. */
+  /** Whether the person can try again without paying twice. */
   readonly canRetry: boolean
 }> {}
 

@@ -494,8 +494,8 @@ export class JournalError extends Reason.extend<JournalError>("@effect-gradient/
 }
 
 /**
- * The store of images could not be reached, is full, or refused. Before: nothing was sent. After: the images that it did
- * not take are in `images`.
+ * The store of images could not be reached, is full, or refused a write. Phase `before`: nothing was sent. Phase `after`:
+ * the images that it did not take are in `images`.
  *
  * @category reasons
  */

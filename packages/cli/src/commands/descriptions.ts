@@ -1,4 +1,4 @@
-/** What each command does, in one line, for the help of `gradient-images` itself, which loads no command. */
+/** One line about each command. They are here because the help of `gradient-images` itself loads no command. */
 export const descriptions = {
   generate: "Generates images from a prompt, shows them and writes them into files.",
   generations: "Shows and settles durable generations: what was paid for, and what is in doubt.",
