@@ -39,6 +39,7 @@ const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
     ),
   attempt.map((number) => Move.Repeat({ attempt: number })),
   attempt.map((number) => Move.Abandon({ attempt: number })),
+  fc.record({ attempt, token }).map((given) => Move.Extra({ folder: `${given.attempt}-${given.token}` })),
   fc.constant(Move.Expire()),
   fc.constant(Move.Erase()),
   token.map((given) => Move.Forget({ token: given }))

@@ -11,7 +11,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { type Filter, type Found, JournalFailure } from "./journalModels.ts"
-import { completable, type Move, repeated, resting, type Row } from "./machine.ts"
+import { completable, type Move, repeated, resting, type Row, withExtra } from "./machine.ts"
 import { checkDurability, type Names, namesOf, runMigrations } from "./sqlTables.ts"
 
 /**
@@ -47,6 +47,7 @@ const SqlRow = Schema.Struct({
   n: Integer,
   images: Integer,
   folder: OptionalText,
+  extra: Schema.String,
   input_tokens: OptionalInteger,
   output_tokens: OptionalInteger,
   total_tokens: OptionalInteger,
@@ -77,6 +78,7 @@ const toFound = (row: typeof SqlRow.Type): Found => ({
     n: Number(row.n),
     images: Number(row.images),
     folder: row.folder ?? undefined,
+    extra: row.extra === "" ? [] : row.extra.split(" "),
     tokens: {
       input: number(row.input_tokens),
       output: number(row.output_tokens),
@@ -172,6 +174,13 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
         return update(id, sql`state = 'doubt', note = ${made.note}, images = ${made.images}`, isHolders(made.token))
       case "Complete":
         return complete(id, made)
+      case "Extra":
+        return update(
+          id,
+          sql`extra = CASE WHEN g.extra = '' THEN ${made.folder} ELSE g.extra || ' ' || ${made.folder} END`,
+          sql`g.state IN ${sql.in(withExtra)} AND COALESCE(g.folder, '') <> ${made.folder}
+            AND (' ' || g.extra || ' ') NOT LIKE ('% ' || ${made.folder} || ' %')`
+        )
       case "Repeat":
         return update(
           id,
@@ -185,7 +194,7 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
       case "Erase":
         return update(
           id,
-          sql`state = 'expired', images = 0, key = NULL, salt = NULL, digest = NULL, labels = '{}'`,
+          sql`state = 'expired', images = 0, extra = '', key = NULL, salt = NULL, digest = NULL, labels = '{}'`,
           sql`g.state IN ${sql.in(resting)}`
         )
       case "Forget":

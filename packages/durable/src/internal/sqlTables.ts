@@ -43,6 +43,7 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
     n INTEGER NOT NULL,
     images INTEGER NOT NULL,
     folder TEXT,
+    extra TEXT NOT NULL DEFAULT '',
     input_tokens BIGINT,
     output_tokens BIGINT,
     total_tokens BIGINT,
