@@ -180,9 +180,9 @@ const durableMemoryBudget = 1.2
 
 export const durableReport = ({ costs, memoryRatio }: Durable): string => {
   const spread = ({ high, low, median }: Spread) => `${decimal(median, 2)} (${decimal(low, 2)} to ${decimal(high, 2)})`
-  const rows = costs.map(({ added, millis, title }, index) => [
+  const rows = costs.map(({ added, millis: time, title }, index) => [
     title,
-    spread(millis),
+    spread(time),
     index === 0 ? "" : spread(added),
     title.startsWith("the journal") ? `${journalBudgetMillis} ms: ${verdict(added.median, journalBudgetMillis)}` : ""
   ])

@@ -132,9 +132,6 @@ const manifestOf = (kept: Kept, head: Head, images: Manifest["images"]): Manifes
   }
 }
 
-/** How many images of an attempt are written at the same time. */
-const imagesAtOnce = 4
-
 /** Reads and writes the attempts of one store. */
 export const attemptsIn = (store: Store, identity: Identity) => {
   const writeManifest = Effect.fnUntraced(function* (kept: Kept, head: Head, images: ReadonlyArray<File>) {
@@ -156,9 +153,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
 
   /** Writes all images, then the manifest. */
   const write = Effect.fnUntraced(function* (kept: Kept, response: Response) {
-    const images = yield* Effect.forEach(response.data, (image, index) => writeImage(kept, image, index), {
-      concurrency: imagesAtOnce
-    })
+    const images = yield* Effect.forEach(response.data, (image, index) => writeImage(kept, image, index))
     return yield* writeManifest(kept, response, images)
   })
 
