@@ -67,7 +67,7 @@ describe.each(documents)("%s", (path) => {
 })
 
 describe("README.md", () => {
-  it("has the table of docs/runtimes.md, which `pnpm runtimes` writes", () => {
+  it("has the table of docs/runtimes.md, which `pnpm test:runtimes` writes", () => {
     const [where = ""] = /^\|.*\n(?:\|.*\n)+/m.exec(read("docs/runtimes.md")) ?? []
     assert.include(where, "`NodeImages`")
     assert.include(read("README.md"), where)

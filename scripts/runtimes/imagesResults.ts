@@ -102,6 +102,9 @@ const resultOf = (runtime: string, row: typeof Row.Type, account: Account | unde
   return { name, outcome, attempts, requests, charged, wrong }
 }
 
+/** The path below which a runtime makes its calls. */
+export const pathOf = (runtime: string) => `/${runtime.replace(" ", "-")}`
+
 /** The results of the layers on a runtime. */
 export const runsOf = (
   runtime: string,
@@ -112,5 +115,5 @@ export const runsOf = (
     runtime,
     layer,
     refusal,
-    results: rows.map((row) => resultOf(runtime, row, accounts.get(`/${runtime}/${layer}/${row.name}`)))
+    results: rows.map((row) => resultOf(runtime, row, accounts.get(`${pathOf(runtime)}/${layer}/${row.name}`)))
   }))

@@ -1,5 +1,5 @@
 /**
- * `pnpm runtimes`: tests the packed packages on Node, Bun, Deno and workerd. On each, it makes the same calls through the
+ * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno and workerd. On each, it makes the same calls through the
  * layers for that runtime, and sends the same requests to the gateway's web handler. It prints the results, writes them to
  * docs/runtimes.md, and exits with 1 if one is wrong.
  */
@@ -8,7 +8,7 @@ import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { installPacked, root, run, version } from "../packed.ts"
-import { decodePrinted, runsOf } from "./imagesResults.ts"
+import { decodePrinted, pathOf, runsOf } from "./imagesResults.ts"
 import { refusedUrl, startService } from "./imagesService.ts"
 import { type Outcome, report } from "./report.ts"
 import { runtimes, tools } from "./runtimes.ts"
@@ -37,7 +37,7 @@ const tryAll = async (project: string): Promise<ReadonlyArray<Outcome>> => {
     // run the gateway one after another, because they share its upstream.
     const called = await Promise.all(
       Object.entries(runtimes).map(async ([runtime, runOn]) => {
-        const printed = decodePrinted(await runOn(project, "images", [`${service.url}/${runtime}`, refused]))
+        const printed = decodePrinted(await runOn(project, "images", [`${service.url}${pathOf(runtime)}`, refused]))
         return { runtime, runOn, runs: runsOf(runtime, printed, service.accounts), imageFile: printed.imageFile }
       })
     )

@@ -1,5 +1,4 @@
 /** Writes docs/runtimes.md: which layer runs where, and the results of the calls. */
-import { version as nodeVersion } from "node:process"
 import { cases, type Result, type Run } from "./imagesResults.ts"
 import { tools } from "./runtimes.ts"
 
@@ -73,9 +72,9 @@ const versionOf = (tool: string) => tools.find((each) => each.startsWith(`${tool
 export const report = (outcomes: ReadonlyArray<Outcome>): string =>
   [
     "# Where it runs",
-    "`pnpm runtimes` writes this page. It packs the packages, installs them with npm in an empty folder, and makes the" +
+    "`pnpm test:runtimes` writes this page. It packs the packages, installs them with npm in an empty folder, and makes the" +
       " same calls on each runtime against a server on loopback that counts the requests." +
-      ` Node ${nodeVersion.slice(1)}, Bun ${versionOf("bun")}, Deno ${versionOf("deno")}, workerd of miniflare ${versionOf("miniflare")}.`,
+      ` Bun ${versionOf("bun")}, Deno ${versionOf("deno")}, workerd of miniflare ${versionOf("miniflare")}.`,
     layers(outcomes),
     "A dash means that the runtime lacks what the layer needs.",
     ...refusals(outcomes),

@@ -1,11 +1,21 @@
-/** Runs a program on Node, Bun, Deno or workerd. The last three are npm packages. */
+/** Runs a program on a version of Node, on Bun, Deno or workerd. All but the current Node are npm packages. */
 import { execFile, execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { arch, platform, version } from "node:process"
 import { promisify } from "node:util"
 
+/** The oldest version of Node that is supported, and the newest. The one in between is the one that runs this script. */
+const nodes = ["22.19.0", "26.10.0"]
+
+const nodeName = (nodeVersion: string) => `Node ${nodeVersion.replace(/\.\d+$/, "")}`
+
+/** The package of the binary alone: that of `node` would replace the npm that installs it. */
+const nodePackage = (nodeVersion: string) =>
+  `node-${nodeVersion}@npm:node-${platform === "win32" ? "win" : platform}-${arch}@${nodeVersion}`
+
 /** The npm packages of the runtimes, and the bundler for workerd. */
-export const tools = ["bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
+export const tools = [...nodes.map(nodePackage), "bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
 
 /**
  * Runs a program in the project's folder, and returns the last line that it prints. The program is `<name>Process.ts`,
@@ -45,8 +55,15 @@ const workerd: Runtime = (project, name, args) => {
   return output(process.execPath, ["miniflare.mjs", bundle], project)
 }
 
+const nodeOf = (nodeVersion: string) => (project: string) =>
+  join(project, "node_modules", `node-${nodeVersion}`, "bin", platform === "win32" ? "node.exe" : "node")
+
+const [oldest = "", newest = ""] = nodes
+
 export const runtimes: Readonly<Record<string, Runtime>> = {
-  Node: processOn(() => process.execPath),
+  [nodeName(oldest)]: processOn(nodeOf(oldest)),
+  [nodeName(version.slice(1))]: processOn(() => process.execPath),
+  [nodeName(newest)]: processOn(nodeOf(newest)),
   Bun: processOn(installed("bun"), "run"),
   Deno: processOn(installed("deno"), "run", "--allow-all", "--quiet"),
   workerd

@@ -48,6 +48,13 @@ describe.concurrent("the prompt on standard input", () => {
     })
   )
 
+  it.live("cannot leave the folder with a prompt that looks like a path", () =>
+    Effect.gen(function* () {
+      const { code, files } = yield* draw(["-"], Buffer.from("../../etc/C:\\passwd"))
+      assert.deepStrictEqual([code, files], [0, ["etc-c-passwd.png"]])
+    })
+  )
+
   it.live.each([
     { name: "Latin-1", input: Buffer.from("Fluß", "latin1"), says: /not valid UTF-8/ },
     { name: "UTF-16 without a byte order mark", input: Buffer.from("A fox", "utf16le"), says: /zero bytes/ },

@@ -681,6 +681,19 @@ describe("Images", () => {
       })
     )
 
+    it.effect("spans never contain the prompt", () =>
+      Effect.gen(function* () {
+        const answers = [() => Response.json(Wire.response()), () => new Response(prompt, { status: 500 })]
+        for (const answer of answers) {
+          const { spans } = yield* traced(
+            Images.generate({ prompt }).pipe(Effect.provide(Service.make(answer, none).layer))
+          )
+          expect(spans.length).toBeGreaterThan(1)
+          for (const { attributes } of spans) expect(inspect([...attributes], { depth: 50 })).not.toContain(prompt)
+        }
+      })
+    )
+
     it.effect("logs, spans and errors never contain the key, even deeply nested", () =>
       Effect.gen(function* () {
         const broken = Object.assign(new Error("reset", { cause: new Error("deeper") }), { code: "ECONNRESET" })
