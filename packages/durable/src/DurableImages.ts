@@ -204,9 +204,7 @@ export const get = (
  *
  * @category accessors
  */
-export const join = (
-  key: string
-): Effect.Effect<Joined, GradientError.GradientError, DurableImages | Scope.Scope> =>
+export const join = (key: string): Effect.Effect<Joined, GradientError.GradientError, DurableImages | Scope.Scope> =>
   Effect.flatMap(DurableImages, (durable) => durable.join(key))
 
 /**

@@ -33,9 +33,10 @@ const eventsReply = Effect.fnUntraced(function* (
   return reply
 })
 
-const responseReply = Effect.map(
-  (response: Extract<Reply, { _tag: "Response" }>["response"]): Reply => ({ _tag: "Response", response })
-)
+const responseReply = Effect.map((response: Extract<Reply, { _tag: "Response" }>["response"]): Reply => ({
+  _tag: "Response",
+  response
+}))
 
 export const makeDurable = Effect.gen(function* () {
   const images = yield* Images.Images

@@ -1,5 +1,6 @@
 /** Journals and stores that several durable gateways share. */
-import { type GradientClient, GradientError, Images } from "@effect-gradient/core"
+import type { GradientError } from "@effect-gradient/core"
+import { type GradientClient, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import { Attempts } from "@effect-gradient/gateway"
 import { Context, Effect, Layer } from "effect"
