@@ -1,6 +1,6 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Emulator } from "@effect-gradient/emulator"
-import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { writeFile } from "node:fs/promises"
@@ -9,43 +9,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import OpenAI from "openai"
-import { build, folder, run, start } from "./support/cli.ts"
+import { build, folder, run } from "./support/cli.ts"
+import { callers, gateway } from "./support/gateway.ts"
 import { service } from "./support/service.ts"
 
 beforeAll(build)
-
-const callers = { GATEWAY_KEYS: "alice, bob" }
-
-/** A gateway on a free port, with the lines of its log; it is killed with the scope unless it has ended. */
-const gateway = Effect.fnUntraced(function* (
-  baseUrl: string,
-  args: ReadonlyArray<string> = [],
-  env: Readonly<Record<string, string>> = callers
-) {
-  const cwd = yield* folder
-  const child = yield* start(["gateway", "--port", "0", ...args], { cwd, baseUrl, env })
-  const log: Array<string> = []
-  yield* child.stderr.pipe(
-    Stream.decodeText,
-    Stream.splitLines,
-    Stream.runForEach((line) => Effect.sync(() => log.push(line))),
-    Effect.forkScoped
-  )
-  const announced = yield* Deferred.make<string>()
-  const lines: Array<string> = []
-  yield* child.stdout.pipe(
-    Stream.decodeText,
-    Stream.splitLines,
-    Stream.runForEach((line) => {
-      lines.push(line)
-      return Deferred.succeed(announced, line)
-    }),
-    Effect.forkScoped
-  )
-  const line = yield* Deferred.await(announced)
-  const [url = ""] = /http:\S+/.exec(line) ?? []
-  return { child, url, log, lines, origin: new URL(url).origin }
-})
 
 const get = (url: string) => Effect.promise(() => fetch(url))
 

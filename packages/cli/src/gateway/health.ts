@@ -10,7 +10,7 @@ export type Problem = Effect.Effect<string | undefined>
 
 const readiness = (problems: ReadonlyArray<Problem>) =>
   Effect.map(Effect.all(problems), (found) => {
-    const [problem] = found.filter((text) => text !== undefined)
+    const problem = found.find((text) => text !== undefined)
     return HttpServerResponse.text(problem ?? "ok", { status: problem === undefined ? 200 : 503 })
   })
 
