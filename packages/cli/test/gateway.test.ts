@@ -1,57 +1,32 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Emulator } from "@effect-gradient/emulator"
-import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { Effect, Fiber, Layer } from "effect"
+import { spawn, spawnSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { writeFile } from "node:fs/promises"
+import { createServer, type Server } from "node:net"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import OpenAI from "openai"
-import { build, folder, run, start } from "./support/cli.ts"
+import { build, folder, run } from "./support/cli.ts"
+import { callers, gateway } from "./support/gateway.ts"
 import { service } from "./support/service.ts"
 
 beforeAll(build)
 
-const callers = { GATEWAY_KEYS: "alice, bob" }
-
-/** A gateway on a free port, with the lines of its log; it is killed with the scope unless it has ended. */
-const gateway = Effect.fnUntraced(function* (
-  baseUrl: string,
-  args: ReadonlyArray<string> = [],
-  env: Readonly<Record<string, string>> = callers
-) {
-  const cwd = yield* folder
-  const child = yield* start(["gateway", "--port", "0", ...args], { cwd, baseUrl, env })
-  const log: Array<string> = []
-  yield* child.stderr.pipe(
-    Stream.decodeText,
-    Stream.splitLines,
-    Stream.runForEach((line) => Effect.sync(() => log.push(line))),
-    Effect.forkScoped
-  )
-  const announced = yield* Deferred.make<string>()
-  const lines: Array<string> = []
-  yield* child.stdout.pipe(
-    Stream.decodeText,
-    Stream.splitLines,
-    Stream.runForEach((line) => {
-      lines.push(line)
-      return Deferred.succeed(announced, line)
-    }),
-    Effect.forkScoped
-  )
-  const line = yield* Deferred.await(announced)
-  const [url = ""] = /http:\S+/.exec(line) ?? []
-  return { child, url, log, lines, origin: new URL(url).origin }
-})
-
 const get = (url: string) => Effect.promise(() => fetch(url))
 
+const ask = (url: string, body: object, headers: Record<string, string> = {}, signal: AbortSignal | null = null) =>
+  fetch(`${url}/images/generations`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: "Bearer alice", ...headers },
+    body: JSON.stringify(body),
+    signal
+  })
+
 const post = (url: string, body: object, key = "alice") =>
-  Effect.promise(() =>
-    fetch(`${url}/images/generations`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-      body: JSON.stringify(body)
-    })
-  )
+  Effect.promise(() => ask(url, body, { authorization: `Bearer ${key}` }))
 
 const eventually = (holds: () => boolean) =>
   Effect.promise(async () => {
@@ -65,6 +40,19 @@ describe("gradient-images gateway", () => {
     ["with blank keys alone", { GATEWAY_KEYS: " , " }, [], /No caller has a key/],
     ["with a file of keys that it cannot read", callers, ["--keys-file", "missing.txt"], /missing\.txt cannot be read/],
     ["with a limit that is no number", { ...callers, GATEWAY_IMAGES: "many" }, [], /--images.*whole number/],
+    ["with a journal and no store", callers, ["--journal", "journal.db"], /--journal and --store go together/],
+    [
+      "with a REDIS_URL of another scheme",
+      { ...callers, REDIS_URL: "http://x:secret@y" },
+      [],
+      /REDIS_URL must be redis:/
+    ],
+    [
+      "without Redis",
+      { ...callers, GRADIENT_MODEL_ACCESS_KEY: "any", REDIS_URL: "redis://:secret@127.0.0.1:1" },
+      [],
+      /Redis cannot be reached.*REDIS_URL/
+    ],
     ["without a key of the service", callers, [], /GRADIENT_MODEL_ACCESS_KEY.*DIGITALOCEAN_ACCESS_TOKEN/]
   ])("does not start %s: exit code 2", ([, env, args, says]) =>
     Effect.gen(function* () {
@@ -72,6 +60,7 @@ describe("gradient-images gateway", () => {
       const { code, stderr, stdout } = yield* run(["gateway", "--port", "0", ...args], { cwd, env })
       assert.strictEqual(code, 2)
       assert.match(stderr, says)
+      assert.notInclude(stderr, "secret")
       assert.strictEqual(stdout, "")
     }).pipe(Effect.scoped)
   )
@@ -146,3 +135,101 @@ describe("gradient-images gateway", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+describe("gradient-images gateway with a journal and a store", () => {
+  it.live("gives a caller who left the picture, from another process too, and generates it once", () =>
+    Effect.gen(function* () {
+      const answers: Array<() => void> = []
+      const slow = yield* service((response) => {
+        answers.push(() => void response.end('{"created":1,"data":[{"b64_json":"iVBORw=="}]}'))
+      })
+      const place = yield* folder
+      const args = ["--journal", join(place, "journal.db")]
+      const env = { ...callers, GATEWAY_STORE: join(place, "images") }
+      const [one, two] = [yield* gateway(slow.baseUrl, args, env), yield* gateway(slow.baseUrl, args, env)]
+      assert.strictEqual((yield* get(`${one.origin}/readyz`)).status, 200)
+      const id = randomUUID()
+      const leaving = new AbortController()
+      const left = yield* Effect.forkChild(
+        Effect.exit(Effect.tryPromise(() => ask(one.url, { prompt: "x" }, { "x-attempt-id": id }, leaving.signal)))
+      )
+      yield* slow.asked
+      leaving.abort()
+      yield* Fiber.await(left)
+      for (const answer of answers) answer()
+      const joined = (key: string) =>
+        Effect.promise(() =>
+          fetch(`${two.url}/images/generations/${id}`, { headers: { authorization: `Bearer ${key}` } })
+        )
+      const response = yield* joined("alice")
+      assert.include(yield* Effect.promise(() => response.text()), "iVBORw==")
+      assert.strictEqual((yield* joined("bob")).status, 404)
+      assert.strictEqual(slow.requests(), 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is not ready while the journal cannot be reached", () =>
+    Effect.gen(function* () {
+      const place = yield* folder
+      const journal = join(place, "journal.db")
+      const { log, origin } = yield* gateway("http://127.0.0.1:1/v1", [
+        "--journal",
+        journal,
+        "--store",
+        join(place, "i")
+      ])
+      assert.strictEqual((yield* get(`${origin}/readyz`)).status, 200)
+      const database = new DatabaseSync(journal)
+      database.exec("ALTER TABLE gradient_generation RENAME TO gone")
+      yield* Effect.sleep("1100 millis") // For so long an answer is kept.
+      const response = yield* get(`${origin}/readyz`)
+      assert.strictEqual(response.status, 503)
+      assert.strictEqual(yield* Effect.promise(() => response.text()), "the journal cannot be reached")
+      assert.strictEqual((yield* get(`${origin}/healthz`)).status, 200)
+      database.exec("ALTER TABLE gone RENAME TO gradient_generation")
+      database.close()
+      yield* Effect.sleep("1100 millis")
+      assert.strictEqual((yield* get(`${origin}/readyz`)).status, 200)
+      assert.include(log.join("\n"), "The journal cannot be reached")
+    }).pipe(Effect.scoped)
+  )
+})
+
+const redis = spawnSync("redis-server", ["--version"]).status === 0
+
+describe.runIf(redis)("gradient-images gateway with REDIS_URL", () => {
+  it.live("counts the images of a caller over all processes", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain" }))
+      const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
+      const url = yield* redisServer
+      const args = ["--images", "3", "--window", "1h"]
+      const env = { ...callers, REDIS_URL: url }
+      const gateways = [yield* gateway(behind, args, env), yield* gateway(behind, args, env)]
+      const statuses: Array<number> = []
+      for (let i = 0; i < 4; i++) statuses.push((yield* post(gateways[i % 2]?.url ?? "", { prompt: "x" })).status)
+      assert.deepStrictEqual(statuses, [200, 200, 200, 429])
+    }).pipe(Effect.scoped)
+  )
+})
+
+/** A Redis server on a free port, until the scope closes. */
+const redisServer = Effect.gen(function* () {
+  const probe = createServer()
+  const port = yield* Effect.promise(
+    () => new Promise<number>((resolve) => probe.listen(0, "127.0.0.1", () => resolve(portOf(probe.address()))))
+  )
+  yield* Effect.promise(() => new Promise((resolve) => probe.close(resolve)))
+  const server = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", tmpdir()])
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.kill()))
+  yield* Effect.promise(
+    () =>
+      new Promise<void>((resolve) =>
+        server.stdout.on("data", (text: Buffer) => text.includes("Ready to accept") && resolve())
+      )
+  )
+  return `redis://127.0.0.1:${port}`
+})
+
+const portOf = (address: ReturnType<Server["address"]>) =>
+  address !== null && typeof address === "object" ? address.port : 0

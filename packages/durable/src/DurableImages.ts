@@ -39,7 +39,7 @@ import {
   type Removed,
   type Resolution
 } from "./internal/administration.ts"
-import { makeCalls } from "./internal/calls.ts"
+import { type Joined, makeCalls } from "./internal/calls.ts"
 import * as Identity from "./internal/identity.ts"
 import * as Lease from "./internal/lease.ts"
 import { attemptsIn } from "./internal/manifest.ts"
@@ -48,6 +48,7 @@ import * as Reasons from "./internal/reasons.ts"
 import { keepPruning, type Retention } from "./internal/retention.ts"
 import type { Parts } from "./internal/sending.ts"
 
+export type { Joined } from "./internal/calls.ts"
 export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/administration.ts"
 
 /**
@@ -86,6 +87,11 @@ export class DurableImages extends Context.Service<
     /** The newest first. */
     readonly list: (options?: ListOptions) => Stream.Stream<Generation, GradientError.GradientError>
     readonly get: (key: string) => Failing<Option.Option<Generation>>
+    /**
+     * Waits for a generation that was asked for before, here or in another process, until the scope closes. Fails with
+     * `NotFoundError` if nothing is under way for the key and nothing was charged for.
+     */
+    readonly join: (key: string) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
     /**
      * Decides about the attempt that is in doubt. `repeat`: the next call may pay again. `abandon`: nobody sends again.
      * `accept`: what images were found are the result. Fails with `ConflictError` if it is no longer in doubt.
@@ -150,15 +156,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const drainMillis = yield* millisOf("drain", options.drain, defaultDrain, 0)
   const scope = yield* Effect.scope
   const parts = yield* makeParts(options, leaseMillis, scope)
-  const calls = yield* makeCalls(parts, images, {
+  const { join, service } = yield* makeCalls(parts, images, {
     drainMillis,
     checkStore: options.checkStore ?? true,
     isInterrupted: options.whenCallerLeaves === "interrupt"
   })
   const administration = makeAdministration(parts)
   if (options.keep !== undefined) yield* keepPruning(administration.prune, options.keep)
-  return Context.make(Images.Images, Images.Images.of(calls)).pipe(
-    Context.add(DurableImages, DurableImages.of(administration))
+  return Context.make(Images.Images, Images.Images.of(service)).pipe(
+    Context.add(DurableImages, DurableImages.of({ ...administration, join }))
   )
 })
 
@@ -192,6 +198,14 @@ export const get = (
   key: string
 ): Effect.Effect<Option.Option<Generation>, GradientError.GradientError, DurableImages> =>
   Effect.flatMap(DurableImages, (durable) => durable.get(key))
+
+/**
+ * Waits for a generation that was asked for before, here or in another process, until the scope closes. It never sends.
+ *
+ * @category accessors
+ */
+export const join = (key: string): Effect.Effect<Joined, GradientError.GradientError, DurableImages | Scope.Scope> =>
+  Effect.flatMap(DurableImages, (durable) => durable.join(key))
 
 /**
  * Decides about the attempt that is in doubt.

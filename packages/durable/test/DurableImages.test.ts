@@ -725,3 +725,64 @@ describe("the layer", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+describe("joining a key", () => {
+  const join = Effect.flatMap(DurableImages.join(key), ({ response }) => response).pipe(Effect.scoped)
+
+  it.effect("never sends: without a generation, and after one that was not charged, it is a NotFoundError", () =>
+    Effect.gen(function* () {
+      const refused = TestTransport.respond({ status: 400, json: { error: { code: "moderation_blocked" } } })
+      const process = yield* processOn(yield* shared, () => refused)
+      expect(yield* Effect.provide(reasonOf(join), process)).toMatchObject({ _tag: "NotFoundError", code: "not_found" })
+      yield* Effect.provide(reasonOf(generate), process)
+      expect((yield* Effect.provide(reasonOf(join), process))._tag).toBe("NotFoundError")
+      expect(yield* Effect.provide(requests, process)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("waits for a generation of this process, and of another one, without its params", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const first = yield* processOn(all, answeringAfter("10 seconds"))
+      const second = yield* processOn(all, [])
+      const asked = yield* Effect.forkChild(Effect.provide(generate, first))
+      yield* untilSent(first)
+      const here = yield* Effect.forkChild(Effect.provide(join, first))
+      const there = yield* Effect.forkChild(Effect.provide(join, second))
+      const { data } = yield* joined(asked)
+      expect((yield* joined(here)).data).toEqual(data)
+      expect((yield* joined(there)).data).toEqual(data)
+      const events_ = Stream.unwrap(Effect.map(DurableImages.join(key), ({ events: joinedEvents }) => joinedEvents))
+      const [completed] = yield* Effect.provide(Stream.runCollect(events_), second)
+      expect(completed?.bytes).toEqual(data[0].bytes)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "is one look at the journal at a time, however many callers there are; none is left when all have left",
+    () =>
+      Effect.gen(function* () {
+        const all = yield* shared
+        let looks = 0
+        const find: typeof all.journal.find = (id) =>
+          Effect.andThen(
+            Effect.sync(() => looks++),
+            all.journal.find(id)
+          )
+        const first = yield* processOn(all, answeringAfter("1 hour"), { drain: 0 })
+        yield* Effect.forkChild(Effect.provide(generate, first))
+        yield* untilSent(first)
+        const second = yield* processOn({ ...all, journal: { ...all.journal, find } }, [])
+        const callers = yield* Effect.forEach(Array.from({ length: 100 }), () =>
+          Effect.forkChild(Effect.provide(join, second))
+        )
+        yield* advance("10 seconds", 20)
+        expect(looks).toBeLessThan(15)
+        yield* Fiber.interruptAll(callers)
+        yield* settle
+        const before = looks
+        yield* advance("10 seconds", 5)
+        expect(looks).toBe(before)
+      }).pipe(Effect.scoped)
+  )
+})

@@ -61,7 +61,9 @@ const descriptions = {
   404: "The model or the request does not exist.",
   405: "The path does not allow this method. The header allow lists the allowed ones.",
   408: "The request did not arrive in time.",
-  409: "A request with this x-attempt-id was already sent: code duplicate_attempt. It may have been charged for.",
+  409:
+    "A request with this x-attempt-id was already sent. It may have been charged for (codes duplicate_attempt and " +
+    "in_doubt), or had other params (code idempotency_key_reused).",
   410: "The images of this request have been removed.",
   413: "The body is too large.",
   415: "The body is not JSON, or it is compressed.",
@@ -200,7 +202,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   DisconnectedError: "The connection to the image service broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
   IncompleteStreamError: "The image service stopped before the image was complete.",
-  InDoubtError: "An earlier request with this id has no outcome yet, so it is not sent again.",
+  InDoubtError: "The outcome of this request is unknown, so it is not sent again. It may have been charged for.",
   ExpiredError: "The images of this request have been removed.",
   JournalError: "The record of images cannot be reached now.",
   StoreError: "The store of images cannot be reached now."
@@ -213,11 +215,38 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
  */
 export const duplicateAttempt = "duplicate_attempt"
 
-const messageOf = ({ _tag, code }: Reason, param: string | undefined, wait: number | undefined): string => {
-  const message =
-    code === duplicateAttempt
-      ? "A request with this x-attempt-id was already sent. It is not sent again."
-      : messages[_tag]
+/**
+ * The error code for a request of which the outcome is unknown. It may have been charged for.
+ *
+ * @category codes
+ */
+export const inDoubt = "in_doubt"
+
+/**
+ * The error code for a request that the caller did not send, or that failed without being charged for.
+ *
+ * @category codes
+ */
+export const notFound = "not_found"
+
+/**
+ * The error code of a gateway that does not keep replies.
+ *
+ * @category codes
+ */
+export const notKept = "not_kept"
+
+/** Messages for codes that the gateway gives. The service may use the same codes: then its reason was sent. */
+const messagesOfCodes: { readonly [code: string]: string } = {
+  [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
+  [notFound]: "No request with this id is under way, and none was charged for. Send it again.",
+  [notKept]: "The request does not exist. This gateway does not keep replies.",
+  idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id."
+}
+
+const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, wait: number | undefined): string => {
+  const ofCode = reached === "NotSent" || code === duplicateAttempt ? messagesOfCodes[code ?? ""] : undefined
+  const message = ofCode ?? messages[_tag]
   const advice = wait !== undefined ? ` Try again in ${wait} s.` : ""
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
@@ -232,7 +261,9 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
 /** The codes of these reasons if the service sent none. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
-  RateLimitError: "rate_limit_exceeded"
+  RateLimitError: "rate_limit_exceeded",
+  InDoubtError: inDoubt,
+  ExpiredError: "expired"
 }
 
 /** Returns only plain names: a text of the service could contain a URL or a part of the key. */

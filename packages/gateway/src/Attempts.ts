@@ -3,21 +3,24 @@
  * a second time.
  */
 import {
-  type Attempt,
+  Attempt,
   type GradientClient,
   GradientError,
   type ImageGenerateParams,
   type ImageGenerateResponse,
-  type ImageGenStreamEvent
+  type ImageGenStreamEvent,
+  type Images
 } from "@effect-gradient/core"
+import type { DurableImages } from "@effect-gradient/durable"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { duplicateAttempt } from "./ApiError.ts"
+import { duplicateAttempt, notKept } from "./ApiError.ts"
 import { makeAttemptIds } from "./internal/attemptIds.ts"
+import { makeDurable } from "./internal/durableAttempts.ts"
 import { makeUpstream } from "./internal/upstream.ts"
 
 /**
@@ -52,14 +55,18 @@ export type Reply =
     }
 
 /**
- * Wraps the effect that sends a request. It counts the images towards the caller's limit before, and subtracts them if the
- * request was not charged for. Do not wrap a request that is not sent.
+ * What identifies a request. A caller cannot reach the requests of another one.
  *
  * @category models
  */
-export type Send = <A, R>(
-  sending: Effect.Effect<A, GradientError.GradientError, R>
-) => Effect.Effect<A, GradientError.GradientError, R>
+export interface RequestId {
+  /** The id of the caller. */
+  readonly caller: string
+  /** From the header `x-attempt-id`: 32 hexadecimal digits. `undefined` if the caller sent none. */
+  readonly attempt: string | undefined
+  /** From the response's header `x-request-id`, in the same form. Every request has one. */
+  readonly request: string
+}
 
 /**
  * Sends requests, each at most once.
@@ -70,13 +77,18 @@ export class Attempts extends Context.Service<
   Attempts,
   {
     /**
-     * Sends the request, unless one with this id was sent before. The id starts with the caller's id. It is `undefined` if
-     * the caller sent none. When the scope closes, the reply is cut off.
+     * Sends the request, unless one with this id was sent before. `limit` is the outermost entry of `Attempt.Around` if it
+     * is sent. When the scope closes, the caller has left.
      */
     readonly run: (
-      id: string | undefined,
+      id: RequestId,
       request: Request,
-      send: Send
+      limit: Attempt.Entry
+    ) => Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>
+    /** The reply to a request of this caller that was sent before. It never sends. */
+    readonly join: (
+      id: Omit<RequestId, "attempt">,
+      kind: ImageGenerateParams.Kind
     ) => Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>
   }
 >()("@effect-gradient/gateway/Attempts") {}
@@ -85,6 +97,8 @@ export class Attempts extends Context.Service<
 const duplicate = GradientError.fromReason(
   new GradientError.ConflictError({ code: duplicateAttempt, status: 409, shouldRetry: false })
 )
+
+const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: notKept, reached: "NotSent" }))
 
 /**
  * Passes the service's bytes on without decoding them. A request whose id was sent before fails with `ConflictError`. An
@@ -104,9 +118,11 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
       const ids = makeAttemptIds()
       const upstream = yield* makeUpstream
       return Attempts.of({
-        run: Effect.fnUntraced(function* (id, request, send) {
-          const sending = send(upstream(request))
-          if (id === undefined) return yield* sending
+        join: () => unkept,
+        run: Effect.fnUntraced(function* ({ attempt, caller }, request, limit) {
+          const sending = Effect.updateService(upstream(request), Attempt.Around, (entries) => [limit, ...entries])
+          if (attempt === undefined) return yield* sending
+          const id = `${caller}/${attempt}`
           const isNew = ids.claim(id, yield* Clock.currentTimeMillis)
           if (!isNew) return yield* duplicate
           return yield* Effect.tapError(sending, (error) =>
@@ -118,4 +134,18 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
       })
     })
   )
+)
+
+/**
+ * Sends through `DurableImages`, with the key `<caller>/<id>`. A caller who leaves does not end the generation. A request
+ * with an id that was sent before joins it, or gets its images from the store. Any number of processes can share a journal
+ * and a store.
+ *
+ * Without `x-attempt-id` the id is the one in the response's header `x-request-id`. The optional peer dependency
+ * `@effect-gradient/durable` has the layers that this one requires.
+ *
+ * @category layers
+ */
+export const layerDurable: Layer.Layer<Attempts, never, Images.Images | DurableImages.DurableImages> = Layer.fresh(
+  Layer.effect(Attempts, makeDurable)
 )

@@ -109,7 +109,16 @@ export const Payload: Schema.Codec<Payload, EncodedPayload> = Schema.Struct({
 }).pipe(Schema.encodeKeys(ImageGenerateParams.wireNames))
 
 /** A UUID, with or without hyphens. */
-const attemptId = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i
+const Id = Schema.String.check(
+  Schema.isPattern(/^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i, {
+    message: "must be 32 hexadecimal digits, with or without hyphens"
+  })
+)
+
+const replies = [
+  ImageGenerateResponse.Json.annotate({ description: "The images." }),
+  HttpApiSchema.StreamUint8Array({ contentType: "text/event-stream" })
+] as const
 
 /**
  * `POST /images/generations`.
@@ -118,18 +127,14 @@ const attemptId = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i
  */
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
-    /** 128 random bits in hexadecimal, new for each attempt. A second request with the same id is refused. */
-    "x-attempt-id": Schema.optionalKey(
-      Schema.String.check(
-        Schema.isPattern(attemptId, { message: "must be 32 hexadecimal digits, with or without hyphens" })
-      )
-    )
+    /**
+     * 128 random bits in hexadecimal, new for each attempt. A second request with the same id is not sent: it joins the
+     * first one if the gateway is durable, else it is refused.
+     */
+    "x-attempt-id": Schema.optionalKey(Id)
   },
   payload: Payload,
-  success: [
-    ImageGenerateResponse.Json.annotate({ description: "The images." }),
-    HttpApiSchema.StreamUint8Array({ contentType: "text/event-stream" })
-  ],
+  success: replies,
   error: ApiError.errors
 })
   .annotateMerge(
@@ -144,12 +149,39 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
   .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all", reportInput: true }) {}
 
 /**
- * The group of the endpoint.
+ * `GET /images/generations/:id`.
+ *
+ * @category api
+ */
+export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id", {
+  params: {
+    /** The `x-attempt-id` of the request, or the `x-request-id` of its response if it had none. */
+    id: Id
+  },
+  headers: {
+    /** With `text/event-stream` the reply is server-sent events. */
+    accept: Schema.optionalKey(Schema.String)
+  },
+  success: replies,
+  error: ApiError.errors
+}).annotateMerge(
+  OpenApi.annotations({
+    summary: "Join a request",
+    description:
+      "Waits for a request that was sent before, for example after its connection broke. It never sends. With `accept: " +
+      "text/event-stream` it replies with server-sent events, the newest partial image first, else with JSON. 404 with the " +
+      "code `not_found`: the caller has no such request, or it failed without being charged for. 409 with the code " +
+      "`in_doubt`: its outcome is unknown. A gateway that does not keep replies answers 404 with the code `not_kept`."
+  })
+) {}
+
+/**
+ * The group of the endpoints.
  *
  * @category api
  */
 export class Images extends HttpApiGroup.make("images")
-  .add(Generate)
+  .add(Generate, Join)
   .middleware(SchemaErrors)
   .middleware(Authorization) {}
 

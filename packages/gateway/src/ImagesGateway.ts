@@ -45,6 +45,7 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as OpenApi from "effect/http-api/OpenApi"
+import type * as HttpMethod from "effect/http/HttpMethod"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -57,7 +58,7 @@ import { Callers } from "./Callers.ts"
 import { Authorization, CurrentCaller, ImagesApi, SchemaErrors } from "./ImagesApi.ts"
 import { makeCallerLimit } from "./internal/callerLimit.ts"
 import { checkRequest, fromSchemaError } from "./internal/checkRequest.ts"
-import { makeRequestGuards } from "./internal/requestGuards.ts"
+import { makeRequestGuards, RequestId } from "./internal/requestGuards.ts"
 import { respond } from "./internal/respond.ts"
 
 /**
@@ -174,9 +175,10 @@ const schemaErrors = HttpApiMiddleware.layerSchemaErrorTransform(SchemaErrors, (
   Effect.fail(fromSchemaError(error))
 )
 
-/** The id of a request, which includes the caller's. Hyphens and case are removed, so that an id has only one form. */
-const idOf = (caller: string, attemptId: string | undefined) =>
-  attemptId === undefined ? undefined : `${caller}/${attemptId.toLowerCase().replaceAll("-", "")}`
+/** Removes hyphens and case, so that an id has only one form. */
+const plain = (id: string) => id.toLowerCase().replaceAll("-", "")
+
+const isEventStream = (accept = "") => /\btext\/event-stream\b/i.test(accept)
 
 const apiAt = (path: `/${string}`) => ImagesApi.prefix(path)
 
@@ -187,33 +189,45 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
     Effect.fnUntraced(function* (handlers) {
       const attempts = yield* Attempts
       const limitOf = yield* makeCallerLimit(limits)
-      return handlers.handle(
-        "generate",
-        Effect.fnUntraced(function* ({ headers, payload }) {
-          const caller = yield* CurrentCaller
-          const request = yield* Effect.fromResult(checkRequest(payload, rules))
-          const send = yield* limitOf(caller, request.params.n)
-          const attempt = attempts.run(idOf(caller.id, headers["x-attempt-id"]), request, send)
-          return yield* respond(attempt, request.kind === "stream", keepAlive)
-        })
-      )
+      return handlers
+        .handle(
+          "generate",
+          Effect.fnUntraced(function* ({ headers, payload }) {
+            const caller = yield* CurrentCaller
+            const request = yield* Effect.fromResult(checkRequest(payload, rules))
+            const limit = yield* limitOf(caller, request.params.n)
+            const attemptId = headers["x-attempt-id"]
+            const id = {
+              caller: caller.id,
+              attempt: attemptId && plain(attemptId),
+              request: plain(yield* RequestId)
+            }
+            return yield* respond(attempts.run(id, request, limit), request.kind === "stream", keepAlive)
+          })
+        )
+        .handle(
+          "join",
+          Effect.fnUntraced(function* ({ headers, params }) {
+            const caller = yield* CurrentCaller
+            const isStream = isEventStream(headers.accept)
+            const id = { caller: caller.id, request: plain(params.id) }
+            return yield* respond(attempts.join(id, isStream ? "stream" : "generate"), isStream, keepAlive)
+          })
+        )
     })
   )
 
-const notAllowed = ApiError.make(405, "Send a POST request to generate images.", {
-  headers: { allow: "POST, OPTIONS" }
-})
-const noSuchRequest = ApiError.make(404, "The request does not exist. This gateway does not keep replies.")
-
-const otherMethods = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+/** The methods of a path that the API does not have. */
+const otherMethods = (path: HttpRouter.PathInput, allowed: string, others: ReadonlyArray<HttpMethod.HttpMethod>) => {
+  const notAllowed = ApiError.make(405, `This path allows ${allowed}.`, { headers: { allow: allowed } })
+  return others.map((method) => HttpRouter.route(method, path, Effect.succeed(ApiError.toResponse(notAllowed))))
+}
 
 /** Replies to other methods with 405. The guards handle preflight requests (OPTIONS) of pages before. */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([
-    ...otherMethods.map((method) =>
-      HttpRouter.route(method, `${path}/images/generations`, Effect.succeed(ApiError.toResponse(notAllowed)))
-    ),
-    HttpRouter.route("GET", `${path}/images/generations/:id`, Effect.succeed(ApiError.toResponse(noSuchRequest)))
+    ...otherMethods(`${path}/images/generations`, "POST, OPTIONS", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+    ...otherMethods(`${path}/images/generations/:id`, "GET, OPTIONS", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
   ])
 
 /**

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ImageGenerateParams, Images } from "@effect-gradient/core"
-import { Attempts } from "@effect-gradient/gateway"
-import { Effect, Fiber, Layer } from "effect"
+import { ImageGenerateParams } from "@effect-gradient/core"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import OpenAI from "openai"
 import {
@@ -16,6 +15,7 @@ import {
   streaming,
   textOf
 } from "./support/gateway.ts"
+import { durableOn, inMemory } from "./support/durable.ts"
 import { completed, eventually, partialImage, png, responseBody, serve } from "../../node/test/support/server.ts"
 
 describe("replies", () => {
@@ -100,20 +100,7 @@ describe("replies", () => {
   )
 })
 
-describe("attempts that decode", () => {
-  /** Attempts that decode: they send through `Images`. */
-  const decoding = Layer.effect(
-    Attempts.Attempts,
-    Effect.map(Images.Images, ({ generate, generateStream }) =>
-      Attempts.Attempts.of({
-        run: (_, { kind, params: { partialImages, ...params } }, send) =>
-          kind === "stream"
-            ? Effect.succeed({ _tag: "Events", events: generateStream({ ...params, partialImages }) })
-            : send(generate(params)).pipe(Effect.map((response): Attempts.Reply => ({ _tag: "Response", response })))
-      })
-    )
-  ).pipe(Layer.provide(Images.layer))
-
+describe("durable attempts", () => {
   it.live("reply with JSON and with events in the wire format", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response, body) => {
@@ -121,7 +108,7 @@ describe("attempts that decode", () => {
         response.setHeader("content-type", isStream ? "text/event-stream" : "application/json")
         response.end(isStream ? partialImage(0, image) + completed(image) : responseBody(image))
       })
-      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, attempts: decoding })
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, attempts: durableOn(yield* inMemory) })
       const openai = new OpenAI({ apiKey: alice, baseURL: baseUrl })
       const params = { prompt: "A sea otter", model: ImageGenerateParams.defaultModel }
       const response = yield* Effect.promise(() => openai.images.generate(params))

@@ -8,6 +8,8 @@ class Second extends Context.Service<Second, Attempts.Attempts["Service"]>()("Se
 
 const request: Attempts.Request = { kind: "generate", params: { prompt: "x", model: "openai-gpt-image-2", n: 1 } }
 
+const id: Attempts.RequestId = { caller: "alice", attempt: undefined, request: "0".repeat(32) }
+
 /** Attempts with their own client, and the keys that were sent through it. */
 const stack = (key: string) => {
   const keys: Array<string | undefined> = []
@@ -35,8 +37,8 @@ describe("two gateways in one program", () => {
       const [one, two] = [stack("key-one"), stack("key-two")]
       const second = Layer.effect(Second, Attempts.Attempts).pipe(Layer.provide(two.layer))
       yield* Effect.gen(function* () {
-        yield* (yield* Attempts.Attempts).run(undefined, request, (sending) => sending)
-        yield* (yield* Second).run(undefined, request, (sending) => sending)
+        yield* (yield* Attempts.Attempts).run(id, request, {})
+        yield* (yield* Second).run(id, request, {})
       }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(one.layer, second)))
       assert.deepStrictEqual([one.keys, two.keys], [["Bearer key-one"], ["Bearer key-two"]])
     })

@@ -10,14 +10,14 @@ import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServer } from "effect/http"
 import * as Layer from "effect/Layer"
-import { RateLimiter } from "effect/persistence"
 import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
-import * as Schema from "effect/Schema"
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import { given, list, orVariable, text, time, whole } from "../flags.ts"
+import * as Health from "../gateway/health.ts"
+import * as CallerLimits from "../gateway/rateLimiter.ts"
+import { StartError } from "../gateway/StartError.ts"
 import { logRequests } from "../output/accessLog.ts"
 import { isServer } from "../output/exit.ts"
 import { PortError } from "../PortError.ts"
@@ -54,6 +54,13 @@ const config = {
     "The most characters of a prompt. Default: 4000",
     whole(1, 32_000)
   ),
+  journal: orVariable(
+    "journal",
+    "GATEWAY_JOURNAL",
+    "With --store, no image is lost between the service and the caller: the record of requests, a file or postgres://...",
+    text
+  ),
+  store: orVariable("store", "GATEWAY_STORE", "The images of these requests: a folder, or s3://bucket/prefix", text),
   baseUrl: given(
     Flag.String("base-url"),
     `The service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
@@ -61,17 +68,6 @@ const config = {
 }
 
 type Options = Command.Command.Config.Infer<typeof config>
-
-/** The gateway cannot start: nobody could call it, or it has no key for the service. */
-class StartError extends Schema.TaggedError<StartError>("@effect-gradient/cli/StartError")("StartError", {
-  problem: Schema.String
-}) {
-  override readonly [Runtime.errorExitCode] = 2
-
-  override get message(): string {
-    return this.problem
-  }
-}
 
 const noCallers = (problem: string) =>
   new StartError({
@@ -105,58 +101,54 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
   return all
 })
 
-/** `/healthz` answers while the process runs, `/readyz` until it is told to stop. */
-const health = (isReady: () => boolean) =>
-  HttpRouter.use(
-    Effect.fnUntraced(function* (router) {
-      yield* router.add("GET", "/healthz", HttpServerResponse.text("ok"))
-      yield* router.add(
-        "GET",
-        "/readyz",
-        Effect.sync(() =>
-          isReady() ? HttpServerResponse.text("ok") : HttpServerResponse.text("stopping", { status: 503 })
-        )
-      )
-    })
-  )
-
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 
 /** How long requests that were sent may take to finish after a signal: as long as a reply may take. */
 const drain = "10 minutes"
 
+const stoppable = (server: Server) => {
+  let isStopping = false
+  return {
+    problem: Effect.sync(() => (isStopping ? "stopping" : undefined)),
+    stop: Effect.sync(() => {
+      isStopping = true
+      server.keepAliveTimeout = 1 // A connection ends with its request, so that the process need not wait for it.
+    })
+  }
+}
+
+/** What sends the requests, and the routes about the gateway's health. */
+const attemptsOf = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Options, stopping: Health.Problem) {
+  const client = NodeImages.layerFromConfig({ baseUrl })
+  if (journal === undefined && store === undefined) {
+    return { attempts: Attempts.layerOnce.pipe(Layer.provide(client)), health: Health.layer(stopping) }
+  }
+  if (journal === undefined || store === undefined) {
+    return yield* new StartError({
+      problem: "--journal and --store go together, as do GATEWAY_JOURNAL and GATEWAY_STORE"
+    })
+  }
+  const durable = yield* Effect.promise(() => import("../gateway/durableAttempts.ts"))
+  return durable.make(client, { journal, store }, stopping)
+})
+
 const run = Effect.fnUntraced(function* (options: Options) {
   const { host = "127.0.0.1", port = 8080 } = options
   const keys = yield* keysOf(options)
-  const client = NodeImages.layerFromConfig({ baseUrl: options.baseUrl })
-  const gateway = ImagesGateway.layer(yield* gatewayOptions(options)).pipe(
-    Layer.provide([
-      Callers.layerKeys(keys),
-      Attempts.layerOnce,
-      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
-    ]),
-    Layer.provide(client)
-  )
   const server = createServer()
-  let isReady = true
-  const stopping = Effect.sync(() => {
-    isReady = false
-    server.keepAliveTimeout = 1 // A connection ends with its request, so that the process need not wait for it.
-  })
+  const stopping = stoppable(server)
+  const { attempts, health } = yield* attemptsOf(options, stopping.problem)
+  const gateway = ImagesGateway.layer(yield* gatewayOptions(options)).pipe(
+    Layer.provide([Callers.layerKeys(keys), attempts, CallerLimits.layer])
+  )
   yield* isServer
-  return yield* Layer.effectDiscard(Effect.acquireRelease(announce, () => stopping)).pipe(
+  return yield* Layer.effectDiscard(Effect.acquireRelease(announce, () => stopping.stop)).pipe(
     Layer.provide(
-      HttpRouter.serve(
-        Layer.merge(
-          gateway,
-          health(() => isReady)
-        ),
-        {
-          disableLogger: true,
-          disableListenLog: true,
-          middleware: logRequests
-        }
-      )
+      HttpRouter.serve(Layer.merge(gateway, health), {
+        disableLogger: true,
+        disableListenLog: true,
+        middleware: logRequests
+      })
     ),
     Layer.provide(NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: drain })),
     Layer.launch,
@@ -168,7 +160,8 @@ const run = Effect.fnUntraced(function* (options: Options) {
 export const gateway = Command.make("gateway", config, run).pipe(
   Command.withDescription(
     `${descriptions.gateway} Each flag has a variable. The service and its key come from GRADIENT_BASE_URL, ` +
-      "GRADIENT_MODEL_ACCESS_KEY, ... /healthz and /readyz tell how it is; SIGTERM lets it finish what was sent."
+      "GRADIENT_MODEL_ACCESS_KEY, ... With REDIS_URL, --images counts over all processes. /healthz, /readyz; SIGTERM lets " +
+      "it finish what was sent."
   ),
   Command.withShortDescription(descriptions.gateway),
   Command.withExamples([
@@ -179,6 +172,10 @@ export const gateway = Command.make("gateway", config, run).pipe(
     {
       command: "gradient-images gateway --keys-file keys.txt --origins https://app.example.com --images 20 --window 1h",
       description: "For the pages of an app"
+    },
+    {
+      command: "gradient-images gateway --keys-file keys.txt --journal journal.db --store images",
+      description: "A caller who leaves can come back for the picture"
     }
   ])
 )

@@ -29,6 +29,8 @@ export const errorCodes = {
   badRequest: "bad_request",
   /** From a gateway: a request with the same attempt id was already sent. */
   duplicateAttempt: "duplicate_attempt",
+  /** From a gateway: the request was sent, and its outcome is unknown. */
+  inDoubt: "in_doubt",
   /** From a gateway: the service refused the gateway's own key. */
   notConfigured: "not_configured"
 } as const

@@ -29,10 +29,14 @@ type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>
 type Reason = GradientError.GradientErrorReason
 
-/** A call under a key. */
-export interface Asking {
+/** A generation that somebody waits for. */
+export interface Named {
   readonly id: string
   readonly key: string
+}
+
+/** A call under a key. */
+export interface Asking extends Named {
   readonly kind: ImageGenerateParams.Kind
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
   readonly options: Options
@@ -44,25 +48,45 @@ export interface Asking {
 const firstPollMillis = 250
 const longestPollMillis = 2000
 
+/** How a generation that may be sent is answered, and whether its row is of the same call. */
+interface Policy {
+  /** `undefined`: another process got the permission first. */
+  readonly whenFree: Effect.Effect<Response | undefined, GradientError.GradientError>
+  readonly check: (row: Row) => Effect.Effect<void, Reason>
+}
+
 /** Answers the call, in however many looks at the journal. */
-export const answer = Effect.fnUntraced(function* (
+export const answer = (parts: Parts, images: Service, asking: Asking, checkStore: boolean) =>
+  settle(parts, asking, checkStore, {
+    whenFree: Effect.suspend(() => send(parts, images, asking)),
+    check: (row) => checkParams(parts, asking, row)
+  })
+
+/** Waits for a generation that was asked for elsewhere. It never sends. */
+export const follow = (parts: Parts, named: Named, checkStore: boolean) =>
+  settle(parts, named, checkStore, {
+    whenFree: Effect.fail(GradientError.fromReason(Reasons.unknown())),
+    check: () => Effect.void
+  })
+
+const settle = Effect.fnUntraced(function* (
   parts: Parts,
-  images: Service,
-  asking: Asking,
-  checkStore: boolean
+  named: Named,
+  checkStore: boolean,
+  { check, whenFree }: Policy
 ): Effect.fn.Return<Response, GradientError.GradientError> {
   let poll = firstPollMillis
   /** The permission whose lease was over at the last look. */
   let lapsed: string | undefined
   while (true) {
-    const found = Option.getOrUndefined(yield* look(parts, asking, checkStore))
+    const found = Option.getOrUndefined(yield* look(parts, named, checkStore))
     if (found === undefined || found.row.state === "free") {
-      const sent = yield* send(parts, images, asking)
+      const sent = yield* whenFree
       if (sent !== undefined) return sent
       continue
     }
-    yield* Effect.mapError(checkParams(parts, asking, found.row), GradientError.fromReason)
-    const settled = yield* Effect.mapError(settledBy(parts, asking, found, lapsed), GradientError.fromReason)
+    yield* Effect.mapError(check(found.row), GradientError.fromReason)
+    const settled = yield* Effect.mapError(settledBy(parts, named, found, lapsed), GradientError.fromReason)
     if (settled === "again") continue
     if (settled !== "wait") return settled
     // A process that wakes from sleep renews its lease first: only one that is over twice has ended.
@@ -79,7 +103,7 @@ export const answer = Effect.fnUntraced(function* (
  */
 const look = (
   parts: Parts,
-  { id }: Asking,
+  { id }: Named,
   checkStore: boolean
 ): Effect.Effect<Option.Option<Found>, GradientError.GradientError> =>
   Effect.gen(function* () {
@@ -108,7 +132,7 @@ const checkParams = (parts: Parts, asking: Asking, { digest, salt }: Row): Effec
 /** The answer that the row allows; `again`: the row has changed. */
 const settledBy = (
   parts: Parts,
-  { id, key }: Asking,
+  { id, key }: Named,
   found: Found,
   lapsed: string | undefined
 ): Effect.Effect<Response | "wait" | "again", Reason> => {

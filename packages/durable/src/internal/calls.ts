@@ -1,14 +1,20 @@
 /**
  * `Images` with a record: callers of one key in this process share one call, which runs in the layer's scope.
  */
-import { GradientError, type ImageGenerateParams, type ImageGenerateResponse, type Images } from "@effect-gradient/core"
+import {
+  GradientError,
+  type ImageGenerateParams,
+  type ImageGenerateResponse,
+  type ImageGenStreamEvent,
+  type Images
+} from "@effect-gradient/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { answer } from "./asking.ts"
+import { answer, follow } from "./asking.ts"
 import { askedText } from "./identity.ts"
 import * as Reasons from "./reasons.ts"
 import { Running } from "./running.ts"
@@ -33,6 +39,18 @@ interface Call {
   readonly key: string
 }
 
+/**
+ * A generation that was asked for before.
+ *
+ * @category models
+ */
+export interface Joined {
+  /** The whole response. */
+  readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
+  /** The newest partial image, what comes after it, and one `Completed` for each image. */
+  readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
+}
+
 /** A call in this process. */
 interface Open {
   readonly running: Running
@@ -53,6 +71,8 @@ export const makeCalls = Effect.fnUntraced(function* (
   { checkStore, drainMillis, isInterrupted }: CallOptions
 ) {
   const calls = new Map<string, Open>()
+  /** Generations that are waited for here, and were asked for elsewhere or before. All who wait share one look at a time. */
+  const followed = new Map<string, Running>()
   const scope = yield* Scope.make()
 
   /** Runs the call in the layer's scope, with the context of its first caller. */
@@ -95,10 +115,10 @@ export const makeCalls = Effect.fnUntraced(function* (
       )
     )
 
-  const leave = (running: Running) =>
+  const leave = (running: Running, isEnded: boolean) =>
     Effect.suspend(() => {
       running.callers--
-      return running.callers === 0 && isInterrupted && running.fiber !== undefined
+      return running.callers === 0 && isEnded && running.fiber !== undefined
         ? Effect.forkIn(Fiber.interrupt(running.fiber), scope)
         : Effect.void
     })
@@ -108,7 +128,46 @@ export const makeCalls = Effect.fnUntraced(function* (
     const { idempotencyKey: key = "" } = options
     const id = yield* parts.identity.idOf(key)
     const text = yield* askedText(params, options)
-    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), leave)
+    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), (running) =>
+      leave(running, isInterrupted)
+    )
+  })
+
+  /** Waits for a generation. Its answer is kept until the last who waits has left. */
+  const startFollowing = (id: string, key: string) =>
+    Effect.suspend(() => {
+      const running = new Running("")
+      followed.set(id, running)
+      const run = Effect.onExit(follow(parts, { id, key }, checkStore), (exit) =>
+        Effect.sync(() => {
+          if (Exit.isFailure(exit) && followed.get(id) === running) followed.delete(id)
+          running.end(forCallers(exit, key, undefined))
+        })
+      )
+      return Effect.map(Effect.forkIn(run, scope), (fiber) => {
+        running.fiber = fiber
+        return running
+      })
+    })
+
+  /** The call of this key in this process, else the one that the journal knows. It never sends. */
+  const joinKnown = Effect.fnUntraced(function* (key: string) {
+    const id = yield* parts.identity.idOf(key)
+    const enterKnown = Effect.suspend(() => {
+      const known = calls.get(id)?.running ?? followed.get(id)
+      if (known === undefined && parts.isClosing()) return Effect.fail(GradientError.fromReason(Reasons.closing()))
+      return known === undefined ? startFollowing(id, key) : Effect.succeed(known)
+    })
+    const running = yield* Effect.acquireRelease(
+      Effect.tap(enterKnown, (known) => Effect.sync(() => known.callers++)),
+      (known) => {
+        const isFollowed = followed.get(id) === known
+        if (isFollowed && known.callers === 1) followed.delete(id)
+        return leave(known, isFollowed || isInterrupted)
+      }
+    )
+    const joined: Joined = { response: running.response, events: running.events }
+    return joined
   })
 
   /** Waits for what was sent, and ends the rest. */
@@ -140,5 +199,5 @@ export const makeCalls = Effect.fnUntraced(function* (
         ? images.generateStream(params, options)
         : Stream.unwrap(Effect.map(enter("stream", params, options), ({ events }) => events))
   }
-  return service
+  return { service, join: joinKnown }
 })

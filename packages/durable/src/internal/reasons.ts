@@ -51,5 +51,13 @@ export const keyReused = () =>
     "idempotency_key_reused"
   )
 
+/** Whoever waits for a generation without asking for it cannot have it sent. */
+export const unknown = () =>
+  new GradientError.NotFoundError({
+    reached: "NotSent",
+    code: "not_found",
+    description: "nothing is under way for this key, and nothing was charged for. Ask for the images again"
+  })
+
 /** The layer ended before the request was sent. */
 export const closing = () => journalBefore({ message: "the layer is closing", cause: undefined })

@@ -1,7 +1,7 @@
 /**
  * Limits the images of each caller with Effect's `RateLimiter`.
  */
-import { GradientError } from "@effect-gradient/core"
+import { type Attempt, GradientError } from "@effect-gradient/core"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,6 @@ import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as RateLimiter from "effect/persistence/RateLimiter"
-import type { Send } from "../Attempts.ts"
 import type { Caller } from "../ImagesApi.ts"
 
 /** The maximum number of images of a caller within a window of time. */
@@ -18,17 +17,15 @@ interface CallerLimit {
   readonly window: Duration.Input
 }
 
-const failure = ({ reason }: RateLimiter.RateLimiterError): GradientError.GradientError =>
-  GradientError.fromReason(
-    reason._tag === "RateLimitExceeded"
-      ? new GradientError.RateLimitError({
-          reached: "NotSent",
-          description: `the caller's limit of ${reason.limit} images`,
-          limit: reason.limit,
-          retryAfter: reason.retryAfter
-        })
-      : new GradientError.ConnectionError({ description: "the rate limiter failed", cause: reason })
-  )
+const failure = ({ reason }: RateLimiter.RateLimiterError) =>
+  reason._tag === "RateLimitExceeded"
+    ? new GradientError.RateLimitError({
+        reached: "NotSent",
+        description: `the caller's limit of ${reason.limit} images`,
+        limit: reason.limit,
+        retryAfter: reason.retryAfter
+      })
+    : new GradientError.ConnectionError({ description: "the rate limiter failed", cause: reason })
 
 /** The names of the rate limit headers. */
 export const rateLimitHeaders = {
@@ -44,8 +41,11 @@ const headersOf = ({ limit, remaining, resetAfter }: RateLimiter.ConsumeResult, 
   [rateLimitHeaders.reset]: String(Math.ceil((now + Duration.toMillis(resetAfter)) / 1000))
 })
 
+const isUncharged = (outcome: Attempt.Outcome) =>
+  outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
+
 /**
- * Makes the `Send` of a request of this caller for `n` images. A request that was not charged for does not count.
+ * Makes the entry that counts the `n` images of a request of this caller. A request that was not charged for does not count.
  */
 export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: CallerLimit) {
   const limiter = yield* RateLimiter.RateLimiter
@@ -69,11 +69,10 @@ export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: 
       )
     )
 
-    const send: Send = (sending) =>
-      Effect.andThen(
-        count,
-        Effect.tapError(sending, (error) => (error.mayHaveBeenCharged ? Effect.void : uncount))
-      )
-    return send
+    const entry: Attempt.Entry = {
+      wait: () => count,
+      end: (_, outcome) => (isUncharged(outcome) ? uncount : Effect.void)
+    }
+    return entry
   })
 })

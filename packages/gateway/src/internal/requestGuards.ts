@@ -3,6 +3,7 @@
  * They also add the request id to the response and the log, and turn every failure into an error of the API.
  */
 import type * as ByteSize from "effect/ByteSize"
+import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as HttpEffect from "effect/http/HttpEffect"
@@ -24,13 +25,18 @@ export interface GuardOptions {
 
 type Request = HttpServerRequest.HttpServerRequest
 
+/** The id of the current request: a UUID, in the response's header `x-request-id` and in the log. */
+export const RequestId = Context.Reference<string>("@effect-gradient/gateway/RequestId", {
+  defaultValue: SecureRandom.uuidV4Unsafe
+})
+
 /** The response headers that a page of another origin can read. */
 const exposedHeaders = [...Object.values(rateLimitHeaders), "retry-after", "x-request-id", "x-should-retry"]
 
 const cors = ({ credentials, origins }: GuardOptions) =>
   HttpMiddleware.cors({
     allowedOrigins: (origin) => origins.includes(origin),
-    allowedMethods: ["POST"],
+    allowedMethods: ["POST", "GET"],
     // An empty list allows any header. `openai` sends a dozen of its own.
     allowedHeaders: [],
     exposedHeaders,
@@ -96,6 +102,7 @@ export const makeRequestGuards = (options: GuardOptions) => {
       const app = refusal === undefined ? route : Effect.succeed(ApiError.toResponse(refusal))
       const response = yield* withCors(app).pipe(
         Effect.provideService(HttpIncomingMessage.MaxBodySize, options.bodySize),
+        Effect.provideService(RequestId, requestId),
         Effect.catchDefect(onDefect),
         Effect.annotateLogs({ requestId })
       )

@@ -16,9 +16,10 @@ import { relay } from "./relay.ts"
 
 type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
-/** Whether the gateway refused the request itself: because of a repeated id or the caller's limit. */
+/** Whether the gateway refused the request itself: because of a repeated or an unknown id, or the caller's limit. */
 const isRefusedHere = ({ reason }: GradientError.GradientError) =>
-  reason.code === ApiError.duplicateAttempt || (reason._tag === "RateLimitError" && reason.reached === "NotSent")
+  reason.code === ApiError.duplicateAttempt ||
+  (["RateLimitError", "NotFoundError", "ConflictError"].includes(reason._tag) && reason.reached === "NotSent")
 
 /** Logs the details of a failure for the operator. The caller gets a message without them. */
 const log = (error: GradientError.GradientError) =>
@@ -34,6 +35,21 @@ const noEvents = GradientError.fromReason(
 )
 
 const encodeResponse = Schema.encodeSync(Schema.fromJsonString(ImageGenerateResponse.Json))
+
+const textEncoder = new TextEncoder()
+
+/** Encodes each value once: any number of callers who read it slowly share its bytes. */
+const sharedBytes = <A extends object>(encode: (value: A) => string) => {
+  const encoded = new WeakMap<A, Uint8Array>()
+  return (value: A): Uint8Array => {
+    const bytes = encoded.get(value) ?? textEncoder.encode(encode(value))
+    encoded.set(value, bytes)
+    return bytes
+  }
+}
+
+const bytesOfEvent = sharedBytes(ImageGenStreamEvent.toServerSentEvent)
+const bytesOfResponse = sharedBytes(encodeResponse)
 
 /** A streamed response. It keeps the log's annotations, and sends each chunk by itself: the server would copy several into one. */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>
@@ -55,7 +71,7 @@ const eventBytes = (reply: Reply): Bytes => {
     case "EventStream":
       return reply.bytes
     case "Events":
-      return reply.events.pipe(Stream.map(ImageGenStreamEvent.toServerSentEvent), Stream.encodeText)
+      return Stream.map(reply.events, bytesOfEvent)
     case "Json":
     case "Response":
       return Stream.fail(noEvents)
@@ -65,7 +81,7 @@ const eventBytes = (reply: Reply): Bytes => {
 /** A JSON response with decoded images. */
 const decodedJson = (response: ImageGenerateResponse.ImageGenerateResponse) =>
   Effect.sync(() =>
-    HttpServerResponse.text(encodeResponse(response), {
+    HttpServerResponse.uint8Array(bytesOfResponse(response), {
       contentType: "application/json",
       headers: { "cache-control": "no-store" }
     })

@@ -85,6 +85,23 @@ export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, header
     })
   )
 
+/** Joins a request that was sent before. */
+export const join = (
+  baseUrl: string,
+  id: string,
+  { key = alice, stream = false, headers, signal }: { stream?: boolean } & Omit<Call, "body"> = {}
+) =>
+  Effect.promise(() =>
+    fetch(`${baseUrl}/images/generations/${id}`, {
+      headers: {
+        authorization: `Bearer ${key}`,
+        accept: stream ? "text/event-stream" : "application/json",
+        ...headers
+      },
+      signal: signal ?? null
+    })
+  )
+
 /** Reads a body in parts: each read returns the text up to and including `until`, and throws if the body ends before. */
 export const reader = (response: Response) => {
   const chunks = response.body?.pipeThrough(new TextDecoderStream()).getReader()

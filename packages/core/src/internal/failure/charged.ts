@@ -17,8 +17,8 @@ export interface Evidence {
 /** A busy server that asks to wait has not begun to generate. */
 const isBusy = ({ retryAfter, status }: Evidence) => status === 503 && retryAfter !== undefined
 
-/** A gateway refused a repeated attempt id. The first request with this id may have been charged for. */
-const isDuplicate = ({ code }: Evidence) => code === errorCodes.duplicateAttempt
+/** A gateway refused a repeated attempt id, or does not know the outcome. The first request may have been charged for. */
+const isRepeated = ({ code }: Evidence) => code === errorCodes.duplicateAttempt || code === errorCodes.inDoubt
 
 /** The service refused the gateway's own key, or the gateway's account has no credit. */
 const isOperatorsFault = ({ code }: Evidence) =>
@@ -30,6 +30,6 @@ const isUncharged = (evidence: Evidence) => isBusy(evidence) || isOperatorsFault
 export const charged: { readonly [P in Reached]: (evidence: Evidence) => boolean } = {
   NotSent: () => false,
   Sent: () => true,
-  ErrorStatus: (evidence) => isDuplicate(evidence) || ((evidence.status ?? 0) >= 500 && !isUncharged(evidence)),
+  ErrorStatus: (evidence) => isRepeated(evidence) || ((evidence.status ?? 0) >= 500 && !isUncharged(evidence)),
   Accepted: ({ _tag, images }) => _tag !== "ContentPolicyError" || images.length > 0
 }

@@ -1,0 +1,34 @@
+/**
+ * Durable attempts of the gateway, with a journal and a store. Loaded only if they are given.
+ */
+import type { Images } from "@effect-gradient/core"
+import { DurableImages } from "@effect-gradient/durable"
+import { Attempts } from "@effect-gradient/gateway"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { around, type Place } from "../durable.ts"
+import * as Health from "./health.ts"
+
+/** A look at the journal. A probe gives up after a few seconds, so the answer must come before. */
+const problem = Effect.map(DurableImages.DurableImages, ({ get }) =>
+  get("readyz").pipe(
+    Effect.timeout("2 seconds"),
+    Effect.as(undefined),
+    Effect.catch((error) =>
+      Effect.as(Effect.logWarning("The journal cannot be reached", error), "the journal cannot be reached")
+    ),
+    // Anyone can ask: the journal is asked once a second at most.
+    Effect.cachedWithTTL("1 second"),
+    Effect.flatten
+  )
+)
+
+/** The attempts, and the routes about the health of the gateway. */
+export const make = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place, stopping: Health.Problem) => {
+  const durable = around(images, place)
+  const health = Layer.unwrap(Effect.map(problem, (ofJournal) => Health.layer(stopping, ofJournal)))
+  return {
+    attempts: Attempts.layerDurable.pipe(Layer.provide(durable)),
+    health: health.pipe(Layer.provide(durable))
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What counts the images of callers: this process, or Redis for all processes of the gateway.
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { RateLimiter } from "effect/persistence"
+import * as Redacted from "effect/Redacted"
+import { StartError } from "./StartError.ts"
+
+const config = Config.option(Config.Redacted("REDIS_URL"))
+
+const isRedis = (url: string) => URL.canParse(url) && ["redis:", "rediss:"].includes(new URL(url).protocol)
+
+/** The message of a failed connection. The URL is not shown, because it may contain a password. */
+const unreachable = (cause: unknown) =>
+  new StartError({
+    problem: `Redis cannot be reached at the address in REDIS_URL: ${cause instanceof Error ? cause.message : String(cause)}`
+  })
+
+/** Loaded on demand: without `REDIS_URL` nobody waits for the client. */
+const redis = (url: string) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("@effect/platform-node/NodeRedis")),
+      // Without the queue, a request fails at once while Redis is away, instead of waiting for it.
+      (NodeRedis) => NodeRedis.layer({ url, disableOfflineQueue: true })
+    )
+  ).pipe(Layer.catchTag("RedisError", ({ cause }) => Layer.effectContext(Effect.fail(unreachable(cause)))))
+
+const store = Layer.unwrap(
+  Effect.gen(function* () {
+    const url = Option.map(yield* config, Redacted.value)
+    if (Option.isNone(url)) return RateLimiter.layerStoreMemory
+    if (!isRedis(url.value)) return yield* new StartError({ problem: "REDIS_URL must be redis://... or rediss://..." })
+    return RateLimiter.layerStoreRedis({ prefix: "gradient-images:" }).pipe(Layer.provide(redis(url.value)))
+  })
+)
+
+export const layer = RateLimiter.layer.pipe(Layer.provide(store))

@@ -1,0 +1,93 @@
+/** Callers of durable gateways whose connections break: they come back, to any of the processes, until they have the picture. */
+import { randomUUID } from "node:crypto"
+
+/** Random numbers from 0 to 1, the same for the same seed. */
+export const randomOf = (seed: number) => {
+  let state = seed >>> 0
+  return (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+export interface Callers {
+  /** The processes that answer now. */
+  readonly urls: () => ReadonlyArray<string>
+  readonly random: () => number
+  /** How many connections of a caller are cut, each after at most so many milliseconds. */
+  readonly cuts: number
+  readonly cutWithinMillis: number
+}
+
+/** What happened to the connections of a caller. */
+export interface Received {
+  readonly prompt: string
+  /** The picture in base64. */
+  readonly picture: string
+  readonly cuts: number
+  /** Connections that were refused, or that the gateway closed. */
+  readonly broken: number
+}
+
+/** The params of every request, beside its prompt. */
+export const wanted = { size: "256x256", stream: true, partial_images: 1 }
+
+/** The picture of a stream, in base64. */
+export const pictureIn = (text: string): string | undefined =>
+  /event: image_generation\.completed\ndata: .*?"b64_json":"([^"]+)".*\n\n/.exec(text)?.[1]
+
+/** Neither the picture nor a reason to give up: the connection broke, or this process is stopping. */
+const again = "again"
+/** The gateway has no such request: the one that was cut had not arrived. */
+const unknown = "unknown"
+
+/** Asks once: the picture, or what to do. */
+const once = async (request: Promise<Response>): Promise<{ picture: string } | typeof again | typeof unknown> => {
+  const response = await request
+  const text = await response.text()
+  if (response.status === 404) return unknown
+  if (response.status === 503) return again
+  const picture = pictureIn(text)
+  if (picture !== undefined) return { picture }
+  // A stream that was cut between two events has no picture yet; an error event would be one after the headers.
+  if (response.status === 200 && !text.includes("event: error")) return again
+  throw new Error(`${response.status} ${text.slice(0, 300)}`)
+}
+
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** One caller with one picture. */
+export const receive = async (prompt: string, { cuts, cutWithinMillis, random, urls }: Callers): Promise<Received> => {
+  const headers = { authorization: "Bearer alice", accept: "text/event-stream" }
+  const id = randomUUID()
+  let [cutsMade, broken] = [0, 0]
+  let isAsked = false
+  for (;;) {
+    const known = urls()
+    const url = `${known[Math.floor(random() * known.length)]}/images/generations`
+    const cut = new AbortController()
+    const isCut = cutsMade < cuts
+    const timer = setTimeout(() => cut.abort(), isCut ? random() * cutWithinMillis : 60_000)
+    const { signal } = cut
+    const ask = () =>
+      isAsked
+        ? fetch(`${url}/${id}`, { headers, signal })
+        : fetch(url, {
+            method: "POST",
+            headers: { ...headers, "content-type": "application/json", "x-attempt-id": id },
+            body: JSON.stringify({ ...wanted, prompt }),
+            signal
+          })
+    const outcome = await once(ask()).catch((error: unknown) => {
+      if (error instanceof TypeError || signal.aborted) return again
+      throw error
+    })
+    clearTimeout(timer)
+    if (typeof outcome === "object") return { prompt, picture: outcome.picture, cuts: cutsMade, broken }
+    if (signal.aborted) cutsMade++
+    else if (outcome === again) broken++
+    isAsked = outcome !== unknown
+    if (!signal.aborted) await pause(20)
+    if (broken > 500) throw new Error(`${prompt}: no gateway answers`)
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Attempts through `@effect-gradient/durable`. This is the only module that knows the package, and it imports only its
+ * types: the gateway also works if the package is not installed.
+ */
+import { Attempt, GradientError, type ImageGenStreamEvent, Images, RetryPolicy } from "@effect-gradient/core"
+import type { DurableImages } from "@effect-gradient/durable"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
+import type { Attempts, Reply, Request, RequestId } from "../Attempts.ts"
+
+/** The service of the package, by its key. */
+const Durable = Context.Service<DurableImages.DurableImages, DurableImages.DurableImages["Service"]>(
+  "@effect-gradient/durable/DurableImages"
+)
+
+const keyOf = ({ attempt, caller, request }: RequestId) => `${caller}/${attempt ?? request}`
+
+/** The events from the first one on. A failure before it has a status of its own. */
+const eventsReply = Effect.fnUntraced(function* (
+  events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
+) {
+  const pull = yield* Stream.toPull(events)
+  const first = yield* Pull.catchDone(pull, () =>
+    Effect.fail(GradientError.fromReason(new GradientError.IncompleteStreamError({})))
+  )
+  const reply: Reply = {
+    _tag: "Events",
+    events: Stream.concat(Stream.fromArray(first), Stream.fromPull(Effect.succeed(pull)))
+  }
+  return reply
+})
+
+const responseReply = Effect.map((response: Extract<Reply, { _tag: "Response" }>["response"]): Reply => ({
+  _tag: "Response",
+  response
+}))
+
+export const makeDurable = Effect.gen(function* () {
+  const images = yield* Images.Images
+  const durable = yield* Durable
+
+  const ask = ({ kind, params }: Request, idempotencyKey: string) => {
+    // As in the gateway that passes bytes on, the caller decides whether to send again.
+    const options = { idempotencyKey, retry: RetryPolicy.none }
+    return kind === "stream"
+      ? eventsReply(images.generateStream(params, options))
+      : responseReply(images.generate(Struct.omit(params, ["partialImages"]), options))
+  }
+
+  const attempts: Attempts["Service"] = {
+    run: (id, request, limit) =>
+      Effect.updateService(ask(request, keyOf(id)), Attempt.Around, (entries) => [limit, ...entries]),
+    join: Effect.fnUntraced(function* (id, kind) {
+      const { events, response } = yield* durable.join(keyOf({ ...id, attempt: undefined }))
+      return yield* kind === "stream" ? eventsReply(events) : responseReply(response)
+    })
+  }
+  return attempts
+})

@@ -1,0 +1,239 @@
+import { assert, describe, it } from "@effect/vitest"
+import { GenerationJournal } from "@effect-gradient/durable"
+import { Effect, Fiber } from "effect"
+import { randomUUID } from "node:crypto"
+import { completed, eventually, partialImage, png, responseBody, serve } from "../../node/test/support/server.ts"
+import { away, durableOn, inMemory } from "./support/durable.ts"
+import {
+  alice,
+  answerImages,
+  asStream,
+  bob,
+  call,
+  decodeError,
+  gatewayTo,
+  image,
+  join,
+  reader,
+  refusal,
+  streaming,
+  textOf
+} from "./support/gateway.ts"
+
+/** Two gateways in front of one service, with one journal and one store. */
+const twoGateways = Effect.fnUntraced(function* (upstream: string) {
+  const shared = yield* inMemory
+  const one = yield* gatewayTo({ upstream, attempts: durableOn(shared) })
+  const two = yield* gatewayTo({ upstream, attempts: durableOn(shared) })
+  return { one, two, shared }
+})
+
+const errorOf = Effect.fnUntraced(function* (response: Response) {
+  const { error } = yield* decodeError(yield* textOf(response))
+  return { status: response.status, ...error }
+})
+
+describe("a caller who left", () => {
+  it.live("gets the picture by joining, from the same process and from another one", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const server = yield* serve(answer)
+      const { one, two } = yield* twoGateways(server.baseUrl)
+      const id = randomUUID()
+      const leaving = new AbortController()
+      const first = yield* Effect.forkChild(
+        Effect.exit(call(one, { body: asStream, headers: { "x-attempt-id": id }, signal: leaving.signal }))
+      )
+      yield* eventually(() => open.length === 1, "it was sent")
+      leaving.abort()
+      yield* Fiber.await(first)
+      const events = yield* Effect.forkChild(join(one, id, { stream: true }))
+      const json = yield* Effect.forkChild(join(two, id))
+      yield* eventually(() => open.length === 1, "nothing else was sent")
+      open[0]?.end(partialImage(0, image) + completed(image))
+      const streamed = yield* Effect.flatMap(Fiber.join(events), textOf)
+      assert.include(streamed, `"b64_json":"${image.toString("base64")}"`)
+      const response = yield* Fiber.join(json)
+      assert.strictEqual(response.headers.get("content-type"), "application/json")
+      const body: unknown = JSON.parse(yield* textOf(response))
+      assert.nestedPropertyVal(body, "data[0].b64_json", image.toString("base64"))
+      assert.strictEqual(server.requests.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("gets the newest partial image first, and then what comes after it", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const server = yield* serve(answer)
+      const { one } = yield* twoGateways(server.baseUrl)
+      const id = randomUUID()
+      const leaving = new AbortController()
+      const response = yield* Effect.forkChild(
+        call(one, {
+          body: { ...asStream, partial_images: 3 },
+          headers: { "x-attempt-id": id },
+          signal: leaving.signal
+        })
+      )
+      yield* eventually(() => open.length === 1, "it was sent")
+      open[0]?.write(partialImage(0, png(10)) + partialImage(1, png(20)))
+      yield* reader(yield* Fiber.join(response))("\n\n")
+      leaving.abort()
+      const read = reader(yield* join(one, id, { stream: true }))
+      assert.include(yield* read("\n\n"), '"partial_image_index":1')
+      open[0]?.end(completed(image))
+      assert.include(yield* read("\n\n"), "event: image_generation.completed")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("joins by sending the request again, in any form of reply, and is counted once", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const shared = yield* inMemory
+      const gateway = yield* gatewayTo({
+        upstream: server.baseUrl,
+        attempts: durableOn(shared),
+        limits: { images: 1 }
+      })
+      const headers = { "x-attempt-id": randomUUID() }
+      for (const stream of [false, true, false]) {
+        const response = yield* call(gateway, { headers, body: { prompt: "A sea otter", stream } })
+        assert.strictEqual(response.status, 200)
+        assert.include(yield* textOf(response), image.toString("base64"))
+      }
+      assert.strictEqual(server.requests.length, 1)
+      assert.strictEqual((yield* refusal(gateway, { headers: { "x-attempt-id": randomUUID() } })).status, 429)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("finds a request without x-attempt-id by the x-request-id of its response", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const { one, two } = yield* twoGateways(server.baseUrl)
+      const id = (yield* call(one)).headers.get("x-request-id") ?? ""
+      assert.include(yield* textOf(yield* join(two, id)), image.toString("base64"))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("joining", () => {
+  it.live("another caller's request, or one that nobody sent, is a 404 not_found", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const { one, two } = yield* twoGateways(server.baseUrl)
+      const id = randomUUID()
+      assert.strictEqual((yield* call(one, { headers: { "x-attempt-id": id } })).status, 200)
+      for (const stream of [false, true]) {
+        for (const [gateway, asked, key] of [
+          [one, id, bob],
+          [two, id, bob],
+          [one, randomUUID(), alice]
+        ] as const) {
+          const { code, status } = yield* errorOf(yield* join(gateway, asked, { key, stream }))
+          assert.deepStrictEqual([status, code], [404, "not_found"])
+        }
+      }
+      assert.strictEqual(server.requests.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a request that failed without being charged for is a 404, and can be sent again with its id", () =>
+    Effect.gen(function* () {
+      let isBusy = true
+      const server = yield* serve((request, response) => {
+        if (isBusy) response.writeHead(429, { "retry-after": "3" }).end()
+        else answerImages(request, response)
+      })
+      const { one, two } = yield* twoGateways(server.baseUrl)
+      const id = randomUUID()
+      const headers = { "x-attempt-id": id }
+      assert.strictEqual((yield* refusal(one, { headers })).status, 429)
+      assert.strictEqual((yield* errorOf(yield* join(two, id))).status, 404)
+      isBusy = false
+      assert.strictEqual((yield* call(two, { headers })).status, 200)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a request in doubt is a 409 in_doubt, which is not sent again", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.socket?.resetAndDestroy())
+      const { one, two } = yield* twoGateways(server.baseUrl)
+      const id = randomUUID()
+      const headers = { "x-attempt-id": id }
+      assert.strictEqual((yield* refusal(one, { headers })).status, 502)
+      for (const stream of [false, true]) {
+        const { code, status } = yield* errorOf(yield* join(two, id, { stream }))
+        assert.deepStrictEqual([status, code], [409, "in_doubt"])
+      }
+      const again = yield* refusal(two, { headers })
+      assert.deepStrictEqual([again.status, again.code], [409, "in_doubt"])
+      assert.strictEqual(again.headers.get("x-should-retry"), "false")
+      assert.strictEqual(server.requests.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("images that were removed are a 410, and a journal that is away is a 503", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const shared = yield* inMemory
+      let isAway = false
+      const find: typeof shared.journal.find = (id) => (isAway ? away : shared.journal.find(id))
+      const gateway = yield* gatewayTo({
+        upstream: server.baseUrl,
+        attempts: durableOn({ ...shared, journal: { ...shared.journal, find } })
+      })
+      const id = randomUUID()
+      assert.strictEqual((yield* call(gateway, { headers: { "x-attempt-id": id } })).status, 200)
+      const [found] = yield* shared.journal.list({ limit: 1 })
+      yield* shared.journal.move(found?.row.id ?? "", GenerationJournal.Move.Expire())
+      assert.deepInclude(yield* errorOf(yield* join(gateway, id)), { status: 410, code: "expired" })
+      isAway = true
+      const { message, status } = yield* errorOf(yield* join(gateway, id))
+      assert.strictEqual(status, 503)
+      assert.notInclude(message, "connection refused")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("other params with an id that was sent are a 409 idempotency_key_reused", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const { one, two } = yield* twoGateways(server.baseUrl)
+      const headers = { "x-attempt-id": randomUUID() }
+      assert.strictEqual((yield* call(one, { headers })).status, 200)
+      const { code, status } = yield* refusal(two, { headers, body: { prompt: "A walrus" } })
+      assert.deepStrictEqual([status, code], [409, "idempotency_key_reused"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a gateway that does not keep replies is a 404 not_kept; an id of another form is a 400", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const gateway = yield* gatewayTo({ upstream: server.baseUrl })
+      const { code, status } = yield* errorOf(yield* join(gateway, randomUUID()))
+      assert.deepStrictEqual([status, code], [404, "not_kept"])
+      assert.strictEqual((yield* join(gateway, "1")).status, 400)
+      assert.strictEqual((yield* join(gateway, randomUUID(), { key: "wrong" })).status, 401)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a stream gets comments while nothing else arrives", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const server = yield* serve(answer)
+      const gateway = yield* gatewayTo({
+        upstream: server.baseUrl,
+        attempts: durableOn(yield* inMemory),
+        keepAlive: "50 millis"
+      })
+      const id = randomUUID()
+      const first = yield* Effect.forkChild(call(gateway, { headers: { "x-attempt-id": id } }))
+      yield* eventually(() => open.length === 1, "it was sent")
+      const read = reader(yield* join(gateway, id, { stream: true }))
+      yield* read(": keep-alive\n")
+      yield* read(": keep-alive\n")
+      open[0]?.end(responseBody(image))
+      yield* read("event: image_generation.completed")
+      assert.strictEqual((yield* Fiber.join(first)).status, 200)
+    }).pipe(Effect.scoped)
+  )
+})
