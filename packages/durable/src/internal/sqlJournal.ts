@@ -2,7 +2,6 @@
  * The journal in SQL. Each move of `machine.ts` is one statement whose condition the database checks, so that any number
  * of processes can share it.
  */
-import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -12,7 +11,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { type Filter, type Found, JournalFailure } from "./journalModels.ts"
 import { completable, type Move, repeated, resting, type Row, withExtra } from "./machine.ts"
-import { checkDurability, type Names, namesOf, runMigrations } from "./sqlTables.ts"
+import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlTables.ts"
 
 /**
  * Options of the journal in SQL.
@@ -232,17 +231,9 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
 type MoveOf<Tag extends Move["_tag"]> = Extract<Move, { _tag: Tag }>
 
 /** The journal in the database in context. */
-export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix = "gradient_" }: SqlOptions) {
-  if (!/^[a-z_][a-z0-9_]{0,40}$/i.test(prefix)) {
-    return yield* GradientError.fromReason(
-      new GradientError.InvalidParamsError({
-        issues: [{ param: "prefix", given: JSON.stringify(prefix), allowed: "letters, digits and underscores" }],
-        description: "prefix must be letters, digits and underscores"
-      })
-    )
-  }
+export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOptions) {
+  const names = yield* checkedNames(prefix)
   const sql = (yield* SqlClient).withoutTransforms()
-  const names = namesOf(prefix)
   yield* checkDurability(sql)
   yield* runMigrations(sql, names, migrate)
   const statements = statementsOn(sql, names)
