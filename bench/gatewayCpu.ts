@@ -10,6 +10,8 @@ interface Load {
   /** The reply of the test server. */
   readonly path: string
   readonly isStream: boolean
+  /** How the gateway sends: it passes bytes on, or it decodes and stores the images first. */
+  readonly attempts: "once" | "durable"
   /** How many requests a round has, and how many of them run at once. */
   readonly requests: number
   readonly atOnce: number
@@ -21,11 +23,29 @@ const loads: ReadonlyArray<Load> = [
     title: "streams of 4 images of 1.5 MB",
     path: "/stream/4/1500000/65536",
     isStream: true,
+    attempts: "once",
     requests: 32,
     atOnce: 4,
     budget: 1.8
   },
-  { title: "replies of 100 bytes", path: "/empty/100", isStream: false, requests: 1000, atOnce: 16, budget: 6 }
+  {
+    title: "replies of 100 bytes",
+    path: "/empty/100",
+    isStream: false,
+    attempts: "once",
+    requests: 1000,
+    atOnce: 16,
+    budget: 6
+  },
+  {
+    title: "durable: streams of 4 images of 1.5 MB",
+    path: "/stream/4/1500000/65536",
+    isStream: true,
+    attempts: "durable",
+    requests: 32,
+    atOnce: 4,
+    budget: 2.5
+  }
 ]
 
 export interface GatewayCpu extends Load {
@@ -58,7 +78,7 @@ const callAll = async (url: string, { atOnce, isStream, requests }: Load): Promi
 
 const measure = async (load: Load, serverUrl: string, rounds: number): Promise<GatewayCpu> => {
   const behind = `${serverUrl}${load.path}`
-  const proxies = [start("./gatewayServer.ts", [behind, "1000000000"]), start("./bareProxy.ts", [behind])]
+  const proxies = [start("./gatewayServer.ts", [behind, "1000000000", load.attempts]), start("./bareProxy.ts", [behind])]
   const urls = await Promise.all(proxies.map(answer))
   /** The CPU time of each proxy in a round, in milliseconds for each request. */
   const round = async () => {

@@ -1,19 +1,40 @@
 /**
- * The gateway under load, in its own process: `node gatewayServer.ts <upstream url> <limit of images>`. It sends its URL to
- * the parent, and replies to each message with its peak resident memory in bytes.
+ * The gateway under load, in its own process: `node gatewayServer.ts <upstream url> <limit of images> [once|durable]`. It
+ * sends its URL to the parent, and replies to each message with its peak resident memory in bytes, to `"cpu"` with its CPU
+ * time, and to `"memory"` with its resident memory now.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { GradientClient } from "@effect-gradient/core"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { GradientClient, Images } from "@effect-gradient/core"
+import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
+import { SqliteClient } from "@effect-gradient/durable/node"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
 import { NodeImages } from "@effect-gradient/node"
 import { Effect, Layer, Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RateLimiter } from "effect/persistence"
+import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { sendCpuTime } from "./process.ts"
 
-const [, , upstream = "", images] = process.argv
+const [, , upstream = "", images, kind = "once"] = process.argv
+
+const folder = mkdtempSync(join(tmpdir(), "bench-gateway-"))
+
+/** The journal on SQLite, and images that are synced to a folder. */
+const durable = Attempts.layerDurable.pipe(
+  Layer.provide(DurableImages.layer()),
+  Layer.provide([
+    Images.layer,
+    GenerationJournal.layerSql().pipe(
+      Layer.provide(SqliteClient.layer({ filename: join(folder, "journal.db") }))
+    ),
+    ImageStore.layerFolder(join(folder, "images")).pipe(Layer.provide(NodeServices.layer))
+  ])
+)
 
 const gateway = ImagesGateway.layer({
   rules: { models: ["bench"] },
@@ -22,7 +43,7 @@ const gateway = ImagesGateway.layer({
 }).pipe(
   Layer.provide([
     Callers.layerKeys([Redacted.make("caller")]),
-    Attempts.layerOnce,
+    kind === "durable" ? durable : Attempts.layerOnce,
     RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
   ]),
   Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: upstream })),
@@ -34,10 +55,14 @@ const ready = Layer.effectDiscard(
 )
 
 process.on("message", (question) => {
-  if (question !== "cpu") process.send?.(process.resourceUsage().maxRSS * 1024)
+  if (question === "memory") process.send?.(process.memoryUsage.rss())
+  else if (question !== "cpu") process.send?.(process.resourceUsage().maxRSS * 1024)
 })
 sendCpuTime()
-process.on("disconnect", () => process.exit())
+process.on("disconnect", () => {
+  rmSync(folder, { recursive: true, force: true })
+  process.exit()
+})
 
 ready.pipe(
   Layer.provide(HttpRouter.serve(gateway, { disableLogger: true, disableListenLog: true })),

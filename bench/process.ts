@@ -23,7 +23,7 @@ export const answer = (child: ChildProcess): Promise<unknown> =>
   })
 
 /** Sends a message, and returns the reply. */
-export const ask = (child: ChildProcess, question: number | "cpu"): Promise<unknown> => {
+export const ask = (child: ChildProcess, question: number | "cpu" | "memory"): Promise<unknown> => {
   child.send(question)
   return answer(child)
 }

@@ -221,6 +221,15 @@ describe("ImageGenStreamEvent", () => {
     })
   })
 
+  it("is encoded as the bytes of its server-sent event, whatever its other texts contain", () => {
+    const revisedPrompt = 'otters\u2028🦦 "b64_json":""'
+    const event = new Completed({ bytes: Wire.png(100), revisedPrompt, background: '"b64_json":""' })
+    const bytes = ImageGenStreamEvent.toServerSentEventBytes(event)
+    expect(new TextDecoder().decode(bytes)).toBe(ImageGenStreamEvent.toServerSentEvent(event))
+    const data: unknown = JSON.parse(ImageGenStreamEvent.toServerSentEvent(event).split("data: ")[1] ?? "")
+    expect(data).toMatchObject({ b64_json: Buffer.from(Wire.png(100)).toString("base64"), revised_prompt: revisedPrompt })
+  })
+
   it.effect("is the same event after encoding as a server-sent event and decoding", () =>
     Effect.gen(function* () {
       const events = [

@@ -58,6 +58,7 @@ import { Callers } from "./Callers.ts"
 import { Authorization, CurrentCaller, ImagesApi, SchemaErrors } from "./ImagesApi.ts"
 import { makeCallerLimit } from "./internal/callerLimit.ts"
 import { checkRequest, fromSchemaError } from "./internal/checkRequest.ts"
+import { makeOpenRequests } from "./internal/openRequests.ts"
 import { makeRequestGuards, RequestId } from "./internal/requestGuards.ts"
 import { respond } from "./internal/respond.ts"
 
@@ -87,6 +88,8 @@ export interface CallerLimits {
   readonly images?: number | undefined
   /** The time for which `images` is counted. Default: 1 minute. */
   readonly window?: Duration.Input | undefined
+  /** The maximum number of a caller's requests that are open at once in one process. Default: 1,000. */
+  readonly open?: number | undefined
   /** The maximum size of a request's body. Default: 512 KiB, which is enough for the longest prompt. */
   readonly bodySize?: ByteSize.Input | undefined
   /** The maximum time in which a request's body must arrive. Default: 30 seconds. */
@@ -136,6 +139,7 @@ const withDefaults = (options: Options) => ({
   limits: {
     images: options.limits?.images ?? 10,
     window: options.limits?.window ?? "1 minute",
+    open: options.limits?.open ?? 1000,
     bodySize: bodySizeOf(options.limits),
     bodyTimeout: options.limits?.bodyTimeout ?? "30 seconds"
   }
@@ -189,12 +193,14 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
     Effect.fnUntraced(function* (handlers) {
       const attempts = yield* Attempts
       const limitOf = yield* makeCallerLimit(limits)
+      const enter = makeOpenRequests(limits.open)
       return handlers
         .handle(
           "generate",
           Effect.fnUntraced(function* ({ headers, payload }) {
             const caller = yield* CurrentCaller
             const request = yield* Effect.fromResult(checkRequest(payload, rules))
+            yield* enter(caller.id)
             const limit = yield* limitOf(caller, request.params.n)
             const attemptId = headers["x-attempt-id"]
             const id = {
@@ -209,6 +215,7 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
           "join",
           Effect.fnUntraced(function* ({ headers, params }) {
             const caller = yield* CurrentCaller
+            yield* enter(caller.id)
             const isStream = isEventStream(headers.accept)
             const id = { caller: caller.id, request: plain(params.id) }
             return yield* respond(attempts.join(id, isStream ? "stream" : "generate"), isStream, keepAlive)

@@ -237,3 +237,27 @@ describe("joining", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+describe("open requests", () => {
+  it.live("above the limit of a caller are a 429, until one of them ends", () =>
+    Effect.gen(function* () {
+      const { answer, open } = streaming()
+      const server = yield* serve(answer)
+      const attempts = durableOn(yield* inMemory)
+      const gateway = yield* gatewayTo({ upstream: server.baseUrl, attempts, limits: { open: 2 } })
+      const id = randomUUID()
+      const first = yield* Effect.forkChild(call(gateway, { headers: { "x-attempt-id": id }, body: asStream }))
+      yield* eventually(() => open.length === 1, "it was sent")
+      const leaving = new AbortController()
+      const second = yield* Effect.forkChild(Effect.exit(join(gateway, id, { signal: leaving.signal })))
+      const refused = Effect.map(join(gateway, randomUUID()), ({ status }) => status === 429)
+      yield* Effect.repeat(Effect.delay(refused, "20 millis"), { until: (is) => is })
+      assert.strictEqual((yield* join(gateway, randomUUID(), { key: bob })).status, 404)
+      leaving.abort()
+      yield* Fiber.await(second)
+      open[0]?.end(completed(image))
+      yield* textOf(yield* Fiber.join(first))
+      assert.include(yield* textOf(yield* join(gateway, id)), image.toString("base64"))
+    }).pipe(Effect.scoped)
+  )
+})

@@ -35,21 +35,22 @@ const noEvents = GradientError.fromReason(
 )
 
 const encodeResponse = Schema.encodeSync(Schema.fromJsonString(ImageGenerateResponse.Json))
-
 const textEncoder = new TextEncoder()
 
 /** Encodes each value once: any number of callers who read it slowly share its bytes. */
-const sharedBytes = <A extends object>(encode: (value: A) => string) => {
+const shared = <A extends object>(encode: (value: A) => Uint8Array) => {
   const encoded = new WeakMap<A, Uint8Array>()
   return (value: A): Uint8Array => {
-    const bytes = encoded.get(value) ?? textEncoder.encode(encode(value))
+    const bytes = encoded.get(value) ?? encode(value)
     encoded.set(value, bytes)
     return bytes
   }
 }
 
-const bytesOfEvent = sharedBytes(ImageGenStreamEvent.toServerSentEvent)
-const bytesOfResponse = sharedBytes(encodeResponse)
+const bytesOfEvent = shared(ImageGenStreamEvent.toServerSentEventBytes)
+const bytesOfResponse = shared((response: ImageGenerateResponse.ImageGenerateResponse) =>
+  textEncoder.encode(encodeResponse(response))
+)
 
 /** A streamed response. It keeps the log's annotations, and sends each chunk by itself: the server would copy several into one. */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>

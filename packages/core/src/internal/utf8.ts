@@ -1,0 +1,27 @@
+/** Text as UTF-8 bytes. */
+import { allocate, toBase64 } from "./base64.ts"
+
+// Declared, not imported: core is compiled without the types of any platform.
+declare const TextEncoder: new () => {
+  encode(text: string): Uint8Array
+  encodeInto(text: string, target: Uint8Array): unknown
+}
+
+/** A multiple of 3, so that only the last part has padding. A text of a whole image would cost more memory than its bytes. */
+const partBytes = 48 * 1024
+
+/** The bytes of `head`, then of the base64 of `image`, then of `tail`. */
+export const aroundBase64 = (head: string, image: Uint8Array, tail: string): Uint8Array => {
+  const encoder = new TextEncoder()
+  const [first, last] = [encoder.encode(head), encoder.encode(tail)]
+  const bytes = allocate(first.length + Math.ceil(image.length / 3) * 4 + last.length)
+  bytes.set(first)
+  let at = first.length
+  for (let from = 0; from < image.length; from += partBytes) {
+    const part = toBase64(image.subarray(from, from + partBytes))
+    encoder.encodeInto(part, bytes.subarray(at))
+    at += part.length
+  }
+  bytes.set(last, at)
+  return bytes
+}
