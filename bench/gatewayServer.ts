@@ -29,9 +29,7 @@ const durable = Attempts.layerDurable.pipe(
   Layer.provide(DurableImages.layer()),
   Layer.provide([
     Images.layer,
-    GenerationJournal.layerSql().pipe(
-      Layer.provide(SqliteClient.layer({ filename: join(folder, "journal.db") }))
-    ),
+    GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: join(folder, "journal.db") }))),
     ImageStore.layerFolder(join(folder, "images")).pipe(Layer.provide(NodeServices.layer))
   ])
 )

@@ -20,11 +20,11 @@ import * as Option from "effect/Option"
 import type { MigrationError } from "effect/sql/Migrator"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Filter, Found, JournalFailure } from "./internal/journalModels.ts"
-import { apply, isLapsed, type Move as JournalMove, type Row } from "./internal/machine.ts"
+import type { Count, Filter, Found, JournalFailure } from "./internal/journalModels.ts"
+import { apply, isLapsed, type Move as JournalMove, repeated, type Row } from "./internal/machine.ts"
 import { makeSql, type SqlOptions } from "./internal/sqlJournal.ts"
 
-export { type Filter, type Found, JournalFailure } from "./internal/journalModels.ts"
+export { type Count, type Filter, type Found, JournalFailure } from "./internal/journalModels.ts"
 export { type Asked, Move, type Row, type Tokens } from "./internal/machine.ts"
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
@@ -40,6 +40,8 @@ export class GenerationJournal extends Context.Service<
     readonly move: (id: string, move: JournalMove) => Effect.Effect<Option.Option<Row>, JournalFailure>
     readonly find: (id: string) => Effect.Effect<Option.Option<Found>, JournalFailure>
     readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<Found>, JournalFailure>
+    /** How many generations have each status, of all whose key begins like this. */
+    readonly count: (prefix: string) => Effect.Effect<ReadonlyArray<Count>, JournalFailure>
     /** Extends the lease of a process to this many milliseconds from now. 0 ends it. */
     readonly renew: (holder: string, leaseMillis: number) => Effect.Effect<void, JournalFailure>
   }
@@ -54,6 +56,30 @@ const isWanted =
     (createdBefore === undefined || createdAt < createdBefore) &&
     (untouchedFor === undefined || updatedAt < now - untouchedFor) &&
     (after === undefined || createdAt < after.createdAt || (createdAt === after.createdAt && id < after.id))
+
+const statuses: ReadonlyArray<Count["status"]> = [
+  "done",
+  "sending",
+  "in-doubt",
+  "failed",
+  "free",
+  "abandoned",
+  "expired"
+]
+
+const statusOf = ({ isLapsed: isOver, row: { note, state } }: Found): Count["status"] => {
+  if (isOver) return "in-doubt"
+  if (state === "free" && note !== undefined && note !== repeated) return "failed"
+  return statuses.find((status) => status === state) ?? "in-doubt"
+}
+
+const countOf = (status: Count["status"], all: ReadonlyArray<Found>): ReadonlyArray<Count> => {
+  const rows = all.filter((one) => statusOf(one) === status).map(({ row }) => row)
+  if (rows.length === 0) return []
+  const images = rows.reduce((sum, row) => sum + row.images, 0)
+  const totalTokens = rows.reduce((sum, { tokens: { total = 0 } }) => sum + total, 0)
+  return [{ status, generations: rows.length, images, totalTokens }]
+}
 
 const byAge = (a: Row, b: Row) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1)
 
@@ -84,6 +110,11 @@ const makeMemory = Effect.sync(() => {
           .slice(0, filter.limit)
           .map((row) => found(row, now))
       ),
+    count: (prefix) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const all = [...rows.values()].filter(({ key = "" }) => key.startsWith(prefix)).map((row) => found(row, now))
+        return statuses.flatMap((status) => countOf(status, all))
+      }),
     renew: (holder, leaseMillis) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         if (leaseMillis === 0) holders.delete(holder)

@@ -2,5 +2,6 @@
 export * as DurableImages from "./DurableImages.ts"
 export * as Generation from "./Generation.ts"
 export * as GenerationJournal from "./GenerationJournal.ts"
+export * as ImageBatch from "./ImageBatch.ts"
 export * as ImageStore from "./ImageStore.ts"
 export * as SqlRateLimiterStore from "./SqlRateLimiterStore.ts"

@@ -27,6 +27,18 @@ export interface Found {
 }
 
 /**
+ * How many generations have a status, and what they have brought. A generation that is `free` after a failure is `failed`.
+ *
+ * @category models
+ */
+export interface Count {
+  readonly status: "done" | "sending" | "in-doubt" | "failed" | "free" | "abandoned" | "expired"
+  readonly generations: number
+  readonly images: number
+  readonly totalTokens: number
+}
+
+/**
  * Which rows are listed, the newest first.
  *
  * @category models

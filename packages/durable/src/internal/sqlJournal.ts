@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
-import { type Filter, type Found, JournalFailure } from "./journalModels.ts"
+import { type Count, type Filter, type Found, JournalFailure } from "./journalModels.ts"
 import { completable, type Move, repeated, resting, type Row, withExtra } from "./machine.ts"
 import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlTables.ts"
 
@@ -55,6 +55,24 @@ const SqlRow = Schema.Struct({
   updated_at: Integer,
   is_lapsed: Schema.optional(Integer)
 })
+
+const Counts = Schema.Array(
+  Schema.Struct({
+    status: Schema.Literals(["done", "sending", "in-doubt", "failed", "free", "abandoned", "expired"]),
+    generations: Integer,
+    images: Integer,
+    totalTokens: Integer
+  }).pipe(Schema.encodeKeys({ totalTokens: "total_tokens" }))
+)
+const decodeCounts = (rows: unknown): Effect.Effect<ReadonlyArray<Count>, Schema.SchemaError> =>
+  Effect.map(Schema.decodeUnknownEffect(Counts)(rows), (counts) =>
+    counts.map(({ generations, images, status, totalTokens }) => ({
+      status,
+      generations: Number(generations),
+      images: Number(images),
+      totalTokens: Number(totalTokens)
+    }))
+  )
 
 const decodeRows = Schema.decodeUnknownEffect(Schema.Array(SqlRow))
 const number = (value: number | bigint | null): number | undefined => (value === null ? undefined : Number(value))
@@ -217,6 +235,13 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
     return sql`${select(sql.and(conditions))} ORDER BY g.created_at DESC, g.id DESC LIMIT ${limit}`
   }
 
+  const count = (prefix: string) =>
+    sql`SELECT CASE WHEN ${isLapsed} THEN 'in-doubt'
+        WHEN g.state = 'free' AND g.note IS NOT NULL AND g.note <> ${repeated} THEN 'failed'
+        WHEN g.state IN ${sql.in(known)} THEN g.state ELSE 'in-doubt' END AS status,
+      COUNT(*) AS generations, SUM(g.images) AS images, COALESCE(SUM(g.total_tokens), 0) AS total_tokens
+      FROM ${table} AS g WHERE substr(g.key, 1, length(${prefix})) = ${prefix} GROUP BY 1 ORDER BY 1`
+
   /** What ends a lease also removes those that ended long ago: of processes that were killed. */
   const end = (id: string) =>
     sql`DELETE FROM ${holders} WHERE id = ${id} OR alive_until < ${now} - ${millis(dayMillis)}`
@@ -225,8 +250,11 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
     sql`INSERT INTO ${holders} AS h (id, alive_until) VALUES (${id}, ${now} + ${millis(leaseMillis)})
       ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until`
 
-  return { move, list, end, renew, find: (id: string) => select(sql`g.id = ${id}`) }
+  return { move, list, count, end, renew, find: (id: string) => select(sql`g.id = ${id}`) }
 }
+
+/** The states that a row is counted under. */
+const known = ["done", "sending", "free", "abandoned", "expired"]
 
 type MoveOf<Tag extends Move["_tag"]> = Extract<Move, { _tag: Tag }>
 
@@ -248,6 +276,14 @@ export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix }:
     move: (id: string, move: Move) => Effect.map(run(statements.move(id, move)), rowOf),
     find: (id: string) => Effect.map(run(statements.find(id)), ([found]) => Option.fromNullishOr(found)),
     list: (filter: Filter) => run(statements.list(filter)),
+    count: (keyStart: string) =>
+      statements
+        .count(keyStart)
+        .pipe(
+          Effect.flatMap(decodeCounts),
+          Effect.retry({ while: isBusy, schedule: whileBusy }),
+          Effect.mapError(failureOf)
+        ),
     renew: (holder: string, leaseMillis: number) =>
       Effect.asVoid(run(leaseMillis === 0 ? statements.end(holder) : statements.renew(holder, leaseMillis)))
   }

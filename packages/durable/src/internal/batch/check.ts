@@ -1,0 +1,145 @@
+/**
+ * Checks all lines of a batch before anything is spent. It reads them as a stream, and keeps 16 bytes of each.
+ */
+import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { Identity } from "../identity.ts"
+import { parseLine } from "./line.ts"
+
+/** How many requests are in one file of the batch's copy. */
+export const linesInPart = 500
+
+/** How many problems a message lists. The error has all of them, up to `mostIssues`. */
+const mostShown = 20
+const mostIssues = 10_000
+
+export interface Checked {
+  readonly total: number
+  /** Identifies the content of all lines. */
+  readonly digest: string
+}
+
+/** Numbers in an array that grows. */
+class Numbers {
+  #values = new Float64Array(1024)
+  length = 0
+
+  push(value: number): void {
+    if (this.length === this.#values.length) {
+      const larger = new Float64Array(2 * this.length)
+      larger.set(this.#values)
+      this.#values = larger
+    }
+    this.#values[this.length++] = value
+  }
+
+  at(index: number): number {
+    return this.#values[index] ?? 0
+  }
+}
+
+/** A hash of 53 bits. Two ids with the same hash are compared. */
+const hashOf = (text: string): number => {
+  let high = 0xdeadbeef
+  let low = 0x41c6ce57
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    high = Math.imul(high ^ code, 2_654_435_761)
+    low = Math.imul(low ^ code, 1_597_334_677)
+  }
+  high = Math.imul(high ^ (high >>> 16), 2_246_822_507) ^ Math.imul(low ^ (low >>> 13), 3_266_489_909)
+  low = Math.imul(low ^ (low >>> 16), 2_246_822_507) ^ Math.imul(high ^ (high >>> 13), 3_266_489_909)
+  return 4_294_967_296 * (0x1f_ffff & low) + (high >>> 0)
+}
+
+/** The indexes of values that another index has as well, in order. */
+const repeated = (hashes: Numbers): ReadonlySet<number> => {
+  const order = Uint32Array.from({ length: hashes.length }, (_, index) => index)
+  order.sort((a, b) => hashes.at(a) - hashes.at(b) || a - b)
+  const found = new Set<number>()
+  for (let at = 1; at < order.length; at++) {
+    const [before = 0, index = 0] = order.subarray(at - 1, at + 1)
+    if (hashes.at(before) === hashes.at(index)) found.add(before).add(index)
+  }
+  return found
+}
+
+interface Numbered {
+  /** The number of the line in the file, from 1. */
+  readonly number: number
+  readonly text: string
+}
+
+/** The lines with text. */
+export const numbered = <E, R>(lines: Stream.Stream<string, E, R>): Stream.Stream<Numbered, E, R> =>
+  lines.pipe(
+    Stream.zipWithIndex,
+    Stream.map(([text, index]) => ({ number: index + 1, text })),
+    Stream.filter(({ text }) => text.trim() !== "")
+  )
+
+type Issue = ImageGenerateParams.Issue
+
+const inLine = (number: number, { allowed, given, param }: Issue): Issue => ({
+  param: param === "" ? `line ${number}` : `line ${number}: ${param}`,
+  given,
+  allowed
+})
+
+const refused = (issues: ReadonlyArray<Issue>): GradientError.GradientError => {
+  const more = issues.length > mostShown ? `; and ${issues.length - mostShown} more` : ""
+  const description = `${ImageGenerateParams.renderIssues(issues.slice(0, mostShown))}${more}. Nothing was sent`
+  return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
+}
+
+/** Every line whose id an earlier line has. Only lines whose hash is not alone are read again. */
+const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: ReadonlySet<number>) => {
+  const seen = new Map<string, number>()
+  return Stream.zipWithIndex(numbered(lines)).pipe(
+    Stream.filter(([, index]) => suspects.has(index)),
+    Stream.map(([{ number, text }]): ReadonlyArray<Issue> => {
+      const parsed = parseLine(text)
+      if (Result.isFailure(parsed)) return []
+      const { id } = parsed.success
+      const first = seen.get(id)
+      if (first === undefined) seen.set(id, number)
+      const given = `${JSON.stringify(id)}, as in line ${first}`
+      return first === undefined ? [] : [inLine(number, { param: "id", given, allowed: "one that no other line has" })]
+    }),
+    Stream.runFold(
+      (): ReadonlyArray<Issue> => [],
+      (all, issues) => [...all, ...issues]
+    )
+  )
+}
+
+/** Checks every line, and that each id is there once. Fails with all problems, by line. */
+export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Stream<string, E, R>, identity: Identity) {
+  const hashes = new Numbers()
+  const issues: Array<Issue> = []
+  let digest = ""
+  const encoder = new TextEncoder()
+  yield* Stream.grouped(numbered(lines), linesInPart).pipe(
+    Stream.runForEach((part) => {
+      for (const { number, text } of part) {
+        const parsed = parseLine(text)
+        hashes.push(Result.isSuccess(parsed) ? hashOf(parsed.success.id) : -1 - number)
+        if (Result.isFailure(parsed) && issues.length < mostIssues) {
+          issues.push(...parsed.failure.map((issue) => inLine(number, issue)))
+        }
+      }
+      const text = `${digest}\n${part.map((line) => line.text).join("\n")}`
+      return Effect.map(identity.sha256(encoder.encode(text)), (next) => {
+        digest = next
+      })
+    })
+  )
+  const suspects = repeated(hashes)
+  if (suspects.size > 0) issues.push(...(yield* duplicates(lines, suspects)))
+  if (hashes.length === 0) issues.push({ param: "the file", given: "none", allowed: "at least one request" })
+  if (issues.length > 0) return yield* Effect.fail(refused(issues))
+  const checked: Checked = { total: hashes.length, digest }
+  return checked
+})

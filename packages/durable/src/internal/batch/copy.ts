@@ -1,0 +1,90 @@
+/**
+ * The copy of a batch in the store: its lines in parts, and a description that is written last. Runners read the params from
+ * it, so that no prompt lies in the database.
+ */
+import { GradientError } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { ImageStore } from "../../ImageStore.ts"
+import type { Identity } from "../identity.ts"
+import * as Reasons from "../reasons.ts"
+import type { StoreFailure } from "../storeModels.ts"
+import { type Checked, linesInPart, numbered } from "./check.ts"
+import { parseLine, type Request } from "./line.ts"
+
+type Store = ImageStore["Service"]
+
+const Description = Schema.fromJsonString(
+  Schema.Struct({
+    version: Schema.Literal(1),
+    name: Schema.String,
+    digest: Schema.String,
+    total: Schema.Int
+  })
+)
+const decode = Schema.decodeUnknownEffect(Description)
+const encode = Schema.encodeSync(Description)
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const ofStore = <A>(effect: Effect.Effect<A, StoreFailure>) =>
+  Effect.mapError(effect, (failure) => GradientError.fromReason(Reasons.storeBefore(failure)))
+
+const folderOf = (identity: Identity, name: string) =>
+  Effect.map(identity.sha256(encoder.encode(name)), (hash) => `batches/${hash}`)
+
+const partName = (part: number) => `lines-${String(part).padStart(8, "0")}.jsonl`
+
+/** The batch that the store has under this name. */
+export const find = Effect.fnUntraced(function* (store: Store, identity: Identity, name: string) {
+  const folder = yield* folderOf(identity, name)
+  const found = yield* ofStore(store.get(`${folder}/batch.json`))
+  if (Option.isNone(found)) return Option.none<Checked>()
+  const description = yield* Effect.mapError(decode(decoder.decode(found.value)), (cause) =>
+    GradientError.fromReason(
+      Reasons.storeBefore({ message: `the batch ${name} cannot be read: ${cause.message}`, cause })
+    )
+  )
+  return Option.some<Checked>(description)
+})
+
+/** Copies the lines of a batch that were checked. Parts that are there already are kept. */
+export const write = Effect.fnUntraced(function* <E, R>(
+  store: Store,
+  identity: Identity,
+  name: string,
+  checked: Checked,
+  lines: Stream.Stream<string, E, R>
+) {
+  const folder = yield* folderOf(identity, name)
+  yield* Stream.grouped(numbered(lines), linesInPart).pipe(
+    Stream.zipWithIndex,
+    Stream.runForEach(([part, index]) =>
+      ofStore(store.put(`${folder}/${partName(index)}`, encoder.encode(part.map(({ text }) => text).join("\n"))))
+    )
+  )
+  const description = encode({ version: 1, name, digest: checked.digest, total: checked.total })
+  yield* ofStore(store.put(`${folder}/batch.json`, encoder.encode(description)))
+})
+
+/** The requests of a part. */
+export const readPart = Effect.fnUntraced(function* (store: Store, identity: Identity, name: string, part: number) {
+  const folder = yield* folderOf(identity, name)
+  const path = `${folder}/${partName(part)}`
+  const found = yield* ofStore(store.get(path))
+  if (Option.isNone(found)) {
+    const message = `the store has lost ${path}, a part of the batch ${name}`
+    return yield* GradientError.fromReason(Reasons.storeBefore({ message, cause: undefined }))
+  }
+  return decoder
+    .decode(found.value)
+    .split("\n")
+    .flatMap((text): ReadonlyArray<Request> => {
+      const parsed = parseLine(text)
+      return Result.isSuccess(parsed) ? [parsed.success] : []
+    })
+})

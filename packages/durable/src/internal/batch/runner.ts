@@ -1,0 +1,165 @@
+/**
+ * One runner of a batch: it asks for each request that has no outcome, in an order of its own. Other runners do the same. The
+ * journal decides who sends, so a request that another runner has taken is passed over, and looked at again later.
+ */
+import type { Images } from "@effect-gradient/core"
+import { GradientError } from "@effect-gradient/core"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import type { GenerationJournal } from "../../GenerationJournal.ts"
+import type { ImageStore } from "../../ImageStore.ts"
+import type { Identity } from "../identity.ts"
+import type { Found } from "../journalModels.ts"
+import { repeated } from "../machine.ts"
+import * as Reasons from "../reasons.ts"
+import { type Checked, linesInPart } from "./check.ts"
+import { readPart } from "./copy.ts"
+import type { Request } from "./line.ts"
+
+/** What a runner uses. */
+export interface Parts {
+  readonly journal: GenerationJournal["Service"]
+  readonly store: ImageStore["Service"]
+  readonly identity: Identity
+  readonly images: Images.Images["Service"]
+}
+
+export interface Batch extends Checked {
+  readonly name: string
+  readonly concurrency: number
+  /** Whether requests that were refused before are asked for once more. */
+  readonly isRetrying: boolean
+}
+
+/** The key of a request. */
+export const keyOf = (name: string, id: string): string => `${name}/${id}`
+
+/** Failures of every request: the key, the credit, the model. The batch stops, and can go on when they are mended. */
+const stopping: ReadonlySet<string> = new Set([
+  "AuthenticationError",
+  "PermissionDeniedError",
+  "QuotaExceededError",
+  "NotFoundError"
+])
+
+/** Failures of one request, which another try would not mend. */
+const refusals: ReadonlySet<string> = new Set([
+  "BadRequestError",
+  "ContentPolicyError",
+  "InvalidParamsError",
+  "UnprocessableEntityError"
+])
+
+/** `later`: another runner is at work on it, or its failure may pass. */
+type Look = "send" | "settled" | "later"
+
+const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
+  if (Option.isNone(found)) return "send"
+  const { isLapsed, row } = found.value
+  if (row.state === "sending" && !isLapsed) return "later"
+  if (row.state !== "free") return "settled"
+  const isRefused = row.note !== undefined && row.note !== repeated && refusals.has(row.note)
+  return isRefused && !isRetrying ? "settled" : "send"
+}
+
+/** How often nothing may move before the runner gives up, and the longest wait in between. */
+const mostIdlePasses = 30
+const longestPauseSeconds = 20
+
+class Runner {
+  readonly #parts: Parts
+  readonly #batch: Batch
+  /** The requests with an outcome, by their index: done, refused, in doubt. */
+  readonly #settled: Uint8Array
+  #settledCount = 0
+  /** The last failure that may pass. */
+  #passing: GradientError.GradientError | undefined
+
+  constructor(parts: Parts, batch: Batch) {
+    this.#parts = parts
+    this.#batch = batch
+    this.#settled = new Uint8Array(batch.total)
+  }
+
+  #settle(index: number): void {
+    if (this.#settled[index] === 1) return
+    this.#settled[index] = 1
+    this.#settledCount++
+  }
+
+  /** Asks for a request, unless it has an outcome or another runner is at work on it. */
+  #ask(index: number, { id, params }: Request): Effect.Effect<void, GradientError.GradientError> {
+    const { identity, images, journal } = this.#parts
+    const { isRetrying, name } = this.#batch
+    const key = keyOf(name, id)
+    return Effect.gen({ self: this }, function* () {
+      const found = yield* Effect.mapError(journal.find(yield* identity.idOf(key)), (failure) =>
+        GradientError.fromReason(Reasons.journalBefore(failure))
+      )
+      const look = lookAt(found, isRetrying)
+      if (look === "settled") return this.#settle(index)
+      if (look === "later") return
+      yield* images.generate(params, { idempotencyKey: key, labels: { batch: name } })
+      this.#settle(index)
+    }).pipe(Effect.catch((error) => this.#failed(index, error)))
+  }
+
+  #failed(index: number, error: GradientError.GradientError): Effect.Effect<void, GradientError.GradientError> {
+    const { _tag } = error.reason
+    if (stopping.has(_tag)) return Effect.fail(error)
+    return Effect.sync(() => {
+      if (error.mayHaveBeenCharged || refusals.has(_tag)) this.#settle(index)
+      else this.#passing = error
+    })
+  }
+
+  /** The requests of a part that have no outcome yet, in random order. */
+  #partOf(part: number) {
+    const { identity, store } = this.#parts
+    const first = part * linesInPart
+    const isOpen = this.#settled.subarray(first, first + linesInPart).includes(0)
+    if (!isOpen) return Effect.succeed([])
+    return readPart(store, identity, this.#batch.name, part).pipe(
+      Effect.map((requests) =>
+        requests.flatMap((request, at) => (this.#settled[first + at] === 1 ? [] : [{ index: first + at, request }]))
+      ),
+      Effect.flatMap(Random.shuffle),
+      Effect.catch((error) => {
+        this.#passing = error
+        return Effect.succeed([])
+      })
+    )
+  }
+
+  /** Looks at every request without an outcome once. */
+  #look(): Effect.Effect<void, GradientError.GradientError> {
+    const parts = Array.from({ length: Math.ceil(this.#batch.total / linesInPart) }, (_, part) => part)
+    return Stream.fromIterableEffect(Random.shuffle(parts)).pipe(
+      Stream.flatMap((part) => Stream.fromIterableEffect(this.#partOf(part))),
+      Stream.mapEffect(({ index, request }) => this.#ask(index, request), {
+        concurrency: this.#batch.concurrency,
+        unordered: true
+      }),
+      Stream.runDrain
+    )
+  }
+
+  /** Ends when every request has an outcome. Fails if nothing moves for long, or if every request would fail. */
+  readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {
+    for (let idle = 0; this.#settledCount < this.#batch.total;) {
+      const before = this.#settledCount
+      this.#passing = undefined
+      yield* this.#look()
+      if (this.#settledCount === this.#batch.total) return
+      idle = this.#settledCount > before ? 0 : idle + 1
+      if (this.#passing !== undefined && idle > mostIdlePasses) return yield* Effect.fail(this.#passing)
+      yield* Effect.sleep(`${Math.min(1 + idle, longestPauseSeconds)} seconds`)
+    }
+  })
+}
+
+/** Runs until every request of the batch has an outcome, whoever got it. */
+export const run = (parts: Parts, batch: Batch): Effect.Effect<void, GradientError.GradientError> =>
+  Effect.suspend(() => new Runner(parts, batch).run)

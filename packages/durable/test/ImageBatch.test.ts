@@ -1,0 +1,163 @@
+import type { GradientError } from "@effect-gradient/core"
+import { Images, RetryPolicy } from "@effect-gradient/core"
+import { TestImages, TestTransport } from "@effect-gradient/core/testing"
+import { describe, expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { DurableImages, GenerationJournal, ImageBatch, ImageStore } from "../src/index.ts"
+import { answering, type Shared, shared } from "./support/Durable.ts"
+
+/** A process with everything that a batch needs. */
+const processOn = ({ journal, store }: Shared, script: TestTransport.Script) =>
+  Layer.build(
+    DurableImages.layer().pipe(
+      Layer.provideMerge(TestTransport.layerImages(script, { retry: RetryPolicy.none })),
+      Layer.provideMerge(Layer.succeed(GenerationJournal.GenerationJournal, journal)),
+      Layer.provideMerge(Layer.succeed(ImageStore.ImageStore, store))
+    )
+  )
+
+const line = (id: string, params: object = { prompt: `A picture of ${id}` }) => JSON.stringify({ id, ...params })
+const many = (count: number) => Array.from({ length: count }, (_, index) => line(`otter ${index}`))
+const linesOf = (texts: ReadonlyArray<string>) => Stream.fromIterable(texts)
+const run = (name: string, texts: ReadonlyArray<string>, concurrency = 8) =>
+  Effect.map(Stream.runCollect(ImageBatch.run({ name, lines: linesOf(texts), concurrency })), (all) => all.at(-1))
+
+/** Every so many requests, the first of all too, one fails like this. */
+const failing = (every: number, reply: Parameters<typeof TestTransport.respond>[0]): TestTransport.Script => {
+  let count = 0
+  return () =>
+    count++ % every === 0
+      ? TestTransport.respond(reply)
+      : TestTransport.response(TestImages.makeResponse(TestImages.png))
+}
+
+const requests = Effect.map(TestTransport.requests, ({ length }) => length)
+const reasonOf = <A, R>(effect: Effect.Effect<A, GradientError.GradientError, R>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason)
+
+describe("ImageBatch.run", () => {
+  it.live("asks for each line once, whatever the number of lines and of times it runs", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* processOn(all, answering)
+      const end = yield* Effect.provide(run("otters", many(1203)), process)
+      expect(end).toMatchObject({ batch: "otters", total: 1203, done: 1203, failed: 0, inDoubt: 0, waiting: 0 })
+      const again = yield* processOn(all, [])
+      expect(yield* Effect.provide(run("otters", many(1203)), again)).toMatchObject({ done: 1203, images: 1203 })
+      expect(yield* Effect.provide(requests, again)).toBe(0)
+      const found = yield* Effect.provide(DurableImages.get("otters/otter 7"), again)
+      expect(Option.getOrUndefined(found)).toMatchObject({ status: "done", labels: { batch: "otters" } })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("reports every bad line by its number, and ids that are there twice, before anything is sent", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, [])
+      const texts = [
+        line("a"),
+        "",
+        "{",
+        line("b", { prompt: "x", n: 11, output_format: "png" }),
+        line("c", { prompt: "" }),
+        line("d", { prompt: "x", colour: "red" }),
+        JSON.stringify({ prompt: "x" }),
+        line("a")
+      ]
+      const reason = yield* Effect.provide(reasonOf(run("bad", texts)), process)
+      if (reason._tag !== "InvalidParamsError") return expect(reason._tag).toBe("InvalidParamsError")
+      expect(reason.issues.map(({ param }) => param)).toEqual([
+        "line 3",
+        "line 4: n",
+        "line 5: prompt",
+        "line 6: colour",
+        "line 7: id",
+        "line 8: id"
+      ])
+      expect(reason.message).toContain('line 8: id must be one that no other line has (got "a", as in line 1)')
+      expect(reason.message).toContain("line 4: n must be 1 to 10 (got 11)")
+      expect((yield* Effect.provide(reasonOf(run("none", ["", " "])), process)).message).toContain(
+        "at least one request"
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("refuses another file under the name of a batch, and a name or concurrency that cannot be used", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answering)
+      yield* Effect.provide(run("otters", many(3)), process)
+      const other = yield* Effect.provide(reasonOf(run("otters", many(4))), process)
+      expect(other._tag).toBe("ConflictError")
+      expect(other.message).toContain('the batch "otters" has other requests')
+      expect((yield* Effect.provide(reasonOf(run("", many(1))), process)).message).toContain("name must be 1 to 100")
+      expect((yield* Effect.provide(reasonOf(run("x", many(1), 0)), process)).message).toContain("concurrency must be")
+      const worker = Stream.runDrain(ImageBatch.worker({ name: "unknown" }))
+      expect((yield* Effect.provide(reasonOf(worker), process)).message).toContain("the name of a batch in this store")
+    }).pipe(Effect.scoped)
+  )
+
+  const blocked = { status: 400, json: { error: { message: "no", code: "moderation_blocked" } } }
+
+  it.live("goes on after a refused request, and asks for it once more when it is run again", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const first = yield* processOn(all, failing(5, blocked))
+      expect(yield* Effect.provide(run("otters", many(20), 1), first)).toMatchObject({ done: 16, failed: 4 })
+      const helper = yield* processOn(all, [])
+      const worker = Stream.runLast(ImageBatch.worker({ name: "otters" }))
+      expect(Option.getOrUndefined(yield* Effect.provide(worker, helper))).toMatchObject({ failed: 4 })
+      const second = yield* processOn(all, answering)
+      expect(yield* Effect.provide(run("otters", many(20)), second)).toMatchObject({ done: 20, failed: 0 })
+      expect(yield* Effect.provide(requests, second)).toBe(4)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("counts what is in doubt, and does not send it again", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const first = yield* processOn(all, failing(5, { status: 500, json: {} }))
+      expect(yield* Effect.provide(run("otters", many(5)), first)).toMatchObject({ done: 4, inDoubt: 1 })
+      const second = yield* processOn(all, [])
+      expect(yield* Effect.provide(run("otters", many(5)), second)).toMatchObject({ done: 4, inDoubt: 1 })
+      expect(yield* Effect.provide(ImageBatch.status("otters"), second)).toMatchObject({ done: 4, inDoubt: 1 })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each([401, 403, 404, 402])("stops at once after %d: every other request would fail as well", (status) =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, () => TestTransport.respond({ status, json: {} }))
+      const reason = yield* Effect.provide(reasonOf(run("otters", many(500), 2)), process)
+      expect(reason.mayHaveBeenCharged).toBe(false)
+      expect(yield* Effect.provide(requests, process)).toBeLessThan(10)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps prompts out of the journal", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      yield* Effect.provide(run("otters", many(3)), yield* processOn(all, answering))
+      expect(JSON.stringify(yield* all.journal.list({ limit: 10 }))).not.toContain("A picture of")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("ImageBatch.each", () => {
+  it.live("gives each result as it arrives; one failure loses no image of another", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(
+        TestTransport.layerImages(failing(4, { status: 500, json: {} }), { retry: RetryPolicy.none })
+      )
+      const images = Context.get(context, Images.Images)
+      const results = yield* Stream.runCollect(ImageBatch.each({ prompt: "a sea otter" }, { count: 4 })).pipe(
+        Effect.provideService(Images.Images, images)
+      )
+      expect(new Set(results.map(({ index }) => index))).toEqual(new Set([0, 1, 2, 3]))
+      expect(results.filter(({ _tag }) => _tag === "Done").length).toBe(3)
+      const failed = results.find((result) => result._tag === "Failed")
+      expect(failed?.error.mayHaveBeenCharged).toBe(true)
+    }).pipe(Effect.scoped)
+  )
+})
