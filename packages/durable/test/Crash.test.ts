@@ -1,17 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Config from "effect/Config"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { GenerationJournal } from "../src/index.ts"
-import { SqliteClient } from "../src/node/index.ts"
+import { journalAt } from "./support/journalAt.ts"
 import { postgres } from "./support/postgres.ts"
 import { type Line, type Plan, service, Started } from "./support/processes.ts"
 
@@ -162,16 +158,6 @@ const until = async (holds: () => boolean) => {
 
 /** Where a process is stopped; what the others are told; what is paid for in the end, after one `repeat`. */
 const stops = points.map(([point, , outcome]) => [point, outcome] as const)
-
-/** The journal in this file, or in this PostgreSQL database. */
-const journalAt = (journal: string) => {
-  const sql = journal.startsWith("postgres:")
-    ? PgClient.layer({ url: Redacted.make(journal) })
-    : SqliteClient.layer({ filename: journal })
-  return Effect.map(Layer.build(GenerationJournal.layerSql().pipe(Layer.provide(sql))), (context) =>
-    Context.get(context, GenerationJournal.GenerationJournal)
-  )
-}
 
 const repeat = (journal: string, key: string) =>
   Effect.gen(function* () {

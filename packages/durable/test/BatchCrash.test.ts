@@ -1,0 +1,184 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type ChildProcess, spawn } from "node:child_process"
+import { createHash, randomUUID } from "node:crypto"
+import { once } from "node:events"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import * as http from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { journalAt } from "./support/journalAt.ts"
+import { postgres } from "./support/postgres.ts"
+
+/** How many requests the batch has. CI takes a few; `BATCH_REQUESTS=1000` takes minutes. */
+const total = Effect.runSync(Config.Int("BATCH_REQUESTS").pipe(Config.withDefault(240)))
+const seed = Effect.runSync(Config.Int("BATCH_SEED").pipe(Config.withDefault(Date.now() % 1_000_000)))
+const concurrency = 8
+
+const dice = (start: number) => {
+  let state = start
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296
+    return state / 4_294_967_296
+  }
+}
+
+const image = () => {
+  const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(4000, randomUUID())])
+  return JSON.stringify({ created: 1_700_000_000, data: [{ b64_json: png.toString("base64") }] })
+}
+
+/**
+ * A service with faults: bursts of 429, which cost nothing; connections that are reset after the generation was paid for; and
+ * slow replies.
+ */
+const faultyService = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const random = dice(seed)
+    const paid = new Map<string, number>()
+    const ledger = { paid, resets: 0, busyUntil: 0 }
+    const server = http.createServer((request, response) => {
+      request.resume().on("end", () => {
+        const chance = random()
+        if (chance < 0.02) ledger.busyUntil = Date.now() + 150
+        if (Date.now() < ledger.busyUntil) {
+          return void response.writeHead(429, { "retry-after-ms": "60" }).end("{}")
+        }
+        const key = String(request.headers["idempotency-key"])
+        paid.set(key, (paid.get(key) ?? 0) + 1)
+        if (chance > 0.99) {
+          ledger.resets++
+          return void request.socket.resetAndDestroy()
+        }
+        setTimeout(() => response.end(image()), chance > 0.9 ? 700 : 20 + random() * 100)
+      })
+    })
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const address = server.address()
+    const port = address !== null && typeof address === "object" ? address.port : 0
+    return { server, ledger, baseUrl: `http://127.0.0.1:${port}/v1` }
+  }),
+  ({ server }) =>
+    Effect.promise(async () => {
+      server.closeAllConnections()
+      server.close()
+      await once(server, "close")
+    })
+)
+
+interface Plan {
+  readonly baseUrl: string
+  readonly journal: string
+  readonly store: string
+  readonly file?: string
+}
+
+/** A runner. It is killed with the scope. */
+const runner = (plan: Plan) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const argument = JSON.stringify({ ...plan, concurrency, lease: 3000 })
+      return spawn(process.execPath, [join(import.meta.dirname, "support/batchProcess.ts"), argument], {
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+    }),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+const until = (holds: () => boolean) =>
+  Effect.promise(async () => {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20))
+  })
+
+const begun = (child: ChildProcess) => Effect.promise(async () => void (await once(child.stdout ?? child, "data")))
+
+const ended = (child: ChildProcess) =>
+  Effect.promise(async () => {
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+    return child.signalCode ?? child.exitCode
+  })
+
+const idOf = (key: string) => createHash("sha256").update(key).digest("hex")
+
+/** Runs the batch with three runners, of which two are killed, one is ended, and one of the new ones is stopped for a while. */
+const runBatch = (journal: string) =>
+  Effect.gen(function* () {
+    const folder = mkdtempSync(join(tmpdir(), "batch-"))
+    const file = join(folder, "otters.jsonl")
+    writeFileSync(
+      file,
+      Array.from({ length: total }, (_, index) => `{"id":"${index}","prompt":"otter ${index}"}\n`).join("")
+    )
+    const { baseUrl, ledger } = yield* faultyService
+    const plan: Plan = { baseUrl, journal, store: join(folder, "images") }
+
+    const first = yield* runner({ ...plan, file })
+    yield* begun(first)
+    const [second, third] = [yield* runner(plan), yield* runner(plan)]
+    yield* until(() => ledger.paid.size >= total / 3)
+    first.kill("SIGKILL")
+    const fourth = yield* runner(plan)
+    yield* until(() => ledger.paid.size >= total / 2)
+    fourth.kill("SIGSTOP")
+    yield* until(() => ledger.paid.size >= (total * 2) / 3)
+    second.kill("SIGKILL")
+    third.kill("SIGTERM")
+    const fifth = yield* runner({ ...plan, file })
+    yield* Effect.sleep("4 seconds")
+    fourth.kill("SIGCONT")
+    yield* Effect.all([ended(third), ended(fourth), ended(fifth)])
+    // The same command once more: nothing is left to send.
+    const paid = ledger.paid.size
+    expect(yield* ended(yield* runner({ ...plan, file }))).toBe(0)
+    expect(ledger.paid.size).toBe(paid)
+    return ledger
+  })
+
+const check = (url: string, { paid, resets }: { paid: Map<string, number>; resets: number }) =>
+  Effect.gen(function* () {
+    expect([...paid.values()].filter((count) => count > 1)).toEqual([])
+    const journal = yield* journalAt(url)
+    const rows = yield* Effect.forEach(
+      Array.from({ length: total }),
+      (_, index) => journal.find(idOf(`otters/${index}`)),
+      {
+        concurrency: 8
+      }
+    )
+    const found = rows.flatMap(Option.toArray)
+    expect(found.length).toBe(total)
+    const doubts = found.filter(({ row }) => row.state !== "done")
+    expect(doubts.filter(({ isLapsed, row }) => !isLapsed && row.state !== "doubt")).toEqual([])
+    // Two runners were killed with at most so many requests under way. The one that was ended left none.
+    expect(doubts.length).toBeLessThanOrEqual(2 * concurrency + resets)
+    expect(doubts.filter(({ row }) => row.note === "interrupted")).toEqual([])
+    return { done: found.length - doubts.length, doubts: doubts.length, resets }
+  })
+
+describe("a batch whose runners are killed, ended and stopped", () => {
+  it.live(
+    `on PostgreSQL: nothing is paid twice and nothing is lost (${total} requests, seed ${seed})`,
+    (context) =>
+      Effect.gen(function* () {
+        const server = yield* postgres
+        if (Option.isNone(server)) return context.skip("PostgreSQL does not start here")
+        const { url } = server.value
+        const counts = yield* check(url, yield* runBatch(url))
+        if (total >= 1000) yield* Effect.logInfo(counts)
+      }).pipe(Effect.scoped),
+    120_000 + total * 500
+  )
+
+  it.live(
+    `on SQLite: the same (${total} requests, seed ${seed})`,
+    () =>
+      Effect.gen(function* () {
+        const journal = join(mkdtempSync(join(tmpdir(), "batch-journal-")), "journal.db")
+        yield* check(journal, yield* runBatch(journal))
+      }).pipe(Effect.scoped),
+    120_000 + total * 500
+  )
+})
