@@ -82,7 +82,7 @@ const services = ({ journal, store }: Place) =>
 
 /** `Images` with a record. */
 export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
-  DurableImages.layer().pipe(Layer.provide(images), Layer.provide(Layer.effectContext(services(place))))
+  DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
 
 const unsent = Effect.die("a command about generations sends nothing")
 

@@ -27,6 +27,7 @@ const listed = (name: keyof typeof descriptions) => Command.make(name).pipe(Comm
 // Each command is loaded only if it is named: the emulator's encoder alone takes longer than everything else.
 const subcommands = [
   isNamed("generate") ? (await import("./commands/generate.ts")).generate : listed("generate"),
+  isNamed("batch") ? (await import("./commands/batch.ts")).batch : listed("batch"),
   isNamed("generations") ? (await import("./commands/generations.ts")).generations : listed("generations"),
   isNamed("models") ? (await import("./commands/models.ts")).models : listed("models"),
   isNamed("emulator") ? (await import("./commands/emulator.ts")).emulator : listed("emulator"),

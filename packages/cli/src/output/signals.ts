@@ -34,5 +34,10 @@ export const handling = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effec
     () => stopListening
   )
 
+/** From now on a signal ends the process at once. */
+export const endingAtOnce: Effect.Effect<void> = Effect.sync(() => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(codes[signal]))
+})
+
 /** The usual exit code of a process that the first signal ended: 128 and the number of the signal. */
 export const exitCode = (): number => codes[received ?? "SIGINT"]

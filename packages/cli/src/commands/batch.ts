@@ -1,0 +1,231 @@
+/**
+ * `gradient-images batch`: many requests from a file, each paid for once, on one machine or on many.
+ */
+import { GradientError } from "@effect-gradient/core"
+import { DurableImages, ImageBatch } from "@effect-gradient/durable"
+import { ImageFile } from "@effect-gradient/node"
+import { Argument, Command, Flag } from "effect/cli"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { administration, around } from "../durable.ts"
+import { baseUrl, given, whole, yes } from "../flags.ts"
+import { BatchProgress } from "../output/batchProgress.ts"
+import * as Signals from "../output/signals.ts"
+import * as Service from "../service.ts"
+import { descriptions } from "./descriptions.ts"
+
+/** The batch has ended, and not every image is in the store. */
+class BatchIncompleteError extends Schema.TaggedError<BatchIncompleteError>(
+  "@effect-gradient/cli/BatchIncompleteError"
+)("BatchIncompleteError", { lines: Schema.Array(Schema.String) }) {
+  override readonly [Runtime.errorExitCode] = 1
+
+  override get message(): string {
+    return this.lines.join("\n")
+  }
+}
+
+const place = {
+  store: Flag.String("store").pipe(Flag.withDescription("What keeps the images: a folder, or s3://bucket/prefix")),
+  journal: given(
+    Flag.String("journal"),
+    "The record of requests: a file, or postgres://.... Default: journal.sqlite in the folder of the store"
+  )
+}
+
+const runner = {
+  concurrency: Flag.String("concurrency").pipe(
+    whole(1, 10_000),
+    Flag.withDescription("How many requests this process has under way at once"),
+    Flag.withDefault(4)
+  ),
+  json: yes("json", "Print the progress on standard output, one JSON object each second"),
+  emulate: yes("emulate", "Let the emulator draw even if there is a key: nothing is sent or charged for"),
+  baseUrl
+}
+
+const name = Argument.String("batch").pipe(Argument.withDescription("The name of the batch"))
+
+const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
+
+/** The journal is beside the images, unless they are in a bucket. */
+const placeOf = Effect.fnUntraced(function* ({
+  journal,
+  store
+}: {
+  readonly journal: string | undefined
+  readonly store: string
+}) {
+  if (journal !== undefined) return { journal, store }
+  if (store.includes("://")) return yield* refuse(`With --store ${store}, --journal is required`)
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* Effect.catch(fs.makeDirectory(store, { recursive: true }), (cause) =>
+    refuse(`--store must be a folder that can be made (got ${store}): ${cause.message}`)
+  )
+  return { journal: path.join(store, "journal.sqlite"), store }
+})
+
+const mostNamed = 20
+
+/** What is missing, and what a person can do. */
+const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in-doubt", count: number) {
+  const found = yield* DurableImages.list({ prefix: `${batch}/`, status }).pipe(
+    Stream.filter(({ note }) => status === "in-doubt" || note !== undefined),
+    Stream.take(mostNamed),
+    Stream.runCollect
+  )
+  const more = count > found.length ? [`  and ${count - found.length} more`] : []
+  return [...found.map(({ key = "", note = "no outcome" }) => `  ${key}: ${note}`), ...more]
+})
+
+/** Fails if an image is missing, with the requests and the way out. */
+const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress) {
+  if (failed === 0 && inDoubt === 0) return
+  const lines = [
+    ...(failed > 0
+      ? [
+          `${failed} requests failed, and were not charged for. Run the same command again to ask for them once more:`,
+          ...(yield* missing(batch, "free", failed))
+        ]
+      : []),
+    ...(inDoubt > 0
+      ? [
+          `${inDoubt} requests are in doubt: perhaps charged for, and without an image. To pay for them again:`,
+          "gradient-images generations resolve --repeat --in-doubt --at-most N, then run the same command again",
+          ...(yield* missing(batch, "in-doubt", inDoubt))
+        ]
+      : [])
+  ]
+  return yield* new BatchIncompleteError({ lines })
+})
+
+interface RunnerOptions {
+  readonly baseUrl: string | undefined
+  readonly emulate: boolean
+  readonly journal: string | undefined
+  readonly json: boolean
+  readonly store: string
+}
+
+/** Shows the progress of a runner to its end. */
+const watch = <E, R>(options: RunnerOptions, progress: Stream.Stream<ImageBatch.Progress, E, R>) =>
+  Effect.gen(function* () {
+    const { images } = yield* Service.choose(options)
+    const at = yield* placeOf(options)
+    const shown = new BatchProgress()
+    const show = (now: ImageBatch.Progress) => (options.json ? Console.log(JSON.stringify(now)) : shown.show(now))
+    yield* progress.pipe(
+      Stream.tap(show),
+      Stream.runLast,
+      Effect.ensuring(shown.stop),
+      Effect.onInterrupt(() =>
+        Effect.andThen(
+          Signals.endingAtOnce,
+          Console.error("Waiting for the requests that were sent. Ctrl-C again ends at once and leaves them in doubt.")
+        )
+      ),
+      Effect.flatMap((last) =>
+        Option.isNone(last)
+          ? Effect.void
+          : Effect.andThen(options.json ? Effect.void : Console.error(shown.lineOf(last.value)), finish(last.value))
+      ),
+      Effect.provide(around(images, at))
+    )
+  })
+
+const run = Command.make(
+  "run",
+  {
+    file: Argument.String("file").pipe(
+      Argument.withDescription('JSON Lines: on each line a request with an id, {"id":"1","prompt":"A sea otter"}')
+    ),
+    batch: given(Flag.String("batch"), "The name of the batch. Default: the name of the file"),
+    ...place,
+    ...runner
+  },
+  Effect.fnUntraced(function* ({ batch, concurrency, file, ...options }) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    if (!(yield* fs.exists(file))) return yield* refuse(`there is no file ${file}`)
+    const lines = fs.stream(file).pipe(Stream.decodeText(), Stream.splitLines)
+    yield* watch(options, ImageBatch.run({ name: batch ?? path.parse(file).name, concurrency, lines }))
+  })
+).pipe(
+  Command.withDescription("Runs a file of requests to its end. The same command continues what was stopped."),
+  Command.withExamples([
+    {
+      command: "gradient-images batch run otters.jsonl --store images",
+      description: "Keeps the images and the record of requests in the folder images"
+    },
+    {
+      command: "gradient-images batch run otters.jsonl --store s3://bucket/otters --journal postgres://host/db",
+      description: "On many machines: the others run `batch worker otters`"
+    }
+  ])
+)
+
+const worker = Command.make(
+  "worker",
+  { name, ...place, ...runner },
+  Effect.fnUntraced(function* ({ concurrency, name: batch, ...options }) {
+    yield* watch(options, ImageBatch.worker({ name: batch, concurrency }))
+  })
+).pipe(Command.withDescription("Helps with a batch that `batch run` has begun, from another process or machine."))
+
+const status = Command.make(
+  "status",
+  { name, ...place, json: runner.json },
+  Effect.fnUntraced(function* ({ json, name: batch, ...options }) {
+    const at = yield* placeOf(options)
+    const now = yield* Effect.provide(ImageBatch.status(batch), administration(at))
+    yield* Console.log(json ? JSON.stringify(now) : new BatchProgress().lineOf(now))
+  })
+).pipe(Command.withDescription("Shows how far a batch is. It sends nothing."))
+
+/** A name of a file for any id. */
+const fileOf = (id: string) => encodeURIComponent(id).replace(/^\./, "%2E")
+
+const exportAll = Command.make(
+  "export",
+  {
+    name,
+    ...place,
+    to: Flag.String("to").pipe(Flag.withDescription("The folder for the image files, named after the ids"))
+  },
+  Effect.fnUntraced(function* ({ name: batch, to, ...options }) {
+    const at = yield* placeOf(options)
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    yield* fs.makeDirectory(to, { recursive: true })
+    const write = Effect.fnUntraced(function* (key: string) {
+      const { response } = yield* DurableImages.join(key)
+      const { data } = yield* response
+      const id = fileOf(key.slice(batch.length + 1))
+      yield* Effect.forEach(data, (image, index) =>
+        ImageFile.write(image, path.join(to, data.length === 1 ? id : `${id}-${index + 1}`), { overwrite: true })
+      )
+      return data.length
+    }, Effect.scoped)
+    const written = yield* DurableImages.list({ prefix: `${batch}/`, status: "done" }).pipe(
+      Stream.mapEffect(({ key }) => (key === undefined ? Effect.succeed(0) : write(key)), { concurrency: 4 }),
+      Stream.runFold(
+        () => 0,
+        (sum, count) => sum + count
+      ),
+      Effect.provide(administration(at))
+    )
+    yield* Console.log(`${written} images are in ${to}.`)
+  })
+).pipe(Command.withDescription("Writes the images of a batch into files. It sends nothing."))
+
+export const batch = Command.make("batch").pipe(
+  Command.withDescription(descriptions.batch),
+  Command.withSubcommands([run, worker, status, exportAll])
+)

@@ -1,0 +1,68 @@
+/**
+ * How far a batch is: on a terminal one line with a bar that is rewritten, elsewhere a line every few seconds.
+ */
+import type { ImageBatch } from "@effect-gradient/durable"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import process from "node:process"
+import { count, seconds } from "./format.ts"
+
+const barWidth = 24
+/** Elsewhere than on a terminal, every so many reports is printed. They come every second. */
+const printedEvery = 5
+
+const bar = (share: number) => {
+  const filled = Math.round(share * barWidth)
+  return `[${"#".repeat(filled)}${"-".repeat(barWidth - filled)}]`
+}
+
+const settledOf = ({ done, failed, inDoubt }: ImageBatch.Progress) => done + failed + inDoubt
+
+/** Reports of one run: the rate and the time left are counted from its first. */
+export class BatchProgress {
+  readonly #isLive = process.stderr.isTTY
+  readonly #start = performance.now()
+  #first: number | undefined
+  #reports = 0
+
+  #rate(progress: ImageBatch.Progress): number {
+    const elapsed = (performance.now() - this.#start) / 1000
+    return elapsed === 0 ? 0 : (settledOf(progress) - (this.#first ?? 0)) / elapsed
+  }
+
+  /** One line about the batch. */
+  lineOf(progress: ImageBatch.Progress): string {
+    const { done, failed, inDoubt, sending, total, totalTokens } = progress
+    const rate = this.#rate(progress)
+    const left = total - settledOf(progress)
+    return [
+      `${count(done)} of ${count(total)} done`,
+      failed > 0 && `${count(failed)} failed`,
+      inDoubt > 0 && `${count(inDoubt)} in doubt`,
+      sending > 0 && `${count(sending)} under way`,
+      `${rate.toFixed(1)} a second`,
+      left > 0 && rate > 0 && `${seconds((left / rate) * 1000)} left`,
+      totalTokens > 0 && `${count(totalTokens)} tokens`
+    ]
+      .filter(Boolean)
+      .join(", ")
+  }
+
+  show(progress: ImageBatch.Progress): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#first ??= settledOf(progress)
+      const line = this.lineOf(progress)
+      const isPrinted = this.#reports++ % printedEvery === 0
+      if (!this.#isLive) return isPrinted ? Console.error(line) : Effect.void
+      const text = `${bar(settledOf(progress) / progress.total)} ${line}`
+      return Effect.sync(() => {
+        process.stderr.write(`\r\u001b[2K${text.slice(0, Math.max(20, (process.stderr.columns || 80) - 1))}`)
+      })
+    })
+  }
+
+  /** Ends the line that is rewritten. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() =>
+    this.#isLive && this.#reports > 0 ? Effect.sync(() => void process.stderr.write("\n")) : Effect.void
+  )
+}
