@@ -78,7 +78,10 @@ const callAll = async (url: string, { atOnce, isStream, requests }: Load): Promi
 
 const measure = async (load: Load, serverUrl: string, rounds: number): Promise<GatewayCpu> => {
   const behind = `${serverUrl}${load.path}`
-  const proxies = [start("./gatewayServer.ts", [behind, "1000000000", load.attempts]), start("./bareProxy.ts", [behind])]
+  const proxies = [
+    start("./gatewayServer.ts", [behind, "1000000000", load.attempts]),
+    start("./bareProxy.ts", [behind])
+  ]
   const urls = await Promise.all(proxies.map(answer))
   /** The CPU time of each proxy in a round, in milliseconds for each request. */
   const round = async () => {

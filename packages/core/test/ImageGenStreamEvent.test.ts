@@ -227,7 +227,10 @@ describe("ImageGenStreamEvent", () => {
     const bytes = ImageGenStreamEvent.toServerSentEventBytes(event)
     expect(new TextDecoder().decode(bytes)).toBe(ImageGenStreamEvent.toServerSentEvent(event))
     const data: unknown = JSON.parse(ImageGenStreamEvent.toServerSentEvent(event).split("data: ")[1] ?? "")
-    expect(data).toMatchObject({ b64_json: Buffer.from(Wire.png(100)).toString("base64"), revised_prompt: revisedPrompt })
+    expect(data).toMatchObject({
+      b64_json: Buffer.from(Wire.png(100)).toString("base64"),
+      revised_prompt: revisedPrompt
+    })
   })
 
   it.effect("is the same event after encoding as a server-sent event and decoding", () =>
