@@ -1,58 +1,131 @@
 /**
- * Compares durable calls with plain ones, in milliseconds: the journal on SQLite, and the store, in memory and synced to
- * a folder. `node bench/durable.ts [calls]`. No network: the transport answers at once with one image of 1.5 MB.
+ * Measures what a durable call adds to a plain one: `node --expose-gc bench/durable.ts [rounds]` prints the figures, and
+ * sends them to its parent process if there is one. No network: the transport answers at once.
  */
 import { Images } from "@effect-gradient/core"
 import { TestTransport } from "@effect-gradient/core/testing"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import { SqliteClient } from "@effect-gradient/durable/node"
 import { NodeServices } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, ManagedRuntime } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { spreadOf } from "./statistics.ts"
+import { setImmediate } from "node:timers/promises"
+import { inUse } from "./measure.ts"
+import { type Spread, spreadOf } from "./statistics.ts"
 
-const calls = Number(process.argv[2] ?? 200)
-const bytes = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(1_500_000, "otter")])
-const body = Buffer.from(JSON.stringify({ created: 1_700_000_000, data: [{ b64_json: bytes.toString("base64") }] }))
-const plain = TestTransport.layerImages(() => TestTransport.respond({ bytes: body }))
+interface DurableCost {
+  readonly title: string
+  /** Milliseconds of a call. */
+  readonly millis: Spread
+  /** Milliseconds that it takes longer than the contestant before, in the same round. */
+  readonly added: Spread
+}
+
+export interface Durable {
+  readonly costs: ReadonlyArray<DurableCost>
+  /** Bytes in use per byte of the images of a call, when all its images are stored and its manifest is not. */
+  readonly memoryRatio: number
+}
+
+const rounds = Number(process.argv[2] ?? 15)
+const callsInRound = 8
+const imageBytes = 1_500_000
+const imagesInLargeCall = 10
+
+const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(imageBytes, "otter")])
+const bodyOf = (n: number) => {
+  const data = Array.from({ length: n }, () => ({ b64_json: png.toString("base64") }))
+  return Buffer.from(JSON.stringify({ created: 1_700_000_000, data }))
+}
+const plainOf = (n: number) => {
+  const body = bodyOf(n)
+  return TestTransport.layerImages(() => TestTransport.respond({ bytes: body, chunkSize: 65_536 }))
+}
+const plain = plainOf(1)
 
 const folder = await mkdtemp(join(tmpdir(), "bench-durable-"))
-const sqlite = GenerationJournal.layerSql().pipe(
-  Layer.provide(SqliteClient.layer({ filename: join(folder, "journal.db") }))
-)
-const synced = ImageStore.layerFolder(join(folder, "images")).pipe(Layer.provide(NodeServices.layer))
+const sqlite = (name: string) =>
+  GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: join(folder, `${name}.db`) })))
+const synced = (name: string) => ImageStore.layerFolder(join(folder, name)).pipe(Layer.provide(NodeServices.layer))
 
 const durable = (
   journal: Layer.Layer<GenerationJournal.GenerationJournal, unknown>,
   store: Layer.Layer<ImageStore.ImageStore, unknown>,
-  checkStore: boolean
-) => DurableImages.layer({ checkStore }).pipe(Layer.provide([plain, journal, store]))
+  checkStore: boolean,
+  images = plain
+) => DurableImages.layer({ checkStore }).pipe(Layer.provide([images, journal, store]))
 
 const { layerMemory: memoryJournal } = GenerationJournal
 const { layerMemory: memoryStore } = ImageStore
 
 /** Each has one part more than the one before. */
 const contestants: ReadonlyArray<readonly [string, Layer.Layer<Images.Images, unknown>]> = [
-  ["plain", plain],
-  ["durable, all in memory", durable(memoryJournal, memoryStore, false)],
-  ["durable, journal on SQLite", durable(sqlite, memoryStore, false)],
-  ["durable, SQLite and synced folder", durable(sqlite, synced, false)],
-  ["the same, looking into the store first", durable(sqlite, synced, true)]
+  ["a plain call", plain],
+  ["a record, in memory", durable(memoryJournal, memoryStore, false)],
+  ["the journal on SQLite", durable(sqlite("one"), memoryStore, false)],
+  ["the store in a synced folder", durable(sqlite("two"), synced("two"), false)],
+  ["a look into the store first", durable(sqlite("three"), synced("three"), true)]
 ]
 
-const timeOf = (name: string, index: number) =>
-  Effect.gen(function* () {
-    const start = performance.now()
-    yield* Images.generate({ prompt: "An otter" }, { idempotencyKey: `${name} ${index}` })
-    return performance.now() - start
-  })
+const generate = (key: string) => Images.generate({ prompt: "An otter" }, { idempotencyKey: key })
 
-for (const [name, layer] of contestants) {
-  const times = await Effect.runPromise(
-    Effect.forEach(Array.from({ length: calls }), (_, index) => timeOf(name, index)).pipe(Effect.provide(layer))
-  )
-  console.log(`${name}: median ${spreadOf(times.slice(calls / 10)).median.toFixed(2)} ms`)
+const measureCosts = async (): Promise<ReadonlyArray<DurableCost>> => {
+  const lanes = contestants.map(([title, layer]) => ({ title, runtime: ManagedRuntime.make(layer) }))
+  const millis: Array<Array<number>> = lanes.map(() => [])
+  for (let round = -2; round < rounds; round++) {
+    for (const [lane, { runtime }] of lanes.entries()) {
+      const start = performance.now()
+      for (let call = 0; call < callsInRound; call++) await runtime.runPromise(generate(`${round} ${call}`))
+      if (round >= 0) millis[lane]?.push((performance.now() - start) / callsInRound)
+    }
+  }
+  for (const { runtime } of lanes) await runtime.dispose()
+  return lanes.map(({ title }, lane) => {
+    const own = millis[lane] ?? []
+    const before = millis[lane - 1]
+    return { title, millis: spreadOf(own), added: spreadOf(own.map((time, round) => time - (before?.[round] ?? time))) }
+  })
 }
+
+/** A store that calls a function before it writes a manifest. */
+const watching = (store: Layer.Layer<ImageStore.ImageStore, unknown>, onManifest: () => void) =>
+  Layer.effect(
+    ImageStore.ImageStore,
+    Effect.map(ImageStore.ImageStore, (inner) => ({
+      ...inner,
+      put: (path: string, bytes: Uint8Array) => {
+        if (path.endsWith("manifest.json")) onManifest()
+        return inner.put(path, bytes)
+      }
+    }))
+  ).pipe(Layer.provide(store))
+
+const measureMemory = async (): Promise<number> => {
+  let most = 0
+  const store = watching(synced("large"), () => {
+    most = Math.max(most, inUse())
+  })
+  const runtime = ManagedRuntime.make(durable(sqlite("large"), store, true, plainOf(imagesInLargeCall)))
+  const call = (key: string) =>
+    runtime.runPromise(
+      Effect.asVoid(Images.generate({ prompt: "An otter", n: imagesInLargeCall }, { idempotencyKey: key }))
+    )
+  await call("first")
+  most = 0
+  await setImmediate() // What the first call used is released.
+  const before = inUse()
+  await call("second")
+  await runtime.dispose()
+  return (most - before) / (imagesInLargeCall * png.length)
+}
+
+const result: Durable = { costs: await measureCosts(), memoryRatio: await measureMemory() }
 await rm(folder, { recursive: true })
+for (const { added, millis, title } of result.costs) {
+  console.error(`${title}: ${millis.median.toFixed(2)} ms, ${added.median.toFixed(2)} more`)
+}
+console.error(`bytes in use per byte of images: ${result.memoryRatio.toFixed(2)}`)
+process.send?.(result)
+process.disconnect?.()

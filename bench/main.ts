@@ -1,6 +1,7 @@
 /**
  * `pnpm bench` runs all works and writes `results.md`. `--quick` runs shorter rounds, in less than a minute. `--work <id>`
- * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `hostile`, `growth`, `paid` or `memory`.
+ * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `hostile`, `durable`, `growth`, `paid` or
+ * `memory`.
  */
 import { Schema } from "effect"
 import { writeFile } from "node:fs/promises"
@@ -8,10 +9,12 @@ import { parseArgs } from "node:util"
 import { post } from "./contestants/post.ts"
 import { gatewayCpus } from "./gatewayCpu.ts"
 import { hostilities } from "./gatewayHostile.ts"
+import type { Durable } from "./durable.ts"
 import { countPaid } from "./paid.ts"
 import { answer, start } from "./process.ts"
 import { type Effort, race } from "./race.ts"
 import {
+  durableReport,
   gatewayReport,
   growthReport,
   hostileReport,
@@ -36,7 +39,7 @@ const effort: Effort = options.quick
   : { rounds: 9, roundMillis: 250, millis: 3000 }
 const isWanted = (id: string) => options.work.length === 0 || options.work.includes(id)
 
-const known = [...works.map(({ id }) => id), "startup", "gateway", "hostile", "growth", "paid", "memory"]
+const known = [...works.map(({ id }) => id), "startup", "gateway", "hostile", "durable", "growth", "paid", "memory"]
 const unknown = options.work.filter((id) => !known.includes(id))
 if (unknown.length > 0) throw new Error(`unknown work: ${unknown.join(", ")}. The works are ${known.join(", ")}`)
 
@@ -85,12 +88,21 @@ server.disconnect()
 const Memory = Schema.Struct({ atImage10: Schema.Finite, atImage100: Schema.Finite, keptRatio: Schema.Finite })
 const memory = async () => Schema.decodeUnknownSync(Memory)(await answer(start("./memory.ts", [], ["--expose-gc"])))
 
+const SpreadSchema = Schema.Struct({ median: Schema.Finite, low: Schema.Finite, high: Schema.Finite })
+const DurableSchema = Schema.Struct({
+  costs: Schema.Array(Schema.Struct({ title: Schema.String, millis: SpreadSchema, added: SpreadSchema })),
+  memoryRatio: Schema.Finite
+})
+const durable = async (): Promise<Durable> =>
+  Schema.decodeUnknownSync(DurableSchema)(await answer(start("./durable.ts", [], ["--expose-gc"])))
+
 const report = [
   title,
   ...(races.length > 0 ? [racesReport(races)] : []),
   ...(starts.length > 0 ? [startupReport(starts)] : []),
   ...(cpus.length > 0 ? [gatewayReport(cpus)] : []),
   ...(hostile.length > 0 ? [hostileReport(hostile)] : []),
+  ...(isWanted("durable") ? [durableReport(await durable())] : []),
   ...(growing.length > 0 ? [growthReport(growing)] : []),
   ...(isWanted("paid") ? [paidReport(await countPaid())] : []),
   ...(isWanted("memory") ? [memoryReport(await memory())] : [])

@@ -68,3 +68,11 @@ export const strain = async (run: () => Promise<void>, times: number): Promise<S
     peakBytes: Math.max(...runs.map(({ peakBytes }) => peakBytes))
   }
 }
+
+/** Heap and array buffers after garbage collection, in bytes. */
+export const inUse = (): number => {
+  if (globalThis.gc === undefined) throw new Error("run with --expose-gc")
+  globalThis.gc()
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}

@@ -6,6 +6,7 @@ import { Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Effect, Stream } from "effect"
 import { optionsOf } from "./contestants/withLayer.ts"
+import { inUse } from "./measure.ts"
 import { answer, start } from "./process.ts"
 import { pathOf, type Work, workOf } from "./works.ts"
 
@@ -15,14 +16,6 @@ export interface Memory {
   readonly atImage100: number
   /** Bytes in use per byte of images that are kept. */
   readonly keptRatio: number
-}
-
-/** Heap and array buffers after garbage collection, in bytes. */
-const inUse = (): number => {
-  if (globalThis.gc === undefined) throw new Error("run with --expose-gc")
-  globalThis.gc()
-  const { arrayBuffers, heapUsed } = process.memoryUsage()
-  return heapUsed + arrayBuffers
 }
 
 const server = start("./server.ts")

@@ -4,6 +4,7 @@
 import { availableParallelism, loadavg } from "node:os"
 import { contestants } from "./contestants.ts"
 import { mostWatched, type Strain } from "./measure.ts"
+import type { Durable } from "./durable.ts"
 import type { GatewayCpu } from "./gatewayCpu.ts"
 import type { Hostility } from "./gatewayHostile.ts"
 import type { Memory } from "./memory.ts"
@@ -190,6 +191,27 @@ ${table(
     decimal(memoryBytes / 1e6, 0)
   ])
 )}`
+
+const journalBudgetMillis = 2
+const durableMemoryBudget = 1.2
+
+export const durableReport = ({ costs, memoryRatio }: Durable): string => {
+  const spread = ({ high, low, median }: Spread) => `${decimal(median, 2)} (${decimal(low, 2)} to ${decimal(high, 2)})`
+  const rows = costs.map(({ added, millis: time, title }, index) => [
+    title,
+    spread(time),
+    index === 0 ? "" : spread(added),
+    title.startsWith("the journal") ? `${journalBudgetMillis} ms: ${verdict(added.median, journalBudgetMillis)}` : ""
+  ])
+  return `## Durable calls
+
+One image of 1.5 MB, without a network. Each row has one part more than the row before.
+
+${table(["", "time (ms)", "more than the row before (ms)", "budget"], rows)}
+
+Memory, when the images of a call (10 of 1.5 MB) are stored: ${decimal(memoryRatio, 2)} bytes in use for each byte of the images. Budget:
+${durableMemoryBudget}, ${verdict(memoryRatio, durableMemoryBudget)}.`
+}
 
 export const paidReport = (cases: ReadonlyArray<Paid>): string => {
   const callers = [...(cases[0]?.generations.keys() ?? [])]

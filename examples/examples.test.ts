@@ -7,7 +7,6 @@ import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { Attempts } from "@effect-gradient/gateway"
 import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { RateLimiter } from "effect/persistence"
 import { ChildProcess } from "effect/process"
 import { TestClock, TestConsole } from "effect/testing"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
@@ -26,7 +25,7 @@ import { durableAttempts } from "./gateway-durable.ts"
 import { webGateway } from "./gateway-web.ts"
 import { charged } from "./ledger.ts"
 import { drawAll } from "./progress.ts"
-import { generate } from "./rate-limit.ts"
+import { limited } from "./rate-limit.ts"
 import { eager, once, patient } from "./retry-policy.ts"
 import { watch } from "./stream.ts"
 import { tested } from "./test-images.ts"
@@ -216,18 +215,18 @@ describe("catch-reason.ts", () => {
 })
 
 describe("rate-limit.ts", () => {
-  it.effect("fails if the limit is used up, and succeeds a minute later", () =>
+  it.effect("sends no more than 250 requests in a minute", () =>
     Effect.gen(function* () {
-      yield* generate(prompt, 2)
-      yield* generate(prompt, 2)
-      assert.strictEqual((yield* Effect.flip(generate(prompt, 2)))._tag, "RateLimiterError")
-      yield* TestClock.adjust("1 minute")
-      yield* generate(prompt, 2)
-      assert.strictEqual((yield* TestTransport.requests).length, 3)
-    }).pipe(
-      Effect.provide(TestImages.layerFixed()),
-      Effect.provide(Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory))
-    )
+      const calls = Effect.forEach(Array.from({ length: 251 }), () => Images.generate({ prompt }))
+      const fiber = yield* Effect.forkChild(calls)
+      const advance = Effect.andThen(TestClock.adjust("1 milli"), TestTransport.requests)
+      yield* Effect.repeat(advance, { until: ({ length }) => length === 250 })
+      yield* TestClock.adjust("50 seconds")
+      assert.strictEqual((yield* TestTransport.requests).length, 250)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(fiber)
+      assert.strictEqual((yield* TestTransport.requests).length, 251)
+    }).pipe(Effect.provide(limited), Effect.provide(TestImages.layerFixed()))
   )
 })
 

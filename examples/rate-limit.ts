@@ -1,11 +1,11 @@
-import { Images } from "@effect-gradient/core"
-import { Effect } from "effect"
+import * as ImagesLimit from "@effect-gradient/core/ImagesLimit"
+import { Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 
-/** Fails with a `RateLimiterError` if the limit of this minute is used up. With `onExceeded: "delay"` it waits. */
-export const generate = Effect.fn(function* (prompt: string, limit: number) {
-  const withLimiter = yield* RateLimiter.makeWithRateLimiter
-  return yield* Images.generate({ prompt }).pipe(
-    withLimiter({ key: "gradient", limit, window: "1 minute", onExceeded: "fail" })
-  )
-})
+/** Counts in this process. A store in Redis, or in the journal's database, counts over all processes. */
+const inMemory = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+
+/** Wraps a layer with `Images`: at most 250 requests a minute, and 8 at once. The others wait. */
+export const limited = ImagesLimit.layer({ limit: 250, window: "1 minute", concurrency: 8 }).pipe(
+  Layer.provide(inMemory)
+)

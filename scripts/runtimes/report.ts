@@ -25,7 +25,7 @@ const layerCell = (run: Run | undefined) => {
 /** The table of the layers by runtime. The README has it too. */
 const layers = (outcomes: ReadonlyArray<Outcome>) =>
   table(
-    ["", ...outcomes.map(({ runtime }) => runtime)],
+    ["layer", ...outcomes.map(({ runtime }) => runtime)],
     [
       ...["NodeImages", "BrowserImages"].map((layer) => [
         `\`${layer}\``,

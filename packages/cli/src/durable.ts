@@ -5,6 +5,7 @@ import { GradientError, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
@@ -13,7 +14,7 @@ import * as Stream from "effect/Stream"
 export interface Place {
   /** A file, or `postgres://...`. */
   readonly journal: string
-  /** A folder. */
+  /** A folder, or `s3://bucket/prefix`. */
   readonly store: string
 }
 
@@ -46,16 +47,32 @@ const sqlOf = (journal: string) => {
     : refuse(`--journal must be a file or postgres://... (got ${scheme}://...)`)
 }
 
-const storeOf = (store: string) => {
-  const scheme = schemeOf(store)
-  return scheme === undefined
-    ? Effect.succeed(ImageStore.layerFolder(store).pipe(Layer.provide(NodeServices.layer)))
-    : refuse(`--store must be a folder (got ${scheme}://...)`)
+/** The credentials come from the variables of the AWS command line: on a command line, others could read them. */
+const bucketOf = (store: string) => {
+  const { hostname: bucket, pathname } = new URL(store)
+  return ImageStore.layerS3FromConfig({ bucket, prefix: decodeURIComponent(pathname) }).pipe(
+    Layer.provide(FetchHttpClient.layer)
+  )
 }
 
-/** Failures of the database are the user's to mend: a path, an address, a permission. */
-const readable = (error: { readonly _tag: string; readonly message: string }) =>
-  GradientError.isGradientError(error) ? error : refuse(`The journal cannot be used: ${error.message}`, error)
+type Store = Layer.Layer<ImageStore.ImageStore, { readonly _tag: string; readonly message: string }>
+
+const storeOf = (store: string): Effect.Effect<Store, GradientError.GradientError> => {
+  const scheme = schemeOf(store)
+  if (scheme === undefined) {
+    return Effect.succeed(ImageStore.layerFolder(store).pipe(Layer.provide(NodeServices.layer)))
+  }
+  return scheme === "s3" && URL.canParse(store)
+    ? Effect.succeed(bucketOf(store))
+    : refuse(`--store must be a folder or s3://bucket/prefix (got ${scheme}://...)`)
+}
+
+/** Failures of the database and of the environment are the user's to mend: a path, an address, a missing variable. */
+const readable = (error: { readonly _tag: string; readonly message: string }) => {
+  if (GradientError.isGradientError(error)) return error
+  if (error._tag === "ConfigError") return refuse(`The store needs its credentials: ${error.message}`, error)
+  return refuse(`The journal cannot be used: ${error.message}`, error)
+}
 
 const services = ({ journal, store }: Place) =>
   Effect.gen(function* () {

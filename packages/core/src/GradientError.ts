@@ -277,7 +277,12 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
 export class ConflictError extends Reason.extend<ConflictError>("@effect-gradient/core/GradientError/ConflictError")({
   _tag: Schema.tag("ConflictError"),
   reached: reachedField("ErrorStatus")
-}) {}
+}) {
+  /** Waiting helps only if the conflict is temporary. */
+  override get advice(): string {
+    return this.isRetryable ? super.advice : ""
+  }
+}
 
 /**
  * 422: the service understood the params and refused them.

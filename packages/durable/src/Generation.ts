@@ -39,6 +39,8 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
   n: Schema.Int,
   /** How many images the store has. */
   images: Schema.Int,
+  /** How many other attempts brought images after it was done. They were paid for too, and the store has their images. */
+  extra: Schema.Int,
   /** Why it has this status, such as the reason of a failure. */
   note: Schema.optional(Schema.String),
   inputTokens: Schema.optional(Schema.Finite),
@@ -63,7 +65,7 @@ export const statusOf = ({ isLapsed, row }: Found): Status =>
 
 /** The generation of a row. */
 export const fromRow = (found: Found): Generation => {
-  const { attempt, createdAt, id, images, key, labels, model, n, note, sentAt, tokens, updatedAt } = found.row
+  const { attempt, createdAt, extra, id, images, key, labels, model, n, note, sentAt, tokens, updatedAt } = found.row
   return new Generation({
     key,
     id,
@@ -73,6 +75,7 @@ export const fromRow = (found: Found): Generation => {
     model,
     n,
     images,
+    extra: extra.length,
     note,
     inputTokens: tokens.input,
     outputTokens: tokens.output,

@@ -11,16 +11,20 @@
  * ```
  */
 import type { GradientError } from "@effect-gradient/core"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import * as Stream from "effect/Stream"
 import { makeFolder } from "./internal/folderStore.ts"
+import type { S3Options } from "./internal/s3Store.ts"
 import type { Entry, StoreFailure } from "./internal/storeModels.ts"
 
+export type { S3Options } from "./internal/s3Store.ts"
 export { type Entry, StoreFailure } from "./internal/storeModels.ts"
 
 /**
@@ -85,3 +89,47 @@ export const layerFolder = (
   path: string
 ): Layer.Layer<ImageStore, GradientError.GradientError, FileSystem.FileSystem | Path.Path> =>
   Layer.effect(ImageStore, Effect.map(makeFolder(path), ImageStore.of))
+
+/**
+ * A store in a bucket of DigitalOcean Spaces, of AWS, or of another S3 server. An object is never overwritten, if the server
+ * knows `If-None-Match`. A request that fails with a 5xx, a 429 or without an answer is repeated for half a minute. Fails with
+ * `InvalidParamsError` if the bucket does not exist, or the credentials are refused.
+ *
+ * @category layers
+ */
+export const layerS3 = (
+  options: S3Options
+): Layer.Layer<ImageStore, GradientError.GradientError, HttpClient.HttpClient> =>
+  Layer.effect(
+    ImageStore,
+    Effect.promise(() => import("./internal/s3Store.ts")).pipe(
+      Effect.flatMap(({ makeS3 }) => makeS3(options)),
+      Effect.map(ImageStore.of)
+    )
+  )
+
+const s3Config = Config.all({
+  accessKeyId: Config.String("AWS_ACCESS_KEY_ID"),
+  secretAccessKey: Config.Redacted("AWS_SECRET_ACCESS_KEY"),
+  sessionToken: Config.Redacted("AWS_SESSION_TOKEN").pipe(Config.withDefault(undefined)),
+  region: Config.String("AWS_REGION").pipe(
+    Config.orElse(() => Config.String("AWS_DEFAULT_REGION")),
+    Config.withDefault(undefined)
+  ),
+  endpoint: Config.String("AWS_ENDPOINT_URL_S3").pipe(
+    Config.orElse(() => Config.String("AWS_ENDPOINT_URL")),
+    Config.withDefault(undefined)
+  )
+})
+
+/**
+ * The same with what the environment of the AWS command line says: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+ * `AWS_SESSION_TOKEN`, `AWS_REGION` and `AWS_ENDPOINT_URL_S3`. For DigitalOcean Spaces the last one is required, such as
+ * `https://fra1.digitaloceanspaces.com`.
+ *
+ * @category layers
+ */
+export const layerS3FromConfig = (
+  options: Pick<S3Options, "bucket" | "prefix">
+): Layer.Layer<ImageStore, GradientError.GradientError | Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(s3Config, (found) => layerS3({ ...found, ...options })))

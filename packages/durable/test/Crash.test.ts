@@ -163,67 +163,98 @@ const until = async (holds: () => boolean) => {
 /** Where a process is stopped; what the others are told; what is paid for in the end, after one `repeat`. */
 const stops = points.map(([point, , outcome]) => [point, outcome] as const)
 
+/** The journal in this file, or in this PostgreSQL database. */
+const journalAt = (journal: string) => {
+  const sql = journal.startsWith("postgres:")
+    ? PgClient.layer({ url: Redacted.make(journal) })
+    : SqliteClient.layer({ filename: journal })
+  return Effect.map(Layer.build(GenerationJournal.layerSql().pipe(Layer.provide(sql))), (context) =>
+    Context.get(context, GenerationJournal.GenerationJournal)
+  )
+}
+
+const repeat = (journal: string, key: string) =>
+  Effect.gen(function* () {
+    const moved = yield* (yield* journalAt(journal)).move(idOf(key), GenerationJournal.Move.Repeat({ attempt: 1 }))
+    expect(Option.isSome(moved)).toBe(true)
+  }).pipe(Effect.scoped)
+
+/** A process that is killed with the scope: one that is stopped would never end. */
+const started = (plan: Plan) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Started(plan)),
+    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+const stalledAtEachPoint = (journal?: string) =>
+  Effect.gen(function* () {
+    const { generations, paid, plan } = yield* setup(journal)
+    const stopped = yield* Effect.forEach(
+      stops,
+      ([point]) =>
+        Effect.tap(started({ ...plan, keys: [point], point, signal: "SIGSTOP" }), (process) =>
+          Effect.promise(() => until(() => isStopped(process)))
+        ),
+      // Few at a time: a process that starts slowly would stall for half its lease, and send nothing.
+      { concurrency: 3 }
+    )
+    yield* Effect.sleep("3 seconds")
+    const keys = stops.map(([point]) => point)
+    const lines = yield* run({ ...plan, keys })
+    expect(stops.map(([point]) => [point, lines.get(point)?.outcome])).toEqual(stops)
+
+    // A person says `repeat` for what would still be sent: it is paid for again, and no more than that.
+    const repeated = "before sending"
+    yield* repeat(plan.journal, repeated)
+    expect((yield* run({ ...plan, keys: [repeated] })).get(repeated)?.outcome).toBe("image")
+    expect(paid(repeated)).toBe(1)
+
+    for (const { child } of stopped) child.kill("SIGCONT")
+    yield* Effect.promise(() => Promise.all(stopped.map((process) => process.ended())))
+    expect(paid(repeated)).toBe(2)
+    generations.delete(idOf(repeated))
+    expectPromise(generations)
+    expect(paid("after Begin")).toBe(0) // It saw that its lease was over.
+
+    const after = yield* run({ ...plan, keys })
+    expect([...after.values()].map(({ outcome }) => outcome)).toEqual(keys.map(() => "image"))
+    generations.delete(idOf(repeated))
+    expectPromise(generations)
+  })
+
 describe("a process that stalls for longer than its lease", () => {
   it.live(
-    "at each step: nothing is paid twice without a person, and its outcome is kept",
+    "at each step, on SQLite: nothing is paid twice without a person, and its outcome is kept",
     (context) =>
-      Effect.gen(function* () {
-        if (process.platform !== "linux") return context.skip("whether a process is stopped is read from /proc")
-        const { generations, paid, plan } = yield* setup()
-        const stopped = yield* Effect.forEach(
-          stops,
-          ([point]) =>
-            Effect.promise(async () => {
-              const started = new Started({ ...plan, keys: [point], point, signal: "SIGSTOP" })
-              await until(() => isStopped(started))
-              return started
-            }),
-          // Few at a time: a process that starts slowly would stall for half its lease, and send nothing.
-          { concurrency: 3 }
-        )
-        yield* Effect.sleep("3 seconds")
-        const keys = stops.map(([point]) => point)
-        const lines = yield* run({ ...plan, keys })
-        expect(stops.map(([point]) => [point, lines.get(point)?.outcome])).toEqual(stops)
-
-        // A person says `repeat` for what would still be sent: it is paid for again, and no more than that.
-        const repeated = "before sending"
-        yield* repeat(plan.journal, repeated)
-        expect((yield* run({ ...plan, keys: [repeated] })).get(repeated)?.outcome).toBe("image")
-        expect(paid(repeated)).toBe(1)
-
-        for (const { child } of stopped) child.kill("SIGCONT")
-        yield* Effect.promise(() => Promise.all(stopped.map((process) => process.ended())))
-        expect(paid(repeated)).toBe(2)
-        generations.delete(idOf(repeated))
-        expectPromise(generations)
-        expect(paid("after Begin")).toBe(0) // It saw that its lease was over.
-
-        const after = yield* run({ ...plan, keys })
-        expect([...after.values()].map(({ outcome }) => outcome)).toEqual(keys.map(() => "image"))
-        generations.delete(idOf(repeated))
-        expectPromise(generations)
-      }).pipe(Effect.scoped),
+      process.platform === "linux"
+        ? Effect.scoped(stalledAtEachPoint())
+        : context.skip("whether a process is stopped is read from /proc"),
     120_000
   )
 
-  const repeat = (filename: string, key: string) =>
-    Effect.gen(function* () {
-      const layer = GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename })))
-      const journal = Context.get(yield* Layer.build(layer), GenerationJournal.GenerationJournal)
-      const moved = yield* journal.move(idOf(key), GenerationJournal.Move.Repeat({ attempt: 1 }))
-      expect(Option.isSome(moved)).toBe(true)
-    }).pipe(Effect.scoped)
+  it.live(
+    "at each step, on PostgreSQL: the same",
+    (context) =>
+      Effect.gen(function* () {
+        if (process.platform !== "linux") return context.skip("whether a process is stopped is read from /proc")
+        const server = yield* postgres
+        if (Option.isNone(server)) return context.skip("PostgreSQL does not start here")
+        yield* Effect.scoped(stalledAtEachPoint(server.value.url))
+      }).pipe(Effect.scoped),
+    180_000
+  )
 })
 
 describe("callers of one key in two processes", () => {
   it.live(
-    "pay for one generation, and all 100 get the same bytes",
+    "pay for one generation, and all 100 get the same bytes, whole or streamed",
     () =>
       Effect.gen(function* () {
         const { generations, plan } = yield* setup()
         const keys = Array.from({ length: 50 }, () => "shared")
-        const processes = [1, 2].map(() => new Started({ ...plan, keys, concurrency: 50, lease: 60_000 }))
+        const processes = [false, true].map(
+          (isStreaming) => new Started({ ...plan, keys, concurrency: 50, lease: 60_000, isStreaming })
+        )
         const ends = yield* Effect.promise(() => Promise.all(processes.map((process) => process.ended())))
         expect(ends).toEqual([0, 0])
         const lines = processes.flatMap((process) => process.lines)
@@ -259,9 +290,7 @@ describe("a PostgreSQL that is stopped while requests are under way", () => {
         const after = yield* run({ ...plan, keys })
         expect([...after.values()].filter(({ outcome }) => outcome !== "image")).toEqual([])
         expectPromise(generations)
-        const layer = GenerationJournal.layerSql().pipe(Layer.provide(PgClient.layer({ url: Redacted.make(url) })))
-        const journal = Context.get(yield* Layer.build(layer), GenerationJournal.GenerationJournal)
-        expect((yield* journal.list({ states: ["done"], limit: 100 })).length).toBe(keys.length)
+        expect((yield* (yield* journalAt(url)).list({ states: ["done"], limit: 100 })).length).toBe(keys.length)
       }).pipe(Effect.scoped),
     120_000
   )

@@ -521,6 +521,28 @@ describe("a person", () => {
     return process
   })
 
+  it.effect("lists an attempt that brings its images after a repeated one was done: both were paid for", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const late = yield* processOn(all, answeringAfter("3 seconds"))
+      const lost = yield* Effect.forkChild(Effect.provide(generate, late))
+      yield* untilSent(late)
+      const process = yield* processOn(all, answering)
+      const [sent] = yield* Effect.provide(Stream.runCollect(DurableImages.list()), process)
+      const id = sent?.id ?? ""
+      const token = Option.getOrUndefined(yield* all.journal.find(id))?.row.token ?? ""
+      yield* all.journal.move(id, GenerationJournal.Move.Doubt({ token, note: "lost", images: 0 }))
+      yield* Effect.provide(DurableImages.resolve(key, { attempt: 1, as: "repeat" }), process)
+      yield* Effect.provide(generate, process)
+      expect(yield* Effect.provide(status, process)).toBe("done")
+      yield* joined(lost)
+      const found = Option.getOrUndefined(yield* Effect.provide(DurableImages.get(key), process))
+      expect(found).toMatchObject({ attempt: 2, images: 1, extra: 1 })
+      const files = (yield* Stream.runCollect(all.store.list(id))).filter(({ path }) => path.endsWith("manifest.json"))
+      expect(files.length).toBe(2)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("repeats: the next call sends", () =>
     Effect.gen(function* () {
       const process = yield* doubtful

@@ -39,6 +39,7 @@ const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
     ),
   attempt.map((number) => Move.Repeat({ attempt: number })),
   attempt.map((number) => Move.Abandon({ attempt: number })),
+  fc.record({ attempt, token }).map((given) => Move.Extra({ folder: `${given.attempt}-${given.token}` })),
   fc.constant(Move.Expire()),
   fc.constant(Move.Erase()),
   token.map((given) => Move.Forget({ token: given }))
@@ -149,7 +150,7 @@ describe("the journal on SQLite", () => {
         context,
         SqlClient
       )`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`
-      expect(rows.map((row) => row["name"])).toEqual(["mine_generation", "mine_holder", "mine_migration"])
+      expect(rows.map((row) => row["name"])).toEqual(["mine_generation", "mine_holder", "mine_limit", "mine_migration"])
       yield* Layer.build(onSqlite(filename, { prefix: "mine_", migrate: "check" }))
     }).pipe(Effect.scoped)
   )

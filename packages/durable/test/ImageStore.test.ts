@@ -9,6 +9,7 @@ import { mkdtempSync, readdirSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ImageStore } from "../src/index.ts"
+import { inBucket, s3 } from "./support/s3.ts"
 
 const newFolder = () => join(mkdtempSync(join(tmpdir(), "store-")), "images")
 const folder = (path: string) => ImageStore.layerFolder(path).pipe(Layer.provide(NodeServices.layer))
@@ -16,10 +17,15 @@ const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 
 const stores = [
   ["in memory", () => ImageStore.layerMemory],
-  ["in a folder", () => folder(newFolder())]
+  ["in a folder", () => folder(newFolder())],
+  ["in a bucket", () => Layer.unwrap(Effect.map(s3, ({ options }) => inBucket(options)))],
+  [
+    "in a folder of a bucket",
+    () => Layer.unwrap(Effect.map(s3, ({ options }) => inBucket({ ...options, prefix: "a b/ü" })))
+  ]
 ] as const
 
-describe.each(stores)("a store %s", (_name, layer) => {
+describe.each(stores)("a store %s", (name, layer) => {
   const inStore = <A, E>(run: (store: ImageStore.ImageStore["Service"]) => Effect.Effect<A, E>) =>
     Effect.scoped(Effect.flatMap(Layer.build(layer()), (context) => run(Context.get(context, ImageStore.ImageStore))))
 
@@ -33,9 +39,10 @@ describe.each(stores)("a store %s", (_name, layer) => {
     )
   )
 
-  it.effect("never writes a file twice", () =>
+  it.effect("never writes a file twice", (context) =>
     inStore((store) =>
       Effect.gen(function* () {
+        if (name.includes("bucket")) return context.skip("this server does not know If-None-Match: see S3Store.test.ts")
         yield* store.put("id/file", bytes(1))
         yield* store.put("id/file", bytes(2))
         expect([...Option.getOrThrow(yield* store.get("id/file"))]).toEqual([1])

@@ -83,7 +83,7 @@ const config = {
   ),
   overwrite: yes("overwrite", "Replace files that exist"),
   journal: given(Flag.String("journal"), "Record the call, so that it is paid for once: a file, or postgres://..."),
-  store: given(Flag.String("store"), "The folder that keeps the images of recorded calls"),
+  store: given(Flag.String("store"), "What keeps the images of recorded calls: a folder, or s3://bucket/prefix"),
   key: given(Flag.String("key"), "The name of a recorded call. Asking again with it gives the same images"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Let the emulator draw even if there is a key: nothing is sent or charged for"),

@@ -18,7 +18,7 @@ import { descriptions } from "./descriptions.ts"
 
 const place = {
   journal: Flag.String("journal").pipe(Flag.withDescription("The journal: a file, or postgres://...")),
-  store: Flag.String("store").pipe(Flag.withDescription("The folder of the images"))
+  store: Flag.String("store").pipe(Flag.withDescription("Where the images are: a folder, or s3://bucket/prefix"))
 }
 
 const key = Argument.String("key").pipe(Argument.withDescription("The key of the generation"))

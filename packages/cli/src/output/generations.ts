@@ -20,6 +20,8 @@ export const toJson = (one: One) => ({
 const totalsOf = (all: ReadonlyArray<One>) => ({
   generations: all.length,
   images: all.reduce((sum, { images }) => sum + images, 0),
+  /** Attempts that were paid for beside those of the generations. */
+  extra: all.reduce((sum, { extra }) => sum + extra, 0),
   totalTokens: all.reduce((sum, { totalTokens = 0 }) => sum + totalTokens, 0)
 })
 
@@ -27,16 +29,22 @@ export const summaryOf = (all: ReadonlyArray<One>) => ({ generations: all.map(to
 
 const heading = ["KEY", "STATUS", "ATTEMPT", "MODEL", "IMAGES", "TOKENS", "SENT", "NOTE"]
 
-const rowOf = ({ attempt, id, images, key, model, n, note = "", sentAt, status, totalTokens }: One) => [
-  key ?? id.slice(0, 12),
-  status,
-  String(attempt),
-  model,
-  `${images}/${n}`,
-  String(totalTokens ?? "-"),
-  DateTime.formatIso(sentAt),
-  note
-]
+const noteOf = ({ extra, note = "" }: One) =>
+  [note, extra > 0 && `paid for ${extra + 1} times`].filter(Boolean).join(", ")
+
+const rowOf = (one: One) => {
+  const { attempt, id, images, key, model, n, sentAt, status, totalTokens } = one
+  return [
+    key ?? id.slice(0, 12),
+    status,
+    String(attempt),
+    model,
+    `${images}/${n}`,
+    String(totalTokens ?? "-"),
+    DateTime.formatIso(sentAt),
+    noteOf(one)
+  ]
+}
 
 /** One line for each, and the totals. */
 export const tableOf = (all: ReadonlyArray<One>): string => {

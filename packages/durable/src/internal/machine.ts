@@ -51,6 +51,8 @@ export interface Row extends Asked {
   readonly images: number
   /** The folder in the store, within the one of the id. */
   readonly folder: string | undefined
+  /** The folders of other attempts that brought their images after this one was done. They were paid for too. */
+  readonly extra: ReadonlyArray<string>
   readonly tokens: Tokens
   /** Milliseconds since 1970 by the journal's clock. */
   readonly createdAt: number
@@ -67,6 +69,7 @@ export interface Row extends Asked {
  * - `Doubt`: something may have been charged; `sending` with this token -> `doubt`.
  * - `Complete`: the manifest is in the store; no row, or any state but `done` and `expired` -> `done`. The row gets what was
  *   asked for in the attempt of the manifest: another attempt may have had other params.
+ * - `Extra`: another attempt brought its images after the generation was `done`; the row stays, and lists its folder.
  * - `Repeat`, `Abandon`: what a person decided about the attempt that is in doubt (`Repeat` also if it is abandoned).
  * - `Expire`: `done` -> `expired`. `Erase`: any state at rest -> `expired`, without what the caller asked for.
  * - `Forget`: removes a row at rest, if nothing has changed since it was read.
@@ -84,6 +87,7 @@ export type Move = Data.TaggedEnum<{
     readonly images: number
     readonly tokens: Tokens
   }
+  Extra: { readonly folder: string }
   Repeat: { readonly attempt: number }
   Abandon: { readonly attempt: number }
   Expire: {}
@@ -99,6 +103,9 @@ export const repeated = "repeat"
 
 /** States that `Complete` may leave. */
 export const completable: ReadonlyArray<string> = ["free", "sending", "doubt", "abandoned"]
+
+/** States in which other attempts are listed. */
+export const withExtra: ReadonlyArray<string> = ["done", "expired"]
 
 /** States in which nothing is sent and nobody is asked: `Erase` and `Forget` may leave them. */
 export const resting: ReadonlyArray<string> = ["done", "expired", "abandoned", "free"]
@@ -124,6 +131,7 @@ export const apply = (
   const isHolders = (token: string) => row?.state === "sending" && row.token === token
   const isInDoubt = (attempt: number) =>
     row?.attempt === attempt && (row.state === "doubt" || isLapsed(row, holderUntil, now))
+  const isDone = row !== undefined && withExtra.includes(row.state)
   const isResting = row !== undefined && resting.includes(row.state)
 
   switch (move._tag) {
@@ -135,6 +143,10 @@ export const apply = (
       return isHolders(move.token) ? to({ state: "doubt", note: move.note, images: move.images }) : undefined
     case "Complete":
       return complete(id, row, move, now)
+    case "Extra":
+      return isDone && row.folder !== move.folder && !row.extra.includes(move.folder)
+        ? to({ extra: [...row.extra, move.folder] })
+        : undefined
     case "Repeat":
       return isInDoubt(move.attempt) || (row?.state === "abandoned" && row.attempt === move.attempt)
         ? to({ state: "free", note: repeated })
@@ -150,7 +162,7 @@ export const apply = (
   }
 }
 
-const erased = { key: undefined, salt: undefined, digest: undefined, labels: {} }
+const erased = { extra: [], key: undefined, salt: undefined, digest: undefined, labels: {} }
 
 const begin = (
   id: string,
@@ -162,8 +174,11 @@ const begin = (
   if (row !== undefined && row.state !== "free") return undefined
   const sending = { ...given, state: "sending", note: undefined, images: 0, folder: undefined, tokens: noTokens }
   const times = { createdAt: row?.createdAt ?? now, sentAt: now, updatedAt: now, leaseUntil: now + leaseMillis }
-  return { row: { ...sending, ...times, id, attempt: (row?.attempt ?? 0) + 1 } }
+  return { row: { ...sending, ...times, id, attempt: (row?.attempt ?? 0) + 1, extra: row?.extra ?? [] } }
 }
+
+/** A row that a manifest brings back. */
+const recorded = (now: number) => ({ holder: "", leaseUntil: now, extra: [], createdAt: now, sentAt: now })
 
 const complete = (
   id: string,
@@ -174,6 +189,6 @@ const complete = (
   if (row !== undefined && !completable.includes(row.state)) return undefined
   const done = { state: "done", note: undefined, images, folder, tokens, updatedAt: now }
   return row === undefined
-    ? { row: { ...asked, ...done, id, attempt, token, holder: "", leaseUntil: now, createdAt: now, sentAt: now } }
+    ? { row: { ...asked, ...done, ...recorded(now), id, attempt, token } }
     : { row: { ...row, ...asked, ...done } }
 }

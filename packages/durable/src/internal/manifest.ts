@@ -142,16 +142,18 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return manifest
   })
 
-  /** Writes each image, then the manifest. */
+  /** Writes an image. Its digest is made meanwhile, on another thread if the platform has one. */
+  const writeImage = Effect.fnUntraced(function* (kept: Kept, image: GeneratedImage.GeneratedImage, index: number) {
+    const { bytes, extension, outputFormat, revisedPrompt } = image
+    const file = `image-${index}.${extension}`
+    const put = store.put(`${kept.id}/${folderOf(kept)}/${file}`, bytes)
+    const [sha256] = yield* Effect.all([identity.sha256(bytes), put], { concurrency: 2 })
+    return { file, size: bytes.length, sha256, outputFormat, revisedPrompt }
+  })
+
+  /** Writes all images, then the manifest. */
   const write = Effect.fnUntraced(function* (kept: Kept, response: Response) {
-    const images = yield* Effect.forEach(response.data, (image, index) =>
-      Effect.gen(function* () {
-        const { bytes, extension, outputFormat, revisedPrompt } = image
-        const file = `image-${index}.${extension}`
-        yield* store.put(`${kept.id}/${folderOf(kept)}/${file}`, bytes)
-        return { file, size: bytes.length, sha256: yield* identity.sha256(bytes), outputFormat, revisedPrompt }
-      })
-    )
+    const images = yield* Effect.forEach(response.data, (image, index) => writeImage(kept, image, index))
     return yield* writeManifest(kept, response, images)
   })
 

@@ -46,7 +46,8 @@ export const conflict = (description: string, code?: string): GradientError.Conf
 
 export const keyReused = () =>
   conflict(
-    "the idempotency key was used with other params. Use another key, or the params of the first call",
+    "the idempotency key belongs to a generation with other params. Use another key, or the params of that generation, or " +
+      "remove that generation with `DurableImages.forget`. Nothing was sent",
     "idempotency_key_reused"
   )
 

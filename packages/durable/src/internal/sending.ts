@@ -198,15 +198,21 @@ export class Sending {
 
   /** The generation was done, or erased, while this attempt was under way. What was erased must not come back. */
   #extra({ id, ...attempt }: Kept): Effect.Effect<void> {
-    const { journal, spare, store } = this.#parts
-    const remove = (from: Attempts) => from.remove(`${id}/${folderOf(attempt)}`)
+    const { journal, outcomes } = this.#parts
+    const folder = folderOf(attempt)
     return journal.find(id).pipe(
       Effect.flatMap((found) =>
         Option.isSome(found) && found.value.row.state === "expired" && found.value.row.key === undefined
-          ? Effect.forEach([store, ...(spare === undefined ? [] : [spare])], remove, { discard: true })
-          : Effect.logWarning(`Attempt ${attempt.attempt} of ${id} brought its images after another one; both are kept`)
+          ? this.#removeFolder(`${id}/${folder}`)
+          : Effect.asVoid(outcomes.write(id, Move.Extra({ folder })))
       ),
       Effect.catch(({ message }) => Effect.logError(`The images of an erased generation may be left: ${message}`))
     )
+  }
+
+  #removeFolder(folder: string) {
+    const { spare, store } = this.#parts
+    const stores = spare === undefined ? [store] : [store, spare]
+    return Effect.forEach(stores, ({ remove }) => remove(folder), { discard: true })
   }
 }

@@ -2,7 +2,6 @@
  * The journal in SQL. Each move of `machine.ts` is one statement whose condition the database checks, so that any number
  * of processes can share it.
  */
-import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -11,8 +10,8 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { type Filter, type Found, JournalFailure } from "./journalModels.ts"
-import { completable, type Move, repeated, resting, type Row } from "./machine.ts"
-import { checkDurability, type Names, namesOf, runMigrations } from "./sqlTables.ts"
+import { completable, type Move, repeated, resting, type Row, withExtra } from "./machine.ts"
+import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlTables.ts"
 
 /**
  * Options of the journal in SQL.
@@ -47,6 +46,7 @@ const SqlRow = Schema.Struct({
   n: Integer,
   images: Integer,
   folder: OptionalText,
+  extra: Schema.String,
   input_tokens: OptionalInteger,
   output_tokens: OptionalInteger,
   total_tokens: OptionalInteger,
@@ -77,6 +77,7 @@ const toFound = (row: typeof SqlRow.Type): Found => ({
     n: Number(row.n),
     images: Number(row.images),
     folder: row.folder ?? undefined,
+    extra: row.extra === "" ? [] : row.extra.split(" "),
     tokens: {
       input: number(row.input_tokens),
       output: number(row.output_tokens),
@@ -172,6 +173,13 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
         return update(id, sql`state = 'doubt', note = ${made.note}, images = ${made.images}`, isHolders(made.token))
       case "Complete":
         return complete(id, made)
+      case "Extra":
+        return update(
+          id,
+          sql`extra = CASE WHEN g.extra = '' THEN ${made.folder} ELSE g.extra || ' ' || ${made.folder} END`,
+          sql`g.state IN ${sql.in(withExtra)} AND COALESCE(g.folder, '') <> ${made.folder}
+            AND (' ' || g.extra || ' ') NOT LIKE ('% ' || ${made.folder} || ' %')`
+        )
       case "Repeat":
         return update(
           id,
@@ -185,7 +193,7 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
       case "Erase":
         return update(
           id,
-          sql`state = 'expired', images = 0, key = NULL, salt = NULL, digest = NULL, labels = '{}'`,
+          sql`state = 'expired', images = 0, extra = '', key = NULL, salt = NULL, digest = NULL, labels = '{}'`,
           sql`g.state IN ${sql.in(resting)}`
         )
       case "Forget":
@@ -223,17 +231,9 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
 type MoveOf<Tag extends Move["_tag"]> = Extract<Move, { _tag: Tag }>
 
 /** The journal in the database in context. */
-export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix = "gradient_" }: SqlOptions) {
-  if (!/^[a-z_][a-z0-9_]{0,40}$/i.test(prefix)) {
-    return yield* GradientError.fromReason(
-      new GradientError.InvalidParamsError({
-        issues: [{ param: "prefix", given: JSON.stringify(prefix), allowed: "letters, digits and underscores" }],
-        description: "prefix must be letters, digits and underscores"
-      })
-    )
-  }
+export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOptions) {
+  const names = yield* checkedNames(prefix)
   const sql = (yield* SqlClient).withoutTransforms()
-  const names = namesOf(prefix)
   yield* checkDurability(sql)
   yield* runMigrations(sql, names, migrate)
   const statements = statementsOn(sql, names)

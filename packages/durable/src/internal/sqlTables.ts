@@ -11,19 +11,39 @@ import type { SqlError } from "effect/sql/SqlError"
 export interface Names {
   readonly generation: string
   readonly holder: string
+  readonly limit: string
   readonly migration: string
 }
 
-export const namesOf = (prefix: string): Names => ({
-  generation: `${prefix}generation`,
-  holder: `${prefix}holder`,
-  migration: `${prefix}migration`
-})
+/** The names with this prefix, or `InvalidParamsError`. */
+export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, GradientError.GradientError> =>
+  /^[a-z_][a-z0-9_]{0,40}$/i.test(prefix)
+    ? Effect.succeed({
+        generation: `${prefix}generation`,
+        holder: `${prefix}holder`,
+        limit: `${prefix}limit`,
+        migration: `${prefix}migration`
+      })
+    : GradientError.fromReason(
+        new GradientError.InvalidParamsError({
+          issues: [{ param: "prefix", given: JSON.stringify(prefix), allowed: "letters, digits and underscores" }],
+          description: "prefix must be letters, digits and underscores"
+        })
+      )
 
 /** Migrations only add, so that an older process can go on beside a newer one. */
-const migrations = ({ generation, holder }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
-  [1, "tables", Effect.succeed(createTables(generation, holder))]
+const migrations = ({ generation, holder, limit }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
+  [1, "tables", Effect.succeed(createTables(generation, holder))],
+  [2, "limit", Effect.succeed(createLimitTable(limit))]
 ]
+
+/** The counts of a rate limiter. */
+const createLimitTable = Effect.fnUntraced(function* (limit: string) {
+  const sql = (yield* SqlClient).withoutTransforms()
+  yield* sql`CREATE TABLE ${sql(limit)} (
+    key TEXT NOT NULL PRIMARY KEY, tokens DOUBLE PRECISION NOT NULL, at DOUBLE PRECISION NOT NULL
+  )`
+})
 
 const createTables = Effect.fnUntraced(function* (generation: string, holder: string) {
   const sql = (yield* SqlClient).withoutTransforms()
@@ -43,6 +63,7 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
     n INTEGER NOT NULL,
     images INTEGER NOT NULL,
     folder TEXT,
+    extra TEXT NOT NULL DEFAULT '',
     input_tokens BIGINT,
     output_tokens BIGINT,
     total_tokens BIGINT,

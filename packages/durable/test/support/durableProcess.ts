@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { writeSync } from "node:fs"
 import { argv, kill, pid } from "node:process"
@@ -62,10 +63,22 @@ const durable = DurableImages.layer({ lease: plan.lease }).pipe(Layer.provide([w
 
 const sha256 = (parts: ReadonlyArray<Uint8Array>) => createHash("sha256").update(Buffer.concat(parts)).digest("hex")
 
+const params = { prompt: "a sea otter", n: 2 }
+
+/** The bytes of the images, by either function. */
+const imagesOf = (options: { readonly idempotencyKey: string }) =>
+  plan.isStreaming === true
+    ? Images.generateStream(params, options).pipe(
+        Stream.filter(({ _tag }) => _tag === "Completed"),
+        Stream.map(({ bytes }) => bytes),
+        Stream.runCollect
+      )
+    : Effect.map(Images.generate(params, options), ({ data }) => data.map(({ bytes }) => bytes))
+
 const ask = Effect.fnUntraced(function* (key: string) {
-  const result = yield* Images.generate({ prompt: "a sea otter", n: 2 }, { idempotencyKey: key }).pipe(
+  const result = yield* imagesOf({ idempotencyKey: key }).pipe(
     Effect.match({
-      onSuccess: ({ data }) => ({ outcome: "image", sha256: sha256(data.map(({ bytes }) => bytes)) }),
+      onSuccess: (images) => ({ outcome: "image", sha256: sha256(images) }),
       onFailure: ({ reason }) => ({ outcome: reason._tag })
     })
   )

@@ -15,6 +15,8 @@ const PlanFields = Schema.Struct({
   lease: Schema.Finite,
   keys: Schema.Array(Schema.String),
   concurrency: Schema.Int,
+  /** Whether it asks with `generateStream`. */
+  isStreaming: Schema.optional(Schema.Boolean),
   /** Where it kills or stops itself; absent: nowhere. */
   point: Schema.optional(Schema.String),
   signal: Schema.Literals(["SIGKILL", "SIGSTOP"])

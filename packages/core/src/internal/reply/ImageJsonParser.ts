@@ -312,8 +312,8 @@ export class ImageJsonParser {
     }
     this.#endValue(`${this.images.length} `) // The space ends the number, whatever follows.
     this.images.push(image)
-    // An estimate that is far too high would cost more memory than many small images need.
-    this.#expectedBytes = Math.min(this.#expectedBytes, 2 * image.length)
+    // The images of a reply are similar in size. A higher estimate would leave so much unused that each would be copied.
+    this.#expectedBytes = Math.min(this.#expectedBytes, Math.ceil(1.1 * image.length))
   }
 
   /** Writes this into the JSON in place of the image. */

@@ -24,6 +24,12 @@ export const duration = (
   return refuse(param, 'a duration above 0, such as "90 seconds"', given)
 }
 
+/** The option as an integer of at least 1, if it is set. */
+export const positiveInteger = (param: string, value: number | undefined): Checked<number | undefined> =>
+  value === undefined || (Number.isSafeInteger(value) && value > 0)
+    ? Result.succeed(value)
+    : refuse(param, "an integer of at least 1", show(value))
+
 const isPolicy = (value: object): value is RetryPolicy.RetryPolicy =>
   "while" in value && Predicate.isFunction(value.while) && "schedule" in value && Schedule.isSchedule(value.schedule)
 

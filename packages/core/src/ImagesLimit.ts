@@ -1,0 +1,183 @@
+/**
+ * Limits how many requests are sent in a time, and how many at once. It counts requests, as the service does: a retry is
+ * another request, and a request for several images is one. A call waits before its request is sent, so that the wait is
+ * not part of `timeout`.
+ *
+ * It is not part of the index, so that a program without limits does not load it.
+ *
+ * The count is kept by Effect's `RateLimiter`: in memory for one process, or in Redis for many. After a 429, or when the
+ * service says that no request is left, this process sends nothing until the time that the service names.
+ *
+ * @example
+ * ```ts
+ * import * as ImagesLimit from "@effect-gradient/core/ImagesLimit"
+ * import { NodeImages } from "@effect-gradient/node"
+ * import { Layer } from "effect"
+ * import { RateLimiter } from "effect/persistence"
+ *
+ * const inMemory = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+ *
+ * const layer = ImagesLimit.layer({ limit: 250, window: "1 minute", concurrency: 8 }).pipe(
+ *   Layer.provide([NodeImages.layerFromConfig(), inMemory])
+ * )
+ * ```
+ */
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
+import * as Attempt from "./Attempt.ts"
+import * as GradientError from "./GradientError.ts"
+import type { Images } from "./Images.ts"
+import { duration, positiveInteger } from "./internal/request/checks.ts"
+import { issuesOf, refuse } from "./internal/request/checked.ts"
+import { invalidParams } from "./internal/request/invalidParams.ts"
+import { nextReset } from "./RateLimit.ts"
+
+type Reason = GradientError.GradientErrorReason
+
+/**
+ * At least one of `limit` and `concurrency` must be set.
+ *
+ * @category models
+ */
+export interface Options {
+  /** How many requests are sent within `window`. Default: no limit. */
+  readonly limit?: number | undefined
+  /** The time for which `limit` applies. Default: 1 minute. */
+  readonly window?: Duration.Input | undefined
+  /**
+   * `fixed-window` counts from the first request of each window. `token-bucket` spreads requests over the window, after
+   * a first burst. Default: `fixed-window`.
+   */
+  readonly algorithm?: "fixed-window" | "token-bucket" | undefined
+  /** How many requests this process has under way at once. Default: no limit. */
+  readonly concurrency?: number | undefined
+  /** Whether a request over a limit waits, or fails with `RateLimitError` without a retry. Default: `delay`. */
+  readonly onExceeded?: "delay" | "fail" | undefined
+  /** The name of the count in the limiter's store. Processes with the same name share a limit. Default: `images`. */
+  readonly key?: string | undefined
+}
+
+interface Limits {
+  readonly limit: number | undefined
+  readonly window: Duration.Duration
+  readonly algorithm: "fixed-window" | "token-bucket"
+  readonly concurrency: number | undefined
+  readonly isFailing: boolean
+  readonly key: string
+}
+
+const checked = (options: Options): Effect.Effect<Limits, GradientError.GradientError> => {
+  const { algorithm = "fixed-window", concurrency, key = "images", limit, onExceeded, window } = options
+  const parts = {
+    limit: positiveInteger("limit", limit),
+    window: duration("window", window, Duration.minutes(1)),
+    concurrency: positiveInteger("concurrency", concurrency),
+    either:
+      limit === undefined && concurrency === undefined
+        ? refuse("limit or concurrency", "set", "neither")
+        : Result.succeed(undefined)
+  }
+  const all = Result.all(parts)
+  return Result.isSuccess(all)
+    ? Effect.succeed({ ...all.success, algorithm, key, isFailing: onExceeded === "fail" })
+    : GradientError.fromReason(invalidParams(issuesOf(parts)))
+}
+
+/** The failure of a request over a limit. It is not retried: the caller chose not to wait. */
+const exceeded = (description: string, retryAfter?: Duration.Duration): Reason =>
+  new GradientError.RateLimitError({
+    reached: "NotSent",
+    shouldRetry: false,
+    description: `${description}. Nothing was sent`,
+    retryAfter
+  })
+
+const seconds = (wait: Duration.Duration) => `${Math.ceil(Duration.toSeconds(wait) * 10) / 10} s`
+
+/** The time in milliseconds until which the service wants no request; 0 if it does not say. */
+const pausedUntil = (outcome: Attempt.Outcome, now: number): number => {
+  if (outcome._tag === "Completed") {
+    const rateLimit = outcome.response?.rateLimit
+    const reset = rateLimit?.remaining === 0 ? rateLimit.resetAt : undefined
+    return reset === undefined ? 0 : DateTime.toEpochMillis(reset)
+  }
+  if (outcome._tag !== "Failed" || outcome.reason._tag !== "RateLimitError") return 0
+  const { retryAfter } = outcome.reason
+  const reset = nextReset(outcome.reason)
+  if (retryAfter !== undefined) return now + Duration.toMillis(retryAfter)
+  return reset === undefined ? 0 : DateTime.toEpochMillis(reset)
+}
+
+/** Waits, or fails if waiting is not wanted. */
+const delayed = ({ isFailing }: Limits, what: string, wait: Duration.Duration): Effect.Effect<void, Reason> => {
+  if (Duration.toMillis(wait) <= 0) return Effect.void
+  return isFailing ? Effect.fail(exceeded(`${what}, for another ${seconds(wait)}`, wait)) : Effect.sleep(wait)
+}
+
+/** A failure of the limiter: the limit is used up, or its store cannot be reached. */
+const limiterFailed = ({ reason }: RateLimiter.RateLimiterError): Reason =>
+  reason._tag === "RateLimitExceeded"
+    ? exceeded(`${reason.limit} requests were sent, for another ${seconds(reason.retryAfter)}`, reason.retryAfter)
+    : new GradientError.ConnectionError({
+        description: `the limiter's store cannot be reached: ${reason.message}`,
+        cause: reason
+      })
+
+/** Takes one request of the limit. */
+const take = (limits: Limits, limiter: RateLimiter.RateLimiter): Effect.Effect<void, Reason> => {
+  const { algorithm, isFailing, key, limit, window } = limits
+  if (limit === undefined) return Effect.void
+  return limiter.consume({ key, limit, window, algorithm, onExceeded: isFailing ? "fail" : "delay" }).pipe(
+    Effect.mapError(limiterFailed),
+    Effect.flatMap(({ delay }) => Effect.sleep(delay))
+  )
+}
+
+const makeEntry = Effect.fnUntraced(function* (options: Options) {
+  const limits = yield* checked(options)
+  const limiter = yield* RateLimiter.RateLimiter
+  const permits = limits.concurrency === undefined ? undefined : yield* Semaphore.make(limits.concurrency)
+  let paused = 0
+
+  const release = permits === undefined ? Effect.void : Effect.asVoid(Semaphore.release(permits, 1))
+  const acquire: Effect.Effect<void, Reason> = Effect.suspend(() => {
+    if (permits === undefined) return Effect.void
+    if (!limits.isFailing) return Effect.asVoid(Semaphore.take(permits, 1))
+    return Effect.flatMap(Semaphore.takeIfAvailable(permits, 1), (isTaken) =>
+      isTaken ? Effect.void : Effect.fail(exceeded(`${limits.concurrency} requests are under way`))
+    )
+  })
+  const pause = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    delayed(limits, "the service allows no request", Duration.millis(paused - now))
+  )
+  // The permit is taken first: requests that wait for one must not go out together later, over the limit.
+  const wait = Effect.uninterruptibleMask((restore) =>
+    Effect.andThen(
+      restore(acquire),
+      Effect.onError(restore(Effect.andThen(pause, take(limits, limiter))), () => release)
+    )
+  )
+  const end = (_attempt: Attempt.Attempt, outcome: Attempt.Outcome) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      paused = Math.max(paused, pausedUntil(outcome, now))
+      return release
+    })
+  const entry: Attempt.Entry = { wait: () => wait, end }
+  return entry
+})
+
+/**
+ * Limits the requests of all calls through this layer. Fails with `InvalidParamsError` if an option cannot be used.
+ *
+ * @category layers
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<Images, GradientError.GradientError, Images | RateLimiter.RateLimiter> =>
+  Attempt.layerEffect(makeEntry(options))

@@ -1,0 +1,73 @@
+import { globSync } from "node:fs"
+import { join } from "node:path"
+import { defineConfig } from "vitepress"
+import llmstxt from "vitepress-plugin-llms"
+
+const pages = join(import.meta.dirname, "../pages")
+
+const item = (text: string, page: string) => ({ text, link: `/${page}` })
+
+/** The guides in the order in which they are read. */
+const guides = [
+  {
+    text: "Begin",
+    items: [
+      item("Getting started", "getting-started"),
+      item("Streaming", "streaming"),
+      item("Failures and the bill", "failures"),
+      item("Retries and timeouts", "retries-and-timeouts"),
+      item("Options", "options"),
+      item("Testing", "testing"),
+      item("Without Effect", "without-effect")
+    ]
+  },
+  {
+    text: "In earnest",
+    items: [
+      item("In a page: the gateway", "in-a-page"),
+      item("Durable generations", "durable"),
+      item("Where it runs", "runtimes"),
+      item("How it works inside", "inside")
+    ]
+  },
+  {
+    text: "Coming from",
+    items: [
+      item("openai, @digitalocean/gradient", "coming-from-openai"),
+      item("The ai SDK", "coming-from-ai"),
+      item("Effect 3", "effect-3")
+    ]
+  }
+]
+
+/** The reference of each package, by module. */
+const reference = ["core", "node", "browser", "gateway", "durable", "emulator"].map((name) => ({
+  text: `@effect-gradient/${name}`,
+  link: `/reference/${name}/`,
+  collapsed: true,
+  items: globSync("**/*.md", { cwd: join(pages, "reference", name) })
+    .filter((path) => !path.endsWith("index.md"))
+    .toSorted()
+    .map((path) => item(path.replace(/^.*\/|\.md$/g, ""), `reference/${name}/${path.replace(/\.md$/, "")}`))
+}))
+
+export default defineConfig({
+  title: "effect-gradient",
+  description: "Image generation with DigitalOcean Inference, as Effects and Streams, for Effect 4",
+  lang: "en",
+  srcDir: "pages",
+  outDir: "dist",
+  cleanUrls: true,
+  markdown: { theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
+  // Makes llms.txt, llms-full.txt and a Markdown file beside each page.
+  vite: { plugins: [llmstxt()] },
+  // VitePress gives the home page no landmark for its content.
+  transformHtml: (html) => html.replace(/<div class="VPContent is-home"/, '<div role="main" class="VPContent is-home"'),
+  themeConfig: {
+    nav: [item("Guide", "getting-started"), item("Reference", "reference/core/")],
+    sidebar: { "/reference/": reference, "/": guides },
+    search: { provider: "local" },
+    outline: [2, 3],
+    socialLinks: [{ icon: "github", link: "https://github.com/effect-gradient/effect-gradient" }]
+  }
+})

@@ -1,0 +1,68 @@
+/**
+ * `pnpm site`: builds the documentation site in site/dist. Its pages are the guides in docs/, and a reference that is made
+ * from the docstrings. VitePress fails if a link leads nowhere.
+ */
+import { execFileSync } from "node:child_process"
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { basename, dirname, join, normalize } from "node:path"
+import { execPath } from "node:process"
+
+const site = import.meta.dirname
+const root = join(site, "..")
+const pages = join(site, "pages")
+const repository = "https://github.com/effect-gradient/effect-gradient/blob/main"
+
+const bin = (path: string, ...args: ReadonlyArray<string>) =>
+  execFileSync(execPath, [join(site, "node_modules", path), ...args], { cwd: site, stdio: "inherit" })
+
+/** Links of a guide to files that are not pages lead to the repository. */
+const withLinks = (markdown: string): string =>
+  markdown.replace(
+    /\]\((\.\.\/[^)\s]+)\)/g,
+    (_, target: string) => `](${repository}/${normalize(join("docs", target))})`
+  )
+
+const copyGuides = () => {
+  for (const path of globSync("docs/*.md", { cwd: root })) {
+    writeFileSync(join(pages, basename(path)), withLinks(readFileSync(join(root, path), "utf8")))
+  }
+  for (const path of globSync("docs/*.{webp,png,svg}", { cwd: root })) {
+    cpSync(join(root, path), join(pages, basename(path)))
+    cpSync(join(root, path), join(pages, "public", basename(path)))
+  }
+  cpSync(join(site, "home.md"), join(pages, "index.md"))
+}
+
+/** The modules that a user can import. */
+const publicModules = (name: string) =>
+  globSync(["*.ts", "testing/*.ts", "node/*.ts"], { cwd: join(root, "packages", name, "src") })
+    .filter((path) => basename(path) !== "index.ts")
+    .map((path) => join(root, "packages", name, "src", path))
+
+/** Leaves out the members that every Schema class has, which say nothing about this one. */
+const plain = (markdown: string): string =>
+  markdown
+    .replace(/^#+ Inherited from\n\n.*\n\n?/gm, "")
+    .replace(/^#+ Extends\n\n- `object`.*\n\n?/gm, "")
+    .replace(/^(#+) Constructors\n\n#+ Constructor\n(?:.*\n)*?(?=#{1,5} (?!Parameters|Returns)|\*\*\*)/gm, "")
+    .replaceAll("`string` & `object`", "`string`")
+
+const writeReference = () => {
+  for (const name of ["core", "node", "browser", "gateway", "durable", "emulator"]) {
+    const output = join(pages, "reference", name)
+    const entries = publicModules(name).flatMap((path) => ["--entryPoints", path])
+    const options = ["--options", "typedoc.json", "--tsconfig", join(root, "packages", name, "tsconfig.json")]
+    const names = ["--name", `@effect-gradient/${name}`, "--basePath", dirname(entries[1] ?? "")]
+    bin("typedoc/bin/typedoc", ...options, ...names, ...entries, "--out", output)
+    for (const path of globSync("**/*.md", { cwd: output })) {
+      const file = join(output, path)
+      writeFileSync(file, plain(readFileSync(file, "utf8")))
+    }
+  }
+}
+
+rmSync(pages, { recursive: true, force: true })
+mkdirSync(pages, { recursive: true })
+copyGuides()
+writeReference()
+bin("vitepress/bin/vitepress.js", "build")

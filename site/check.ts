@@ -1,0 +1,73 @@
+/**
+ * Opens the built site in Chromium, dark and light, as wide as a desktop and as a phone. Fails if axe finds a fault, if a page
+ * logs an error, or if a page is wider than the screen. With a folder as its argument, it writes a screenshot of each page.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Layer } from "effect"
+import { HttpRouter, HttpServer, HttpStaticServer } from "effect/http"
+import { globSync, readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import { argv } from "node:process"
+import type { Page } from "playwright-core"
+import * as Chromium from "../packages/browser/test/support/Chromium.ts"
+
+const dist = join(import.meta.dirname, "dist")
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+const [, , screenshots] = argv
+
+/** The guides, and one page of the reference: the others are made in the same way. */
+const paths = [
+  ...globSync("*.html", { cwd: dist }).filter((path) => path !== "404.html"),
+  "reference/core/GradientError.html"
+].toSorted()
+
+const looks = [
+  { name: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  { name: "phone", colorScheme: "light", viewport: { width: 390, height: 844 } },
+  { name: "phone-dark", colorScheme: "dark", viewport: { width: 390, height: 844 } }
+] as const
+
+/** The rules that a page breaks, each with its first element. */
+const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
+  page.evaluate(`${axe}; axe.run().then(({ violations }) =>
+    violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)
+
+const isTooWide = (page: Page) => page.evaluate<boolean>("document.documentElement.scrollWidth > innerWidth")
+
+const check = Effect.fnUntraced(function* (baseUrl: string, path: string, look: (typeof looks)[number]) {
+  const page = yield* Chromium.openPage({ colorScheme: look.colorScheme, viewport: look.viewport })
+  const faults: Array<string> = []
+  page.on("console", (message) => void (message.type() === "error" && faults.push(message.text())))
+  page.on("pageerror", (error) => void faults.push(error.message))
+  yield* Effect.promise(async () => {
+    await page.goto(`${baseUrl}/${path}`, { waitUntil: "load" })
+    await page.waitForFunction("document.querySelector('.VPContent') !== null")
+    faults.push(...(await brokenRules(page)))
+    if (await isTooWide(page)) faults.push("it is wider than the screen")
+    if (screenshots !== undefined) {
+      await page.screenshot({ path: join(screenshots, `${path.replaceAll("/", "-")}.${look.name}.png`) })
+    }
+  })
+  return faults.map((fault) => `${path}, ${look.name}: ${fault}`)
+}, Effect.scoped)
+
+const server = HttpRouter.serve(HttpStaticServer.layer({ root: dist }), {
+  disableLogger: true,
+  disableListenLog: true
+}).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })))
+
+const program = Effect.gen(function* () {
+  const { address } = yield* HttpServer.HttpServer
+  const baseUrl = HttpServer.formatAddress(address)
+  const pages = paths.flatMap((path) => looks.map((look) => [path, look] as const))
+  const faults = (yield* Effect.forEach(pages, ([path, look]) => check(baseUrl, path, look), { concurrency: 2 })).flat()
+  yield* Effect.forEach(faults, (fault) => Console.error(fault))
+  yield* Console.log(`${paths.length} pages in ${looks.length} looks: ${faults.length} faults`)
+  if (faults.length > 0) process.exitCode = 1
+})
+
+await program.pipe(Effect.provide([server, Chromium.layer, NodeServices.layer]), Effect.scoped, Effect.runPromise)
