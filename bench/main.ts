@@ -1,12 +1,14 @@
 /**
  * `pnpm bench` runs all works and writes `results.md`. `--quick` runs shorter rounds, in less than a minute. `--work <id>`
- * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `durable`, `growth`, `paid` or `memory`.
+ * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `hostile`, `durable`, `growth`, `paid` or
+ * `memory`.
  */
 import { Schema } from "effect"
 import { writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
 import { post } from "./contestants/post.ts"
 import { gatewayCpus } from "./gatewayCpu.ts"
+import { hostilities } from "./gatewayHostile.ts"
 import type { Durable } from "./durable.ts"
 import { countPaid } from "./paid.ts"
 import { answer, start } from "./process.ts"
@@ -15,6 +17,7 @@ import {
   durableReport,
   gatewayReport,
   growthReport,
+  hostileReport,
   heading,
   memoryReport,
   paidReport,
@@ -36,7 +39,7 @@ const effort: Effort = options.quick
   : { rounds: 9, roundMillis: 250, millis: 3000 }
 const isWanted = (id: string) => options.work.length === 0 || options.work.includes(id)
 
-const known = [...works.map(({ id }) => id), "startup", "gateway", "durable", "growth", "paid", "memory"]
+const known = [...works.map(({ id }) => id), "startup", "gateway", "hostile", "durable", "growth", "paid", "memory"]
 const unknown = options.work.filter((id) => !known.includes(id))
 if (unknown.length > 0) throw new Error(`unknown work: ${unknown.join(", ")}. The works are ${known.join(", ")}`)
 
@@ -79,6 +82,7 @@ for (const work of isWanted("growth") ? growth : []) {
 }
 const starts = isWanted("startup") ? startups(`${serverUrl}/json/1/1500000`, options.quick ? 3 : 15) : []
 const cpus = isWanted("gateway") ? await gatewayCpus(serverUrl, options.quick ? 3 : 9) : []
+const hostile = isWanted("hostile") ? await hostilities(serverUrl, options.quick ? 2000 : 100_000) : []
 server.disconnect()
 
 const Memory = Schema.Struct({ atImage10: Schema.Finite, atImage100: Schema.Finite, keptRatio: Schema.Finite })
@@ -97,6 +101,7 @@ const report = [
   ...(races.length > 0 ? [racesReport(races)] : []),
   ...(starts.length > 0 ? [startupReport(starts)] : []),
   ...(cpus.length > 0 ? [gatewayReport(cpus)] : []),
+  ...(hostile.length > 0 ? [hostileReport(hostile)] : []),
   ...(isWanted("durable") ? [durableReport(await durable())] : []),
   ...(growing.length > 0 ? [growthReport(growing)] : []),
   ...(isWanted("paid") ? [paidReport(await countPaid())] : []),

@@ -6,6 +6,7 @@ import { contestants } from "./contestants.ts"
 import { mostWatched, type Strain } from "./measure.ts"
 import type { Durable } from "./durable.ts"
 import type { GatewayCpu } from "./gatewayCpu.ts"
+import type { Hostility } from "./gatewayHostile.ts"
 import type { Memory } from "./memory.ts"
 import type { Paid } from "./paid.ts"
 import type { Standing } from "./race.ts"
@@ -174,6 +175,22 @@ CPU time of one request, in the gateway and in a bare proxy (node:http to undici
 
 ${table(["", "proxy (ms)", "gateway (ms)", "ratio", "budget", ""], rows)}`
 }
+
+export const hostileReport = (rows: ReadonlyArray<Hostility>): string => `## A hostile caller
+
+What a caller with a key can cost a durable gateway: the journal on SQLite, the images of 1.5 MB in a folder. CPU time of one
+request, and what the process holds more while all of them are open than before, after a garbage collection.
+
+${table(
+  ["", "requests", "answers", "CPU (ms)", "memory (MB)"],
+  rows.map(({ answers, cpuMillis, memoryBytes, requests, title }) => [
+    title,
+    String(requests),
+    answers,
+    decimal(cpuMillis, 2),
+    decimal(memoryBytes / 1e6, 0)
+  ])
+)}`
 
 const journalBudgetMillis = 2
 const durableMemoryBudget = 1.2

@@ -4,6 +4,7 @@ import { BrowserImages } from "@effect-gradient/browser"
 import { GradientClient, Images } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
+import { Attempts } from "@effect-gradient/gateway"
 import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { ChildProcess } from "effect/process"
@@ -20,6 +21,7 @@ import { serve } from "./emulator-server.ts"
 import { faults } from "./faults.ts"
 import { gateway } from "./gateway.ts"
 import { draw } from "./gateway-client.ts"
+import { durableAttempts } from "./gateway-durable.ts"
 import { webGateway } from "./gateway-web.ts"
 import { charged } from "./ledger.ts"
 import { drawAll } from "./progress.ts"
@@ -339,6 +341,22 @@ describe("gateway.ts", () => {
         )
       yield* ask("swordfish")
       assert.strictEqual((yield* Effect.flip(ask("any"))).reason._tag, "AuthenticationError")
+      assert.strictEqual(yield* charges, 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("gateway-durable.ts", () => {
+  it.live("sends a request once, and joins it by its id", () =>
+    Effect.gen(function* () {
+      const { charges, config } = yield* service()
+      const attempts = yield* Layer.build(Layer.provide(durableAttempts(yield* folder), config))
+      const { join: joined, run } = Context.get(attempts, Attempts.Attempts)
+      const id = { caller: "alice", attempt: undefined, request: "0".repeat(32) }
+      const params = { prompt, model: "openai-gpt-image-2", n: 1 }
+      for (const reply of [yield* run(id, { kind: "generate", params }, {}), yield* joined(id, "generate")]) {
+        assert.strictEqual(reply._tag === "Response" && reply.response.data[0].mediaType, "image/png")
+      }
       assert.strictEqual(yield* charges, 1)
     }).pipe(Effect.scoped)
   )

@@ -181,7 +181,8 @@ export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id",
  * @category api
  */
 export class Images extends HttpApiGroup.make("images")
-  .add(Generate, Join)
+  .add(Generate)
+  .add(Join)
   .middleware(SchemaErrors)
   .middleware(Authorization) {}
 

@@ -144,9 +144,11 @@ describe("hostile callers", () => {
           Effect.promise(async () => {
             const headers = { authorization: `Bearer ${alice}`, "content-type": "application/json", "x-attempt-id": id }
             const body = JSON.stringify({ prompt: "A sea otter" })
-            return (
-              await handler(new Request("http://gateway/v1/images/generations", { method: "POST", headers, body }))
-            ).status
+            const response = await handler(
+              new Request("http://gateway/v1/images/generations", { method: "POST", headers, body })
+            )
+            await response.text() // Until it is read, the request is open.
+            return response.status
           })
         const ids = Array.from({ length: 10_000 }, () => randomUUID())
         const first = yield* Effect.forEach(ids, status, { concurrency: 50 })
