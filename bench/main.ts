@@ -1,6 +1,6 @@
 /**
  * `pnpm bench` runs all works and writes `results.md`. `--quick` runs shorter rounds, in less than a minute. `--work <id>`
- * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `hostile`, `durable`, `growth`, `paid` or
+ * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `hostile`, `durable`, `batch`, `growth`, `paid` or
  * `memory`.
  */
 import { Schema } from "effect"
@@ -9,11 +9,13 @@ import { parseArgs } from "node:util"
 import { post } from "./contestants/post.ts"
 import { gatewayCpus } from "./gatewayCpu.ts"
 import { hostilities } from "./gatewayHostile.ts"
+import { measureBatches } from "./batch.ts"
 import type { Durable } from "./durable.ts"
 import { countPaid } from "./paid.ts"
 import { answer, start } from "./process.ts"
 import { type Effort, race } from "./race.ts"
 import {
+  batchReport,
   durableReport,
   gatewayReport,
   growthReport,
@@ -39,7 +41,17 @@ const effort: Effort = options.quick
   : { rounds: 9, roundMillis: 250, millis: 3000 }
 const isWanted = (id: string) => options.work.length === 0 || options.work.includes(id)
 
-const known = [...works.map(({ id }) => id), "startup", "gateway", "hostile", "durable", "growth", "paid", "memory"]
+const known = [
+  ...works.map(({ id }) => id),
+  "startup",
+  "gateway",
+  "hostile",
+  "durable",
+  "batch",
+  "growth",
+  "paid",
+  "memory"
+]
 const unknown = options.work.filter((id) => !known.includes(id))
 if (unknown.length > 0) throw new Error(`unknown work: ${unknown.join(", ")}. The works are ${known.join(", ")}`)
 
@@ -103,6 +115,7 @@ const report = [
   ...(cpus.length > 0 ? [gatewayReport(cpus)] : []),
   ...(hostile.length > 0 ? [hostileReport(hostile)] : []),
   ...(isWanted("durable") ? [durableReport(await durable())] : []),
+  ...(isWanted("batch") ? [batchReport(await measureBatches(options.quick ? [500] : [1000, 4000], 1000))] : []),
   ...(growing.length > 0 ? [growthReport(growing)] : []),
   ...(isWanted("paid") ? [paidReport(await countPaid())] : []),
   ...(isWanted("memory") ? [memoryReport(await memory())] : [])

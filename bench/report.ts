@@ -4,6 +4,7 @@
 import { availableParallelism, loadavg } from "node:os"
 import { contestants } from "./contestants.ts"
 import { mostWatched, type Strain } from "./measure.ts"
+import type { BatchRun } from "./batch.ts"
 import type { Durable } from "./durable.ts"
 import type { GatewayCpu } from "./gatewayCpu.ts"
 import type { Hostility } from "./gatewayHostile.ts"
@@ -211,6 +212,22 @@ ${table(["", "time (ms)", "more than the row before (ms)", "budget"], rows)}
 
 Memory, when the images of a call (10 of 1.5 MB) are stored: ${decimal(memoryRatio, 2)} bytes in use for each byte of the images. Budget:
 ${durableMemoryBudget}, ${verdict(memoryRatio, durableMemoryBudget)}.`
+}
+
+export const batchReport = (runs: ReadonlyArray<BatchRun>): string => {
+  const rows = runs.map(({ databaseBytes, peakBytes, perSecond, requests, title }) => [
+    title,
+    decimal(requests, 0),
+    decimal(perSecond, 0),
+    databaseBytes === undefined ? "" : decimal(databaseBytes, 0),
+    decimal(peakBytes / 1e6, 0)
+  ])
+  return `## Batches
+
+The service answers at once with an image of 12 KB. The store is a synced folder, and each runner has 32 requests under way. A
+request takes two commits of the journal. All processes share the ${availableParallelism()} cores of this machine.
+
+${table(["", "requests", "a second", "bytes of database each", "memory of a runner (MB)"], rows)}`
 }
 
 export const paidReport = (cases: ReadonlyArray<Paid>): string => {

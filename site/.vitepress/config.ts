@@ -26,6 +26,7 @@ const guides = [
     items: [
       item("In a page: the gateway", "in-a-page"),
       item("Durable generations", "durable"),
+      item("Batches", "batches"),
       item("Where it runs", "runtimes"),
       item("How it works inside", "inside")
     ]

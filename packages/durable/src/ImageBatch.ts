@@ -160,9 +160,7 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
   if (Option.isNone(found)) yield* Copy.write(store, identity, name, checked, lines)
   else if (found.value.digest !== checked.digest) {
     return yield* GradientError.fromReason(
-      Reasons.conflict(
-        `the batch ${JSON.stringify(name)} has other requests. Give the changed file another name. Nothing was sent`
-      )
+      Reasons.conflict(`the batch ${JSON.stringify(name)} has other requests. Give the changed file another name`)
     )
   }
   return checked

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { administration, around } from "../durable.ts"
 import { baseUrl, given, whole, yes } from "../flags.ts"
-import { BatchProgress } from "../output/batchProgress.ts"
+import { BatchProgress, lineOf } from "../output/batchProgress.ts"
 import * as Signals from "../output/signals.ts"
 import * as Service from "../service.ts"
 import { descriptions } from "./descriptions.ts"
@@ -185,12 +185,12 @@ const status = Command.make(
   Effect.fnUntraced(function* ({ json, name: batch, ...options }) {
     const at = yield* placeOf(options)
     const now = yield* Effect.provide(ImageBatch.status(batch), administration(at))
-    yield* Console.log(json ? JSON.stringify(now) : new BatchProgress().lineOf(now))
+    yield* Console.log(json ? JSON.stringify(now) : lineOf(now))
   })
 ).pipe(Command.withDescription("Shows how far a batch is. It sends nothing."))
 
-/** A name of a file for any id. */
-const fileOf = (id: string) => encodeURIComponent(id).replace(/^\./, "%2E")
+/** A name of a file for any id, without dots: what follows one would be taken for an extension. */
+const fileOf = (id: string) => encodeURIComponent(id).replaceAll(".", "%2E")
 
 const exportAll = Command.make(
   "export",

@@ -18,6 +18,20 @@ const bar = (share: number) => {
 
 const settledOf = ({ done, failed, inDoubt }: ImageBatch.Progress) => done + failed + inDoubt
 
+/** The counts of a batch in words. */
+const countsOf = ({ done, failed, inDoubt, sending, total }: ImageBatch.Progress): ReadonlyArray<string> => [
+  `${count(done)} of ${count(total)} done`,
+  ...(failed > 0 ? [`${count(failed)} failed`] : []),
+  ...(inDoubt > 0 ? [`${count(inDoubt)} in doubt`] : []),
+  ...(sending > 0 ? [`${count(sending)} under way`] : [])
+]
+
+const tokensOf = ({ totalTokens }: ImageBatch.Progress) => (totalTokens > 0 ? [`${count(totalTokens)} tokens`] : [])
+
+/** One line about a batch that this process does not run. */
+export const lineOf = (progress: ImageBatch.Progress): string =>
+  [...countsOf(progress), ...tokensOf(progress)].join(", ")
+
 /** Reports of one run: the rate and the time left are counted from its first. */
 export class BatchProgress {
   readonly #isLive = process.stderr.isTTY
@@ -25,27 +39,16 @@ export class BatchProgress {
   #first: number | undefined
   #reports = 0
 
-  #rate(progress: ImageBatch.Progress): number {
-    const elapsed = (performance.now() - this.#start) / 1000
-    return elapsed === 0 ? 0 : (settledOf(progress) - (this.#first ?? 0)) / elapsed
-  }
-
-  /** One line about the batch. */
+  /** The same with the rate and the time left. */
   lineOf(progress: ImageBatch.Progress): string {
-    const { done, failed, inDoubt, sending, total, totalTokens } = progress
-    const rate = this.#rate(progress)
-    const left = total - settledOf(progress)
+    const rate = (1000 * (settledOf(progress) - (this.#first ?? 0))) / (performance.now() - this.#start)
+    const left = progress.total - settledOf(progress)
     return [
-      `${count(done)} of ${count(total)} done`,
-      failed > 0 && `${count(failed)} failed`,
-      inDoubt > 0 && `${count(inDoubt)} in doubt`,
-      sending > 0 && `${count(sending)} under way`,
+      ...countsOf(progress),
       `${rate.toFixed(1)} a second`,
-      left > 0 && rate > 0 && `${seconds((left / rate) * 1000)} left`,
-      totalTokens > 0 && `${count(totalTokens)} tokens`
-    ]
-      .filter(Boolean)
-      .join(", ")
+      ...(left > 0 && rate > 0 ? [`${seconds((left / rate) * 1000)} left`] : []),
+      ...tokensOf(progress)
+    ].join(", ")
   }
 
   show(progress: ImageBatch.Progress): Effect.Effect<void> {

@@ -90,7 +90,7 @@ const inLine = (number: number, { allowed, given, param }: Issue): Issue => ({
 
 const refused = (issues: ReadonlyArray<Issue>): GradientError.GradientError => {
   const more = issues.length > mostShown ? `; and ${issues.length - mostShown} more` : ""
-  const description = `${ImageGenerateParams.renderIssues(issues.slice(0, mostShown))}${more}. Nothing was sent`
+  const description = `${ImageGenerateParams.renderIssues(issues.slice(0, mostShown))}${more}`
   return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
 }
 

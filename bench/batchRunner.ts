@@ -1,0 +1,42 @@
+/** A runner of a batch in its own process. One argument, JSON: see `RunnerPlan`. It sends its peak of memory to its parent. */
+import { NodeImages } from "@effect-gradient/node"
+import { DurableImages, GenerationJournal, ImageBatch, ImageStore } from "@effect-gradient/durable"
+import { SqliteClient } from "@effect-gradient/durable/node"
+import { NodeServices } from "@effect/platform-node"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Effect, Layer, Redacted, Schema, Stream } from "effect"
+
+const RunnerPlan = Schema.Struct({
+  baseUrl: Schema.String,
+  journal: Schema.String,
+  store: Schema.String,
+  /** How many requests the batch has; absent for a worker. */
+  total: Schema.optional(Schema.Int)
+})
+
+export type RunnerPlan = typeof RunnerPlan.Type
+
+const { baseUrl, journal, store, total } = Schema.decodeUnknownSync(Schema.fromJsonString(RunnerPlan))(process.argv[2])
+
+const sql = journal.startsWith("postgres:")
+  ? PgClient.layer({ url: Redacted.make(journal), maxConnections: 8 })
+  : SqliteClient.layer({ filename: journal })
+
+const layer = DurableImages.layer({ checkStore: false }).pipe(
+  Layer.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make("bench") })),
+  Layer.provideMerge(GenerationJournal.layerSql().pipe(Layer.provide(sql))),
+  Layer.provideMerge(ImageStore.layerFolder(store)),
+  Layer.provide(NodeServices.layer)
+)
+
+const options = { name: "bench", concurrency: 32 }
+const lines = Stream.range(1, total ?? 0).pipe(Stream.map((id) => `{"id":"${id}","prompt":"An otter, number ${id}"}`))
+const batch = total === undefined ? ImageBatch.worker(options) : ImageBatch.run({ ...options, lines })
+
+await batch.pipe(
+  Stream.runForEach(() => Effect.sync(() => process.send?.("progress"))),
+  Effect.provide(layer),
+  Effect.runPromise
+)
+process.send?.(process.resourceUsage().maxRSS * 1024)
+process.disconnect?.()

