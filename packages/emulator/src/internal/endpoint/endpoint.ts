@@ -1,5 +1,6 @@
 /** The router of the emulated service. It is the same on a port and in process. */
 import { GeneratedImage, ImageGenerateResponse } from "@effect-gradient/core"
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as ByteSize from "effect/ByteSize"
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
@@ -191,7 +192,7 @@ const notFound = toResponse(
   new ApiError({
     status: 404,
     message: "The emulator has POST /v1/images/generations and GET /v1/models.",
-    code: "not_found"
+    code: ErrorBody.codes.notFound
   })
 )
 
