@@ -48,10 +48,10 @@ const tick = Effect.suspend(() => {
 
 const draw = (params: Params) =>
   Images.generateStream(params, { onRetry: ImageView.onRetry(status) }).pipe(
-    ImageStream.tapProgress(({ event, pictures }) =>
+    ImageStream.tapProgress(({ event, images }) =>
       Effect.sync(() => {
-        if (event._tag === "PartialImage") progress.max = (event.partialImages ?? pictures) + 1
-        progress.value = pictures
+        if (event._tag === "PartialImage") progress.max = (event.partialImages ?? images) + 1
+        progress.value = images
       })
     ),
     Stream.mapError(Words.toPictureError),

@@ -48,12 +48,12 @@ interface Options {
   readonly faults?: ReadonlyArray<Fault.Fault>
   readonly browser?: BrowserContextOptions
   /** Plain ones are made in no time, and are small. */
-  readonly pictures?: "painted" | "plain"
+  readonly images?: "painted" | "plain"
 }
 
 /** Opens the gallery. `said` lists the texts of the status so far; `errors` lists what the page logged. */
-export const open = Effect.fn("Site.open")(function* ({ browser, faults, pictures }: Options = {}) {
-  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, pictures }))
+export const open = Effect.fn("Site.open")(function* ({ browser, faults, images }: Options = {}) {
+  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, images }))
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
   const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
   const server = yield* Layer.build(

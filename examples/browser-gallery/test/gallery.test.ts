@@ -107,7 +107,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
 
     it.effect("shows a finished picture once, and keeps it in the list when the next one begins", () =>
       Effect.gen(function* () {
-        const { errors, page } = yield* Site.open({ pictures: "plain" })
+        const { errors, page } = yield* Site.open({ images: "plain" })
         yield* ask(page)
         yield* reach(page, "done")
         yield* Effect.promise(async () => {
@@ -128,7 +128,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
 
     it.effect("has the facts of a finished picture, its download, and a way to start from it", () =>
       Effect.gen(function* () {
-        const { errors, page } = yield* Site.open({ pictures: "plain" })
+        const { errors, page } = yield* Site.open({ images: "plain" })
         yield* ask(page)
         yield* reach(page, "done")
         const entry = page.getByRole("region", { name: "Picture" })
@@ -184,7 +184,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
     it.effect("says that it is retried, when and for which time, and waits for that attempt then", () =>
       Effect.gen(function* () {
         const { ledger, page, said } = yield* Site.open({
-          pictures: "plain",
+          images: "plain",
           faults: [{ ...refusal, status: 429, retryAfter: 1, times: 2 }]
         })
         yield* ask(page)
@@ -371,7 +371,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
     for (const width of [390, 800, 1280]) {
       it.effect(`is not widened by an unbroken word, ${width} pixels wide`, () =>
         Effect.gen(function* () {
-          const { page } = yield* Site.open({ pictures: "plain", browser: { viewport: { width, height: 800 } } })
+          const { page } = yield* Site.open({ images: "plain", browser: { viewport: { width, height: 800 } } })
           const word = `https://example.com/${"a".repeat(200)}`
           const overflow = () =>
             page.evaluate(() => {

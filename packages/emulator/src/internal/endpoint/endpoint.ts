@@ -32,7 +32,7 @@ export interface EndpointOptions extends Faults.FaultOptions {
   readonly latency: Duration.Input
   readonly pace: Duration.Input
   readonly seed: number
-  readonly pictures: "painted" | "plain"
+  readonly images: "painted" | "plain"
   readonly models: ReadonlyArray<string>
   readonly logRequests: boolean
 }
@@ -156,7 +156,7 @@ const generations = (
   commonHeaders: CommonHeaders,
   ledger: Ledger.Ledger["Service"]
 ) => {
-  const replyOptions = { draw: makeDraw(options.pictures, options.seed), pace: options.pace }
+  const replyOptions = { draw: makeDraw(options.images, options.seed), pace: options.pace }
   const [defaultModel = ""] = options.models
   const charge = Effect.fnUntraced(function* (id: string, request: GenerationRequest.GenerationRequest) {
     const { model, n, prompt } = request
