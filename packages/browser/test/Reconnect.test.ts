@@ -56,7 +56,7 @@ const gateway = (...replies: ReadonlyArray<() => Response | Promise<Response>>) 
   }> = []
   const fetch: typeof globalThis.fetch = async (input, init = {}) => {
     const headers = new Headers(init.headers)
-    const url = String(input)
+    const url = input instanceof Request ? input.url : input.toString()
     asked.push({
       method: init.method ?? "",
       id: headers.get("x-attempt-id") ?? url.slice(url.lastIndexOf("/") + 1),

@@ -21,6 +21,8 @@ import { type Kept, PendingStorage } from "./pendingStorage.ts"
 
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 
+type Response = ImageGenerateResponse.ImageGenerateResponse
+
 type Failure = GradientError.GradientError
 
 /** A request and what has become of it. */
@@ -49,7 +51,7 @@ const online = Effect.callback<void>((resume, signal) => {
   }
 })
 
-const brokenTags: ReadonlyArray<GradientError.GradientErrorReason["_tag"]> = new Set([
+const brokenTags: ReadonlySet<GradientError.GradientErrorReason["_tag"]> = new Set([
   "ConnectionError",
   "DisconnectedError",
   "IncompleteStreamError",
@@ -99,20 +101,23 @@ const makeUnseen = () => {
   }
 }
 
-/** Runs `first`. After each failure that `next` recovers from, continues with `join`. */
+/** Runs `first`. After each failure that `next` recovers from, runs `join`. */
 const continuing = <A>(
   first: Stream.Stream<A, Failure>,
   next: (failure: Failure) => Effect.Effect<void, Failure>,
   join: Stream.Stream<A, Failure>
-): Stream.Stream<A, Failure> =>
-  Stream.catch(first, (failure) => Stream.unwrap(Effect.as(next(failure), continuing(join, next, join))))
+): Stream.Stream<A, Failure> => {
+  const recover = (failure: Failure): Stream.Stream<A, Failure> =>
+    Stream.unwrap(Effect.as(next(failure), Stream.catch(join, recover)))
+  return Stream.catch(first, recover)
+}
 
 /** `Images` that return for their images, and the requests that an earlier page left. */
 export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage }: Options) {
   const limitMillis = Duration.toMillis(Duration.fromInputUnsafe(limit))
   const images = yield* Images.Images
   const client = yield* GradientClient.GradientClient
-  const kept = new PendingStorage(storage, String(client.options.toUrl("/images/generations")))
+  const kept = new PendingStorage(storage, client.options.toUrl("/images/generations"))
   /** The ids of the calls that run in this page. */
   const running = new Set<string>()
 
@@ -165,31 +170,29 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
   const joining = (request: Request, accept: string): Purpose | undefined =>
     request.id === undefined ? undefined : { _tag: "Join", id: request.id, accept }
 
-  const once = { retry: RetryPolicy.none }
+  const unretried = { retry: RetryPolicy.none }
 
   const joinResponse = (request: Request, params: Kept["params"], options: GradientClient.RequestOptions) =>
-    Effect.suspend(() => images.generate(Struct.omit(params, ["partialImages"]), { ...options, ...once })).pipe(
+    Effect.suspend(() => images.generate(Struct.omit(params, ["partialImages"]), { ...options, ...unretried })).pipe(
       Effect.updateService(Purpose, () => joining(request, "application/json")),
       // Nothing is sent that can be charged for, so this is not an attempt.
       Effect.provideService(Attempt.Around, [])
     )
 
   const joinEvents = (request: Request, params: Kept["params"], options: GradientClient.RequestOptions) =>
-    Stream.suspend(() => images.generateStream(params, { ...options, ...once })).pipe(
+    Stream.suspend(() => images.generateStream(params, { ...options, ...unretried })).pipe(
       Stream.updateService(Purpose, () => joining(request, "text/event-stream")),
       Stream.updateService(Attempt.Around, () => [])
     )
 
   const response = (
     request: Request,
-    first: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, Failure>,
-    join: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, Failure>
+    first: Effect.Effect<Response, Failure>,
+    join: Effect.Effect<Response, Failure>
   ) => {
-    const asked = (
-      reply: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, Failure>
-    ): Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, Failure> =>
-      Effect.catch(reply, (failure) => Effect.andThen(next(request)(failure), asked(join)))
-    return Effect.andThen(tracked(request), asked(first)).pipe(
+    const recover = (failure: Failure): Effect.Effect<Response, Failure> =>
+      Effect.andThen(next(request)(failure), Effect.catch(join, recover))
+    return Effect.andThen(tracked(request), Effect.catch(first, recover)).pipe(
       Effect.tap(() => Effect.sync(() => forget(request))),
       Effect.scoped
     )
@@ -202,14 +205,14 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
     join: Stream.Stream<Event, Failure>
   ) => {
     const unseen = makeUnseen()
-    let images = 0
+    let count = 0
     const once = (from: Stream.Stream<Event, Failure>) => Stream.suspend(() => Stream.filter(from, unseen()))
     return Stream.unwrap(Effect.as(tracked(request), continuing(once(first), next(request), once(join)))).pipe(
       Stream.tap((event) =>
         Effect.sync(() => {
           request.attempts = 0
-          if (event._tag === "Completed") images += 1
-          if (images >= n) forget(request)
+          if (event._tag === "Completed") count += 1
+          if (count >= n) forget(request)
         })
       ),
       Stream.onEnd(Effect.sync(() => forget(request)))
