@@ -4,6 +4,7 @@
  */
 import { NodeServices } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
+import { GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import { Emulator, type Fault, Ledger } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import { Context, Effect, Layer, Logger, Redacted } from "effect"
@@ -25,7 +26,7 @@ export const layer = Layer.merge(
 )
 
 /** Records each text of the status, because a text can be replaced before a test reads it. */
-const listen = () => {
+export const listen = () => {
   const said: Array<string> = []
   Object.assign(globalThis, { said })
   const note = () => {
@@ -35,7 +36,7 @@ const listen = () => {
   new MutationObserver(note).observe(document, { subtree: true, childList: true, characterData: true })
 }
 
-const errorsOf = (page: Page) => {
+export const errorsOf = (page: Page) => {
   const errors: Array<string> = []
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") errors.push(message.text())
@@ -57,8 +58,8 @@ export const open = Effect.fn("Site.open")(function* ({ browser, faults, images 
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
   const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
   const server = yield* Layer.build(
-    Gallery.layer({ folder: yield* Built, port: 0 }).pipe(
-      Layer.provide(client),
+    Gallery.layer({ folder: yield* Built, port: 0, durable: { drain: "100 millis" } }).pipe(
+      Layer.provide([client, GenerationJournal.layerMemory, ImageStore.layerMemory]),
       Layer.provide(NodeImages.layerHttpClient()),
       Layer.provide(Logger.layer([]))
     )
