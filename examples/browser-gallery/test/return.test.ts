@@ -32,8 +32,8 @@ const start = Effect.fnUntraced(function* (env: Record<string, string>) {
     ),
     (started) => stop(started, "SIGKILL")
   )
-  const [line]: ReadonlyArray<unknown> = yield* Effect.promise(() => once(server.stdout, "data"))
-  return { server, url: new URL(String(line).trim()) }
+  const line = yield* Effect.promise(async (): Promise<string> => String(await once(server.stdout, "data")))
+  return { server, url: new URL(line.trim()) }
 })
 
 /** Opens the gallery on a server that `startAnother` can replace: both have one journal and one store. */

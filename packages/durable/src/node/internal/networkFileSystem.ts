@@ -1,31 +1,38 @@
 /**
- * Whether a folder is on a network disk, by the number that the kernel has for its file system.
+ * Whether a folder is on a network disk, by the type of its mount. Only Linux lists its mounts in a file.
  */
 import * as Effect from "effect/Effect"
-import { statfs } from "node:fs/promises"
+import { readFile, realpath } from "node:fs/promises"
 
-/** From statfs(2) and the kernel's magic.h. Other systems than Linux use other numbers, so there none matches. */
-const names = new Map([
-  [0x6969, "NFS"],
-  [0x517b, "SMB"],
-  [0xff534d42, "CIFS"],
-  [0xfe534d42, "SMB2"],
-  [0x01021997, "9P"],
-  [0x5346414f, "AFS"],
-  [0x6b414653, "AFS"],
-  [0x00c36400, "Ceph"],
-  [0x7461636f, "OCFS2"],
-  [0x01161970, "GFS2"],
-  [0x0bd00bd0, "Lustre"],
-  [0x73757245, "Coda"]
-])
+/** Types of file systems whose locks do not hold between machines. */
+const networkTypes =
+  /^(?:nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|coda|davfs|gfs2|glusterfs|lustre|ocfs2|fuse\.(?:sshfs|s3fs|rclone|glusterfs|gcsfuse|ceph|goofys|mount-s3))$/
 
-/** The name of the network file system that the folder is on; `undefined` if it is on none, or if that is unknown. */
+/** A mount point has spaces and the like as octal numbers. */
+const unescaped = (path: string) =>
+  path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+
+const isWithin = (path: string, mount: string) => mount === "/" || path === mount || path.startsWith(`${mount}/`)
+
+/** The type of the file system of a path, from the text of `/proc/self/mountinfo`. The last of the longest mounts counts. */
+export const typeIn = (mountinfo: string, path: string): string | undefined => {
+  let found: { readonly mount: string; readonly type: string | undefined } | undefined
+  for (const line of mountinfo.split("\n")) {
+    const [fields = "", details = ""] = line.split(" - ")
+    const mount = unescaped(fields.split(" ")[4] ?? "")
+    if (mount === "" || !isWithin(path, mount) || (found !== undefined && mount.length < found.mount.length)) continue
+    found = { mount, type: details.split(" ")[0] }
+  }
+  return found?.type
+}
+
+/** The type of the network disk that the folder is on; `undefined` if it is on none, or if that is unknown. */
 export const networkFileSystem = (folder: string): Effect.Effect<string | undefined> =>
-  Effect.promise(() =>
-    statfs(folder).then(
-      // Negative on systems with 32-bit numbers.
-      ({ type }) => names.get(type >>> 0),
-      () => undefined
-    )
-  )
+  Effect.promise(async () => {
+    const [mountinfo, path] = await Promise.all([
+      readFile("/proc/self/mountinfo", "utf8").catch(() => ""),
+      realpath(folder).catch(() => folder)
+    ])
+    const type = typeIn(mountinfo, path)
+    return type !== undefined && networkTypes.test(type) ? type : undefined
+  })
