@@ -75,8 +75,8 @@ describe("README.md", () => {
     assert.include(read("README.md"), where)
   })
 
-  it("has at most 200 lines", () => {
-    assert.isAtMost(read("README.md").split("\n").length, 201)
+  it("has at most 155 lines", () => {
+    assert.isAtMost(read("README.md").split("\n").length, 156)
   })
 })
 

@@ -51,7 +51,9 @@ const sqlOf = (journal: string) => {
 const bucketOf = (store: string) => {
   const { hostname: bucket, pathname } = new URL(store)
   return ImageStore.layerS3FromConfig({ bucket, prefix: decodeURIComponent(pathname) }).pipe(
-    Layer.provide(FetchHttpClient.layer)
+    Layer.provide(FetchHttpClient.layer),
+    // A redirect would send the images to another address.
+    Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
   )
 }
 

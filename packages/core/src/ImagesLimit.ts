@@ -115,10 +115,8 @@ const pausedUntil = (outcome: Attempt.Outcome, now: number): number => {
 }
 
 /** Waits, or fails if waiting is not wanted. */
-const delayed = ({ isFailing }: Limits, what: string, wait: Duration.Duration): Effect.Effect<void, Reason> => {
-  if (Duration.toMillis(wait) <= 0) return Effect.void
-  return isFailing ? Effect.fail(exceeded(`${what}, for another ${seconds(wait)}`, wait)) : Effect.sleep(wait)
-}
+const delayed = ({ isFailing }: Limits, what: string, wait: Duration.Duration): Effect.Effect<void, Reason> =>
+  isFailing ? Effect.fail(exceeded(`${what}, for another ${seconds(wait)}`, wait)) : Effect.sleep(wait)
 
 /** A failure of the limiter: the limit is used up, or its store cannot be reached. */
 const limiterFailed = ({ reason }: RateLimiter.RateLimiterError): Reason =>
@@ -153,14 +151,16 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
       isTaken ? Effect.void : Effect.fail(exceeded(`${limits.concurrency} requests are under way`))
     )
   })
-  const pause = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    delayed(limits, "the service allows no request", Duration.millis(paused - now))
-  )
+  const pause: Effect.Effect<void, Reason> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const wait = Duration.millis(paused - now)
+    return paused <= now ? Effect.void : Effect.andThen(delayed(limits, "the service allows no request", wait), pause)
+  })
   // The permit is taken first: requests that wait for one must not go out together later, over the limit.
   const wait = Effect.uninterruptibleMask((restore) =>
     Effect.andThen(
       restore(acquire),
-      Effect.onError(restore(Effect.andThen(pause, take(limits, limiter))), () => release)
+      // The service may have refused another request while this one waited for the limit.
+      Effect.onError(restore(Effect.andThen(Effect.andThen(pause, take(limits, limiter)), pause)), () => release)
     )
   )
   const end = (_attempt: Attempt.Attempt, outcome: Attempt.Outcome) =>

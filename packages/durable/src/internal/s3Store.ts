@@ -72,12 +72,18 @@ class Passing {
   }
 }
 
-/** The children of the root of an XML document. */
-const childrenOf = (text: string) =>
+/** The children of the root of an XML document; none if the root has another name. */
+const childrenOf = (text: string, root: string) =>
   Stream.make(text).pipe(
     Stream.pipeThroughChannel(Xml.decodeString()),
-    Stream.pipeThroughChannel(Xml.elements(["*", "*"])),
+    Stream.pipeThroughChannel(Xml.elements([root, "*"])),
     Stream.runCollect
+  )
+
+/** The members of an error; none if the body is not an error of S3. */
+const errorOf = (response: HttpClientResponse.HttpClientResponse) =>
+  Effect.flatMap(response.text, (text) => childrenOf(text, "Error")).pipe(
+    Effect.orElseSucceed((): ReadonlyArray<Xml.Element> => [])
   )
 
 const textOf = ({ children }: Xml.Element): string => children.filter((child) => typeof child === "string").join("")
@@ -147,16 +153,13 @@ class Bucket {
 
   /** The failure for a status, with the words of the service. */
   #refusal(request: Request, response: HttpClientResponse.HttpClientResponse) {
-    return response.text.pipe(
-      Effect.flatMap(childrenOf),
-      Effect.orElseSucceed((): ReadonlyArray<Xml.Element> => []),
-      Effect.map((elements) => {
-        const code = textIn(elements, "Code") ?? ""
-        const words = [advice.get(code) ?? textIn(elements, "Message"), code].filter(Boolean).join(", ")
-        const failure = this.#failure(request, `${response.status} ${words}`.trim(), undefined)
-        return { code, failure, isPassing: response.status >= 500 || response.status === 429 }
-      })
-    )
+    return Effect.map(errorOf(response), (elements) => {
+      const code = textIn(elements, "Code") ?? ""
+      const words = [advice.get(code) ?? textIn(elements, "Message"), code].filter(Boolean).join(", ")
+      const failure = this.#failure(request, `${response.status} ${words}`.trim(), undefined)
+      const isPassing = response.status >= 500 || response.status === 429 || code === "ConditionalRequestConflict"
+      return { failure, isPassing }
+    })
   }
 
   /** Sends once. Statuses in `allowed` are responses; others are failures. */
@@ -204,10 +207,15 @@ class Bucket {
     )
   }
 
+  /** A 404 of a bucket that is gone is a failure: it does not show that the object was never there. */
   get(path: string) {
     return this.send({ method: "GET", path: this.#key(path) }, [404], (response) =>
       response.status === 404
-        ? Effect.succeed(Option.none<Uint8Array>())
+        ? Effect.flatMap(errorOf(response), (elements) =>
+            textIn(elements, "Code") === "NoSuchBucket"
+              ? Effect.fail("the bucket does not exist")
+              : Effect.succeed(Option.none<Uint8Array>())
+          )
         : Effect.map(response.arrayBuffer, (buffer) => Option.some(new Uint8Array(buffer)))
     )
   }
@@ -230,13 +238,20 @@ class Bucket {
       ...(token !== undefined && { "continuation-token": token })
     }
     return this.send({ method: "GET", path: "", query }, [], (response) =>
-      Effect.map(Effect.flatMap(response.text, childrenOf), (elements) => {
-        const entries = elements
-          .filter(({ name }) => name === "Contents")
-          .map(({ children }) => ({ key: textIn(children, "Key") ?? "", size: Number(textIn(children, "Size")) }))
-        const next = textIn(elements, "IsTruncated") === "true" ? textIn(elements, "NextContinuationToken") : undefined
-        return [entries, Option.fromNullishOr(next)] as const
-      })
+      Effect.flatMap(
+        Effect.flatMap(response.text, (text) => childrenOf(text, "ListBucketResult")),
+        (elements) => {
+          const [isTruncated, next] = [textIn(elements, "IsTruncated"), textIn(elements, "NextContinuationToken")]
+          // Another page, such as that of a proxy, must not look like an empty list: then what is stored would be paid again.
+          if (isTruncated === undefined || (isTruncated === "true" && next === undefined)) {
+            return Effect.fail("the reply is not a complete list of objects")
+          }
+          const entries = elements
+            .filter(({ name }) => name === "Contents")
+            .map(({ children }) => ({ key: textIn(children, "Key") ?? "", size: Number(textIn(children, "Size")) }))
+          return Effect.succeed([entries, Option.fromNullishOr(isTruncated === "true" ? next : undefined)] as const)
+        }
+      )
     )
   }
 
