@@ -196,6 +196,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
   QuotaExceededError: "No image can be generated now: the credit is used up.",
   RateLimitError: "Too many images were requested.",
+  BudgetExceededError: "No image can be generated now: the budget is used up.",
   ConnectionError: "The image service cannot be reached now. Nothing was sent.",
   InternalServerError: "The image service failed.",
   RequestTimeoutError: "The image service did not reply in time.",
@@ -255,7 +256,8 @@ const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, w
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: "not_configured",
   PermissionDeniedError: "not_configured",
-  QuotaExceededError: "insufficient_quota"
+  QuotaExceededError: "insufficient_quota",
+  BudgetExceededError: "insufficient_quota"
 }
 
 /** The codes of these reasons if the service sent none. */
