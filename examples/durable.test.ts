@@ -18,7 +18,7 @@ const folder = Effect.acquireRelease(
 const emulated = Effect.fnUntraced(function* (...faults: ReadonlyArray<string>) {
   const images = Images.layer.pipe(
     Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
-    Layer.provideMerge(Emulator.layerHttpClient({ pictures: "plain", faults }))
+    Layer.provideMerge(Emulator.layerHttpClient({ images: "plain", faults }))
   )
   const context = yield* Layer.build(images)
   const { account } = Context.get(context, Ledger.Ledger)

@@ -317,7 +317,7 @@ describe("progress.ts", () => {
       const lines = (yield* TestConsole.logLines).map(String)
       assert.strictEqual(completed.length, 4)
       assert.lengthOf(
-        lines.filter((line) => /: picture [123] after /.test(line)),
+        lines.filter((line) => /: image [123] after /.test(line)),
         12
       )
       assert.lengthOf(
@@ -332,7 +332,7 @@ describe("progress.ts", () => {
           TestConsole.layer,
           Images.layer.pipe(
             Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
-            Layer.provide(Emulator.layerHttpClient({ faults: ["status=429;retry-after=0 x1"], pictures: "plain" }))
+            Layer.provide(Emulator.layerHttpClient({ faults: ["status=429;retry-after=0 x1"], images: "plain" }))
           )
         )
       )

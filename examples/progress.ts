@@ -6,8 +6,8 @@ const draw = (prompt: string) =>
     { prompt, partialImages: 2 },
     { onRetry: ({ delay, reason }) => Console.log(`${prompt}: ${reason.summary}, retry in ${Duration.format(delay)}`) }
   ).pipe(
-    ImageStream.tapProgress(({ elapsed, pictures }) =>
-      Console.log(`${prompt}: picture ${pictures} after ${Duration.format(elapsed)}`)
+    ImageStream.tapProgress(({ elapsed, images }) =>
+      Console.log(`${prompt}: image ${images} after ${Duration.format(elapsed)}`)
     ),
     ImageStream.runCompleted
   )

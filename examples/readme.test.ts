@@ -7,7 +7,7 @@ import { Config, Effect, Fiber, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { TestClock } from "effect/testing"
 import { existsSync, globSync, readFileSync } from "node:fs"
-import { mkdtemp, readdir, rm } from "node:fs/promises"
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { fileURLToPath, URL } from "node:url"
 import { delimiter, dirname, join } from "node:path"
@@ -32,9 +32,8 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true }))
 )
 
-/** Runs a shell command in an empty folder, with the binaries of the workspace and without keys. */
-const shell = Effect.fnUntraced(function* (line: string) {
-  const cwd = yield* folder
+/** Runs a shell command in a folder, with the binaries of the workspace and without keys. */
+const shellIn = Effect.fnUntraced(function* (cwd: string, line: string) {
   const path = [join(root, "node_modules/.bin"), dirname(process.execPath), yield* Config.String("PATH")]
   const running = yield* ChildProcess.make(line, {
     cwd,
@@ -50,6 +49,9 @@ const shell = Effect.fnUntraced(function* (line: string) {
   })
   return { ...running, cwd }
 }, Effect.provide(NodeServices.layer))
+
+/** Runs a shell command in an empty folder. */
+const shell = (line: string) => Effect.flatMap(folder, (cwd) => shellIn(cwd, line))
 
 describe.each(documents)("%s", (path) => {
   const markdown = read(path)
@@ -133,7 +135,8 @@ describe("the commands", () => {
     Schema.fromJsonString(Schema.Struct({ scripts: Schema.Record(Schema.String, Schema.String) }))
   )(read("package.json"))
   const lines = documents.flatMap((path) => blocks(read(path), "sh")).flatMap((block) => block.trim().split("\n"))
-  const own = lines.filter((line) => line.startsWith("gradient-images"))
+  const isBatch = (line: string) => line.startsWith("gradient-images batch")
+  const own = lines.filter((line) => line.startsWith("gradient-images") && !isBatch(line))
 
   it("of pnpm are scripts of the workspace", () => {
     for (const line of lines.filter((each) => each.includes("pnpm"))) {
@@ -153,6 +156,24 @@ describe("the commands", () => {
       const { stdout } = yield* shell(line.replace(/--port \d+/, "--port 0"))
       const first = yield* stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
       assert.match(first, /^Listening on http/)
+    }).pipe(Effect.scoped)
+  )
+
+  // Those on a bucket and a PostgreSQL server need both.
+  it.live("of a batch work one after the other, with the file of docs/batches.md", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const [file = ""] = blocks(read("docs/batches.md"), "json")
+      yield* Effect.promise(() => writeFile(join(cwd, "animals.jsonl"), file))
+      for (const line of lines.filter((each) => isBatch(each) && !each.includes("s3://"))) {
+        const { exitCode } = yield* shellIn(cwd, line)
+        assert.strictEqual(Number(yield* exitCode), 0, line)
+      }
+      assert.sameMembers(yield* Effect.promise(() => readdir(join(cwd, "out"))), [
+        "otter-1.png",
+        "fox-1-1.webp",
+        "fox-1-2.webp"
+      ])
     }).pipe(Effect.scoped)
   )
 

@@ -85,7 +85,7 @@ const program = Effect.gen(function* () {
 })
 
 program.pipe(
-  Effect.provide(Layer.fresh(Emulator.layerServer({ port: 0, pictures: "plain" }))),
+  Effect.provide(Layer.fresh(Emulator.layerServer({ port: 0, images: "plain" }))),
   Effect.scoped,
   NodeRuntime.runMain
 )

@@ -2,6 +2,8 @@
  * The page and the gateway behind it, on one port of this machine. The key, if there is one, never leaves this server.
  */
 import { NodeHttpServer } from "@effect/platform-node"
+import { Images } from "@effect-gradient/core"
+import { DurableImages } from "@effect-gradient/durable"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
 import { Data, Effect, FileSystem, Layer } from "effect"
 import { HttpRouter, HttpServerRespondable, HttpServerResponse, HttpStaticServer } from "effect/http"
@@ -60,9 +62,15 @@ const callers = Layer.succeed(Callers.Callers, {
       : Effect.fail(new Callers.Unauthorized({ message: "This gateway serves this machine's own page." }))
 })
 
-const gateway = ImagesGateway.layer().pipe(
-  Layer.provide([callers, Attempts.layerOnce, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
-)
+/** It is durable, so that a page that lost its connection can return for its picture. */
+const gateway = (durable: DurableImages.Options) =>
+  ImagesGateway.layer().pipe(
+    Layer.provide([
+      callers,
+      Attempts.layerDurable.pipe(Layer.provide(DurableImages.layer(durable)), Layer.provide(Images.layer)),
+      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+    ])
+  )
 
 /** A server that ends with its scope, even if clients are still connected. */
 const nodeServer = (port: number) =>
@@ -77,8 +85,19 @@ const nodeServer = (port: number) =>
     })
   )
 
-/** Serves the page of this folder, and the gateway on this client, on a port of this machine; 0 is any free one. */
-export const layer = ({ folder, port }: { readonly folder: string; readonly port: number }) =>
-  HttpRouter.serve(Layer.merge(page(folder), gateway), { disableLogger: true, disableListenLog: true }).pipe(
+/**
+ * Serves the page of this folder, and the gateway on this client, on a port of this machine; 0 is any free one. Servers that
+ * share a journal and a store can take over from each other.
+ */
+export const layer = ({
+  durable = {},
+  folder,
+  port
+}: {
+  readonly folder: string
+  readonly port: number
+  readonly durable?: DurableImages.Options
+}) =>
+  HttpRouter.serve(Layer.merge(page(folder), gateway(durable)), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provideMerge(nodeServer(port))
   )

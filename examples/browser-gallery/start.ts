@@ -5,6 +5,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { GradientClient, GradientConfig, type GradientError } from "@effect-gradient/core"
+import { GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import { Emulator } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import { Cause, Config, Console, Effect, Exit, Layer, Option, Redacted } from "effect"
@@ -33,7 +34,10 @@ const gallery = Effect.gen(function* () {
   const port = yield* Config.Port("PORT").pipe(Config.withDefault(0))
   return Layer.effectDiscard(
     HttpServer.addressFormattedWith((address) => Console.log(`${note}\nOpen ${address} (Ctrl+C ends it)`))
-  ).pipe(Layer.provide(Gallery.layer({ folder, port })), Layer.provide(client))
+  ).pipe(
+    Layer.provide(Gallery.layer({ folder, port })),
+    Layer.provide([client, GenerationJournal.layerMemory, ImageStore.layerMemory])
+  )
 })
 
 Layer.unwrap(gallery).pipe(

@@ -1,4 +1,5 @@
 import { GradientError, Images, ImageGenStreamEvent } from "@effect-gradient/core"
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import { Effect, Stream } from "effect"
 import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
@@ -34,10 +35,11 @@ const send = async (response: ServerResponse, event: ImageGenStreamEvent.ImageGe
 const fail = (response: ServerResponse, error: unknown) => {
   console.error(error)
   const known = error instanceof GradientError.GradientError ? error : undefined
-  const text = JSON.stringify({ error: { message: known?.reason.summary ?? "Internal error" } })
-  if (response.headersSent) return response.end(`event: error\ndata: ${text}\n\n`)
+  const status = known === undefined ? 500 : GradientError.httpStatus(known.reason)
+  const body = ErrorBody.make({ status, message: known?.reason.summary ?? "Internal error" })
+  if (response.headersSent) return response.end(ErrorBody.toServerSentEvent(body))
   // Many clients retry a 5xx by themselves, and this one may have been paid for.
   if (known?.mayHaveBeenCharged === true) response.setHeader("x-should-retry", "false")
   response.setHeader("content-type", "application/json")
-  return response.writeHead(known === undefined ? 500 : GradientError.httpStatus(known.reason)).end(text)
+  return response.writeHead(status).end(JSON.stringify(body))
 }

@@ -39,7 +39,7 @@ const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIE
 /** The examples with an emulator on a port that has these faults. */
 const onEmulator = Effect.fnUntraced(function* (options: Emulator.EmulatorOptions, ...faults: ReadonlyArray<string>) {
   const decoded = yield* Effect.forEach(faults, (fault) => Schema.decodeEffect(Fault.FaultFromString)(fault))
-  const context = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain", ...options, faults: decoded }))
+  const context = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain", ...options, faults: decoded }))
   const { account } = Context.get(context, Ledger.Ledger)
   const examples = yield* load(environmentOf(yield* Effect.provide(Emulator.baseUrl, context)))
   /** Waits until the emulator has recorded that its client left, which shows that the request was cancelled. */

@@ -9,6 +9,9 @@ type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
 const form = element("form", HTMLFormElement)
 const prompt = element("prompt", HTMLTextAreaElement)
+const counter = element("counter", HTMLSpanElement)
+const options = element("options", HTMLDetailsElement)
+const chosen = element("chosen", HTMLSpanElement)
 
 const decode = Schema.decodeUnknownSync(ImageGenerateParams.Json)
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
@@ -29,7 +32,8 @@ export const fill = (params: Params): void => {
     if (field instanceof RadioNodeList || field instanceof HTMLTextAreaElement) field.value = String(value)
   }
   keepPossible()
-  refuseBlank()
+  showLength()
+  showChosen()
   prompt.focus()
 }
 
@@ -50,10 +54,40 @@ const refuseBlank = () => {
   prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe a picture." : "")
 }
 
-refuseBlank()
-prompt.addEventListener("input", refuseBlank)
+/** The gateway allows so many characters by default. It counts as this does. */
+const longest = 4000
+
+const showLength = () => {
+  const { length } = prompt.value
+  counter.textContent = `${length.toLocaleString("en")} / ${longest.toLocaleString("en")}`
+  counter.classList.toggle("over", length > longest)
+  refuseBlank()
+  if (length > longest) prompt.setCustomValidity(`Use at most ${longest.toLocaleString("en")} characters.`)
+}
+
+/** What is chosen, beside the fold. */
+const showChosen = () => {
+  chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.innerText)
+    .filter((label, index) => index === 0 || label !== "Auto")
+    .join(", ")
+}
+
+/** The options are folded where they would push the picture out of view. */
+const isWide = matchMedia("(width >= 60rem)")
+const fold = () => {
+  options.open = isWide.matches
+}
+
+showLength()
+showChosen()
+fold()
+isWide.addEventListener("change", fold)
+prompt.addEventListener("input", showLength)
 form.addEventListener("submit", (event) => event.preventDefault())
-form.addEventListener("change", keepPossible)
+form.addEventListener("change", () => {
+  keepPossible()
+  showChosen()
+})
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit()
 })

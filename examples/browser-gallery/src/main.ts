@@ -2,15 +2,28 @@
  * Asks for pictures through the gateway behind this page, and shows each while it gets sharper.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
-import { type ImageGenerateParams, ImageStream, Images } from "@effect-gradient/core"
-import type { Scope } from "effect"
-import { Effect, Schedule, Stream } from "effect"
+import {
+  type GradientError,
+  type ImageGenerateParams,
+  ImageStream,
+  Images,
+  type ImageGenStreamEvent
+} from "@effect-gradient/core"
+import { Clock, Duration, Effect, Schedule, Stream } from "effect"
+import * as Album from "./album.ts"
 import { element, next } from "./dom.ts"
 import * as Form from "./form.ts"
 import * as Gallery from "./gallery.ts"
 import * as Words from "./words.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
+
+/** One picture to draw, or one that an earlier page asked for. */
+interface Order {
+  readonly params: Params
+  readonly sentAt: number
+  readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError, Images.Images>
+}
 
 const stage = element("stage", HTMLElement)
 const picture = element("picture", HTMLImageElement)
@@ -20,6 +33,10 @@ const elapsed = element("elapsed", HTMLSpanElement)
 const generate = element("generate", HTMLButtonElement)
 const cancel = element("cancel", HTMLButtonElement)
 const retry = element("retry", HTMLButtonElement)
+const title = element("failure", HTMLElement)
+const details = element("details", HTMLDetailsElement)
+const ids = element("ids", HTMLElement)
+const notKept = element("not-kept", HTMLParagraphElement)
 
 /** The style sheet shows the parts of the stage that belong to a state. If the focused part goes, another gets the focus. */
 const setState = (state: "drawing" | "done" | "cancelled" | "failed") => {
@@ -38,62 +55,97 @@ const begin = (params: Params) => {
   stage.scrollIntoView({ block: "nearest" })
 }
 
-/** Counts the seconds, without end. */
-const tick = Effect.suspend(() => {
-  let seconds = 0
-  return Effect.sync(() => {
-    elapsed.textContent = `${seconds++} s`
-  }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.andThen(Effect.never))
-})
+/** Counts the seconds since the click, without end. */
+const tick = (sentAt: number) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.sync(() => {
+      elapsed.textContent = `${Math.round((now - sentAt) / 1000)} s`
+    })
+  ).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.andThen(Effect.never))
 
-const draw = (params: Params) =>
-  Images.generateStream(params, { onRetry: ImageView.onRetry(status) }).pipe(
-    ImageStream.tapProgress(({ event, pictures }) =>
+const orderOf = (params: Params) =>
+  Effect.map(Clock.currentTimeMillis, (sentAt): Order => ({
+    params,
+    sentAt,
+    events: Images.generateStream(params, { onRetry: ImageView.onRetry(status) })
+  }))
+
+const draw = ({ events, sentAt }: Order) =>
+  events.pipe(
+    ImageStream.tapProgress(({ event, images }) =>
       Effect.sync(() => {
-        if (event._tag === "PartialImage") progress.max = (event.partialImages ?? pictures) + 1
-        progress.value = pictures
+        if (event._tag === "PartialImage") progress.max = (event.partialImages ?? images) + 1
+        progress.value = images
       })
     ),
     Stream.mapError(Words.toPictureError),
     ImageView.run({ target: picture, status }),
     // A stream of core fails by itself if the last picture does not come.
     Effect.catchTag("GradientError", Effect.die),
-    Effect.timed,
-    Effect.raceFirst(tick)
+    Effect.raceFirst(tick(sentAt))
   )
 
+/** Keeps the picture in this browser, and says so if that fails: then only Download keeps it. */
+const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: ImageGenStreamEvent.Completed) {
+  const now = yield* Clock.currentTimeMillis
+  const made = Album.pictureOf(params, image, Duration.millis(now - sentAt), now)
+  yield* Album.keep(made).pipe(
+    Effect.catchTag("AlbumError", (error) =>
+      Effect.andThen(
+        Effect.logDebug("The picture is not kept", error),
+        Effect.sync(() => {
+          notKept.hidden = false
+        })
+      )
+    )
+  )
+  yield* Gallery.add(made)
+})
+
+const showFailure = (error: Words.PictureError) =>
+  Effect.sync(() => {
+    // ImageView has put the message into the status.
+    title.textContent = error.title
+    ids.textContent = error.ids
+    details.hidden = error.ids === ""
+    details.open = false
+    retry.hidden = !error.canRetry
+  })
+
 /** Draws what is asked for, then waits for the next order and gives it. The picture stays until then. */
-const turn = Effect.fnUntraced(function* (params: Params, session: Scope.Scope) {
-  begin(params)
-  const end = yield* draw(params).pipe(
-    Effect.flatMap(([took, image]) => Gallery.add({ params, image, took }, session)),
+const turn = Effect.fnUntraced(function* (order: Order) {
+  begin(order.params)
+  const end = yield* draw(order).pipe(
+    Effect.flatMap((image) => keep(order, image)),
     Effect.as("done" as const),
     Effect.raceFirst(Effect.as(next(cancel, "click"), "cancelled" as const)),
-    Effect.catch((error) =>
-      Effect.sync(() => {
-        // ImageView has put the message into the status.
-        retry.hidden = !error.canRetry
-        return "failed" as const
-      })
-    )
+    Effect.catchTag("PictureError", (error) => Effect.as(showFailure(error), "failed" as const))
   )
   setState(end)
   if (end === "failed") status.scrollIntoView({ block: "nearest" })
-  return yield* Effect.raceFirst(Form.submitted, Effect.as(next(retry, "click"), params))
-}, Effect.scoped)
+  return end
+})
 
+/** Shows the pictures that are kept, then draws those that an earlier page left, then those that are asked for. */
 const page = Effect.gen(function* () {
-  const session = yield* Effect.scope
-  let params = yield* Form.submitted
-  while (true) params = yield* turn(params, session)
+  for (const kept of yield* Effect.orElseSucceed(Album.all, () => [])) Gallery.addKept(kept)
+  const waiting: Array<Order> = [...(yield* BrowserImages.pending)]
+  let order = waiting.shift() ?? (yield* Effect.flatMap(Form.submitted, orderOf))
+  while (true) {
+    order = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const { params } = order
+        yield* turn(order)
+        const left = waiting.shift()
+        if (left !== undefined) return left
+        return yield* Effect.flatMap(Effect.raceFirst(Form.submitted, Effect.as(next(retry, "click"), params)), orderOf)
+      })
+    )
+  }
 })
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") cancel.click()
 })
 
-page.pipe(
-  Effect.scoped,
-  Effect.provide(BrowserImages.layer({ baseUrl: new URL("/v1", location.href).href })),
-  Effect.runFork
-)
+page.pipe(Effect.provide(BrowserImages.layer({ baseUrl: new URL("/v1", location.href).href })), Effect.runFork)

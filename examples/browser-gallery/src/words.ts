@@ -1,5 +1,5 @@
 /**
- * The text that the page shows after a failure.
+ * What the page shows after a failure.
  */
 import type { GradientError } from "@effect-gradient/core"
 import { ApiError } from "@effect-gradient/gateway"
@@ -7,7 +7,11 @@ import { Data } from "effect"
 
 /** A failure in words for the page. */
 export class PictureError extends Data.TaggedError("PictureError")<{
+  /** What kind of failure it is, in a word or two. */
+  readonly title: "Refused" | "Busy" | "Failed" | "In doubt" | "Perhaps paid"
   readonly message: string
+  /** For the operator, who can find the request by it. */
+  readonly ids: string
   /** Whether the person can try again without paying twice. */
   readonly canRetry: boolean
 }> {}
@@ -22,8 +26,26 @@ const whatHappened = ({ reason }: GradientError.GradientError): string => {
   return isForPeople && reason.description !== undefined ? reason.description : `${reason.summary}.`
 }
 
-export const toPictureError = (error: GradientError.GradientError): PictureError =>
-  new PictureError({
-    message: error.mayHaveBeenCharged ? `${whatHappened(error)} It may have been charged for.` : whatHappened(error),
+const titleOf = (error: GradientError.GradientError): PictureError["title"] => {
+  if (error.reason.code === ApiError.inDoubt) return "In doubt"
+  if (error.mayHaveBeenCharged) return "Perhaps paid"
+  if (error.isRetryable) return "Busy"
+  return error.reason.status === undefined ? "Failed" : "Refused"
+}
+
+const perhapsPaid = "It may have been charged for."
+
+const messageOf = (error: GradientError.GradientError) => {
+  const happened = whatHappened(error)
+  return error.mayHaveBeenCharged && !happened.includes("charged for") ? `${happened} ${perhapsPaid}` : happened
+}
+
+export const toPictureError = (error: GradientError.GradientError): PictureError => {
+  const { code, requestId, status } = error.reason
+  return new PictureError({
+    title: titleOf(error),
+    message: messageOf(error),
+    ids: [status, code, requestId].filter((id) => id !== undefined).join(" · "),
     canRetry: error.isRetryable && !error.mayHaveBeenCharged
   })
+}

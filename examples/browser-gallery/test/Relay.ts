@@ -19,8 +19,14 @@ export class Relay {
   private readonly server: Net.Server
   private readonly sockets = new Set<Net.Socket>()
 
+  /** The server of the next connections. */
+  target: URL
+
   constructor(target: URL) {
-    this.server = Net.createServer((client) => this.relay(client, Net.connect(Number(target.port), target.hostname)))
+    this.target = target
+    this.server = Net.createServer((client) =>
+      this.relay(client, Net.connect(Number(this.target.port), this.target.hostname))
+    )
   }
 
   get url(): string {
@@ -44,10 +50,15 @@ export class Relay {
     })
   }
 
+  /** Breaks all connections. */
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy()
+  }
+
   /** Closes the port and all connections. */
   end(): void {
     this.server.close()
-    for (const socket of this.sockets) socket.destroy()
+    this.cut()
   }
 
   private relay(client: Net.Socket, server: Net.Socket): void {

@@ -4,6 +4,7 @@
  */
 import { NodeServices } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
+import { GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import { Emulator, type Fault, Ledger } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
 import { Context, Effect, Layer, Logger, Redacted } from "effect"
@@ -25,7 +26,7 @@ export const layer = Layer.merge(
 )
 
 /** Records each text of the status, because a text can be replaced before a test reads it. */
-const listen = () => {
+export const listen = () => {
   const said: Array<string> = []
   Object.assign(globalThis, { said })
   const note = () => {
@@ -35,7 +36,7 @@ const listen = () => {
   new MutationObserver(note).observe(document, { subtree: true, childList: true, characterData: true })
 }
 
-const errorsOf = (page: Page) => {
+export const errorsOf = (page: Page) => {
   const errors: Array<string> = []
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") errors.push(message.text())
@@ -48,17 +49,17 @@ interface Options {
   readonly faults?: ReadonlyArray<Fault.Fault>
   readonly browser?: BrowserContextOptions
   /** Plain ones are made in no time, and are small. */
-  readonly pictures?: "painted" | "plain"
+  readonly images?: "painted" | "plain"
 }
 
 /** Opens the gallery. `said` lists the texts of the status so far; `errors` lists what the page logged. */
-export const open = Effect.fn("Site.open")(function* ({ browser, faults, pictures }: Options = {}) {
-  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, pictures }))
+export const open = Effect.fn("Site.open")(function* ({ browser, faults, images }: Options = {}) {
+  const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, images }))
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
   const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
   const server = yield* Layer.build(
-    Gallery.layer({ folder: yield* Built, port: 0 }).pipe(
-      Layer.provide(client),
+    Gallery.layer({ folder: yield* Built, port: 0, durable: { drain: "100 millis" } }).pipe(
+      Layer.provide([client, GenerationJournal.layerMemory, ImageStore.layerMemory]),
       Layer.provide(NodeImages.layerHttpClient()),
       Layer.provide(Logger.layer([]))
     )

@@ -1,11 +1,12 @@
 /** The same application with images: both functions, on fetch. */
 import { BrowserImages } from "@effect-gradient/browser"
-import { Images } from "@effect-gradient/core"
-import { Effect, Stream } from "effect"
+import { GradientClient, Images } from "@effect-gradient/core"
+import { Effect, Layer, Stream } from "effect"
 
 export { kept } from "./effect.ts"
 
 export const images = Images.generate({ prompt: "A cute baby sea otter" }).pipe(
   Effect.andThen(Stream.runDrain(Images.generateStream({ prompt: "A cute baby sea otter" }))),
-  Effect.provide(BrowserImages.layer({ baseUrl: "/v1" }))
+  Effect.provide(Images.layer),
+  Effect.provide(GradientClient.layer({ baseUrl: "/v1" }).pipe(Layer.provide(BrowserImages.layerHttpClient())))
 )

@@ -3,7 +3,14 @@
  *
  * A page must never contain a key. Set `baseUrl` to a gateway that has the key (`@effect-gradient/gateway`).
  */
-import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
+import {
+  GradientClient,
+  type GradientError,
+  type ImageGenerateParams,
+  type ImageGenerateResponse,
+  Images,
+  type ImageGenStreamEvent
+} from "@effect-gradient/core"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,6 +19,9 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { withAttemptId } from "./internal/attemptId.ts"
+import { make } from "./internal/joining.ts"
+import type * as Reconnect from "./Reconnect.ts"
 
 /**
  * Options of the HttpClient.
@@ -24,20 +34,68 @@ export interface TransportOptions {
 }
 
 /**
- * Options of the client and of its HttpClient.
+ * Options of the client, of its HttpClient and of reconnections.
  *
  * @category models
  */
-export interface Options extends GradientClient.Options, TransportOptions {}
+export interface Options extends GradientClient.Options, TransportOptions {
+  /**
+   * How a call returns for its images when the connection to the gateway breaks. `false`: it fails instead. Default: within
+   * 5 minutes.
+   */
+  readonly reconnect?: Reconnect.Options | false | undefined
+}
 
-/** Chromium may resend a POST when a connection closes early. By this id, a gateway recognises the second request. */
-const withAttemptId = HttpClient.mapRequestEffect((request) =>
-  Effect.sync(() => HttpClientRequest.setHeader(request, "x-attempt-id", randomId()))
+/**
+ * A request whose images had not arrived when the page was left. Joining it never sends it again.
+ *
+ * @category models
+ */
+export interface PendingRequest {
+  readonly id: string
+  readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
+  /** The time of the call, in milliseconds since 1970. */
+  readonly sentAt: number
+  /** The complete response, when the images are there. */
+  readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
+  /** The images as they arrive, the newest partial image first. */
+  readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
+  /** Removes it from the list. The images are generated and charged for all the same. */
+  readonly forget: Effect.Effect<void>
+}
+
+/**
+ * Knows the requests that an earlier page left.
+ *
+ * @category services
+ */
+export class PendingRequests extends Context.Service<
+  PendingRequests,
+  { readonly list: Effect.Effect<ReadonlyArray<PendingRequest>> }
+>()("@effect-gradient/browser/PendingRequests") {}
+
+/**
+ * The requests whose images had not arrived when this page was reloaded or left, the oldest first. Requests that run in this
+ * page are not among them. The gateway must be durable.
+ *
+ * @example
+ * ```ts
+ * import { BrowserImages } from "@effect-gradient/browser"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   for (const { params, response } of yield* BrowserImages.pending) {
+ *     yield* Effect.log(params.prompt, (yield* response).data[0].bytes.length)
+ *   }
+ * }).pipe(Effect.provide(BrowserImages.layer({ baseUrl: "/v1" })))
+ * ```
+ *
+ * @category constructors
+ */
+export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, PendingRequests> = Effect.flatMap(
+  PendingRequests,
+  ({ list }) => list
 )
-
-/** 128 bits in hexadecimal; `crypto.randomUUID` is missing on pages without TLS. */
-const randomId = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
 /**
  * Deno resends a POST when a kept-alive connection breaks before the head of the reply, and the image would be charged for
@@ -81,23 +139,34 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
 
 /**
- * Provides `Images`, and `GradientClient` for `Models.list`, with these options.
+ * Provides `Images`, and `GradientClient` for `Models.list`, with these options. If the connection to a durable gateway
+ * breaks, a call returns for its images; see `Reconnect`.
  *
  * @category layers
  */
 export const layer = (
   options: Options
-): Layer.Layer<Images.Images | GradientClient.GradientClient, GradientError.GradientError> =>
-  complete(GradientClient.layer(options), options)
+): Layer.Layer<Images.Images | GradientClient.GradientClient | PendingRequests, GradientError.GradientError> => {
+  const { reconnect = {} } = options
+  const transport = complete(GradientClient.layer(options), options)
+  const none = Layer.succeed(PendingRequests, { list: Effect.succeed([]) })
+  return reconnect === false
+    ? Layer.merge(transport, none)
+    : Layer.effectContext(
+        Effect.map(make(reconnect), ({ images, pending: list }) =>
+          Context.make(Images.Images, images).pipe(Context.add(PendingRequests, { list }))
+        )
+      ).pipe(Layer.provideMerge(transport))
+}
 
 /**
  * Provides `Images` with key, base URL and model from the environment. `options` overrides these. For servers on runtimes
- * without undici, such as Bun; a page has no environment. See `GradientClient.layerFromConfig`.
+ * without undici, such as Bun; a page has no environment. It does not reconnect. See `GradientClient.layerFromConfig`.
  *
  * @category layers
  */
 export const layerFromConfig = (
-  options: Options = {}
+  options: Omit<Options, "reconnect"> = {}
 ): Layer.Layer<Images.Images | GradientClient.GradientClient, Config.ConfigError | GradientError.GradientError> =>
   complete(GradientClient.layerFromConfig(options), options)
 

@@ -9,8 +9,21 @@ import {
   type ImageGenStreamEvent
 } from "@effect-gradient/core"
 import type * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Atom from "effect/reactivity/Atom"
+import * as Stream from "effect/Stream"
+import { type Event, OnReconnect } from "./Reconnect.ts"
+
+/**
+ * Options of each call.
+ *
+ * @category models
+ */
+export interface Options extends GradientClient.RequestOptions {
+  /** Runs before each reconnection, while the Atom keeps its last image and waits. See `Reconnect.OnReconnect`. */
+  readonly onReconnect?: ((event: Event) => Effect.Effect<void>) | undefined
+}
 
 /**
  * Makes an Atom. Write params to start a stream, `Atom.Interrupt` to cancel it, `Atom.Reset` to return to the initial state.
@@ -18,18 +31,19 @@ import * as Atom from "effect/reactivity/Atom"
  * Its value is an `AsyncResult`. It is `Initial` at first. Each `PartialImage` is a waiting `Success`. `Completed` is a
  * `Success` that is not waiting. A `Failure` has the last image as its previous success.
  *
- * `options` are the options of each call: with `onRetry`, a component can show that the service is busy.
+ * `options` are the options of each call: with `onRetry`, a component can show that the service is busy, and with
+ * `onReconnect`, that the connection broke and the image is on its way.
  *
  * @category constructors
  */
 export const make = <E>(
   layer: Layer.Layer<Images.Images, E>,
-  options?: GradientClient.RequestOptions
+  { onReconnect, ...options }: Options = {}
 ): Atom.AtomResultFn<
   ImageGenerateParams.ImageGenerateParamsStreaming,
   ImageGenStreamEvent.ImageGenStreamEvent,
   E | GradientError.GradientError | Cause.NoSuchElementError
 > =>
   Atom.runtime(layer).fn((params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
-    Images.generateStream(params, options)
+    Stream.updateService(Images.generateStream(params, options), OnReconnect, (ambient) => onReconnect ?? ambient)
   )

@@ -9,8 +9,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as ImageUrl from "./ImageUrl.ts"
+import { type Event as ReconnectEvent, OnReconnect } from "./Reconnect.ts"
 
 /**
  * The elements that show a stream.
@@ -121,6 +122,11 @@ export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent
     yield* Effect.forkChild(Effect.delay(setText(status, waiting), delay))
   })
 
+const reconnecting = ({ attempt, delay }: ReconnectEvent): string =>
+  attempt === 1
+    ? "The connection broke: reconnecting"
+    : `The connection broke: reconnecting in ${Math.ceil(Duration.toSeconds(delay))} s (attempt ${attempt})`
+
 /**
  * Shows the images of a stream and returns its last `Completed`. An image that the platform cannot decode is not shown, and
  * the status text says so. It is still returned, because it is paid for.
@@ -142,6 +148,10 @@ export const run =
       busy(true)
       yield* say(waiting)
       return yield* events.pipe(
+        Stream.updateService(
+          OnReconnect,
+          (ambient) => (event: ReconnectEvent) => Effect.andThen(say(reconnecting(event)), ambient(event))
+        ),
         ImageStream.tapProgress(({ event }) =>
           Effect.flatMap(
             Effect.orElseSucceed(show(event), () => undefined),

@@ -148,9 +148,9 @@ describe.concurrent("gradient-images generate", () => {
       const cwd = yield* folder
       const { stderr } = yield* run(["generate", "A harbour", "--partial-images", "2"], { cwd })
       const shown = lines(stderr).filter((line) => !line.startsWith("-"))
-      assert.match(shown[1] ?? "", /^Picture 1 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
-      assert.match(shown[2] ?? "", /^Picture 2 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
-      assert.match(shown[3] ?? "", /^The finished picture: [\d.]+ s, [\d.]+ [kM]B$/)
+      assert.match(shown[1] ?? "", /^Image 1 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
+      assert.match(shown[2] ?? "", /^Image 2 of 2: [\d.]+ s, [\d.]+ [kM]B$/)
+      assert.match(shown[3] ?? "", /^The finished image: [\d.]+ s, [\d.]+ [kM]B$/)
     }).pipe(Effect.scoped)
   )
 
@@ -159,8 +159,8 @@ describe.concurrent("gradient-images generate", () => {
       const cwd = yield* folder
       const { code, stdout } = yield* runOnTerminal(60, ["generate", "A harbour", "--partial-images", "1"], { cwd })
       assert.strictEqual(code, 0)
-      assert.match(stdout, /Waiting for picture 1 of 1 \(\d\.\d s\)/)
-      const [beforeFirst, beforeLast, summary] = stdout.split(/Picture 1 of 1: .*|The finished picture: .*/)
+      assert.match(stdout, /Waiting for image 1 of 1 \(\d\.\d s\)/)
+      const [beforeFirst, beforeLast, summary] = stdout.split(/Image 1 of 1: .*|The finished image: .*/)
       for (const shown of [beforeFirst, beforeLast]) assert.match(shown ?? "", /\[48;.*\u2584/)
       assert.match(summary ?? "", /a-harbour\.png {2}1024x1024/)
     }).pipe(Effect.scoped)
@@ -384,7 +384,7 @@ describe.concurrent("gradient-images generate", () => {
       left: ["a masterpiece", "a first impression"]
     },
     { name: "once, if it was the last", events: completed + failed, left: ["a masterpiece"] }
-  ])("keeps the finished picture of a stream that fails, $name", ({ events, left }) =>
+  ])("keeps the finished image of a stream that fails, $name", ({ events, left }) =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* service(
@@ -427,7 +427,7 @@ describe.concurrent("gradient-images generate", () => {
         Stream.decodeText,
         Stream.runForEach((text) => {
           said += text
-          return said.includes("Picture 1 of 1") ? Deferred.succeed(shown, undefined) : Effect.void
+          return said.includes("Image 1 of 1") ? Deferred.succeed(shown, undefined) : Effect.void
         }),
         Effect.forkScoped
       )
@@ -612,7 +612,7 @@ describe("gradient-images emulator", () => {
   it.live("logs each request in one line on standard error, and answers for no model but its own", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      const args = ["emulator", "--port", "0", "--pictures", "plain", "--model", "one", "--model", "two"]
+      const args = ["emulator", "--port", "0", "--images", "plain", "--model", "one", "--model", "two"]
       const server = yield* start([...args, "--fault", "retired=two"], { cwd })
       const output = yield* server.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(2), Stream.runCollect)
       const baseUrl = String(output[0]).replace("Listening on ", "")

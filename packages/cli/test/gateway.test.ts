@@ -67,7 +67,7 @@ describe("gradient-images gateway", () => {
 
   it.live("serves openai's client, streams included, and prints one line with its address", () =>
     Effect.gen(function* () {
-      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain" }))
+      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain" }))
       const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
       const { lines, log, url } = yield* gateway(behind)
       assert.match(lines.join("\n"), /^Listening on http:\/\/127\.0\.0\.1:\d+\/v1$/)
@@ -95,7 +95,7 @@ describe("gradient-images gateway", () => {
 
   it.live("takes its limits from flags and variables, and its keys from a file", () =>
     Effect.gen(function* () {
-      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain" }))
+      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain" }))
       const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
       const file = join(yield* folder, "keys.txt")
       yield* Effect.promise(() => writeFile(file, "carol\n\ndave\n"))
@@ -200,7 +200,7 @@ const redis = spawnSync("redis-server", ["--version"]).status === 0
 describe.runIf(redis)("gradient-images gateway with REDIS_URL", () => {
   it.live("counts the images of a caller over all processes", () =>
     Effect.gen(function* () {
-      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, pictures: "plain" }))
+      const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain" }))
       const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
       const url = yield* redisServer
       const args = ["--images", "3", "--window", "1h"]

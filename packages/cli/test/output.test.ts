@@ -43,8 +43,8 @@ describe.concurrent("--output", () => {
   )
 
   it.live.each([
-    { name: "with several pictures", args: ["--n", "2"], says: /Standard output takes one picture, not 2/ },
-    { name: "with --json", args: ["--json"], says: /cannot take both a picture and the object of --json/ }
+    { name: "with several pictures", args: ["--n", "2"], says: /Standard output takes one image, not 2/ },
+    { name: "with --json", args: ["--json"], says: /cannot take both an image and the object of --json/ }
   ])("- is refused $name", ({ args, says }) =>
     Effect.gen(function* () {
       const { baseUrl, requests } = yield* sending(yield* bytesOf("png"))

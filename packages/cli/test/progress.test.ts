@@ -8,13 +8,13 @@ describe("progress without a terminal", () => {
   it.effect("prints every 30 seconds what it waits for, and nothing once that arrived", () =>
     Effect.gen(function* () {
       const progress = yield* Progress.make
-      yield* progress.waitFor("the finished picture")
+      yield* progress.waitFor("the finished image")
       yield* TestClock.adjust("60 seconds")
       yield* progress.stop
       yield* TestClock.adjust("60 seconds")
       const lines = yield* TestConsole.errorLines
       assert.strictEqual(lines.length, 2)
-      for (const line of lines) assert.match(String(line), /^- Waiting for the finished picture, for [\d.]+ s$/)
+      for (const line of lines) assert.match(String(line), /^- Waiting for the finished image, for [\d.]+ s$/)
     })
   )
 })

@@ -125,7 +125,7 @@ describe.concurrent("a signal", () => {
       Effect.gen(function* () {
         const cwd = yield* folder
         const { baseUrl } = yield* stalling(yield* partial)
-        const { rest, running } = yield* startUntil("Picture 1 of 1", baseUrl, cwd, ["--partial-images", "1"])
+        const { rest, running } = yield* startUntil("Image 1 of 1", baseUrl, cwd, ["--partial-images", "1"])
         yield* Effect.forkScoped(running.kill({ killSignal: signal }))
         assert.strictEqual(Number(yield* running.exitCode), exitCode)
         assert.match(yield* rest, /Cancelled\. .*may be charged for[^]*Kept what had arrived: x-kept\.png/)

@@ -59,7 +59,7 @@ export const runCompleted = <E, R>(
 export interface Progress {
   readonly event: ImageGenStreamEvent
   /** The number of images so far, including this one. */
-  readonly pictures: number
+  readonly images: number
   /** The bytes of these images together. */
   readonly bytes: number
   /** The time since the stream began to run. */
@@ -76,13 +76,13 @@ export const tapProgress =
   <E, R>(events: Stream.Stream<ImageGenStreamEvent, E, R>): Stream.Stream<ImageGenStreamEvent, E | E2, R | R2> =>
     Stream.unwrap(
       Effect.map(Clock.currentTimeMillis, (start) => {
-        let pictures = 0
+        let images = 0
         let bytes = 0
         return Stream.tap(events, (event) =>
           Effect.flatMap(Clock.currentTimeMillis, (now) => {
-            pictures++
+            images++
             bytes += event.bytes.length
-            return onProgress({ event, pictures, bytes, elapsed: Duration.millis(now - start) })
+            return onProgress({ event, images, bytes, elapsed: Duration.millis(now - start) })
           })
         )
       })

@@ -42,6 +42,19 @@ export const RateLimit = Schema.Struct({
 export type RateLimit = typeof RateLimit.Type
 
 /**
+ * The name of the header of each limit, for its field `limit`, `remaining` or `reset`. `controlPlane` is the form that the
+ * provider's other APIs send.
+ *
+ * @category wire
+ */
+export const headerNames = {
+  requests: (field: string) => `x-ratelimit-${field}-requests`,
+  tokensPerMinute: (field: string) => `x-ratelimit-${field}-tokens-per-minute`,
+  tokensPerDay: (field: string) => `x-ratelimit-${field}-tokens-per-day`,
+  controlPlane: (field: string) => `ratelimit-${field}`
+} as const
+
+/**
  * The soonest reset of the limits.
  *
  * @category getters

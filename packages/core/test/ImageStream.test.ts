@@ -35,9 +35,9 @@ describe("ImageStream", () => {
         new Completed({ bytes: Wire.png(6) })
       ).pipe(Stream.tap(() => Effect.sleep("2 seconds")))
       const fiber = yield* events.pipe(
-        ImageStream.tapProgress(({ bytes, elapsed, event, pictures }) =>
+        ImageStream.tapProgress(({ bytes, elapsed, event, images }) =>
           Effect.delay(
-            Effect.sync(() => seen.push([event._tag, pictures, bytes, Duration.toSeconds(elapsed)])),
+            Effect.sync(() => seen.push([event._tag, images, bytes, Duration.toSeconds(elapsed)])),
             "1 second"
           )
         ),

@@ -1,4 +1,7 @@
 import { type Amounts, BudgetLedger, nothing, type Request, type Reservation } from "@effect-gradient/core/BudgetLedger"
+import { Images } from "@effect-gradient/core"
+import * as ImagesBudget from "@effect-gradient/core/ImagesBudget"
+import { TestTransport } from "@effect-gradient/core/testing"
 import { describe, expect, it } from "@effect/vitest"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Duration from "effect/Duration"
@@ -12,8 +15,9 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { SqlBudgetLedger } from "../src/index.ts"
+import { DurableImages, SqlBudgetLedger } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
+import { answering, processOn, shared } from "./support/Durable.ts"
 import { postgres } from "./support/postgres.ts"
 import { service } from "./support/processes.ts"
 
@@ -82,6 +86,28 @@ describe("a process that is killed", () => {
         expect(sumOf(generations.values())).toBe(requests)
       }).pipe(Effect.scoped),
     60_000
+  )
+})
+
+describe("a budget around durable generations", () => {
+  const order = (idempotencyKey: string) => Images.generate({ prompt: "a sea otter" }, { idempotencyKey })
+  const budget = ImagesBudget.layer({ images: 1 }).pipe(
+    Layer.provide(SqlBudgetLedger.layer()),
+    Layer.provide(SqliteClient.layer({ filename: ":memory:" }))
+  )
+
+  it.live("counts a key once: asking again sends nothing and counts nothing; another key exceeds it, and is free", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, answering)
+      yield* Effect.gen(function* () {
+        yield* order("first")
+        yield* order("first")
+        expect((yield* Effect.flip(order("second"))).reason._tag).toBe("BudgetExceededError")
+      }).pipe(Effect.provide(budget), Effect.provide(process))
+      const second = yield* Effect.provide(DurableImages.get("second"), process)
+      expect(Option.getOrUndefined(second)?.status ?? "free").toBe("free")
+      expect((yield* Effect.provide(TestTransport.requests, process)).length).toBe(1)
+    }).pipe(Effect.scoped)
   )
 })
 

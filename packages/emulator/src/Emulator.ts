@@ -39,7 +39,7 @@ export interface EmulatorOptions {
    * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one colour,
    * whatever the prompt, and take almost no time: use them in load tests. Default: `painted`.
    */
-  readonly pictures?: "painted" | "plain" | undefined
+  readonly images?: "painted" | "plain" | undefined
   /**
    * The models of the service. A request without a model gets the first. A request for another model gets a 404. Default:
    * `defaultModels`.
@@ -74,9 +74,9 @@ export const defaultModels: ReadonlyArray<string> = Models.defaultModels
 
 const endpoint = Effect.fnUntraced(function* (options: EmulatorOptions) {
   const { allowFaultHeader = false, latency = 0, logRequests = false, models = defaultModels } = options
-  const { faults = [], pace = 0, pictures = "painted", seed = 0 } = options
+  const { faults = [], pace = 0, images = "painted", seed = 0 } = options
   const decoded = yield* Effect.forEach(faults, Fault.make)
-  return yield* Endpoint.make({ latency, pace, seed, pictures, models, faults: decoded, allowFaultHeader, logRequests })
+  return yield* Endpoint.make({ latency, pace, seed, images, models, faults: decoded, allowFaultHeader, logRequests })
 })
 
 /**

@@ -198,7 +198,7 @@ describe("models", () => {
       assert.strictEqual(models[0], ImageGenerateParams.defaultModel)
       assert.includeMembers([...models], ["openai-gpt-image-2", "openai-gpt-image-1.5", "stable-diffusion-3.5-large"])
       for (const model of models) assert.strictEqual((yield* askFor(model)).status, 200)
-    }).pipe(Effect.provide(Emulator.layerHttpClient({ pictures: "plain" })))
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ images: "plain" })))
   )
 
   test.effect("are listed only for a request with a key", () =>
@@ -285,7 +285,7 @@ describe("rate limit headers", () => {
 })
 
 describe("plain images", () => {
-  const plain = Emulator.layerHttpClient({ pictures: "plain" })
+  const plain = Emulator.layerHttpClient({ images: "plain" })
 
   test.effect("have the requested format and size, and one colour", () =>
     Effect.gen(function* () {
@@ -305,7 +305,7 @@ describe("plain images", () => {
       assert.strictEqual(new Set(data.map((item) => item.b64_json)).size, 3)
       const first = bytesOf(data[0]?.b64_json ?? "")
       assert.deepStrictEqual(yield* onlyImage({ ...small, prompt: "a city" }), first)
-      const seeded = Effect.provide(onlyImage(small), Emulator.layerHttpClient({ pictures: "plain", seed: 5 }))
+      const seeded = Effect.provide(onlyImage(small), Emulator.layerHttpClient({ images: "plain", seed: 5 }))
       assert.notDeepEqual(yield* seeded, first)
       const text = yield* Effect.flatMap(post({ ...small, stream: true }), (response) => response.text)
       const images = [...text.matchAll(/"b64_json":"([^"]*)"/g)].map(([, image]) => image)

@@ -313,7 +313,7 @@ describe("the ledger", () => {
       assert.isBelow(waited[0] ?? 0, 150)
       assert.isAtLeast(waited[1] ?? 0, 200)
       assert.deepStrictEqual(waited.slice(2), [undefined, undefined])
-    }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "200 millis", pace: "10 millis", pictures: "plain" })))
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "200 millis", pace: "10 millis", images: "plain" })))
   )
 
   test.live("has that time on a port too, but not if a fault closed the connection", () =>

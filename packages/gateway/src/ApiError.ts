@@ -3,6 +3,7 @@
  * the user of a page. They never contain the upstream's text, which could name the operator's key or an internal address.
  */
 import { GradientError } from "@effect-gradient/core"
+import * as ErrorBodies from "@effect-gradient/core/ErrorBody"
 import * as Duration from "effect/Duration"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -136,14 +137,6 @@ const schemaOf = (status: Status): ErrorSchema =>
  */
 export const errors: ReadonlyArray<ErrorSchema> = statuses.map(schemaOf)
 
-/** The error types by status. `make` knows the rest. */
-const types: { readonly [status: number]: string } = {
-  401: "authentication_error",
-  403: "permission_error",
-  404: "not_found_error",
-  429: "rate_limit_error"
-}
-
 /**
  * The optional parts of an error.
  *
@@ -162,12 +155,7 @@ export interface Details {
  */
 export const make = (status: Status, message: string, { code, headers = {}, param }: Details = {}): ApiError => ({
   status,
-  error: {
-    message,
-    type: types[status] ?? (status < 500 ? "invalid_request_error" : "server_error"),
-    param: param ?? null,
-    code: code ?? null
-  },
+  ...ErrorBodies.make({ status, message, code, param }),
   headers
 })
 
@@ -214,21 +202,21 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
  *
  * @category codes
  */
-export const duplicateAttempt = "duplicate_attempt"
+export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 
 /**
  * The error code for a request of which the outcome is unknown. It may have been charged for.
  *
  * @category codes
  */
-export const inDoubt = "in_doubt"
+export const inDoubt = ErrorBodies.codes.inDoubt
 
 /**
  * The error code for a request that the caller did not send, or that failed without being charged for.
  *
  * @category codes
  */
-export const notFound = "not_found"
+export const notFound = ErrorBodies.codes.notFound
 
 /**
  * The error code of a gateway that does not keep replies.
@@ -254,16 +242,16 @@ const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, w
 
 /** The codes of failures that only the operator can correct. From them core's client knows that nothing was charged for. */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
-  AuthenticationError: "not_configured",
-  PermissionDeniedError: "not_configured",
-  QuotaExceededError: "insufficient_quota",
-  BudgetExceededError: "insufficient_quota"
+  AuthenticationError: ErrorBodies.codes.notConfigured,
+  PermissionDeniedError: ErrorBodies.codes.notConfigured,
+  QuotaExceededError: ErrorBodies.codes.insufficientQuota,
+  BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
 
 /** The codes of these reasons if the service sent none. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
-  RateLimitError: "rate_limit_exceeded",
+  RateLimitError: ErrorBodies.codes.rateLimitExceeded,
   InDoubtError: inDoubt,
   ExpiredError: "expired"
 }
@@ -314,4 +302,4 @@ export const toResponse = ({ error, headers, status }: ApiError): HttpServerResp
  * @category converting
  */
 export const toServerSentEvent = ({ error }: ApiError): Uint8Array =>
-  new TextEncoder().encode(`event: error\ndata: ${JSON.stringify({ error })}\n\n`)
+  new TextEncoder().encode(ErrorBodies.toServerSentEvent({ error }))

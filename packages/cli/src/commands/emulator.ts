@@ -25,7 +25,7 @@ const config = {
   ),
   latency: given(duration("latency"), "How long it works before it answers: 90, 1.5s, 500ms, 5m. Default: 0"),
   pace: given(duration("pace"), "The time between the images of a stream. Default: 0"),
-  pictures: Flag.Literals("pictures", ["painted", "plain"]).pipe(
+  images: Flag.Literals("images", ["painted", "plain"]).pipe(
     Flag.withDescription("plain ones have one colour and cost no time, for load tests"),
     Flag.withDefault("painted")
   ),

@@ -175,7 +175,7 @@ export const gateway = Command.make("gateway", config, run).pipe(
     },
     {
       command: "gradient-images gateway --keys-file keys.txt --journal journal.db --store images",
-      description: "A caller who leaves can come back for the picture"
+      description: "A caller who leaves can come back for the image"
     }
   ])
 )

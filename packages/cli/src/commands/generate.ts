@@ -38,7 +38,7 @@ const paramFlags = {
   background: given(Flag.String("background"), "transparent (png and webp), opaque or auto"),
   outputFormat: given(Flag.String("output-format"), "png, webp or jpeg. Default: as --output ends, else png"),
   outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
-  partialImages: given(Flag.Finite("partial-images"), "Stream the image, with 1 to 3 partial pictures before it"),
+  partialImages: given(Flag.Finite("partial-images"), "Stream the image, with 1 to 3 partial images before it"),
   complexity: given(Flag.String("complexity"), "How much is computed to plan the image: low, medium or high"),
   moderation: given(Flag.String("moderation"), "low or auto"),
   safetyIdentifier: given(Flag.String("safety-identifier"), "A stable identifier of the end user, such as a hash"),
@@ -104,7 +104,7 @@ const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.I
   return written.map(({ path }) => path)
 }, Effect.uninterruptible)
 
-/** Writes every picture. */
+/** Writes every image. */
 const write = Effect.fnUntraced(function* ({ images }: Generated, { pictures }: Files.Files) {
   const { problems, written } = yield* save(images, pictures)
   if (problems.length > 0) return yield* new WriteError({ problems, paths: written.map(({ path }) => path) })
@@ -130,7 +130,7 @@ const recording = Effect.fnUntraced(function* <E, R>(
   )
 })
 
-/** Asks for the pictures. Those of a call that fails or is cancelled are kept. */
+/** Asks for the images. Those of a call that fails or is cancelled are kept. */
 const askAndKeep = Effect.fnUntraced(function* (
   options: Options,
   prompt: string,
@@ -191,7 +191,7 @@ export const generate = Command.make("generate", config, run).pipe(
     { command: 'gradient-images generate "A cute baby sea otter"', description: "Writes a-cute-baby-sea-otter.png" },
     {
       command: 'gradient-images generate "A lighthouse" --partial-images 3 -o lighthouse.webp',
-      description: "Shows partial pictures until it is finished"
+      description: "Shows partial images until it is finished"
     }
   ])
 )

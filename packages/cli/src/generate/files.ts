@@ -1,5 +1,5 @@
 /**
- * Where pictures go: files, whose names are checked before anything is paid for; a device; or standard output.
+ * Where images go: files, whose names are checked before anything is paid for; a device; or standard output.
  */
 import type { GeneratedImage, ImageGenerateParams } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
@@ -25,7 +25,7 @@ export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effec
   }
 }
 
-/** Pictures cannot be written to what `--output` names. */
+/** Images cannot be written to what `--output` names. */
 export class OutputError extends Schema.TaggedError<OutputError>("@effect-gradient/cli/OutputError")("OutputError", {
   path: Schema.String,
   problem: Schema.String
@@ -37,7 +37,7 @@ export class OutputError extends Schema.TaggedError<OutputError>("@effect-gradie
   }
 }
 
-/** The extension of a file contradicts the format of its pictures. */
+/** The extension of a file contradicts the format of its images. */
 export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-gradient/cli/ExtensionError")(
   "ExtensionError",
   { path: Schema.String, ext: Schema.String, format: Schema.String, isChosen: Schema.Boolean }
@@ -80,7 +80,7 @@ const formats = new Map<string, "png" | "webp" | "jpeg">([
 /** The format that an extension asks for. */
 const formatOf = (ext: string) => formats.get(ext.toLowerCase())
 
-/** Where the pictures of one call go. `dir`, `name` and `ext` are for files, and for what a failed call leaves. */
+/** Where the images of one call go. `dir`, `name` and `ext` are for files, and for what a failed call leaves. */
 export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
   readonly kind: "Files" | "Device" | "StandardOutput"
   /** As it was given. */
@@ -107,11 +107,11 @@ export const placeOf = Effect.fnUntraced(function* (prompt: string, output: stri
   return place
 })
 
-/** Where pictures are written, counted from 0. */
+/** Where images are written, counted from 0. */
 export interface Target {
   /** For messages. */
   readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
-  /** Writes a picture and gives its path. */
+  /** Writes an image and gives its path. */
   readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
 }
 
@@ -157,7 +157,7 @@ const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean)
   }
 })
 
-const most = 10 // More pictures than this are refused before anything is sent.
+const most = 10 // More images than this are refused before anything is sent.
 
 /** The extension of a format, if it can be one. */
 const extensionOf = (format: string): string => {
@@ -181,7 +181,7 @@ interface Wishes {
   readonly json: boolean
 }
 
-/** Checks that the pictures of a call can be written, and makes nothing yet. */
+/** Checks that the images of a call can be written, and makes nothing yet. */
 export const prepare = Effect.fnUntraced(function* (place: Place, { json, overwrite, params }: Wishes) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -212,8 +212,8 @@ export const prepare = Effect.fnUntraced(function* (place: Place, { json, overwr
   if (kind === "StandardOutput") {
     const refuse = (problem: string) => Effect.fail(new OutputError({ path: "Standard output", problem }))
     if (yield* stdio.stdoutIsTerminal) return yield* refuse("is a terminal")
-    if (json) return yield* refuse("cannot take both a picture and the object of --json")
-    if (n > 1) return yield* refuse(`takes one picture, not ${n}`)
+    if (json) return yield* refuse("cannot take both an image and the object of --json")
+    if (n > 1) return yield* refuse(`takes one image, not ${n}`)
   }
 
   const targets: { readonly [Kind in Place["kind"]]: Target } = {
@@ -227,7 +227,7 @@ export const prepare = Effect.fnUntraced(function* (place: Place, { json, overwr
     },
     StandardOutput: {
       nameOf: () => "Standard output",
-      // It takes one picture. If the service sends more than it was asked for, the others are kept.
+      // It takes one image. If the service sends more than it was asked for, the others are kept.
       put: (image, index) =>
         index > 0 ? kept.put(image, index) : Effect.as(Stream.run(Stream.make(image.bytes), stdio.stdout()), "-")
     }

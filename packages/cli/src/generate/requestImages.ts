@@ -1,5 +1,5 @@
 /**
- * Asks for pictures and shows them: once for everything, or each as it arrives.
+ * Asks for images and shows them: once for everything, or each as it arrives.
  */
 import {
   Attempt,
@@ -25,7 +25,7 @@ export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateRespo
 /** What happened so far, for a call that is cancelled or fails. */
 export class Arrived {
   readonly finished: Array<GeneratedImage.ImageBytes> = []
-  /** The last picture on the way to one that is not finished. */
+  /** The last image on the way to one that is not finished. */
   partial: ImageGenStreamEvent.PartialImage | undefined
   /** Whether any attempt so far may have been charged. */
   mayHaveBeenCharged = false
@@ -91,7 +91,7 @@ export const ask = (
 }
 
 const pictureOf = (index: number, partials: number) =>
-  index < partials ? `picture ${index + 1} of ${partials}` : "the finished picture"
+  index < partials ? `image ${index + 1} of ${partials}` : "the finished image"
 
 const whole = Effect.fnUntraced(function* (
   params: ImageGenerateParams.ImageGenerateParams,
@@ -120,7 +120,7 @@ const streamed = Effect.fnUntraced(function* (
     arrived.partial = isPartial ? event : undefined
     if (!isPartial) arrived.finished.push(event)
     yield* progress.stop
-    const which = isPartial ? `Picture ${event.partialImageIndex + 1} of ${partials}` : "The finished picture"
+    const which = isPartial ? `Image ${event.partialImageIndex + 1} of ${partials}` : "The finished image"
     yield* gallery.show(event, `${which}: ${seconds(progress.elapsed())}, ${size(event.bytes)}`, isPartial)
     if (isPartial) yield* progress.waitFor(pictureOf(event.partialImageIndex + 1, partials))
   })

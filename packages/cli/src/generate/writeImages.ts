@@ -1,5 +1,5 @@
 /**
- * Writes pictures so that none that was paid for is lost, even if it cannot be written where it should be.
+ * Writes images so that none that was paid for is lost, even if it cannot be written where it should be.
  */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
@@ -12,7 +12,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Target } from "./files.ts"
 
-/** Some pictures could not be written where they should be. `paths` are where all of them are. */
+/** Some images could not be written where they should be. `paths` are where all of them are. */
 export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient/cli/WriteError")("WriteError", {
   problems: Schema.Array(Schema.String),
   paths: Schema.Array(Schema.String)

@@ -1,5 +1,5 @@
 /**
- * What can be said about a picture's bytes, and how a terminal shows it.
+ * What can be said about an image's bytes, and how a terminal shows it.
  */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { TerminalCapabilities } from "effect/cli"
@@ -9,14 +9,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import process from "node:process"
 
-// The image libraries are loaded with the first picture, so that help and wrong usage need not wait for them.
+// The image libraries are loaded with the first image, so that help and wrong usage need not wait for them.
 const loadSharp = async () => (await import("sharp")).default
 
 /** Width and height in pixels, if the format is known. */
 export const dimensions = ({ bytes }: GeneratedImage.ImageBytes) =>
   Effect.tryPromise(async () => (await loadSharp())(bytes).metadata()).pipe(
     Effect.map(({ height, width }) => ({ width, height })),
-    Effect.option // A picture of a format that sharp does not know is kept all the same.
+    Effect.option // An image of a format that sharp does not know is kept all the same.
   )
 
 /** A size in characters of the terminal. */
@@ -56,7 +56,7 @@ const preview = async (bytes: Uint8Array) => {
   return { data, cells: fit(info) }
 }
 
-/** A picture that was drawn, and the screen that it was drawn on. */
+/** An image that was drawn, and the screen that it was drawn on. */
 interface Drawn {
   readonly cells: Cells
   readonly lines: number
@@ -65,7 +65,7 @@ interface Drawn {
 
 const isSame = (one: Cells, other: Cells) => one.columns === other.columns && one.rows === other.rows
 
-/** Moves the cursor to where `last` began, so that the next picture covers it. */
+/** Moves the cursor to where `last` began, so that the next image covers it. */
 const over = (last: Drawn | undefined, cells: Cells): string => {
   if (last === undefined || !isSame(last.screen, screen()) || last.lines >= last.screen.rows) return ""
   const up = `\u001B[${last.lines}A\r`
@@ -74,14 +74,14 @@ const over = (last: Drawn | undefined, cells: Cells): string => {
 
 const clearBelow = "\u001B[J"
 
-/** Shows pictures on standard output if that is a terminal with colours, with a line about each on standard error. */
+/** Shows images on standard output if that is a terminal with colours, with a line about each on standard error. */
 export interface Gallery {
-  /** If `isPartial`, the next picture is drawn in the place of this one. */
+  /** If `isPartial`, the next image is drawn in the place of this one. */
   readonly show: (image: GeneratedImage.ImageBytes, caption?: string, isPartial?: boolean) => Effect.Effect<void>
 }
 
 /**
- * With `isVisible` false, only the lines. `canRedraw` is false if other lines can appear between two pictures: then none is
+ * With `isVisible` false, only the lines. `canRedraw` is false if other lines can appear between two images: then none is
  * drawn in the place of another.
  */
 export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canRedraw: boolean) {
@@ -92,7 +92,7 @@ export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canR
   const draw = async ({ bytes }: GeneratedImage.ImageBytes, caption: string | undefined, isPartial: boolean) => {
     const [{ default: terminalImage }, { cells, data }] = await Promise.all([import("terminal-image"), preview(bytes)])
     const above = over(last, cells)
-    // On terminals with codes for pictures, terminal-image writes the picture itself.
+    // On terminals with codes for images, terminal-image writes the image itself.
     if (preferNativeRender) process.stdout.write(above)
     const options = { width: cells.columns, height: cells.rows, preserveAspectRatio: false, preferNativeRender }
     const text = await terminalImage.buffer(data, options)

@@ -16,13 +16,13 @@ import * as Picture from "./imagePreview.ts"
 import type { PromptError } from "../generate/prompt.ts"
 import type { WriteError } from "../generate/writeImages.ts"
 
-/** A picture and its file. */
+/** An image and its file. */
 export interface Written {
   readonly image: GeneratedImage.ImageBytes & { readonly revisedPrompt?: string | undefined }
   readonly path: string
 }
 
-/** Path, dimensions and size of each picture; then tokens and time. On standard error if a picture is on standard output. */
+/** Path, dimensions and size of each image; then tokens and time. On standard error if an image is on standard output. */
 export const printLines = Effect.fnUntraced(function* (
   written: ReadonlyArray<Written>,
   { usage }: Generated,

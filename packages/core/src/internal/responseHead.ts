@@ -7,7 +7,7 @@ import * as Headers from "effect/http/Headers"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { RateLimit, Window } from "../RateLimit.ts"
+import { headerNames, type RateLimit, type Window } from "../RateLimit.ts"
 import { redactHeaders, redactText } from "./redaction.ts"
 
 const number = (text: string | undefined): number | undefined => {
@@ -41,14 +41,6 @@ const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefine
   return millis === undefined ? undefined : Option.getOrUndefined(DateTime.make(millis))
 }
 
-/** The names of the headers of each limit. */
-const rateLimitHeaders = {
-  requests: (field: string) => `x-ratelimit-${field}-requests`,
-  tokensPerMinute: (field: string) => `x-ratelimit-${field}-tokens-per-minute`,
-  tokensPerDay: (field: string) => `x-ratelimit-${field}-tokens-per-day`,
-  controlPlane: (field: string) => `ratelimit-${field}`
-} as const
-
 /** A limit from its three headers; `undefined` if none of them can be read. */
 const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, now: number): Window | undefined => {
   const limit = number(headers[nameOf("limit")])
@@ -61,7 +53,7 @@ const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, n
 
 /** The rate limit from the headers; `undefined` if they have none. `now` is in milliseconds. */
 export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | undefined => {
-  const { controlPlane, requests, ...tokens } = rateLimitHeaders
+  const { controlPlane, requests, ...tokens } = headerNames
   const ofRequests = windowOf(headers, requests, now) ?? windowOf(headers, controlPlane, now)
   const tokensPerMinute = windowOf(headers, tokens.tokensPerMinute, now)
   const tokensPerDay = windowOf(headers, tokens.tokensPerDay, now)
@@ -86,9 +78,9 @@ export const headersOf = ({
 }): Record<string, string> => {
   const headers: Record<string, string | number | undefined> = {
     "x-request-id": requestId,
-    ...windowHeaders(rateLimit, rateLimitHeaders.requests),
-    ...windowHeaders(rateLimit?.tokensPerMinute, rateLimitHeaders.tokensPerMinute),
-    ...windowHeaders(rateLimit?.tokensPerDay, rateLimitHeaders.tokensPerDay)
+    ...windowHeaders(rateLimit, headerNames.requests),
+    ...windowHeaders(rateLimit?.tokensPerMinute, headerNames.tokensPerMinute),
+    ...windowHeaders(rateLimit?.tokensPerDay, headerNames.tokensPerDay)
   }
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))

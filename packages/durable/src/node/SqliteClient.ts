@@ -15,7 +15,7 @@ import { classifySqliteError, SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { dirname, resolve } from "node:path"
-import { DatabaseSync, type SQLInputValue } from "node:sqlite"
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
 import { networkFileSystem } from "./internal/networkFileSystem.ts"
 
 /**
@@ -49,10 +49,22 @@ const inputOf = (value: unknown): SQLInputValue => {
 
 const isTransaction = new WeakMap<object, () => boolean>()
 
+/** How many prepared statements are kept. The journal has about twenty. */
+const mostStatements = 200
+
 const connectionOf = (database: DatabaseSync): Connection => {
+  const statements = new Map<string, StatementSync>()
+  const prepared = (sql: string): StatementSync => {
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    if (statements.size === mostStatements) statements.clear()
+    const statement = database.prepare(sql)
+    statements.set(sql, statement)
+    return statement
+  }
   const all = (sql: string, params: ReadonlyArray<unknown>, operation = "execute") =>
     Effect.try({
-      try: () => database.prepare(sql).all(...params.map(inputOf)),
+      try: () => prepared(sql).all(...params.map(inputOf)),
       catch: (cause) => sqlError(cause, operation)
     })
   const values = (sql: string, params: ReadonlyArray<unknown>) =>

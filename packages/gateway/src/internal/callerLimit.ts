@@ -1,7 +1,7 @@
 /**
  * Limits the images of each caller with Effect's `RateLimiter`.
  */
-import { type Attempt, GradientError } from "@effect-gradient/core"
+import { type Attempt, GradientError, RateLimit } from "@effect-gradient/core"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -29,9 +29,9 @@ const failure = ({ reason }: RateLimiter.RateLimiterError) =>
 
 /** The names of the rate limit headers. */
 export const rateLimitHeaders = {
-  limit: "ratelimit-limit",
-  remaining: "ratelimit-remaining",
-  reset: "ratelimit-reset"
+  limit: RateLimit.headerNames.controlPlane("limit"),
+  remaining: RateLimit.headerNames.controlPlane("remaining"),
+  reset: RateLimit.headerNames.controlPlane("reset")
 } as const
 
 /** The rate limit headers of a response. */

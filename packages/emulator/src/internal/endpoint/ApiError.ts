@@ -1,4 +1,5 @@
 /** An error reply in the API's form: status, message, type, param and code. */
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as Data from "effect/Data"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
@@ -12,24 +13,6 @@ interface Fields {
 
 export class ApiError extends Data.TaggedError("ApiError")<Fields> {}
 
-/** The error types of the API by status. `typeOf` knows the rest. */
-const types: { readonly [status: number]: string } = {
-  401: "authentication_error",
-  402: "billing_error",
-  403: "permission_error",
-  404: "not_found_error",
-  429: "rate_limit_error"
-}
-
-/** The type of errors with this status. */
-export const typeOf = (status: number): string =>
-  types[status] ?? (status < 500 ? "invalid_request_error" : "server_error")
-
-/** The body of an error reply. */
-export const bodyOf = ({ code, message, param, status }: Fields) => ({
-  error: { message, type: typeOf(status), param: param ?? null, code: code ?? null }
-})
-
 /** The error as a response. */
 export const toResponse = (error: ApiError): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.jsonUnsafe(bodyOf(error), { status: error.status })
+  HttpServerResponse.jsonUnsafe(ErrorBody.make(error), { status: error.status })

@@ -1,16 +1,17 @@
 /** The headers that every reply has: request id, rate limits, and `x-emulated`. */
+import { RateLimit } from "@effect-gradient/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 /**
- * The rate limit headers with this name, in the provider's form. `reset` is in Unix seconds; 0 means that no wait is
+ * The headers of a rate limit, in the provider's form. `reset` is in Unix seconds; 0 means that no wait is
  * foreseen. A fault may leave out the limit.
  */
 export const rateLimitHeaders = (
-  name: string,
+  nameOf: (field: string) => string,
   fields: { readonly limit?: number; readonly remaining: number; readonly reset: number }
 ): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(fields).map(([field, value]) => [`x-ratelimit-${field}-${name}`, String(value)]))
+  Object.fromEntries(Object.entries(fields).map(([field, value]) => [nameOf(field), String(value)]))
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -18,8 +19,8 @@ const day = 24 * 60 * minute
 /** These limits are reported but not enforced. The real ones differ by account. */
 const limits = [
   { name: "requests", limit: 250, millis: minute },
-  { name: "tokens-per-minute", limit: 1_000_000, millis: minute },
-  { name: "tokens-per-day", limit: 100_000_000, millis: day }
+  { name: "tokensPerMinute", limit: 1_000_000, millis: minute },
+  { name: "tokensPerDay", limit: 100_000_000, millis: day }
 ] as const
 
 /** Counts the use of a limit, from 0 in each window of time. */
@@ -33,7 +34,7 @@ const makeMeter = ({ limit, millis, name }: (typeof limits)[number]) => {
     used += amount
   }
   const headers = () =>
-    rateLimitHeaders(name, {
+    rateLimitHeaders(RateLimit.headerNames[name], {
       limit,
       remaining: Math.max(0, limit - used),
       reset: used < limit ? 0 : ((window + 1) * millis) / 1000

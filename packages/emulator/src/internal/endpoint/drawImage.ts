@@ -56,8 +56,8 @@ const plain = (seed: number): Draw => {
 }
 
 /** The function that draws the images of an emulator with these options. */
-export const makeDraw = (pictures: "painted" | "plain", seed: number): Draw =>
-  pictures === "plain" ? plain(seed) : painted(seed)
+export const makeDraw = (images: "painted" | "plain", seed: number): Draw =>
+  images === "plain" ? plain(seed) : painted(seed)
 
 /** The settings that the reply and each event repeat from the request. */
 export const settingsOf = ({ background, format, height, quality, width }: GenerationRequest) => ({

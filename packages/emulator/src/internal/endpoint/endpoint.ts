@@ -1,5 +1,6 @@
 /** The router of the emulated service. It is the same on a port and in process. */
 import { GeneratedImage, ImageGenerateResponse } from "@effect-gradient/core"
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as ByteSize from "effect/ByteSize"
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
@@ -31,7 +32,7 @@ export interface EndpointOptions extends Faults.FaultOptions {
   readonly latency: Duration.Input
   readonly pace: Duration.Input
   readonly seed: number
-  readonly pictures: "painted" | "plain"
+  readonly images: "painted" | "plain"
   readonly models: ReadonlyArray<string>
   readonly logRequests: boolean
 }
@@ -155,7 +156,7 @@ const generations = (
   commonHeaders: CommonHeaders,
   ledger: Ledger.Ledger["Service"]
 ) => {
-  const replyOptions = { draw: makeDraw(options.pictures, options.seed), pace: options.pace }
+  const replyOptions = { draw: makeDraw(options.images, options.seed), pace: options.pace }
   const [defaultModel = ""] = options.models
   const charge = Effect.fnUntraced(function* (id: string, request: GenerationRequest.GenerationRequest) {
     const { model, n, prompt } = request
@@ -191,7 +192,7 @@ const notFound = toResponse(
   new ApiError({
     status: 404,
     message: "The emulator has POST /v1/images/generations and GET /v1/models.",
-    code: "not_found"
+    code: ErrorBody.codes.notFound
   })
 )
 

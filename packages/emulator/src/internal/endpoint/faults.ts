@@ -1,4 +1,6 @@
 /** Chooses the fault of each request, and makes the replies of the faults `status` and `redirect`. */
+import { RateLimit } from "@effect-gradient/core"
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type Fault, FaultFromString, headerName } from "../../Fault.ts"
-import { ApiError, bodyOf, typeOf } from "./ApiError.ts"
+import { ApiError } from "./ApiError.ts"
 import { rateLimitHeaders } from "./commonHeaders.ts"
 import { contentTypeOf, encoded, setBody } from "./faultyBody.ts"
 
@@ -94,7 +96,7 @@ export const isBeforeWork = (fault: Fault | undefined): boolean => {
 /** The error codes of statuses, unless the fault has its own. */
 const codes: { readonly [status: number]: string } = {
   401: "invalid_api_key",
-  402: "insufficient_quota",
+  402: ErrorBody.codes.insufficientQuota,
   429: "too_many_requests"
 }
 
@@ -106,9 +108,9 @@ const textOf = ({ body, code, form, status }: StatusFault, requestId: string): s
   if (body !== undefined) return body
   switch (form) {
     case "openai":
-      return JSON.stringify(bodyOf({ status, message, code: code ?? codes[status] }))
+      return JSON.stringify(ErrorBody.make({ status, message, code: code ?? codes[status] }))
     case "gradient":
-      return JSON.stringify({ id: code ?? codes[status] ?? typeOf(status), message, request_id: requestId })
+      return JSON.stringify({ id: code ?? codes[status] ?? ErrorBody.typeOf(status), message, request_id: requestId })
     case "html":
       return `<!doctype html><html><head><title>${status} from a proxy</title></head><body><h1>${message}</h1></body></html>`
     case "empty":
@@ -124,7 +126,7 @@ const retryHeaders = ({ reset, retryAfter, retryAfterDate, retryAfterMs }: Statu
   ...(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) }),
   ...(reset === undefined
     ? {}
-    : rateLimitHeaders("requests", {
+    : rateLimitHeaders(RateLimit.headerNames.requests, {
         remaining: 0,
         reset: Math.ceil((now + Duration.toMillis(reset)) / 1000)
       }))

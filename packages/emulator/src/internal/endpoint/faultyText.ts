@@ -1,9 +1,9 @@
 /** Applies the faults that change the text of a reply: its events, or its JSON. */
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Fault } from "../../Fault.ts"
-import { bodyOf } from "./ApiError.ts"
 
 /** A part of a reply's text: a comment or an event of a stream, or the JSON of all images. */
 export interface ReplyPart {
@@ -21,8 +21,8 @@ const replaceFinal = (parts: Stream.Stream<ReplyPart>, make: (text: string) => T
     isFinal(part) ? make(part.text) : Stream.succeed(part.text)
   )
 
-const errorText = (code = "server_error"): string =>
-  JSON.stringify(bodyOf({ status: 500, message: "The emulator fails because of the fault error-event.", code }))
+const errorBody = (code = "server_error") =>
+  ErrorBody.make({ status: 500, message: "The emulator fails because of the fault error-event.", code })
 
 /** In a stream, an error event after `after` partial images. Otherwise the JSON of the error. */
 const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string | undefined, isStream: boolean): Text =>
@@ -31,9 +31,9 @@ const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string 
         Stream.filter(({ kind }) => kind === "partial"),
         Stream.take(after),
         Stream.map(({ text }) => text),
-        Stream.concat(Stream.succeed(`event: error\ndata: ${errorText(code)}\n\n`))
+        Stream.concat(Stream.succeed(ErrorBody.toServerSentEvent(errorBody(code))))
       )
-    : Stream.succeed(errorText(code))
+    : Stream.succeed(JSON.stringify(errorBody(code)))
 
 /** Up to the first characters of an image. */
 const startOfImage = /"b64_json":"[^"]{8}/

@@ -1,4 +1,5 @@
 /** The models that the emulator knows, as `GET /v1/models` lists them. */
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 /**
@@ -29,4 +30,7 @@ export const listReply = (ids: ReadonlyArray<string>): HttpServerResponse.HttpSe
 
 /** The provider's reply to a request for an unknown model. */
 export const notFoundReply = (requestId: string): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.jsonUnsafe({ id: "not_found", message: "Model not found", request_id: requestId }, { status: 404 })
+  HttpServerResponse.jsonUnsafe(
+    { id: ErrorBody.codes.notFound, message: "Model not found", request_id: requestId },
+    { status: 404 }
+  )
