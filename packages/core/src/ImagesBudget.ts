@@ -73,7 +73,7 @@ interface Budget {
   readonly key: string
   readonly limits: BudgetLedger.Amounts
   readonly tokensPerImage: number
-  readonly prices: Readonly<Record<string, Price>> | undefined
+  readonly prices: Prices | undefined
   readonly window: Duration.Duration | undefined
 }
 
@@ -101,11 +101,16 @@ const priceIssues = (model: string, price: Price): ReadonlyArray<Issue> => {
   })
 }
 
-const checkedPrices = (prices: unknown, given: Readonly<Record<string, Price>>): Checked<typeof given> => {
+type Prices = Readonly<Record<string, Price>>
+
+const checkedPrices = (prices: Prices | undefined): Checked<Prices> => {
   if (!Predicate.isObject(prices)) return refuse("money.prices", "an object with a price for each model", show(prices))
-  const issues = Object.entries(given).flatMap(([model, price]) => priceIssues(model, price))
-  return issues.length > 0 ? Result.fail(issues) : Result.succeed(given)
+  const issues = Object.entries(prices).flatMap(([model, price]) => priceIssues(model, price))
+  return issues.length > 0 ? Result.fail(issues) : Result.succeed(prices)
 }
+
+const moneyLimit = (limit: unknown): Checked<number> =>
+  Result.map(amount("money.limit", limit, false), (money) => Math.min(unlimited, millionths(money)))
 
 const checked = (options: Options): Effect.Effect<Budget, GradientError.GradientError> => {
   const { images, key = "images", money, outputTokens, window } = options
@@ -113,12 +118,9 @@ const checked = (options: Options): Effect.Effect<Budget, GradientError.Gradient
   const parts = {
     images: count("images", images, images !== undefined),
     outputTokens: count("outputTokens.limit", outputTokens?.limit, outputTokens !== undefined),
-    perImage: amount("outputTokens.perImage", outputTokens === undefined ? 0 : outputTokens.perImage, true),
-    money:
-      money === undefined
-        ? Result.succeed(unlimited)
-        : Result.map(amount("money.limit", money.limit, false), (limit) => Math.min(unlimited, millionths(limit))),
-    prices: money === undefined ? Result.succeed(undefined) : checkedPrices(money.prices, money.prices),
+    perImage: amount("outputTokens.perImage", (outputTokens ?? { perImage: 0 }).perImage, true),
+    money: money === undefined ? Result.succeed(unlimited) : moneyLimit(money?.limit),
+    prices: money === undefined ? Result.succeed(undefined) : checkedPrices(money?.prices),
     window: window === undefined ? Result.succeed(undefined) : duration("window", window, Duration.infinity),
     any: isAnySet ? Result.succeed(undefined) : refuse("images, outputTokens or money", "set", "none of them")
   }

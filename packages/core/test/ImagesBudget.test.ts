@@ -258,6 +258,7 @@ describe("ImagesBudget", () => {
     [{ money: { limit: -2, prices: {} } }, "money.limit must be a number of at least 0 (got -2)"],
     [price("0.2"), 'money.prices.m.perImage must be a number of at least 0 (got "0.2")'],
     [price(Number.POSITIVE_INFINITY), "money.prices.m.perImage must be a number of at least 0 (got Infinity)"],
+
     [{ images: 1, window: 0 }, "window must be a duration above 0"]
   ]
 
