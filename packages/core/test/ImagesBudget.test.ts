@@ -245,11 +245,9 @@ describe("ImagesBudget", () => {
     })
   )
 
-  const price = (value: unknown): ImagesBudget.Options => {
-    const options = { money: { limit: 1, prices: { m: { perImage: 1 } } } }
-    Object.assign(options.money.prices.m, { perImage: value })
-    return options
-  }
+  /** Options as plain JavaScript can give them. */
+  const untyped = (options: object): ImagesBudget.Options => ({ ...options })
+  const price = (perImage: unknown) => untyped({ money: { limit: 1, prices: { m: { perImage } } } })
   const wrong: ReadonlyArray<readonly [ImagesBudget.Options, string]> = [
     [{}, "images, outputTokens or money must be set (got none of them)"],
     [{ images: -1 }, "images must be an integer of at least 0 (got -1)"],
@@ -259,6 +257,8 @@ describe("ImagesBudget", () => {
     [price("0.2"), 'money.prices.m.perImage must be a number of at least 0 (got "0.2")'],
     [price(Number.POSITIVE_INFINITY), "money.prices.m.perImage must be a number of at least 0 (got Infinity)"],
 
+    [untyped({ money: null }), "money.limit must be a number of at least 0 (got nothing)"],
+    [untyped({ outputTokens: null }), "outputTokens.limit must be an integer of at least 0 (got nothing)"],
     [{ images: 1, window: 0 }, "window must be a duration above 0"]
   ]
 
