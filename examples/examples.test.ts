@@ -15,6 +15,7 @@ import { tmpdir } from "node:os"
 import { rootCertificates } from "node:tls"
 import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
+import { budgeted } from "./budget.ts"
 import { answer } from "./catch-reason.ts"
 import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
@@ -227,6 +228,18 @@ describe("rate-limit.ts", () => {
       yield* Fiber.join(fiber)
       assert.strictEqual((yield* TestTransport.requests).length, 251)
     }).pipe(Effect.provide(limited), Effect.provide(TestImages.layerFixed()))
+  )
+})
+
+describe("budget.ts", () => {
+  it.effect("stops before the request that could exceed 20 dollars", () =>
+    Effect.gen(function* () {
+      const tenImages = Images.generate({ prompt, n: 10 })
+      yield* Effect.forEach(Array.from({ length: 8 }), () => tenImages)
+      const { reason } = yield* Effect.flip(tenImages)
+      assert.strictEqual(reason._tag, "BudgetExceededError")
+      assert.strictEqual((yield* TestTransport.requests).length, 8)
+    }).pipe(Effect.provide(budgeted(":memory:")), Effect.provide(TestImages.layerFixed()))
   )
 })
 

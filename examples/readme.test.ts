@@ -224,9 +224,9 @@ describe("docs/options.md", () => {
 describe("docs/failures.md", () => {
   const refuse = (status: number, code?: string) => TestTransport.respond({ status, json: { error: { code } } })
 
-  /** A cause for each reason. The reasons of `@effect-gradient/durable` are tested there. */
-  type Durable = "ExpiredError" | "InDoubtError" | "JournalError" | "StoreError"
-  const causes: Record<Exclude<keyof typeof GradientError.reasons, Durable>, TestTransport.Step> = {
+  /** A cause for each reason. Those of `@effect-gradient/durable` and of `ImagesBudget` are tested there. */
+  type Elsewhere = "BudgetExceededError" | "ExpiredError" | "InDoubtError" | "JournalError" | "StoreError"
+  const causes: Record<Exclude<keyof typeof GradientError.reasons, Elsewhere>, TestTransport.Step> = {
     InvalidParamsError: Effect.never,
     AuthenticationError: refuse(401),
     PermissionDeniedError: refuse(403),

@@ -27,6 +27,7 @@ const guides = [
       item("In a page: the gateway", "in-a-page"),
       item("Durable generations", "durable"),
       item("Batches", "batches"),
+      item("In operation", "operation"),
       item("Where it runs", "runtimes"),
       item("How it works inside", "inside")
     ]

@@ -79,6 +79,10 @@ export const reasons = {
     advice: "Wait before the next request, or send fewer at a time.",
     isTemporary: true
   },
+  BudgetExceededError: {
+    summary: "The request would exceed the budget",
+    advice: "Nothing was sent. Raise the budget of `ImagesBudget.layer`, or ask for less."
+  },
   ConnectionError: {
     summary: "The connection failed before anything was sent",
     advice: "Check the network, the base URL, and the proxy if you use one.",
@@ -355,6 +359,27 @@ export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradi
 }
 
 /**
+ * The worst case of the request would exceed the budget of `ImagesBudget`. Nothing was sent.
+ *
+ * @category reasons
+ */
+export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
+  "@effect-gradient/core/GradientError/BudgetExceededError"
+)({
+  _tag: Schema.tag("BudgetExceededError"),
+  reached: reachedField("NotSent"),
+  /** What would be exceeded. The amounts below are in its unit. */
+  of: Schema.Literals(["images", "outputTokens", "money"]),
+  limit: Schema.Finite,
+  /** What is left of the limit. */
+  left: Schema.Finite,
+  /** What the request may use at most. */
+  requested: Schema.Finite,
+  /** The time for which the limit applies. Absent if the budget is never renewed. */
+  window: optional(Schema.Duration)
+}) {}
+
+/**
  * The connection failed, and it is proven that no request was sent.
  *
  * @category reasons
@@ -530,6 +555,7 @@ export const GradientErrorReason = Schema.Union([
   ContentPolicyError,
   QuotaExceededError,
   RateLimitError,
+  BudgetExceededError,
   ConnectionError,
   InternalServerError,
   RequestTimeoutError,
@@ -616,7 +642,7 @@ export const isGradientError = (value: unknown): value is GradientError => Predi
  *
  * - 400 (also for moderation and invalid params), 404, 409, 422, 429: the caller can fix the request. A key in doubt is 409.
  * - 410: the images of an idempotency key were removed.
- * - 502: only the operator can fix the problem (key, permission, credit), or any other failure. A 401 would ask the
+ * - 502: only the operator can fix the problem (key, permission, credit, budget), or any other failure. A 401 would ask the
  *   caller for credentials although theirs are right.
  * - 503: nothing was charged for, because nothing was sent or the service is busy. A retry is safe.
  * - 504: a timeout.
@@ -644,6 +670,7 @@ const statuses = {
   ContentPolicyError: 400,
   QuotaExceededError: 502,
   RateLimitError: 429,
+  BudgetExceededError: 502,
   RequestTimeoutError: 504,
   DisconnectedError: 502,
   InvalidResponseError: 502,

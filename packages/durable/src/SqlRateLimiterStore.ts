@@ -25,12 +25,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { RateLimiterError, RateLimiterStore, RateLimitStoreError } from "effect/persistence/RateLimiter"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { MigrationError } from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
+import { isBusy, whileBusy } from "./internal/sqlBusy.ts"
 import type { SqlOptions } from "./internal/sqlJournal.ts"
 import { checkedNames, runMigrations } from "./internal/sqlTables.ts"
 
@@ -39,8 +39,6 @@ type Store = RateLimiterStore["Service"]
 const Numeric = Schema.Union([Schema.Finite, Schema.FiniteFromString])
 const Counted = Schema.Array(Schema.Struct({ tokens: Numeric, millis: Numeric }))
 const decode = Schema.decodeUnknownEffect(Counted)
-
-const whileBusy = Schedule.spaced("10 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "10 seconds" }))
 
 const failureOf = (cause: SqlError | Schema.SchemaError) =>
   new RateLimiterError({ reason: new RateLimitStoreError({ message: cause.message, cause }) })
@@ -96,10 +94,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
   const statements = statementsOn(sql, names.limit)
 
   const run = (statement: Fragment & Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
-    statement.pipe(
-      Effect.retry({ while: ({ reason }) => reason._tag === "LockTimeoutError", schedule: whileBusy }),
-      Effect.flatMap(decode)
-    )
+    statement.pipe(Effect.retry({ while: isBusy, schedule: whileBusy }), Effect.flatMap(decode))
   /** Takes the tokens. If that is not allowed, it only looks. */
   const counted = ({ look, take }: ReturnType<(typeof statements)["fixedWindow"]>) =>
     run(take).pipe(

@@ -150,7 +150,13 @@ describe("the journal on SQLite", () => {
         context,
         SqlClient
       )`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`
-      expect(rows.map((row) => row["name"])).toEqual(["mine_generation", "mine_holder", "mine_limit", "mine_migration"])
+      expect(rows.map((row) => row["name"])).toEqual([
+        "mine_budget",
+        "mine_generation",
+        "mine_holder",
+        "mine_limit",
+        "mine_migration"
+      ])
       yield* Layer.build(onSqlite(filename, { prefix: "mine_", migrate: "check" }))
     }).pipe(Effect.scoped)
   )

@@ -184,6 +184,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
   QuotaExceededError: "No image can be generated now: the credit is used up.",
   RateLimitError: "Too many images were requested.",
+  BudgetExceededError: "No image can be generated now: the budget is used up.",
   ConnectionError: "The image service cannot be reached now. Nothing was sent.",
   InternalServerError: "The image service failed.",
   RequestTimeoutError: "The image service did not reply in time.",
@@ -243,7 +244,8 @@ const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, w
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: ErrorBodies.codes.notConfigured,
   PermissionDeniedError: ErrorBodies.codes.notConfigured,
-  QuotaExceededError: ErrorBodies.codes.insufficientQuota
+  QuotaExceededError: ErrorBodies.codes.insufficientQuota,
+  BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
 
 /** The codes of these reasons if the service sent none. */

@@ -30,6 +30,15 @@ describe("failures of a durable generation", () => {
   })
 })
 
+describe("a budget that is used up", () => {
+  it("is the operator's fault, says that it need not be tried again, and shows no amounts", () => {
+    const reason = new GradientError.BudgetExceededError({ of: "money", limit: 20, left: 0.125, requested: 0.25 })
+    const { error, headers, status } = ApiError.fromGradientError(GradientError.fromReason(reason))
+    assert.deepStrictEqual([status, error.code, headers["x-should-retry"]], [502, "insufficient_quota", "false"])
+    assert.strictEqual(error.message, "No image can be generated now: the budget is used up.")
+  })
+})
+
 describe("failures of the upstream", () => {
   const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }
 

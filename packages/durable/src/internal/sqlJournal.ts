@@ -4,13 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { type Count, type Filter, type Found, JournalFailure } from "./journalModels.ts"
 import { completable, type Move, repeated, resting, type Row, withExtra } from "./machine.ts"
+import { isBusy, whileBusy } from "./sqlBusy.ts"
 import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlTables.ts"
 
 /**
@@ -123,13 +123,7 @@ const failureOf = (error: SqlError | Schema.SchemaError): JournalFailure =>
         isRetryable: false
       })
 
-/** A busy SQLite file is free again within milliseconds. A lost connection is for the caller to wait for. */
-const isBusy = (error: SqlError | Schema.SchemaError) =>
-  error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"
-
 const dayMillis = 86_400_000
-
-const whileBusy = Schedule.spaced("10 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "10 seconds" }))
 
 /** The statements on these tables. */
 const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {

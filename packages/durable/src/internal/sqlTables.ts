@@ -9,6 +9,7 @@ import type { SqlError } from "effect/sql/SqlError"
 
 /** The names of the tables. */
 export interface Names {
+  readonly budget: string
   readonly generation: string
   readonly holder: string
   readonly limit: string
@@ -19,6 +20,7 @@ export interface Names {
 export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, GradientError.GradientError> =>
   /^[a-z_][a-z0-9_]{0,40}$/i.test(prefix)
     ? Effect.succeed({
+        budget: `${prefix}budget`,
         generation: `${prefix}generation`,
         holder: `${prefix}holder`,
         limit: `${prefix}limit`,
@@ -32,9 +34,10 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
       )
 
 /** Migrations only add, so that an older process can go on beside a newer one. */
-const migrations = ({ generation, holder, limit }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
+const migrations = ({ budget, generation, holder, limit }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
   [1, "tables", Effect.succeed(createTables(generation, holder))],
-  [2, "limit", Effect.succeed(createLimitTable(limit))]
+  [2, "limit", Effect.succeed(createLimitTable(limit))],
+  [3, "budget", Effect.succeed(createBudgetTable(budget))]
 ]
 
 /** The counts of a rate limiter. */
@@ -42,6 +45,15 @@ const createLimitTable = Effect.fnUntraced(function* (limit: string) {
   const sql = (yield* SqlClient).withoutTransforms()
   yield* sql`CREATE TABLE ${sql(limit)} (
     key TEXT NOT NULL PRIMARY KEY, tokens DOUBLE PRECISION NOT NULL, at DOUBLE PRECISION NOT NULL
+  )`
+})
+
+/** The counts of budgets. Money is in millionths; `since` is when the window started, in milliseconds. */
+const createBudgetTable = Effect.fnUntraced(function* (budget: string) {
+  const sql = (yield* SqlClient).withoutTransforms()
+  yield* sql`CREATE TABLE ${sql(budget)} (
+    key TEXT NOT NULL PRIMARY KEY, images BIGINT NOT NULL, output_tokens BIGINT NOT NULL, money BIGINT NOT NULL,
+    since BIGINT NOT NULL
   )`
 })
 

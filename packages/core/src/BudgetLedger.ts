@@ -1,0 +1,133 @@
+/**
+ * Counts what requests have used of a budget: images, output tokens and money. `ImagesBudget` reserves the worst case of
+ * each request here, and later replaces it by what was used.
+ *
+ * `layerMemory` counts for one process. `SqlBudgetLedger` of `@effect-gradient/durable` counts over all processes, in the
+ * journal's database.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { ConnectionError } from "./GradientError.ts"
+
+/**
+ * What is counted. Every field is an integer, so that sums are exact.
+ *
+ * @category models
+ */
+export interface Amounts {
+  readonly images: number
+  readonly outputTokens: number
+  /** Money in millionths of the currency's unit. */
+  readonly money: number
+}
+
+/** @category models */
+export interface Request {
+  /** The name of the count. */
+  readonly key: string
+  readonly amounts: Amounts
+  /** The most that may be counted. A field without a limit is `Number.MAX_SAFE_INTEGER`. */
+  readonly limits: Amounts
+  /** The count starts again at 0 after this time. If undefined, it never does. */
+  readonly window: Duration.Duration | undefined
+}
+
+/** @category models */
+export interface Reservation {
+  readonly isReserved: boolean
+  /** The count of the window, including this reservation if it was made. */
+  readonly used: Amounts
+  /** When the window started, in milliseconds since 1970. It identifies the window in `settle`. */
+  readonly since: number
+}
+
+/** @category models */
+export interface Settlement {
+  readonly key: string
+  /** `since` of the reservation. If that window has ended, nothing changes. */
+  readonly since: number
+  readonly reserved: Amounts
+  /** What was used. Zeros give the whole reservation back. */
+  readonly used: Amounts
+}
+
+/**
+ * The service. Both functions are atomic.
+ *
+ * @category services
+ */
+export class BudgetLedger extends Context.Service<
+  BudgetLedger,
+  {
+    /** Adds the amounts if no limit is exceeded by that. The process may be killed afterwards: they remain counted. */
+    readonly reserve: (request: Request) => Effect.Effect<Reservation, ConnectionError>
+    /** Replaces what was reserved by what was used. */
+    readonly settle: (settlement: Settlement) => Effect.Effect<void, ConnectionError>
+  }
+>()("@effect-gradient/core/BudgetLedger") {}
+
+/** @category constructors */
+export const nothing: Amounts = { images: 0, outputTokens: 0, money: 0 }
+
+/** @category combinators */
+export const add = (a: Amounts, b: Amounts): Amounts => ({
+  images: a.images + b.images,
+  outputTokens: a.outputTokens + b.outputTokens,
+  money: a.money + b.money
+})
+
+/** @category combinators */
+export const subtract = (a: Amounts, b: Amounts): Amounts => ({
+  images: a.images - b.images,
+  outputTokens: a.outputTokens - b.outputTokens,
+  money: a.money - b.money
+})
+
+/**
+ * Whether no amount is above its limit.
+ *
+ * @category guards
+ */
+export const isWithin = (amounts: Amounts, limits: Amounts): boolean =>
+  amounts.images <= limits.images && amounts.outputTokens <= limits.outputTokens && amounts.money <= limits.money
+
+interface Count {
+  readonly used: Amounts
+  readonly since: number
+}
+
+const makeMemory = Effect.sync(() => {
+  const counts = new Map<string, Count>()
+
+  const currentCount = ({ key, window }: Request, now: number): Count => {
+    const count = counts.get(key)
+    const isCurrent = count !== undefined && (window === undefined || now < count.since + Duration.toMillis(window))
+    return isCurrent ? count : { used: nothing, since: now }
+  }
+  return BudgetLedger.of({
+    reserve: (request) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const { since, used } = currentCount(request, now)
+        const sum = add(used, request.amounts)
+        if (!isWithin(sum, request.limits)) return { isReserved: false, used, since }
+        counts.set(request.key, { used: sum, since })
+        return { isReserved: true, used: sum, since }
+      }),
+    settle: ({ key, reserved, since, used }) =>
+      Effect.sync(() => {
+        const count = counts.get(key)
+        if (count?.since !== since) return
+        counts.set(key, { used: add(subtract(count.used, reserved), used), since })
+      })
+  })
+})
+
+/**
+ * A count in memory. It starts at 0 each time that the layer is built.
+ *
+ * @category layers
+ */
+export const layerMemory: Layer.Layer<BudgetLedger> = Layer.effect(BudgetLedger, makeMemory)

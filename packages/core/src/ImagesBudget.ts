@@ -1,0 +1,257 @@
+/**
+ * Limits how many images, how many output tokens and how much money the requests may use, within a time or in all. The
+ * worst case of a request is reserved before it is sent. If that exceeds the budget, nothing is sent, and the call fails
+ * with `BudgetExceededError`. Afterwards:
+ *
+ * - If all images arrived, the worst case is replaced by what was used, as far as the reply shows it.
+ * - If the request may have been charged for, the worst case remains counted. So it does if the process is killed.
+ * - If it was not charged for, the worst case is given back.
+ *
+ * It is not part of the index, so that a program without a budget does not load it.
+ *
+ * @example
+ * ```ts
+ * import * as BudgetLedger from "@effect-gradient/core/BudgetLedger"
+ * import * as ImagesBudget from "@effect-gradient/core/ImagesBudget"
+ * import { NodeImages } from "@effect-gradient/node"
+ * import { Layer } from "effect"
+ *
+ * const layer = ImagesBudget.layer({ images: 100, window: "1 day" }).pipe(
+ *   Layer.provide([NodeImages.layerFromConfig(), BudgetLedger.layerMemory])
+ * )
+ * ```
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Attempt from "./Attempt.ts"
+import * as BudgetLedger from "./BudgetLedger.ts"
+import * as GradientError from "./GradientError.ts"
+import type { Images } from "./Images.ts"
+import { type Issue, show } from "./internal/issue.ts"
+import { duration } from "./internal/request/checks.ts"
+import { type Checked, issuesOf, refuse } from "./internal/request/checked.ts"
+import { invalidParams } from "./internal/request/invalidParams.ts"
+
+type Reason = GradientError.GradientErrorReason
+
+/**
+ * The price of a model. A price that is a function sees the request, because size and quality can change it.
+ *
+ * @category models
+ */
+export interface Price {
+  /** The highest price of one image. It is the actual price too, unless `perOutputToken` is set and the reply has `usage`. */
+  readonly perImage: number | ((attempt: Attempt.Attempt) => number)
+  /** The price of one output token. If set, the actual price is computed from the reply's `usage`. */
+  readonly perOutputToken?: number | undefined
+  /** The price of one input token, which is added to that of output tokens. Default: 0. */
+  readonly perInputToken?: number | undefined
+}
+
+/**
+ * At least one of `images`, `outputTokens` and `money` must be set.
+ *
+ * @category models
+ */
+export interface Options {
+  /** How many images may be generated. */
+  readonly images?: number | undefined
+  /** How many output tokens may be used, and how many one image takes at most. */
+  readonly outputTokens?: { readonly limit: number; readonly perImage: number } | undefined
+  /** How much money may be spent, in any currency. A model without a price is refused. Amounts count in millionths. */
+  readonly money?: { readonly limit: number; readonly prices: Readonly<Record<string, Price>> } | undefined
+  /** The time for which the budget applies, from its first request. Default: the budget is never renewed. */
+  readonly window?: Duration.Input | undefined
+  /** The name of the count in the ledger. Processes with the same name share a budget. Default: `images`. */
+  readonly key?: string | undefined
+}
+
+interface Budget {
+  readonly key: string
+  readonly limits: BudgetLedger.Amounts
+  readonly tokensPerImage: number
+  readonly prices: Prices | undefined
+  readonly window: Duration.Duration | undefined
+}
+
+const millionths = (money: number) => Math.round(money * 1e6)
+
+const unlimited = Number.MAX_SAFE_INTEGER
+
+/** The amount if it is a number of at least 0. Types are checked too, because the caller may use plain JavaScript. */
+const amount = (param: string, value: unknown, isWhole: boolean): Checked<number> =>
+  Predicate.isNumber(value) && value >= 0 && (isWhole ? Number.isSafeInteger(value) : Number.isFinite(value))
+    ? Result.succeed(value)
+    : refuse(param, isWhole ? "an integer of at least 0" : "a number of at least 0", show(value))
+
+const count = (param: string, value: unknown, isSet: boolean): Checked<number> =>
+  isSet ? amount(param, value, true) : Result.succeed(unlimited)
+
+const priceIssues = (model: string, price: Price): ReadonlyArray<Issue> => {
+  const param = `money.prices.${model}`
+  if (!Predicate.isObject(price)) return [{ param, given: show(price), allowed: "an object with `perImage`" }]
+  const { perImage, perInputToken = 0, perOutputToken = 0 } = price
+  return issuesOf({
+    perImage: Predicate.isFunction(perImage) ? Result.succeed(0) : amount(`${param}.perImage`, perImage, false),
+    perInputToken: amount(`${param}.perInputToken`, perInputToken, false),
+    perOutputToken: amount(`${param}.perOutputToken`, perOutputToken, false)
+  })
+}
+
+type Prices = Readonly<Record<string, Price>>
+
+const checkedPrices = (prices: Prices | undefined): Checked<Prices> => {
+  if (!Predicate.isObject(prices)) return refuse("money.prices", "an object with a price for each model", show(prices))
+  const issues = Object.entries(prices).flatMap(([model, price]) => priceIssues(model, price))
+  return issues.length > 0 ? Result.fail(issues) : Result.succeed(prices)
+}
+
+const moneyLimit = (limit: unknown): Checked<number> =>
+  Result.map(amount("money.limit", limit, false), (money) => Math.min(unlimited, millionths(money)))
+
+const checked = (options: Options): Effect.Effect<Budget, GradientError.GradientError> => {
+  const { images, key = "images", money, outputTokens, window } = options
+  const isAnySet = images !== undefined || outputTokens !== undefined || money !== undefined
+  const parts = {
+    images: count("images", images, images !== undefined),
+    outputTokens: count("outputTokens.limit", outputTokens?.limit, outputTokens !== undefined),
+    perImage: amount("outputTokens.perImage", (outputTokens ?? { perImage: 0 }).perImage, true),
+    money: money === undefined ? Result.succeed(unlimited) : moneyLimit(money?.limit),
+    prices: money === undefined ? Result.succeed(undefined) : checkedPrices(money?.prices),
+    window: window === undefined ? Result.succeed(undefined) : duration("window", window, Duration.infinity),
+    any: isAnySet ? Result.succeed(undefined) : refuse("images, outputTokens or money", "set", "none of them")
+  }
+  const all = Result.all(parts)
+  if (Result.isFailure(all)) return GradientError.fromReason(invalidParams(issuesOf(parts)))
+  const { success } = all
+  const limits = { images: success.images, outputTokens: success.outputTokens, money: success.money }
+  return Effect.succeed({
+    key,
+    limits,
+    tokensPerImage: success.perImage,
+    prices: success.prices,
+    window: success.window
+  })
+}
+
+/** The price of one image in money's unit. Refuses a model without a price, and a function's result that is no price. */
+const imagePrice = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.Effect<number, Reason> => {
+  if (prices === undefined) return Effect.succeed(0)
+  const { model } = attempt.params
+  const price = Object.hasOwn(prices, model) ? prices[model] : undefined
+  const param = `money.prices.${model}`
+  const result =
+    price === undefined
+      ? refuse(param, "set: the budget needs the price of each model", "nothing")
+      : amount(
+          `${param}.perImage`,
+          Predicate.isFunction(price.perImage) ? price.perImage(attempt) : price.perImage,
+          false
+        )
+  return Result.isSuccess(result) ? Effect.succeed(result.success) : Effect.fail(invalidParams(result.failure))
+}
+
+/** What a number of images uses at most. */
+const ofImages = (budget: Budget, images: number, pricePerImage: number): BudgetLedger.Amounts => ({
+  images,
+  outputTokens: images * budget.tokensPerImage,
+  money: millionths(images * pricePerImage)
+})
+
+interface Reserved {
+  readonly since: number
+  readonly amounts: BudgetLedger.Amounts
+  readonly pricePerImage: number
+}
+
+type Completed = Extract<Attempt.Outcome, { readonly _tag: "Completed" }>
+
+/** What a complete reply used. Without `usage`, its images count with their worst case. */
+const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { images, usage }: Completed) => {
+  // A gateway that passes bytes on does not count images.
+  const worst = images.length === 0 ? reserved.amounts : ofImages(budget, images.length, reserved.pricePerImage)
+  if (usage?.outputTokens === undefined) return worst
+  const { perInputToken = 0, perOutputToken } = budget.prices?.[attempt.params.model] ?? {}
+  return {
+    ...worst,
+    outputTokens: usage.outputTokens,
+    money:
+      perOutputToken === undefined
+        ? worst.money
+        : millionths(usage.outputTokens * perOutputToken + (usage.inputTokens ?? 0) * perInputToken)
+  }
+}
+
+/** What is counted after an attempt. An attempt that may have been charged for keeps its worst case. */
+const countedAfter = (
+  budget: Budget,
+  attempt: Attempt.Attempt,
+  reserved: Reserved,
+  outcome: Attempt.Outcome
+): BudgetLedger.Amounts => {
+  if (outcome._tag === "Completed") return usedBy(budget, attempt, reserved, outcome)
+  const isUncharged = outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
+  return isUncharged ? BudgetLedger.nothing : reserved.amounts
+}
+
+/** The names for messages. Money has no unit, because the caller chooses the currency. */
+const names = { images: "images", outputTokens: "output tokens", money: "in money" } as const
+
+const exceeded = ({ limits, window }: Budget, amounts: BudgetLedger.Amounts, used: BudgetLedger.Amounts): Reason => {
+  const isExceeded = (each: keyof typeof names) => used[each] + amounts[each] > limits[each]
+  const of = isExceeded("images") ? "images" : isExceeded("outputTokens") ? "outputTokens" : "money"
+  const unit = of === "money" ? 1e6 : 1
+  const limit = limits[of] / unit
+  const left = Math.max(0, limits[of] - used[of]) / unit
+  const requested = amounts[of] / unit
+  const time = window === undefined ? "" : ` within ${Duration.format(window)}`
+  return new GradientError.BudgetExceededError({
+    description: `it may use ${requested}, and ${left} is left of ${limit} ${names[of]}${time}`,
+    of,
+    limit,
+    left,
+    requested,
+    window
+  })
+}
+
+const makeEntry = Effect.fnUntraced(function* (options: Options) {
+  const budget = yield* checked(options)
+  const ledger = yield* BudgetLedger.BudgetLedger
+  const { key, limits, window } = budget
+  const reservations = new WeakMap<Attempt.Attempt, Reserved>()
+
+  // In `begin`, not in `wait`: a process that is killed while it waits for a limit has used nothing.
+  const begin = Effect.fnUntraced(function* (attempt: Attempt.Attempt): Effect.fn.Return<void, Reason> {
+    const pricePerImage = yield* imagePrice(budget, attempt)
+    const amounts = ofImages(budget, attempt.params.n, pricePerImage)
+    const { isReserved, since, used } = yield* ledger.reserve({ key, amounts, limits, window })
+    if (!isReserved) return yield* Effect.fail(exceeded(budget, amounts, used))
+    reservations.set(attempt, { since, amounts, pricePerImage })
+  }, Effect.uninterruptible)
+
+  const end = (attempt: Attempt.Attempt, outcome: Attempt.Outcome) => {
+    const reserved = reservations.get(attempt)
+    if (reserved === undefined) return Effect.void
+    const used = countedAfter(budget, attempt, reserved, outcome)
+    return ledger.settle({ key, since: reserved.since, reserved: reserved.amounts, used }).pipe(
+      // The images are not withheld for this. The worst case remains counted, so that the budget is not exceeded.
+      Effect.catch((reason) => Effect.logWarning("The budget keeps the worst case of an attempt", reason))
+    )
+  }
+  const entry: Attempt.Entry = { begin, end }
+  return entry
+})
+
+/**
+ * Limits what all calls through this layer use. Fails with `InvalidParamsError` if an option cannot be used.
+ *
+ * @category layers
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<Images, GradientError.GradientError, Images | BudgetLedger.BudgetLedger> =>
+  Attempt.layerEffect(makeEntry(options))

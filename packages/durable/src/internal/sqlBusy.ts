@@ -1,0 +1,10 @@
+/** When a statement is run again: if another process has locked the SQLite file. */
+import * as Schedule from "effect/Schedule"
+import type * as Schema from "effect/Schema"
+import type { SqlError } from "effect/sql/SqlError"
+
+/** A busy SQLite file is free again within milliseconds. A lost connection is for the caller to wait for. */
+export const isBusy = (error: SqlError | Schema.SchemaError): boolean =>
+  error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"
+
+export const whileBusy = Schedule.spaced("10 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "10 seconds" }))
