@@ -118,7 +118,7 @@ describe("a store in a bucket", () => {
       Effect.gen(function* () {
         const { options } = yield* raw(({ url = "" }) => ({
           status: 200,
-          xml: url.includes("prefix=none") ? empty : xml
+          xml: url.includes("prefix=none") ? empty : (xml ?? "")
         }))
         const store = yield* storeOf(options)
         const failure = yield* Effect.flip(Stream.runCollect(store.list("id")))
