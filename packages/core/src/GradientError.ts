@@ -598,6 +598,8 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     reason: GradientErrorReason,
     /** Every failed attempt of the call, including the last. Empty if the call failed before its first attempt. */
     attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
+    /** What each endpoint or model failed with, if `ImagesFallback` tried several. */
+    details: optional(Schema.String),
     cause: Schema.optional(Schema.Defect())
   }
 ) {
@@ -617,6 +619,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
   }
 
   override get message(): string {
+    if (this.details !== undefined) return this.details
     const attempts = this.attempts.length > 1 ? ` (${this.attempts.length} attempts)` : ""
     return `${this.reason.message}${attempts}`
   }

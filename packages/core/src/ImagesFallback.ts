@@ -1,0 +1,148 @@
+/**
+ * Tries several endpoints or models in order. It moves on to the next one only if nothing can have been charged for, so
+ * that a call is paid for at most once if each entry keeps the default retries.
+ *
+ * It is not part of the index, so that a program without a fallback does not load it.
+ *
+ * These failures move on, if no attempt of the entry may have been charged for: `ConnectionError`, `RateLimitError`,
+ * `QuotaExceededError`, `AuthenticationError`, `PermissionDeniedError`, `NotFoundError`, `InternalServerError` (a 503 with
+ * `retry-after`) and `RequestTimeoutError` (no connection). All others end the call: the image may have been paid for, or
+ * another endpoint would refuse the same request. A stream moves on only before its first event.
+ *
+ * An entry's own retries come first. Set `retry: RetryPolicy.none` in its client to move on at once. Each entry counts its
+ * attempts from 1.
+ *
+ * With `DurableImages`, put the fallback inside: `DurableImages.layer()` is provided with the fallback, so that one record
+ * covers all entries. Do not make each entry durable: they would share the key, and another journal or store would not know
+ * what the first entry paid for.
+ *
+ * @example
+ * ```ts
+ * import * as ImagesFallback from "@effect-gradient/core/ImagesFallback"
+ * import { NodeImages } from "@effect-gradient/node"
+ *
+ * const service = NodeImages.layerFromConfig()
+ *
+ * const layer = ImagesFallback.layer([{ layer: service }, { layer: service, model: "openai-gpt-image-1.5" }])
+ * ```
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Context from "effect/Context"
+import * as Stream from "effect/Stream"
+import * as GradientError from "./GradientError.ts"
+import { Images } from "./Images.ts"
+import { issuesOf, refuse } from "./internal/request/checked.ts"
+import { invalidParams } from "./internal/request/invalidParams.ts"
+
+/**
+ * An endpoint, or a model of an endpoint.
+ *
+ * @category models
+ */
+export interface Entry<E, R> {
+  /** The endpoint. Entries with the same layer share its client. */
+  readonly layer: Layer.Layer<Images, E, R>
+  /** The model to request. It overrides the call's model. Default: the call's model. */
+  readonly model?: string | undefined
+}
+
+interface Target {
+  readonly images: Images["Service"]
+  readonly model: string | undefined
+}
+
+/** A target that was tried, and its error. */
+interface Tried {
+  readonly name: string
+  readonly error: GradientError.GradientError
+}
+
+const movesOn: ReadonlySet<string> = new Set<GradientError.GradientErrorReason["_tag"]>([
+  "ConnectionError",
+  "RateLimitError",
+  "QuotaExceededError",
+  "AuthenticationError",
+  "PermissionDeniedError",
+  "NotFoundError",
+  "InternalServerError",
+  "RequestTimeoutError"
+])
+
+const canMoveOn = (error: GradientError.GradientError) => !error.mayHaveBeenCharged && movesOn.has(error.reason._tag)
+
+const nameOf = ({ model }: Target, index: number) => `Entry ${index + 1}${model === undefined ? "" : ` (${model})`}`
+
+/** The last error, with the attempts and the messages of all. */
+const combined = (tried: ReadonlyArray<Tried>, last: GradientError.GradientError): GradientError.GradientError =>
+  tried.length === 1
+    ? last
+    : new GradientError.GradientError({
+        reason: last.reason,
+        attempts: tried.flatMap(({ error }) => error.attempts),
+        details: tried.map(({ error, name }) => `${name}: ${error.message}`).join(" "),
+        ...(last.cause === undefined ? {} : { cause: last.cause })
+      })
+
+const withModel = <P extends { readonly model?: string | undefined }>(params: P, model: string | undefined): P =>
+  model === undefined ? params : { ...params, model }
+
+const make = (first: Target, others: ReadonlyArray<Target>): Images["Service"] => {
+  const targets = [first, ...others]
+
+  const generate = (
+    [params, options]: Parameters<Images["Service"]["generate"]>,
+    target: Target,
+    tried: ReadonlyArray<Tried> = []
+  ): ReturnType<Images["Service"]["generate"]> =>
+    Effect.catch(target.images.generate(withModel(params, target.model), options), (error) => {
+      const all = [...tried, { name: nameOf(target, tried.length), error }]
+      const next = canMoveOn(error) ? targets[all.length] : undefined
+      return next === undefined ? Effect.fail(combined(all, error)) : generate([params, options], next, all)
+    })
+
+  const generateStream = (
+    [params, options]: Parameters<Images["Service"]["generateStream"]>,
+    target: Target,
+    tried: ReadonlyArray<Tried> = []
+  ): ReturnType<Images["Service"]["generateStream"]> =>
+    Stream.suspend(() => {
+      let hasEvent = false
+      const events = Stream.tap(target.images.generateStream(withModel(params, target.model), options), () =>
+        Effect.sync(() => {
+          hasEvent = true
+        })
+      )
+      return Stream.catch(events, (error) => {
+        const all = [...tried, { name: nameOf(target, tried.length), error }]
+        const next = !hasEvent && canMoveOn(error) ? targets[all.length] : undefined
+        return next === undefined ? Stream.fail(combined(all, error)) : generateStream([params, options], next, all)
+      })
+    })
+
+  return Images.of({
+    generate: (...call) => generate(call, first),
+    generateStream: (...call) => generateStream(call, first)
+  })
+}
+
+const build = Effect.fnUntraced(function* <E, R>(entries: ReadonlyArray<Entry<E, R>>) {
+  const targets = yield* Effect.forEach(entries, ({ layer, model }) =>
+    Effect.map(Layer.build(layer), (context): Target => ({ images: Context.get(context, Images), model }))
+  )
+  const [first, ...others] = targets
+  if (first === undefined) {
+    const issues = issuesOf({ entries: refuse("entries", "at least one endpoint or model", "none") })
+    return yield* GradientError.fromReason(invalidParams(issues))
+  }
+  return make(first, others)
+})
+
+/**
+ * Tries the entries in order. Fails with `InvalidParamsError` if there are none.
+ *
+ * @category layers
+ */
+export const layer = <E = never, R = never>(
+  entries: ReadonlyArray<Entry<E, R>>
+): Layer.Layer<Images, E | GradientError.GradientError, R> => Layer.effect(Images, build(entries))
