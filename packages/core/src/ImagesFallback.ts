@@ -12,10 +12,6 @@
  * An entry's own retries come first. Set `retry: RetryPolicy.none` in its client to move on at once. Each entry counts its
  * attempts from 1.
  *
- * With `DurableImages`, put the fallback inside: `DurableImages.layer()` is provided with the fallback, so that one record
- * covers all entries. Do not make each entry durable: they would share the key, and another journal or store would not know
- * what the first entry paid for.
- *
  * @example
  * ```ts
  * import * as ImagesFallback from "@effect-gradient/core/ImagesFallback"
