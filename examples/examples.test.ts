@@ -19,6 +19,7 @@ import { budgeted } from "./budget.ts"
 import { answer } from "./catch-reason.ts"
 import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
+import { withFallback } from "./fallback.ts"
 import { faults } from "./faults.ts"
 import { gateway } from "./gateway.ts"
 import { draw } from "./gateway-client.ts"
@@ -212,6 +213,21 @@ describe("catch-reason.ts", () => {
       yield* TestClock.adjust("1 minute")
       assert.include(yield* Fiber.join(fiber), said)
     }).pipe(Effect.provide(refusing(status, { code })))
+  )
+})
+
+describe("fallback.ts", () => {
+  it.live("asks the second endpoint if the first one refuses the key, and not after a 500", () =>
+    Effect.gen(function* () {
+      const own = yield* service()
+      const ask = Effect.fnUntraced(function* (fault: string) {
+        const { config } = yield* service(fault)
+        const layer = Layer.provide(withFallback(own.baseUrl, "openai-gpt-image-1.5"), config)
+        return (yield* Effect.result(Effect.provide(Images.generate({ prompt, size: "64x64" }), layer)))._tag
+      })
+      assert.deepStrictEqual([yield* ask("status=401"), yield* own.charges], ["Success", 1])
+      assert.deepStrictEqual([yield* ask("status=500"), yield* own.charges], ["Failure", 1])
+    }).pipe(Effect.scoped)
   )
 })
 

@@ -1,5 +1,6 @@
 import type { GradientError } from "@effect-gradient/core"
 import { Attempt, Images, RetryPolicy } from "@effect-gradient/core"
+import * as ImagesFallback from "@effect-gradient/core/ImagesFallback"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -540,6 +541,32 @@ describe("a person", () => {
       expect(found).toMatchObject({ attempt: 2, images: 1, extra: 1 })
       const files = (yield* Stream.runCollect(all.store.list(id))).filter(({ path }) => path.endsWith("manifest.json"))
       expect(files.length).toBe(2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("records a call that moves on to another endpoint, and pays for it once", () =>
+    Effect.gen(function* () {
+      const { journal, store } = yield* shared
+      const refusing = yield* Layer.build(
+        TestTransport.layerImages(() => TestTransport.respond({ status: 401, json: {} }), { retry: RetryPolicy.none })
+      )
+      const working = yield* Layer.build(TestTransport.layerImages(answering))
+      const entryOf = (context: typeof working) => ({
+        layer: Layer.succeed(Images.Images, Context.get(context, Images.Images))
+      })
+      const layer = DurableImages.layer().pipe(
+        Layer.provide(ImagesFallback.layer([entryOf(refusing), entryOf(working)])),
+        Layer.provide(Layer.succeed(GenerationJournal.GenerationJournal, journal)),
+        Layer.provide(Layer.succeed(ImageStore.ImageStore, store))
+      )
+      yield* Effect.gen(function* () {
+        yield* generate
+        yield* generate
+        const found = Option.getOrUndefined(yield* DurableImages.get(key))
+        expect(found).toMatchObject({ status: "done", attempt: 2 })
+      }).pipe(Effect.provide(layer))
+      expect(yield* Effect.provide(requests, refusing)).toBe(1)
+      expect(yield* Effect.provide(requests, working)).toBe(1)
     }).pipe(Effect.scoped)
   )
 
