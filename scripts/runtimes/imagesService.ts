@@ -59,10 +59,11 @@ const replies: Readonly<Record<string, (socket: Socket, account: Account, path: 
   }
 }
 
-/** Whether the request is complete: its headers, and a body with a content-length or in chunks. */
+/** Whether the request is complete: its headers, and a body with a content-length or in chunks. A GET has no body. */
 const isComplete = (text: string) => {
   const end = text.indexOf("\r\n\r\n")
   if (end === -1) return false
+  if (text.startsWith("GET ")) return true
   const length = /content-length: (\d+)/i.exec(text.slice(0, end))?.[1]
   return length === undefined ? text.endsWith("0\r\n\r\n") : text.length >= end + 4 + Number(length)
 }
@@ -76,7 +77,12 @@ export const startService = async () => {
     socket.on("data", (bytes: Buffer) => {
       text += bytes.toString("latin1")
       if (!isComplete(text)) return
-      const path = text.split(" ")[1] ?? ""
+      const [method, path = ""] = text.split(" ")
+      // `BrowserImages` asks whether a gateway has kept the reply of a call whose connection broke. A service keeps none.
+      if (method === "GET") {
+        text = ""
+        return void socket.write(empty("404 Not Found"))
+      }
       const key = path.replace(/\/images\/generations$/, "")
       const name = key.split("/").at(-1) ?? ""
       const account = accounts.get(key) ?? { requests: 0, charged: 0, left: false }

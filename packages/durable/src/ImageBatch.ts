@@ -71,7 +71,7 @@ export interface Progress {
  * @category models
  */
 export interface WorkerOptions {
-  /** The name of the batch: 1 to 100 characters. */
+  /** The name of the batch: 1 to 100 characters, without a slash. */
   readonly name: string
   /** How many requests this runner has under way at once. Default: 4. */
   readonly concurrency?: number | undefined
@@ -101,6 +101,8 @@ const refuse = (param: string, given: string, allowed: string) =>
 
 const checkOptions = ({ concurrency = defaultConcurrency, name }: WorkerOptions) => {
   if (name.length < 1 || name.length > 100) return refuse("name", `${name.length} characters`, "1 to 100 characters")
+  // The key of a request is <batch>/<id>: with a slash in the name, two requests could have the same key.
+  if (name.includes("/")) return refuse("name", JSON.stringify(name), "without a slash")
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     return refuse("concurrency", String(concurrency), "an integer of at least 1")
   }
@@ -152,13 +154,28 @@ const watching = Effect.fnUntraced(function* (
   return Stream.concat(ticks, Stream.fromEffect(Effect.andThen(Fiber.join(runner), now)))
 })
 
+/** Fails if the journal has requests of a batch that the store does not have: their images are in another store. */
+const checkUnknown = Effect.fnUntraced(function* (name: string) {
+  const journal = yield* GenerationJournal
+  const { done } = yield* progress(journal, name, 0)
+  if (done === 0) return
+  return yield* GradientError.fromReason(
+    Reasons.conflict(
+      `the journal has ${done} requests of a batch ${JSON.stringify(name)} that this store does not have. Use its store, or ` +
+        "another name"
+    )
+  )
+})
+
 /** The batch of this name in the store, copied there if it is new. */
 const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.Stream<string, E, R>) {
   const { identity, store } = yield* places
   const checked = yield* checkLines(lines, identity)
   const found = yield* Copy.find(store, identity, name)
-  if (Option.isNone(found)) yield* Copy.write(store, identity, name, checked, lines)
-  else if (found.value.digest !== checked.digest) {
+  if (Option.isNone(found)) {
+    yield* checkUnknown(name)
+    yield* Copy.write(store, identity, name, checked, lines)
+  } else if (found.value.digest !== checked.digest) {
     return yield* GradientError.fromReason(
       Reasons.conflict(`the batch ${JSON.stringify(name)} has other requests. Give the changed file another name`)
     )
@@ -240,7 +257,8 @@ export const each = (
   params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
   { concurrency = defaultConcurrency, count }: { readonly count: number; readonly concurrency?: number | undefined }
 ): Stream.Stream<Each, never, Images.Images> =>
-  Stream.range(0, count - 1).pipe(
+  // Anything that is not a number of calls is none: a stream that never fails cannot refuse it.
+  Stream.range(0, Number.isSafeInteger(count) ? count - 1 : -1).pipe(
     Stream.mapEffect(
       (index) =>
         Effect.map(Effect.result(Images.generate(params)), (result) =>

@@ -135,6 +135,36 @@ describe("ImageBatch.run", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("does not take the lines of a copy that was not finished for those of a changed file", () =>
+    Effect.gen(function* () {
+      const { journal, store } = yield* shared
+      // The process ends before the copy is complete.
+      const put = (path: string, bytes: Uint8Array) =>
+        path.endsWith("batch.json")
+          ? Effect.fail(new ImageStore.StoreFailure({ message: "gone", cause: undefined }))
+          : store.put(path, bytes)
+      const dying = yield* processOn({ journal, store: { ...store, put } }, [])
+      yield* Effect.provide(Effect.flip(run("otters", [line("a", { prompt: "OLD" })])), dying)
+      const process = yield* processOn({ journal, store }, answering)
+      const texts = [line("a", { prompt: "NEW" }), line("b", { prompt: "NEW" })]
+      expect(yield* Effect.provide(run("otters", texts), process)).toMatchObject({ done: 2 })
+      const sent = yield* Effect.provide(TestTransport.requests, process)
+      expect(JSON.stringify(sent)).not.toContain("OLD")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("refuses a name with a slash, and a batch whose images are in another store", () =>
+    Effect.gen(function* () {
+      const { journal, store } = yield* shared
+      const process = yield* processOn({ journal, store }, answering)
+      expect((yield* Effect.provide(reasonOf(run("a/b", many(1))), process)).message).toContain("without a slash")
+      yield* Effect.provide(run("otters", many(2)), process)
+      const other = yield* processOn({ journal, store: (yield* shared).store }, [])
+      const reason = yield* Effect.provide(reasonOf(run("otters", many(2))), other)
+      expect(reason.message).toContain("the journal has 2 requests of a batch")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("keeps prompts out of the journal", () =>
     Effect.gen(function* () {
       const all = yield* shared

@@ -37,7 +37,8 @@ const ofStore = <A>(effect: Effect.Effect<A, StoreFailure>) =>
 const folderOf = (identity: Identity, name: string) =>
   Effect.map(identity.sha256(encoder.encode(name)), (hash) => `batches/${hash}`)
 
-const partName = (part: number) => `lines-${String(part).padStart(8, "0")}.jsonl`
+/** The path of a part has the batch's digest: parts of a copy that was not finished are never taken for those of another file. */
+const partName = (digest: string, part: number) => `${digest}/lines-${String(part).padStart(8, "0")}.jsonl`
 
 /** The batch that the store has under this name. */
 export const find = Effect.fnUntraced(function* (store: Store, identity: Identity, name: string) {
@@ -64,27 +65,41 @@ export const write = Effect.fnUntraced(function* <E, R>(
   yield* Stream.grouped(numbered(lines), linesInPart).pipe(
     Stream.zipWithIndex,
     Stream.runForEach(([part, index]) =>
-      ofStore(store.put(`${folder}/${partName(index)}`, encoder.encode(part.map(({ text }) => text).join("\n"))))
+      ofStore(
+        store.put(
+          `${folder}/${partName(checked.digest, index)}`,
+          encoder.encode(part.map(({ text }) => text).join("\n"))
+        )
+      )
     )
   )
   const description = encode({ version: 1, name, digest: checked.digest, total: checked.total })
   yield* ofStore(store.put(`${folder}/batch.json`, encoder.encode(description)))
 })
 
-/** The requests of a part. */
-export const readPart = Effect.fnUntraced(function* (store: Store, identity: Identity, name: string, part: number) {
+/** The requests of a part. Fails if one is missing. */
+export const readPart = Effect.fnUntraced(function* (
+  store: Store,
+  identity: Identity,
+  { digest, name, total }: Checked & { readonly name: string },
+  part: number
+) {
   const folder = yield* folderOf(identity, name)
-  const path = `${folder}/${partName(part)}`
+  const path = `${folder}/${partName(digest, part)}`
   const found = yield* ofStore(store.get(path))
   if (Option.isNone(found)) {
     const message = `the store has lost ${path}, a part of the batch ${name}`
     return yield* GradientError.fromReason(Reasons.storeBefore({ message, cause: undefined }))
   }
-  return decoder
+  const requests = decoder
     .decode(found.value)
     .split("\n")
     .flatMap((text): ReadonlyArray<Request> => {
       const parsed = parseLine(text)
       return Result.isSuccess(parsed) ? [parsed.success] : []
     })
+  const expected = Math.min(linesInPart, total - part * linesInPart)
+  if (requests.length === expected) return requests
+  const message = `${path} has ${requests.length} of ${expected} requests of the batch ${name}`
+  return yield* GradientError.fromReason(Reasons.storeBefore({ message, cause: undefined }))
 })

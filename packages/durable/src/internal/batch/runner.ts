@@ -121,7 +121,7 @@ class Runner {
     const first = part * linesInPart
     const isOpen = this.#settled.subarray(first, first + linesInPart).includes(0)
     if (!isOpen) return Effect.succeed([])
-    return readPart(store, identity, this.#batch.name, part).pipe(
+    return readPart(store, identity, this.#batch, part).pipe(
       Effect.map((requests) =>
         requests.flatMap((request, at) => (this.#settled[first + at] === 1 ? [] : [{ index: first + at, request }]))
       ),
