@@ -41,7 +41,7 @@ export interface TransportOptions {
 export interface Options extends GradientClient.Options, TransportOptions {
   /**
    * How a call returns for its images when the connection to the gateway breaks. `false`: it fails instead. Default: within
-   * 5 minutes.
+   * 5 minutes in a browser; `false` elsewhere, where the endpoint is mostly the service, which keeps no images.
    */
   readonly reconnect?: Reconnect.Options | false | undefined
 }
@@ -138,6 +138,9 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
     // Fresh, because Effect's layer is memoised by reference and keeps the RequestInit and Fetch of its first use.
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
 
+/** Only browsers and their workers know whether they are online. */
+const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
+
 /**
  * Provides `Images`, and `GradientClient` for `Models.list`, with these options. If the connection to a durable gateway
  * breaks, a call returns for its images; see `Reconnect`.
@@ -147,7 +150,7 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
 export const layer = (
   options: Options
 ): Layer.Layer<Images.Images | GradientClient.GradientClient | PendingRequests, GradientError.GradientError> => {
-  const { reconnect = {} } = options
+  const { reconnect = isBrowser ? {} : false } = options
   const transport = complete(GradientClient.layer(options), options)
   const none = Layer.succeed(PendingRequests, { list: Effect.succeed([]) })
   return reconnect === false
