@@ -1,5 +1,5 @@
 /**
- * Checks all lines of a batch before anything is spent. It reads them as a stream, and keeps 16 bytes of each.
+ * Checks all lines of a batch before anything is spent. It reads them as a stream, and keeps a hash of 8 bytes for each.
  */
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -99,19 +99,20 @@ const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: Readonly
   const seen = new Map<string, number>()
   return Stream.zipWithIndex(numbered(lines)).pipe(
     Stream.filter(([, index]) => suspects.has(index)),
-    Stream.map(([{ number, text }]): ReadonlyArray<Issue> => {
+    Stream.flatMap(([{ number, text }]) => {
       const parsed = parseLine(text)
-      if (Result.isFailure(parsed)) return []
+      if (Result.isFailure(parsed)) return Stream.empty
       const { id } = parsed.success
       const first = seen.get(id)
-      if (first === undefined) seen.set(id, number)
+      if (first === undefined) {
+        seen.set(id, number)
+        return Stream.empty
+      }
       const given = `${JSON.stringify(id)}, as in line ${first}`
-      return first === undefined ? [] : [inLine(number, { param: "id", given, allowed: "one that no other line has" })]
+      return Stream.succeed(inLine(number, { param: "id", given, allowed: "one that no other line has" }))
     }),
-    Stream.runFold(
-      (): ReadonlyArray<Issue> => [],
-      (all, issues) => [...all, ...issues]
-    )
+    Stream.take(mostIssues),
+    Stream.runCollect
   )
 }
 
@@ -137,7 +138,8 @@ export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Strea
     })
   )
   const suspects = repeated(hashes)
-  if (suspects.size > 0) issues.push(...(yield* duplicates(lines, suspects)))
+  // One by one: as arguments of one call, very many would exceed the stack.
+  if (suspects.size > 0) for (const issue of yield* duplicates(lines, suspects)) issues.push(issue)
   if (hashes.length === 0) issues.push({ param: "the file", given: "none", allowed: "at least one request" })
   if (issues.length > 0) return yield* Effect.fail(refused(issues))
   const checked: Checked = { total: hashes.length, digest }
