@@ -12,7 +12,7 @@ export interface Hostility {
   readonly answers: string
   /** Of one request, in the gateway. */
   readonly cpuMillis: number
-  /** What the gateway holds more while all requests are open than before, after a garbage collection. */
+  /** Memory in use while all requests are open, less the memory before, each after a garbage collection. */
   readonly memoryBytes: number
 }
 
@@ -25,7 +25,7 @@ interface Ask {
 
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
 
-/** Sends a request, whose body is ended by `finish`. The promise is for the head of the response. */
+/** Sends the head and the start of a request. `finish` ends its body. The promise resolves with the head of the response. */
 const open = (
   url: string,
   { id = "", isStream = true, key = "hostile", method = "GET" }: Ask,

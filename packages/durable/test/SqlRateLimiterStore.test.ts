@@ -6,13 +6,12 @@ import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import { execFile, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync } from "node:fs"
-import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { SqlRateLimiterStore } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
-import { postgres } from "./support/postgres.ts"
+import { freePort, postgres } from "./support/postgres.ts"
 import { service } from "./support/processes.ts"
 
 const algorithms = ["fixed-window", "token-bucket"] as const
@@ -29,14 +28,6 @@ const twoProcesses = Effect.fnUntraced(function* (store: string, algorithm: (typ
   const requests = [...generations.values()].reduce((sum, count) => sum + count, 0)
   return { succeeded: printed.reduce((sum, { stdout }) => sum + Number(stdout), 0), requests }
 }, Effect.scoped)
-
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(address !== null && typeof address === "object" ? address.port : 0))
-    })
-  })
 
 const redis = Effect.acquireRelease(
   Effect.promise(async () => {

@@ -5,7 +5,7 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 
-/** What a call does with its requests. */
+/** Whether a call sends its request, or joins one that was sent before. */
 export type Purpose =
   | { readonly _tag: "Send"; readonly onSend: (id: string) => void }
   | { readonly _tag: "Join"; readonly id: string; readonly accept: string }

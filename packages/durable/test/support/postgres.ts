@@ -8,7 +8,8 @@ import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const freePort = () =>
+/** A port on loopback that was free a moment ago. */
+export const freePort = () =>
   new Promise<number>((resolve) => {
     const server = net.createServer().listen(0, "127.0.0.1", () => {
       const address = server.address()
