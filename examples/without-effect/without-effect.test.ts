@@ -190,17 +190,19 @@ describe("server.ts", () => {
   )
 
   it.live.each([
-    ["status=400;code=moderation_blocked", 400, "Moderation refused the request"],
-    ["status=429;retry-after=0", 429, "Too many requests"],
-    ["status=401", 502, "The key was refused"],
-    ["status=500", 502, "The service failed"]
-  ] as const)("answers %s with a status of its own: %d", ([fault, status, message]) =>
+    ["status=400;code=moderation_blocked", 400, "Moderation refused the request", "invalid_request_error"],
+    ["status=429;retry-after=0", 429, "Too many requests", "rate_limit_error"],
+    ["status=401", 502, "The key was refused", "server_error"],
+    ["status=500", 502, "The service failed", "server_error"]
+  ] as const)("answers %s with a status of its own: %d", ([fault, status, message, type]) =>
     Effect.gen(function* () {
       const { server } = yield* onEmulator({}, fault)
       const response = yield* ask((yield* listening(server)) + query)
       assert.strictEqual(response.status, status)
       assert.strictEqual(response.headers.get("x-should-retry"), fault === "status=500" ? "false" : null)
-      assert.deepStrictEqual(JSON.parse(yield* text(response)), { error: { message } })
+      assert.deepStrictEqual(JSON.parse(yield* text(response)), {
+        error: { message, type, param: null, code: null }
+      })
     }).pipe(Effect.scoped)
   )
 
