@@ -7,16 +7,12 @@ import { CliOutput, Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Schema from "effect/Schema"
-import { readFileSync } from "node:fs"
 import { argv } from "node:process"
 import { descriptions } from "./commands/descriptions.ts"
 import { presenter, report, teardown } from "./output/exit.ts"
 import * as Signals from "./output/signals.ts"
 import * as StandardOutput from "./output/standardOutput.ts"
-
-const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
-const { version } = Schema.decodeSync(Manifest)(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+import { version } from "./version.ts"
 
 /** Completions and the wizard need all commands. */
 const isNamed = (name: string) => [name, "--completions", "--wizard"].some((word) => argv.includes(word))
@@ -31,7 +27,8 @@ const subcommands = [
   isNamed("generations") ? (await import("./commands/generations.ts")).generations : listed("generations"),
   isNamed("models") ? (await import("./commands/models.ts")).models : listed("models"),
   isNamed("emulator") ? (await import("./commands/emulator.ts")).emulator : listed("emulator"),
-  isNamed("gateway") ? (await import("./commands/gateway.ts")).gateway : listed("gateway")
+  isNamed("gateway") ? (await import("./commands/gateway.ts")).gateway : listed("gateway"),
+  isNamed("mcp") ? (await import("./commands/mcp.ts")).mcp : listed("mcp")
 ]
 
 const cli = Command.make("gradient-images").pipe(

@@ -5,5 +5,6 @@ export const descriptions = {
   generations: "Shows and settles durable generations: what was paid for, and what is in doubt.",
   models: "Lists the models of the service, of all kinds: not each of them makes images.",
   emulator: "Serves the images endpoint with painted images: no cost, the same wire.",
-  gateway: "Serves the images endpoint to callers of your own, who need no key of the service."
+  gateway: "Serves the images endpoint to callers of your own, who need no key of the service.",
+  mcp: "Serves image generation to an agent: an MCP server on standard input and output."
 } as const

@@ -59,7 +59,7 @@ const mostBytes = 200 // Of the 255 that file systems take: numbers and extensio
 const devices = /^(con|prn|aux|nul|com\d|lpt\d)$/
 
 /** `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`: letters and digits of any script, 60 at most. */
-const slug = (prompt: string): string => {
+export const slug = (prompt: string): string => {
   const words = prompt
     .normalize("NFKC")
     .toLowerCase()

@@ -9,8 +9,11 @@ export const seconds = (millis: number): string =>
   millis < 60_000 ? `${(millis / 1000).toFixed(1)} s` : Duration.format(Duration.seconds(Math.round(millis / 1000)))
 
 /** `1.9 MB` */
-export const size = (bytes: Uint8Array): string =>
-  ByteSize.format(ByteSize.bytes(bytes.length), { system: "decimal", precision: 1 })
+export const fileSize = (bytes: number): string =>
+  ByteSize.format(ByteSize.bytes(bytes), { system: "decimal", precision: 1 })
+
+/** `1.9 MB` */
+export const size = (bytes: Uint8Array): string => fileSize(bytes.length)
 
 /** `4,175` */
 export const count = (number: number): string => number.toLocaleString("en-US")

@@ -1,0 +1,24 @@
+import { GradientError } from "@effect-gradient/core"
+import { Cause, Effect, type Exit, Layer, Option } from "effect"
+import { CircuitBreaker } from "effect/persistence"
+
+/** Opens after 5 failures in a row, for 30 seconds. Then one call is let through, and its outcome decides. */
+export const breaker = CircuitBreaker.layer({
+  tripPolicy: CircuitBreaker.consecutive(5),
+  openDuration: "30 seconds"
+}).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+
+/** Whether the service is down: it failed, or did not accept the request. Not a 429, moderation or invalid params. */
+const isDown = ({ reason: { _tag, reached } }: GradientError.GradientError) =>
+  ["ConnectionError", "InternalServerError"].includes(_tag) ||
+  (["RequestTimeoutError", "DisconnectedError"].includes(_tag) && reached !== "Accepted")
+
+const classify = (exit: Exit.Exit<unknown, GradientError.GradientError>) => {
+  if (exit._tag === "Success") return CircuitBreaker.success
+  const error = Option.filter(Cause.findErrorOption(exit.cause), isDown)
+  return Option.isSome(error) ? CircuitBreaker.failure(error.value.reason) : CircuitBreaker.ignored
+}
+
+/** Runs a call of `Images`. While the circuit is open, nothing is sent, and the call fails with `CircuitBreakerError`. */
+export const guarded = <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
+  Effect.flatMap(CircuitBreaker.CircuitBreaker, ({ execute }) => execute(call, { key: "images", classify }))

@@ -1,0 +1,117 @@
+/**
+ * The folder that keeps the images of `gradient-images mcp`. Nothing outside of it is written or read, whatever names an
+ * agent gives and whatever links lie in it.
+ */
+import { GeneratedImage } from "@effect-gradient/core"
+import { ImageFile } from "@effect-gradient/node"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import { slug } from "../generate/files.ts"
+
+/** A file cannot be written or read. The message is for the agent. */
+export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@effect-gradient/cli/ImageFolderError")(
+  "ImageFolderError",
+  { problem: Schema.String }
+) {
+  override readonly [Runtime.errorExitCode] = 2
+
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** An image in the folder. */
+export interface Listed {
+  readonly path: string
+  readonly bytes: number
+  readonly modified: Date
+}
+
+/** A larger file is not an image of this command. */
+const mostBytes = 100_000_000
+
+const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
+
+const failing = (problem: string) => (error: PlatformError) =>
+  new ImageFolderError({ problem: `${problem}: ${why(error)}` })
+
+const isImageName = (name: string) => /\.(?:png|webp|jpe?g|gif|bin)$/i.test(name) && !name.startsWith(".")
+
+/** Opens the folder, and makes it if it is missing. */
+export const open = Effect.fnUntraced(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { basename, dirname, join, resolve } = yield* Path.Path
+
+  /** The folder without links. */
+  const make = fs.makeDirectory(folder, { recursive: true }).pipe(
+    Effect.andThen(fs.access(folder, { writable: true })),
+    Effect.andThen(fs.realPath(folder)),
+    Effect.mapError(failing(`The folder ${folder} cannot be used`))
+  )
+  const root = yield* make
+
+  /** Fails unless a file can be written now. A link that has taken the folder's place meanwhile is not followed. */
+  const check = Effect.filterOrFail(
+    make,
+    (path) => path === root,
+    () => new ImageFolderError({ problem: `The folder ${folder} is another one than at the start` })
+  )
+
+  const write = (prompt: string, image: GeneratedImage.ImageBytes) =>
+    Effect.andThen(
+      check,
+      Effect.mapError(ImageFile.write(image, join(root, slug(prompt))), failing("The image could not be written"))
+    )
+
+  const outside = (name: string) =>
+    new ImageFolderError({ problem: `${name} is outside of the folder ${root}. See list_images for the images in it.` })
+
+  /** The path without links of an image that lies in the folder itself. */
+  const pathOf = Effect.fnUntraced(function* (name: string) {
+    const path = resolve(root, name)
+    if (dirname(path) !== root) return yield* outside(name)
+    const real = yield* Effect.mapError(
+      fs.realPath(path),
+      () => new ImageFolderError({ problem: `There is no image ${basename(path)} in ${root}. See list_images.` })
+    )
+    return dirname(real) === root ? real : yield* outside(name)
+  })
+
+  const statOf = Effect.fnUntraced(function* (path: string) {
+    const { mtime, size, type } = yield* fs.stat(path)
+    const listed: Listed = { path, bytes: Number(size), modified: Option.getOrElse(mtime, () => new Date(0)) }
+    return type === "File" ? Option.some(listed) : Option.none()
+  })
+
+  const notAnImage = (name: string) => new ImageFolderError({ problem: `${name} is not an image.` })
+
+  const read = Effect.fnUntraced(function* (name: string) {
+    const path = yield* pathOf(name)
+    const failingToRead = failing(`${name} cannot be read`)
+    const stat = yield* Effect.mapError(statOf(path), failingToRead)
+    if (Option.isNone(stat) || stat.value.bytes > mostBytes) return yield* notAnImage(name)
+    const bytes = yield* Effect.mapError(fs.readFile(path), failingToRead)
+    const image = new GeneratedImage.ImageBytes({ bytes })
+    return image.extension === "bin" ? yield* notAnImage(name) : { path, image }
+  })
+
+  /** A file that is removed meanwhile, or a link to another folder, is left out. */
+  const listedOf = (name: string) => Effect.option(Effect.flatMap(pathOf(name), statOf))
+
+  /** The images, the newest first. */
+  const list = fs.readDirectory(root).pipe(
+    Effect.mapError(failing("The folder cannot be read")),
+    Effect.flatMap((names) => Effect.forEach(names.filter(isImageName), listedOf, { concurrency: 16 })),
+    Effect.map((found) =>
+      found.flatMap((stat) => Option.toArray(Option.flatten(stat))).toSorted((a, b) => +b.modified - +a.modified)
+    )
+  )
+  return { path: root, check, write, read, list }
+})
+
+export type ImageFolder = Effect.Success<ReturnType<typeof open>>

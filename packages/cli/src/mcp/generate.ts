@@ -1,0 +1,59 @@
+/**
+ * One call of `generate_image`: sends it, and keeps each image in the folder as it arrives.
+ */
+import { type GeneratedImage, type ImageGenerateParams, Images } from "@effect-gradient/core"
+import * as ImageTool from "@effect-gradient/core/ImageTool"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { Report } from "./calls.ts"
+import type { ImageFolder } from "./ImageFolder.ts"
+
+type Params = ImageGenerateParams.ImageGenerateParamsStreaming
+
+/** What a call came to. */
+export interface Generated {
+  readonly images: ReadonlyArray<ImageTool.Reference>
+  /** What went wrong, for the model. Empty if all went well. */
+  readonly problems: ReadonlyArray<string>
+  readonly mayHaveBeenCharged: boolean
+}
+
+/** Streams if partial images are asked for. */
+const asking = (
+  { partialImages, ...params }: Params,
+  keep: (image: GeneratedImage.ImageBytes) => Effect.Effect<void>,
+  report: Report
+) =>
+  partialImages === undefined
+    ? Effect.flatMap(Images.generate(params), ({ data }) => Effect.forEach(data, keep, { discard: true }))
+    : Stream.runForEach(Images.generateStream({ ...params, partialImages }), (event) =>
+        event._tag === "Completed"
+          ? keep(event)
+          : report(`Partial image ${event.partialImageIndex + 1} of ${partialImages}`)
+      )
+
+/** Never fails: what went wrong is in `problems`, beside the images that arrived before. */
+export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
+  const images: Array<ImageTool.Reference> = []
+  const problems: Array<string> = []
+  const note = (problem: string) => Effect.sync(() => void problems.push(problem))
+  const keep = (image: GeneratedImage.ImageBytes) =>
+    folder.write(params.prompt, image).pipe(
+      Effect.map((path) => void images.push(ImageTool.toReference(image, path))),
+      Effect.tapError(({ problem }) => Effect.logError("An image that was paid for is lost", problem)),
+      Effect.catch(({ problem }) => note(`${problem}. It was paid for, and is lost: tell the user.`))
+    )
+  const generated = (mayHaveBeenCharged: boolean): Generated => ({ images, problems, mayHaveBeenCharged })
+
+  const usable = yield* Effect.result(folder.check)
+  if (Result.isFailure(usable)) {
+    yield* note(`${usable.failure.problem}. Nothing was sent: tell the user.`)
+    return generated(false)
+  }
+  const asked = yield* Effect.result(asking(params, keep, report))
+  if (Result.isSuccess(asked)) return generated(true)
+  yield* note(ImageTool.explain(asked.failure))
+  yield* Effect.forEach(asked.failure.reason.images, keep, { discard: true })
+  return generated(asked.failure.mayHaveBeenCharged)
+})

@@ -1,0 +1,250 @@
+/**
+ * The tools of `gradient-images mcp`: generate, list and show. They answer with paths and links, and with the image itself
+ * only if it is small, because hosts cut results at about 1 MB. An image is never answered as text.
+ */
+import { ImageGenerateParams, Images } from "@effect-gradient/core"
+import * as ImageTool from "@effect-gradient/core/ImageTool"
+import * as McpSchema from "effect/ai/McpSchema"
+import * as McpServer from "effect/ai/McpServer"
+import * as Tool from "effect/ai/Tool"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { basename } from "node:path"
+import { pathToFileURL } from "node:url"
+import { fileSize } from "../output/format.ts"
+import * as Calls from "./calls.ts"
+import { generate, type Generated } from "./generate.ts"
+import type { ImageFolder, ImageFolderError, Listed } from "./ImageFolder.ts"
+
+export interface Options {
+  readonly folder: ImageFolder
+  /** The most bytes of images in one result. */
+  readonly inline: number
+  readonly isEmulated: () => boolean
+}
+
+type Content = McpSchema.ContentBlock
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Params
+// ---------------------------------------------------------------------------------------------------------------------
+
+const GenerateParams = Schema.Struct({
+  ...ImageTool.Parameters.fields,
+  partialImages: Schema.optionalKey(
+    Schema.NullOr(Schema.Finite).annotate({
+      description: "Reports progress by 1 to 3 partial images, which cost extra. Leave it out unless the user asks for it."
+    })
+  )
+})
+
+const ListParams = Schema.Struct({
+  limit: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 })).annotate({
+      description: "How many images to list, 1 to 100. Default: 20."
+    })
+  )
+})
+
+const ShowParams = Schema.Struct({
+  image: Schema.String.annotate({ description: "The name or the path of an image, as list_images gives it." })
+})
+
+/** The params of a call cannot be used. The message is for the agent. */
+class ParamsError extends Data.TaggedError("ParamsError")<{ readonly problem: string }> {}
+
+type Given = Readonly<Record<string, unknown>>
+
+/** The params, or what is wrong with them. A param that the tool does not have is refused by name. */
+const readParams = <A>(schema: Schema.Codec<A, unknown>) => {
+  const decode = Schema.decodeUnknownEffect(schema)
+  return (given: Given) =>
+    Effect.mapError(
+      decode(given, { errors: "all", onExcessProperty: "error" }),
+      ({ message }) => new ParamsError({ problem: `The params are invalid: ${message}` })
+    )
+}
+
+/** The params of one call, checked by the rules of core. */
+const readGenerateParams = Effect.fnUntraced(function* (given: Given) {
+  const kind = given["partialImages"] == null ? "generate" : "stream"
+  const issues = ImageGenerateParams.check(given, kind)
+  if (issues.length > 0) {
+    return yield* new ParamsError({ problem: `${ImageGenerateParams.renderIssues(issues)}. Nothing was sent.` })
+  }
+  const { partialImages, ...params } = yield* readParams(GenerateParams)(given)
+  return { ...params, partialImages: partialImages ?? undefined }
+})
+
+/** The same for the same params, in whatever order they are given. */
+const keyOf = (params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
+  JSON.stringify(
+    Object.entries(params)
+      .filter(([, value]) => value !== undefined)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Results
+// ---------------------------------------------------------------------------------------------------------------------
+
+const resultOf = (lines: ReadonlyArray<string>, more: ReadonlyArray<Content> = [], isError = false) =>
+  new McpSchema.CallToolResult({
+    content: [McpSchema.TextContent.make({ text: lines.join("\n") }), ...more],
+    isError
+  })
+
+const failed = ({ problem }: ParamsError | ImageFolderError) => Effect.succeed(resultOf([problem], [], true))
+
+const uriOf = (path: string) => pathToFileURL(path).href
+
+const linkOf = ({ bytes, location, mediaType }: ImageTool.Reference) =>
+  McpSchema.ResourceLink.make({ uri: uriOf(location), name: basename(location), mimeType: mediaType, size: bytes })
+
+const lineOf = ({ bytes, location, mediaType, size }: ImageTool.Reference) =>
+  `${location} (${[mediaType, size, fileSize(bytes)].filter(Predicate.isNotUndefined).join(", ")})`
+
+const listLineOf = ({ bytes, modified, path }: Listed) => `${path} (${fileSize(bytes)}, ${modified.toISOString()})`
+
+/** The images as paths and links, and as images while these are within the limit together. */
+const imagesResult = Effect.fnUntraced(function* (
+  { folder, inline, isEmulated }: Options,
+  images: ReadonlyArray<ImageTool.Reference>,
+  problems: ReadonlyArray<string> = []
+) {
+  const lines = [...problems, ...images.map(lineOf)]
+  const shown: Array<Content> = []
+  let left = inline
+  for (const { bytes, location, mediaType } of images) {
+    if (bytes > left) {
+      lines.push(`${basename(location)} is not included here because of its size: open its path.`)
+      continue
+    }
+    left -= bytes
+    yield* folder.read(location).pipe(
+      Effect.map(({ image }) => void shown.push(McpSchema.ImageContent.make({ data: image.bytes, mimeType: mediaType }))),
+      Effect.catch(({ problem }) => Effect.sync(() => void lines.push(problem)))
+    )
+  }
+  if (isEmulated()) lines.push("The emulator painted this: nothing was charged for.")
+  return resultOf(lines, [...images.map(linkOf), ...shown], problems.length > 0)
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Tools
+// ---------------------------------------------------------------------------------------------------------------------
+
+const inputSchemaOf = (schema: Schema.Top) =>
+  Schema.decodeUnknownSync(McpSchema.ToolJson)(Tool.getJsonSchemaFromSchema(schema))
+
+const minutes = Duration.toMinutes(Calls.memory)
+
+const generateTool = new McpSchema.Tool({
+  name: "generate_image",
+  title: "Generate images",
+  description:
+    "Generates images from a prompt, writes them into files, and returns their paths. Each image costs money, and takes " +
+    `from seconds to minutes. The same params within ${minutes} minutes give the same images, and nothing is paid again: ` +
+    "for variations, change the prompt or set n. A call that was cancelled continues: repeat it to get its images. Small " +
+    "files are included as images: to see one yourself, use outputFormat webp or jpeg with outputCompression.",
+  inputSchema: inputSchemaOf(GenerateParams),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true }
+})
+
+const readOnly = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false }
+
+const listTool = new McpSchema.Tool({
+  name: "list_images",
+  title: "List images",
+  description: "Lists the images that were generated, the newest first, with their paths.",
+  inputSchema: inputSchemaOf(ListParams),
+  annotations: readOnly
+})
+
+const showTool = new McpSchema.Tool({
+  name: "show_image",
+  title: "Show an image",
+  description: "Returns an image that was generated: its path, media type and size, and the image itself if it is small.",
+  inputSchema: inputSchemaOf(ShowParams),
+  annotations: readOnly
+})
+
+type Server = McpServer.McpServer["Service"]
+
+const isProgressToken = Schema.is(McpSchema.ProgressToken)
+
+/** Sends each report to the host, if it asked for progress. */
+const notify = Effect.fnUntraced(function* ({ notifications }: Server, reports: Stream.Stream<string>) {
+  const { requestMetadata } = yield* McpSchema.McpRequestContext
+  const progressToken = requestMetadata?.["progressToken"]
+  if (!isProgressToken(progressToken)) return
+  let progress = 0
+  yield* Stream.runForEach(reports, (message) =>
+    notifications["notifications/progress"]({ progressToken, progress: ++progress, message })
+  )
+})
+
+/** Lets the host read an image by the link in the result. */
+const addResource = (server: Server, folder: ImageFolder, { bytes, location, mediaType }: ImageTool.Reference) => {
+  const uri = uriOf(location)
+  return server.addResource({
+    resource: new McpSchema.Resource({ uri, name: basename(location), mimeType: mediaType, size: bytes }),
+    annotations: Context.empty(),
+    handle: folder.read(location).pipe(
+      Effect.map(({ image }) => ({ contents: [{ uri, mimeType: mediaType, blob: image.bytes }] })),
+      Effect.mapError(({ message }) => new McpSchema.InternalError({ message }))
+    )
+  })
+}
+
+const makeGenerate = Effect.fnUntraced(function* (server: Server, options: Options) {
+  const { folder } = options
+  const images = yield* Images.Images
+  const calls = yield* Calls.make(({ mayHaveBeenCharged }: Generated) => mayHaveBeenCharged)
+  return (given: Given) =>
+    Effect.gen(function* () {
+      const params = yield* readGenerateParams(given)
+      const { outcome, reports } = yield* calls.join(keyOf(params), (report) =>
+        Effect.provideService(generate(params, folder, report), Images.Images, images)
+      )
+      yield* notify(server, reports)
+      const generated = yield* outcome
+      yield* Effect.forEach(generated.images, (image) => addResource(server, folder, image), { discard: true })
+      return yield* imagesResult(options, generated.images, generated.problems)
+    }).pipe(Effect.catch(failed))
+})
+
+const makeList =
+  ({ folder }: Options) =>
+  (given: Given) =>
+    Effect.gen(function* () {
+      const { limit = 20 } = yield* readParams(ListParams)(given)
+      const listed = yield* folder.list
+      const lines = listed.slice(0, limit).map(listLineOf)
+      return resultOf([`${listed.length} images in ${folder.path}`, ...lines])
+    }).pipe(Effect.catch(failed))
+
+const makeShow = (options: Options) => (given: Given) =>
+  Effect.gen(function* () {
+    const { image: name } = yield* readParams(ShowParams)(given)
+    const { image, path } = yield* options.folder.read(name)
+    return yield* imagesResult(options, [ImageTool.toReference(image, path)])
+  }).pipe(Effect.catch(failed))
+
+/** Registers the tools. */
+export const layer = (options: Options): Layer.Layer<never, never, McpServer.McpServer | Images.Images> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const server = yield* McpServer.McpServer
+      const annotations = Context.empty()
+      yield* server.addTool({ tool: generateTool, annotations, handle: yield* makeGenerate(server, options) })
+      yield* server.addTool({ tool: listTool, annotations, handle: makeList(options) })
+      yield* server.addTool({ tool: showTool, annotations, handle: makeShow(options) })
+    })
+  )
