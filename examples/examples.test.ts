@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { BrowserImages } from "@effect-gradient/browser"
-import { GradientClient, Images } from "@effect-gradient/core"
+import { GradientClient, Images, RetryPolicy } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { Attempts } from "@effect-gradient/gateway"
-import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule, Stream } from "effect"
+import { LanguageModel } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 import { ChildProcess } from "effect/process"
 import { TestClock, TestConsole } from "effect/testing"
@@ -15,8 +16,10 @@ import { tmpdir } from "node:os"
 import { rootCertificates } from "node:tls"
 import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
+import { answer as answerWithTool, tools } from "./agent-tool.ts"
 import { budgeted } from "./budget.ts"
 import { answer } from "./catch-reason.ts"
+import { breaker, guarded } from "./circuit-breaker.ts"
 import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
 import { withFallback } from "./fallback.ts"
@@ -256,6 +259,105 @@ describe("budget.ts", () => {
       assert.strictEqual(reason._tag, "BudgetExceededError")
       assert.strictEqual((yield* TestTransport.requests).length, 8)
     }).pipe(Effect.provide(budgeted(":memory:")), Effect.provide(TestImages.layerFixed()))
+  )
+})
+
+describe("circuit-breaker.ts", () => {
+  const call = guarded(Images.generate({ prompt }, { retry: RetryPolicy.none, timeout: "10 seconds" }))
+  const down = TestTransport.respond({ status: 500, json: { error: { message: "No" } } })
+  const refused = TestTransport.respond({ status: 400, json: { error: { code: "moderation_blocked" } } })
+  const busy = TestTransport.respond({ status: 429, json: { error: { message: "Slow down" } } })
+  const image = TestTransport.response(TestImages.makeResponse(TestImages.png))
+
+  /** What the call came to, and how many requests were sent until then. */
+  const ask = Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(Effect.result(call))
+    yield* TestClock.adjust("10 seconds")
+    const result = yield* Fiber.join(fiber)
+    const { length } = yield* TestTransport.requests
+    return [result._tag === "Success" ? "Success" : result.failure.reason._tag, length] as const
+  })
+  const askTimes = (times: number) => Effect.forEach(Array.from({ length: times }), () => ask)
+
+  it.effect("sends nothing after five failures in a row, then one request, and closes if that succeeds", () =>
+    Effect.gen(function* () {
+      yield* askTimes(5)
+      const error = yield* Effect.flip(call)
+      assert.strictEqual(error._tag, "CircuitBreakerError")
+      assert.deepStrictEqual(yield* ask, ["CircuitOpen", 5])
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(yield* askTimes(2), [
+        ["Success", 6],
+        ["Success", 7]
+      ])
+    }).pipe(
+      Effect.provide(breaker),
+      Effect.provide(TestTransport.layerImages((_, number) => (number < 5 ? down : image)))
+    )
+  )
+
+  it.effect("lets one call through while it is half open, and opens again if that fails", () =>
+    Effect.gen(function* () {
+      yield* askTimes(5)
+      yield* TestClock.adjust("30 seconds")
+      const probe = yield* Effect.forkChild(Effect.flip(call))
+      yield* Effect.repeat(Effect.andThen(Effect.yieldNow, TestTransport.requests), {
+        until: ({ length }) => length === 6
+      })
+      assert.deepStrictEqual((yield* Effect.flip(call)).reason._tag, "CircuitHalfOpen")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(probe)).reason._tag, "RequestTimeoutError")
+      assert.deepStrictEqual(yield* ask, ["CircuitOpen", 6])
+    }).pipe(
+      Effect.provide(breaker),
+      Effect.provide(TestTransport.layerImages((_, number) => (number < 5 ? down : Effect.never)))
+    )
+  )
+
+  it.effect.each([
+    ["InternalServerError", down, true],
+    ["ConnectionError", TestTransport.failNotSent(), true],
+    ["DisconnectedError", TestTransport.failSent(), true],
+    ["RequestTimeoutError", Effect.never, true],
+    ["RateLimitError", busy, false],
+    ["ContentPolicyError", refused, false],
+    ["InvalidResponseError", TestTransport.respond({ json: {} }), false]
+  ] as const)("after five times %s", ([tag, step, opens]) =>
+    Effect.gen(function* () {
+      yield* askTimes(4)
+      assert.deepStrictEqual(yield* ask, [tag, 5])
+      assert.deepStrictEqual(yield* ask, opens ? ["CircuitOpen", 5] : [tag, 6])
+    }).pipe(Effect.provide(breaker), Effect.provide(TestTransport.layerImages(() => step)))
+  )
+
+  it.effect("stays closed after params that were refused before anything was sent", () =>
+    Effect.gen(function* () {
+      const wrong = guarded(Images.generate({ prompt, n: 11 }))
+      for (let i = 0; i < 6; i++) assert.strictEqual((yield* Effect.flip(wrong)).reason._tag, "InvalidParamsError")
+    }).pipe(Effect.provide(breaker), Effect.provide(TestTransport.layerImages(() => image)))
+  )
+})
+
+describe("agent-tool.ts", () => {
+  const model = LanguageModel.make({
+    generateText: () => Effect.succeed([{ type: "tool-call", id: "1", name: "GenerateImage", params: { prompt, n: 10 } }]),
+    streamText: () => Stream.empty
+  })
+
+  it.effect("gives the model the path of each file, and a refusal once the budget is used up", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const draw = Effect.map(answerWithTool("Draw an otter"), ({ toolResults }) =>
+        JSON.stringify(toolResults.map(({ encodedResult }) => encodedResult))
+      )
+      yield* Effect.gen(function* () {
+        assert.include(yield* draw, JSON.stringify(join(path, "drawing.png")))
+        assert.include(yield* draw, JSON.stringify(join(path, "drawing-20.png")))
+        assert.include(yield* draw, "budget is used up")
+      }).pipe(Effect.provide(tools(path)), Effect.provide(Layer.effect(LanguageModel.LanguageModel, model)))
+      assert.isTrue(yield* isPng(join(path, "drawing.png")))
+      assert.strictEqual((yield* TestTransport.requests).length, 2)
+    }).pipe(Effect.scoped, Effect.provide(TestImages.layerFixed()))
   )
 })
 

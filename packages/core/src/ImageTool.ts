@@ -38,19 +38,19 @@ import type { ImageGenerateParams } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import * as Images from "./Images.ts"
 import { imageSizeOf } from "./internal/imageSize.ts"
-import { sendable, sendableNonNull } from "./internal/schemaFields.ts"
+import { sendable } from "./internal/schemaFields.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Models
 // ---------------------------------------------------------------------------------------------------------------------
 
-const text = (description: string) => sendable(Schema.String.annotate({ description }))
+const text = (description: string) => sendable(Schema.String, description)
 
-const number = (description: string) => sendable(Schema.Finite.annotate({ description }))
+const number = (description: string) => sendable(Schema.Finite, description)
 
 /**
- * The params of `Images.generate`, described for a model. It checks types alone: rules are checked by `Images.generate`,
- * before anything is sent.
+ * The params of `Images.generate`, described for a model. Null counts as absent, because some providers require every
+ * field. It checks types; `Images.generate` checks the rules, before anything is sent.
  *
  * @category schemas
  */
@@ -58,9 +58,7 @@ export const Parameters = Schema.Struct({
   prompt: Schema.String.annotate({
     description: "What the image shows: subject, style, light, composition, and any text in it. 1 to 32,000 characters."
   }),
-  model: sendableNonNull(
-    Schema.String.annotate({ description: "The image model. Leave it out unless the user names one." })
-  ),
+  model: text("The image model. Leave it out unless the user names one."),
   n: number("How many images, 1 to 10. Each is paid for. Default: 1."),
   background: text("transparent (needs png or webp), opaque or auto. Default: auto."),
   complexity: text("How much is computed to plan the image: low, medium or high."),
@@ -198,6 +196,12 @@ const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
     "BudgetExceededError"
   ].includes(_tag)
 
+/** What was paid for and can still be fetched, if the service replied with URLs. */
+const urlsOf = (reason: GradientErrorReason) =>
+  reason._tag === "InvalidResponseError" && reason.urls.length > 0
+    ? ` The service replied with these URLs, which may soon expire: ${reason.urls.join(" ")}`
+    : ""
+
 /**
  * What went wrong and what to do, for a model. The service's words are left out if only the operator can act on them.
  *
@@ -207,7 +211,7 @@ export const explain = (error: GradientError): string => {
   const { reason } = error
   const words = hasWordsForModel(reason) && reason.description !== undefined ? `: ${reason.description}` : ""
   const advice = error.mayHaveBeenCharged ? askFirst : adviceOf(reason)
-  return `${`${reason.summary}${words}`.replace(/[.!?]?$/, ".")} ${advice}`
+  return `${`${reason.summary}${words}`.replace(/[.!?]?$/, ".")} ${advice}${urlsOf(reason)}`
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

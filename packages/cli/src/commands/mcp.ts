@@ -60,13 +60,13 @@ const protocols = [
 const run = Effect.fnUntraced(function* (options: Options) {
   const { folder: path = defaults.folder, images: most = defaults.images, inline = defaults.inline, window } = options
   yield* requireKey(options)
-  const { images, isEmulated } = yield* Service.choose(options)
+  const { images } = yield* Service.choose(options)
   const folder = yield* ImageFolder.open(path)
   const budgeted = ImagesBudget.layer({ images: most, window }).pipe(
     Layer.provide([images, BudgetLedger.layerMemory])
   )
   yield* isServer
-  const tools = Tools.layer({ folder, inline, isEmulated }).pipe(Layer.provide(budgeted))
+  const tools = Tools.layer({ folder, inline }).pipe(Layer.provide(budgeted))
   const server = McpServer.layerStdio({ name: "gradient-images", version, protocols, registrations: tools })
   return yield* Layer.launch(server)
 })

@@ -40,7 +40,7 @@ const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Err
 const failing = (problem: string) => (error: PlatformError) =>
   new ImageFolderError({ problem: `${problem}: ${why(error)}` })
 
-const isImageName = (name: string) => /\.(?:png|webp|jpe?g|gif|bin)$/i.test(name) && !name.startsWith(".")
+const isImageName = (name: string) => /\.(?:png|webp|jpe?g|bin)$/i.test(name) && !name.startsWith(".")
 
 /** Opens the folder, and makes it if it is missing. */
 export const open = Effect.fnUntraced(function* (folder: string) {

@@ -95,10 +95,14 @@ export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boo
       }))
     )
 
-  yield* Effect.addFinalizer(() =>
-    Effect.forEach(calls.values(), ({ outcome }) => Effect.exit(Deferred.await(outcome)), {
-      concurrency: "unbounded"
-    }).pipe(Effect.timeoutOption(drain), Effect.andThen(Scope.close(scope, Exit.void)))
-  )
+  /** Waits for what was sent: its images are paid for. */
+  const finish = Effect.gen(function* () {
+    const running = Array.from(calls.values()).filter(({ expiresAt }) => expiresAt === Infinity)
+    if (running.length > 0) yield* Effect.logWarning(`Waiting for ${running.length} calls that are paid for`)
+    const ended = Effect.forEach(running, ({ outcome }) => Effect.exit(Deferred.await(outcome)))
+    yield* Effect.timeoutOption(ended, drain)
+    yield* Scope.close(scope, Exit.void)
+  })
+  yield* Effect.addFinalizer(() => finish)
   return { join }
 })

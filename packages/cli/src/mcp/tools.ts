@@ -6,7 +6,6 @@ import { ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
 import * as McpSchema from "effect/ai/McpSchema"
 import * as McpServer from "effect/ai/McpServer"
-import * as Tool from "effect/ai/Tool"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -16,7 +15,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { basename } from "node:path"
-import { pathToFileURL } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { fileSize } from "../output/format.ts"
 import * as Calls from "./calls.ts"
 import { generate, type Generated } from "./generate.ts"
@@ -26,7 +25,6 @@ export interface Options {
   readonly folder: ImageFolder
   /** The most bytes of images in one result. */
   readonly inline: number
-  readonly isEmulated: () => boolean
 }
 
 type Content = McpSchema.ContentBlock
@@ -114,7 +112,7 @@ const listLineOf = ({ bytes, modified, path }: Listed) => `${path} (${fileSize(b
 
 /** The images as paths and links, and as images while these are within the limit together. */
 const imagesResult = Effect.fnUntraced(function* (
-  { folder, inline, isEmulated }: Options,
+  { folder, inline }: Options,
   images: ReadonlyArray<ImageTool.Reference>,
   problems: ReadonlyArray<string> = []
 ) {
@@ -132,7 +130,6 @@ const imagesResult = Effect.fnUntraced(function* (
       Effect.catch(({ problem }) => Effect.sync(() => void lines.push(problem)))
     )
   }
-  if (isEmulated()) lines.push("The emulator painted this: nothing was charged for.")
   return resultOf(lines, [...images.map(linkOf), ...shown], problems.length > 0)
 })
 
@@ -141,7 +138,7 @@ const imagesResult = Effect.fnUntraced(function* (
 // ---------------------------------------------------------------------------------------------------------------------
 
 const inputSchemaOf = (schema: Schema.Top) =>
-  Schema.decodeUnknownSync(McpSchema.ToolJson)(Tool.getJsonSchemaFromSchema(schema))
+  Schema.decodeUnknownSync(McpSchema.ToolJson)(Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema)
 
 const minutes = Duration.toMinutes(Calls.memory)
 
@@ -190,33 +187,37 @@ const notify = Effect.fnUntraced(function* ({ notifications }: Server, reports: 
   )
 })
 
-/** Lets the host read an image by the link in the result. */
-const addResource = (server: Server, folder: ImageFolder, { bytes, location, mediaType }: ImageTool.Reference) => {
-  const uri = uriOf(location)
-  return server.addResource({
-    resource: new McpSchema.Resource({ uri, name: basename(location), mimeType: mediaType, size: bytes }),
+const invalidUri = (message: string) => new McpSchema.InvalidParams({ message })
+
+/** Lets the host read an image by the link in a result. */
+const addResources = (server: Server, folder: ImageFolder) => {
+  const root = uriOf(folder.path)
+  return server.addResourceTemplate({
+    template: new McpSchema.ResourceTemplate({ uriTemplate: `${root}/{name}`, name: "image" }),
     annotations: Context.empty(),
-    handle: folder.read(location).pipe(
-      Effect.map(({ image }) => ({ contents: [{ uri, mimeType: mediaType, blob: image.bytes }] })),
-      Effect.mapError(({ message }) => new McpSchema.InternalError({ message }))
-    )
+    // The colon of `file:` would begin a param.
+    routerPath: `${root.replaceAll(":", "::")}/:name`,
+    completions: {},
+    handle: (uri) =>
+      Effect.try({ try: () => fileURLToPath(uri), catch: () => invalidUri(`${uri} is not the address of a file`) }).pipe(
+        Effect.flatMap((path) => Effect.mapError(folder.read(path), ({ problem }) => invalidUri(problem))),
+        Effect.map(({ image: { bytes, mediaType } }) => ({ contents: [{ uri, mimeType: mediaType, blob: bytes }] }))
+      )
   })
 }
 
 const makeGenerate = Effect.fnUntraced(function* (server: Server, options: Options) {
-  const { folder } = options
   const images = yield* Images.Images
   const calls = yield* Calls.make(({ mayHaveBeenCharged }: Generated) => mayHaveBeenCharged)
   return (given: Given) =>
     Effect.gen(function* () {
       const params = yield* readGenerateParams(given)
       const { outcome, reports } = yield* calls.join(keyOf(params), (report) =>
-        Effect.provideService(generate(params, folder, report), Images.Images, images)
+        Effect.provideService(generate(params, options.folder, report), Images.Images, images)
       )
       yield* notify(server, reports)
-      const generated = yield* outcome
-      yield* Effect.forEach(generated.images, (image) => addResource(server, folder, image), { discard: true })
-      return yield* imagesResult(options, generated.images, generated.problems)
+      const { images: references, problems } = yield* outcome
+      return yield* imagesResult(options, references, problems)
     }).pipe(Effect.catch(failed))
 })
 
@@ -246,5 +247,6 @@ export const layer = (options: Options): Layer.Layer<never, never, McpServer.Mcp
       yield* server.addTool({ tool: generateTool, annotations, handle: yield* makeGenerate(server, options) })
       yield* server.addTool({ tool: listTool, annotations, handle: makeList(options) })
       yield* server.addTool({ tool: showTool, annotations, handle: makeShow(options) })
+      yield* addResources(server, options.folder)
     })
   )

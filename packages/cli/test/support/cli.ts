@@ -9,7 +9,8 @@ import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const binary = join(root, "dist/bin.js")
+/** The built binary. */
+export const binary = join(root, "dist/bin.js")
 
 /** Builds the binary, and leaves the types to `pnpm check`. */
 export const build = () => {

@@ -20,8 +20,8 @@ export const optional = <S extends Schema.Top>(schema: S) =>
   )
 
 /** A field of a request. It may be undefined or null here; then it is not sent. */
-export const sendable = <S extends Schema.Top>(schema: S) =>
-  Schema.optionalKey(Schema.NullOr(schema)).pipe(
+export const sendable = <S extends Schema.Top>(schema: S, description?: string) =>
+  Schema.optionalKey(Schema.NullOr(schema).annotate({ description })).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
   )
 

@@ -1,0 +1,69 @@
+/** `gradient-images mcp` as a process, and the client of the protocol's authors that talks to it. */
+import { Emulator, Ledger } from "@effect-gradient/emulator"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
+import { type CallToolResult, CallToolResultSchema, type Progress } from "@modelcontextprotocol/sdk/types.js"
+import { Context, Effect, Layer } from "effect"
+import { binary, folder } from "./cli.ts"
+
+/** The emulator on a port, and its ledger, which knows what was paid for. */
+export const emulator = Effect.fnUntraced(function* (options: Emulator.EmulatorOptions = {}) {
+  const context = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain", ...options }))
+  const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
+  const { account } = Context.get(context, Ledger.Ledger)
+  return {
+    baseUrl,
+    /** The images of each request that was paid for. */
+    paid: Effect.map(account, ({ entries }) => entries.map(({ n }) => n)),
+    requests: Effect.map(account, ({ requests }) => requests)
+  }
+})
+
+export interface CallOptions {
+  readonly onProgress?: (progress: Progress) => void
+  readonly signal?: AbortSignal
+}
+
+/** A server on this service. Messages on standard output that are not of the protocol are in `violations`. */
+export const server = Effect.fnUntraced(function* (
+  baseUrl: string,
+  args: ReadonlyArray<string> = [],
+  existing?: string
+) {
+  const images = existing ?? (yield* folder)
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [binary, "mcp", "--folder", images, ...args],
+    env: { ...getDefaultEnvironment(), GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "sk-do-test" },
+    stderr: "pipe"
+  })
+  const violations: Array<Error> = []
+  const client = new Client({ name: "test", version: "1" })
+  client.onerror = (error) => violations.push(error)
+  yield* Effect.acquireRelease(
+    Effect.promise(() => client.connect(transport)),
+    () => Effect.promise(() => client.close())
+  )
+  const callNow = async (name: string, params: object, { onProgress, signal }: CallOptions = {}) =>
+    CallToolResultSchema.parse(
+      await client.callTool({ name, arguments: { ...params } }, CallToolResultSchema, {
+        ...(onProgress === undefined ? {} : { onprogress: onProgress }),
+        ...(signal === undefined ? {} : { signal })
+      })
+    )
+  const call = (name: string, params: object = {}, options: CallOptions = {}) =>
+    Effect.promise(() => callNow(name, params, options))
+  return { client, transport, images, violations, call, callNow }
+})
+
+/** The text of a result. */
+export const textOf = ({ content }: CallToolResult): string =>
+  content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")
+
+/** The links of a result. */
+export const linksOf = ({ content }: CallToolResult) =>
+  content.flatMap((part) => (part.type === "resource_link" ? [part] : []))
+
+/** The images within a result. */
+export const imagesOf = ({ content }: CallToolResult) =>
+  content.flatMap((part) => (part.type === "image" ? [part] : []))
