@@ -1,4 +1,4 @@
-import { GradientError } from "@effect-gradient/core"
+import type { GradientError } from "@effect-gradient/core"
 import { Cause, Effect, type Exit, Layer, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 

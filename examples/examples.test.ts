@@ -340,20 +340,21 @@ describe("circuit-breaker.ts", () => {
 
 describe("agent-tool.ts", () => {
   const model = LanguageModel.make({
-    generateText: () => Effect.succeed([{ type: "tool-call", id: "1", name: "GenerateImage", params: { prompt, n: 10 } }]),
+    generateText: () =>
+      Effect.succeed([{ type: "tool-call", id: "1", name: "GenerateImage", params: { prompt, n: 10 } }]),
     streamText: () => Stream.empty
   })
 
   it.effect("gives the model the path of each file, and a refusal once the budget is used up", () =>
     Effect.gen(function* () {
       const path = yield* folder
-      const draw = Effect.map(answerWithTool("Draw an otter"), ({ toolResults }) =>
+      const drawing = Effect.map(answerWithTool("Draw an otter"), ({ toolResults }) =>
         JSON.stringify(toolResults.map(({ encodedResult }) => encodedResult))
       )
       yield* Effect.gen(function* () {
-        assert.include(yield* draw, JSON.stringify(join(path, "drawing.png")))
-        assert.include(yield* draw, JSON.stringify(join(path, "drawing-20.png")))
-        assert.include(yield* draw, "budget is used up")
+        assert.include(yield* drawing, JSON.stringify(join(path, "drawing.png")))
+        assert.include(yield* drawing, JSON.stringify(join(path, "drawing-20.png")))
+        assert.include(yield* drawing, "budget is used up")
       }).pipe(Effect.provide(tools(path)), Effect.provide(Layer.effect(LanguageModel.LanguageModel, model)))
       assert.isTrue(yield* isPng(join(path, "drawing.png")))
       assert.strictEqual((yield* TestTransport.requests).length, 2)

@@ -28,6 +28,7 @@ const guides = [
       item("Durable generations", "durable"),
       item("Batches", "batches"),
       item("In operation", "operation"),
+      item("Agents", "agents"),
       item("Where it runs", "runtimes"),
       item("How it works inside", "inside")
     ]

@@ -97,9 +97,13 @@ describe("gradient-images mcp", () => {
       const { baseUrl } = yield* emulator()
       const { call } = yield* server(baseUrl)
       const progress: Array<readonly [number, string | undefined]> = []
-      yield* call("generate_image", { ...small, partialImages: 2 }, {
-        onProgress: ({ message, progress: number }) => progress.push([number, message])
-      })
+      yield* call(
+        "generate_image",
+        { ...small, partialImages: 2 },
+        {
+          onProgress: ({ message, progress: number }) => progress.push([number, message])
+        }
+      )
       const messages = progress.map(([, message]) => message)
       assert.includeMembers(messages, ["Partial image 1 of 2", "Partial image 2 of 2"])
       assert.deepStrictEqual(
@@ -114,7 +118,9 @@ describe("gradient-images mcp", () => {
       const { baseUrl } = yield* emulator()
       const { call, images } = yield* server(baseUrl)
       assert.include(textOf(yield* call("list_images")), "0 images in")
-      for (const animal of ["fox", "owl"]) yield* call("generate_image", { ...small, prompt: animal, outputFormat: "webp" })
+      for (const animal of ["fox", "owl"]) {
+        yield* call("generate_image", { ...small, prompt: animal, outputFormat: "webp" })
+      }
       const [first, owl, fox] = textOf(yield* call("list_images")).split("\n")
       assert.strictEqual(first, `2 images in ${images}`)
       assert.include(owl, "owl.webp")
@@ -329,6 +335,14 @@ describe("the folder", () => {
       const { code, stdout } = yield* run(["mcp", "--emulate"], { cwd, env: { HOME: cwd } })
       assert.deepStrictEqual([code, stdout], [0, ""])
       assert.deepStrictEqual(yield* files(cwd), ["gradient-images"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("can be named with a tilde, although no shell replaces it", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      yield* run(["mcp", "--emulate", "--folder", "~/drawings"], { cwd, env: { HOME: cwd } })
+      assert.deepStrictEqual(yield* files(cwd), ["drawings"])
     }).pipe(Effect.scoped)
   )
 

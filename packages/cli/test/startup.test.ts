@@ -30,7 +30,7 @@ const modulesOf = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   return { code, stdout, modules: urls.filter((url) => url.startsWith("file:")) }
 })
 
-const heavy = /\/(sharp|terminal-image|ora|undici)\/|\/packages\/emulator\//
+const heavy = /\/(sharp|terminal-image|ora|undici)\/|\/packages\/emulator\/|\/McpServer\.js$|\/cli\/dist\/mcp\//
 
 describe("the start of the command line", () => {
   it.live.each([
@@ -38,7 +38,7 @@ describe("the start of the command line", () => {
     { args: ["--help"], most: 250 },
     { args: ["generate", "--help"], most: 340 },
     { args: ["generate", "x", "--colour"], most: 340 }
-  ])("$args loads neither the emulator nor an image library", ({ args, most }) =>
+  ])("$args loads neither the emulator, an image library nor the MCP server", ({ args, most }) =>
     Effect.gen(function* () {
       const { modules } = yield* modulesOf(args)
       assert.deepStrictEqual(

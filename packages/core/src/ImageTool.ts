@@ -244,7 +244,8 @@ const keepAll = Effect.fnUntraced(function* <E extends { readonly message: strin
 })
 
 const notKept = (images: ReadonlyArray<Reference>): Failure => ({
-  error: "The images were generated, and some could not be kept. They are paid for: tell the user, and do not call again.",
+  error:
+    "The images were generated, and some could not be kept. They are paid for: tell the user, and do not call again.",
   mayHaveBeenCharged: true,
   images
 })

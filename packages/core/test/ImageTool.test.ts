@@ -110,14 +110,38 @@ describe("failures", () => {
   )
 
   it.effect.each<readonly [string, Layer.Layer<Images.Images, GradientError.GradientError>, object, RegExp, boolean]>([
-    ["the service's refusal", refusing(400, { code: "moderation_blocked" }), {}, /: No\..*change what it describes/, false],
-    ["every broken rule", refusing(400), { n: 11, outputCompression: 101 }, /n must be.*outputCompression must be.*Correct the params/, false],
+    [
+      "the service's refusal",
+      refusing(400, { code: "moderation_blocked" }),
+      {},
+      /: No\..*change what it describes/,
+      false
+    ],
+    [
+      "every broken rule",
+      refusing(400),
+      { n: 11, outputCompression: 101 },
+      /n must be.*outputCompression must be.*Correct the params/,
+      false
+    ],
     ["what the service does not accept", refusing(400), {}, /: No\. .*Correct the params/, false],
-    ["that there is no such model", refusing(404, { code: "model_not_found" }), { model: "x" }, /Leave out `model`/, false],
+    [
+      "that there is no such model",
+      refusing(404, { code: "model_not_found" }),
+      { model: "x" },
+      /Leave out `model`/,
+      false
+    ],
     ["the budget, if something is left", budget, { n: 4 }, /3 is left of 3 images.*at most 3/, false],
     ["when to call again", refusing(429), {}, /Call again in/, false],
     ["to ask the user, if money may have been spent", refusing(500), {}, /ask the user before/, true],
-    ["to tell the user, if only the operator can help", refusing(401), {}, /^The key was refused\. Only the operator/, false]
+    [
+      "to tell the user, if only the operator can help",
+      refusing(401),
+      {},
+      /^The key was refused\. Only the operator/,
+      false
+    ]
   ])("say %s", ([, images, params, words, mayHaveBeenCharged]) =>
     Effect.gen(function* () {
       const failure = yield* failureOf(images, { prompt, ...params })
@@ -195,7 +219,9 @@ describe("failures", () => {
 })
 
 describe("toReference", () => {
-  const pixels = sharp({ create: { width: 70, height: 300, channels: 4, background: { r: 9, g: 9, b: 9, alpha: 0.5 } } })
+  const pixels = sharp({
+    create: { width: 70, height: 300, channels: 4, background: { r: 9, g: 9, b: 9, alpha: 0.5 } }
+  })
 
   it.live.each<readonly [string, Sharp]>([
     ["PNG", pixels.clone().png()],

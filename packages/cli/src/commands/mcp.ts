@@ -40,6 +40,9 @@ const config = {
   baseUrl
 }
 
+/** Hosts start the server without a shell, which would replace the tilde. */
+const withoutTilde = (path: string) => path.replace(/^~(?=\/|$)/, homedir())
+
 type Options = Command.Command.Config.Infer<typeof config>
 
 /** Without a key, an agent must not get images of the emulator unnoticed. */
@@ -61,10 +64,8 @@ const run = Effect.fnUntraced(function* (options: Options) {
   const { folder: path = defaults.folder, images: most = defaults.images, inline = defaults.inline, window } = options
   yield* requireKey(options)
   const { images } = yield* Service.choose(options)
-  const folder = yield* ImageFolder.open(path)
-  const budgeted = ImagesBudget.layer({ images: most, window }).pipe(
-    Layer.provide([images, BudgetLedger.layerMemory])
-  )
+  const folder = yield* ImageFolder.open(withoutTilde(path))
+  const budgeted = ImagesBudget.layer({ images: most, window }).pipe(Layer.provide([images, BudgetLedger.layerMemory]))
   yield* isServer
   const tools = Tools.layer({ folder, inline }).pipe(Layer.provide(budgeted))
   const server = McpServer.layerStdio({ name: "gradient-images", version, protocols, registrations: tools })
@@ -78,7 +79,10 @@ export const mcp = Command.make("mcp", config, run).pipe(
   ),
   Command.withShortDescription(descriptions.mcp),
   Command.withExamples([
-    { command: "gradient-images mcp --folder ./images --images 50 --window 24h", description: "At most 50 images a day" },
+    {
+      command: "gradient-images mcp --folder ./images --images 50 --window 24h",
+      description: "At most 50 images a day"
+    },
     { command: "gradient-images mcp --emulate", description: "To try it: nothing is charged for" }
   ])
 )

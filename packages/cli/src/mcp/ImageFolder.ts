@@ -48,11 +48,13 @@ export const open = Effect.fnUntraced(function* (folder: string) {
   const { basename, dirname, join, resolve } = yield* Path.Path
 
   /** The folder without links. */
-  const make = fs.makeDirectory(folder, { recursive: true }).pipe(
-    Effect.andThen(fs.access(folder, { writable: true })),
-    Effect.andThen(fs.realPath(folder)),
-    Effect.mapError(failing(`The folder ${folder} cannot be used`))
-  )
+  const make = fs
+    .makeDirectory(folder, { recursive: true })
+    .pipe(
+      Effect.andThen(fs.access(folder, { writable: true })),
+      Effect.andThen(fs.realPath(folder)),
+      Effect.mapError(failing(`The folder ${folder} cannot be used`))
+    )
   const root = yield* make
 
   /** Fails unless a file can be written now. A link that has taken the folder's place meanwhile is not followed. */

@@ -66,7 +66,7 @@ export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boo
   })
 
   const start = Effect.fnUntraced(function* (key: string, work: (report: Report) => Effect.Effect<A>) {
-    const reports = yield* SubscriptionRef.make<string | undefined>("The request is sent")
+    const reports = yield* SubscriptionRef.make<string | undefined>("Asking the service")
     const call: Call<A> = { reports, outcome: yield* Deferred.make<A>(), expiresAt: Infinity }
     calls.set(key, call)
     const report = (message: string) => SubscriptionRef.set(reports, message)
@@ -86,8 +86,7 @@ export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boo
 
   /** Joins the call of this key, or starts it. The call continues if whoever waits for it is interrupted. */
   const join = (key: string, work: (report: Report) => Effect.Effect<A>): Effect.Effect<Joined<A>> =>
-    enter(key, work).pipe(
-      joining.withPermit,
+    joining.withPermit(enter(key, work)).pipe(
       Effect.uninterruptible,
       Effect.map(({ outcome, reports }) => ({
         reports: Stream.takeWhile(SubscriptionRef.changes(reports), Predicate.isNotUndefined),

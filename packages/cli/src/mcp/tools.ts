@@ -37,7 +37,8 @@ const GenerateParams = Schema.Struct({
   ...ImageTool.Parameters.fields,
   partialImages: Schema.optionalKey(
     Schema.NullOr(Schema.Finite).annotate({
-      description: "Reports progress by 1 to 3 partial images, which cost extra. Leave it out unless the user asks for it."
+      description:
+        "Reports progress by 1 to 3 partial images, which cost extra. Leave it out unless the user asks for it."
     })
   )
 })
@@ -126,7 +127,9 @@ const imagesResult = Effect.fnUntraced(function* (
     }
     left -= bytes
     yield* folder.read(location).pipe(
-      Effect.map(({ image }) => void shown.push(McpSchema.ImageContent.make({ data: image.bytes, mimeType: mediaType }))),
+      Effect.map(
+        ({ image }) => void shown.push(McpSchema.ImageContent.make({ data: image.bytes, mimeType: mediaType }))
+      ),
       Effect.catch(({ problem }) => Effect.sync(() => void lines.push(problem)))
     )
   }
@@ -138,7 +141,9 @@ const imagesResult = Effect.fnUntraced(function* (
 // ---------------------------------------------------------------------------------------------------------------------
 
 const inputSchemaOf = (schema: Schema.Top) =>
-  Schema.decodeUnknownSync(McpSchema.ToolJson)(Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema)
+  Schema.decodeUnknownSync(McpSchema.ToolJson)(
+    Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema
+  )
 
 const minutes = Duration.toMinutes(Calls.memory)
 
@@ -167,7 +172,8 @@ const listTool = new McpSchema.Tool({
 const showTool = new McpSchema.Tool({
   name: "show_image",
   title: "Show an image",
-  description: "Returns an image that was generated: its path, media type and size, and the image itself if it is small.",
+  description:
+    "Returns an image that was generated: its path, media type and size, and the image itself if it is small.",
   inputSchema: inputSchemaOf(ShowParams),
   annotations: readOnly
 })
@@ -199,7 +205,10 @@ const addResources = (server: Server, folder: ImageFolder) => {
     routerPath: `${root.replaceAll(":", "::")}/:name`,
     completions: {},
     handle: (uri) =>
-      Effect.try({ try: () => fileURLToPath(uri), catch: () => invalidUri(`${uri} is not the address of a file`) }).pipe(
+      Effect.try({
+        try: () => fileURLToPath(uri),
+        catch: () => invalidUri(`${uri} is not the address of a file`)
+      }).pipe(
         Effect.flatMap((path) => Effect.mapError(folder.read(path), ({ problem }) => invalidUri(problem))),
         Effect.map(({ image: { bytes, mediaType } }) => ({ contents: [{ uri, mimeType: mediaType, blob: bytes }] }))
       )

@@ -39,7 +39,7 @@ export const server = Effect.fnUntraced(function* (
   })
   const violations: Array<Error> = []
   const client = new Client({ name: "test", version: "1" })
-  client.onerror = (error) => violations.push(error)
+  Object.assign(client, { onerror: (error: Error) => violations.push(error) })
   yield* Effect.acquireRelease(
     Effect.promise(() => client.connect(transport)),
     () => Effect.promise(() => client.close())
