@@ -53,6 +53,7 @@ const number = (description: string) => sendable(Schema.Finite, description)
  * field. It checks types; `Images.generate` checks the rules, before anything is sent.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const Parameters = Schema.Struct({
   prompt: Schema.String.annotate({
@@ -75,6 +76,7 @@ export const Parameters = Schema.Struct({
  * What a model gets instead of an image.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const Reference = Schema.Struct({
   location: Schema.String.annotate({ description: "Where the image is kept: a path, a URL or a key." }),
@@ -87,6 +89,7 @@ export const Reference = Schema.Struct({
  * What a model gets instead of an image. `size` is absent if the format is not PNG, WebP or JPEG.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Reference extends Schema.Schema.Type<typeof Reference> {}
 
@@ -94,6 +97,7 @@ export interface Reference extends Schema.Schema.Type<typeof Reference> {}
  * What a model gets if a call fails.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const Failure = Schema.Struct({
   error: Schema.String.annotate({ description: "What went wrong, and what to do." }),
@@ -105,6 +109,7 @@ export const Failure = Schema.Struct({
  * What a model gets if a call fails.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Failure extends Schema.Schema.Type<typeof Failure> {}
 
@@ -116,6 +121,7 @@ export interface Failure extends Schema.Schema.Type<typeof Failure> {}
  * The tool. `layer` makes its handler.
  *
  * @category tools
+ * @since 0.1.0
  */
 export const GenerateImage = Tool.make("GenerateImage", {
   description:
@@ -130,6 +136,7 @@ export const GenerateImage = Tool.make("GenerateImage", {
  * A toolkit with this tool alone. For others beside it: `Toolkit.make(ImageTool.GenerateImage, Another)`.
  *
  * @category tools
+ * @since 0.1.0
  */
 export const toolkit = Toolkit.make(GenerateImage)
 
@@ -137,6 +144,7 @@ export const toolkit = Toolkit.make(GenerateImage)
  * The reference to an image that is kept at this location.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toReference = (image: ImageBytes, location: string): Reference => {
   const { bytes, mediaType } = image
@@ -150,6 +158,7 @@ export const toReference = (image: ImageBytes, location: string): Reference => {
  * neither here nor into a result of the tool.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toFilePart = ({ bytes, mediaType }: ImageBytes): Prompt.FilePart =>
   Prompt.filePart({ mediaType, data: bytes })
@@ -206,6 +215,7 @@ const urlsOf = (reason: GradientErrorReason) =>
  * What went wrong and what to do, for a model. The service's words are left out if only the operator can act on them.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const explain = (error: GradientError): string => {
   const { reason } = error
@@ -222,6 +232,7 @@ export const explain = (error: GradientError): string => {
  * Keeps an image and returns its location: a path, a URL or a key of a store.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Keep<E extends { readonly message: string }, R> {
   (image: GeneratedImage): Effect.Effect<string, E, R>
@@ -273,6 +284,7 @@ const handle = <E extends { readonly message: string }, R>(keep: Keep<E, R>) =>
  * has stored it elsewhere.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = <E extends { readonly message: string }, R = never>(
   keep: Keep<E, R>

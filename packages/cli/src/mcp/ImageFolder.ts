@@ -11,7 +11,7 @@ import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import { slug } from "../generate/files.ts"
+import { slug } from "../generate/destination.ts"
 
 /** A file cannot be written or read. The message is for the agent. */
 export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@effect-gradient/cli/ImageFolderError")(

@@ -17,8 +17,8 @@ import * as Stream from "effect/Stream"
 import { basename } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { fileSize } from "../output/format.ts"
-import * as Calls from "./calls.ts"
-import { generate, type Generated } from "./generate.ts"
+import * as SharedCalls from "./sharedCalls.ts"
+import { generate, type Generated } from "./generateImages.ts"
 import type { ImageFolder, ImageFolderError, Listed } from "./ImageFolder.ts"
 
 export interface Options {
@@ -145,14 +145,12 @@ const inputSchemaOf = (schema: Schema.Top) =>
     Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema
   )
 
-const minutes = Duration.toMinutes(Calls.memory)
-
 const generateTool = new McpSchema.Tool({
   name: "generate_image",
   title: "Generate images",
   description:
     "Generates images from a prompt, writes them into files, and returns their paths. Each image costs money, and takes " +
-    `from seconds to minutes. The same params within ${minutes} minutes give the same images, and nothing is paid again: ` +
+    `from seconds to minutes. The same params within ${Duration.format(SharedCalls.memory)} give the same images, and nothing is paid again: ` +
     "for variations, change the prompt or set n. A call that was cancelled continues: repeat it to get its images. Small " +
     "files are included as images: to see one yourself, use outputFormat webp or jpeg with outputCompression.",
   inputSchema: inputSchemaOf(GenerateParams),
@@ -217,7 +215,7 @@ const addResources = (server: Server, folder: ImageFolder) => {
 
 const makeGenerate = Effect.fnUntraced(function* (server: Server, options: Options) {
   const images = yield* Images.Images
-  const calls = yield* Calls.make(({ mayHaveBeenCharged }: Generated) => mayHaveBeenCharged)
+  const calls = yield* SharedCalls.make(({ mayHaveBeenCharged }: Generated) => mayHaveBeenCharged)
   return (given: Given) =>
     Effect.gen(function* () {
       const params = yield* readGenerateParams(given)

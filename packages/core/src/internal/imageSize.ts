@@ -3,7 +3,7 @@
  */
 import { mediaTypeOf } from "./media.ts"
 
-/** @category models */
+/** In pixels. */
 export interface ImageSize {
   readonly width: number
   readonly height: number

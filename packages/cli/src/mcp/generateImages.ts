@@ -3,10 +3,11 @@
  */
 import { type GeneratedImage, type ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { Report } from "./calls.ts"
+import { memory, type Report } from "./sharedCalls.ts"
 import type { ImageFolder } from "./ImageFolder.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
@@ -33,6 +34,8 @@ const asking = (
           : report(`Partial image ${event.partialImageIndex + 1} of ${partialImages}`)
       )
 
+const repeated = ` For ${Duration.format(memory)} the same params get this answer again: change them to pay again.`
+
 /** Never fails: what went wrong is in `problems`, beside the images that arrived before. */
 export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
   const images: Array<ImageTool.Reference> = []
@@ -53,7 +56,8 @@ export const generate = Effect.fnUntraced(function* (params: Params, folder: Ima
   }
   const asked = yield* Effect.result(asking(params, keep, report))
   if (Result.isSuccess(asked)) return generated(true)
-  yield* note(ImageTool.explain(asked.failure))
+  const { mayHaveBeenCharged } = asked.failure
+  yield* note(`${ImageTool.explain(asked.failure)}${mayHaveBeenCharged ? repeated : ""}`)
   yield* Effect.forEach(asked.failure.reason.images, keep, { discard: true })
-  return generated(asked.failure.mayHaveBeenCharged)
+  return generated(mayHaveBeenCharged)
 })
