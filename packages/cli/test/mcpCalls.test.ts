@@ -6,7 +6,10 @@ import * as SharedCalls from "../src/mcp/sharedCalls.ts"
 /** Calls of which each waits until it is released, and how often one was started. */
 const makeCalls = Effect.gen(function* () {
   const scope = yield* Scope.make()
-  const { join } = yield* Scope.provide(SharedCalls.make((outcome: string) => outcome === "final"), scope)
+  const { join } = yield* Scope.provide(
+    SharedCalls.make((outcome: string) => outcome === "final"),
+    scope
+  )
   const outcome = yield* Deferred.make<string>()
   let started = 0
   const work = () => {

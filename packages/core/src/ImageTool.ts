@@ -280,7 +280,7 @@ const handle = <E extends { readonly message: string }, R>(keep: Keep<E, R>) =>
 
 /**
  * The handler of `GenerateImage`, for every toolkit that has this tool. `keep` gets each image, and returns where it is
- * kept. If `keep` fails, that is logged, and the model is told that the image was paid for; the image is lost unless `keep`
+ * kept. If `keep` fails, that is logged, and the model gets a failure: the image was paid for, and is lost unless `keep`
  * has stored it elsewhere.
  *
  * @category layers
