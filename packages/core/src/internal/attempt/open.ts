@@ -1,12 +1,18 @@
 /**
  * Runs the entries of one attempt: `wait`, then `begin` directly before the request, then `end` with the outcome.
+ *
+ * Each attempt has a span, `Images.attempt`, from its `wait`s to its outcome. `Effect.withSpan` cannot make it: the effect
+ * that opens a stream ends with the first event, and the attempt is settled later, while the caller reads.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import type { GradientErrorReason } from "../../GradientError.ts"
+import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import { Around, type Attempt, type Call, type Entry, Outcome } from "./around.ts"
 
 /**
@@ -16,6 +22,13 @@ import { Around, type Attempt, type Call, type Entry, Outcome } from "./around.t
  */
 export interface Counter {
   count: number
+}
+
+/** The end of the attempt's span. `undefined` as a reason stands for an interruption. */
+const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
+  if (outcome._tag === "Completed") return Exit.void
+  const reason = outcome._tag === "Left" ? undefined : outcome.reason
+  return reason === undefined ? Exit.interrupt() : Exit.fail(reason)
 }
 
 /**
@@ -28,6 +41,10 @@ export class OpenAttempt {
   readonly #entries: ReadonlyArray<Entry>
   /** The entries that get the outcome: their `wait` succeeded. */
   #waiting: ReadonlyArray<Entry> = []
+  /** The span of the attempt, and the span that the call had when the attempt was opened. */
+  #span: Tracer.Span | undefined
+  #parent: Tracer.AnySpan | undefined
+  #isSettled = false
   #isSent = false
   #sentAt = 0
   /** The whole body was read, so the request need not be aborted when its scope closes. */
@@ -53,12 +70,21 @@ export class OpenAttempt {
     return this.#sentAt
   }
 
-  /** Whether an entry will get the outcome. Only then are images kept for it. */
-  get isObserved(): boolean {
-    return this.#waiting.length > 0
+  /** Whether an entry needs the images of a stream. Only then are they kept until the outcome. */
+  get keepsImages(): boolean {
+    return this.#waiting.some(({ end, needsImages }) => end !== undefined && needsImages !== false)
   }
 
-  /** Runs each `wait`, outermost first. An entry gets the outcome if its `wait` succeeded. */
+  /** Runs an effect within the span of the attempt. */
+  readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
+    // The type of provideService excludes ParentSpan, which no effect requires: it is read as an optional service.
+    Effect.suspend(() =>
+      this.#span === undefined
+        ? Effect.updateContext(effect, identityContext)
+        : Effect.provideService(effect, Tracer.ParentSpan, this.#span)
+    )
+
+  /** Starts the span, and runs each `wait`, outermost first. An entry gets the outcome if its `wait` succeeded. */
   readonly wait: Effect.Effect<void, GradientErrorReason> = Effect.suspend(() =>
     Effect.forEach(
       this.#entries,
