@@ -23,15 +23,15 @@ import * as Layer from "effect/Layer"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { GradientClient, type RequestOptions, resolveCall, type ResolvedCall } from "./GradientClient.ts"
+import { GradientClient, type RequestOptions, resolveCall, type ResolvedCall, type ResolvedOptions } from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
 import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming, Kind } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
-import { type Call, Outcome } from "./internal/attempt/around.ts"
-import { open, type OpenAttempt } from "./internal/attempt/open.ts"
-import { AttemptLog, retrying } from "./internal/attempt/retrying.ts"
-import { settling } from "./internal/attempt/settling.ts"
+import { type Call, Outcome } from "./internal/attempt/attemptModels.ts"
+import { open, type OpenAttempt } from "./internal/attempt/OpenAttempt.ts"
+import { AttemptLog, retryAttempts } from "./internal/attempt/retryAttempts.ts"
+import { settleByEvents } from "./internal/attempt/streamOutcome.ts"
 import { type Events, type IncomingReply, readResponse, readStream } from "./internal/reply/readReply.ts"
 import { ReadTimeouts } from "./internal/reply/readTimeouts.ts"
 import * as Reply from "./internal/reply/decodeReply.ts"
@@ -40,6 +40,7 @@ import * as Reply from "./internal/reply/decodeReply.ts"
  * Generates images.
  *
  * @category services
+ * @since 0.1.0
  */
 export class Images extends Context.Service<
   Images,
@@ -58,11 +59,15 @@ export class Images extends Context.Service<
 >()("@effect-gradient/core/Images") {}
 
 /** A call as `Attempt.Around` sees it. */
-const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImages }: ResolvedCall): Call => ({
+const attemptOf = (
+  { idempotencyKey, kind, labels, model, n, params, partialImages }: ResolvedCall,
+  { server }: ResolvedOptions
+): Call => ({
   kind,
   params: { ...params, model: model.name, n, ...(kind === "stream" ? { partialImages } : {}) },
   idempotencyKey,
-  labels
+  labels,
+  server
 })
 
 /** The service, on the `GradientClient` in context. */
@@ -101,7 +106,7 @@ const make = Effect.gen(function* () {
     const call = yield* resolve("generate", params, options)
     const attempts = new AttemptLog()
     const once = Effect.gen(function* () {
-      const attempt = yield* open(attemptOf(call), attempts)
+      const attempt = yield* open(attemptOf(call, client.options), attempts)
       // No interruption between the response and its outcome: images that have arrived are settled as `Completed`.
       return yield* Effect.uninterruptibleMask((restore) =>
         restore(Effect.flatMap(send(call, attempt), readResponse)).pipe(
@@ -112,7 +117,7 @@ const make = Effect.gen(function* () {
         )
       )
     })
-    return yield* retrying(Effect.scoped(once), call, attempts)
+    return yield* retryAttempts(Effect.scoped(once), call, attempts)
   })
 
   /**
@@ -123,11 +128,11 @@ const make = Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
-      const attempt = yield* open(attemptOf(call), attempts)
+      const attempt = yield* open(attemptOf(call, client.options), attempts)
       const pullEvents = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
         attempt.fail(reason)
       )
-      const rest = settling(attempt, call.n, pullEvents)
+      const rest = settleByEvents(attempt, call.n, pullEvents)
       let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a successful stream has an event"))
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
@@ -146,7 +151,7 @@ const make = Effect.gen(function* () {
     const call = yield* resolve("stream", params, options)
     const attempts = new AttemptLog()
     const clock = yield* Clock.Clock
-    const { pull, start } = yield* retrying(openStream(call, attempts, yield* Effect.scope), call, attempts)
+    const { pull, start } = yield* retryAttempts(openStream(call, attempts, yield* Effect.scope), call, attempts)
     // An attempt that fails after its first event is not retried, because its images may be charged for.
     return Stream.mapError(Stream.fromPull(Effect.succeed(pull)), (reason) => {
       const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - start)
@@ -164,6 +169,7 @@ const make = Effect.gen(function* () {
  * Provides `Images` on a `GradientClient`.
  *
  * @category layers
+ * @since 0.1.0
  */
 // Fresh, because Effect memoises layers by reference: a second client in one program would get the first one's service.
 export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
@@ -172,6 +178,7 @@ export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Lay
  * Generates images and returns the complete response.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const generate = (
   params: ImageGenerateParamsNonStreaming,
@@ -184,6 +191,7 @@ export const generate = (
  * runs. A consumer that stops early closes the connection. The default of `partialImages` is 1.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const generateStream = (
   params: ImageGenerateParamsStreaming,

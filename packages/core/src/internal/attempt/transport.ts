@@ -14,8 +14,8 @@ import * as Scope from "effect/Scope"
 import * as GradientError from "../../GradientError.ts"
 import { reasonOfFailure } from "../failure/transportFailure.ts"
 import { property } from "../property.ts"
-import { Outcome } from "./around.ts"
-import type { OpenAttempt } from "./open.ts"
+import { Outcome } from "./attemptModels.ts"
+import type { OpenAttempt } from "./OpenAttempt.ts"
 
 type Reason = GradientError.GradientErrorReason
 type Response = HttpClientResponse.HttpClientResponse
@@ -24,6 +24,7 @@ type Response = HttpClientResponse.HttpClientResponse
  * The client that `transformClient` returns. Its errors may be of any type.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface TransformedClient {
   readonly execute: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Response, unknown>
@@ -61,7 +62,7 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unk
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
 /** The client that is passed to `transformClient`. Each request through it is an attempt. */
-export const attempting = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
+export const runAttempts = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
   const scoped = HttpClient.withScope(transport)
   const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
     const sending = yield* Current
@@ -86,13 +87,15 @@ const enter = (
     return Effect.fail(error)
   }
   return Effect.gen(function* () {
+    const isRepeated = sending.isSent
     if (sending.attempt !== undefined) {
       yield* Effect.catch(sending.attempt.begin(sending.previous), (reason) => fail(reason))
     }
     sending.isSent = true
     sending.failure = undefined
     sending.status = undefined
-    const response = yield* send.pipe(
+    // A transform that sends again runs in the span of the first request, and the second one has a span of its own.
+    const response = yield* (isRepeated && sending.attempt !== undefined ? sending.attempt.within(send) : send).pipe(
       Scope.provide(sending.scope),
       Effect.catch((error) => fail(reasonOfFailure(error), error)),
       Effect.timeoutOrElse({ duration: sending.timeout, orElse: () => fail(noResponse(sending.timeout)) })

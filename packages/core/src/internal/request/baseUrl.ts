@@ -5,6 +5,7 @@ import * as Url from "effect/http/Url"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import type { Server } from "../attempt/attemptModels.ts"
 import { show } from "../issue.ts"
 import { type Checked, refuse } from "./checked.ts"
 
@@ -25,6 +26,16 @@ const wrongWith = (url: string): string | undefined => {
   const [, endpoint] = /(\/(?:images\/\w+|chat\/completions))\/*$/i.exec(url.replace(/\?.*$/s, "")) ?? []
   return endpoint && `the address before ${endpoint}, such as https://inference.do-ai.run/v1`
 }
+
+/** The server of a base URL that has passed the check. A path, which is allowed in a page, is on the server of the page. */
+export const serverOf = (toUrl: ToUrl): Server | undefined =>
+  Result.match(Url.make(toUrl(""), UrlParams.empty, undefined), {
+    onFailure: () => undefined,
+    onSuccess: ({ hostname, port, protocol }) => ({
+      address: hostname,
+      port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port)
+    })
+  })
 
 /**
  * Checks a base URL. Its query is put behind the path of each request. An issue shows neither passwords nor secrets of

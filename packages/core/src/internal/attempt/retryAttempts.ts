@@ -5,6 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
@@ -12,11 +13,11 @@ import * as Schedule from "effect/Schedule"
 import * as GradientError from "../../GradientError.ts"
 import type { RetryPolicy } from "../../RetryPolicy.ts"
 import type { RetryEvent } from "../request/options.ts"
-import { isAllowed, obeying } from "./retryWait.ts"
-import type { Counter } from "./open.ts"
+import { isAllowed, withServiceDelays } from "./retryWait.ts"
+import type { Counter } from "./OpenAttempt.ts"
 
 /** The options of a call for retries. */
-export interface Retrying {
+export interface RetryOptions {
   readonly retry: RetryPolicy
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
 }
@@ -28,9 +29,9 @@ export class AttemptLog implements Counter {
 }
 
 /** Runs attempts until one succeeds or the policy stops. The error lists all failed attempts. */
-export const retrying = Effect.fnUntraced(function* <A, R>(
+export const retryAttempts = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
-  { onRetry, retry: policy }: Retrying,
+  { onRetry, retry: policy }: RetryOptions,
   attempts: AttemptLog
 ) {
   let nextDelay:
@@ -38,10 +39,7 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
     | undefined
   while (true) {
     const start = yield* Clock.currentTimeMillis
-    const result = yield* attempt.pipe(
-      Effect.withSpan("Images.attempt", { attributes: { attempt: attempts.count + 1 } }),
-      Effect.result
-    )
+    const result = yield* Effect.result(attempt)
     if (Result.isSuccess(result)) return result.success
     const reason = result.failure
     attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
@@ -56,7 +54,7 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
 /** The schedule's delay after each failure. `None` if the schedule has ended. */
 const delays = ({ schedule }: RetryPolicy) =>
   Effect.map(
-    Schedule.toStep(obeying(schedule)),
+    Schedule.toStep(withServiceDelays(schedule)),
     (step) => (reason: GradientError.GradientErrorReason) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Pull.catchDone(
@@ -69,12 +67,18 @@ const delays = ({ schedule }: RetryPolicy) =>
 /** A random delay has fractions of a millisecond, which timers ignore and `Duration.format` shows. */
 const wholeMillis = (delay: Duration.Duration) => Duration.millis(Math.ceil(Duration.toMillis(delay)))
 
-const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {
+const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: RetryOptions["onRetry"]) {
   const { attempt, delay, reason } = event
   const seconds = Duration.toSeconds(delay)
   const rounded = Math.ceil(seconds * 10) / 10
   const why = reason.description === undefined ? reason.summary : `${reason.summary}: ${reason.description}`
-  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s. ${why}`)
+  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s. ${why}`).pipe(
+    // The span has an event of its own below, without the service's words, which can repeat the prompt.
+    Effect.updateService(
+      Logger.CurrentLoggers,
+      (loggers) => new Set([...loggers].filter((logger) => logger !== Logger.tracerLogger))
+    )
+  )
   const span = yield* Effect.option(Effect.currentSpan)
   const now = yield* Clock.currentTimeNanos
   if (Option.isSome(span)) span.value.event("retry", now, { attempt, reason: reason._tag, delaySeconds: seconds })

@@ -12,21 +12,23 @@ import type { Usage } from "../../ImageGenerateResponse.ts"
 import type { Completed, ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import { responseOfCompleted } from "../reply/decodeReply.ts"
 import type { Events } from "../reply/readReply.ts"
-import { Outcome } from "./around.ts"
-import type { OpenAttempt } from "./open.ts"
+import { Outcome } from "./attemptModels.ts"
+import type { OpenAttempt } from "./OpenAttempt.ts"
 
 type EventsPull = Pull.Pull<Events, GradientErrorReason>
 
 /** Settles the attempt when the stream ends, when it fails, and before the consumer gets the last `Completed`. */
-export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
-  const arrived = new Arrived(attempt.isObserved)
+export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
+  const arrived = new Arrived(attempt.keepsImages)
   attempt.images = () => arrived.images
+  const notify = (events: Events) => (attempt.hasListener ? attempt.notify(events) : Effect.void)
   const complete = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt.settle(arrived.outcome(now)))
   return Effect.uninterruptibleMask((restore) =>
     Pull.matchEffect(restore(pull), {
       onSuccess: (events): EventsPull => {
         for (const event of events) arrived.add(event)
-        return arrived.count < n ? Effect.succeed(events) : Effect.as(complete, events)
+        const settled = arrived.count < n ? Effect.void : complete
+        return Effect.as(Effect.andThen(notify(events), settled), events)
       },
       // A stream may end with fewer images than requested. readEvents fails if the last one is incomplete.
       onDone: (): EventsPull => Effect.andThen(complete, Cause.done()),
@@ -38,7 +40,7 @@ export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): Eve
   )
 }
 
-/** The images of a stream so far. They are kept only if an entry gets the outcome, because they may be large. */
+/** The images of a stream so far. They are kept only if an entry needs them, because they may be large. */
 class Arrived {
   count = 0
   usage: Usage | undefined

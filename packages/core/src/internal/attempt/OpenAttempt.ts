@@ -5,6 +5,7 @@
  * that opens a stream ends with the first event, and the attempt is settled later, while the caller reads.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -13,18 +14,22 @@ import * as Tracer from "effect/Tracer"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
-import { Around, type Attempt, type Call, type Entry, Outcome } from "./around.ts"
+import { Around, type Attempt, type Call, type Entry, Outcome } from "./attemptModels.ts"
 
 /**
  * The number of attempts of a call so far.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Counter {
   count: number
 }
 
-/** The end of the attempt's span. `undefined` as a reason stands for an interruption. */
+const startSpan = (number: number, parent?: Tracer.AnySpan) =>
+  Effect.makeSpan("Images.attempt", { attributes: { attempt: number }, ...(parent === undefined ? {} : { parent }) })
+
+/** How the span of an attempt ends. An attempt that was left ends as interrupted. */
 const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
   if (outcome._tag === "Completed") return Exit.void
   const reason = outcome._tag === "Left" ? undefined : outcome.reason
@@ -35,15 +40,14 @@ const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
  * One attempt and its entries. It is settled once, with the first outcome.
  *
  * @category models
+ * @since 0.1.0
  */
 export class OpenAttempt {
   #attempt: Attempt
   readonly #entries: ReadonlyArray<Entry>
   /** The entries that get the outcome: their `wait` succeeded. */
   #waiting: ReadonlyArray<Entry> = []
-  /** The span of the attempt, and the span that the call had when the attempt was opened. */
-  #span: Tracer.Span | undefined
-  #parent: Tracer.AnySpan | undefined
+  #span: Tracer.Span
   #isSettled = false
   #isSent = false
   #sentAt = 0
@@ -54,10 +58,11 @@ export class OpenAttempt {
 
   readonly #counter: Counter
 
-  constructor(call: Call, counter: Counter, entries: ReadonlyArray<Entry>) {
-    this.#attempt = { ...call, number: ++counter.count }
+  constructor(attempt: Attempt, counter: Counter, entries: ReadonlyArray<Entry>, span: Tracer.Span) {
+    this.#attempt = attempt
     this.#entries = entries
     this.#counter = counter
+    this.#span = span
   }
 
   /** Whether a request was passed to the transport. */
@@ -76,15 +81,10 @@ export class OpenAttempt {
   }
 
   /** Runs an effect within the span of the attempt. */
-  readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
-    // The type of provideService excludes ParentSpan, which no effect requires: it is read as an optional service.
-    Effect.suspend(() =>
-      this.#span === undefined
-        ? Effect.updateContext(effect, identityContext)
-        : Effect.provideService(effect, Tracer.ParentSpan, this.#span)
-    )
+  readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.updateContext(effect, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, this.#span))
 
-  /** Starts the span, and runs each `wait`, outermost first. An entry gets the outcome if its `wait` succeeded. */
+  /** Runs each `wait`, outermost first. An entry gets the outcome if its `wait` succeeded. */
   readonly wait: Effect.Effect<void, GradientErrorReason> = Effect.suspend(() =>
     Effect.forEach(
       this.#entries,
@@ -96,7 +96,7 @@ export class OpenAttempt {
         ),
       { discard: true }
     )
-  )
+  ).pipe(this.within)
 
   /**
    * Runs each `begin`, directly before a request is sent. A second request that a transform sends is a new attempt: the
@@ -108,26 +108,55 @@ export class OpenAttempt {
         yield* this.settle(previous())
         this.#attempt = { ...this.#attempt, number: ++this.#counter.count }
         this.#isSent = false
+        this.#isSettled = false
+        this.#span = yield* startSpan(this.#attempt.number, Option.getOrUndefined(this.#span.parent))
         yield* this.wait
       }
-      for (const { begin } of this.#entries) if (begin !== undefined) yield* begin(this.#attempt)
+      for (const { begin } of this.#entries) if (begin !== undefined) yield* this.within(begin(this.#attempt))
       this.#sentAt = yield* Clock.currentTimeMillis
       this.#isSent = true
     })
   }
 
-  /** Runs each `end` with the outcome, innermost first. After the first outcome, it does nothing. */
+  /** Whether an entry wants the events of a stream. */
+  get hasListener(): boolean {
+    return this.#waiting.some(({ event }) => event !== undefined)
+  }
+
+  /** Passes events of a stream to the entries. */
+  notify(events: ReadonlyArray<ImageGenStreamEvent>): Effect.Effect<void> {
+    const listeners = this.#waiting.flatMap(({ event }) => event ?? [])
+    return Effect.forEach(
+      events,
+      (event) => Effect.forEach(listeners, (listen) => listen(this.#attempt, event), { discard: true }),
+      { discard: true }
+    ).pipe(this.within)
+  }
+
+  /** Runs each `end` with the outcome, innermost first, and ends the span. After the first outcome, it does nothing. */
   settle(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.suspend(() => {
-      const waiting = this.#waiting
-      this.#waiting = []
-      if (waiting.length === 0) return Effect.void
-      return Effect.forEach(waiting, ({ end }) => Effect.exit(end?.(this.#attempt, outcome) ?? Effect.void)).pipe(
-        Effect.flatMap(Exit.asVoidAll),
-        Effect.mapError((reason) => carrying(reason, outcome)),
-        Effect.uninterruptible
+      if (this.#isSettled) return Effect.void
+      this.#isSettled = true
+      const span = this.#span
+      return this.#runEnds(outcome).pipe(
+        Effect.onExit((exit) =>
+          Effect.map(Clock.currentTimeNanos, (now) => span.end(now, Exit.isFailure(exit) ? exit : exitOf(outcome)))
+        )
       )
     })
+  }
+
+  #runEnds(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    if (waiting.length === 0) return Effect.void
+    return Effect.forEach(waiting, ({ end }) => Effect.exit(end?.(this.#attempt, outcome) ?? Effect.void)).pipe(
+      Effect.flatMap(Exit.asVoidAll),
+      Effect.mapError((reason) => withImages(reason, outcome)),
+      Effect.uninterruptible,
+      this.within
+    )
   }
 
   /** Settles the attempt as failed, and fails with the reason. */
@@ -151,7 +180,7 @@ export class OpenAttempt {
 }
 
 /** If `end` fails after `Completed`, its reason gets the images, because they are paid for. */
-const carrying = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
+const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
   outcome._tag === "Completed" && reason.images.length === 0
     ? Object.defineProperty(reason, "images", { value: outcome.images, enumerable: true })
     : reason
@@ -161,12 +190,14 @@ const carrying = (reason: GradientErrorReason, outcome: Outcome): GradientErrorR
  * does this for each request; call it only if you send through `GradientClient.post` yourself.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const open = Effect.fnUntraced(function* (
   call: Call,
   counter: Counter = { count: 0 }
 ): Effect.fn.Return<OpenAttempt, GradientErrorReason, Scope.Scope> {
-  const attempt = new OpenAttempt(call, counter, yield* Around)
+  const number = ++counter.count
+  const attempt = new OpenAttempt({ ...call, number }, counter, yield* Around, yield* startSpan(number))
   yield* Effect.addFinalizer(() => attempt.leave)
   yield* Effect.catch(attempt.wait, (reason) => attempt.fail(reason))
   return attempt

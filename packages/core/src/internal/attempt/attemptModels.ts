@@ -14,6 +14,7 @@ import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
  * The server of a base URL.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Server {
   /** The host name or IP address. */
@@ -25,6 +26,7 @@ export interface Server {
  * The params and options of a call that its attempts can see.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Call {
   /** The function of the call: `generate`, or `stream` for `generateStream`. */
@@ -35,7 +37,7 @@ export interface Call {
   readonly idempotencyKey?: string | undefined
   /** The option `labels` of the call. */
   readonly labels: Readonly<Record<string, string>>
-  /** The server of the client's base URL. Absent if the base URL is a path, as in a page. */
+  /** The server of the client's base URL, if it is known. */
   readonly server?: Server | undefined
 }
 
@@ -43,6 +45,7 @@ export interface Call {
  * One request that can be charged.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Attempt extends Call {
   /** The number of this attempt within its call, from 1. */
@@ -63,6 +66,7 @@ export interface Attempt extends Call {
  * `response` is the whole response, of a stream too. It is absent if the bytes were passed on without being decoded.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Outcome = Data.TaggedEnum<{
   NotSent: { readonly reason: GradientErrorReason | undefined }
@@ -75,13 +79,17 @@ export type Outcome = Data.TaggedEnum<{
   Left: { readonly images: ReadonlyArray<GeneratedImage> }
 }>
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export const Outcome = Data.taggedEnum<Outcome>()
 
 /**
  * Functions that run around each attempt. If one fails, the attempt fails with its reason.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Entry {
   /** Runs before `begin` and may take long, for example in a rate limiter. It can be interrupted. */
@@ -107,6 +115,7 @@ export interface Entry {
  * when a call runs, so a value that is provided only while a layer is built has no effect.
  *
  * @category references
+ * @since 0.1.0
  */
 export const Around = Context.Reference<ReadonlyArray<Entry>>("@effect-gradient/core/Attempt/Around", {
   defaultValue: () => []
