@@ -42,7 +42,7 @@ import { kindOf } from "./internal/issue.ts"
 import { checkedPrices, type Prices } from "./internal/prices.ts"
 import { type Checked, issuesOf, refuse } from "./internal/request/checked.ts"
 import { invalidParams } from "./internal/request/invalidParams.ts"
-import { AttemptRecord } from "./internal/telemetry/AttemptRecord.ts"
+import { AttemptMeter } from "./internal/telemetry/AttemptMeter.ts"
 import * as Metrics from "./internal/telemetry/metrics.ts"
 import * as Spans from "./internal/telemetry/spans.ts"
 
@@ -88,11 +88,11 @@ const safely = (effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchCause(effect, (cause) => Effect.logWarning("The telemetry of an attempt is incomplete", cause))
 
 const makeEntry = ({ capturesContent, prices }: Settings): Attempt.Entry => {
-  const records = new WeakMap<Attempt.Attempt, AttemptRecord>()
-  const recordOf = (attempt: Attempt.Attempt) => {
-    const record = records.get(attempt) ?? new AttemptRecord(attempt)
-    records.set(attempt, record)
-    return record
+  const meters = new WeakMap<Attempt.Attempt, AttemptMeter>()
+  const meterOf = (attempt: Attempt.Attempt) => {
+    const meter = meters.get(attempt) ?? new AttemptMeter(attempt)
+    meters.set(attempt, meter)
+    return meter
   }
 
   const wait = (attempt: Attempt.Attempt) =>
@@ -100,20 +100,20 @@ const makeEntry = ({ capturesContent, prices }: Settings): Attempt.Entry => {
       for (const span of spans) Spans.describeRequest(span, attempt, capturesContent)
     })
 
-  const begin = (attempt: Attempt.Attempt) => Effect.map(Clock.currentTimeMillis, (now) => recordOf(attempt).sent(now))
+  const begin = (attempt: Attempt.Attempt) => Effect.map(Clock.currentTimeMillis, (now) => meterOf(attempt).sent(now))
 
   const event: Attempt.Entry["event"] = Effect.fnUntraced(function* (attempt, arrived) {
-    const record = recordOf(attempt)
-    record.add(arrived)
-    const seconds = record.secondsAt(yield* Clock.currentTimeMillis) ?? 0
-    if (record.isFirst) yield* Metrics.recordFirstImage(attempt, seconds)
+    const meter = meterOf(attempt)
+    meter.add(arrived)
+    const seconds = meter.secondsAt(yield* Clock.currentTimeMillis) ?? 0
+    if (meter.isFirst) yield* Metrics.recordFirstImage(attempt, seconds)
     if (arrived._tag === "Completed") return
     const now = yield* Clock.currentTimeNanos
     for (const span of yield* Spans.currentSpans) Spans.addPartialImage(span, now, arrived, seconds)
   })
 
   const end = Effect.fnUntraced(function* (attempt: Attempt.Attempt, outcome: Attempt.Outcome) {
-    const result = recordOf(attempt).resultOf(outcome, yield* Clock.currentTimeMillis, prices)
+    const result = meterOf(attempt).resultOf(outcome, yield* Clock.currentTimeMillis, prices)
     for (const span of yield* Spans.currentSpans) Spans.describeResult(span, result)
     yield* Metrics.recordResult(attempt, result)
   })

@@ -223,6 +223,16 @@ describe("ImagesTelemetry", () => {
     })
   )
 
+  it.effect.each([
+    ["http://user:secret@LocalHost:8080/v1?key=x", { "server.address": "localhost", "server.port": 8080 }],
+    ["http://[::1]/v1", { "server.address": "::1", "server.port": 80 }]
+  ] as const)("names the server of %s", ([baseUrl, server]) =>
+    Effect.gen(function* () {
+      const { named } = yield* observe(generate, { client: { baseUrl } })
+      expect(Object.fromEntries(only(named("Images.attempt")).attributes)).toMatchObject(server)
+    })
+  )
+
   it.effect("counts durations, tokens, bytes and attempts by model and server", () =>
     Effect.gen(function* () {
       const slow = () => Effect.delay(Effect.sync(good), "4 seconds")
@@ -346,7 +356,7 @@ describe("ImagesTelemetry", () => {
   it.effect("sets the number of generations in doubt and the age of the oldest, again and again", () =>
     Effect.gen(function* () {
       const oldest = DateTime.makeUnsafe(0)
-      const answers = [
+      const answers: Array<Effect.Effect<ImagesTelemetry.Doubts, string>> = [
         Effect.succeed({ count: 2, oldest }),
         Effect.fail("the database is away"),
         Effect.succeed({ count: 0, oldest: undefined })

@@ -23,6 +23,7 @@ import { quietly } from "../output/quietly.ts"
 import * as Progress from "../output/progress.ts"
 import * as Summary from "../output/summary.ts"
 import * as Service from "../service.ts"
+import { exporting } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
@@ -186,7 +187,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
       return Summary.printJsonError(error, paths, progress.elapsed(), arrived.isEmulated())
     })
   )
-}, Effect.scoped)
+}, exporting, Effect.scoped)
 
 export const generate = Command.make("generate", config, run).pipe(
   Command.withDescription(descriptions.generate),

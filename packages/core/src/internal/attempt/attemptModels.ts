@@ -37,7 +37,7 @@ export interface Call {
   readonly idempotencyKey?: string | undefined
   /** The option `labels` of the call. */
   readonly labels: Readonly<Record<string, string>>
-  /** The server of the client's base URL, if it is known. */
+  /** The server of the client's base URL. Undefined if that is a path, as in a page. */
   readonly server?: Server | undefined
 }
 

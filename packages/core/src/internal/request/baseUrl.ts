@@ -27,15 +27,14 @@ const wrongWith = (url: string): string | undefined => {
   return endpoint && `the address before ${endpoint}, such as https://inference.do-ai.run/v1`
 }
 
-/** The server of a base URL that has passed the check. A path, which is allowed in a page, is on the server of the page. */
-export const serverOf = (toUrl: ToUrl): Server | undefined =>
-  Result.match(Url.make(toUrl(""), UrlParams.empty, undefined), {
-    onFailure: () => undefined,
-    onSuccess: ({ hostname, port, protocol }) => ({
-      address: hostname,
-      port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port)
-    })
-  })
+const serverParts = /^(https?):\/\/(?:[^/?#]*@)?(?:\[([^\]]+)\]|([^:/?#]+))(?::(\d+))?/i
+
+/** The server of a base URL. Undefined if it is a path, as in a page. */
+export const serverOf = (toUrl: ToUrl): Server | undefined => {
+  const [, scheme = "", ipv6, host = ipv6, port] = serverParts.exec(toUrl("")) ?? []
+  if (host === undefined) return undefined
+  return { address: host.toLowerCase(), port: port === undefined ? (/^https$/i.test(scheme) ? 443 : 80) : Number(port) }
+}
 
 /**
  * Checks a base URL. Its query is put behind the path of each request. An issue shows neither passwords nor secrets of

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Attempt } from "../attempt/attemptModels.ts"
-import type { AttemptResult } from "./AttemptRecord.ts"
+import type { AttemptResult } from "./AttemptMeter.ts"
 import { operation, provider } from "./spans.ts"
 
 const powers = (base: number, first: number, count: number) =>

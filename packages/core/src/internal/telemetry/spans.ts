@@ -7,13 +7,14 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import * as GradientError from "../../GradientError.ts"
 import type { PartialImage } from "../../ImageGenStreamEvent.ts"
 import type { Attempt } from "../attempt/attemptModels.ts"
 import { property } from "../property.ts"
-import type { AttemptResult } from "./AttemptRecord.ts"
+import type { AttemptResult } from "./AttemptMeter.ts"
 
 /** The conventions have no operation for images. This one is for output other than a chat. */
 export const operation = "generate_content"
@@ -103,7 +104,8 @@ const reasonOf = (error: unknown): GradientError.GradientErrorReason | undefined
 class FailureWithoutWords extends Error {
   constructor(error: unknown) {
     const reason = reasonOf(error)
-    const name = reason?._tag ?? String(property(property(error, "reason"), "_tag") ?? property(error, "_tag") ?? "Error")
+    const names = [reason, property(error, "reason"), error].map((holder) => property(holder, "_tag"))
+    const name = names.find(Predicate.isString) ?? "Error"
     const status = reason?.status === undefined ? "" : ` (${reason.status})`
     super(reason === undefined ? name : `${reason.summary}${status}`)
     this.name = name

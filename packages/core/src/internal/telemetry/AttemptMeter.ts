@@ -1,5 +1,5 @@
 /**
- * What is noted of an attempt while it runs, and its result in numbers.
+ * Measures an attempt while it runs, and gives its result in numbers.
  */
 import * as Result from "effect/Result"
 import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
@@ -16,9 +16,9 @@ export interface AttemptResult {
   readonly charged: "yes" | "no" | "in_doubt"
   /** The time since the request was sent, in seconds. Undefined if nothing was sent. */
   readonly seconds: number | undefined
-  /** How many images arrived, and their bytes. Zeros if the reply was not decoded. */
-  readonly images: number
-  readonly bytes: number
+  /** How many images arrived, and their bytes. Undefined if the reply was not decoded. */
+  readonly images: number | undefined
+  readonly bytes: number | undefined
   readonly partialImages: number
   readonly usage: Usage | undefined
   readonly requestId: string | undefined
@@ -37,8 +37,8 @@ const errorTypeOf = (outcome: Outcome): string | undefined => {
   return outcome._tag === "Left" ? "Left" : outcome.reason?._tag
 }
 
-/** The notes of one attempt. The images of a stream are counted as they arrive, so that core need not keep them. */
-export class AttemptRecord {
+/** Measures one attempt. The images of a stream are counted as they arrive, so that core need not keep them. */
+export class AttemptMeter {
   #sentAt: number | undefined
   #images = 0
   #bytes = 0
@@ -83,13 +83,14 @@ export class AttemptRecord {
     const images = isStream || outcome._tag === "NotSent" ? [] : outcome.images
     const charged = chargedFor(outcome)
     const count = this.#images + images.length
+    const isDecoded = count > 0 || outcome._tag !== "Completed"
     return {
       outcome: outcome._tag,
       errorType: errorTypeOf(outcome),
       charged,
       seconds: outcome._tag === "NotSent" ? undefined : this.secondsAt(now),
-      images: count,
-      bytes: images.reduce((sum, { bytes }) => sum + bytes.length, this.#bytes),
+      images: isDecoded ? count : undefined,
+      bytes: isDecoded ? images.reduce((sum, { bytes }) => sum + bytes.length, this.#bytes) : undefined,
       partialImages: this.#partialImages,
       usage,
       requestId: outcome._tag === "Completed" ? (outcome.response?.requestId ?? this.#requestId) : this.#requestId,
