@@ -71,7 +71,7 @@ const collector = Effect.gen(function* () {
   const server = createServer((request, response) => {
     void textOf(request).then((text) => {
       if (isPath(request.url)) sent.push({ path: request.url, text })
-      response.writeHead(200, { "content-type": "application/json" }).end("{}")
+      return response.writeHead(200, { "content-type": "application/json" }).end("{}")
     })
   })
   yield* Effect.acquireRelease(
@@ -126,7 +126,9 @@ describe("examples/telemetry", () => {
 
       const spans = textsOf("/v1/traces")
         .map((text) => Schema.decodeUnknownSync(Schema.fromJsonString(Traces))(text))
-        .flatMap(({ resourceSpans }) => resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)))
+        .flatMap(({ resourceSpans }) =>
+          resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans))
+        )
       const named = (name: string) => spans.find((span) => span.name === name)
       const [call, attempt] = [named("Images.generateStream"), named("Images.attempt")]
       assert.strictEqual(attempt?.parentSpanId, call?.spanId)
@@ -137,14 +139,16 @@ describe("examples/telemetry", () => {
         "gradient.image.charged": { stringValue: "yes" },
         "gradient.image.partial_images": { intValue: 2 }
       })
-      assert.deepStrictEqual(attempt?.events.map(({ name }) => name), [
-        "gradient.image.partial_image",
-        "gradient.image.partial_image"
-      ])
+      assert.deepStrictEqual(
+        attempt?.events.map(({ name }) => name),
+        ["gradient.image.partial_image", "gradient.image.partial_image"]
+      )
 
       const units = textsOf("/v1/metrics")
         .map((text) => Schema.decodeUnknownSync(Schema.fromJsonString(Metrics))(text))
-        .flatMap(({ resourceMetrics }) => resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics)))
+        .flatMap(({ resourceMetrics }) =>
+          resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
+        )
       assert.deepInclude(Object.fromEntries(units.map(({ name, unit }) => [name, unit])), {
         "gen_ai.client.operation.duration": "s",
         "gen_ai.client.operation.time_to_first_chunk": "s",

@@ -65,5 +65,9 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
           Layer.provide(NodeImages.layerHttpClientFromConfig())
         )
   const isObserved = yield* hasCollector
-  return { images: isObserved ? observed(images) : images, model: model ?? ImageGenerateParams.defaultModel, isEmulated: () => emulated }
+  return {
+    images: isObserved ? observed(images) : images,
+    model: model ?? ImageGenerateParams.defaultModel,
+    isEmulated: () => emulated
+  }
 })

@@ -22,7 +22,7 @@ const collector = Effect.gen(function* () {
   const server = createServer((request, response) => {
     void textOf(request).then((body) => {
       sent.push({ path: request.url, body })
-      response.writeHead(200, { "content-type": "application/json" }).end("{}")
+      return response.writeHead(200, { "content-type": "application/json" }).end("{}")
     })
   })
   yield* Effect.acquireRelease(

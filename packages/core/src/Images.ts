@@ -23,7 +23,13 @@ import * as Layer from "effect/Layer"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { GradientClient, type RequestOptions, resolveCall, type ResolvedCall, type ResolvedOptions } from "./GradientClient.ts"
+import {
+  GradientClient,
+  type RequestOptions,
+  resolveCall,
+  type ResolvedCall,
+  type ResolvedOptions
+} from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
 import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming, Kind } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"

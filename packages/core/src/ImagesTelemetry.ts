@@ -78,9 +78,7 @@ const checked = (options: Options): Effect.Effect<Settings, GradientError.Gradie
     capturesContent: captureOf(options)
   }
   const all = Result.all(parts)
-  return Result.isSuccess(all)
-    ? Effect.succeed(all.success)
-    : GradientError.fromReason(invalidParams(issuesOf(parts)))
+  return Result.isSuccess(all) ? Effect.succeed(all.success) : GradientError.fromReason(invalidParams(issuesOf(parts)))
 }
 
 /** An attempt is never failed for its telemetry, for example if the function of a price throws. */

@@ -127,9 +127,15 @@ describe("ImagesTelemetry", () => {
       const open = Wire.openStream()
       const steps = Effect.gen(function* () {
         yield* Service.advance("3 seconds")
-        yield* Effect.andThen(Effect.sync(() => open.write(partial(0))), Service.settle)
+        yield* Effect.andThen(
+          Effect.sync(() => open.write(partial(0))),
+          Service.settle
+        )
         yield* Service.advance("2 seconds")
-        yield* Effect.andThen(Effect.sync(() => open.write(partial(1))), Service.settle)
+        yield* Effect.andThen(
+          Effect.sync(() => open.write(partial(1))),
+          Service.settle
+        )
         yield* Service.advance("1 second")
         yield* Effect.sync(() => open.write(completed))
       })
@@ -241,7 +247,9 @@ describe("ImagesTelemetry", () => {
       const labels = { "gen_ai.request.model": model, "server.address": "inference.do-ai.run", "server.port": "443" }
       expect(valueOf(metrics, "gen_ai.client.operation.duration", labels)).toEqual([4])
       expect(valueOf(metrics, "gen_ai.client.token.usage", { ...labels, "gen_ai.token.type": "input" })).toEqual([10])
-      expect(valueOf(metrics, "gen_ai.client.token.usage", { ...labels, "gen_ai.token.type": "output" })).toEqual([1000])
+      expect(valueOf(metrics, "gen_ai.client.token.usage", { ...labels, "gen_ai.token.type": "output" })).toEqual([
+        1000
+      ])
       expect(valueOf(metrics, "gradient.image.bytes", labels)).toEqual([100])
       expect(valueOf(metrics, "gradient.image.attempts", labels)).toEqual([1])
       expect(valueOf(metrics, "gradient.image.cost")).toEqual([])
@@ -249,7 +257,13 @@ describe("ImagesTelemetry", () => {
   )
 
   it.effect.each([
-    ["tokens, if the reply counts them", { perImage: 0.25, perOutputToken: 0.001, perInputToken: 0.01 }, good, "yes", 1.1],
+    [
+      "tokens, if the reply counts them",
+      { perImage: 0.25, perOutputToken: 0.001, perInputToken: 0.01 },
+      good,
+      "yes",
+      1.1
+    ],
     ["images, if it does not", { perImage: 0.25, perOutputToken: 0.001 }, () => good({}), "yes", 0.25],
     ["the most that it can, if it is in doubt", { perImage: () => 0.25 }, broken, "in_doubt", 0.25]
   ] as const)("counts the cost by %s", ([, price, answer, charged, cost]) =>
@@ -306,12 +320,20 @@ describe("ImagesTelemetry", () => {
 
     const calls = [
       ["a call", generate, () => good({ usage: Wire.usage, data: undefined })],
-      ["a reply with a revised prompt", generate, () => Response.json({ data: [{ b64_json: Wire.base64(Wire.png()), revised_prompt: prompt }] })],
+      [
+        "a reply with a revised prompt",
+        generate,
+        () => Response.json({ data: [{ b64_json: Wire.base64(Wire.png()), revised_prompt: prompt }] })
+      ],
       ["a stream", Stream.runDrain(generateStream), () => Wire.stream([partial(0), completed])],
       ["a failure", generate, () => echo(500)],
       ["a refusal", generate, () => echo(400)],
       ["a retry", generate, retried],
-      ["a retry of a stream", Stream.runDrain(generateStream), (number: number) => number === 0 ? retried(0) : Wire.stream([completed])],
+      [
+        "a retry of a stream",
+        Stream.runDrain(generateStream),
+        (number: number) => (number === 0 ? retried(0) : Wire.stream([completed]))
+      ],
       ["a failure within a stream", Stream.runDrain(generateStream), () => Wire.stream([partial(0), echoing])],
       ["a broken connection", generate, () => new Error(`broken: ${prompt}`)]
     ] as const
@@ -323,6 +345,18 @@ describe("ImagesTelemetry", () => {
         expect(spans.length).toBeGreaterThan(2)
         expect(text).not.toContain(prompt)
         expect(text).not.toContain(Service.key)
+      })
+    )
+
+    it.effect("secrets of the base URL and of headers are not on a span", () =>
+      Effect.gen(function* () {
+        const client = {
+          baseUrl: "https://user:hidden-1@a.example/v1?api_key=hidden-2&token=hidden-3",
+          headers: { "x-team-token": "hidden-4" }
+        }
+        const { spans, metrics } = yield* observe(generate, { client, answer: () => echo(500) })
+        expect(exported(spans, metrics)).toContain("a.example")
+        expect(exported(spans, metrics)).not.toContain("hidden")
       })
     )
 

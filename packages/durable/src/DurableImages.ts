@@ -220,15 +220,14 @@ export const get = (
  * @category accessors
  * @since 0.1.0
  */
-export const doubts: Effect.Effect<ImagesTelemetry.Doubts, GradientError.GradientError, DurableImages> =
-  Stream.runFold(
-    list({ status: "in-doubt" }),
-    (): ImagesTelemetry.Doubts => ({ count: 0, oldest: undefined }),
-    ({ count, oldest }, { sentAt }) => ({
-      count: count + 1,
-      oldest: oldest === undefined ? sentAt : DateTime.min(oldest, sentAt)
-    })
-  )
+export const doubts: Effect.Effect<ImagesTelemetry.Doubts, GradientError.GradientError, DurableImages> = Stream.runFold(
+  list({ status: "in-doubt" }),
+  (): ImagesTelemetry.Doubts => ({ count: 0, oldest: undefined }),
+  ({ count, oldest }, { sentAt }) => ({
+    count: count + 1,
+    oldest: oldest === undefined ? sentAt : DateTime.min(oldest, sentAt)
+  })
+)
 
 /**
  * Waits for a generation that was asked for before, here or in another process, until the scope closes. It never sends.

@@ -705,6 +705,8 @@ describe("a state that a newer version has written", () => {
 
       const found = yield* Effect.provide(Stream.runCollect(DurableImages.list({ status: "in-doubt" })), process)
       expect(found.map((generation) => [generation.key, generation.status])).toEqual([[key, "in-doubt"]])
+      const doubts = yield* Effect.provide(DurableImages.doubts, process)
+      expect(doubts).toEqual({ count: 1, oldest: found[0]?.sentAt })
       const reason = yield* Effect.provide(reasonOf(generate), process)
       expect(reason._tag).toBe("InDoubtError")
       expect(yield* Effect.provide(requests, process)).toBe(2)

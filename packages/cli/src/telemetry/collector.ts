@@ -20,7 +20,11 @@ const defaults = { OTEL_TRACES_EXPORTER: "otlp", OTEL_METRICS_EXPORTER: "otlp", 
 const variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""))
 
 const exporters = Layer.mergeAll(OtlpTracer.layerFromConfig(), OtlpMetrics.layerFromConfig()).pipe(
-  Layer.provide([OtlpSerialization.layerJson, FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ...defaults, ...variables } }))])
+  Layer.provide([
+    OtlpSerialization.layerJson,
+    FetchHttpClient.layer,
+    ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ...defaults, ...variables } }))
+  ])
 )
 
 /** A variable that cannot be read is a defect of Effect's exporters. It is the user's to mend. */
