@@ -7,7 +7,7 @@ import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { inspect } from "node:util"
-import { Attempt, type GradientClient, Images, RetryPolicy } from "../src/index.ts"
+import { Attempt, type GradientClient, GradientError, Images, RetryPolicy } from "../src/index.ts"
 import * as ImagesTelemetry from "../src/ImagesTelemetry.ts"
 import * as Service from "./support/Service.ts"
 import * as Wire from "./support/Wire.ts"
@@ -372,6 +372,49 @@ describe("ImagesTelemetry", () => {
       })
     )
   })
+
+  it.effect("a limit around it or within it is measured as time of the attempt, not of the request", () =>
+    Effect.gen(function* () {
+      const wait = () => Effect.sleep("3 seconds")
+      const service = Service.make(() => Effect.delay(Effect.sync(good), "2 seconds"))
+      const limit = Attempt.layer({ wait })
+      const layers = [
+        limit.pipe(Layer.provide(ImagesTelemetry.layer()), Layer.provide(service.layer)),
+        ImagesTelemetry.layer().pipe(Layer.provide(limit), Layer.provide(service.layer))
+      ]
+      for (const layer of layers) {
+        const fiber = yield* generate.pipe(
+          Effect.provide(layer),
+          Effect.andThen(Metric.snapshot),
+          Effect.provideService(Metric.MetricRegistry, new Map()),
+          Effect.forkChild
+        )
+        yield* Service.settle
+        yield* Service.advance("3 seconds")
+        yield* Service.advance("2 seconds")
+        expect(valueOf(yield* Service.join(fiber), "gen_ai.client.operation.duration")).toEqual([2])
+      }
+    })
+  )
+
+  it.effect("a limit that refuses a request within it is an attempt that was not sent", () =>
+    Effect.gen(function* () {
+      const reason = new GradientError.RateLimitError({ reached: "NotSent", shouldRetry: false })
+      const limit = Attempt.layer({ wait: () => Effect.fail(reason) })
+      const layer = ImagesTelemetry.layer().pipe(
+        Layer.provide(limit),
+        Layer.provide(Service.make(() => good()).layer)
+      )
+      const metrics = yield* Effect.flip(generate).pipe(
+        Effect.provide(layer),
+        Effect.andThen(Metric.snapshot),
+        Effect.provideService(Metric.MetricRegistry, new Map())
+      )
+      expect(valueOf(metrics, "gradient.image.attempts", { "gradient.image.outcome": "NotSent" })).toEqual([1])
+      expect(valueOf(metrics, "gradient.image.failures", { "gradient.image.charged": "no" })).toEqual([1])
+      expect(valueOf(metrics, "gen_ai.client.operation.duration")).toEqual([])
+    })
+  )
 
   it.effect("the images of a stream are not kept for it", () =>
     Effect.gen(function* () {
