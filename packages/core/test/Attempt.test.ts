@@ -134,7 +134,10 @@ describe("Attempt.layer", () => {
         const service = Service.make(() => Wire.stream([partial, completed]))
         const layer = outer.pipe(Layer.provide(inner), Layer.provide(service.layer))
         yield* Stream.runDrain(generateStream).pipe(Effect.provide(layer))
-        expect(outcomes.map((outcome) => outcome._tag === "Completed" && outcome.images.length)).toEqual([images, images])
+        expect(outcomes.map((outcome) => outcome._tag === "Completed" && outcome.images.length)).toEqual([
+          images,
+          images
+        ])
       }
     })
   )

@@ -401,10 +401,7 @@ describe("ImagesTelemetry", () => {
     Effect.gen(function* () {
       const reason = new GradientError.RateLimitError({ reached: "NotSent", shouldRetry: false })
       const limit = Attempt.layer({ wait: () => Effect.fail(reason) })
-      const layer = ImagesTelemetry.layer().pipe(
-        Layer.provide(limit),
-        Layer.provide(Service.make(() => good()).layer)
-      )
+      const layer = ImagesTelemetry.layer().pipe(Layer.provide(limit), Layer.provide(Service.make(() => good()).layer))
       const metrics = yield* Effect.flip(generate).pipe(
         Effect.provide(layer),
         Effect.andThen(Metric.snapshot),

@@ -572,32 +572,34 @@ describe("a person", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect.each(["within", "around"])("is observed by telemetry %s it: each attempt, and nothing from the store", (place) =>
-    Effect.gen(function* () {
-      const { journal, store } = yield* shared
-      const telemetry = ImagesTelemetry.layer()
-      const service = TestTransport.layerImages(answering)
-      const durable = DurableImages.layer().pipe(
-        Layer.provide(place === "within" ? telemetry.pipe(Layer.provide(service)) : service),
-        Layer.provide(Layer.succeed(GenerationJournal.GenerationJournal, journal)),
-        Layer.provide(Layer.succeed(ImageStore.ImageStore, store))
-      )
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span(of) {
-          const span = new Tracer.NativeSpan(of)
-          spans.push(span)
-          return span
-        }
-      })
-      yield* Effect.andThen(generate, generate).pipe(
-        Effect.provide(place === "within" ? durable : telemetry.pipe(Layer.provide(durable))),
-        Effect.withTracer(tracer)
-      )
-      const attempts = spans.filter(({ name }) => name === "Images.attempt")
-      expect(attempts.map(({ attributes }) => attributes.get("gradient.image.charged"))).toEqual(["yes"])
-      expect(spans.filter(({ attributes }) => attributes.has("gradient.image.bytes")).length).toBe(2)
-    }).pipe(Effect.scoped)
+  it.effect.each(["within", "around"])(
+    "is observed by telemetry %s it: each attempt, and nothing from the store",
+    (place) =>
+      Effect.gen(function* () {
+        const { journal, store } = yield* shared
+        const telemetry = ImagesTelemetry.layer()
+        const service = TestTransport.layerImages(answering)
+        const durable = DurableImages.layer().pipe(
+          Layer.provide(place === "within" ? telemetry.pipe(Layer.provide(service)) : service),
+          Layer.provide(Layer.succeed(GenerationJournal.GenerationJournal, journal)),
+          Layer.provide(Layer.succeed(ImageStore.ImageStore, store))
+        )
+        const spans: Array<Tracer.NativeSpan> = []
+        const tracer = Tracer.make({
+          span(of) {
+            const span = new Tracer.NativeSpan(of)
+            spans.push(span)
+            return span
+          }
+        })
+        yield* Effect.andThen(generate, generate).pipe(
+          Effect.provide(place === "within" ? durable : telemetry.pipe(Layer.provide(durable))),
+          Effect.withTracer(tracer)
+        )
+        const attempts = spans.filter(({ name }) => name === "Images.attempt")
+        expect(attempts.map(({ attributes }) => attributes.get("gradient.image.charged"))).toEqual(["yes"])
+        expect(spans.filter(({ attributes }) => attributes.has("gradient.image.bytes")).length).toBe(2)
+      }).pipe(Effect.scoped)
   )
 
   it.effect("repeats: the next call sends", () =>
