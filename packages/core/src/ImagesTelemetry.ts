@@ -139,10 +139,7 @@ export const make = Effect.fnUntraced(function* (
   const entry = makeEntry(settings)
   return (context) =>
     Context.add(context, Around, [...Context.get(context, Around), entry]).pipe(
-      Context.add(
-        Tracer.Tracer,
-        Spans.describingFailures(Context.get(context, Tracer.Tracer), settings.capturesContent)
-      )
+      Context.add(Tracer.Tracer, Spans.observing(Context.get(context, Tracer.Tracer), settings.capturesContent))
     )
 })
 

@@ -26,8 +26,8 @@ export interface Counter {
   count: number
 }
 
-const startSpan = (number: number, parent?: Tracer.AnySpan) =>
-  Effect.makeSpan("Images.attempt", { attributes: { attempt: number }, ...(parent === undefined ? {} : { parent }) })
+const startSpan = (attempt: number, parent?: Tracer.AnySpan) =>
+  Effect.makeSpan("Images.attempt", { attributes: { attempt }, parent })
 
 /** How the span of an attempt ends. An attempt that was left ends as interrupted. */
 const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
@@ -118,19 +118,12 @@ export class OpenAttempt {
     })
   }
 
-  /** Whether an entry wants the events of a stream. */
-  get hasListener(): boolean {
-    return this.#waiting.some(({ event }) => event !== undefined)
-  }
-
   /** Passes events of a stream to the entries. */
   notify(events: ReadonlyArray<ImageGenStreamEvent>): Effect.Effect<void> {
     const listeners = this.#waiting.flatMap(({ event }) => event ?? [])
-    return Effect.forEach(
-      events,
-      (event) => Effect.forEach(listeners, (listen) => listen(this.#attempt, event), { discard: true }),
-      { discard: true }
-    ).pipe(this.within)
+    if (listeners.length === 0) return Effect.void
+    const calls = events.flatMap((event) => listeners.map((listen) => listen(this.#attempt, event)))
+    return this.within(Effect.all(calls, { discard: true }))
   }
 
   /** Runs each `end` with the outcome, innermost first, and ends the span. After the first outcome, it does nothing. */

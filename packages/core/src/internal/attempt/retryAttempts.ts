@@ -5,7 +5,6 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
@@ -72,13 +71,7 @@ const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: RetryO
   const seconds = Duration.toSeconds(delay)
   const rounded = Math.ceil(seconds * 10) / 10
   const why = reason.description === undefined ? reason.summary : `${reason.summary}: ${reason.description}`
-  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s. ${why}`).pipe(
-    // The span has an event of its own below, without the service's words, which can repeat the prompt.
-    Effect.updateService(
-      Logger.CurrentLoggers,
-      (loggers) => new Set([...loggers].filter((logger) => logger !== Logger.tracerLogger))
-    )
-  )
+  yield* Effect.logWarning(`Attempt ${attempt} failed; retrying in ${rounded} s. ${why}`)
   const span = yield* Effect.option(Effect.currentSpan)
   const now = yield* Clock.currentTimeNanos
   if (Option.isSome(span)) span.value.event("retry", now, { attempt, reason: reason._tag, delaySeconds: seconds })

@@ -21,14 +21,13 @@ type EventsPull = Pull.Pull<Events, GradientErrorReason>
 export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
   const arrived = new Arrived(attempt.keepsImages)
   attempt.images = () => arrived.images
-  const notify = (events: Events) => (attempt.hasListener ? attempt.notify(events) : Effect.void)
   const complete = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt.settle(arrived.outcome(now)))
   return Effect.uninterruptibleMask((restore) =>
     Pull.matchEffect(restore(pull), {
       onSuccess: (events): EventsPull => {
         for (const event of events) arrived.add(event)
         const settled = arrived.count < n ? Effect.void : complete
-        return Effect.as(Effect.andThen(notify(events), settled), events)
+        return Effect.as(Effect.andThen(attempt.notify(events), settled), events)
       },
       // A stream may end with fewer images than requested. readEvents fails if the last one is incomplete.
       onDone: (): EventsPull => Effect.andThen(complete, Cause.done()),

@@ -33,7 +33,7 @@ const serverParts = /^(https?):\/\/(?:[^/?#]*@)?(?:\[([^\]]+)\]|([^:/?#]+))(?::(
 export const serverOf = (toUrl: ToUrl): Server | undefined => {
   const [, scheme = "", ipv6, host = ipv6, port] = serverParts.exec(toUrl("")) ?? []
   if (host === undefined) return undefined
-  return { address: host.toLowerCase(), port: port === undefined ? (/^https$/i.test(scheme) ? 443 : 80) : Number(port) }
+  return { address: host.toLowerCase(), port: Number(port ?? (scheme.length > 4 ? 443 : 80)) }
 }
 
 /**

@@ -116,20 +116,37 @@ class FailureWithoutWords extends Error {
 const withoutWords = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   Exit.isSuccess(exit) ? exit : Exit.failCause(Cause.map(exit.cause, (error) => new FailureWithoutWords(error)))
 
-/**
- * The tracer for a call: each span that fails with an error of ours gets `error.type`, and failures lose their words. Only the tracer sees how `Images.generate` and the spans in it end.
- */
-export const describingFailures = (tracer: Tracer.Tracer, capturesContent: boolean): Tracer.Tracer => ({
+/** Effect adds each log line to the current span as an event. That of a retry has the words of the service. */
+const isLogLine = (attributes: Readonly<Record<string, unknown>> = {}) => "effect.logLevel" in attributes
+
+/** Only events that are not log lines, and failures without words. */
+const withholdContent = (span: Tracer.Span): void => {
+  const end = span.end.bind(span)
+  const event = span.event.bind(span)
+  span.end = (time, exit) => end(time, withoutWords(exit))
+  span.event = (name, time, attributes) => {
+    if (!isLogLine(attributes)) event(name, time, attributes)
+  }
+}
+
+/** A span that fails with an error of ours gets `error.type`. */
+const nameFailure = (span: Tracer.Span): void => {
+  const end = span.end.bind(span)
+  span.end = (time, exit) => {
+    const failure = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason) : undefined
+    const reason = failure && reasonOf(failure.error)
+    if (reason !== undefined) span.attribute("error.type", reason._tag)
+    end(time, exit)
+  }
+}
+
+/** The tracer for a call. Only a tracer sees how `Images.generate` and the spans in it end. */
+export const observing = (tracer: Tracer.Tracer, capturesContent: boolean): Tracer.Tracer => ({
   context: tracer.context,
   span(options) {
     const span = tracer.span(options)
-    const end = span.end.bind(span)
-    span.end = (time, exit) => {
-      const failure = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason) : undefined
-      const reason = failure && reasonOf(failure.error)
-      if (reason !== undefined) span.attribute("error.type", reason._tag)
-      end(time, capturesContent ? exit : withoutWords(exit))
-    }
+    if (!capturesContent) withholdContent(span)
+    nameFailure(span) // Last, so that it sees the failure before its words are withheld.
     return span
   }
 })
