@@ -6,8 +6,9 @@
  *
  * It is not part of the index, so that a program without telemetry does not load it.
  *
- * Neither the prompt nor the key is on a span or in a metric. An error of the service can repeat the prompt, so spans have
- * its reason without its words, unless `captureContent` is set. A span of your own around the call has the whole error.
+ * Neither the prompt nor the key is on a span or in a metric. An error of the service can repeat the prompt, so these
+ * spans have its reason without its words, and no log lines, unless `captureContent` is set. A span of your own around the
+ * call has the whole error, and so has the log.
  *
  * @example
  * ```ts
@@ -58,7 +59,7 @@ export interface Options {
    * model without a price are not. Default: no cost is counted.
    */
   readonly prices?: Prices | undefined
-  /** Whether spans have the prompt, and errors on spans the words of the service. Default: false. */
+  /** Whether spans have the prompt, the words of the service in errors, and log lines. Default: false. */
   readonly captureContent?: boolean | undefined
 }
 
@@ -144,8 +145,8 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /**
- * Observes all calls through this layer. Fails with `InvalidParamsError` if an option cannot be used. Put it inside of
- * `DurableImages` and `ImagesLimit`, so that it sees each attempt.
+ * Observes all calls through this layer. Fails with `InvalidParamsError` if an option cannot be used. Put it around
+ * `ImagesLimit` and `ImagesBudget`, so that it also counts the requests that they refuse.
  *
  * @category layers
  * @since 0.1.0
