@@ -5,9 +5,10 @@ import { gzipSync } from "node:zlib"
 /** The budgets in bytes. */
 const budgets = [
   // Decoding every kind of reply and error body that real servers send raised it from 12 kB to 23 kB.
-  { name: "Images on fetch", entry: "images.ts", budget: 25_000 },
+  // A span for each attempt that lasts until its outcome, and what telemetry reads of it, took another 0.5 kB.
+  { name: "Images on fetch", entry: "images.ts", budget: 25_100 },
   // Returning for images when a connection breaks, and keeping the ids over a reload.
-  { name: "BrowserImages", entry: "browser.ts", budget: 26_500 }
+  { name: "BrowserImages", entry: "browser.ts", budget: 26_700 }
 ]
 
 const gzipped = async (entry: string) => {

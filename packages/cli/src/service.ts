@@ -12,6 +12,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { hasCollector, observed } from "./telemetry/environment.ts"
 
 /** What the flags say about it. */
 export interface Wanted {
@@ -63,5 +64,10 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
           Layer.provideMerge(GradientClient.layer({ baseUrl, model, transformClient })),
           Layer.provide(NodeImages.layerHttpClientFromConfig())
         )
-  return { images, model: model ?? ImageGenerateParams.defaultModel, isEmulated: () => emulated }
+  const isObserved = yield* hasCollector
+  return {
+    images: isObserved ? observed(images) : images,
+    model: model ?? ImageGenerateParams.defaultModel,
+    isEmulated: () => emulated
+  }
 })

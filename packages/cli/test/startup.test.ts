@@ -50,6 +50,17 @@ describe("the start of the command line", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("generate loads no telemetry, unless the environment names a collector", () =>
+    Effect.gen(function* () {
+      const { code, modules } = yield* modulesOf(["generate", "x", "--emulate", "-o", "x.png"])
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(
+        modules.filter((url) => /\/effect\/dist\/(ai|observability)\/|ImagesTelemetry|internal\/telemetry/.test(url)),
+        []
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.live("on an old Node says in one line what it needs, and loads nothing else", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

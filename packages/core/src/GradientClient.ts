@@ -10,6 +10,7 @@ import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as GradientError from "./GradientError.ts"
@@ -73,7 +74,8 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
   ) {
     const response = yield* sendRequest(transport, request, attempt, timeout).pipe(
       Effect.provideService(HttpClient.TracerPropagationEnabled, client.propagateTrace),
-      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, secretName])
+      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, secretName]),
+      Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, secretName])
     )
     if (response.status >= 200 && response.status < 300) return response
     const text = yield* errorText(response)
@@ -85,7 +87,9 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
       HttpClientRequest.setHeaders(call.headers),
       HttpClientRequest.bodyText(call.json, "application/json")
     )
-    return Effect.mapError(send(request, call.timeout, attempt), (reason) => namingModel(reason, call.model))
+    return attempt
+      .within(send(request, call.timeout, attempt))
+      .pipe(Effect.mapError((reason) => namingModel(reason, call.model)))
   }
 
   const get = (at: string) => {

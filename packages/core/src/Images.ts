@@ -23,7 +23,13 @@ import * as Layer from "effect/Layer"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { GradientClient, type RequestOptions, resolveCall, type ResolvedCall } from "./GradientClient.ts"
+import {
+  GradientClient,
+  type RequestOptions,
+  resolveCall,
+  type ResolvedCall,
+  type ResolvedOptions
+} from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
 import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming, Kind } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
@@ -59,11 +65,15 @@ export class Images extends Context.Service<
 >()("@effect-gradient/core/Images") {}
 
 /** A call as `Attempt.Around` sees it. */
-const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImages }: ResolvedCall): Call => ({
+const attemptOf = (
+  { idempotencyKey, kind, labels, model, n, params, partialImages }: ResolvedCall,
+  { server }: ResolvedOptions
+): Call => ({
   kind,
   params: { ...params, model: model.name, n, ...(kind === "stream" ? { partialImages } : {}) },
   idempotencyKey,
-  labels
+  labels,
+  server
 })
 
 /** The service, on the `GradientClient` in context. */
@@ -100,7 +110,7 @@ const make = Effect.gen(function* () {
     const call = yield* resolve("generate", params, options)
     const attempts = new AttemptLog()
     const once = Effect.gen(function* () {
-      const attempt = yield* open(attemptOf(call), attempts)
+      const attempt = yield* open(attemptOf(call, client.options), attempts)
       // No interruption between the response and its outcome: images that have arrived are settled as `Completed`.
       return yield* Effect.uninterruptibleMask((restore) =>
         restore(Effect.flatMap(send(call, attempt), readResponse)).pipe(
@@ -122,7 +132,7 @@ const make = Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis
     const scope = yield* Scope.fork(parent)
     return yield* Effect.gen(function* () {
-      const attempt = yield* open(attemptOf(call), attempts)
+      const attempt = yield* open(attemptOf(call, client.options), attempts)
       const pullEvents = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
         attempt.fail(reason)
       )

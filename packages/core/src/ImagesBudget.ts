@@ -24,33 +24,19 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Attempt from "./Attempt.ts"
 import * as BudgetLedger from "./BudgetLedger.ts"
 import * as GradientError from "./GradientError.ts"
 import type { Images } from "./Images.ts"
-import { type Issue, show } from "./internal/issue.ts"
+import { amount, checkedPrices, imagePrice, priceOf, type Prices, tokensCost } from "./internal/prices.ts"
 import { duration } from "./internal/request/checks.ts"
 import { type Checked, issuesOf, refuse } from "./internal/request/checked.ts"
 import { invalidParams } from "./internal/request/invalidParams.ts"
 
-type Reason = GradientError.GradientErrorReason
+export type { Price } from "./internal/prices.ts"
 
-/**
- * The price of a model. A price that is a function sees the request, because size and quality can change it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Price {
-  /** The highest price of one image. It is the actual price too, unless `perOutputToken` is set and the reply has `usage`. */
-  readonly perImage: number | ((attempt: Attempt.Attempt) => number)
-  /** The price of one output token. If set, the actual price is computed from the reply's `usage`. */
-  readonly perOutputToken?: number | undefined
-  /** The price of one input token, which is added to that of output tokens. Default: 0. */
-  readonly perInputToken?: number | undefined
-}
+type Reason = GradientError.GradientErrorReason
 
 /**
  * At least one of `images`, `outputTokens` and `money` must be set.
@@ -64,7 +50,7 @@ export interface Options {
   /** How many output tokens may be used, and how many one image takes at most. */
   readonly outputTokens?: { readonly limit: number; readonly perImage: number } | undefined
   /** How much money may be spent, in any currency. A model without a price is refused. Amounts count in millionths. */
-  readonly money?: { readonly limit: number; readonly prices: Readonly<Record<string, Price>> } | undefined
+  readonly money?: { readonly limit: number; readonly prices: Prices } | undefined
   /** The time for which the budget applies, from its first request. Default: the budget is never renewed. */
   readonly window?: Duration.Input | undefined
   /** The name of the count in the ledger. Processes with the same name share a budget. Default: `images`. */
@@ -83,33 +69,8 @@ const millionths = (money: number) => Math.round(money * 1e6)
 
 const unlimited = Number.MAX_SAFE_INTEGER
 
-/** The amount if it is a number of at least 0. Types are checked too, because the caller may use plain JavaScript. */
-const amount = (param: string, value: unknown, isWhole: boolean): Checked<number> =>
-  Predicate.isNumber(value) && value >= 0 && (isWhole ? Number.isSafeInteger(value) : Number.isFinite(value))
-    ? Result.succeed(value)
-    : refuse(param, isWhole ? "an integer of at least 0" : "a number of at least 0", show(value))
-
 const count = (param: string, value: unknown, isSet: boolean): Checked<number> =>
   isSet ? amount(param, value, true) : Result.succeed(unlimited)
-
-const priceIssues = (model: string, price: Price): ReadonlyArray<Issue> => {
-  const param = `money.prices.${model}`
-  if (!Predicate.isObject(price)) return [{ param, given: show(price), allowed: "an object with `perImage`" }]
-  const { perImage, perInputToken = 0, perOutputToken = 0 } = price
-  return issuesOf({
-    perImage: Predicate.isFunction(perImage) ? Result.succeed(0) : amount(`${param}.perImage`, perImage, false),
-    perInputToken: amount(`${param}.perInputToken`, perInputToken, false),
-    perOutputToken: amount(`${param}.perOutputToken`, perOutputToken, false)
-  })
-}
-
-type Prices = Readonly<Record<string, Price>>
-
-const checkedPrices = (prices: Prices | undefined): Checked<Prices> => {
-  if (!Predicate.isObject(prices)) return refuse("money.prices", "an object with a price for each model", show(prices))
-  const issues = Object.entries(prices).flatMap(([model, price]) => priceIssues(model, price))
-  return issues.length > 0 ? Result.fail(issues) : Result.succeed(prices)
-}
 
 const moneyLimit = (limit: unknown): Checked<number> =>
   Result.map(amount("money.limit", limit, false), (money) => Math.min(unlimited, millionths(money)))
@@ -122,7 +83,7 @@ const checked = (options: Options): Effect.Effect<Budget, GradientError.Gradient
     outputTokens: count("outputTokens.limit", outputTokens?.limit, outputTokens !== undefined),
     perImage: amount("outputTokens.perImage", (outputTokens ?? { perImage: 0 }).perImage, true),
     money: money === undefined ? Result.succeed(unlimited) : moneyLimit(money?.limit),
-    prices: money === undefined ? Result.succeed(undefined) : checkedPrices(money?.prices),
+    prices: money === undefined ? Result.succeed(undefined) : checkedPrices("money.prices", money?.prices),
     window: window === undefined ? Result.succeed(undefined) : duration("window", window, Duration.infinity),
     any: isAnySet ? Result.succeed(undefined) : refuse("images, outputTokens or money", "set", "none of them")
   }
@@ -140,19 +101,13 @@ const checked = (options: Options): Effect.Effect<Budget, GradientError.Gradient
 }
 
 /** The price of one image in money's unit. Refuses a model without a price, and a function's result that is no price. */
-const imagePrice = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.Effect<number, Reason> => {
+const pricePerImageOf = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.Effect<number, Reason> => {
   if (prices === undefined) return Effect.succeed(0)
-  const { model } = attempt.params
-  const price = Object.hasOwn(prices, model) ? prices[model] : undefined
-  const param = `money.prices.${model}`
+  const price = priceOf(prices, attempt)
   const result =
     price === undefined
-      ? refuse(param, "set: the budget needs the price of each model", "nothing")
-      : amount(
-          `${param}.perImage`,
-          Predicate.isFunction(price.perImage) ? price.perImage(attempt) : price.perImage,
-          false
-        )
+      ? refuse(`money.prices.${attempt.params.model}`, "set: the budget needs the price of each model", "nothing")
+      : imagePrice("money.prices", price, attempt)
   return Result.isSuccess(result) ? Effect.succeed(result.success) : Effect.fail(invalidParams(result.failure))
 }
 
@@ -176,14 +131,11 @@ const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { 
   // A gateway that passes bytes on does not count images.
   const worst = images.length === 0 ? reserved.amounts : ofImages(budget, images.length, reserved.pricePerImage)
   if (usage?.outputTokens === undefined) return worst
-  const { perInputToken = 0, perOutputToken } = budget.prices?.[attempt.params.model] ?? {}
+  const cost = tokensCost(priceOf(budget.prices, attempt), usage)
   return {
     ...worst,
     outputTokens: usage.outputTokens,
-    money:
-      perOutputToken === undefined
-        ? worst.money
-        : millionths(usage.outputTokens * perOutputToken + (usage.inputTokens ?? 0) * perInputToken)
+    money: cost === undefined ? worst.money : millionths(cost)
   }
 }
 
@@ -228,7 +180,7 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
 
   // In `begin`, not in `wait`: a process that is killed while it waits for a limit has used nothing.
   const begin = Effect.fnUntraced(function* (attempt: Attempt.Attempt): Effect.fn.Return<void, Reason> {
-    const pricePerImage = yield* imagePrice(budget, attempt)
+    const pricePerImage = yield* pricePerImageOf(budget, attempt)
     const amounts = ofImages(budget, attempt.params.n, pricePerImage)
     const { isReserved, since, used } = yield* ledger.reserve({ key, amounts, limits, window })
     if (!isReserved) return yield* Effect.fail(exceeded(budget, amounts, used))

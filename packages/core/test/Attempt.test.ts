@@ -100,6 +100,48 @@ describe("Attempt.layer", () => {
     })
   )
 
+  it.effect("passes each event of a stream to event, before the caller gets it and before end", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const entry = Attempt.layer({
+        event: ({ number }, { _tag }) => Effect.sync(() => void log.push(`event ${number} ${_tag}`)),
+        end: (_attempt, { _tag }) => Effect.sync(() => void log.push(`end ${_tag}`))
+      })
+      const service = Service.make(() => Wire.stream([partial, completed]))
+      yield* Stream.runForEach(generateStream, ({ _tag }) => Effect.sync(() => void log.push(`caller ${_tag}`))).pipe(
+        Effect.provide(entry.pipe(Layer.provide(service.layer)))
+      )
+      expect(log).toEqual([
+        "event 1 PartialImage",
+        "caller PartialImage",
+        "event 1 Completed",
+        "end Completed",
+        "caller Completed"
+      ])
+    })
+  )
+
+  it.effect("keeps the images of a stream if an entry needs them, even if another does not", () =>
+    Effect.gen(function* () {
+      for (const [needs, images] of [
+        [[false, false], 0],
+        [[false, undefined], 1]
+      ] as const) {
+        const outcomes: Array<Attempt.Outcome> = []
+        const end: Attempt.Entry["end"] = (_attempt, outcome) => Effect.sync(() => void outcomes.push(outcome))
+        const [outer, inner] = needs.map((needsImages) => Attempt.layer({ end, needsImages }))
+        if (outer === undefined || inner === undefined) throw new Error("two entries")
+        const service = Service.make(() => Wire.stream([partial, completed]))
+        const layer = outer.pipe(Layer.provide(inner), Layer.provide(service.layer))
+        yield* Stream.runDrain(generateStream).pipe(Effect.provide(layer))
+        expect(outcomes.map((outcome) => outcome._tag === "Completed" && outcome.images.length)).toEqual([
+          images,
+          images
+        ])
+      }
+    })
+  )
+
   it.effect("sends nothing if a wait or a begin fails, and fails with its reason", () =>
     Effect.gen(function* () {
       for (const step of ["wait", "begin"] as const) {

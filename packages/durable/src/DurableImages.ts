@@ -22,7 +22,9 @@
  * ```
  */
 import { GradientError, Images } from "@effect-gradient/core"
+import type * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -203,6 +205,29 @@ export const get = (
   key: string
 ): Effect.Effect<Option.Option<Generation>, GradientError.GradientError, DurableImages> =>
   Effect.flatMap(DurableImages, (durable) => durable.get(key))
+
+/**
+ * How many generations are in doubt, and when the oldest of them was sent: for `ImagesTelemetry.layerDoubts`.
+ *
+ * @example
+ * ```ts
+ * import * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
+ * import { DurableImages } from "@effect-gradient/durable"
+ *
+ * const layer = ImagesTelemetry.layerDoubts(DurableImages.doubts) // requires DurableImages
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const doubts: Effect.Effect<ImagesTelemetry.Doubts, GradientError.GradientError, DurableImages> = Stream.runFold(
+  list({ status: "in-doubt" }),
+  (): ImagesTelemetry.Doubts => ({ count: 0, oldest: undefined }),
+  ({ count, oldest }, { sentAt }) => ({
+    count: count + 1,
+    oldest: oldest === undefined ? sentAt : DateTime.min(oldest, sentAt)
+  })
+)
 
 /**
  * Waits for a generation that was asked for before, here or in another process, until the scope closes. It never sends.

@@ -1,6 +1,7 @@
 import type { GradientError } from "@effect-gradient/core"
 import { Attempt, Images, RetryPolicy } from "@effect-gradient/core"
 import * as ImagesFallback from "@effect-gradient/core/ImagesFallback"
+import * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -15,6 +16,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as TestClock from "effect/testing/TestClock"
+import * as Tracer from "effect/Tracer"
 import { DurableImages, GenerationJournal, ImageStore } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
 import { answering, answeringAfter, type Process, processOn, shared } from "./support/Durable.ts"
@@ -570,6 +572,36 @@ describe("a person", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect.each(["within", "around"])(
+    "is observed by telemetry %s it: each attempt, and nothing from the store",
+    (place) =>
+      Effect.gen(function* () {
+        const { journal, store } = yield* shared
+        const telemetry = ImagesTelemetry.layer()
+        const service = TestTransport.layerImages(answering)
+        const durable = DurableImages.layer().pipe(
+          Layer.provide(place === "within" ? telemetry.pipe(Layer.provide(service)) : service),
+          Layer.provide(Layer.succeed(GenerationJournal.GenerationJournal, journal)),
+          Layer.provide(Layer.succeed(ImageStore.ImageStore, store))
+        )
+        const spans: Array<Tracer.NativeSpan> = []
+        const tracer = Tracer.make({
+          span(of) {
+            const span = new Tracer.NativeSpan(of)
+            spans.push(span)
+            return span
+          }
+        })
+        yield* Effect.andThen(generate, generate).pipe(
+          Effect.provide(place === "within" ? durable : telemetry.pipe(Layer.provide(durable))),
+          Effect.withTracer(tracer)
+        )
+        const attempts = spans.filter(({ name }) => name === "Images.attempt")
+        expect(attempts.map(({ attributes }) => attributes.get("gradient.image.charged"))).toEqual(["yes"])
+        expect(spans.filter(({ attributes }) => attributes.has("gradient.image.bytes")).length).toBe(2)
+      }).pipe(Effect.scoped)
+  )
+
   it.effect("repeats: the next call sends", () =>
     Effect.gen(function* () {
       const process = yield* doubtful
@@ -705,6 +737,8 @@ describe("a state that a newer version has written", () => {
 
       const found = yield* Effect.provide(Stream.runCollect(DurableImages.list({ status: "in-doubt" })), process)
       expect(found.map((generation) => [generation.key, generation.status])).toEqual([[key, "in-doubt"]])
+      const doubts = yield* Effect.provide(DurableImages.doubts, process)
+      expect(doubts).toEqual({ count: 1, oldest: found[0]?.sentAt })
       const reason = yield* Effect.provide(reasonOf(generate), process)
       expect(reason._tag).toBe("InDoubtError")
       expect(yield* Effect.provide(requests, process)).toBe(2)

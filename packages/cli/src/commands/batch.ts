@@ -18,6 +18,7 @@ import { baseUrl, given, whole, yes } from "../flags.ts"
 import { BatchProgress, lineOf } from "../output/batchProgress.ts"
 import * as Signals from "../output/signals.ts"
 import * as Service from "../service.ts"
+import { exporting } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
 
 /** The batch has ended, and not every image is in the store. */
@@ -138,7 +139,7 @@ const watch = <E, R>(options: RunnerOptions, progress: Stream.Stream<ImageBatch.
       ),
       Effect.provide(around(images, at))
     )
-  })
+  }).pipe(exporting)
 
 const run = Command.make(
   "run",

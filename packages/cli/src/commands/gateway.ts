@@ -21,6 +21,7 @@ import { StartError } from "../gateway/StartError.ts"
 import { logRequests } from "../output/accessLog.ts"
 import { isServer } from "../output/exit.ts"
 import { PortError } from "../PortError.ts"
+import { exporting, hasCollector } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
 
 const config = {
@@ -59,6 +60,13 @@ const config = {
     "GATEWAY_JOURNAL",
     "With --store, no image is lost between the service and the caller: the record of requests, a file or postgres://...",
     text
+  ),
+  metrics: Flag.Boolean("metrics").pipe(
+    Flag.withFallbackConfig(Config.Boolean("GATEWAY_METRICS")),
+    Flag.withDefault(false),
+    Flag.withDescription(
+      "Serve /metrics for Prometheus, to anyone who can reach the port: keep that path internal (GATEWAY_METRICS)"
+    )
   ),
   store: orVariable("store", "GATEWAY_STORE", "The images of these requests: a folder, or s3://bucket/prefix", text),
   baseUrl: given(
@@ -118,10 +126,14 @@ const stoppable = (server: Server) => {
 }
 
 /** What sends the requests, and the routes about the gateway's health. */
-const attemptsOf = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Options, stopping: Health.Problem) {
+const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Options, stopping: Health.Problem) {
   const client = NodeImages.layerFromConfig({ baseUrl })
   if (journal === undefined && store === undefined) {
-    return { attempts: Attempts.layerOnce.pipe(Layer.provide(client)), health: Health.layer(stopping) }
+    return {
+      attempts: Attempts.layerOnce.pipe(Layer.provide(client)),
+      health: Health.layer(stopping),
+      doubts: Layer.empty
+    }
   }
   if (journal === undefined || store === undefined) {
     return yield* new StartError({
@@ -132,19 +144,28 @@ const attemptsOf = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Opt
   return durable.make(client, { journal, store }, stopping)
 })
 
+/** The same, observed if there is a collector or if metrics are served. */
+const attemptsOf = Effect.fnUntraced(function* (options: Options, stopping: Health.Problem) {
+  const { attempts, doubts, health } = yield* makeSending(options, stopping)
+  if (!options.metrics && !(yield* hasCollector)) return { attempts, routes: health }
+  const telemetry = yield* Effect.promise(() => import("../gateway/telemetry.ts"))
+  const routes = Layer.mergeAll(health, doubts, options.metrics ? telemetry.metrics : Layer.empty)
+  return { attempts: telemetry.observed(attempts), routes }
+})
+
 const run = Effect.fnUntraced(function* (options: Options) {
   const { host = "127.0.0.1", port = 8080 } = options
   const keys = yield* keysOf(options)
   const server = createServer()
   const stopping = stoppable(server)
-  const { attempts, health } = yield* attemptsOf(options, stopping.problem)
+  const { attempts, routes } = yield* attemptsOf(options, stopping.problem)
   const gateway = ImagesGateway.layer(yield* gatewayOptions(options)).pipe(
     Layer.provide([Callers.layerKeys(keys), attempts, CallerLimits.layer])
   )
   yield* isServer
   return yield* Layer.effectDiscard(Effect.acquireRelease(announce, () => stopping.stop)).pipe(
     Layer.provide(
-      HttpRouter.serve(Layer.merge(gateway, health), {
+      HttpRouter.serve(Layer.merge(gateway, routes), {
         disableLogger: true,
         disableListenLog: true,
         middleware: logRequests
@@ -155,7 +176,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(new PortError({ port, cause }))),
     Effect.catchTag("ConfigError", ({ cause }) => Effect.fail(new StartError({ problem: cause.message })))
   )
-})
+}, exporting)
 
 export const gateway = Command.make("gateway", config, run).pipe(
   Command.withDescription(

@@ -23,6 +23,7 @@ import { quietly } from "../output/quietly.ts"
 import * as Progress from "../output/progress.ts"
 import * as Summary from "../output/summary.ts"
 import * as Service from "../service.ts"
+import { exporting } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
@@ -174,19 +175,23 @@ const draw = Effect.fnUntraced(function* (options: Options, display: Display, ar
   )
 })
 
-const run = Effect.fnUntraced(function* (options: Options) {
-  const progress = yield* Progress.make
-  const gallery = yield* ImagePreview.makeGallery(!options.json && options.output !== "-", progress.isLive)
-  const arrived = new Arrived()
-  arrived.isEmulated = () => options.emulate
-  yield* draw(options, { gallery, progress }, arrived).pipe(
-    Effect.tapError((error) => {
-      if (!options.json || error._tag === "ShowHelp") return Effect.void
-      const paths = error._tag === "WriteError" ? error.paths : arrived.kept
-      return Summary.printJsonError(error, paths, progress.elapsed(), arrived.isEmulated())
-    })
-  )
-}, Effect.scoped)
+const run = Effect.fnUntraced(
+  function* (options: Options) {
+    const progress = yield* Progress.make
+    const gallery = yield* ImagePreview.makeGallery(!options.json && options.output !== "-", progress.isLive)
+    const arrived = new Arrived()
+    arrived.isEmulated = () => options.emulate
+    yield* draw(options, { gallery, progress }, arrived).pipe(
+      Effect.tapError((error) => {
+        if (!options.json || error._tag === "ShowHelp") return Effect.void
+        const paths = error._tag === "WriteError" ? error.paths : arrived.kept
+        return Summary.printJsonError(error, paths, progress.elapsed(), arrived.isEmulated())
+      })
+    )
+  },
+  exporting,
+  Effect.scoped
+)
 
 export const generate = Command.make("generate", config, run).pipe(
   Command.withDescription(descriptions.generate),

@@ -29,6 +29,13 @@ export const make = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Plac
   const health = Layer.unwrap(Effect.map(problem, (ofJournal) => Health.layer(stopping, ofJournal)))
   return {
     attempts: Attempts.layerDurable.pipe(Layer.provide(durable)),
-    health: health.pipe(Layer.provide(durable))
+    health: health.pipe(Layer.provide(durable)),
+    /** Counts the generations in doubt. Loaded only with telemetry. */
+    doubts: Layer.unwrap(
+      Effect.map(
+        Effect.promise(() => import("@effect-gradient/core/ImagesTelemetry")),
+        (ImagesTelemetry) => ImagesTelemetry.layerDoubts(DurableImages.doubts)
+      )
+    ).pipe(Layer.provide(durable))
   }
 }

@@ -69,7 +69,7 @@ export const makeUpstream = Effect.gen(function* () {
     )
     const { isOver, scope } = yield* limitedScope(kind === "stream" ? call.deadline : call.timeout)
     const { attempt, response } = yield* Effect.gen(function* () {
-      const opened = yield* Attempt.open({ kind, params, labels: call.labels })
+      const opened = yield* Attempt.open({ kind, params, labels: call.labels, server: client.options.server })
       const head = yield* client.post(call, opened).pipe(Effect.catch((reason) => opened.fail(reason)))
       return { attempt: opened, response: head }
     }).pipe(

@@ -1,12 +1,19 @@
 /**
  * Runs the entries of one attempt: `wait`, then `begin` directly before the request, then `end` with the outcome.
+ *
+ * Each attempt has a span, `Images.attempt`, from its `wait`s to its outcome. `Effect.withSpan` cannot make it: the effect
+ * that opens a stream ends with the first event, and the attempt is settled later, while the caller reads.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import type { GradientErrorReason } from "../../GradientError.ts"
+import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import { Around, type Attempt, type Call, type Entry, Outcome } from "./attemptModels.ts"
 
 /**
@@ -17,6 +24,16 @@ import { Around, type Attempt, type Call, type Entry, Outcome } from "./attemptM
  */
 export interface Counter {
   count: number
+}
+
+const startSpan = (attempt: number, parent?: Tracer.AnySpan) =>
+  Effect.makeSpan("Images.attempt", { attributes: { attempt }, parent })
+
+/** How the span of an attempt ends. An attempt that was left ends as interrupted. */
+const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
+  if (outcome._tag === "Completed") return Exit.void
+  const reason = outcome._tag === "Left" ? undefined : outcome.reason
+  return reason === undefined ? Exit.interrupt() : Exit.fail(reason)
 }
 
 /**
@@ -30,6 +47,8 @@ export class OpenAttempt {
   readonly #entries: ReadonlyArray<Entry>
   /** The entries that get the outcome: their `wait` succeeded. */
   #waiting: ReadonlyArray<Entry> = []
+  #span: Tracer.Span
+  #isSettled = false
   #isSent = false
   #sentAt = 0
   /** The whole body was read, so the request need not be aborted when its scope closes. */
@@ -39,10 +58,11 @@ export class OpenAttempt {
 
   readonly #counter: Counter
 
-  constructor(call: Call, counter: Counter, entries: ReadonlyArray<Entry>) {
-    this.#attempt = { ...call, number: ++counter.count }
+  constructor(attempt: Attempt, counter: Counter, entries: ReadonlyArray<Entry>, span: Tracer.Span) {
+    this.#attempt = attempt
     this.#entries = entries
     this.#counter = counter
+    this.#span = span
   }
 
   /** Whether a request was passed to the transport. */
@@ -55,10 +75,14 @@ export class OpenAttempt {
     return this.#sentAt
   }
 
-  /** Whether an entry will get the outcome. Only then are images kept for it. */
-  get isObserved(): boolean {
-    return this.#waiting.length > 0
+  /** Whether an entry needs the images of a stream. Only then are they kept until the outcome. */
+  get keepsImages(): boolean {
+    return this.#waiting.some(({ end, needsImages }) => end !== undefined && needsImages !== false)
   }
+
+  /** Runs an effect within the span of the attempt. */
+  readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.updateContext(effect, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, this.#span))
 
   /** Runs each `wait`, outermost first. An entry gets the outcome if its `wait` succeeded. */
   readonly wait: Effect.Effect<void, GradientErrorReason> = Effect.suspend(() =>
@@ -72,7 +96,7 @@ export class OpenAttempt {
         ),
       { discard: true }
     )
-  )
+  ).pipe(this.within)
 
   /**
    * Runs each `begin`, directly before a request is sent. A second request that a transform sends is a new attempt: the
@@ -84,26 +108,48 @@ export class OpenAttempt {
         yield* this.settle(previous())
         this.#attempt = { ...this.#attempt, number: ++this.#counter.count }
         this.#isSent = false
+        this.#isSettled = false
+        this.#span = yield* startSpan(this.#attempt.number, Option.getOrUndefined(this.#span.parent))
         yield* this.wait
       }
-      for (const { begin } of this.#entries) if (begin !== undefined) yield* begin(this.#attempt)
+      for (const { begin } of this.#entries) if (begin !== undefined) yield* this.within(begin(this.#attempt))
       this.#sentAt = yield* Clock.currentTimeMillis
       this.#isSent = true
     })
   }
 
-  /** Runs each `end` with the outcome, innermost first. After the first outcome, it does nothing. */
+  /** Passes events of a stream to the entries. */
+  notify(events: ReadonlyArray<ImageGenStreamEvent>): Effect.Effect<void> {
+    const listeners = this.#waiting.flatMap(({ event }) => event ?? [])
+    if (listeners.length === 0) return Effect.void
+    const calls = events.flatMap((event) => listeners.map((listen) => listen(this.#attempt, event)))
+    return this.within(Effect.all(calls, { discard: true }))
+  }
+
+  /** Runs each `end` with the outcome, innermost first, and ends the span. After the first outcome, it does nothing. */
   settle(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.suspend(() => {
-      const waiting = this.#waiting
-      this.#waiting = []
-      if (waiting.length === 0) return Effect.void
-      return Effect.forEach(waiting, ({ end }) => Effect.exit(end?.(this.#attempt, outcome) ?? Effect.void)).pipe(
-        Effect.flatMap(Exit.asVoidAll),
-        Effect.mapError((reason) => withImages(reason, outcome)),
-        Effect.uninterruptible
+      if (this.#isSettled) return Effect.void
+      this.#isSettled = true
+      const span = this.#span
+      return this.#runEnds(outcome).pipe(
+        Effect.onExit((exit) =>
+          Effect.map(Clock.currentTimeNanos, (now) => span.end(now, Exit.isFailure(exit) ? exit : exitOf(outcome)))
+        )
       )
     })
+  }
+
+  #runEnds(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    if (waiting.length === 0) return Effect.void
+    return Effect.forEach(waiting, ({ end }) => Effect.exit(end?.(this.#attempt, outcome) ?? Effect.void)).pipe(
+      Effect.flatMap(Exit.asVoidAll),
+      Effect.mapError((reason) => withImages(reason, outcome)),
+      Effect.uninterruptible,
+      this.within
+    )
   }
 
   /** Settles the attempt as failed, and fails with the reason. */
@@ -143,7 +189,8 @@ export const open = Effect.fnUntraced(function* (
   call: Call,
   counter: Counter = { count: 0 }
 ): Effect.fn.Return<OpenAttempt, GradientErrorReason, Scope.Scope> {
-  const attempt = new OpenAttempt(call, counter, yield* Around)
+  const number = ++counter.count
+  const attempt = new OpenAttempt({ ...call, number }, counter, yield* Around, yield* startSpan(number))
   yield* Effect.addFinalizer(() => attempt.leave)
   yield* Effect.catch(attempt.wait, (reason) => attempt.fail(reason))
   return attempt

@@ -8,6 +8,19 @@ import type { GeneratedImage } from "../../GeneratedImage.ts"
 import type { GradientErrorReason } from "../../GradientError.ts"
 import type { ImageGenerateParamsStreaming, Kind } from "../../ImageGenerateParams.ts"
 import type { ImageGenerateResponse, Usage } from "../../ImageGenerateResponse.ts"
+import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
+
+/**
+ * The server of a base URL.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Server {
+  /** The host name or IP address. */
+  readonly address: string
+  readonly port: number
+}
 
 /**
  * The params and options of a call that its attempts can see.
@@ -24,6 +37,8 @@ export interface Call {
   readonly idempotencyKey?: string | undefined
   /** The option `labels` of the call. */
   readonly labels: Readonly<Record<string, string>>
+  /** The server of the client's base URL. Undefined if that is a path, as in a page. */
+  readonly server?: Server | undefined
 }
 
 /**
@@ -81,11 +96,18 @@ export interface Entry {
   readonly wait?: ((attempt: Attempt) => Effect.Effect<void, GradientErrorReason>) | undefined
   /** Runs directly before the request is sent. */
   readonly begin?: ((attempt: Attempt) => Effect.Effect<void, GradientErrorReason>) | undefined
+  /** Runs for each event of a stream before the caller gets it. Not for `generate`, and not if the reply is not decoded. */
+  readonly event?: ((attempt: Attempt, event: ImageGenStreamEvent) => Effect.Effect<void>) | undefined
   /**
    * Runs once and cannot be interrupted. It runs before the caller gets the last image, or before the wait for a retry.
    * If it fails after `Completed`, its reason gets the images, so that the caller does not lose them.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
+  /**
+   * Whether `end` needs the images of a stream. They take memory until then. If no entry needs them, the outcome of a stream
+   * has neither `images` nor `response`. Default: true.
+   */
+  readonly needsImages?: boolean | undefined
 }
 
 /**

@@ -38,10 +38,7 @@ export const retryAttempts = Effect.fnUntraced(function* <A, R>(
     | undefined
   while (true) {
     const start = yield* Clock.currentTimeMillis
-    const result = yield* attempt.pipe(
-      Effect.withSpan("Images.attempt", { attributes: { attempt: attempts.count + 1 } }),
-      Effect.result
-    )
+    const result = yield* Effect.result(attempt)
     if (Result.isSuccess(result)) return result.success
     const reason = result.failure
     attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })

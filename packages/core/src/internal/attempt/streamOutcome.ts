@@ -19,14 +19,15 @@ type EventsPull = Pull.Pull<Events, GradientErrorReason>
 
 /** Settles the attempt when the stream ends, when it fails, and before the consumer gets the last `Completed`. */
 export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
-  const arrived = new Arrived(attempt.isObserved)
+  const arrived = new Arrived(attempt.keepsImages)
   attempt.images = () => arrived.images
   const complete = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt.settle(arrived.outcome(now)))
   return Effect.uninterruptibleMask((restore) =>
     Pull.matchEffect(restore(pull), {
       onSuccess: (events): EventsPull => {
         for (const event of events) arrived.add(event)
-        return arrived.count < n ? Effect.succeed(events) : Effect.as(complete, events)
+        const settled = arrived.count < n ? Effect.void : complete
+        return Effect.as(Effect.andThen(attempt.notify(events), settled), events)
       },
       // A stream may end with fewer images than requested. readEvents fails if the last one is incomplete.
       onDone: (): EventsPull => Effect.andThen(complete, Cause.done()),
@@ -38,7 +39,7 @@ export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull
   )
 }
 
-/** The images of a stream so far. They are kept only if an entry gets the outcome, because they may be large. */
+/** The images of a stream so far. They are kept only if an entry needs them, because they may be large. */
 class Arrived {
   count = 0
   usage: Usage | undefined

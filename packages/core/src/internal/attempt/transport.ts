@@ -87,13 +87,15 @@ const enter = (
     return Effect.fail(error)
   }
   return Effect.gen(function* () {
+    const isRepeated = sending.isSent
     if (sending.attempt !== undefined) {
       yield* Effect.catch(sending.attempt.begin(sending.previous), (reason) => fail(reason))
     }
     sending.isSent = true
     sending.failure = undefined
     sending.status = undefined
-    const response = yield* send.pipe(
+    // A transform that sends again runs in the span of the first request, and the second one has a span of its own.
+    const response = yield* (isRepeated && sending.attempt !== undefined ? sending.attempt.within(send) : send).pipe(
       Scope.provide(sending.scope),
       Effect.catch((error) => fail(reasonOfFailure(error), error)),
       Effect.timeoutOrElse({ duration: sending.timeout, orElse: () => fail(noResponse(sending.timeout)) })

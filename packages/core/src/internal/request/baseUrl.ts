@@ -5,6 +5,7 @@ import * as Url from "effect/http/Url"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import type { Server } from "../attempt/attemptModels.ts"
 import { show } from "../issue.ts"
 import { type Checked, refuse } from "./checked.ts"
 
@@ -24,6 +25,15 @@ const wrongWith = (url: string): string | undefined => {
   if (!isUrl) return "a URL of http or https"
   const [, endpoint] = /(\/(?:images\/\w+|chat\/completions))\/*$/i.exec(url.replace(/\?.*$/s, "")) ?? []
   return endpoint && `the address before ${endpoint}, such as https://inference.do-ai.run/v1`
+}
+
+const serverParts = /^(https?):\/\/(?:[^/?#]*@)?(?:\[([^\]]+)\]|([^:/?#]+))(?::(\d+))?/i
+
+/** The server of a base URL. Undefined if it is a path, as in a page. */
+export const serverOf = (toUrl: ToUrl): Server | undefined => {
+  const [, scheme = "", ipv6, host = ipv6, port] = serverParts.exec(toUrl("")) ?? []
+  if (host === undefined) return undefined
+  return { address: host.toLowerCase(), port: Number(port ?? (scheme.length > 4 ? 443 : 80)) }
 }
 
 /**

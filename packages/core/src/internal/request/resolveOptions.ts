@@ -11,9 +11,10 @@ import type * as GradientError from "../../GradientError.ts"
 import { defaultModel } from "../../ImageGenerateParams.ts"
 import * as RetryPolicy from "../../RetryPolicy.ts"
 import { kindOf, show } from "../issue.ts"
+import type { Server } from "../attempt/attemptModels.ts"
 import type { TransformedClient } from "../attempt/transport.ts"
 import { defaultLimits, type Limits } from "../reply/limits.ts"
-import { baseUrl, type ToUrl } from "./baseUrl.ts"
+import { baseUrl, serverOf, type ToUrl } from "./baseUrl.ts"
 import * as Check from "./checks.ts"
 import type { Environment } from "./environment.ts"
 import { type Checked, issuesOf, refuse } from "./checked.ts"
@@ -24,6 +25,7 @@ import type { Options } from "./options.ts"
 /** The options of a client, with every default filled in. */
 export interface ResolvedOptions {
   readonly toUrl: ToUrl
+  readonly server: Server | undefined
   /** The headers of every request, including the key. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /** The model of calls without `model`. */
@@ -110,5 +112,8 @@ export const resolveOptions = (
   }
   const issues = issuesOf({ key, ...parts })
   if (issues.length > 0) return Result.fail(invalidParams(issues))
-  return Result.mapError(Result.all(parts), invalidParams)
+  return Result.all(parts).pipe(
+    Result.map((resolved) => ({ ...resolved, server: serverOf(resolved.toUrl) })),
+    Result.mapError(invalidParams)
+  )
 }

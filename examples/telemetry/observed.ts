@@ -1,0 +1,13 @@
+import * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
+import { NodeImages } from "@effect-gradient/node"
+import { Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Otlp } from "effect/observability"
+
+/** Sends spans, metrics and logs to an OpenTelemetry collector, such as one on http://localhost:4318. */
+const collector = (baseUrl: string) =>
+  Otlp.layerJson({ baseUrl, resource: { serviceName: "posters" } }).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** `Images` whose requests the collector sees. */
+export const observed = (baseUrl: string) =>
+  ImagesTelemetry.layer().pipe(Layer.provide(NodeImages.layerFromConfig()), Layer.provideMerge(collector(baseUrl)))

@@ -1,0 +1,34 @@
+/**
+ * The collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names, and the other variables of OpenTelemetry. Logs are not sent: they
+ * have the words of the service, which can repeat a prompt.
+ */
+import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import * as OtlpMetrics from "effect/observability/OtlpMetrics"
+import * as OtlpSerialization from "effect/observability/OtlpSerialization"
+import * as OtlpTracer from "effect/observability/OtlpTracer"
+import { env } from "node:process"
+
+/** Without these variables Effect's exporters send nothing, or fail. */
+const defaults = { OTEL_TRACES_EXPORTER: "otlp", OTEL_METRICS_EXPORTER: "otlp", OTEL_SERVICE_NAME: "gradient-images" }
+
+/** The environment without empty variables, which count as unset. */
+const variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""))
+
+const exporters = Layer.mergeAll(OtlpTracer.layerFromConfig(), OtlpMetrics.layerFromConfig()).pipe(
+  Layer.provide([
+    OtlpSerialization.layerJson,
+    FetchHttpClient.layer,
+    ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ...defaults, ...variables } }))
+  ])
+)
+
+/** A variable that cannot be read is a defect of Effect's exporters. It is the user's to mend. */
+export const layer = Layer.catchCause(exporters, (cause) => {
+  const defect = Cause.squash(cause)
+  return Layer.effectContext(defect instanceof Config.ConfigError ? Effect.fail(defect) : Effect.failCause(cause))
+})

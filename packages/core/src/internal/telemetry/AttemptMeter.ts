@@ -1,0 +1,113 @@
+/**
+ * Measures an attempt while it runs, and gives its result in numbers.
+ */
+import * as Result from "effect/Result"
+import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
+import type { Usage } from "../../ImageGenerateResponse.ts"
+import type { Attempt, Outcome } from "../attempt/attemptModels.ts"
+import { imagePrice, priceOf, type Prices, tokensCost } from "../prices.ts"
+
+/** The result of an attempt. */
+export interface AttemptResult {
+  readonly outcome: Outcome["_tag"]
+  /** The reason of a failure, or `Left`. Undefined if all images arrived. */
+  readonly errorType: string | undefined
+  /** Whether the attempt was charged for. `in_doubt`: it may have been. */
+  readonly charged: "yes" | "no" | "in_doubt"
+  /** The time since the request was sent, in seconds. Undefined if nothing was sent. */
+  readonly seconds: number | undefined
+  /** How many images arrived, and their bytes. Undefined if the reply was not decoded. */
+  readonly images: number | undefined
+  readonly bytes: number | undefined
+  readonly partialImages: number
+  readonly usage: Usage | undefined
+  readonly requestId: string | undefined
+  /** The cost by the caller's prices. If the attempt is in doubt, the most that it can cost. */
+  readonly cost: number | undefined
+}
+
+const chargedFor = (outcome: Outcome): AttemptResult["charged"] => {
+  if (outcome._tag === "Completed") return "yes"
+  if (outcome._tag === "NotSent") return "no"
+  return outcome._tag === "Left" || outcome.reason.mayHaveBeenCharged ? "in_doubt" : "no"
+}
+
+const errorTypeOf = (outcome: Outcome): string | undefined => {
+  if (outcome._tag === "Completed") return undefined
+  return outcome._tag === "Left" ? "Left" : outcome.reason?._tag
+}
+
+/** Measures one attempt. The images of a stream are counted as they arrive, so that core need not keep them. */
+export class AttemptMeter {
+  #sentAt: number | undefined
+  #images = 0
+  #bytes = 0
+  #partialImages = 0
+  #requestId: string | undefined
+  readonly #attempt: Attempt
+
+  constructor(attempt: Attempt) {
+    this.#attempt = attempt
+  }
+
+  /** The request is sent now, in milliseconds. */
+  sent(now: number): void {
+    this.#sentAt = now
+  }
+
+  /** Seconds since the request was sent. */
+  secondsAt(now: number): number | undefined {
+    return this.#sentAt === undefined ? undefined : (now - this.#sentAt) / 1000
+  }
+
+  /** Whether this event is the first of the stream. */
+  get isFirst(): boolean {
+    return this.#images + this.#partialImages === 1
+  }
+
+  /** Counts an event of a stream. */
+  add(event: ImageGenStreamEvent): void {
+    if (event._tag === "PartialImage") {
+      this.#partialImages++
+      return
+    }
+    this.#images++
+    this.#bytes += event.bytes.length
+    this.#requestId = event.requestId
+  }
+
+  /** The result, at this time in milliseconds. */
+  resultOf(outcome: Outcome, now: number, prices: Prices | undefined): AttemptResult {
+    const usage = outcome._tag === "Completed" ? outcome.usage : undefined
+    const isStream = this.#attempt.kind === "stream"
+    const images = isStream || outcome._tag === "NotSent" ? [] : outcome.images
+    const charged = chargedFor(outcome)
+    const count = this.#images + images.length
+    const isDecoded = count > 0 || outcome._tag !== "Completed"
+    return {
+      outcome: outcome._tag,
+      errorType: errorTypeOf(outcome),
+      charged,
+      seconds: outcome._tag === "NotSent" ? undefined : this.secondsAt(now),
+      images: isDecoded ? count : undefined,
+      bytes: isDecoded ? images.reduce((sum, { bytes }) => sum + bytes.length, this.#bytes) : undefined,
+      partialImages: this.#partialImages,
+      usage,
+      requestId: outcome._tag === "Completed" ? (outcome.response?.requestId ?? this.#requestId) : this.#requestId,
+      cost: this.#costOf(charged, charged === "yes" && count > 0 ? count : this.#attempt.params.n, usage, prices)
+    }
+  }
+
+  /** Undefined without a price, and if the function of a price gives something else than an amount. */
+  #costOf(
+    charged: AttemptResult["charged"],
+    images: number,
+    usage: Usage | undefined,
+    prices: Prices | undefined
+  ): number | undefined {
+    const price = priceOf(prices, this.#attempt)
+    if (price === undefined || charged === "no") return undefined
+    const perImage = imagePrice("prices", price, this.#attempt)
+    return tokensCost(price, usage) ?? (Result.isSuccess(perImage) ? images * perImage.success : undefined)
+  }
+}
