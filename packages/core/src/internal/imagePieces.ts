@@ -47,7 +47,7 @@ const pullAround = <E>(
 ): Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> => {
   let index = 0
   let start = 0
-  return Effect.suspend(() => {
+  return Effect.suspend((): Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> => {
     const image = images[index]
     if (image === undefined) return Cause.done()
     const head = start === 0 ? (texts[index] ?? "") : ""

@@ -18,11 +18,11 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { answer, checkParams, follow, type Stored } from "./asking.ts"
+import { answer, checkParams, follow, type Stored } from "./answerCall.ts"
 import { askedText } from "./identity.ts"
-import * as Reasons from "./reasons.ts"
-import { Running } from "./running.ts"
-import type { Parts, Sending } from "./sending.ts"
+import * as Reasons from "./failureReasons.ts"
+import { SharedCall } from "./SharedCall.ts"
+import type { Parts, AttemptRecord } from "./AttemptRecord.ts"
 
 type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>
@@ -47,6 +47,7 @@ interface Call {
  * A generation that was asked for before.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Joined {
   /** The whole response. */
@@ -62,8 +63,8 @@ export interface Joined {
 
 /** A call in this process. */
 interface Open {
-  readonly running: Running
-  sending: Sending | undefined
+  readonly shared: SharedCall
+  record: AttemptRecord | undefined
 }
 
 /** A generation of another process that is waited for. */
@@ -76,9 +77,9 @@ interface Followed {
 type Ended<A> = Exit.Exit<A, GradientError.GradientError>
 
 /** Callers get an error instead of the interruption of a fiber that is not theirs. */
-const forCallers = <A>(exit: Ended<A>, key: string, sending: Sending | undefined): Ended<A> => {
+const forCallers = <A>(exit: Ended<A>, key: string, record: AttemptRecord | undefined): Ended<A> => {
   if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
-  return Exit.fail(GradientError.fromReason(sending?.leftInDoubt(key) ?? Reasons.closing()))
+  return Exit.fail(GradientError.fromReason(record?.leftInDoubt(key) ?? Reasons.closing()))
 }
 
 const fail = (reason: GradientError.GradientErrorReason) => Effect.fail(GradientError.fromReason(reason))
@@ -117,49 +118,49 @@ export const makeCalls = Effect.fnUntraced(function* (
 
   /** Runs the call in the layer's scope, with the context of its first caller. */
   const start = (open: Open, id: string, { key, kind, options, params }: Call) => {
-    const { running } = open
-    const onSending = (sending: Sending) => {
-      open.sending = sending
+    const { shared } = open
+    const onRecord = (record: AttemptRecord) => {
+      open.record = record
     }
-    const run = answer(parts, images, { id, key, kind, params, options, running, onSending }, checkStore).pipe(
+    const run = answer(parts, images, { id, key, kind, params, options, shared, onRecord }, checkStore).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           calls.delete(id)
-          running.end(forCallers(exit, key, open.sending))
+          shared.end(forCallers(exit, key, open.record))
         })
       )
     )
     return Effect.map(Effect.forkIn(run, scope), (fiber) => {
-      running.fiber = fiber
-      return running
+      shared.fiber = fiber
+      return shared
     })
   }
 
   /** Joins the call of this key, or starts it. Looking and entering it are one step: two callers never start two. */
   const join = (id: string, text: string, call: Call) =>
     Effect.suspend(() => {
-      const joined = calls.get(id)?.running
+      const joined = calls.get(id)?.shared
       if (joined !== undefined && joined.asked !== text) {
         return Effect.fail(GradientError.fromReason(Reasons.keyReused()))
       }
       if (joined !== undefined) return Effect.succeed(joined)
       if (parts.isClosing()) return Effect.fail(GradientError.fromReason(Reasons.closing()))
-      const open: Open = { running: new Running(text), sending: undefined }
+      const open: Open = { shared: new SharedCall(text), record: undefined }
       calls.set(id, open)
       return start(open, id, call)
     }).pipe(
-      Effect.tap((running) =>
+      Effect.tap((shared) =>
         Effect.sync(() => {
-          running.callers++
+          shared.callers++
         })
       )
     )
 
-  const leave = (running: Running, isEnded: boolean) =>
+  const leave = (shared: SharedCall, isEnded: boolean) =>
     Effect.suspend(() => {
-      running.callers--
-      return running.callers === 0 && isEnded && running.fiber !== undefined
-        ? Effect.forkIn(Fiber.interrupt(running.fiber), scope)
+      shared.callers--
+      return shared.callers === 0 && isEnded && shared.fiber !== undefined
+        ? Effect.forkIn(Fiber.interrupt(shared.fiber), scope)
         : Effect.void
     })
 
@@ -168,8 +169,8 @@ export const makeCalls = Effect.fnUntraced(function* (
     const { idempotencyKey: key = "" } = options
     const id = yield* parts.identity.idOf(key)
     const text = yield* askedText(params, options)
-    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), (running) =>
-      leave(running, isInterrupted)
+    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), (shared) =>
+      leave(shared, isInterrupted)
     )
   })
 
@@ -234,11 +235,11 @@ export const makeCalls = Effect.fnUntraced(function* (
     const asked = params && (yield* askedText(params, {}))
     const known = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const running = calls.get(id)?.running
-        if (running !== undefined) running.callers++
-        return running
+        const shared = calls.get(id)?.shared
+        if (shared !== undefined) shared.callers++
+        return shared
       }),
-      (running) => (running === undefined ? Effect.void : leave(running, isInterrupted))
+      (shared) => (shared === undefined ? Effect.void : leave(shared, isInterrupted))
     )
     if (known === undefined) return yield* joinStored(id, key, asked)
     if (asked !== undefined && known.asked !== asked) return yield* fail(Reasons.keyReused())
@@ -248,14 +249,14 @@ export const makeCalls = Effect.fnUntraced(function* (
   /** Waits for what was sent, and ends the rest. */
   const drain = Effect.gen(function* () {
     const open = [...calls.values()]
-    const isSent = ({ sending }: Open) => sending?.isSent === true
-    const end = ({ running }: Open) => (running.fiber === undefined ? Effect.void : Fiber.interrupt(running.fiber))
+    const isSent = ({ record }: Open) => record?.isSent === true
+    const end = ({ shared }: Open) => (shared.fiber === undefined ? Effect.void : Fiber.interrupt(shared.fiber))
     yield* Effect.forEach(
       open.filter((call) => !isSent(call)),
       end,
       { concurrency: "unbounded", discard: true }
     )
-    const sent = Effect.forEach(open.filter(isSent), ({ running }) => running.ended, { concurrency: "unbounded" })
+    const sent = Effect.forEach(open.filter(isSent), ({ shared }) => shared.ended, { concurrency: "unbounded" })
     yield* Effect.ignore(Effect.timeout(sent, drainMillis))
     yield* Effect.forEach(calls.values(), end, { concurrency: "unbounded", discard: true })
     yield* parts.outcomes.flushAll
