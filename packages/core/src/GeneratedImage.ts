@@ -76,6 +76,7 @@ export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-g
  * The bytes of an image that are read in pieces, such as those of an image in a store.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ImageSource<E = never> {
   /** The size of the image in bytes. */
@@ -89,6 +90,7 @@ export interface ImageSource<E = never> {
  * takes the memory of one piece, which is about 256 KiB.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface EncodedPieces<E = never> {
   /** How many bytes there are in all, for `content-length`. */

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { type EncodedPieces, ImageBytes, type ImageSource } from "./GeneratedImage.ts"
 import { Usage } from "./ImageGenerateResponse.ts"
 import { toBase64 } from "./internal/base64.ts"
-import { aroundImages, sourceOf, splitAtImages } from "./internal/imagePieces.ts"
+import { aroundImages, type SharedPieces, sourceOf, splitAtImages } from "./internal/imagePieces.ts"
 import { headerFields, settingsFields } from "./internal/responseFields.ts"
 import { optional, UnixSeconds } from "./internal/schemaFields.ts"
 import { eventNames } from "./internal/wire.ts"
@@ -109,9 +109,11 @@ export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
   return `${head}${toBase64(event.bytes)}${tail}`
 }
 
+const sharedPieces = new WeakMap<ImageGenStreamEvent, SharedPieces>()
+
 /**
  * The bytes of `toServerSentEvent`, encoded piece by piece. The image is `event.bytes`, or what `image` reads: then the
- * event needs no bytes.
+ * event needs no bytes. Those who read the same event at the same time share its pieces.
  *
  * @category converting
  * @since 0.1.0
@@ -119,7 +121,13 @@ export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
 export const toServerSentEventPieces = <E = never>(
   event: ImageGenStreamEvent,
   image?: ImageSource<E>
-): EncodedPieces<E> => aroundImages(textAround(event), [image ?? sourceOf(event.bytes)])
+): EncodedPieces<E> => {
+  const texts = textAround(event)
+  if (image !== undefined) return aroundImages(texts, [image])
+  const shared = sharedPieces.get(event) ?? []
+  sharedPieces.set(event, shared)
+  return aroundImages(texts, [sourceOf(event.bytes)], shared)
+}
 
 /** The text before the image and after it. `JSON.stringify` would look at each character of the image. */
 const textAround = (event: ImageGenStreamEvent): readonly [head: string, tail: string] => {

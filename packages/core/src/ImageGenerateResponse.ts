@@ -112,6 +112,7 @@ const outlineOf = (response: ImageGenerateResponse) =>
  * each: then those of the response need no bytes.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toJsonPieces = <E = never>(
   response: ImageGenerateResponse,

@@ -35,6 +35,7 @@ type Reason = GradientError.GradientErrorReason
  * A generation in the store.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Stored {
   /** The response, with its metadata. Its images have no bytes. */
