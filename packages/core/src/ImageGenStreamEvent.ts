@@ -109,7 +109,7 @@ export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
   return `${head}${toBase64(event.bytes)}${tail}`
 }
 
-const sharedPieces = new WeakMap<ImageGenStreamEvent, SharedPieces>()
+const sharedPieces = /* @__PURE__ */ new WeakMap<ImageGenStreamEvent, SharedPieces>()
 
 /**
  * The bytes of `toServerSentEvent`, encoded piece by piece. The image is `event.bytes`, or what `image` reads: then the

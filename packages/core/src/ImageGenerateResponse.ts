@@ -118,7 +118,4 @@ export const toJsonPieces = <E = never>(
   response: ImageGenerateResponse,
   images?: ReadonlyArray<ImageSource<E>>
 ): EncodedPieces<E> =>
-  aroundImages(
-    splitAtImages(encode(outlineOf(response))),
-    images ?? response.data.map(({ bytes }) => sourceOf(bytes))
-  )
+  aroundImages(splitAtImages(encode(outlineOf(response))), images ?? response.data.map(({ bytes }) => sourceOf(bytes)))

@@ -104,7 +104,10 @@ const settle = Effect.fnUntraced(function* <A extends object>(
       continue
     }
     yield* Effect.mapError(check(found.row), GradientError.fromReason)
-    const settled = yield* Effect.mapError(settledBy(parts, named.key, found, lapsed, whenDone), GradientError.fromReason)
+    const settled = yield* Effect.mapError(
+      settledBy(parts, named.key, found, lapsed, whenDone),
+      GradientError.fromReason
+    )
     if (settled === "again") continue
     if (settled !== "wait") return settled
     // A process that wakes from sleep renews its lease first: only one that is over twice has ended.

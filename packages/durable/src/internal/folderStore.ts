@@ -153,8 +153,7 @@ export const makeFolder = Effect.fnUntraced(function* (given: string) {
           missingAs<Option.Option<Uint8Array>>(Option.none()),
           Effect.mapError(failsAt(at))
         ),
-    read: (at: string, start: number, length: number) =>
-      Effect.mapError(folder.read(at, start, length), failsAt(at)),
+    read: (at: string, start: number, length: number) => Effect.mapError(folder.read(at, start, length), failsAt(at)),
     head: (at: string) => Effect.mapError(folder.entry(at), failsAt(at)),
     list: (at: string) => Stream.mapError(folder.list(at), failsAt(at)),
     remove: (at: string) => Effect.mapError(folder.remove(at), failsAt(at))

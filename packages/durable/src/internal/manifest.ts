@@ -234,7 +234,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
   /** Reads exactly so many bytes, in as many reads as the store needs. */
   const readExactly = Effect.fnUntraced(function* (path: string, start: number, length: number) {
     const parts: Array<Uint8Array> = []
-    for (let missing = length; missing > 0; ) {
+    for (let missing = length; missing > 0;) {
       const part = yield* store.read(path, start + length - missing, missing)
       if (Option.isNone(part) || part.value.length === 0) return yield* lost(path)
       parts.push(part.value)

@@ -100,10 +100,8 @@ const loadAll = (stored: Stored): Joined["response"] =>
 
 /** The images one after another: only one has to be in memory. */
 const loadEach = (stored: Stored): Joined["events"] =>
-  Stream.mapEffect(
-    Stream.fromIterable(ImageStream.fromResponse(stored.outline).entries()),
-    ([index, completed]) =>
-      Effect.map(loadBytes(stored, index), (bytes) => new ImageGenStreamEvent.Completed({ ...completed, bytes }))
+  Stream.mapEffect(Stream.fromIterable(ImageStream.fromResponse(stored.outline).entries()), ([index, completed]) =>
+    Effect.map(loadBytes(stored, index), (bytes) => new ImageGenStreamEvent.Completed({ ...completed, bytes }))
   )
 
 export const makeCalls = Effect.fnUntraced(function* (

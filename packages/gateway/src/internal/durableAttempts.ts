@@ -54,7 +54,10 @@ const storedReply = ({ images, outline }: DurableImages.Stored, kind: Request["k
     return { _tag: "Json", bytes, length: String(length) }
   }
   const events = Stream.fromIterable(Arr.zip(ImageStream.fromResponse(outline), images))
-  const bytes = Stream.flatMap(events, ([event, image]) => ImageGenStreamEvent.toServerSentEventPieces(event, image).bytes)
+  const bytes = Stream.flatMap(
+    events,
+    ([event, image]) => ImageGenStreamEvent.toServerSentEventPieces(event, image).bytes
+  )
   return { _tag: "EventStream", bytes }
 }
 
