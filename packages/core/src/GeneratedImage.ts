@@ -1,8 +1,10 @@
 /**
  * One image: its encoded bytes, its format, and conversions to a Blob or a data URL.
  */
+import type * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import { toBase64 } from "./internal/base64.ts"
 import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./internal/media.ts"
 import { optional, suggest } from "./internal/schemaFields.ts"
@@ -68,4 +70,30 @@ export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-g
   override toString(): string {
     return Inspectable.toStringUnknown(this)
   }
+}
+
+/**
+ * The bytes of an image that are read in pieces, such as those of an image in a store.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ImageSource<E = never> {
+  /** The size of the image in bytes. */
+  readonly size: number
+  /** Reads exactly `length` bytes from `start` on. */
+  readonly read: (start: number, length: number) => Effect.Effect<Uint8Array, E>
+}
+
+/**
+ * A part of a reply with images in base64, encoded piece by piece while it is read. For servers: a client that reads slowly
+ * takes the memory of one piece, which is about 256 KiB.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EncodedPieces<E = never> {
+  /** How many bytes there are in all, for `content-length`. */
+  readonly length: number
+  readonly bytes: Stream.Stream<Uint8Array, E>
 }

@@ -4,12 +4,12 @@
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
-import { ImageBytes } from "./GeneratedImage.ts"
+import { type EncodedPieces, ImageBytes, type ImageSource } from "./GeneratedImage.ts"
 import { Usage } from "./ImageGenerateResponse.ts"
 import { toBase64 } from "./internal/base64.ts"
+import { aroundImages, type SharedPieces, sourceOf, splitAtImages } from "./internal/imagePieces.ts"
 import { headerFields, settingsFields } from "./internal/responseFields.ts"
 import { optional, UnixSeconds } from "./internal/schemaFields.ts"
-import * as Utf8 from "./internal/utf8.ts"
 import { eventNames } from "./internal/wire.ts"
 
 const eventFields = {
@@ -109,24 +109,29 @@ export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
   return `${head}${toBase64(event.bytes)}${tail}`
 }
 
+const sharedPieces = /* @__PURE__ */ new WeakMap<ImageGenStreamEvent, SharedPieces>()
+
 /**
- * The bytes of `toServerSentEvent`, in a ninth of the time that encoding its text takes.
+ * The bytes of `toServerSentEvent`, encoded piece by piece. The image is `event.bytes`, or what `image` reads: then the
+ * event needs no bytes. Those who read the same event at the same time share its pieces.
  *
  * @category converting
  * @since 0.1.0
  */
-export const toServerSentEventBytes = (event: ImageGenStreamEvent): Uint8Array => {
-  const [head, tail] = textAround(event)
-  return Utf8.aroundBase64(head, event.bytes, tail)
+export const toServerSentEventPieces = <E = never>(
+  event: ImageGenStreamEvent,
+  image?: ImageSource<E>
+): EncodedPieces<E> => {
+  const texts = textAround(event)
+  if (image !== undefined) return aroundImages(texts, [image])
+  const shared = sharedPieces.get(event) ?? []
+  sharedPieces.set(event, shared)
+  return aroundImages(texts, [sourceOf(event.bytes)], shared)
 }
 
-const emptyImage = '"b64_json":""'
-
 /** The text before the image and after it. `JSON.stringify` would look at each character of the image. */
-const textAround = (event: ImageGenStreamEvent) => {
+const textAround = (event: ImageGenStreamEvent): readonly [head: string, tail: string] => {
   const data = { ...encode(event), b64_json: "", requestId: undefined, rateLimit: undefined }
-  const json = JSON.stringify(data)
-  // No other text of the JSON has it: a quotation mark within a string is escaped.
-  const at = json.indexOf(emptyImage) + emptyImage.length - 1
-  return [`event: ${data.type}\ndata: ${json.slice(0, at)}`, `${json.slice(at)}\n\n`] as const
+  const [head = "", tail = ""] = splitAtImages(JSON.stringify(data))
+  return [`event: ${data.type}\ndata: ${head}`, `${tail}\n\n`]
 }

@@ -1,9 +1,11 @@
 /**
  * The response of `POST /v1/images/generations`: images as bytes, usage, settings, and values from the headers.
  */
+import * as Arr from "effect/Array"
 import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
-import { GeneratedImage } from "./GeneratedImage.ts"
+import { type EncodedPieces, GeneratedImage, type ImageSource } from "./GeneratedImage.ts"
+import { aroundImages, emptyBytes, sourceOf, splitAtImages } from "./internal/imagePieces.ts"
 import { headerFields, settingsFields } from "./internal/responseFields.ts"
 import { Count, optional, UnixSeconds } from "./internal/schemaFields.ts"
 
@@ -95,3 +97,25 @@ const withBytes = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputFormat: "
  * @since 0.1.0
  */
 export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)
+
+const encode = /* @__PURE__ */ Schema.encodeSync(/* @__PURE__ */ Schema.fromJsonString(Json))
+
+/** The response without the bytes of its images. */
+const outlineOf = (response: ImageGenerateResponse) =>
+  new ImageGenerateResponse({
+    ...response,
+    data: Arr.map(response.data, (image) => new GeneratedImage({ ...image, bytes: emptyBytes }))
+  })
+
+/**
+ * The reply's JSON with base64, encoded piece by piece. The images are those of the response, or what `images` reads, one for
+ * each: then those of the response need no bytes.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toJsonPieces = <E = never>(
+  response: ImageGenerateResponse,
+  images?: ReadonlyArray<ImageSource<E>>
+): EncodedPieces<E> =>
+  aroundImages(splitAtImages(encode(outlineOf(response))), images ?? response.data.map(({ bytes }) => sourceOf(bytes)))

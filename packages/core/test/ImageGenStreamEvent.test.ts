@@ -221,17 +221,35 @@ describe("ImageGenStreamEvent", () => {
     })
   })
 
-  it("is encoded as the bytes of its server-sent event, whatever its other texts contain", () => {
-    const revisedPrompt = 'otters\u2028🦦 "b64_json":""'
-    const event = new Completed({ bytes: Wire.png(100), revisedPrompt, background: '"b64_json":""' })
-    const bytes = ImageGenStreamEvent.toServerSentEventBytes(event)
-    expect(new TextDecoder().decode(bytes)).toBe(ImageGenStreamEvent.toServerSentEvent(event))
-    const data: unknown = JSON.parse(ImageGenStreamEvent.toServerSentEvent(event).split("data: ")[1] ?? "")
-    expect(data).toMatchObject({
-      b64_json: Buffer.from(Wire.png(100)).toString("base64"),
-      revised_prompt: revisedPrompt
-    })
-  })
+  it.effect.each([
+    ["of one piece", 100],
+    ["of several pieces", 500_000],
+    ["that fills its pieces", 2 * 192 * 1024]
+  ] as const)(
+    "an image %s is encoded in pieces of its server-sent event, whatever its other texts contain",
+    ([, size]) =>
+      Effect.gen(function* () {
+        const image = Wire.png(size)
+        const revisedPrompt = 'otters\u2028🦦 "b64_json":""'
+        const texts = { revisedPrompt, background: '"b64_json":""' }
+        const event = new Completed({ bytes: image, ...texts })
+        const text = ImageGenStreamEvent.toServerSentEvent(event)
+        const read = (start: number, length: number) => Effect.succeed(image.slice(start, start + length))
+        const withoutBytes = new Completed({ bytes: new Uint8Array(), ...texts })
+        for (const { bytes, length } of [
+          ImageGenStreamEvent.toServerSentEventPieces(event),
+          ImageGenStreamEvent.toServerSentEventPieces(withoutBytes, { size, read })
+        ]) {
+          const pieces = yield* Stream.runCollect(bytes)
+          const encoded = Buffer.concat(pieces)
+          expect(encoded.toString()).toBe(text)
+          expect(encoded.length).toBe(length)
+          expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThan(300_000)
+        }
+        const data: unknown = JSON.parse(text.split("data: ")[1] ?? "")
+        expect(data).toMatchObject({ b64_json: Buffer.from(image).toString("base64"), revised_prompt: revisedPrompt })
+      })
+  )
 
   it.effect("is the same event after encoding as a server-sent event and decoding", () =>
     Effect.gen(function* () {

@@ -21,7 +21,7 @@
  * const program = Images.generate({ prompt: "A sea otter" }, { idempotencyKey: "order 4711" })
  * ```
  */
-import { GradientError, Images } from "@effect-gradient/core"
+import { GradientError, type ImageGenerateParams, Images } from "@effect-gradient/core"
 import type * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -50,6 +50,7 @@ import * as Reasons from "./internal/failureReasons.ts"
 import { keepPruning, type Retention } from "./internal/retention.ts"
 import type { Parts } from "./internal/AttemptRecord.ts"
 
+export type { Stored } from "./internal/answerCall.ts"
 export type { Joined } from "./internal/sharedCalls.ts"
 export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/administration.ts"
 
@@ -92,10 +93,14 @@ export class DurableImages extends Context.Service<
     readonly list: (options?: ListOptions) => Stream.Stream<Generation, GradientError.GradientError>
     readonly get: (key: string) => Failing<Option.Option<Generation>>
     /**
-     * Waits for a generation that was asked for before, here or in another process, until the scope closes. Fails with
-     * `NotFoundError` if nothing is under way for the key and nothing was charged for.
+     * Joins a generation that was asked for before: at once if it is under way in this process, else when it is done. Fails
+     * with `NotFoundError` if nothing is under way for the key and nothing was charged for. With `params` it only looks in
+     * the journal, not in the store, and fails with `ConflictError` if the generation was asked for with others.
      */
-    readonly join: (key: string) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
+    readonly join: (
+      key: string,
+      params?: ImageGenerateParams.ImageGenerateParamsStreaming
+    ) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
     /**
      * Decides about the attempt that is in doubt. `repeat`: the next call may pay again. `abandon`: nobody sends again.
      * `accept`: what images were found are the result. Fails with `ConflictError` if it is no longer in doubt.
@@ -230,13 +235,17 @@ export const doubts: Effect.Effect<ImagesTelemetry.Doubts, GradientError.Gradien
 )
 
 /**
- * Waits for a generation that was asked for before, here or in another process, until the scope closes. It never sends.
+ * Joins a generation that was asked for before: at once if it is under way in this process, else when it is done. It never
+ * sends.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const join = (key: string): Effect.Effect<Joined, GradientError.GradientError, DurableImages | Scope.Scope> =>
-  Effect.flatMap(DurableImages, (durable) => durable.join(key))
+export const join = (
+  key: string,
+  params?: ImageGenerateParams.ImageGenerateParamsStreaming
+): Effect.Effect<Joined, GradientError.GradientError, DurableImages | Scope.Scope> =>
+  Effect.flatMap(DurableImages, (durable) => durable.join(key, params))
 
 /**
  * Decides about the attempt that is in doubt.

@@ -39,6 +39,15 @@ export class ImageStore extends Context.Service<
     /** Writes a file that outlives a crash once this succeeds. A file that exists is kept as it is. */
     readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
+    /**
+     * Reads `length` bytes from `start` on, so that a large file need not be in memory. It may give fewer bytes; it gives an
+     * empty array only at the end of the file.
+     */
+    readonly read: (
+      path: string,
+      start: number,
+      length: number
+    ) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /** The size of a file, without reading it. */
     readonly head: (path: string) => Effect.Effect<Option.Option<Entry>, StoreFailure>
     /** The files in this folder and below; `""` for all. */
@@ -60,6 +69,10 @@ const makeMemory = Effect.sync(() => {
         if (!files.has(path)) files.set(path, bytes)
       }),
     get: (path) => Effect.sync(() => Option.fromNullishOr(files.get(path))),
+    read: (path, start, length) =>
+      Effect.sync(() =>
+        Option.map(Option.fromNullishOr(files.get(path)), (bytes) => bytes.subarray(start, start + length))
+      ),
     head: (path) => Effect.sync(() => head(path)),
     list: (folder) =>
       Stream.suspend(() =>

@@ -39,6 +39,21 @@ describe.each(stores)("a store %s", (name, layer) => {
     )
   )
 
+  it.effect("reads a file in pieces, up to its end; nothing of a file that is not there", () =>
+    inStore((store) =>
+      Effect.gen(function* () {
+        yield* store.put("id/1-a/image-0.png", bytes(1, 2, 3, 4, 5))
+        const read = (start: number, length: number) =>
+          Effect.map(store.read("id/1-a/image-0.png", start, length), (found) => [...Option.getOrThrow(found)])
+        expect(yield* read(0, 2)).toEqual([1, 2])
+        expect(yield* read(2, 2)).toEqual([3, 4])
+        expect(yield* read(4, 2)).toEqual([5])
+        expect(yield* read(5, 2)).toEqual([])
+        expect(yield* store.read("id/none", 0, 2)).toEqual(Option.none())
+      })
+    )
+  )
+
   it.effect("never writes a file twice", (context) =>
     inStore((store) =>
       Effect.gen(function* () {

@@ -1,7 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { GenerationJournal } from "@effect-gradient/durable"
-import { Effect, Fiber } from "effect"
+import { GenerationJournal, ImageStore } from "@effect-gradient/durable"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Context, Effect, Fiber, Layer } from "effect"
 import { randomUUID } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join as joinPath } from "node:path"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { completed, eventually, partialImage, png, responseBody, serve } from "../../node/test/support/server.ts"
 import { away, durableOn, inMemory } from "./support/durable.ts"
 import {
@@ -258,6 +264,111 @@ describe("open requests", () => {
       open[0]?.end(completed(image))
       yield* textOf(yield* Fiber.join(first))
       assert.include(yield* textOf(yield* join(gateway, id)), image.toString("base64"))
+    }).pipe(Effect.scoped)
+  )
+})
+
+/** A store in a folder that is removed with the scope. */
+const inFolder = Effect.gen(function* () {
+  const folder = yield* Effect.acquireRelease(
+    Effect.promise(() => mkdtemp(joinPath(tmpdir(), "gateway-"))),
+    (path) => Effect.promise(() => rm(path, { recursive: true }))
+  )
+  const layer = ImageStore.layerFolder(folder).pipe(Layer.provide(NodeServices.layer))
+  return Context.get(yield* Layer.build(layer), ImageStore.ImageStore)
+})
+
+/** Memory in use after a collection. */
+const inUse = Effect.promise(async () => {
+  setFlagsFromString("--expose-gc")
+  const collect: unknown = runInNewContext("gc")
+  if (typeof collect !== "function") throw new Error("V8 gives no function to collect garbage with")
+  // Twice: what the first collection finds unused is freed by the second.
+  for (let i = 0; i < 2; i++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  const { external, heapUsed } = process.memoryUsage()
+  return external + heapUsed
+})
+
+describe("callers who do not read their images", () => {
+  const large = png(6_000_000)
+  const readers = 16
+  const imagesOfAll = readers * large.length
+
+  it.live(
+    "take no memory for images that are done, whether they join or send again; all get them whole",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serve((_, response) => response.end(responseBody(large)))
+        const shared = { ...(yield* inMemory), store: yield* inFolder }
+        const limits = { images: 100 }
+        const gateway = yield* gatewayTo({ upstream: server.baseUrl, attempts: durableOn(shared), limits })
+        const ids = Array.from({ length: readers }, () => randomUUID())
+        for (const id of ids) yield* Effect.flatMap(call(gateway, { headers: { "x-attempt-id": id } }), textOf)
+        const before = yield* inUse
+        const replies = yield* Effect.forEach(ids, (id, index) =>
+          index % 2 === 0
+            ? join(gateway, id, { stream: index % 4 === 0 })
+            : call(gateway, { headers: { "x-attempt-id": id }, body: index % 4 === 1 ? asStream : undefined })
+        )
+        assert.deepStrictEqual(new Set(replies.map(({ status }) => status)), new Set([200]))
+        const taken = (yield* inUse) - before
+        assert.isBelow(taken, imagesOfAll / 2)
+        for (const reply of replies) assert.include(yield* textOf(reply), large.toString("base64"))
+        assert.strictEqual(server.requests.length, readers)
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "share one copy of an image that is being made",
+    () =>
+      Effect.gen(function* () {
+        const { answer, open } = streaming()
+        const server = yield* serve(answer)
+        const shared = { ...(yield* inMemory), store: yield* inFolder }
+        const gateway = yield* gatewayTo({ upstream: server.baseUrl, attempts: durableOn(shared) })
+        const id = randomUUID()
+        const first = yield* Effect.forkChild(call(gateway, { headers: { "x-attempt-id": id }, body: asStream }))
+        yield* eventually(() => open.length === 1, "it was sent")
+        open[0]?.write(partialImage(0, png(10)))
+        const joined = yield* Effect.forEach(Array.from({ length: readers }), () => join(gateway, id, { stream: true }))
+        const before = yield* inUse
+        open[0]?.end(completed(large))
+        const reading = joined.map(reader)
+        yield* Effect.forEach(reading, (read) => read("image_generation.completed"))
+        const taken = (yield* inUse) - before
+        assert.isBelow(taken, imagesOfAll / 2)
+        for (const read of reading) yield* read("\n\n")
+        yield* textOf(yield* Fiber.join(first))
+      }).pipe(Effect.scoped),
+    60_000
+  )
+})
+
+describe("an image that the store has lost", () => {
+  it.live("is an error with a status, or a reply that is cut if it is lost while it is sent", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.end(responseBody(png(1_000_000))))
+      const { journal, store } = yield* inMemory
+      let lostFrom = Infinity
+      const read: typeof store.read = (path, start, length) =>
+        start >= lostFrom
+          ? Effect.flatMap(store.remove(path), () => store.read(path, start, length))
+          : store.read(path, start, length)
+      const attempts = durableOn({ journal, store: { ...store, read } })
+      const gateway = yield* gatewayTo({ upstream: server.baseUrl, attempts })
+      const id = randomUUID()
+      yield* Effect.flatMap(call(gateway, { headers: { "x-attempt-id": id } }), textOf)
+      lostFrom = 500_000
+      const cut = yield* join(gateway, id)
+      assert.strictEqual(cut.status, 200)
+      yield* Effect.flip(Effect.tryPromise(() => cut.text()))
+      const { message, status } = yield* errorOf(yield* join(gateway, id))
+      assert.strictEqual(status, 503)
+      assert.notInclude(message, "image-0")
     }).pipe(Effect.scoped)
   )
 })

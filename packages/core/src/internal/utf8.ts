@@ -10,6 +10,9 @@ declare const TextEncoder: new () => {
 /** A multiple of 3, so that only the last part has padding. A text of a whole image would cost more memory than its bytes. */
 const partBytes = 48 * 1024
 
+/** How many bytes the text has. */
+export const lengthOf = (text: string): number => new TextEncoder().encode(text).length
+
 /** The bytes of `head`, then of the base64 of `image`, then of `tail`. */
 export const aroundBase64 = (head: string, image: Uint8Array, tail: string): Uint8Array => {
   const encoder = new TextEncoder()

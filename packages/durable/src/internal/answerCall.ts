@@ -3,6 +3,7 @@
  */
 import {
   Attempt,
+  type GeneratedImage,
   GradientError,
   ImageStream,
   type ImageGenerateParams,
@@ -18,16 +19,30 @@ import * as Struct from "effect/Struct"
 import { isKnownDigest } from "./identity.ts"
 import type { Found } from "./journalModels.ts"
 import type { Row } from "./stateMachine.ts"
-import { completing } from "./manifest.ts"
+import { type Attempts, completing } from "./manifest.ts"
 import * as Reasons from "./failureReasons.ts"
 import { recover } from "./storeRecovery.ts"
 import type { SharedCall } from "./SharedCall.ts"
 import { type Parts, AttemptRecord } from "./AttemptRecord.ts"
+import type { StoreFailure } from "./storeModels.ts"
 
 type Response = ImageGenerateResponse.ImageGenerateResponse
 type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>
 type Reason = GradientError.GradientErrorReason
+
+/**
+ * A generation in the store.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stored {
+  /** The response, with its metadata. Its images have no bytes. */
+  readonly outline: Response
+  /** The bytes of each image of the response, which are read on demand. */
+  readonly images: ReadonlyArray<GeneratedImage.ImageSource<GradientError.GradientError>>
+}
 
 /** A generation that somebody waits for. */
 export interface Named {
@@ -48,10 +63,11 @@ export interface KeyedCall extends Named {
 const firstPollMillis = 250
 const longestPollMillis = 2000
 
-/** How a generation that may be sent is answered, and whether its row is of the same call. */
-interface Policy {
+/** How a generation is answered that may be sent, or that is done, and whether its row is of the same call. */
+interface Policy<A> {
   /** `undefined`: another process got the permission first. */
-  readonly whenFree: Effect.Effect<Response | undefined, GradientError.GradientError>
+  readonly whenFree: Effect.Effect<A | undefined, GradientError.GradientError>
+  readonly whenDone: (row: Row) => Effect.Effect<A, Reason>
   readonly check: (row: Row) => Effect.Effect<void, Reason>
 }
 
@@ -59,22 +75,24 @@ interface Policy {
 export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStore: boolean) =>
   settle(parts, call, checkStore, {
     whenFree: Effect.suspend(() => send(parts, images, call)),
-    check: (row) => checkParams(parts, call, row)
+    whenDone: (row) => fromStore(parts, ({ load }) => load(row.id, row.folder ?? "")),
+    check: (row) => checkParams(parts, call.shared.asked, row)
   })
 
-/** Waits for a generation that was asked for elsewhere. It never sends. */
+/** Waits for a generation that was asked for elsewhere. It never sends, and reads no image. */
 export const follow = (parts: Parts, named: Named, checkStore: boolean) =>
-  settle(parts, named, checkStore, {
+  settle<Stored>(parts, named, checkStore, {
     whenFree: Effect.fail(GradientError.fromReason(Reasons.unknown())),
+    whenDone: (row) => openStored(parts, row),
     check: () => Effect.void
   })
 
-const settle = Effect.fnUntraced(function* (
+const settle = Effect.fnUntraced(function* <A extends object>(
   parts: Parts,
   named: Named,
   checkStore: boolean,
-  { check, whenFree }: Policy
-): Effect.fn.Return<Response, GradientError.GradientError> {
+  { check, whenDone, whenFree }: Policy<A>
+): Effect.fn.Return<A, GradientError.GradientError> {
   let poll = firstPollMillis
   /** The permission whose lease was over at the last look. */
   let lapsed: string | undefined
@@ -86,7 +104,10 @@ const settle = Effect.fnUntraced(function* (
       continue
     }
     yield* Effect.mapError(check(found.row), GradientError.fromReason)
-    const settled = yield* Effect.mapError(settledBy(parts, named, found, lapsed), GradientError.fromReason)
+    const settled = yield* Effect.mapError(
+      settledBy(parts, named.key, found, lapsed, whenDone),
+      GradientError.fromReason
+    )
     if (settled === "again") continue
     if (settled !== "wait") return settled
     // A process that wakes from sleep renews its lease first: only one that is over twice has ended.
@@ -122,24 +143,26 @@ const look = (
 
 export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
 
-const checkParams = (parts: Parts, call: KeyedCall, { digest, salt }: Row): Effect.Effect<void, Reason> =>
+/** Fails if the row is of a generation with other params. */
+export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row): Effect.Effect<void, Reason> =>
   digest === undefined || salt === undefined || !isKnownDigest(digest)
     ? Effect.void
-    : Effect.flatMap(parts.identity.digestOf(salt, call.shared.asked), (own) =>
+    : Effect.flatMap(parts.identity.digestOf(salt, asked), (own) =>
         own === digest ? Effect.void : Effect.fail(Reasons.keyReused())
       )
 
 /** The answer that the row allows; `again`: the row has changed. */
-const settledBy = (
+const settledBy = <A>(
   parts: Parts,
-  { id, key }: Named,
+  key: string,
   found: Found,
-  lapsed: string | undefined
-): Effect.Effect<Response | "wait" | "again", Reason> => {
+  lapsed: string | undefined,
+  whenDone: (row: Row) => Effect.Effect<A, Reason>
+): Effect.Effect<A | "wait" | "again", Reason> => {
   const { row } = found
   const isKnown = row.digest === undefined || isKnownDigest(row.digest)
   if (row.state === "expired") return Effect.fail(new GradientError.ExpiredError({ key }))
-  if (row.state === "done" && isKnown) return fromStore(parts, id, row)
+  if (row.state === "done" && isKnown) return whenDone(row)
   const isOver = found.isLapsed && lapsed === row.token
   if (row.state === "sending" && isKnown && !isOver) return Effect.succeed("wait")
   return Effect.flatMap(recover(parts, row), (isDone) =>
@@ -156,14 +179,32 @@ const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
     () => []
   )
 
-const fromStore = (parts: Parts, id: string, { folder = "" }: Row): Effect.Effect<Response, Reason> =>
+/** What the first store gives that has the images of this key. */
+const fromStore = <A>(
+  parts: Parts,
+  read: (store: Attempts) => Effect.Effect<Option.Option<A>, StoreFailure>
+): Effect.Effect<A, Reason> =>
   Effect.gen(function* () {
     for (const store of storesOf(parts)) {
-      const loaded = yield* store.load(id, folder)
-      if (Option.isSome(loaded)) return loaded.value
+      const found = yield* read(store)
+      if (Option.isSome(found)) return found.value
     }
     return yield* Reasons.storeBefore({ message: "it has lost the images of this key", cause: undefined })
   }).pipe(Effect.catchTag("StoreFailure", (failure) => Effect.fail(Reasons.storeBefore(failure))))
+
+/** The images of a generation that is done, to be read on demand. */
+const openStored = (parts: Parts, { folder = "", id }: Row): Effect.Effect<Stored, Reason> =>
+  Effect.map(
+    fromStore(parts, ({ open }) => open(id, folder)),
+    ({ images, outline }) => ({
+      outline,
+      images: images.map(({ read, size }) => ({
+        size,
+        read: (start: number, length: number) =>
+          Effect.mapError(read(start, length), (failure) => GradientError.fromReason(Reasons.storeBefore(failure)))
+      }))
+    })
+  )
 
 /** Sends the call. `undefined`: another process got the permission first. */
 const send = Effect.fnUntraced(function* (parts: Parts, images: Service, call: KeyedCall) {

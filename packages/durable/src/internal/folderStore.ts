@@ -28,6 +28,8 @@ const missingAs =
 /** Files on the way have names that begin with a dot: a crash may leave them. */
 const isWhole = (name: string) => !name.startsWith(".")
 
+const nothing = new Uint8Array()
+
 class Folder {
   /** Folders that exist and are on the disk. */
   readonly #made = new Set<string>()
@@ -81,6 +83,19 @@ class Folder {
     return Effect.flatMap(this.#fs.exists(target), (exists) =>
       exists ? this.#syncFolder(folder) : Effect.andThen(this.make(folder), put)
     ).pipe(Effect.tapError(() => Effect.sync(() => this.#made.clear())))
+  }
+
+  /** Opens the file for each piece: a caller who reads slowly must not hold one of the process's file descriptors. */
+  read(path: string, start: number, length: number): Effect.Effect<Option.Option<Uint8Array>, PlatformError> {
+    return Effect.scoped(
+      Effect.flatMap(this.#fs.open(this.at(path), { flag: "r" }), (file) =>
+        file.readAlloc(length, { position: BigInt(start) })
+      )
+    ).pipe(
+      // At the end of the file there is nothing to allocate.
+      Effect.map((bytes) => Option.some(Option.getOrElse(bytes, () => nothing))),
+      missingAs<Option.Option<Uint8Array>>(Option.none())
+    )
   }
 
   entry(path: string): Effect.Effect<Option.Option<Entry>, PlatformError> {
@@ -138,6 +153,7 @@ export const makeFolder = Effect.fnUntraced(function* (given: string) {
           missingAs<Option.Option<Uint8Array>>(Option.none()),
           Effect.mapError(failsAt(at))
         ),
+    read: (at: string, start: number, length: number) => Effect.mapError(folder.read(at, start, length), failsAt(at)),
     head: (at: string) => Effect.mapError(folder.entry(at), failsAt(at)),
     list: (at: string) => Stream.mapError(folder.list(at), failsAt(at)),
     remove: (at: string) => Effect.mapError(folder.remove(at), failsAt(at))

@@ -132,6 +132,32 @@ const manifestOf = (kept: Kept, head: Head, images: Manifest["images"]): Manifes
   }
 }
 
+const responseOf = (manifest: Manifest, data: Response["data"]): Response => {
+  const { background, created, outputFormat, quality, requestId, size, usage } = manifest
+  return new ImageGenerateResponse.ImageGenerateResponse({
+    created: DateTime.makeUnsafe(created),
+    data,
+    background,
+    outputFormat,
+    quality,
+    requestId,
+    size,
+    usage
+  })
+}
+
+const nothing = new Uint8Array()
+
+const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+  const joined = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
 /** Reads and writes the attempts of one store. */
 export const attemptsIn = (store: Store, identity: Identity) => {
   const writeManifest = Effect.fnUntraced(function* (kept: Kept, head: Head, images: ReadonlyArray<File>) {
@@ -196,31 +222,61 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found)))
   )
 
+  const lost = (path: string) => new StoreFailure({ message: `The store has lost ${path}`, cause: undefined })
+
   const image = (path: string, { outputFormat, revisedPrompt, size }: Omit<File, "file" | "sha256">) =>
     Effect.flatMap(store.get(path), (bytes) =>
       Option.isSome(bytes) && bytes.value.length === size
         ? Effect.succeed(new GeneratedImage.GeneratedImage({ bytes: bytes.value, outputFormat, revisedPrompt }))
-        : Effect.fail(new StoreFailure({ message: `The store has lost ${path}`, cause: undefined }))
+        : Effect.fail(lost(path))
     )
+
+  /** Reads exactly so many bytes, in as many reads as the store needs. */
+  const readExactly = Effect.fnUntraced(function* (path: string, start: number, length: number) {
+    const parts: Array<Uint8Array> = []
+    for (let missing = length; missing > 0;) {
+      const part = yield* store.read(path, start + length - missing, missing)
+      if (Option.isNone(part) || part.value.length === 0) return yield* lost(path)
+      parts.push(part.value)
+      missing -= part.value.length
+    }
+    const [first = nothing, ...others] = parts
+    return others.length === 0 ? first : concat(parts, length)
+  })
+
+  /** The image without its bytes, which are read on demand. Fails if the file is not there whole. */
+  const source = (path: string, size: number) =>
+    Effect.flatMap(store.head(path), (found) =>
+      Option.isSome(found) && found.value.size === size
+        ? Effect.succeed<GeneratedImage.ImageSource<StoreFailure>>({
+            size,
+            read: (start, length) => readExactly(path, start, length)
+          })
+        : Effect.fail(lost(path))
+    )
+
+  /** A finished attempt whose images are read on demand; nothing if this store does not have it. */
+  const open = Effect.fnUntraced(function* (id: string, folder: string) {
+    const found = yield* read(`${id}/${folder}/${manifestName}`)
+    if (Option.isNone(found)) return Option.none()
+    const { images } = found.value
+    const sources = yield* Effect.forEach(images, ({ file, size }) => source(`${id}/${folder}/${file}`, size), {
+      concurrency: 4
+    })
+    const data = Arr.map(
+      images,
+      ({ outputFormat, revisedPrompt }) =>
+        new GeneratedImage.GeneratedImage({ bytes: nothing, outputFormat, revisedPrompt })
+    )
+    return Option.some({ outline: responseOf(found.value, data), images: sources })
+  })
 
   /** What a finished attempt brought; nothing if this store does not have it. */
   const load = Effect.fnUntraced(function* (id: string, folder: string) {
     const found = yield* read(`${id}/${folder}/${manifestName}`)
     if (Option.isNone(found)) return Option.none<Response>()
-    const { background, created, images, outputFormat, quality, requestId, size, usage } = found.value
-    const data = yield* Effect.forEach(images, (file) => image(`${id}/${folder}/${file.file}`, file))
-    return Option.some(
-      new ImageGenerateResponse.ImageGenerateResponse({
-        created: DateTime.makeUnsafe(created),
-        data,
-        background,
-        outputFormat,
-        quality,
-        requestId,
-        size,
-        usage
-      })
-    )
+    const data = yield* Effect.forEach(found.value.images, (file) => image(`${id}/${folder}/${file.file}`, file))
+    return Option.some(responseOf(found.value, data))
   })
 
   /** The image files of an attempt: complete ones, or partial ones too. */
@@ -243,7 +299,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return yield* writeManifest(kept, { created }, adopted)
   })
 
-  return { write, keepPartial, find, all, load, files, images, adopt, remove: store.remove }
+  return { write, keepPartial, find, all, load, open, files, images, adopt, remove: store.remove }
 }
 
 export type Attempts = ReturnType<typeof attemptsIn>

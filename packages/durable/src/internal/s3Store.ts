@@ -104,6 +104,9 @@ const sha256 = (bytes: Uint8Array) =>
 
 const nothing = new Uint8Array()
 
+const bytesOf = ({ arrayBuffer }: HttpClientResponse.HttpClientResponse) =>
+  Effect.map(arrayBuffer, (buffer) => new Uint8Array(buffer))
+
 class Bucket {
   readonly #options: S3Options
   readonly #client: HttpClient.HttpClient
@@ -209,15 +212,35 @@ class Bucket {
   }
 
   /** A 404 of a bucket that is gone is a failure: it does not show that the object was never there. */
-  get(path: string) {
-    return this.send({ method: "GET", path: this.#key(path) }, [404], (response) =>
+  #found<A>(
+    request: Request,
+    allowed: ReadonlyArray<number>,
+    read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, unknown>
+  ): Effect.Effect<Option.Option<A>, StoreFailure> {
+    return this.send(request, [404, ...allowed], (response) =>
       response.status === 404
         ? Effect.flatMap(errorOf(response), (elements) =>
             textIn(elements, "Code") === "NoSuchBucket"
               ? Effect.fail("the bucket does not exist")
-              : Effect.succeed(Option.none<Uint8Array>())
+              : Effect.succeed(Option.none<A>())
           )
-        : Effect.map(response.arrayBuffer, (buffer) => Option.some(new Uint8Array(buffer)))
+        : Effect.map(read(response), Option.some)
+    )
+  }
+
+  get(path: string) {
+    return this.#found({ method: "GET", path: this.#key(path) }, [], bytesOf)
+  }
+
+  /** 416: `start` is at the end of the object. A server that does not know ranges replies 200, with the whole object. */
+  read(path: string, start: number, length: number) {
+    const headers = { range: `bytes=${start}-${start + length - 1}` }
+    return this.#found({ method: "GET", path: this.#key(path), headers }, [416], (response) =>
+      response.status === 416
+        ? Effect.succeed(nothing)
+        : Effect.map(bytesOf(response), (bytes) =>
+            response.status === 206 ? bytes : bytes.slice(start, start + length)
+          )
     )
   }
 
@@ -299,6 +322,7 @@ export const makeS3 = Effect.fnUntraced(function* (options: S3Options) {
   return {
     put: (path: string, bytes: Uint8Array) => store.put(path, bytes),
     get: (path: string) => store.get(path),
+    read: (path: string, start: number, length: number) => store.read(path, start, length),
     head: (path: string) => store.head(path),
     list: (folder: string) => store.list(folder),
     remove: (path: string) => store.remove(path)

@@ -2,19 +2,23 @@
  * `Images` with a record: callers of one key in this process share one call, which runs in the layer's scope.
  */
 import {
+  GeneratedImage,
   GradientError,
   type ImageGenerateParams,
-  type ImageGenerateResponse,
-  type ImageGenStreamEvent,
-  type Images
+  ImageGenerateResponse,
+  ImageGenStreamEvent,
+  type Images,
+  ImageStream
 } from "@effect-gradient/core"
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { answer, follow } from "./answerCall.ts"
+import { answer, checkParams, follow, type Stored } from "./answerCall.ts"
 import { askedText } from "./identity.ts"
 import * as Reasons from "./failureReasons.ts"
 import { SharedCall } from "./SharedCall.ts"
@@ -50,6 +54,11 @@ export interface Joined {
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
   /** The newest partial image, what comes after it, and one `Completed` for each image. */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
+  /**
+   * The generation in the store, if it is done: a server can pass its images on piece by piece, so that callers who read
+   * slowly take no memory. `undefined` if it is under way in this process, which then has its images in memory anyway.
+   */
+  readonly stored: Stored | undefined
 }
 
 /** A call in this process. */
@@ -58,13 +67,42 @@ interface Open {
   record: AttemptRecord | undefined
 }
 
-type Ended = Exit.Exit<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
+/** A generation of another process that is waited for. */
+interface Followed {
+  readonly result: Deferred.Deferred<Stored, GradientError.GradientError>
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  waiters: number
+}
+
+type Ended<A> = Exit.Exit<A, GradientError.GradientError>
 
 /** Callers get an error instead of the interruption of a fiber that is not theirs. */
-const forCallers = (exit: Ended, key: string, record: AttemptRecord | undefined): Ended => {
+const forCallers = <A>(exit: Ended<A>, key: string, record: AttemptRecord | undefined): Ended<A> => {
   if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
   return Exit.fail(GradientError.fromReason(record?.leftInDoubt(key) ?? Reasons.closing()))
 }
+
+const fail = (reason: GradientError.GradientErrorReason) => Effect.fail(GradientError.fromReason(reason))
+
+const loadBytes = ({ images }: Stored, index: number) => {
+  const image = images[index]
+  return image === undefined ? Effect.die("each image has a source") : image.read(0, image.size)
+}
+
+/** The response with all its images in memory. */
+const loadAll = (stored: Stored): Joined["response"] =>
+  Effect.map(
+    Effect.forEach(stored.outline.data, (image, index) =>
+      Effect.map(loadBytes(stored, index), (bytes) => new GeneratedImage.GeneratedImage({ ...image, bytes }))
+    ),
+    (data) => new ImageGenerateResponse.ImageGenerateResponse({ ...stored.outline, data })
+  )
+
+/** The images one after another: only one has to be in memory. */
+const loadEach = (stored: Stored): Joined["events"] =>
+  Stream.mapEffect(Stream.fromIterable(ImageStream.fromResponse(stored.outline).entries()), ([index, completed]) =>
+    Effect.map(loadBytes(stored, index), (bytes) => new ImageGenStreamEvent.Completed({ ...completed, bytes }))
+  )
 
 export const makeCalls = Effect.fnUntraced(function* (
   parts: Parts,
@@ -72,8 +110,8 @@ export const makeCalls = Effect.fnUntraced(function* (
   { checkStore, drainMillis, isInterrupted }: CallOptions
 ) {
   const calls = new Map<string, Open>()
-  /** Generations that are waited for here, and were asked for elsewhere or before. All who wait share one look at a time. */
-  const followed = new Map<string, SharedCall>()
+  /** Generations of other processes that are waited for here. All who wait share one look at a time. */
+  const followed = new Map<string, Followed>()
   const scope = yield* Scope.make()
 
   /** Runs the call in the layer's scope, with the context of its first caller. */
@@ -134,41 +172,76 @@ export const makeCalls = Effect.fnUntraced(function* (
     )
   })
 
-  /** Waits for a generation. Its answer is kept until the last who waits has left. */
   const startFollowing = (id: string, key: string) =>
     Effect.suspend(() => {
-      const shared = new SharedCall("")
-      followed.set(id, shared)
+      const follows: Followed = { result: Deferred.makeUnsafe(), fiber: undefined, waiters: 0 }
+      followed.set(id, follows)
       const run = Effect.onExit(follow(parts, { id, key }, checkStore), (exit) =>
         Effect.sync(() => {
-          if (Exit.isFailure(exit) && followed.get(id) === shared) followed.delete(id)
-          shared.end(forCallers(exit, key, undefined))
+          if (followed.get(id) === follows) followed.delete(id)
+          Deferred.doneUnsafe(follows.result, forCallers(exit, key, undefined))
         })
       )
       return Effect.map(Effect.forkIn(run, scope), (fiber) => {
-        shared.fiber = fiber
-        return shared
+        follows.fiber = fiber
+        return follows
       })
     })
 
-  /** The call of this key in this process, else the one that the journal knows. It never sends. */
-  const joinKnown = Effect.fnUntraced(function* (key: string) {
-    const id = yield* parts.identity.idOf(key)
-    const enterKnown = Effect.suspend(() => {
-      const known = calls.get(id)?.shared ?? followed.get(id)
-      if (known === undefined && parts.isClosing()) return Effect.fail(GradientError.fromReason(Reasons.closing()))
-      return known === undefined ? startFollowing(id, key) : Effect.succeed(known)
-    })
-    const shared = yield* Effect.acquireRelease(
-      Effect.tap(enterKnown, (known) => Effect.sync(() => known.callers++)),
-      (known) => {
-        const isFollowed = followed.get(id) === known
-        if (isFollowed && known.callers === 1) followed.delete(id)
-        return leave(known, isFollowed || isInterrupted)
-      }
+  /** Waits until a generation of another process is done. */
+  const waitForStored = (id: string, key: string) =>
+    Effect.acquireUseRelease(
+      Effect.tap(
+        Effect.suspend(() => {
+          const known = followed.get(id)
+          if (known !== undefined) return Effect.succeed(known)
+          return parts.isClosing() ? fail(Reasons.closing()) : startFollowing(id, key)
+        }),
+        (follows) => Effect.sync(() => follows.waiters++)
+      ),
+      ({ result }) => Deferred.await(result),
+      (follows) =>
+        Effect.suspend(() => {
+          follows.waiters--
+          if (follows.waiters > 0 || followed.get(id) !== follows) return Effect.void
+          followed.delete(id)
+          return follows.fiber === undefined ? Effect.void : Effect.forkIn(Fiber.interrupt(follows.fiber), scope)
+        })
     )
-    const joined: Joined = { response: shared.response, events: shared.events }
-    return joined
+
+  /** Fails unless the journal has this generation, and it was asked for with these params. */
+  const checkKnown = Effect.fnUntraced(function* (id: string, asked: string) {
+    const found = yield* Effect.mapError(parts.journal.find(id), (failure) =>
+      GradientError.fromReason(Reasons.journalBefore(failure))
+    )
+    if (Option.isNone(found) || found.value.row.state === "free") return yield* fail(Reasons.unknown())
+    yield* Effect.mapError(checkParams(parts, asked, found.value.row), GradientError.fromReason)
+  })
+
+  const joinStored = Effect.fnUntraced(function* (id: string, key: string, asked: string | undefined) {
+    if (asked !== undefined) yield* checkKnown(id, asked)
+    const stored = yield* waitForStored(id, key)
+    return { response: loadAll(stored), events: loadEach(stored), stored }
+  })
+
+  /** The call of this key in this process, else the generation that the journal knows. It never sends. */
+  const joinKnown = Effect.fnUntraced(function* (
+    key: string,
+    params?: Params
+  ): Effect.fn.Return<Joined, GradientError.GradientError, Scope.Scope> {
+    const id = yield* parts.identity.idOf(key)
+    const asked = params && (yield* askedText(params, {}))
+    const known = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const shared = calls.get(id)?.shared
+        if (shared !== undefined) shared.callers++
+        return shared
+      }),
+      (shared) => (shared === undefined ? Effect.void : leave(shared, isInterrupted))
+    )
+    if (known === undefined) return yield* joinStored(id, key, asked)
+    if (asked !== undefined && known.asked !== asked) return yield* fail(Reasons.keyReused())
+    return { response: known.response, events: known.events, stored: undefined }
   })
 
   /** Waits for what was sent, and ends the rest. */

@@ -2,8 +2,17 @@
  * Attempts through `@effect-gradient/durable`. This is the only module that knows the package, and it imports only its
  * types: the gateway also works if the package is not installed.
  */
-import { Attempt, GradientError, type ImageGenStreamEvent, Images, RetryPolicy } from "@effect-gradient/core"
+import {
+  Attempt,
+  GradientError,
+  ImageGenerateResponse,
+  ImageGenStreamEvent,
+  Images,
+  ImageStream,
+  RetryPolicy
+} from "@effect-gradient/core"
 import type { DurableImages } from "@effect-gradient/durable"
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
@@ -38,6 +47,23 @@ const responseReply = Effect.map((response: Extract<Reply, { _tag: "Response" }>
   response
 }))
 
+/** Images that are done are encoded while they are read from the store, so that a caller who reads slowly takes no memory. */
+const storedReply = ({ images, outline }: DurableImages.Stored, kind: Request["kind"]): Reply => {
+  if (kind === "generate") {
+    const { bytes, length } = ImageGenerateResponse.toJsonPieces(outline, images)
+    return { _tag: "Json", bytes, length: String(length) }
+  }
+  const events = Stream.fromIterable(Arr.zip(ImageStream.fromResponse(outline), images))
+  const bytes = Stream.flatMap(
+    events,
+    ([event, image]) => ImageGenStreamEvent.toServerSentEventPieces(event, image).bytes
+  )
+  return { _tag: "EventStream", bytes }
+}
+
+const isUnknown = ({ reason }: GradientError.GradientError) =>
+  reason._tag === "NotFoundError" && reason.reached === "NotSent"
+
 export const makeDurable = Effect.gen(function* () {
   const images = yield* Images.Images
   const durable = yield* Durable
@@ -50,13 +76,21 @@ export const makeDurable = Effect.gen(function* () {
       : responseReply(images.generate(Struct.omit(params, ["partialImages"]), options))
   }
 
+  const join = Effect.fnUntraced(function* (key: string, kind: Request["kind"], params?: Request["params"]) {
+    const { events, response, stored } = yield* durable.join(key, params)
+    if (stored !== undefined) return storedReply(stored, kind)
+    return yield* kind === "stream" ? eventsReply(events) : responseReply(response)
+  })
+
   const attempts: Attempts["Service"] = {
-    run: (id, request, limit) =>
-      Effect.updateService(ask(request, keyOf(id)), Attempt.Around, (entries) => [limit, ...entries]),
-    join: Effect.fnUntraced(function* (id, kind) {
-      const { events, response } = yield* durable.join(keyOf({ ...id, attempt: undefined }))
-      return yield* kind === "stream" ? eventsReply(events) : responseReply(response)
-    })
+    run: (id, request, limit) => {
+      const key = keyOf(id)
+      const asked = Effect.updateService(ask(request, key), Attempt.Around, (entries) => [limit, ...entries])
+      // An id that the gateway made is new.
+      if (id.attempt === undefined) return asked
+      return Effect.catchIf(join(key, request.kind, request.params), isUnknown, () => asked)
+    },
+    join: (id, kind) => join(keyOf({ ...id, attempt: undefined }), kind)
   }
   return attempts
 })

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ApiError from "../ApiError.ts"
@@ -34,24 +33,6 @@ const noEvents = GradientError.fromReason(
   })
 )
 
-const encodeResponse = Schema.encodeSync(Schema.fromJsonString(ImageGenerateResponse.Json))
-const textEncoder = new TextEncoder()
-
-/** Encodes each value once: any number of callers who read it slowly share its bytes. */
-const shared = <A extends object>(encode: (value: A) => Uint8Array) => {
-  const encoded = new WeakMap<A, Uint8Array>()
-  return (value: A): Uint8Array => {
-    const bytes = encoded.get(value) ?? encode(value)
-    encoded.set(value, bytes)
-    return bytes
-  }
-}
-
-const bytesOfEvent = shared(ImageGenStreamEvent.toServerSentEventBytes)
-const bytesOfResponse = shared((response: ImageGenerateResponse.ImageGenerateResponse) =>
-  textEncoder.encode(encodeResponse(response))
-)
-
 /** A streamed response. It keeps the log's annotations, and sends each chunk by itself: the server would copy several into one. */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>
   Effect.map(Effect.context(), (context) => {
@@ -72,21 +53,18 @@ const eventBytes = (reply: Reply): Bytes => {
     case "EventStream":
       return reply.bytes
     case "Events":
-      return Stream.map(reply.events, bytesOfEvent)
+      return Stream.flatMap(reply.events, (event) => ImageGenStreamEvent.toServerSentEventPieces(event).bytes)
     case "Json":
     case "Response":
       return Stream.fail(noEvents)
   }
 }
 
-/** A JSON response with decoded images. */
-const decodedJson = (response: ImageGenerateResponse.ImageGenerateResponse) =>
-  Effect.sync(() =>
-    HttpServerResponse.uint8Array(bytesOfResponse(response), {
-      contentType: "application/json",
-      headers: { "cache-control": "no-store" }
-    })
-  )
+/** A JSON response with decoded images, encoded while it is sent: callers share the images, and have no text of their own. */
+const decodedJson = (response: ImageGenerateResponse.ImageGenerateResponse) => {
+  const { bytes, length } = ImageGenerateResponse.toJsonPieces(response)
+  return json(bytes, String(length))
+}
 
 /**
  * Responds with the reply of the attempt. If the caller requested a stream and the reply takes longer than `keepAlive`, the
