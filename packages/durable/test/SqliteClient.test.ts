@@ -79,7 +79,8 @@ describe("SqliteClient", () => {
       yield* sql`PRAGMA foreign_keys = ON`
       yield* sql`CREATE TABLE pups (parent INTEGER REFERENCES otters (id) DEFERRABLE INITIALLY DEFERRED)`
       const orphan = Effect.asVoid(sql`INSERT INTO pups (parent) VALUES (99)`)
-      const exits = yield* Effect.all([Effect.exit(insert("a")), Effect.exit(orphan)], { concurrency: "unbounded" })
+      const both = [Effect.asVoid(insert("a")), orphan].map(Effect.exit)
+      const exits = yield* Effect.all(both, { concurrency: "unbounded" })
       expect(exits.map(Exit.isSuccess)).toEqual([false, false])
       expect(yield* names).toEqual([])
       yield* insert("b")

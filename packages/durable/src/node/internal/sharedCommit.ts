@@ -64,14 +64,13 @@ export const sharingCommits = (database: DatabaseSync, run: Run, borrow: Borrowe
       const own: Write = { sql, params, outcome: undefined }
       waiting.add(own)
       const outcome = Effect.suspend(() =>
-        own.outcome === undefined ? Effect.never : Effect.fromResult(own.outcome)
+        own.outcome === undefined ? Effect.die("a write did not run") : Effect.fromResult(own.outcome)
       )
-      return borrow(() =>
-        own.outcome === undefined
-          ? // One turn, in which other fibers come with their writes.
-            Effect.andThen(Effect.andThen(Effect.yieldNow, runWaiting), outcome)
-          : outcome
-      ).pipe(Effect.ensuring(Effect.sync(() => waiting.delete(own))))
+      return borrow(() => {
+        if (own.outcome !== undefined) return outcome
+        // One turn, in which other fibers come with their writes.
+        return Effect.andThen(Effect.andThen(Effect.yieldNow, runWaiting), outcome)
+      }).pipe(Effect.ensuring(Effect.sync(() => waiting.delete(own))))
     })
 
   const shared: Connection = {
