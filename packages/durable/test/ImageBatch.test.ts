@@ -152,6 +152,21 @@ describe("ImageBatch.run", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("stops when the images of a request cannot be stored: those of the others would be paid for and lost", () =>
+    Effect.gen(function* () {
+      const { journal, store } = yield* shared
+      const put = (path: string, bytes: Uint8Array) =>
+        path.startsWith("batches/")
+          ? store.put(path, bytes)
+          : Effect.fail(new ImageStore.StoreFailure({ message: "no space left on device", cause: undefined }))
+      const full = yield* processOn({ journal, store: { ...store, put } }, answering)
+      const reason = yield* Effect.provide(reasonOf(run("otters", many(50), 2)), full)
+      expect(reason).toMatchObject({ _tag: "StoreError", phase: "after" })
+      expect(reason.message).toContain("no space left on device")
+      expect(yield* Effect.provide(requests, full)).toBeLessThanOrEqual(4)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("does not take the lines of a copy that was not finished for those of a changed file", () =>
     Effect.gen(function* () {
       const { journal, store } = yield* shared
