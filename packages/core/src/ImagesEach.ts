@@ -118,6 +118,9 @@ export const generate = (
             : Each.Failed({ index, error: result.failure })
         })
       const all = Stream.range(0, count - 1).pipe(Stream.mapEffect(one, { concurrency, unordered: true }))
-      return Stream.concat(all, Stream.sync(() => Each.Ended(tally)))
+      return Stream.concat(
+        all,
+        Stream.sync(() => Each.Ended(tally))
+      )
     })
   )

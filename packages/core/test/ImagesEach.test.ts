@@ -45,9 +45,7 @@ describe("ImagesEach.generate", () => {
   it.effect.each(wrong)("refuses options that cannot be used, and sends nothing: %o", ([options, message]) =>
     Effect.gen(function* () {
       const { asked, layer } = service()
-      const error = yield* Effect.flip(
-        Effect.provide(Stream.runDrain(ImagesEach.generate(params, options)), layer)
-      )
+      const error = yield* Effect.flip(Effect.provide(Stream.runDrain(ImagesEach.generate(params, options)), layer))
       expect(error.reason._tag).toBe("InvalidParamsError")
       expect(error.message).toContain(message)
       expect(asked).toEqual([])

@@ -127,7 +127,10 @@ const runBatch = (journal: string) =>
     yield* until(() => ledger.paid.size >= total / 2)
     fourth.kill("SIGSTOP")
     // A process that is stopped within a commit keeps SQLite's lock: then nobody goes on until it is continued.
-    yield* Effect.timeoutOption(until(() => ledger.paid.size >= (total * 2) / 3), "10 seconds")
+    yield* Effect.timeoutOption(
+      until(() => ledger.paid.size >= (total * 2) / 3),
+      "10 seconds"
+    )
     second.kill("SIGKILL")
     third.kill("SIGTERM")
     const fifth = yield* runner({ ...plan, file })
@@ -145,7 +148,10 @@ const runBatch = (journal: string) =>
 type Ledger = Effect.Success<typeof faultyService>["ledger"]
 
 /** The image files of a finished request in the store. */
-const storedImages = (store: string, { id, folder = "" }: { readonly id: string; readonly folder?: string | undefined }) =>
+const storedImages = (
+  store: string,
+  { id, folder = "" }: { readonly id: string; readonly folder?: string | undefined }
+) =>
   readdirSync(join(store, id, folder))
     .filter((name) => name.startsWith("image-"))
     .map((name) => readFileSync(join(store, id, folder, name)))

@@ -97,10 +97,14 @@ const bucket = Effect.gen(function* () {
     }
     const target = new URL(request.url ?? "", options.endpoint)
     // Without a connection that is kept: the server would wait for its end when it closes.
-    const forwarded = http.request(target, { method: request.method, headers: request.headers, agent: false }, (reply) => {
-      response.writeHead(reply.statusCode ?? 500, reply.headers)
-      reply.pipe(response)
-    })
+    const forwarded = http.request(
+      target,
+      { method: request.method, headers: request.headers, agent: false },
+      (reply) => {
+        response.writeHead(reply.statusCode ?? 500, reply.headers)
+        reply.pipe(response)
+      }
+    )
     request.pipe(forwarded)
   })
   return { state, store: inBucket({ ...options, endpoint: yield* listening(proxy) }) }

@@ -19,14 +19,7 @@ const bar = (share: number) => {
 const settledOf = ({ abandoned, done, failed, inDoubt }: ImageBatch.Progress) => done + failed + inDoubt + abandoned
 
 /** The counts of a batch in words. */
-const countsOf = ({
-  abandoned,
-  done,
-  failed,
-  inDoubt,
-  sending,
-  total
-}: ImageBatch.Progress): ReadonlyArray<string> => [
+const countsOf = ({ abandoned, done, failed, inDoubt, sending, total }: ImageBatch.Progress): ReadonlyArray<string> => [
   `${count(done)} of ${count(total)} done`,
   ...(failed > 0 ? [`${count(failed)} failed`] : []),
   ...(inDoubt > 0 ? [`${count(inDoubt)} in doubt`] : []),

@@ -83,7 +83,10 @@ class Folder {
   }
 
   /** Makes a folder and those above it. They are on the disk when `meanwhile` has ended as well. */
-  make(folder: string, meanwhile: Effect.Effect<void, PlatformError> = Effect.void): Effect.Effect<void, PlatformError> {
+  make(
+    folder: string,
+    meanwhile: Effect.Effect<void, PlatformError> = Effect.void
+  ): Effect.Effect<void, PlatformError> {
     const missing = this.#missing(folder)
     if (missing.length === 0) return meanwhile
     const parents = missing.map((made) => this.#path.dirname(made))
