@@ -29,6 +29,9 @@ const missingAs =
 /** Files on the way have names that begin with a dot: a crash may leave them. */
 const isWhole = (name: string) => !name.startsWith(".")
 
+/** How many folders are known to be on the disk. One that was forgotten is only made and synced once more. */
+const mostMade = 1000
+
 class Folder {
   /** Folders that exist and are on the disk. */
   readonly #made = new Set<string>()
@@ -97,6 +100,8 @@ class Folder {
     ).pipe(
       Effect.tap(() =>
         Effect.sync(() => {
+          // A generation has folders of its own: without a limit, a large batch would fill the memory with their names.
+          if (this.#made.size >= mostMade) this.#made.clear()
           for (const made of missing) this.#made.add(made)
         })
       )
