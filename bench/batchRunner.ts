@@ -2,9 +2,13 @@
 import { NodeImages } from "@effect-gradient/node"
 import { DurableImages, GenerationJournal, ImageBatch, ImageStore } from "@effect-gradient/durable"
 import { SqliteClient } from "@effect-gradient/durable/node"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Layer, Redacted, Schema, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 
 const RunnerPlan = Schema.Struct({
   baseUrl: Schema.String,

@@ -227,19 +227,21 @@ ${durableMemoryBudget}, ${verdict(memoryRatio, durableMemoryBudget)}.`
 }
 
 export const batchReport = (runs: ReadonlyArray<BatchRun>): string => {
-  const rows = runs.map(({ databaseBytes, peakBytes, perSecond, requests, title }) => [
+  const rows = runs.map(({ databaseBytes, peakBytes, requests, seconds, title }) => [
     title,
     decimal(requests, 0),
-    decimal(perSecond, 0),
-    databaseBytes === undefined ? "" : decimal(databaseBytes, 0),
+    decimal(seconds, 0),
+    decimal(requests / seconds, 0),
+    decimal(databaseBytes / requests, 0),
     decimal(peakBytes / 1e6, 0)
   ])
+  const titles = ["", "requests", "time (s)", "a second", "bytes of database each", "memory of a runner (MB)"]
   return `## Batches
 
 The service answers at once with an image of 12 KB. The store is a synced folder, and each runner has 32 requests under way. A
 request takes two commits of the journal. All processes share the ${availableParallelism()} cores of this machine.
 
-${table(["", "requests", "a second", "bytes of database each", "memory of a runner (MB)"], rows)}`
+${table(titles, rows)}`
 }
 
 export const paidReport = (cases: ReadonlyArray<Paid>): string => {

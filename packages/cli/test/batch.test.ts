@@ -1,8 +1,10 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Fiber, Queue, Schema, Stream } from "effect"
 import { readdir, readFile, writeFile } from "node:fs/promises"
+import type { ServerResponse } from "node:http"
 import { join } from "node:path"
-import { build, folder, run } from "./support/cli.ts"
+import { bucket as s3Bucket } from "./support/bucket.ts"
+import { build, folder, type Invocation, run, start } from "./support/cli.ts"
 import { service } from "./support/service.ts"
 
 beforeAll(build)
@@ -101,6 +103,158 @@ describe("batch", () => {
         assert.include(bucket.stderr, "With --store s3://b/c, --journal is required")
         const worker = yield* run(["batch", "worker", "foxes", "--store", "images"], { cwd, baseUrl })
         assert.include(worker.stderr, 'name must be the name of a batch in this store (got "foxes")')
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live(
+    "names what a person has given up, and exits with 0: nothing is left to do",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* withFile(...lines)
+        let count = 0
+        const { baseUrl } = yield* service((response) =>
+          count++ === 0 ? response.writeHead(500).end("{}") : response.end(reply)
+        )
+        const first = yield* run([...running, "--concurrency", "1"], { cwd, baseUrl })
+        const [, key = ""] = /(otters\/.*): InternalServerError/.exec(first.stderr) ?? []
+        const place = ["--journal", "images/journal.sqlite", "--store", "images"]
+        const given = yield* run(["generations", "resolve", key, "--abandon", "--attempt", "1", ...place], { cwd })
+        assert.strictEqual(given.code, 0, given.stderr)
+        const again = yield* run(running, { cwd, baseUrl })
+        assert.deepStrictEqual([again.code, count], [0, 3])
+        assert.include(again.stderr, "2 of 3 done, 1 abandoned")
+        assert.notInclude(again.stderr, "in doubt")
+      }).pipe(Effect.scoped),
+    90_000
+  )
+})
+
+/** A service that answers when it is told to. */
+const held = Effect.gen(function* () {
+  const waiting: Array<ServerResponse> = []
+  const arrived = yield* Queue.unbounded<void>()
+  let isOpen = false
+  const { baseUrl, requests } = yield* service((response) => {
+    if (isOpen) return void response.end(reply)
+    waiting.push(response)
+    return void Queue.offerUnsafe(arrived, undefined)
+  })
+  const open = Effect.sync(() => {
+    isOpen = true
+    for (const response of waiting) response.end(reply)
+  })
+  return { baseUrl, requests, open, arrived: (count: number) => Queue.takeN(arrived, count) }
+})
+
+/** A command, and what it prints on standard error. */
+const started = Effect.fnUntraced(function* (args: ReadonlyArray<string>, invocation: Invocation) {
+  const child = yield* start(args, invocation)
+  let said = ""
+  const reading = yield* child.stderr.pipe(
+    Stream.decodeText,
+    Stream.runForEach((text) => Effect.sync(() => (said += text))),
+    Effect.forkScoped
+  )
+  const saying = Effect.gen(function* () {
+    while (!said.includes("Waiting for the requests that were sent")) yield* Effect.sleep("20 millis")
+  })
+  return {
+    saying,
+    interrupt: Effect.forkScoped(child.kill({ killSignal: "SIGINT", forceKillAfter: "1 minute" })),
+    ended: Effect.andThen(Fiber.join(reading), Effect.map(child.exitCode, Number)),
+    said: () => said
+  }
+})
+
+describe("Ctrl-C of a batch", () => {
+  it.live(
+    "lets the requests finish that were sent and sends no others; the same command sends the rest",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* withFile(...lines)
+        const { arrived, baseUrl, open, requests } = yield* held
+        const { ended, interrupt, said, saying } = yield* started([...running, "--concurrency", "2"], { cwd, baseUrl })
+        yield* arrived(2)
+        yield* interrupt
+        yield* saying
+        yield* open
+        assert.strictEqual(yield* ended, 130)
+        assert.strictEqual(requests(), 2)
+        assert.include(said(), "Ctrl-C again ends at once and leaves them in doubt.")
+        const status = yield* run(["batch", "status", "otters", "--store", "images"], { cwd })
+        assert.include(status.stdout, "2 of 3 done")
+        const again = yield* run(running, { cwd, baseUrl })
+        assert.deepStrictEqual([again.code, requests()], [0, 3], again.stderr)
+        assert.include(again.stderr, "3 of 3 done")
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live(
+    "does not wait if it is pressed a second time",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* withFile(...lines)
+        const { arrived, baseUrl, requests } = yield* held
+        const { ended, interrupt, saying } = yield* started(running, { cwd, baseUrl })
+        yield* arrived(3)
+        yield* interrupt
+        yield* saying
+        yield* interrupt
+        // The service never answers.
+        assert.strictEqual(yield* ended, 130)
+        assert.strictEqual(requests(), 3)
+        const status = yield* run(["batch", "status", "otters", "--store", "images"], { cwd })
+        assert.include(status.stdout, "0 of 3 done, 3 under way")
+      }).pipe(Effect.scoped),
+    90_000
+  )
+})
+
+describe("a batch in a bucket", () => {
+  const inBucket = (store: string) => ["batch", "run", "otters.jsonl", "--store", store, "--journal", "otters.db"]
+
+  it.live(
+    "keeps images and requests in the bucket, and continues from there",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* withFile(...lines)
+        const { directory, env } = yield* s3Bucket
+        const { baseUrl, requests } = yield* service((response) => response.end(reply))
+        const first = yield* run(inBucket("s3://images/animals"), { cwd, baseUrl, env })
+        assert.strictEqual(first.code, 0, first.stderr)
+        const objects = yield* Effect.promise(() => readdir(join(directory, "images", "animals"), { recursive: true }))
+        assert.strictEqual(objects.filter((name) => /image-0\.png/.test(name) && !/metadata|md5/.test(name)).length, 3)
+        const again = yield* run(inBucket("s3://images/animals"), { cwd, baseUrl, env })
+        assert.deepStrictEqual([again.code, requests()], [0, 3])
+        const place = ["--store", "s3://images/animals", "--journal", "otters.db"]
+        yield* run(["batch", "export", "otters", ...place, "--to", "out"], { cwd, env })
+        assert.deepStrictEqual([...(yield* Effect.promise(() => readFile(join(cwd, "out/a.png"))))], [...png])
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live(
+    "refuses a bucket that does not exist, and credentials that are missing or wrong, before anything is sent",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* withFile(...lines)
+        const { env } = yield* s3Bucket
+        const { baseUrl, requests } = yield* service((response) => response.end(reply))
+        const attempts = [
+          ["s3://others/animals", env, "The bucket others failed to GET"],
+          ["s3://others/animals", env, "404 the bucket does not exist"],
+          ["s3://images", { ...env, AWS_SECRET_ACCESS_KEY: "wrong" }, "403 the secret access key is wrong"],
+          ["s3://images", { ...env, AWS_ACCESS_KEY_ID: "unknown" }, "403 the access key is unknown"],
+          ["s3://images", { AWS_ENDPOINT_URL_S3: env.AWS_ENDPOINT_URL_S3 }, "AWS_ACCESS_KEY_ID"]
+        ] as const
+        for (const [store, given, message] of attempts) {
+          const { code, stderr } = yield* run(inBucket(store), { cwd, baseUrl, env: given })
+          assert.strictEqual(code, 2, stderr)
+          assert.include(stderr, message)
+        }
+        assert.strictEqual(requests(), 0)
       }).pipe(Effect.scoped),
     90_000
   )

@@ -33,7 +33,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Attempt from "./Attempt.ts"
 import * as GradientError from "./GradientError.ts"
 import type { Images } from "./Images.ts"
-import { duration, positiveInteger } from "./internal/request/checks.ts"
+import { duration, oneOf, positiveInteger } from "./internal/request/checks.ts"
 import { issuesOf, refuse } from "./internal/request/checked.ts"
 import { invalidParams } from "./internal/request/invalidParams.ts"
 import { nextReset } from "./RateLimit.ts"
@@ -74,11 +74,13 @@ interface Limits {
 }
 
 const checked = (options: Options): Effect.Effect<Limits, GradientError.GradientError> => {
-  const { algorithm = "fixed-window", concurrency, key = "images", limit, onExceeded, window } = options
+  const { algorithm, concurrency, key = "images", limit, onExceeded, window } = options
   const parts = {
     limit: positiveInteger("limit", limit),
     window: duration("window", window, Duration.minutes(1)),
+    algorithm: oneOf("algorithm", algorithm, ["fixed-window", "token-bucket"], "fixed-window"),
     concurrency: positiveInteger("concurrency", concurrency),
+    onExceeded: oneOf("onExceeded", onExceeded, ["delay", "fail"], "delay"),
     either:
       limit === undefined && concurrency === undefined
         ? refuse("limit or concurrency", "set", "neither")
@@ -86,7 +88,7 @@ const checked = (options: Options): Effect.Effect<Limits, GradientError.Gradient
   }
   const all = Result.all(parts)
   return Result.isSuccess(all)
-    ? Effect.succeed({ ...all.success, algorithm, key, isFailing: onExceeded === "fail" })
+    ? Effect.succeed({ ...all.success, key, isFailing: onExceeded === "fail" })
     : GradientError.fromReason(invalidParams(issuesOf(parts)))
 }
 

@@ -144,11 +144,16 @@ describe("ImagesLimit", () => {
     })
   )
 
+  /** Options of a caller in plain JavaScript. */
+  const plain = (options: object): ImagesLimit.Options => ({ ...options })
+
   const wrong = [
     [{}, "limit or concurrency must be set (got neither)"],
     [{ limit: 0 }, "limit must be an integer of at least 1 (got 0)"],
     [{ limit: -1, concurrency: 1.5 }, "limit must be an integer of at least 1 (got -1); concurrency must be"],
-    [{ limit: 1, window: 0 }, "window must be a duration above 0"]
+    [{ limit: 1, window: 0 }, "window must be a duration above 0"],
+    [plain({ limit: 1, algorithm: "leaky" }), 'algorithm must be "fixed-window" or "token-bucket" (got "leaky")'],
+    [plain({ limit: 1, onExceeded: "wait" }), 'onExceeded must be "delay" or "fail" (got "wait")']
   ] as const
 
   it.effect.each(wrong)("refuses options that cannot be used when it is built: %o", ([options, message]) =>

@@ -28,12 +28,10 @@
  * )
  * ```
  */
-import { GradientError, type ImageGenerateParams, type ImageGenerateResponse, Images } from "@effect-gradient/core"
-import * as Data from "effect/Data"
+import { GradientError, Images } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { DurableImages } from "./DurableImages.ts"
@@ -48,7 +46,7 @@ import * as Reasons from "./internal/failureReasons.ts"
 
 /**
  * How far a batch is. `failed`: refused, and nothing was charged. `inDoubt`: perhaps charged, and the image is not in the
- * store. `waiting`: not asked for yet.
+ * store. `abandoned`: was in doubt, and a person gave it up. `waiting`: not asked for yet.
  *
  * @category models
  * @since 0.1.0
@@ -59,6 +57,7 @@ export interface Progress {
   readonly done: number
   readonly failed: number
   readonly inDoubt: number
+  readonly abandoned: number
   readonly sending: number
   readonly waiting: number
   /** Images in the store, and tokens that the service counted for them. */
@@ -119,15 +118,16 @@ const places = Effect.gen(function* () {
 const progressOf = (batch: string, total: number, counts: ReadonlyArray<Count>): Progress => {
   const of = (status: Count["status"]) => counts.find((count) => count.status === status)?.generations ?? 0
   const [done, failed, sending] = [of("done") + of("expired"), of("failed"), of("sending")]
-  const inDoubt = of("in-doubt") + of("abandoned")
+  const [inDoubt, abandoned] = [of("in-doubt"), of("abandoned")]
   return {
     batch,
     total,
     done,
     failed,
     inDoubt,
+    abandoned,
     sending,
-    waiting: Math.max(0, total - done - failed - sending - inDoubt),
+    waiting: Math.max(0, total - done - failed - inDoubt - abandoned - sending),
     images: counts.reduce((sum, { images }) => sum + images, 0),
     totalTokens: counts.reduce((sum, { totalTokens }) => sum + totalTokens, 0)
   }
@@ -239,44 +239,3 @@ export const status = (
     const { total } = yield* known(name)
     return yield* progress(yield* GenerationJournal, name, total)
   }).pipe(Effect.scoped)
-
-/**
- * One call of `each`: its images; or its failure, which says whether it may have been charged for.
- *
- * @category models
- * @since 0.1.0
- */
-export type Each = Data.TaggedEnum<{
-  Done: { readonly index: number; readonly response: ImageGenerateResponse.ImageGenerateResponse }
-  Failed: { readonly index: number; readonly error: GradientError.GradientError }
-}>
-
-/**
- * @category models
- * @since 0.1.0
- */
-export const Each = Data.taggedEnum<Each>()
-
-/**
- * The same params several times, each in a request of its own, for a model that makes one image at a time. It gives each
- * result as it arrives, in any order, and never fails: one failure loses no image of another call. It needs no journal.
- *
- * @category running
- * @since 0.1.0
- */
-export const each = (
-  params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
-  { concurrency = defaultConcurrency, count }: { readonly count: number; readonly concurrency?: number | undefined }
-): Stream.Stream<Each, never, Images.Images> =>
-  // Anything that is not a number of calls is none: a stream that never fails cannot refuse it.
-  Stream.range(0, Number.isSafeInteger(count) ? count - 1 : -1).pipe(
-    Stream.mapEffect(
-      (index) =>
-        Effect.map(Effect.result(Images.generate(params)), (result) =>
-          Result.isSuccess(result)
-            ? Each.Done({ index, response: result.success })
-            : Each.Failed({ index, error: result.failure })
-        ),
-      { concurrency, unordered: true }
-    )
-  )

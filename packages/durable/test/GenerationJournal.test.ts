@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -11,6 +12,7 @@ import fc from "fast-check"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { GenerationJournal } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
 import { postgres } from "./support/postgres.ts"
@@ -161,10 +163,27 @@ describe("the journal on SQLite", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("starts although another process has locked the file for a moment", () =>
+    Effect.gen(function* () {
+      const filename = file()
+      yield* Effect.scoped(Layer.build(onSqlite(filename)))
+      const other = new DatabaseSync(filename)
+      other.exec("BEGIN IMMEDIATE")
+      const starting = yield* Effect.forkChild(Layer.build(onSqlite(filename)), { startImmediately: true })
+      yield* Effect.sleep("300 millis")
+      other.exec("COMMIT")
+      other.close()
+      yield* Fiber.join(starting)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("with migrate: check fails by name if the tables are not there", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Layer.build(onSqlite(file(), { migrate: "check" })))
       expect(error).toMatchObject({ _tag: "MigrationError" })
+      expect(error.message).toBe(
+        'The journal has no tables gradient_generation and gradient_holder. Use migrate: "run" once.'
+      )
       expect(error.message).toContain("gradient_generation")
     }).pipe(Effect.scoped)
   )

@@ -1,8 +1,7 @@
 import type { GradientError } from "@effect-gradient/core"
-import { Images, RetryPolicy } from "@effect-gradient/core"
+import { RetryPolicy } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { describe, expect, it } from "@effect/vitest"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -126,12 +125,45 @@ describe("ImageBatch.run", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("counts what a person has given up as abandoned, and neither sends it nor waits for it", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const first = yield* processOn(all, failing(5, { status: 500, json: {} }))
+      yield* Effect.provide(run("otters", many(5), 1), first)
+      const [doubt] = yield* Effect.provide(Stream.runCollect(DurableImages.list({ status: "in-doubt" })), first)
+      const { attempt = 0, key = "" } = doubt ?? {}
+      yield* Effect.provide(DurableImages.resolve(key, { attempt, as: "abandon" }), first)
+      const second = yield* processOn(all, [])
+      expect(yield* Effect.provide(run("otters", many(5)), second)).toMatchObject({
+        done: 4,
+        inDoubt: 0,
+        abandoned: 1,
+        waiting: 0
+      })
+    }).pipe(Effect.scoped)
+  )
+
   it.live.each([401, 403, 404, 402])("stops at once after %d: every other request would fail as well", (status) =>
     Effect.gen(function* () {
       const process = yield* processOn(yield* shared, () => TestTransport.respond({ status, json: {} }))
       const reason = yield* Effect.provide(reasonOf(run("otters", many(500), 2)), process)
       expect(reason.mayHaveBeenCharged).toBe(false)
       expect(yield* Effect.provide(requests, process)).toBeLessThan(10)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("stops when the images of a request cannot be stored: those of the others would be paid for and lost", () =>
+    Effect.gen(function* () {
+      const { journal, store } = yield* shared
+      const put = (path: string, bytes: Uint8Array) =>
+        path.startsWith("batches/")
+          ? store.put(path, bytes)
+          : Effect.fail(new ImageStore.StoreFailure({ message: "no space left on device", cause: undefined }))
+      const full = yield* processOn({ journal, store: { ...store, put } }, answering)
+      const reason = yield* Effect.provide(reasonOf(run("otters", many(50), 2)), full)
+      expect(reason).toMatchObject({ _tag: "StoreError", phase: "after" })
+      expect(reason.message).toContain("no space left on device")
+      expect(yield* Effect.provide(requests, full)).toBeLessThanOrEqual(4)
     }).pipe(Effect.scoped)
   )
 
@@ -170,24 +202,6 @@ describe("ImageBatch.run", () => {
       const all = yield* shared
       yield* Effect.provide(run("otters", many(3)), yield* processOn(all, answering))
       expect(JSON.stringify(yield* all.journal.list({ limit: 10 }))).not.toContain("A picture of")
-    }).pipe(Effect.scoped)
-  )
-})
-
-describe("ImageBatch.each", () => {
-  it.live("gives each result as it arrives; one failure loses no image of another", () =>
-    Effect.gen(function* () {
-      const context = yield* Layer.build(
-        TestTransport.layerImages(failing(4, { status: 500, json: {} }), { retry: RetryPolicy.none })
-      )
-      const images = Context.get(context, Images.Images)
-      const results = yield* Stream.runCollect(ImageBatch.each({ prompt: "a sea otter" }, { count: 4 })).pipe(
-        Effect.provideService(Images.Images, images)
-      )
-      expect(new Set(results.map(({ index }) => index))).toEqual(new Set([0, 1, 2, 3]))
-      expect(results.filter(({ _tag }) => _tag === "Done").length).toBe(3)
-      const failed = results.find((result) => result._tag === "Failed")
-      expect(failed?.error.mayHaveBeenCharged).toBe(true)
     }).pipe(Effect.scoped)
   )
 })

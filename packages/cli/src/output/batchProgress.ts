@@ -16,13 +16,14 @@ const bar = (share: number) => {
   return `[${"#".repeat(filled)}${"-".repeat(barWidth - filled)}]`
 }
 
-const settledOf = ({ done, failed, inDoubt }: ImageBatch.Progress) => done + failed + inDoubt
+const settledOf = ({ abandoned, done, failed, inDoubt }: ImageBatch.Progress) => done + failed + inDoubt + abandoned
 
 /** The counts of a batch in words. */
-const countsOf = ({ done, failed, inDoubt, sending, total }: ImageBatch.Progress): ReadonlyArray<string> => [
+const countsOf = ({ abandoned, done, failed, inDoubt, sending, total }: ImageBatch.Progress): ReadonlyArray<string> => [
   `${count(done)} of ${count(total)} done`,
   ...(failed > 0 ? [`${count(failed)} failed`] : []),
   ...(inDoubt > 0 ? [`${count(inDoubt)} in doubt`] : []),
+  ...(abandoned > 0 ? [`${count(abandoned)} abandoned`] : []),
   ...(sending > 0 ? [`${count(sending)} under way`] : [])
 ]
 

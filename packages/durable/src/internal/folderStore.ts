@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type Entry, StoreFailure } from "./storeModels.ts"
 
@@ -30,9 +31,15 @@ const isWhole = (name: string) => !name.startsWith(".")
 
 const nothing = new Uint8Array()
 
+/** How many folders are known to be on the disk. One that was forgotten is only made and synced once more. */
+const mostMade = 1000
+
 class Folder {
   /** Folders that exist and are on the disk. */
   readonly #made = new Set<string>()
+  readonly #rootLock = Semaphore.makeUnsafe(1)
+  /** Those who wait for a sync of the root that has not begun. */
+  readonly #rootWaiting = new Set<{ isSynced: boolean }>()
   readonly #root: string
   readonly #fs: FileSystem.FileSystem
   readonly #path: Path.Path
@@ -57,13 +64,49 @@ class Folder {
     )
   }
 
-  /** Makes a folder and those above it, down from the root. */
-  make(folder: string): Effect.Effect<void, PlatformError> {
-    if (this.#made.has(folder)) return Effect.void
-    const parent = this.#path.dirname(folder)
-    const made = Effect.andThen(this.#fs.makeDirectory(folder, { recursive: true }), this.#syncFolder(parent))
-    return Effect.andThen(folder === this.#root ? Effect.void : this.make(parent), made).pipe(
-      Effect.tap(() => Effect.sync(() => this.#made.add(folder)))
+  /** Syncs the root once for all who wait for it, because many folders are made in it at the same time. */
+  #syncRoot(): Effect.Effect<void, PlatformError> {
+    return Effect.suspend(() => {
+      const own = { isSynced: false }
+      this.#rootWaiting.add(own)
+      const sync = Effect.suspend(() => {
+        if (own.isSynced) return Effect.void
+        const all = [...this.#rootWaiting]
+        this.#rootWaiting.clear()
+        return Effect.map(this.#syncFolder(this.#root), () => {
+          for (const one of all) one.isSynced = true
+        })
+      })
+      return this.#rootLock.withPermit(sync).pipe(Effect.ensuring(Effect.sync(() => this.#rootWaiting.delete(own))))
+    })
+  }
+
+  /** This folder and those above it, up to the root, that are not known to be on the disk. */
+  #missing(folder: string): ReadonlyArray<string> {
+    if (this.#made.has(folder)) return []
+    return folder === this.#root ? [folder] : [...this.#missing(this.#path.dirname(folder)), folder]
+  }
+
+  /** Makes a folder and those above it. They are on the disk when `meanwhile` has ended as well. */
+  make(
+    folder: string,
+    meanwhile: Effect.Effect<void, PlatformError> = Effect.void
+  ): Effect.Effect<void, PlatformError> {
+    const missing = this.#missing(folder)
+    if (missing.length === 0) return meanwhile
+    const parents = missing.map((made) => this.#path.dirname(made))
+    const syncs = parents.map((parent) => (parent === this.#root ? this.#syncRoot() : this.#syncFolder(parent)))
+    return Effect.andThen(
+      this.#fs.makeDirectory(folder, { recursive: true }),
+      Effect.all([...syncs, meanwhile], { concurrency: "unbounded", discard: true })
+    ).pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          // A generation has folders of its own: without a limit, a large batch would fill the memory with their names.
+          if (this.#made.size >= mostMade) this.#made.clear()
+          for (const made of missing) this.#made.add(made)
+        })
+      )
     )
   }
 
@@ -76,13 +119,13 @@ class Folder {
         Effect.andThen(file.writeAll(bytes), file.sync)
       )
     )
-    const put = Effect.andThen(write, this.#fs.rename(temporary, target)).pipe(
+    const put = Effect.andThen(this.make(folder, write), this.#fs.rename(temporary, target)).pipe(
       Effect.onError(() => Effect.ignore(this.#fs.remove(temporary, { force: true }))),
       Effect.andThen(this.#syncFolder(folder))
     )
-    return Effect.flatMap(this.#fs.exists(target), (exists) =>
-      exists ? this.#syncFolder(folder) : Effect.andThen(this.make(folder), put)
-    ).pipe(Effect.tapError(() => Effect.sync(() => this.#made.clear())))
+    return Effect.flatMap(this.#fs.exists(target), (exists) => (exists ? this.#syncFolder(folder) : put)).pipe(
+      Effect.tapError(() => Effect.sync(() => this.#made.clear()))
+    )
   }
 
   /** Opens the file for each piece: a caller who reads slowly must not hold one of the process's file descriptors. */

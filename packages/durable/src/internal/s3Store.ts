@@ -32,6 +32,7 @@ export interface S3Options {
   readonly endpoint?: string | undefined
   /** Default: `us-east-1`, which DigitalOcean Spaces accepts in each of its regions. */
   readonly region?: string | undefined
+  /** Not a secret: it names the key, and is part of each request. */
   readonly accessKeyId: string
   readonly secretAccessKey: Redacted.Redacted
   /** For temporary credentials. */

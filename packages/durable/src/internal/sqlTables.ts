@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { isBusy, whileBusy } from "./sqlBusy.ts"
 
 /** The names of the tables. */
 export interface Names {
@@ -92,7 +93,9 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
 export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
   migrate === "run"
     ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
-        Effect.provideService(SqlClient, sql)
+        Effect.provideService(SqlClient, sql),
+        // Looking for migrations takes SQLite's lock, which other processes may have.
+        Effect.retry({ while: (error) => error._tag === "SqlError" && isBusy(error), schedule: whileBusy })
       )
     : sql`SELECT 1 FROM ${sql(names.generation)} AS g LEFT JOIN ${sql(names.holder)} AS h ON h.id = g.holder LIMIT 1`.pipe(
         Effect.mapError((cause) => {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -17,6 +18,7 @@ import * as Stream from "effect/Stream"
 import { dirname, resolve } from "node:path"
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
 import { networkFileSystem } from "./internal/networkFileSystem.ts"
+import { sharingCommits } from "./internal/sharedCommit.ts"
 
 /**
  * Options of the client.
@@ -53,7 +55,8 @@ const isTransaction = new WeakMap<object, () => boolean>()
 /** How many prepared statements are kept. The journal has about twenty. */
 const mostStatements = 200
 
-const connectionOf = (database: DatabaseSync): Connection => {
+/** Runs statements, and keeps them prepared. */
+const runnerOf = (database: DatabaseSync) => {
   const statements = new Map<string, StatementSync>()
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql)
@@ -63,17 +66,21 @@ const connectionOf = (database: DatabaseSync): Connection => {
     statements.set(sql, statement)
     return statement
   }
-  const all = (sql: string, params: ReadonlyArray<unknown>, operation = "execute") =>
-    Effect.try({
+  return (sql: string, params: ReadonlyArray<unknown>) =>
+    Result.try({
       try: () => prepared(sql).all(...params.map(inputOf)),
-      catch: (cause) => sqlError(cause, operation)
+      catch: (cause) => sqlError(cause, "execute")
     })
+}
+
+const connectionOf = (database: DatabaseSync, run: ReturnType<typeof runnerOf>): Connection => {
+  const all = (sql: string, params: ReadonlyArray<unknown>) => Effect.suspend(() => Effect.fromResult(run(sql, params)))
   const values = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.map(all(sql, params), (rows) => rows.map((row) => Object.values(row)))
   const connection: Connection = {
     execute: (sql, params, transform) => Effect.map(all(sql, params), (rows) => transform?.(rows) ?? rows),
     executeUnprepared: (sql, params, transform) => Effect.map(all(sql, params), (rows) => transform?.(rows) ?? rows),
-    executeRaw: (sql, params) => all(sql, params),
+    executeRaw: all,
     executeValues: values,
     executeValuesUnprepared: values,
     executeStream: (sql, params, transform) =>
@@ -116,13 +123,15 @@ const refuseNetwork = (filename: string) =>
 const make = Effect.fnUntraced(function* ({ filename }: Options) {
   if (filename !== ":memory:") yield* refuseNetwork(filename)
   const database = yield* open(filename)
+  const run = runnerOf(database)
   const acquirers = SqlClient.makeSqliteAcquirers({
-    connection: Effect.succeed(connectionOf(database)),
+    connection: Effect.succeed(connectionOf(database, run)),
     semaphore: yield* Semaphore.make(1),
     isTransaction: (connection) => isTransaction.get(connection)?.() ?? false
   })
   return yield* SqlClient.make({
     ...acquirers,
+    borrower: sharingCommits(database, run, acquirers.borrower),
     compiler: Statement.makeCompilerSqlite(),
     driver: "node-sqlite",
     // A transaction that reads first and then writes would fail at once if another process wrote in between.

@@ -30,6 +30,17 @@ export const positiveInteger = (param: string, value: number | undefined): Check
     ? Result.succeed(value)
     : refuse(param, "an integer of at least 1", show(value))
 
+/** The option as one of these values; the default if it is undefined. */
+export const oneOf = <A extends string>(
+  param: string,
+  value: A | undefined,
+  allowed: ReadonlyArray<A>,
+  otherwise: A
+): Checked<A> =>
+  value === undefined || allowed.includes(value)
+    ? Result.succeed(value ?? otherwise)
+    : refuse(param, allowed.map((one) => JSON.stringify(one)).join(" or "), show(value))
+
 const isPolicy = (value: object): value is RetryPolicy.RetryPolicy =>
   "while" in value && Predicate.isFunction(value.while) && "schedule" in value && Schedule.isSchedule(value.schedule)
 

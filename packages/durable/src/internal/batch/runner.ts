@@ -44,6 +44,10 @@ const stopping: ReadonlySet<string> = new Set([
   "NotFoundError"
 ])
 
+/** Whether every other request would fail too, or would be paid for and lost like this one: the store is full or away. */
+const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
+  stopping.has(_tag) || (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
+
 /** Failures of one request, which another try would not mend. */
 const refusals: ReadonlySet<string> = new Set([
   "BadRequestError",
@@ -108,7 +112,7 @@ class Runner {
 
   #failed(index: number, error: GradientError.GradientError): Effect.Effect<void, GradientError.GradientError> {
     const { _tag } = error.reason
-    if (stopping.has(_tag)) return Effect.fail(error)
+    if (isStopping(error)) return Effect.fail(error)
     return Effect.sync(() => {
       if (error.mayHaveBeenCharged || refusals.has(_tag)) this.#settle(index)
       else this.#passing = error

@@ -1,0 +1,90 @@
+/**
+ * Writes that wait at the same time share one transaction. Nearly all of the time of a write is the sync of its commit, which
+ * blocks the process, and one sync is enough for all.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Borrower, Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
+import type { DatabaseSync } from "node:sqlite"
+
+type Rows = ReadonlyArray<Record<string, unknown>>
+type Outcome = Result.Result<Rows, SqlError>
+
+/** Runs a statement at once. */
+type Run = (sql: string, params: ReadonlyArray<unknown>) => Outcome
+
+/** A write that waits for its turn. */
+interface Write {
+  readonly sql: string
+  readonly params: ReadonlyArray<unknown>
+  outcome: Outcome | undefined
+}
+
+/** Statements that may be in a transaction with others. `VACUUM`, for one, may not. */
+const isWrite = (sql: string) => /^\s*(INSERT|UPDATE|DELETE)\b/i.test(sql)
+
+/** Runs writes in one transaction. A statement that fails undoes only itself, unless it ends the transaction. */
+const runTogether = (database: DatabaseSync, run: Run, writes: ReadonlyArray<Write>): void => {
+  const failAll = (error: SqlError) => {
+    for (const write of writes) write.outcome = Result.fail(error)
+  }
+  const begun = run("BEGIN IMMEDIATE", [])
+  if (Result.isFailure(begun)) return failAll(begun.failure)
+  for (const write of writes) {
+    const outcome = run(write.sql, write.params)
+    write.outcome = outcome
+    // A full disk, for example, rolls back what the others have written, too.
+    if (!database.isTransaction && Result.isFailure(outcome)) return failAll(outcome.failure)
+  }
+  const committed = run("COMMIT", [])
+  if (Result.isSuccess(committed)) return
+  if (database.isTransaction) run("ROLLBACK", [])
+  failAll(committed.failure)
+}
+
+/**
+ * Lends a connection whose writes share commits. `borrow` lends the connection itself, to one at a time. Whoever gets it first
+ * also runs the writes of all who wait for it.
+ */
+export const sharingCommits = (database: DatabaseSync, run: Run, borrow: Borrower): Borrower => {
+  const waiting = new Set<Write>()
+
+  const runWaiting = Effect.sync(() => {
+    const writes = [...waiting]
+    waiting.clear()
+    const [first] = writes
+    if (first !== undefined && writes.length === 1) first.outcome = run(first.sql, first.params)
+    else if (first !== undefined) runTogether(database, run, writes)
+  })
+
+  const write = (sql: string, params: ReadonlyArray<unknown>): Effect.Effect<Rows, SqlError> =>
+    Effect.suspend(() => {
+      const own: Write = { sql, params, outcome: undefined }
+      waiting.add(own)
+      const outcome = Effect.suspend(() =>
+        own.outcome === undefined ? Effect.die("a write did not run") : Effect.fromResult(own.outcome)
+      )
+      return borrow(() => {
+        if (own.outcome !== undefined) return outcome
+        // One turn, in which other fibers come with their writes.
+        return Effect.andThen(Effect.andThen(Effect.yieldNow, runWaiting), outcome)
+      }).pipe(Effect.ensuring(Effect.sync(() => waiting.delete(own))))
+    })
+
+  const shared: Connection = {
+    execute: (sql, params, transform) =>
+      isWrite(sql)
+        ? Effect.map(write(sql, params), (rows) => transform?.(rows) ?? rows)
+        : borrow((connection) => connection.execute(sql, params, transform)),
+    executeUnprepared: (sql, params, transform) =>
+      borrow((connection) => connection.executeUnprepared(sql, params, transform)),
+    executeRaw: (sql, params) => borrow((connection) => connection.executeRaw(sql, params)),
+    executeValues: (sql, params) => borrow((connection) => connection.executeValues(sql, params)),
+    executeValuesUnprepared: (sql, params) => borrow((connection) => connection.executeValuesUnprepared(sql, params)),
+    executeStream: (sql, params, transform) =>
+      Stream.unwrap(borrow((connection) => Effect.succeed(connection.executeStream(sql, params, transform))))
+  }
+  return (use) => use(shared)
+}
