@@ -51,7 +51,7 @@ const keepPossible = () => {
 
 /** The attribute `required` is content with white space, which core refuses. */
 const refuseBlank = () => {
-  prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe a picture." : "")
+  prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe an image." : "")
 }
 
 /** The gateway allows so many characters by default. It counts as this does. */
@@ -72,7 +72,7 @@ const showChosen = () => {
     .join(", ")
 }
 
-/** The options are folded where they would push the picture out of view. */
+/** The options are folded where they would push the image out of view. */
 const isWide = matchMedia("(width >= 60rem)")
 const fold = () => {
   options.open = isWide.matches

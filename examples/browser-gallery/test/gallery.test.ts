@@ -18,7 +18,7 @@ const openOptions = async (page: Page) => {
   if (await folded.isVisible()) await folded.click()
 }
 
-/** Asks by the keyboard for a picture that is soon drawn. */
+/** Asks by the keyboard for an image that is soon drawn. */
 const ask = (page: Page) =>
   Effect.promise(async () => {
     await openOptions(page)
@@ -53,7 +53,7 @@ const withoutNetwork = (errors: ReadonlyArray<string>) =>
 
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
 
-/** Holds the stream in its second picture. */
+/** Holds the stream in its second image. */
 const held: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.minutes(10) }
 
 const refusal = { _tag: "status", form: "openai" } as const
@@ -95,16 +95,16 @@ const violations = (page: Page) =>
 
 describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
   layer(Site.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
-    it.effect("shows a picture sharpening, step by step", () =>
+    it.effect("shows an image sharpening, step by step", () =>
       Effect.gen(function* () {
         const { errors, ledger, page, said } = yield* Site.open()
         yield* ask(page)
         yield* reach(page, "done")
         assert.deepStrictEqual(yield* said, [
-          "Waiting for the first picture",
-          "Picture 1 of 3: 1024 by 1024 pixels, and getting sharper",
-          "Picture 2 of 3: 1024 by 1024 pixels, and getting sharper",
-          "Picture 3 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Waiting for the first image",
+          "Image 1 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Image 2 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Image 3 of 3: 1024 by 1024 pixels, and getting sharper",
           "Done: 1024 by 1024 pixels, 0.5 MB"
         ])
         assert.strictEqual((yield* ledger.account).entries.length, 1)
@@ -112,7 +112,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       })
     )
 
-    it.effect("shows a finished picture once, and keeps it in the list when the next one begins", () =>
+    it.effect("shows a finished image once, and keeps it in the list when the next one begins", () =>
       Effect.gen(function* () {
         const { errors, page } = yield* Site.open({ images: "plain" })
         yield* ask(page)
@@ -133,12 +133,12 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       })
     )
 
-    it.effect("has the facts of a finished picture, its download, and a way to start from it", () =>
+    it.effect("has the facts of a finished image, its download, and a way to start from it", () =>
       Effect.gen(function* () {
         const { errors, page } = yield* Site.open({ images: "plain" })
         yield* ask(page)
         yield* reach(page, "done")
-        const entry = page.getByRole("region", { name: "Picture", exact: true })
+        const entry = page.getByRole("region", { name: "Image", exact: true })
         yield* Effect.promise(async () => {
           assert.match(
             await entry.innerText(),
@@ -180,7 +180,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           const field = page.getByLabel("Prompt")
           assert.strictEqual(
             await field.evaluate((area: HTMLTextAreaElement) => area.validationMessage),
-            "Describe a picture."
+            "Describe an image."
           )
           assert.isTrue(await field.evaluate((area) => area === document.activeElement))
         })
@@ -197,12 +197,12 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* ask(page)
         yield* reach(page, "done")
         assert.deepStrictEqual((yield* said).slice(0, 6), [
-          "Waiting for the first picture",
+          "Waiting for the first image",
           "The service is busy: retrying in 1 s (attempt 2)",
-          "Waiting for the first picture",
+          "Waiting for the first image",
           "The service is busy: retrying in 1 s (attempt 3)",
-          "Waiting for the first picture",
-          "Picture 1 of 3: 1024 by 1024 pixels, and getting sharper"
+          "Waiting for the first image",
+          "Image 1 of 3: 1024 by 1024 pixels, and getting sharper"
         ])
         assert.strictEqual((yield* ledger.account).entries.length, 1)
       })
@@ -230,7 +230,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       Effect.gen(function* () {
         const { back, errors, front, page, said } = yield* Site.open({ faults: [held] })
         yield* ask(page)
-        yield* Effect.promise(() => page.getByText("Picture 1 of 3").waitFor())
+        yield* Effect.promise(() => page.getByText("Image 1 of 3").waitFor())
         yield* Effect.promise(() => page.keyboard.press("Escape"))
         yield* reach(page, "cancelled")
         yield* until(() =>
@@ -255,7 +255,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           const generate = page.getByRole("button", { name: "Generate" })
           assert.isTrue(await generate.evaluate((button) => button === document.activeElement))
           await page.keyboard.press("Enter")
-          await page.getByText("Picture 1 of 3").waitFor()
+          await page.getByText("Image 1 of 3").waitFor()
         })
         assert.deepStrictEqual(errors, [])
       })
@@ -276,7 +276,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         assert.isTrue(canRetry)
         yield* Effect.promise(async () => {
           await retry(page).click()
-          await page.getByText("Picture 1 of 3").waitFor()
+          await page.getByText("Image 1 of 3").waitFor()
         })
         assert.strictEqual((yield* ledger.account).entries.length, 1)
       })
@@ -356,11 +356,11 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* ask(page)
         yield* Effect.promise(async () => {
           const parts = [
-            page.getByText("Picture 1 of 3"),
+            page.getByText("Image 1 of 3"),
             page.getByText(/^\d+ s$/),
             page.getByRole("button", { name: "Cancel" })
           ]
-          await page.getByText("Picture 1 of 3").waitFor()
+          await page.getByText("Image 1 of 3").waitFor()
           for (const top of [0, 300, 10_000]) {
             await page.evaluate((y) => scrollTo(0, y), top)
             for (const part of parts) assert.isTrue(await isInView(part), `${part.toString()} at ${top}`)

@@ -13,7 +13,7 @@ import * as Site from "./Site.ts"
 
 const prompt = "A cute baby sea otter"
 
-/** Holds the stream in its second picture. */
+/** Holds the stream in its second image. */
 const holding = (duration: Duration.Duration): Fault.Fault => ({ _tag: "stall-body", at: 2_000_000, for: duration })
 
 const stop = (server: ChildProcess, signal: "SIGTERM" | "SIGKILL") =>
@@ -65,7 +65,7 @@ const open = Effect.fnUntraced(function* (fault: Fault.Fault) {
     await page.getByRole("radio", { name: "JPEG" }).check()
     await page.getByLabel("Prompt").fill(prompt)
     await page.keyboard.press("Control+Enter")
-    await page.getByText("Picture 1 of 3").waitFor()
+    await page.getByText("Image 1 of 3").waitFor()
   })
   return { page, front, server, startAnother, said, entries, errors }
 })
@@ -79,7 +79,7 @@ const unsaid = (errors: ReadonlyArray<string>) => errors.filter((text) => !text.
 const isShown = (page: Page) =>
   page.getByRole("img", { name: prompt }).evaluate((img: HTMLImageElement) => img.naturalWidth === 1024)
 
-describe.skipIf(!Chromium.isAvailable)("the gallery returns for its picture, in Chromium", () => {
+describe.skipIf(!Chromium.isAvailable)("the gallery returns for its image, in Chromium", () => {
   layer(Site.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     it.effect("when the network is cut in the middle of it: it says so, and goes on when it is online again", () =>
       Effect.gen(function* () {
@@ -93,7 +93,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery returns for its picture, in 
         })
         yield* reach(page, "done")
         const texts = yield* said
-        assert.strictEqual(texts.filter((text) => text.startsWith("Picture 1 of 3")).length, 1)
+        assert.strictEqual(texts.filter((text) => text.startsWith("Image 1 of 3")).length, 1)
         assert.match(texts.at(-1) ?? "", /^Done/)
         assert.isTrue(yield* Effect.promise(() => isShown(page)))
         assert.deepStrictEqual([yield* entries, front.posts], [1, 1])
@@ -101,7 +101,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery returns for its picture, in 
       })
     )
 
-    it.effect("after a reload, which also keeps the finished picture", () =>
+    it.effect("after a reload, which also keeps the finished image", () =>
       Effect.gen(function* () {
         const { entries, errors, front, page } = yield* open(holding(Duration.seconds(3)))
         yield* Effect.promise(() => page.reload())
@@ -111,6 +111,31 @@ describe.skipIf(!Chromium.isAvailable)("the gallery returns for its picture, in 
           await page.reload()
           await page.getByRole("listitem").getByRole("img", { name: prompt }).waitFor()
         })
+        assert.deepStrictEqual([yield* entries, front.posts], [1, 1])
+        assert.deepStrictEqual(unsaid(errors), [])
+      })
+    )
+
+    it.effect("after a reload between its arrival and its storage in the browser", () =>
+      Effect.gen(function* () {
+        const { entries, errors, front, page } = yield* open(holding(Duration.seconds(1)))
+        yield* Effect.promise(async () => {
+          await page.evaluate(() => {
+            const { open: openDatabase } = IDBFactory.prototype
+            IDBFactory.prototype.open = function (...args) {
+              document.documentElement.dataset["storing"] = ""
+              const opening = openDatabase.apply(this, args)
+              // The page hears no event of it, so that it waits.
+              opening.addEventListener = () => {}
+              return opening
+            }
+          })
+          await page.locator("[data-storing]").waitFor({ state: "attached" })
+          await page.reload()
+        })
+        yield* reach(page, "done")
+        assert.isTrue(yield* Effect.promise(() => isShown(page)))
+        assert.strictEqual(yield* Effect.promise(() => page.evaluate<number>("sessionStorage.length")), 0)
         assert.deepStrictEqual([yield* entries, front.posts], [1, 1])
         assert.deepStrictEqual(unsaid(errors), [])
       })
@@ -128,7 +153,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery returns for its picture, in 
       })
     )
 
-    it.effect("when the gateway at work is killed: it says that the picture is in doubt, and does not pay again", () =>
+    it.effect("when the gateway at work is killed: it says that the image is in doubt, and does not pay again", () =>
       Effect.gen(function* () {
         const { entries, errors, front, page, server, startAnother } = yield* open(holding(Duration.minutes(10)))
         yield* startAnother

@@ -79,10 +79,10 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
-  return `Picture ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
+  return `Image ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
 }
 
-const waiting = "Waiting for the first picture"
+const waiting = "Waiting for the first image"
 
 const setText = (status: HTMLElement, text: string) =>
   Effect.sync(() => {
