@@ -65,9 +65,9 @@ const showLength = () => {
   if (length > longest) prompt.setCustomValidity(`Use at most ${longest.toLocaleString("en")} characters.`)
 }
 
-/** What is chosen, beside the fold. */
+/** What is chosen, beside the fold. Only `textContent` has the text of labels that are folded. */
 const showChosen = () => {
-  chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.innerText)
+  chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.textContent)
     .filter((label, index) => index === 0 || label !== "Auto")
     .join(", ")
 }

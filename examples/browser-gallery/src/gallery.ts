@@ -1,6 +1,6 @@
 /**
- * The images of this browser: each opens large, can be downloaded, and its settings can be used again. The newest one is
- * on the stage, with its facts under it. It joins the list when the next one begins, so that it is shown once.
+ * The images of this browser: each opens large, where it can be downloaded and its settings can be used again. The newest
+ * one is on the stage, with its facts under it. It joins the list when the next one begins, so that it is shown once.
  */
 import { Effect, type Scope } from "effect"
 import type { AlbumImage } from "./album.ts"
@@ -54,7 +54,7 @@ const addToList = (image: AlbumImage, url: string) => {
   })
   open.append(Object.assign(new Image(), { src: url, alt: image.params.prompt, loading: "lazy" }))
   open.addEventListener("click", () => showLarge(image, url))
-  item.append(open, makeAbout(image, url))
+  item.append(open, Object.assign(document.createElement("p"), { className: "prompt", textContent: image.params.prompt }))
   list.prepend(item)
   none.hidden = true
 }

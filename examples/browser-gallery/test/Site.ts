@@ -22,7 +22,7 @@ export class Built extends Context.Service<Built, string>()("test/Built") {}
 
 export const layer = Layer.merge(
   Chromium.layer,
-  Layer.effect(Built, Gallery.buildPage("For tests.")).pipe(Layer.provide(NodeServices.layer))
+  Layer.effect(Built, Gallery.buildPage("The emulator draws. Nothing is charged for.")).pipe(Layer.provide(NodeServices.layer))
 )
 
 /** Records each text of the status, because a text can be replaced before a test reads it. */

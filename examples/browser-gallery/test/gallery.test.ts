@@ -371,6 +371,70 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       })
     )
 
+    it.effect("has targets for fingers on a phone, names the folded options, and shows no keys", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ images: "plain", browser: phone })
+        yield* ask(page)
+        yield* reach(page, "done")
+        yield* Effect.promise(async () => {
+          await page.locator("#options > summary").click()
+          assert.strictEqual(await page.locator("#chosen").innerText(), "Square, Low, JPEG")
+          const heights = await page
+            .locator(":is(button, summary, a, textarea):visible")
+            .evaluateAll((targets) =>
+              targets.map((target) => [target.textContent.trim(), target.getBoundingClientRect().height] as const)
+            )
+          assert.isAtLeast(heights.length, 4)
+          assert.deepStrictEqual(
+            heights.filter(([, height]) => height < 44),
+            []
+          )
+          assert.isFalse(await page.locator("kbd").first().isVisible())
+        })
+      })
+    )
+
+    it.effect("does not mark the button as the next thing to press while an image is made", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ faults: [held] })
+        yield* ask(page)
+        yield* reach(page, "drawing")
+        yield* Effect.promise(async () => {
+          const generate = page.getByRole("button", { name: "Generate" })
+          const look = () =>
+            generate.evaluate((button) => {
+              const { borderColor, outlineStyle } = getComputedStyle(button)
+              return [borderColor, outlineStyle]
+            })
+          const before = await look()
+          await generate.hover()
+          await generate.focus()
+          assert.deepStrictEqual(await look(), before)
+        })
+      })
+    )
+
+    it.effect("opens an earlier image large, with its download and its settings", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ images: "plain" })
+        yield* ask(page)
+        yield* reach(page, "done")
+        yield* Effect.promise(async () => {
+          await page.reload()
+          await page.getByRole("button", { name: `Open large: ${prompt}` }).click()
+          const dialog = page.getByRole("dialog")
+          const [download] = await Promise.all([
+            page.waitForEvent("download"),
+            dialog.getByRole("link", { name: "Download" }).click()
+          ])
+          assert.strictEqual(download.suggestedFilename(), "a-cute-baby-sea-otter.jpg")
+          await dialog.getByRole("button", { name: "Use these settings" }).click()
+          assert.isFalse(await dialog.isVisible())
+          assert.isTrue(await page.getByRole("radio", { name: "JPEG" }).isChecked())
+        })
+      })
+    )
+
     it.effect("brings the words of a failure into view on a phone", () =>
       Effect.gen(function* () {
         const { page } = yield* Site.open({ faults: [{ _tag: "reset-body", at: 2_000_000 }], browser: phone })

@@ -118,7 +118,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery returns for its image, in Ch
 
     it.effect("after a reload between its arrival and its storage in the browser", () =>
       Effect.gen(function* () {
-        const { entries, errors, front, page } = yield* open(holding(Duration.seconds(1)))
+        const { entries, errors, front, page } = yield* open(holding(Duration.seconds(3)))
         yield* Effect.promise(async () => {
           await page.evaluate(() => {
             const { open: openDatabase } = IDBFactory.prototype
