@@ -17,6 +17,7 @@ import { type Event as ReconnectEvent, OnReconnect } from "./Reconnect.ts"
  * The elements that show a stream.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options {
   /** The element that shows the images. In a worker, an `OffscreenCanvas`. */
@@ -113,6 +114,7 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
  * ```
  *
  * @category status
+ * @since 0.1.0
  */
 export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent) => Effect.Effect<void>) =>
   Effect.fnUntraced(function* ({ attempt, delay, reason }) {
@@ -132,6 +134,7 @@ const reconnecting = ({ attempt, delay }: ReconnectEvent): string =>
  * the status text says so. It is still returned, because it is paid for.
  *
  * @category running
+ * @since 0.1.0
  */
 export const run =
   ({ status, target }: Options) =>
