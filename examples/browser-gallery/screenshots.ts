@@ -35,10 +35,12 @@ const ask = async (page: Page) => {
   await page.getByRole("button", { name: "Generate" }).click()
 }
 
-const askUntil = (text: string | RegExp) => async ({ page }: { readonly page: Page }) => {
-  await ask(page)
-  await page.getByText(text).first().waitFor()
-}
+const askUntil =
+  (text: string | RegExp) =>
+  async ({ page }: { readonly page: Page }) => {
+    await ask(page)
+    await page.getByText(text).first().waitFor()
+  }
 
 const askUntilFailed = async ({ page }: { readonly page: Page }) => {
   await ask(page)
@@ -52,13 +54,13 @@ const refusal = { _tag: "status", form: "openai" } as const
 /** Keeps images in the browser, as earlier orders do. */
 const keep = async (page: Page, images: ReadonlyArray<Kept>, count: number) => {
   await page.evaluate(
-    ({ count, images: kept }) =>
+    ({ kept, length }) =>
       new Promise<void>((resolve, reject) => {
         const opening = indexedDB.open("browser-gallery", 1)
         opening.addEventListener("error", () => reject(opening.error ?? new Error("IndexedDB failed")))
         opening.addEventListener("success", () => {
           const transaction = opening.result.transaction("images", "readwrite")
-          for (let index = 0; index < count; index++) {
+          for (let index = 0; index < length; index++) {
             const image = kept[index % kept.length]
             if (image === undefined) throw new TypeError("no images")
             transaction.objectStore("images").add({
@@ -72,10 +74,13 @@ const keep = async (page: Page, images: ReadonlyArray<Kept>, count: number) => {
           transaction.addEventListener("complete", () => resolve())
         })
       }),
-    { count, images }
+    { kept: images, length: count }
   )
   await page.reload()
-  await page.getByRole("listitem").nth(count - 1).waitFor()
+  await page
+    .getByRole("listitem")
+    .nth(count - 1)
+    .waitFor()
 }
 
 const statesOf = (images: ReadonlyArray<Kept>): Record<string, State> => ({
@@ -146,7 +151,8 @@ const take = Effect.fnUntraced(function* (
     await reach({ page, cut: () => front.cut() })
     await page.screenshot({ path: `${file}.png` })
     // On a phone, all of the page as well.
-    if (look.startsWith("phone") && name !== "large") await page.screenshot({ path: `${file}-full.png`, fullPage: true })
+    if (look.startsWith("phone") && name !== "large")
+      {await page.screenshot({ path: `${file}-full.png`, fullPage: true })}
   })
   yield* Console.log(file)
 }, Effect.scoped)

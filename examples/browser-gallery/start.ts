@@ -50,10 +50,7 @@ const gallery = Effect.gen(function* () {
   const port = yield* Config.Port("PORT").pipe(Config.withDefault(0))
   return Layer.effectDiscard(
     HttpServer.addressFormattedWith((address) => Console.log(`${note}\nOpen ${address} (Ctrl+C ends it)`))
-  ).pipe(
-    Layer.provide(Gallery.layer({ folder, port })),
-    Layer.provide([client, records(data)])
-  )
+  ).pipe(Layer.provide(Gallery.layer({ folder, port })), Layer.provide([client, records(data)]))
 })
 
 Layer.unwrap(gallery).pipe(

@@ -54,7 +54,10 @@ const addToList = (image: AlbumImage, url: string) => {
   })
   open.append(Object.assign(new Image(), { src: url, alt: image.params.prompt, loading: "lazy" }))
   open.addEventListener("click", () => showLarge(image, url))
-  item.append(open, Object.assign(document.createElement("p"), { className: "prompt", textContent: image.params.prompt }))
+  item.append(
+    open,
+    Object.assign(document.createElement("p"), { className: "prompt", textContent: image.params.prompt })
+  )
   list.prepend(item)
   none.hidden = true
 }

@@ -6,7 +6,6 @@ import { readFile } from "node:fs/promises"
 import * as Http from "node:http"
 import { fileURLToPath } from "node:url"
 import type { BrowserContextOptions, Locator, Page } from "playwright-core"
-import { vi } from "vitest"
 import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Site from "./Site.ts"
 
@@ -32,10 +31,6 @@ const ask = (page: Page) =>
 const reach = (page: Page, state: "drawing" | "done" | "cancelled" | "failed") =>
   Effect.promise(() => page.locator(`#stage[data-state="${state}"]`).waitFor())
 
-/** Waits until this is so. */
-const until = (condition: () => boolean | Promise<boolean>) =>
-  Effect.promise(() => vi.waitUntil(condition, { timeout: 20_000, interval: 20 }))
-
 const statusOf = (page: Page) => Effect.promise(() => page.getByRole("status").innerText())
 
 /** Whether the whole element is within the window. */
@@ -46,10 +41,6 @@ const isInView = (part: Locator) =>
   })
 
 const retry = (page: Page) => page.getByRole("button", { name: "Try again" })
-
-/** Chromium itself writes to the console when a reply is an error, or none comes. */
-const withoutNetwork = (errors: ReadonlyArray<string>) =>
-  errors.filter((text) => !text.startsWith("Failed to load resource"))
 
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
 
@@ -63,7 +54,7 @@ const failing = Effect.fnUntraced(function* (fault: Fault.Fault) {
   const site = yield* Site.open({ faults: [fault] })
   yield* ask(site.page)
   yield* reach(site.page, "failed")
-  assert.deepStrictEqual(withoutNetwork(site.errors), [])
+  assert.deepStrictEqual(Site.unsaid(site.errors), [])
   return {
     ...site,
     words: yield* statusOf(site.page),
@@ -233,7 +224,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* Effect.promise(() => page.getByText("Image 1 of 3").waitFor())
         yield* Effect.promise(() => page.keyboard.press("Escape"))
         yield* reach(page, "cancelled")
-        yield* until(() =>
+        yield* Site.until(() =>
           front.connections.some(
             ({ hungUpBy, requests }) => hungUpBy === "client" && requests.some((text) => text.startsWith("POST "))
           )
@@ -305,7 +296,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* Effect.promise(() => page.getByText("The connection broke: reconnecting").waitFor())
         yield* Effect.promise(() => page.getByRole("button", { name: "Cancel" }).click())
         yield* reach(page, "cancelled")
-        assert.deepStrictEqual(withoutNetwork(errors), [])
+        assert.deepStrictEqual(Site.unsaid(errors), [])
       })
     )
 
@@ -317,7 +308,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* reach(page, "done")
         assert.strictEqual(front.posts, 2)
         assert.strictEqual((yield* ledger.account).entries.length, 1)
-        assert.deepStrictEqual(withoutNetwork(errors), [])
+        assert.deepStrictEqual(Site.unsaid(errors), [])
       })
     )
 
@@ -377,19 +368,21 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* ask(page)
         yield* reach(page, "done")
         yield* Effect.promise(async () => {
-          await page.locator("#options > summary").click()
-          assert.strictEqual(await page.locator("#chosen").innerText(), "Square, Low, JPEG")
           const heights = await page
-            .locator(":is(button, summary, a, textarea):visible")
+            .locator(":is(button, summary, a, textarea, .choices label):visible")
             .evaluateAll((targets) =>
               targets.map((target) => [target.textContent.trim(), target.getBoundingClientRect().height] as const)
             )
-          assert.isAtLeast(heights.length, 4)
+          assert.isAtLeast(heights.length, 15)
           assert.deepStrictEqual(
             heights.filter(([, height]) => height < 44),
             []
           )
           assert.isFalse(await page.locator("kbd").first().isVisible())
+          await page.locator("#options > summary").click()
+          await page.getByLabel("Prompt").fill("Another")
+          await page.getByLabel("Prompt").blur()
+          assert.strictEqual(await page.locator("#chosen").innerText(), "Square, Low, JPEG")
         })
       })
     )
@@ -440,7 +433,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         const { page } = yield* Site.open({ faults: [{ _tag: "reset-body", at: 2_000_000 }], browser: phone })
         yield* ask(page)
         yield* reach(page, "failed")
-        yield* until(() => isInView(page.getByRole("status")))
+        yield* Site.until(() => isInView(page.getByRole("status")))
       })
     )
 

@@ -238,7 +238,11 @@ describe("BrowserImages.pending", () => {
       const { page, storage } = gateway(() => events(partial(0) + completed))
       const during: Array<number> = []
       const look = Effect.sync(() => void during.push(storage.length))
-      yield* stream.pipe(Stream.tap(() => look), Stream.runDrain, Effect.provide(page()))
+      yield* stream.pipe(
+        Stream.tap(() => look),
+        Stream.runDrain,
+        Effect.provide(page())
+      )
       assert.deepStrictEqual([during, storage.length], [[1, 1], 0])
     })
   )
@@ -258,7 +262,10 @@ describe("BrowserImages.pending", () => {
       const failing = Stream.tap(stream, () => Effect.fail("The disk is full" as const))
       yield* failing.pipe(Stream.runDrain, Effect.flip, Effect.provide(page()))
       const [left] = yield* Effect.provide(BrowserImages.pending, page())
-      assert.deepStrictEqual([...(yield* given(left?.events ?? Stream.empty).pipe(Effect.provide(page())))], ["completed"])
+      assert.deepStrictEqual(
+        [...(yield* given(left?.events ?? Stream.empty).pipe(Effect.provide(page())))],
+        ["completed"]
+      )
       assert.deepStrictEqual(methods(), ["POST", "GET"])
     })
   )
@@ -277,11 +284,7 @@ describe("BrowserImages.pendingUntilDone", () => {
         const look = Effect.gen(function* () {
           return [storage.length, (yield* BrowserImages.pending).length]
         })
-        const during = yield* call.pipe(
-          Effect.andThen(look),
-          BrowserImages.pendingUntilDone,
-          Effect.provide(page())
-        )
+        const during = yield* call.pipe(Effect.andThen(look), BrowserImages.pendingUntilDone, Effect.provide(page()))
         // It runs in this page, so it is not listed.
         assert.deepStrictEqual(during, [1, 0])
         assert.strictEqual(storage.length, 0)
@@ -294,11 +297,7 @@ describe("BrowserImages.pendingUntilDone", () => {
       for (const end of [Effect.fail("The disk is full"), Effect.interrupt]) {
         const { methods, page } = gateway(respond)
         yield* Effect.gen(function* () {
-          yield* Images.generate({ prompt: "x" }).pipe(
-            Effect.andThen(end),
-            BrowserImages.pendingUntilDone,
-            Effect.exit
-          )
+          yield* Images.generate({ prompt: "x" }).pipe(Effect.andThen(end), BrowserImages.pendingUntilDone, Effect.exit)
           const [left] = yield* BrowserImages.pending
           assert.strictEqual((yield* left?.response ?? Effect.die("none is pending")).data.length, 1)
           assert.deepStrictEqual(yield* BrowserImages.pending, [])
