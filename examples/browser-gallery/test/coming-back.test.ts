@@ -31,7 +31,7 @@ const built = Effect.acquireRelease(
 const site = Layer.merge(Chromium.layer, Layer.effect(Site.Built, built))
 
 /** Holds the stream in its second image. */
-const holding: Fault.Fault = { _tag: "stall-body", at: 1_400_000, for: Duration.seconds(3) }
+const holding: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.seconds(3) }
 
 const click = (page: Page, name: string) => page.getByRole("button", { name }).click()
 
@@ -102,7 +102,7 @@ describe.skipIf(!Chromium.isAvailable)("the recipes of docs/in-a-page.md, in Chr
 
     it.effect("inWords says that an image is in doubt, and nothing is sent again", () =>
       Effect.gen(function* () {
-        const { errors, front, page, said } = yield* Site.open({ faults: [{ _tag: "reset-body", at: 1_400_000 }] })
+        const { errors, front, page, said } = yield* Site.open({ faults: [{ _tag: "reset-body", at: 2_000_000 }] })
         yield* Effect.promise(async () => {
           await click(page, "Draw")
           await page.getByText("Nobody knows whether this image was made.").waitFor()

@@ -28,8 +28,8 @@ const onClick = (id: string, recipe: Parameters<typeof run>[0]) =>
 
 const prompt = "A cute baby sea otter"
 
-/** Small, so that they are made soon. */
-const events = Images.generateStream({ prompt, size: "512x512", partialImages: 3 })
+/** These are drawn soon. */
+const events = Images.generateStream({ prompt, quality: "low", outputFormat: "jpeg", partialImages: 3 })
 
 onClick(
   "generate",
