@@ -151,8 +151,9 @@ const take = Effect.fnUntraced(function* (
     await reach({ page, cut: () => front.cut() })
     await page.screenshot({ path: `${file}.png` })
     // On a phone, all of the page as well.
-    if (look.startsWith("phone") && name !== "large")
-      {await page.screenshot({ path: `${file}-full.png`, fullPage: true })}
+    if (look.startsWith("phone") && name !== "large") {
+      await page.screenshot({ path: `${file}-full.png`, fullPage: true })
+    }
   })
   yield* Console.log(file)
 }, Effect.scoped)
