@@ -28,6 +28,7 @@ interface Order {
 const stage = element("stage", HTMLElement)
 const img = element("image", HTMLImageElement)
 const bar = element("bar", HTMLDivElement)
+const about = element("about", HTMLDivElement)
 const progress = element("progress", HTMLProgressElement)
 const status = element("status", HTMLParagraphElement)
 const elapsed = element("elapsed", HTMLSpanElement)
@@ -125,7 +126,7 @@ const turn = Effect.fnUntraced(function* (order: Order) {
     Effect.catchTag("ImageError", (error) => Effect.as(showFailure(error), "failed" as const))
   )
   setState(end)
-  if (end === "failed") bar.scrollIntoView({ block: "nearest" })
+  if (end !== "cancelled") (end === "done" ? about : bar).scrollIntoView({ block: "nearest" })
   return end
 })
 

@@ -437,6 +437,16 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       })
     )
 
+    it.effect("brings a finished image and its download into view on a phone", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ images: "plain", browser: phone })
+        yield* ask(page)
+        yield* reach(page, "done")
+        yield* Site.until(() => isInView(page.getByRole("link", { name: "Download" })))
+        assert.isTrue(yield* Effect.promise(() => isInView(page.getByRole("img", { name: prompt }))))
+      })
+    )
+
     for (const width of [390, 800, 1280]) {
       it.effect(`is not widened by an unbroken word, ${width} pixels wide`, () =>
         Effect.gen(function* () {
