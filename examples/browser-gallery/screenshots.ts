@@ -146,6 +146,8 @@ const take = Effect.fnUntraced(function* (
   [look, browser]: [string, BrowserContextOptions]
 ) {
   const { front, page } = yield* Site.open({ faults, browser })
+  // A screenshot of 50 images takes long on a busy machine.
+  page.setDefaultTimeout(120_000)
   const file = join(folder, `${name}-${look}`)
   yield* Effect.promise(async () => {
     await reach({ page, cut: () => front.cut() })
