@@ -1,10 +1,10 @@
 /**
- * The pictures, in the browser's IndexedDB: they were paid for, and must outlive the page.
+ * The images, in the browser's IndexedDB: they were paid for, and must outlive the page.
  */
 import { ImageGenerateParams, type ImageGenStreamEvent } from "@effect-gradient/core"
 import { Data, Duration, Effect, Option, Schema } from "effect"
 
-const Picture = Schema.Struct({
+const AlbumImage = Schema.Struct({
   params: ImageGenerateParams.ImageGenerateParamsStreaming,
   blob: Schema.instanceOf(Blob),
   extension: Schema.String,
@@ -12,10 +12,10 @@ const Picture = Schema.Struct({
   madeAt: Schema.Number
 })
 
-/** A finished picture. */
-export type Picture = typeof Picture.Type
+/** A finished image. */
+export type AlbumImage = typeof AlbumImage.Type
 
-/** The browser does not keep the picture: its disk is full, or the user denies storage. */
+/** The browser does not keep the image: its disk is full, or the user denies storage. */
 export class AlbumError extends Data.TaggedError("AlbumError")<{ readonly cause: unknown }> {}
 
 const settled = <A>(request: IDBRequest<A>): Promise<A> =>
@@ -24,7 +24,14 @@ const settled = <A>(request: IDBRequest<A>): Promise<A> =>
     request.addEventListener("error", () => reject(request.error ?? new DOMException("IndexedDB failed")))
   })
 
-const storeName = "pictures"
+/** A write outlives the page only if its transaction was committed. */
+const committed = (transaction: IDBTransaction): Promise<void> =>
+  new Promise((resolve, reject) => {
+    transaction.addEventListener("complete", () => resolve())
+    transaction.addEventListener("abort", () => reject(transaction.error ?? new DOMException("IndexedDB failed")))
+  })
+
+const storeName = "images"
 
 const use = <A>(mode: IDBTransactionMode, run: (store: IDBObjectStore) => IDBRequest<A>) =>
   Effect.tryPromise({
@@ -35,7 +42,9 @@ const use = <A>(mode: IDBTransactionMode, run: (store: IDBObjectStore) => IDBReq
       )
       const database = await settled(opening)
       try {
-        return await settled(run(database.transaction(storeName, mode).objectStore(storeName)))
+        const transaction = database.transaction(storeName, mode)
+        const [result] = await Promise.all([settled(run(transaction.objectStore(storeName))), committed(transaction)])
+        return result
       } finally {
         database.close()
       }
@@ -43,17 +52,17 @@ const use = <A>(mode: IDBTransactionMode, run: (store: IDBObjectStore) => IDBReq
     catch: (cause) => new AlbumError({ cause })
   })
 
-const decode = Schema.decodeUnknownOption(Picture)
+const decode = Schema.decodeUnknownOption(AlbumImage)
 
-/** All pictures, the oldest first. */
-export const all: Effect.Effect<ReadonlyArray<Picture>, AlbumError> = Effect.map(
+/** All images, the oldest first. */
+export const all: Effect.Effect<ReadonlyArray<AlbumImage>, AlbumError> = Effect.map(
   use("readonly", (store) => store.getAll()),
   (values: ReadonlyArray<unknown>) => values.flatMap((value) => Option.toArray(decode(value)))
 )
 
-/** Keeps a picture. */
-export const keep = (picture: Picture): Effect.Effect<void, AlbumError> =>
-  Effect.asVoid(use("readwrite", (store) => store.add(picture)))
+/** Keeps an image. */
+export const keep = (image: AlbumImage): Effect.Effect<void, AlbumError> =>
+  Effect.asVoid(use("readwrite", (store) => store.add(image)))
 
 const factsOf = (image: ImageGenStreamEvent.Completed, took: Duration.Duration) =>
   [
@@ -65,13 +74,13 @@ const factsOf = (image: ImageGenStreamEvent.Completed, took: Duration.Duration) 
     .map((fact) => fact.replaceAll(" ", "\u00a0"))
     .join(" · ")
 
-/** The picture of an image that has arrived. `took` is the time since the click. */
-export const pictureOf = (
-  params: Picture["params"],
+/** What is kept of an image that has arrived. `took` is the time since the click. */
+export const imageOf = (
+  params: AlbumImage["params"],
   image: ImageGenStreamEvent.Completed,
   took: Duration.Duration,
   madeAt: number
-): Picture => ({
+): AlbumImage => ({
   params,
   blob: image.toBlob() ?? new Blob(),
   extension: image.extension,

@@ -51,7 +51,7 @@ const keepPossible = () => {
 
 /** The attribute `required` is content with white space, which core refuses. */
 const refuseBlank = () => {
-  prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe a picture." : "")
+  prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe an image." : "")
 }
 
 /** The gateway allows so many characters by default. It counts as this does. */
@@ -65,14 +65,14 @@ const showLength = () => {
   if (length > longest) prompt.setCustomValidity(`Use at most ${longest.toLocaleString("en")} characters.`)
 }
 
-/** What is chosen, beside the fold. */
+/** What is chosen, beside the fold. Only `textContent` has the text of labels that are folded. */
 const showChosen = () => {
-  chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.innerText)
+  chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.textContent)
     .filter((label, index) => index === 0 || label !== "Auto")
     .join(", ")
 }
 
-/** The options are folded where they would push the picture out of view. */
+/** The options are folded where they would push the image out of view. */
 const isWide = matchMedia("(width >= 60rem)")
 const fold = () => {
   options.open = isWide.matches

@@ -1,5 +1,5 @@
 /**
- * Asks for pictures through the gateway behind this page, and shows each while it gets sharper.
+ * Asks for images through the gateway behind this page, and shows each while it gets sharper.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import {
@@ -18,7 +18,7 @@ import * as Words from "./words.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** One picture to draw, or one that an earlier page asked for. */
+/** One image to draw, or one that an earlier page asked for. */
 interface Order {
   readonly params: Params
   readonly sentAt: number
@@ -26,7 +26,9 @@ interface Order {
 }
 
 const stage = element("stage", HTMLElement)
-const picture = element("picture", HTMLImageElement)
+const img = element("image", HTMLImageElement)
+const bar = element("bar", HTMLDivElement)
+const about = element("about", HTMLDivElement)
 const progress = element("progress", HTMLProgressElement)
 const status = element("status", HTMLParagraphElement)
 const elapsed = element("elapsed", HTMLSpanElement)
@@ -49,8 +51,8 @@ const setState = (state: "drawing" | "done" | "cancelled" | "failed") => {
 const begin = (params: Params) => {
   setState("drawing")
   stage.dataset["size"] = params.size ?? "auto"
-  picture.removeAttribute("src")
-  picture.alt = params.prompt
+  img.removeAttribute("src")
+  img.alt = params.prompt
   progress.removeAttribute("value")
   stage.scrollIntoView({ block: "nearest" })
 }
@@ -78,21 +80,21 @@ const draw = ({ events, sentAt }: Order) =>
         progress.value = images
       })
     ),
-    Stream.mapError(Words.toPictureError),
-    ImageView.run({ target: picture, status }),
-    // A stream of core fails by itself if the last picture does not come.
+    Stream.mapError(Words.toImageError),
+    ImageView.run({ target: img, status }),
+    // A stream of core fails by itself if the last image does not come.
     Effect.catchTag("GradientError", Effect.die),
     Effect.raceFirst(tick(sentAt))
   )
 
-/** Keeps the picture in this browser, and says so if that fails: then only Download keeps it. */
+/** Keeps the image in this browser, and says so if that fails: then only Download keeps it. */
 const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: ImageGenStreamEvent.Completed) {
   const now = yield* Clock.currentTimeMillis
-  const made = Album.pictureOf(params, image, Duration.millis(now - sentAt), now)
+  const made = Album.imageOf(params, image, Duration.millis(now - sentAt), now)
   yield* Album.keep(made).pipe(
     Effect.catchTag("AlbumError", (error) =>
       Effect.andThen(
-        Effect.logDebug("The picture is not kept", error),
+        Effect.logDebug("The image is not kept", error),
         Effect.sync(() => {
           notKept.hidden = false
         })
@@ -102,7 +104,7 @@ const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: Imag
   yield* Gallery.add(made)
 })
 
-const showFailure = (error: Words.PictureError) =>
+const showFailure = (error: Words.ImageError) =>
   Effect.sync(() => {
     // ImageView has put the message into the status.
     title.textContent = error.title
@@ -112,21 +114,23 @@ const showFailure = (error: Words.PictureError) =>
     retry.hidden = !error.canRetry
   })
 
-/** Draws what is asked for, then waits for the next order and gives it. The picture stays until then. */
+/** Draws what is asked for, then waits for the next order and gives it. The image stays until then. */
 const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
   const end = yield* draw(order).pipe(
     Effect.flatMap((image) => keep(order, image)),
+    // A page that is closed before the image is kept returns for it.
+    BrowserImages.pendingUntilDone,
     Effect.as("done" as const),
     Effect.raceFirst(Effect.as(next(cancel, "click"), "cancelled" as const)),
-    Effect.catchTag("PictureError", (error) => Effect.as(showFailure(error), "failed" as const))
+    Effect.catchTag("ImageError", (error) => Effect.as(showFailure(error), "failed" as const))
   )
   setState(end)
-  if (end === "failed") status.scrollIntoView({ block: "nearest" })
+  if (end !== "cancelled") (end === "done" ? about : bar).scrollIntoView({ block: "nearest" })
   return end
 })
 
-/** Shows the pictures that are kept, then draws those that an earlier page left, then those that are asked for. */
+/** Shows the images that are kept, then draws those that an earlier page left, then those that are asked for. */
 const page = Effect.gen(function* () {
   for (const kept of yield* Effect.orElseSucceed(Album.all, () => [])) Gallery.addKept(kept)
   const waiting: Array<Order> = [...(yield* BrowserImages.pending)]

@@ -6,7 +6,7 @@ import { ApiError } from "@effect-gradient/gateway"
 import { Data } from "effect"
 
 /** A failure in words for the page. */
-export class PictureError extends Data.TaggedError("PictureError")<{
+export class ImageError extends Data.TaggedError("ImageError")<{
   /** What kind of failure it is, in a word or two. */
   readonly title: "Refused" | "Busy" | "Failed" | "In doubt" | "Perhaps paid"
   readonly message: string
@@ -26,7 +26,7 @@ const whatHappened = ({ reason }: GradientError.GradientError): string => {
   return isForPeople && reason.description !== undefined ? reason.description : `${reason.summary}.`
 }
 
-const titleOf = (error: GradientError.GradientError): PictureError["title"] => {
+const titleOf = (error: GradientError.GradientError): ImageError["title"] => {
   if (error.reason.code === ApiError.inDoubt) return "In doubt"
   if (error.mayHaveBeenCharged) return "Perhaps paid"
   if (error.isRetryable) return "Busy"
@@ -40,9 +40,9 @@ const messageOf = (error: GradientError.GradientError) => {
   return error.mayHaveBeenCharged && !happened.includes("charged for") ? `${happened} ${perhapsPaid}` : happened
 }
 
-export const toPictureError = (error: GradientError.GradientError): PictureError => {
+export const toImageError = (error: GradientError.GradientError): ImageError => {
   const { code, requestId, status } = error.reason
-  return new PictureError({
+  return new ImageError({
     title: titleOf(error),
     message: messageOf(error),
     ids: [status, code, requestId].filter((id) => id !== undefined).join(" · "),

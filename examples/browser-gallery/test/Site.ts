@@ -10,6 +10,7 @@ import { NodeImages } from "@effect-gradient/node"
 import { Context, Effect, Layer, Logger, Redacted } from "effect"
 import { HttpServer } from "effect/http"
 import type { BrowserContextOptions, Page } from "playwright-core"
+import { vi } from "vitest"
 import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Gallery from "../server.ts"
 import * as Relay from "./Relay.ts"
@@ -22,7 +23,9 @@ export class Built extends Context.Service<Built, string>()("test/Built") {}
 
 export const layer = Layer.merge(
   Chromium.layer,
-  Layer.effect(Built, Gallery.buildPage("For tests.")).pipe(Layer.provide(NodeServices.layer))
+  Layer.effect(Built, Gallery.buildPage("The emulator draws. Nothing is charged for.")).pipe(
+    Layer.provide(NodeServices.layer)
+  )
 )
 
 /** Records each text of the status, because a text can be replaced before a test reads it. */
@@ -44,6 +47,14 @@ export const errorsOf = (page: Page) => {
   page.on("pageerror", (error) => errors.push(String(error)))
   return errors
 }
+
+/** The errors that the page does not say in words. Chromium itself writes a line for each reply that is an error or missing. */
+export const unsaid = (errors: ReadonlyArray<string>) =>
+  errors.filter((text) => !text.startsWith("Failed to load resource"))
+
+/** Waits until this is so. */
+export const until = (condition: () => boolean | Promise<boolean>) =>
+  Effect.promise(() => vi.waitUntil(condition, { timeout: 20_000, interval: 20 }))
 
 interface Options {
   readonly faults?: ReadonlyArray<Fault.Fault>

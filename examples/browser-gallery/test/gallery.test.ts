@@ -6,7 +6,6 @@ import { readFile } from "node:fs/promises"
 import * as Http from "node:http"
 import { fileURLToPath } from "node:url"
 import type { BrowserContextOptions, Locator, Page } from "playwright-core"
-import { vi } from "vitest"
 import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Site from "./Site.ts"
 
@@ -18,7 +17,7 @@ const openOptions = async (page: Page) => {
   if (await folded.isVisible()) await folded.click()
 }
 
-/** Asks by the keyboard for a picture that is soon drawn. */
+/** Asks by the keyboard for an image that is soon drawn. */
 const ask = (page: Page) =>
   Effect.promise(async () => {
     await openOptions(page)
@@ -32,10 +31,6 @@ const ask = (page: Page) =>
 const reach = (page: Page, state: "drawing" | "done" | "cancelled" | "failed") =>
   Effect.promise(() => page.locator(`#stage[data-state="${state}"]`).waitFor())
 
-/** Waits until this is so. */
-const until = (condition: () => boolean | Promise<boolean>) =>
-  Effect.promise(() => vi.waitUntil(condition, { timeout: 20_000, interval: 20 }))
-
 const statusOf = (page: Page) => Effect.promise(() => page.getByRole("status").innerText())
 
 /** Whether the whole element is within the window. */
@@ -47,13 +42,9 @@ const isInView = (part: Locator) =>
 
 const retry = (page: Page) => page.getByRole("button", { name: "Try again" })
 
-/** Chromium itself writes to the console when a reply is an error, or none comes. */
-const withoutNetwork = (errors: ReadonlyArray<string>) =>
-  errors.filter((text) => !text.startsWith("Failed to load resource"))
-
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
 
-/** Holds the stream in its second picture. */
+/** Holds the stream in its second image. */
 const held: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.minutes(10) }
 
 const refusal = { _tag: "status", form: "openai" } as const
@@ -63,7 +54,7 @@ const failing = Effect.fnUntraced(function* (fault: Fault.Fault) {
   const site = yield* Site.open({ faults: [fault] })
   yield* ask(site.page)
   yield* reach(site.page, "failed")
-  assert.deepStrictEqual(withoutNetwork(site.errors), [])
+  assert.deepStrictEqual(Site.unsaid(site.errors), [])
   return {
     ...site,
     words: yield* statusOf(site.page),
@@ -95,7 +86,7 @@ const violations = (page: Page) =>
 
 describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
   layer(Site.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
-    it.effect("shows a picture sharpening, step by step", () =>
+    it.effect("shows an image sharpening, step by step", () =>
       Effect.gen(function* () {
         const { errors, ledger, page, said } = yield* Site.open()
         yield* ask(page)
@@ -103,8 +94,8 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         assert.deepStrictEqual(yield* said, [
           "Waiting for the first image",
           "Image 1 of 3: 1024 by 1024 pixels, and getting sharper",
-          "Picture 2 of 3: 1024 by 1024 pixels, and getting sharper",
-          "Picture 3 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Image 2 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Image 3 of 3: 1024 by 1024 pixels, and getting sharper",
           "Done: 1024 by 1024 pixels, 0.5 MB"
         ])
         assert.strictEqual((yield* ledger.account).entries.length, 1)
@@ -112,7 +103,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       })
     )
 
-    it.effect("shows a finished picture once, and keeps it in the list when the next one begins", () =>
+    it.effect("shows a finished image once, and keeps it in the list when the next one begins", () =>
       Effect.gen(function* () {
         const { errors, page } = yield* Site.open({ images: "plain" })
         yield* ask(page)
@@ -133,12 +124,12 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       })
     )
 
-    it.effect("has the facts of a finished picture, its download, and a way to start from it", () =>
+    it.effect("has the facts of a finished image, its download, and a way to start from it", () =>
       Effect.gen(function* () {
         const { errors, page } = yield* Site.open({ images: "plain" })
         yield* ask(page)
         yield* reach(page, "done")
-        const entry = page.getByRole("region", { name: "Picture", exact: true })
+        const entry = page.getByRole("region", { name: "Image", exact: true })
         yield* Effect.promise(async () => {
           assert.match(
             await entry.innerText(),
@@ -180,7 +171,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           const field = page.getByLabel("Prompt")
           assert.strictEqual(
             await field.evaluate((area: HTMLTextAreaElement) => area.validationMessage),
-            "Describe a picture."
+            "Describe an image."
           )
           assert.isTrue(await field.evaluate((area) => area === document.activeElement))
         })
@@ -233,7 +224,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* Effect.promise(() => page.getByText("Image 1 of 3").waitFor())
         yield* Effect.promise(() => page.keyboard.press("Escape"))
         yield* reach(page, "cancelled")
-        yield* until(() =>
+        yield* Site.until(() =>
           front.connections.some(
             ({ hungUpBy, requests }) => hungUpBy === "client" && requests.some((text) => text.startsWith("POST "))
           )
@@ -305,7 +296,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* Effect.promise(() => page.getByText("The connection broke: reconnecting").waitFor())
         yield* Effect.promise(() => page.getByRole("button", { name: "Cancel" }).click())
         yield* reach(page, "cancelled")
-        assert.deepStrictEqual(withoutNetwork(errors), [])
+        assert.deepStrictEqual(Site.unsaid(errors), [])
       })
     )
 
@@ -317,7 +308,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* reach(page, "done")
         assert.strictEqual(front.posts, 2)
         assert.strictEqual((yield* ledger.account).entries.length, 1)
-        assert.deepStrictEqual(withoutNetwork(errors), [])
+        assert.deepStrictEqual(Site.unsaid(errors), [])
       })
     )
 
@@ -371,12 +362,88 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       })
     )
 
+    it.effect("has targets for fingers on a phone, names the folded options, and shows no keys", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ images: "plain", browser: phone })
+        yield* ask(page)
+        yield* reach(page, "done")
+        yield* Effect.promise(async () => {
+          const heights = await page
+            .locator(":is(button, summary, a, textarea, .choices label):visible")
+            .evaluateAll((targets) =>
+              targets.map((target) => [target.textContent.trim(), target.getBoundingClientRect().height] as const)
+            )
+          assert.isAtLeast(heights.length, 15)
+          assert.deepStrictEqual(
+            heights.filter(([, height]) => height < 44),
+            []
+          )
+          assert.isFalse(await page.locator("kbd").first().isVisible())
+          await page.locator("#options > summary").click()
+          await page.getByLabel("Prompt").fill("Another")
+          await page.getByLabel("Prompt").blur()
+          assert.strictEqual(await page.locator("#chosen").innerText(), "Square, Low, JPEG")
+        })
+      })
+    )
+
+    it.effect("does not mark the button as the next thing to press while an image is made", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ faults: [held] })
+        yield* ask(page)
+        yield* reach(page, "drawing")
+        yield* Effect.promise(async () => {
+          const generate = page.getByRole("button", { name: "Generate" })
+          const look = () =>
+            generate.evaluate((button) => {
+              const { borderColor, outlineStyle } = getComputedStyle(button)
+              return [borderColor, outlineStyle]
+            })
+          const before = await look()
+          await generate.hover()
+          await generate.focus()
+          assert.deepStrictEqual(await look(), before)
+        })
+      })
+    )
+
+    it.effect("opens an earlier image large, with its download and its settings", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ images: "plain" })
+        yield* ask(page)
+        yield* reach(page, "done")
+        yield* Effect.promise(async () => {
+          await page.reload()
+          await page.getByRole("button", { name: `Open large: ${prompt}` }).click()
+          const dialog = page.getByRole("dialog")
+          const [download] = await Promise.all([
+            page.waitForEvent("download"),
+            dialog.getByRole("link", { name: "Download" }).click()
+          ])
+          assert.strictEqual(download.suggestedFilename(), "a-cute-baby-sea-otter.jpg")
+          await dialog.getByRole("button", { name: "Use these settings" }).click()
+          assert.isFalse(await dialog.isVisible())
+          assert.isTrue(await page.getByRole("radio", { name: "JPEG" }).isChecked())
+        })
+      })
+    )
+
     it.effect("brings the words of a failure into view on a phone", () =>
       Effect.gen(function* () {
         const { page } = yield* Site.open({ faults: [{ _tag: "reset-body", at: 2_000_000 }], browser: phone })
         yield* ask(page)
         yield* reach(page, "failed")
-        yield* until(() => isInView(page.getByRole("status")))
+        yield* Site.until(() => isInView(page.getByRole("status")))
+      })
+    )
+
+    it.effect("brings a finished image and its download into view on a phone", () =>
+      Effect.gen(function* () {
+        const { page } = yield* Site.open({ images: "plain", browser: phone })
+        yield* ask(page)
+        yield* reach(page, "done")
+        yield* Site.until(() => isInView(page.getByRole("link", { name: "Download" })))
+        assert.isTrue(yield* Effect.promise(() => isInView(page.getByRole("img", { name: prompt }))))
       })
     )
 

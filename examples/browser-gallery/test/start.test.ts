@@ -3,7 +3,14 @@ import { Effect } from "effect"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { vi } from "vitest"
+
+// A test starts several processes, and must not fail because the machine is busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** Ends it, and gives its exit code. */
 const end = (gallery: ChildProcess) =>
@@ -16,10 +23,18 @@ const end = (gallery: ChildProcess) =>
     return gallery.exitCode
   })
 
-/** `pnpm gallery` with these variables, and no others. */
-const start = (env: Record<string, string>) =>
+/** A folder for the journal and the images. */
+const data = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "gallery-"))),
+  (folder) => Effect.promise(() => rm(folder, { recursive: true }))
+)
+
+/** `pnpm gallery` with this data and these variables, and no others. */
+const start = (folder: string, env: Record<string, string> = {}) =>
   Effect.acquireRelease(
-    Effect.sync(() => spawn(process.execPath, [`${import.meta.dirname}/../start.ts`], { env })),
+    Effect.sync(() =>
+      spawn(process.execPath, [`${import.meta.dirname}/../start.ts`], { env: { GALLERY_DATA: folder, ...env } })
+    ),
     end
   )
 
@@ -36,12 +51,14 @@ const printed = (gallery: ChildProcess) =>
     throw new Error(`It ended: ${lines.join("\n")}`)
   })
 
+const id = "0123456789abcdef0123456789abcdef"
+
 const generate = (address: string) =>
   Effect.promise((signal) =>
     fetch(`${address}/v1/images/generations`, {
       signal,
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", "x-attempt-id": id },
       body: JSON.stringify({ prompt: "fog", quality: "low", output_format: "jpeg", stream: true })
     })
   )
@@ -49,7 +66,7 @@ const generate = (address: string) =>
 describe("pnpm gallery", () => {
   it.live("serves the page and draws by the emulator, without a key, until it is stopped", () =>
     Effect.gen(function* () {
-      const gallery = yield* start({})
+      const gallery = yield* start(yield* data)
       const { address, note } = yield* printed(gallery)
       assert.include(note, "The emulator draws.")
       const page = yield* Effect.promise(() => fetch(address))
@@ -61,12 +78,28 @@ describe("pnpm gallery", () => {
     })
   )
 
+  it.live("has the image that was asked for before it was stopped and started again", () =>
+    Effect.gen(function* () {
+      const folder = yield* data
+      const first = yield* start(folder)
+      yield* generate((yield* printed(first)).address)
+      assert.strictEqual(yield* end(first), 0)
+      const { address } = yield* printed(yield* start(folder))
+      const reply = yield* Effect.promise(() => fetch(`${address}/v1/images/generations/${id}`))
+      assert.strictEqual(reply.status, 200)
+      assert.match(yield* Effect.promise(() => reply.text()), /"b64_json":"[^"]{1000}/)
+    })
+  )
+
   it.live("draws by the real service where there is a key, and says that it costs", () =>
     Effect.gen(function* () {
       const service = { baseUrl: yield* Emulator.baseUrl, ledger: yield* Ledger.Ledger }
-      const gallery = yield* start({ GRADIENT_MODEL_ACCESS_KEY: "sk-do-x", GRADIENT_BASE_URL: service.baseUrl })
+      const gallery = yield* start(yield* data, {
+        GRADIENT_MODEL_ACCESS_KEY: "sk-do-x",
+        GRADIENT_BASE_URL: service.baseUrl
+      })
       const { address, note } = yield* printed(gallery)
-      assert.include(note, "Each picture is charged for.")
+      assert.include(note, "Each image is charged for.")
       const reply = yield* generate(address)
       assert.include(yield* Effect.promise(() => reply.text()), "image_generation.completed")
       assert.strictEqual((yield* service.ledger.account).entries.length, 1)

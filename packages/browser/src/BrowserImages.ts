@@ -20,7 +20,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { withAttemptId } from "./internal/attemptId.ts"
-import { make } from "./internal/joining.ts"
+import { make, PendingScope } from "./internal/joining.ts"
 import type * as Reconnect from "./Reconnect.ts"
 
 /**
@@ -49,7 +49,7 @@ export interface Options extends GradientClient.Options, TransportOptions {
 }
 
 /**
- * A request whose images had not arrived when the page was left. Joining it never sends it again.
+ * A request whose images were not taken when the page was left. Joining it never sends it again.
  *
  * @category models
  * @since 0.1.0
@@ -79,8 +79,12 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * The requests whose images had not arrived when this page was reloaded or left, the oldest first. Requests that run in this
+ * The requests whose images were not taken when this page was reloaded or left, the oldest first. Requests that run in this
  * page are not among them. The gateway must be durable.
+ *
+ * The images of `generateStream` are taken when the stream was read to its end without a failure, and what read it too: so
+ * store them within the stream, such as with `Stream.tap`, or use `pendingUntilDone`. The images of `generate` are taken when
+ * it returns, unless `pendingUntilDone` is around it.
  *
  * @example
  * ```ts
@@ -101,6 +105,28 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
   PendingRequests,
   ({ list }) => list
 )
+
+/**
+ * Keeps the requests of `self` pending until it succeeds. If the page is closed before an image is stored, or storing it
+ * fails, the next page finds the request in `pending`.
+ *
+ * @example
+ * ```ts
+ * import { BrowserImages } from "@effect-gradient/browser"
+ * import { Images, type ImageGenerateResponse } from "@effect-gradient/core"
+ * import { Effect } from "effect"
+ *
+ * const generateAndStore = <E>(
+ *   prompt: string,
+ *   store: (response: ImageGenerateResponse.ImageGenerateResponse) => Effect.Effect<void, E>
+ * ) => Images.generate({ prompt }).pipe(Effect.flatMap(store), BrowserImages.pendingUntilDone)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
 /**
  * Deno resends a POST when a kept-alive connection breaks before the head of the reply, and the image would be charged for

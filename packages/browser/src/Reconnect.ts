@@ -17,7 +17,7 @@ export interface Options {
   /** The maximum time since the connection broke. Then the call fails as it would have at first. Default: 5 minutes. */
   readonly limit?: Duration.Input | undefined
   /**
-   * Keeps the requests whose images have not arrived, for `BrowserImages.pending`: with their params, and so with their
+   * Keeps the requests whose images were not taken, for `BrowserImages.pending`: with their params, and so with their
    * prompts. `false` keeps none. Default: `sessionStorage`, if there is one.
    */
   readonly storage?: Storage | false | undefined

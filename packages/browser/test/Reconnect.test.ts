@@ -232,4 +232,86 @@ describe("BrowserImages.pending", () => {
       assert.deepStrictEqual(yield* Effect.provide(BrowserImages.pending, other), [])
     })
   )
+
+  it.effect("has a request until what reads its stream is done with the last image", () =>
+    Effect.gen(function* () {
+      const { page, storage } = gateway(() => events(partial(0) + completed))
+      const during: Array<number> = []
+      const look = Effect.sync(() => void during.push(storage.length))
+      yield* stream.pipe(
+        Stream.tap(() => look),
+        Stream.runDrain,
+        Effect.provide(page())
+      )
+      assert.deepStrictEqual([during, storage.length], [[1, 1], 0])
+    })
+  )
+
+  it.effect("does not have a request whose stream was left at its last image", () =>
+    Effect.gen(function* () {
+      const { page, storage } = gateway(() => events(partial(0) + completed + partial(1)))
+      const isCompleted = ({ _tag }: ImageGenStreamEvent.ImageGenStreamEvent) => _tag === "Completed"
+      yield* stream.pipe(Stream.takeUntil(isCompleted), Stream.runDrain, Effect.provide(page()))
+      assert.strictEqual(storage.length, 0)
+    })
+  )
+
+  it.effect("has a request whose last image could not be stored", () =>
+    Effect.gen(function* () {
+      const { methods, page } = gateway(() => events(completed))
+      const failing = Stream.tap(stream, () => Effect.fail("The disk is full" as const))
+      yield* failing.pipe(Stream.runDrain, Effect.flip, Effect.provide(page()))
+      const [left] = yield* Effect.provide(BrowserImages.pending, page())
+      assert.deepStrictEqual(
+        [...(yield* given(left?.events ?? Stream.empty).pipe(Effect.provide(page())))],
+        ["completed"]
+      )
+      assert.deepStrictEqual(methods(), ["POST", "GET"])
+    })
+  )
+})
+
+describe("BrowserImages.pendingUntilDone", () => {
+  const respond = () => Response.json({ created: 1, data: [{ b64_json: b64 }] })
+
+  it.effect("keeps the requests of generate and generateStream until it succeeds", () =>
+    Effect.gen(function* () {
+      for (const [call, reply] of [
+        [Images.generate({ prompt: "x" }), respond],
+        [Stream.runDrain(stream), () => events(completed)]
+      ] as const) {
+        const { page, storage } = gateway(reply)
+        const look = Effect.gen(function* () {
+          return [storage.length, (yield* BrowserImages.pending).length]
+        })
+        const during = yield* call.pipe(Effect.andThen(look), BrowserImages.pendingUntilDone, Effect.provide(page()))
+        // It runs in this page, so it is not listed.
+        assert.deepStrictEqual(during, [1, 0])
+        assert.strictEqual(storage.length, 0)
+      }
+    })
+  )
+
+  it.effect("leaves them pending if it fails or is interrupted", () =>
+    Effect.gen(function* () {
+      for (const end of [Effect.fail("The disk is full"), Effect.interrupt]) {
+        const { methods, page } = gateway(respond)
+        yield* Effect.gen(function* () {
+          yield* Images.generate({ prompt: "x" }).pipe(Effect.andThen(end), BrowserImages.pendingUntilDone, Effect.exit)
+          const [left] = yield* BrowserImages.pending
+          assert.strictEqual((yield* left?.response ?? Effect.die("none is pending")).data.length, 1)
+          assert.deepStrictEqual(yield* BrowserImages.pending, [])
+        }).pipe(Effect.provide(page()))
+        assert.deepStrictEqual(methods(), ["POST", "GET"])
+      }
+    })
+  )
+
+  it.effect("does not keep a request that was refused", () =>
+    Effect.gen(function* () {
+      const { page, storage } = gateway(() => error(400, "content_policy_violation"))
+      yield* Images.generate({ prompt: "x" }).pipe(BrowserImages.pendingUntilDone, Effect.flip, Effect.provide(page()))
+      assert.strictEqual(storage.length, 0)
+    })
+  )
 })

@@ -11,8 +11,11 @@ import {
 } from "@effect-gradient/core"
 import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import { OnReconnect, type Options } from "../Reconnect.ts"
@@ -25,9 +28,16 @@ type Response = ImageGenerateResponse.ImageGenerateResponse
 
 type Failure = GradientError.GradientError
 
+/** The scope of `BrowserImages.pendingUntilDone`. Requests within it stay pending until it closes with a success. */
+export const PendingScope = Context.Reference<Scope.Scope | undefined>("@effect-gradient/browser/PendingScope", {
+  defaultValue: () => undefined
+})
+
 /** A request and what has become of it. */
 class Request {
   id: string | undefined
+  /** Whether all images have arrived. */
+  isComplete = false
   /** Whether the reply is asked for, because the request was sent by an earlier page or its connection broke. */
   isJoining = false
   /** The failure that broke the connection. */
@@ -160,12 +170,24 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
       yield* Effect.raceFirst(Effect.sleep(delay), online)
     })
 
-  const tracked = (request: Request) =>
-    Effect.addFinalizer(() =>
+  /**
+   * The images of a request are taken when the scope of the call closes with a success. A page that is closed before, or a
+   * consumer that fails, leaves the request pending.
+   */
+  const tracked = Effect.fnUntraced(function* (request: Request) {
+    const scope = (yield* PendingScope) ?? (yield* Effect.scope)
+    yield* Scope.addFinalizerExit(scope, (exit) =>
       Effect.sync(() => {
         if (request.id !== undefined) running.delete(request.id)
+        if (request.isComplete && Exit.isSuccess(exit)) forget(request)
       })
     )
+  })
+
+  const complete = (request: Request) =>
+    Effect.sync(() => {
+      request.isComplete = true
+    })
 
   const joining = (request: Request, accept: string): Purpose | undefined =>
     request.id === undefined ? undefined : { _tag: "Join", id: request.id, accept }
@@ -193,7 +215,7 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
     const recover = (failure: Failure): Effect.Effect<Response, Failure> =>
       Effect.andThen(next(request)(failure), Effect.catch(join, recover))
     return Effect.andThen(tracked(request), Effect.catch(first, recover)).pipe(
-      Effect.tap(() => Effect.sync(() => forget(request))),
+      Effect.tap(() => complete(request)),
       Effect.scoped
     )
   }
@@ -212,10 +234,10 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
         Effect.sync(() => {
           request.attempts = 0
           if (event._tag === "Completed") count += 1
-          if (count >= n) forget(request)
+          if (count >= n) request.isComplete = true
         })
       ),
-      Stream.onEnd(Effect.sync(() => forget(request)))
+      Stream.onEnd(complete(request))
     )
   }
 

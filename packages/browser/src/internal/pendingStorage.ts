@@ -1,4 +1,4 @@
-/** The requests whose images have not arrived, in the browser's storage. A storage that is full or denied keeps none. */
+/** The requests whose images were not taken, in the browser's storage. A storage that is full or denied keeps none. */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"

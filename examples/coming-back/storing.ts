@@ -1,0 +1,13 @@
+import { BrowserImages } from "@effect-gradient/browser"
+import { Images } from "@effect-gradient/core"
+import { Effect } from "effect"
+
+/** If the page is closed before the image is stored, the next page has the request in `BrowserImages.pending`. */
+export const generateAndStore = (prompt: string) =>
+  Effect.gen(function* () {
+    const { data } = yield* Images.generate({ prompt })
+    yield* Effect.tryPromise(async () => {
+      const cache = await caches.open("images")
+      await cache.put(`/images/${encodeURIComponent(prompt)}`, new Response(data[0].toBlob()))
+    })
+  }).pipe(BrowserImages.pendingUntilDone)
