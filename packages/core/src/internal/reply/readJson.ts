@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import type * as GradientError from "../../GradientError.ts"
 import * as Reply from "./decodeReply.ts"
 import { ImageJsonParser } from "./ImageJsonParser.ts"
-import { type OpenReply, pullUntil, type IncomingReply, watched } from "./openReply.ts"
+import type { OpenReply } from "./openReply.ts"
+import { type IncomingReply, pullUntil, watched } from "./readBody.ts"
 import type { Activity } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason
@@ -43,7 +44,7 @@ export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, re
   if (!parser.closed) {
     return yield* Effect.fail(Reply.invalidReply(head, extracted.flaw ?? "it ends before its JSON is closed", images()))
   }
-  if (isWhole(incoming, received)) incoming.onWhole()
+  if (isWhole(incoming, received)) incoming.attempt.isReplyWhole = true
   const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(extracted, head))
   yield* Effect.forEach(Reply.noteUnreadable(unreadable), (note) => Effect.logDebug(note))
   return value
