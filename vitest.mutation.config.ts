@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: [
-      "packages/core/test/{Attempt,GradientError,RetryPolicy}.test.ts",
+      "packages/core/test/{Attempt,GradientError,Images,RetryPolicy}.test.ts",
       "packages/durable/test/GenerationJournal.test.ts"
     ],
     testTimeout: 30_000

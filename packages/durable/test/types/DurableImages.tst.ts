@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
 import { describe, expect, test } from "tstyche"
-import type { ImageStore } from "../../src/index.ts";
+import type { ImageStore } from "../../src/index.ts"
 import { DurableImages, type Generation, GenerationJournal, ImageBatch } from "../../src/index.ts"
 
 type Parts = Images.Images | DurableImages.DurableImages | GenerationJournal.GenerationJournal | ImageStore.ImageStore
