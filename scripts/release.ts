@@ -1,9 +1,10 @@
 /**
- * `pnpm release`: checks and tests everything, and publishes each package whose version is not on npm. Before it, `pnpm
- * version` sets the versions and writes the changelogs from the files in .changeset; review and commit what it did.
+ * `pnpm release`: checks and tests everything, and publishes each package whose version is not on npm. Before it,
+ * `pnpm changeset:version` sets the versions and writes the changelogs from the files in .changeset; review and commit what
+ * it did.
  *
- * `--dry-run` does the same without publishing, and prints the versions that `pnpm version` would set. `--skip-tests` leaves
- * out the tests, for example if CI has run them on this commit.
+ * `--dry-run` does the same without publishing, and prints the versions that `pnpm changeset:version` would set.
+ * `--skip-tests` leaves out the tests, for example if CI has run them on this commit.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -16,12 +17,19 @@ const { values } = parseArgs({ options: { "dry-run": { type: "boolean" }, "skip-
 
 const pnpm = (...args: ReadonlyArray<string>) => run("npx", ["--yes", "pnpm", ...args], root)
 
-/** What `pnpm version` has not yet turned into versions and changelogs. */
+/** What `pnpm changeset:version` has not yet turned into versions and changelogs. */
 const changesets = globSync(".changeset/*.md", { cwd: root })
 
+/** What changesets would do. Packages that are not published, such as the examples, need no version. */
 const Status = Schema.fromJsonString(
   Schema.Struct({
-    releases: Schema.Array(Schema.Struct({ name: Schema.String, oldVersion: Schema.String, newVersion: Schema.String }))
+    releases: Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        oldVersion: Schema.optional(Schema.String),
+        newVersion: Schema.optional(Schema.String)
+      })
+    )
   })
 )
 
@@ -31,7 +39,7 @@ const printVersions = () => {
     const file = join(folder, "status.json")
     pnpm("changeset", "status", "--output", relative(root, file))
     for (const { name, newVersion, oldVersion } of Schema.decodeSync(Status)(readFileSync(file, "utf8")).releases) {
-      process.stdout.write(`${name}: ${oldVersion} -> ${newVersion}\n`)
+      if (newVersion !== oldVersion) process.stdout.write(`${name}: ${oldVersion} -> ${newVersion}\n`)
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -39,7 +47,8 @@ const printVersions = () => {
 }
 
 if (values["dry-run"] !== true) {
-  if (changesets.length > 0) throw new Error(`Run \`pnpm version\` first, and commit what it did: ${changesets.join(", ")}`)
+  if (changesets.length > 0)
+    throw new Error(`Run \`pnpm changeset:version\` first, and commit what it did: ${changesets.join(", ")}`)
   const changed = outputOf("git", ["status", "--porcelain"], root)
   if (changed !== "") throw new Error(`Commit or remove these changes first:\n${changed}`)
 }
