@@ -74,14 +74,19 @@ const startEmulator = async () => {
   throw new Error(`the emulator printed no URL: ${printed}`)
 }
 
+const versionOf = (name: string) => version(name).slice(`${name}@`.length)
+
 const runFirstProgram = async () => {
   const { baseUrl, child } = await startEmulator()
   try {
-    const installed = ["effect", "@effect/platform-node"].map((name) => [name, version(name).slice(name.length + 1)])
-    const packed = ["core", "node"].map((name) => [`@effect-gradient/${name}`, join(project, `${name}.tgz`)])
+    const published = { effect: versionOf("effect"), "@effect/platform-node": versionOf("@effect/platform-node") }
+    const packed = {
+      "@effect-gradient/core": join(project, "core.tgz"),
+      "@effect-gradient/node": join(project, "node.tgz")
+    }
     runWithEach(
       folder,
-      { published: Object.fromEntries(installed), packed: Object.fromEntries(packed) },
+      { published, packed },
       join(root, "examples/generate.ts"),
       { GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" },
       (manager, its) => print(`Installed with ${manager}: otter.png, ${statSync(join(its, "otter.png")).size} bytes`)

@@ -38,7 +38,7 @@ export const version = (name: string) => {
 }
 
 /** Packs all packages of the workspace into a folder, and returns the names of the files. They must be built before. */
-export const packAll = (folder: string): ReadonlyArray<string> =>
+const packAll = (folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, "packages"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => {

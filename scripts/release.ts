@@ -47,8 +47,9 @@ const printVersions = () => {
 }
 
 if (values["dry-run"] !== true) {
-  if (changesets.length > 0)
+  if (changesets.length > 0) {
     throw new Error(`Run \`pnpm changeset:version\` first, and commit what it did: ${changesets.join(", ")}`)
+  }
   const changed = outputOf("git", ["status", "--porcelain"], root)
   if (changed !== "") throw new Error(`Commit or remove these changes first:\n${changed}`)
 }
