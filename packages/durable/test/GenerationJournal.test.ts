@@ -211,6 +211,7 @@ describe.each([
         yield* journal.move("twice", release)
         yield* Effect.sleep("5 millis")
         const second = Option.getOrThrow(yield* journal.move("twice", begin("t2")))
+        expect(first.createdAt).toBe(first.sentAt)
         expect(second.createdAt).toBe(first.createdAt)
         expect(second.sentAt).toBeGreaterThan(first.sentAt)
         for (const { leaseUntil, sentAt } of [first, second]) expect(leaseUntil - sentAt).toBe(leaseMillis)

@@ -3,7 +3,7 @@ import type { HttpRouter } from "effect/http"
 import type { RateLimiter } from "effect/persistence"
 import type OpenAI from "openai"
 import { describe, expect, test } from "tstyche"
-import type { Attempts} from "../../src/index.ts";
+import type { Attempts } from "../../src/index.ts"
 import { Callers, type ImagesApi, ImagesGateway } from "../../src/index.ts"
 
 describe("ImagesGateway.layer", () => {
