@@ -23,7 +23,7 @@ const work = async ({ cases, end, seed }: typeof Share.Type) => {
   for (let done = 0, round = 0; done < cases && Date.now() < end; round++) {
     for (const [name, property] of Object.entries(properties)) {
       const numRuns = Math.min(batch / 4, cases - done)
-      if (numRuns <= 0) break
+      if (numRuns <= 0 || Date.now() >= end) break
       await fc.assert(property, { numRuns, seed: seed + round, endOnFailure: false }).catch((error: unknown) => {
         throw new Error(name, { cause: error })
       })
