@@ -20,6 +20,7 @@ export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts"],
     testTimeout: 30_000,
-    reporters: ["default", totals]
+    reporters: ["default", totals],
+    coverage: { provider: "v8", reporter: [["text", { skipFull: true }]], reportsDirectory: "out/coverage" }
   }
 })

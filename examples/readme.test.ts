@@ -10,7 +10,7 @@ import { existsSync, globSync, readFileSync } from "node:fs"
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { fileURLToPath, URL } from "node:url"
-import { delimiter, dirname, join } from "node:path"
+import { basename, delimiter, dirname, join } from "node:path"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), "utf8")
@@ -90,8 +90,34 @@ describe("the documentation site", () => {
 })
 
 describe("the READMEs of packages, which are shown on npm", () => {
-  it.each(["core", "node", "browser"])("packages/%s has no relative links", (name) => {
-    assert.notMatch(read(`packages/${name}/README.md`), /\]\((?!https:)/)
+  it.each(globSync("packages/*/README.md", { cwd: root }))("%s has no relative links", (path) => {
+    assert.notMatch(read(path), /\]\((?!https:)/)
+  })
+
+  const Manifest = Schema.fromJsonString(
+    Schema.Struct({
+      license: Schema.Literal("Apache-2.0"),
+      repository: Schema.Struct({ url: Schema.String, directory: Schema.String })
+    })
+  )
+
+  it.each(globSync("packages/*/package.json", { cwd: root }))(
+    "%s names the licence and its folder in the repository",
+    (path) => {
+      const { repository } = Schema.decodeSync(Manifest)(read(path))
+      assert.strictEqual(repository.url, "git+https://github.com/effect-gradient/effect-gradient.git")
+      assert.strictEqual(repository.directory, `packages/${basename(dirname(path))}`)
+    }
+  )
+
+  it("link to files of the repository that exist", () => {
+    for (const path of globSync("packages/*/README.md", { cwd: root })) {
+      for (const [, target = ""] of read(path).matchAll(
+        /effect-gradient\/effect-gradient\/(?:blob|tree)\/main\/([^)#]+)/g
+      )) {
+        assert.isTrue(existsSync(join(root, target)), `${path}: ${target}`)
+      }
+    }
   })
 
   it("have the options of docs/options.md", () => {

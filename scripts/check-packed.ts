@@ -1,23 +1,69 @@
 /**
- * Checks the packages as a user gets them: packed, and installed with npm in an empty project with `effect` and
- * `@effect/platform-node`. It type-checks the examples with two versions of TypeScript, with declarations and without
- * `skipLibCheck`. Then it runs the README's first program against the emulator.
+ * Checks the packages as a user gets them: packed, and installed in empty projects. With all of them, it type-checks the
+ * examples with three versions of TypeScript, with declarations and without `skipLibCheck`. With those of the README, it
+ * runs the README's first program against the emulator, installed by npm, pnpm, Yarn and Bun.
  */
-import { execFileSync, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { env } from "node:process"
+import { execPath } from "node:process"
+import { runWithEach } from "./managers.ts"
 import { installPacked, root, run, version } from "./packed.ts"
 
-const project = mkdtempSync(join(tmpdir(), "effect-gradient-packed-"))
+const folder = mkdtempSync(join(tmpdir(), "effect-gradient-packed-"))
+/** The project with all packages. Their tarballs are in it. */
+const project = join(folder, "all")
+
+const print = (line: string) => process.stdout.write(`${line}\n`)
+
+const checkFiles = () => {
+  const scope = join(project, "node_modules/@effect-gradient")
+  for (const name of readdirSync(scope)) {
+    for (const file of ["LICENSE", "README.md", "package.json"]) {
+      if (!existsSync(join(scope, name, file))) throw new Error(`@effect-gradient/${name} is packed without ${file}`)
+    }
+  }
+}
+
+/** The packages of the compilers. 7 is the one of the catalog. */
+const compilers = ["typescript", "typescript-6", "typescript-5"]
+
+const resolutions = {
+  nodenext: { module: "NodeNext" },
+  bundler: { module: "ESNext", moduleResolution: "bundler" }
+}
+
+const checkTypes = () => {
+  for (const name of readdirSync(join(root, "examples")).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
+    copyFileSync(join(root, "examples", name), join(project, name))
+  }
+  // With declarations, as in a library: they require that each exported type has a name that can be imported.
+  const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
+  const output = { target: "ES2024", declaration: true, emitDeclarationOnly: true, outDir: "types" }
+  for (const [resolution, options] of Object.entries(resolutions)) {
+    const compilerOptions = { ...strict, ...output, ...options }
+    const configs = {
+      node: { compilerOptions: { ...compilerOptions, types: ["node"] }, include: ["*.ts"] },
+      // A page does not have Node's types.
+      page: { compilerOptions: { ...compilerOptions, types: [] }, files: ["gateway-client.ts"] }
+    }
+    for (const [name, config] of Object.entries(configs)) {
+      const path = join(project, `tsconfig.${resolution}.${name}.json`)
+      writeFileSync(path, JSON.stringify(config))
+      for (const compiler of compilers) {
+        run(execPath, [join(project, "node_modules", compiler, "bin/tsc"), "-p", path], project)
+        print(`${compiler}, ${resolution}, ${name}: no errors`)
+      }
+    }
+  }
+}
 
 /** Starts the installed `gradient-images emulator`, and returns its base URL. */
 const startEmulator = async () => {
-  const child = spawn(join(project, "node_modules/.bin/gradient-images"), ["emulator", "--port", "0"], {
-    stdio: ["ignore", "pipe", "pipe"]
-  })
+  const bin = join(project, "node_modules/@effect-gradient/cli/dist/bin.js")
+  const child = spawn(execPath, [bin, "emulator", "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] })
   let printed = ""
   for (const output of [child.stdout, child.stderr]) output.on("data", (chunk: Buffer) => (printed += chunk.toString()))
   for (let i = 0; i < 600; i++) {
@@ -28,37 +74,36 @@ const startEmulator = async () => {
   throw new Error(`the emulator printed no URL: ${printed}`)
 }
 
-try {
-  installPacked(project, [
-    ...["effect", "@effect/platform-node", "typescript", "@types/node"].map(version),
-    "typescript-5@npm:typescript@5.9.3"
-  ])
+const versionOf = (name: string) => version(name).slice(`${name}@`.length)
 
-  for (const name of readdirSync(join(root, "examples")).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
-    copyFileSync(join(root, "examples", name), join(project, name))
-  }
-  // With declarations, as in a library: they require that each exported type has a name that can be imported.
-  const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
-  const output = { module: "NodeNext", target: "ES2024", declaration: true, emitDeclarationOnly: true, outDir: "types" }
-  const compilerOptions = { ...strict, ...output }
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
-  // A page does not have Node's types.
-  const page = { compilerOptions: { ...compilerOptions, types: [] }, files: ["gateway-client.ts"] }
-  writeFileSync(join(project, "tsconfig.page.json"), JSON.stringify(page))
-  for (const compiler of ["typescript", "typescript-5"]) {
-    const tsc = join(project, "node_modules", compiler, "bin/tsc")
-    for (const config of [".", "tsconfig.page.json"]) run(process.execPath, [tsc, "-p", config], project)
-  }
-
+const runFirstProgram = async () => {
   const { baseUrl, child } = await startEmulator()
-  execFileSync(process.execPath, ["generate.ts"], {
-    cwd: project,
-    stdio: "inherit",
-    env: { ...env, GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" }
-  })
-  child.kill("SIGTERM")
-  await once(child, "exit")
-  process.stdout.write(`Packed, installed and run: otter.png, ${statSync(join(project, "otter.png")).size} bytes\n`)
+  try {
+    const published = { effect: versionOf("effect"), "@effect/platform-node": versionOf("@effect/platform-node") }
+    const packed = {
+      "@effect-gradient/core": join(project, "core.tgz"),
+      "@effect-gradient/node": join(project, "node.tgz")
+    }
+    runWithEach(
+      folder,
+      { published, packed },
+      join(root, "examples/generate.ts"),
+      { GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" },
+      (manager, its) => print(`Installed with ${manager}: otter.png, ${statSync(join(its, "otter.png")).size} bytes`)
+    )
+  } finally {
+    child.kill("SIGTERM")
+    await once(child, "exit")
+  }
+}
+
+try {
+  mkdirSync(project)
+  const others = ["typescript-5@npm:typescript@5.9.3", "typescript-6@npm:typescript@6.0.3"]
+  installPacked(project, [...["effect", "@effect/platform-node", "typescript", "@types/node"].map(version), ...others])
+  checkFiles()
+  checkTypes()
+  await runFirstProgram()
 } finally {
-  rmSync(project, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true })
 }

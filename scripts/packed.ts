@@ -2,13 +2,33 @@
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { env, execPath, platform } from "node:process"
 
 /** The root folder of the workspace. */
 export const root = join(import.meta.dirname, "..")
 
+/** On Windows, npm and npx are scripts, which only a shell can start. */
+const needsShell = (command: string) => platform === "win32" && command !== execPath
+
 /** Runs a command. Its output goes to this process's output. */
-export const run = (command: string, args: ReadonlyArray<string>, cwd: string) =>
-  execFileSync(command, args, { cwd, stdio: ["ignore", "inherit", "inherit"] })
+export const run = (
+  command: string,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  variables: Readonly<Record<string, string>> = {}
+) =>
+  execFileSync(command, args, {
+    cwd,
+    env: { ...env, ...variables },
+    stdio: ["ignore", "inherit", "inherit"],
+    shell: needsShell(command)
+  })
+
+/** What a command prints, without the white space around it. */
+export const outputOf = (command: string, args: ReadonlyArray<string>, cwd: string) =>
+  execFileSync(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"], shell: needsShell(command) })
+    .toString()
+    .trim()
 
 /** A package with its version in the catalog, such as `effect@4.1.0`. */
 export const version = (name: string) => {
@@ -17,18 +37,19 @@ export const version = (name: string) => {
   return `${name}@${line[1]}`
 }
 
+/** Packs all packages of the workspace into a folder, and returns the names of the files. They must be built before. */
+const packAll = (folder: string): ReadonlyArray<string> =>
+  readdirSync(join(root, "packages"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => {
+      const file = `${name}.tgz`
+      run("npx", ["--yes", "pnpm", "pack", "--silent", "--out", join(folder, file)], join(root, "packages", name))
+      return file
+    })
+
 /** Installs all packages of the workspace, and `others` from npm. The packages must be built before. */
 export const installPacked = (project: string, others: ReadonlyArray<string>) => {
-  for (const entry of readdirSync(join(root, "packages"), { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue
-    const folder = join(root, "packages", entry.name)
-    execFileSync("npx", ["--yes", "pnpm", "pack", "--pack-destination", project], {
-      cwd: folder,
-      stdio: ["ignore", "ignore", "inherit"]
-    })
-  }
-  const tarballs = readdirSync(project).filter((name) => name.endsWith(".tgz"))
+  const packed = packAll(project).map((file) => `./${file}`)
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "packed", private: true, type: "module" }))
-  const options = ["--no-audit", "--no-fund", "--loglevel=error"]
-  run("npm", ["install", ...options, ...tarballs.map((name) => `./${name}`), ...others], project)
+  run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error", ...packed, ...others], project)
 }

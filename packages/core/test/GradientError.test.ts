@@ -235,6 +235,20 @@ describe("GradientError", () => {
       })
     )
 
+    it.effect.each([
+      { status: 500, code: "not_configured", charged: false },
+      { status: 502, code: "insufficient_quota", charged: false },
+      { status: 502, code: "in_doubt", charged: true },
+      { status: 409, code: "in_doubt", charged: true },
+      { status: 409, code: "duplicate_attempt", charged: true },
+      { status: 409, code: "idempotency_key_reused", charged: false }
+    ])("a gateway's $status with $code may have been charged for: $charged", ({ charged, code, status }) =>
+      Effect.gen(function* () {
+        const reason = yield* answeredWith(() => Response.json(errorBody(code), { status }))
+        expect(reason.mayHaveBeenCharged).toBe(charged)
+      })
+    )
+
     it.effect("uses the type of the error if the code is unknown", () =>
       Effect.gen(function* () {
         const body = { error: { message: "no", type: "insufficient_quota", code: null } }

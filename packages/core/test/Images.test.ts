@@ -642,7 +642,25 @@ describe("Images", () => {
         expect(events.map(([name, , attributes]) => [name, attributes])).toEqual([
           ["retry", { attempt: 1, reason: "RateLimitError", delaySeconds: 1.234 }]
         ])
-        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 1.3 s")
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 1.3 s. Too many requests'")
+      })
+    )
+
+    it.effect("what the service said of a failed attempt is logged", () =>
+      Effect.gen(function* () {
+        const logged: Array<unknown> = []
+        const logger = Logger.make(({ message }) => logged.push(message))
+        const service = Service.make((number) =>
+          number === 0
+            ? Response.json({ error: { message: "slow down" } }, { status: 429, headers: { "retry-after": "1" } })
+            : Response.json(Wire.response())
+        )
+        const fiber = yield* Effect.forkChild(
+          Images.generate({ prompt }).pipe(Effect.provide(service.layer), Effect.provide(Logger.layer([logger])))
+        )
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(fiber)
+        expect(inspect(logged)).toContain("Attempt 1 failed; retrying in 1 s. Too many requests: slow down'")
       })
     )
 

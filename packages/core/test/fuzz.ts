@@ -1,23 +1,29 @@
 /**
- * Checks the properties of every reply on a million cases: `pnpm fuzz [cases] [seed]`. A failing case is printed with the
- * arguments that repeat it.
+ * Checks the properties of every reply on a million cases, or for some minutes: `pnpm fuzz [cases] [seed]`,
+ * `pnpm fuzz --minutes 10`. A failing case is printed with the arguments that repeat it.
  */
 import * as Schema from "effect/Schema"
 import fc from "fast-check"
 import { availableParallelism } from "node:os"
+import { parseArgs } from "node:util"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import { properties } from "./support/Properties.ts"
 
 const batch = 2_000
 
 /** The work of one thread. */
-const Share = Schema.Struct({ cases: Schema.Int, seed: Schema.Int })
+const Share = Schema.Struct({
+  cases: Schema.Int,
+  seed: Schema.Int,
+  /** The time at which it stops, in milliseconds. */
+  end: Schema.Number
+})
 
-const work = async ({ cases, seed }: typeof Share.Type) => {
-  for (let done = 0, round = 0; done < cases; round++) {
+const work = async ({ cases, end, seed }: typeof Share.Type) => {
+  for (let done = 0, round = 0; done < cases && Date.now() < end; round++) {
     for (const [name, property] of Object.entries(properties)) {
       const numRuns = Math.min(batch / 4, cases - done)
-      if (numRuns <= 0) break
+      if (numRuns <= 0 || Date.now() >= end) break
       await fc.assert(property, { numRuns, seed: seed + round, endOnFailure: false }).catch((error: unknown) => {
         throw new Error(name, { cause: error })
       })
@@ -27,21 +33,34 @@ const work = async ({ cases, seed }: typeof Share.Type) => {
   }
 }
 
+/** A whole number on the command line, or the default if it is absent. */
+const wholeNumber = (name: string, text: string | undefined, byDefault: number) => {
+  const number = Number(text ?? byDefault)
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${name} must be a whole number (got ${text})`)
+  return number
+}
+
 const lead = async () => {
-  const [cases = 1_000_000, seed = Date.now() % 1_000_000_000] = process.argv.slice(2).map(Number)
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { minutes: { type: "string" } } })
+  const isTimed = values.minutes !== undefined
+  const cases = wholeNumber("cases", positionals[0], isTimed ? 1_000_000_000 : 1_000_000)
+  const seed = wholeNumber("seed", positionals[1], Date.now() % 1_000_000_000)
+  const end = isTimed ? Date.now() + wholeNumber("--minutes", values.minutes, 1) * 60_000 : Number.POSITIVE_INFINITY
+  const step = Math.min(cases / 20, 50_000)
   const workers = Math.min(availableParallelism(), 8)
   const start = performance.now()
   const say = (text: string) => process.stdout.write(`${text}\n`)
-  say(`${cases} cases from seed ${seed}, on ${workers} threads`)
+  const amount = isTimed ? `${values.minutes} min` : `${cases} cases`
+  say(`${amount} from seed ${seed}, on ${workers} threads`)
   let done = 0
   let said = 0
   const run = (number: number) =>
     new Promise<void>((resolve, reject) => {
-      const given: typeof Share.Type = { cases: Math.ceil(cases / workers), seed: seed + number * 1_000_000 }
+      const given: typeof Share.Type = { cases: Math.ceil(cases / workers), seed: seed + number * 1_000_000, end }
       const worker = new Worker(new URL(import.meta.url), { workerData: given })
       worker.on("message", (more: number) => {
         done += more
-        if (done - said < cases / 20 && done < cases) return
+        if (done - said < step && done < cases) return
         said = done
         say(`${done} cases, ${Math.round((performance.now() - start) / 1000)} s`)
       })
@@ -49,7 +68,7 @@ const lead = async () => {
       worker.on("exit", () => resolve())
     })
   await Promise.all(Array.from({ length: workers }, (_, number) => run(number)))
-  say("all hold")
+  say(`${done} cases hold`)
 }
 
 await (isMainThread ? lead() : work(Schema.decodeUnknownSync(Share)(workerData)))

@@ -87,6 +87,62 @@ const sameAsMemory = (sqlJournal: Journal) =>
 
 const begin = (name: string) => Move.Begin({ ...asked, token: name, holder: "h", leaseMillis })
 
+const release = Move.Release({ token: "t1", note: "RateLimitError" })
+const doubt = Move.Doubt({ token: "t1", note: "Disconnected", images: 1 })
+const complete = Move.Complete({ ...asked, attempt: 1, token: "t1", folder: "1-t1", images: 2, tokens })
+const abandon = Move.Abandon({ attempt: 1 })
+
+/** The moves to each state, from nothing. */
+const toState = {
+  none: [],
+  sending: [begin("t1")],
+  free: [begin("t1"), release],
+  doubt: [begin("t1"), doubt],
+  abandoned: [begin("t1"), doubt, abandon],
+  done: [begin("t1"), complete],
+  expired: [begin("t1"), complete, Move.Expire()]
+}
+
+/** The state after each move that changes a row in that state. No other move changes it. */
+const changes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  none: { Begin: "sending", Complete: "done" },
+  sending: { Release: "free", Doubt: "doubt", Complete: "done" },
+  free: { Begin: "sending", Complete: "done", Erase: "expired", Forget: "none" },
+  doubt: { Complete: "done", Repeat: "free", Abandon: "abandoned" },
+  abandoned: { Complete: "done", Repeat: "free", Erase: "expired", Forget: "none" },
+  done: { Extra: "done", Expire: "expired", Erase: "expired", Forget: "none" },
+  expired: { Extra: "expired", Erase: "expired", Forget: "none" }
+}
+
+/** One of each move, about attempt 1. */
+const oneOfEach = [
+  begin("t2"),
+  release,
+  doubt,
+  complete,
+  Move.Extra({ folder: "1-t9" }),
+  Move.Repeat({ attempt: 1 }),
+  abandon,
+  Move.Expire(),
+  Move.Erase(),
+  Move.Forget({ token: "t1" })
+]
+
+const stateOf = (journal: Journal, id: string) =>
+  Effect.map(journal.find(id), (found) => (Option.isNone(found) ? "none" : found.value.row.state))
+
+/** Makes the moves on a new id, and then the last one. Returns the row that changed, and the state. */
+const moved = Effect.fnUntraced(function* (
+  journal: Journal,
+  moves: ReadonlyArray<GenerationJournal.Move>,
+  last: GenerationJournal.Move
+) {
+  const id = `moved ${++generations}`
+  for (const move of moves) yield* journal.move(id, move)
+  const row = yield* journal.move(id, last)
+  return { row, state: yield* stateOf(journal, id) }
+})
+
 /** What holds for the journal on any database. */
 const contract = (journal: Journal) =>
   Effect.gen(function* () {
@@ -115,6 +171,56 @@ const contract = (journal: Journal) =>
 const file = () => join(mkdtempSync(join(tmpdir(), "journal-")), "journal.db")
 const onSqlite = (filename: string, options?: GenerationJournal.SqlOptions) =>
   GenerationJournal.layerSql(options).pipe(Layer.provideMerge(SqliteClient.layer({ filename })))
+
+describe.each([
+  { name: "in memory", layer: () => GenerationJournal.layerMemory },
+  { name: "on SQLite", layer: () => onSqlite(file()) }
+])("a generation $name", ({ layer }) => {
+  const withJournal = <E>(test: (journal: Journal) => Effect.Effect<void, E>) =>
+    Effect.scoped(
+      Effect.flatMap(Layer.build(layer()), (context) => test(Context.get(context, GenerationJournal.GenerationJournal)))
+    )
+
+  it.live.each(Object.entries(toState))("that is %s is changed by its moves alone", ([state, moves]) =>
+    withJournal((journal) =>
+      Effect.gen(function* () {
+        const found: Record<string, string> = {}
+        for (const move of oneOfEach) {
+          const { row, state: after } = yield* moved(journal, moves, move)
+          // `Forget` removes the row, which is then not returned.
+          if (Option.isSome(row) || after !== state) found[move._tag] = after
+        }
+        expect({ [state]: found }).toEqual({ [state]: changes[state] })
+      })
+    )
+  )
+
+  it.live("that is in doubt or abandoned is not changed by a decision about another attempt", () =>
+    withJournal((journal) =>
+      Effect.gen(function* () {
+        for (const move of [Move.Repeat({ attempt: 2 }), Move.Abandon({ attempt: 2 })]) {
+          expect((yield* moved(journal, toState.doubt, move)).state).toBe("doubt")
+          expect((yield* moved(journal, toState.abandoned, move)).state).toBe("abandoned")
+        }
+      })
+    )
+  )
+
+  it.live("keeps the time of its first attempt, and each attempt has a lease of its own", () =>
+    withJournal((journal) =>
+      Effect.gen(function* () {
+        const first = Option.getOrThrow(yield* journal.move("twice", begin("t1")))
+        yield* journal.move("twice", release)
+        yield* Effect.sleep("5 millis")
+        const second = Option.getOrThrow(yield* journal.move("twice", begin("t2")))
+        expect(first.createdAt).toBe(first.sentAt)
+        expect(second.createdAt).toBe(first.createdAt)
+        expect(second.sentAt).toBeGreaterThan(first.sentAt)
+        for (const { leaseUntil, sentAt } of [first, second]) expect(leaseUntil - sentAt).toBe(leaseMillis)
+      })
+    )
+  )
+})
 
 describe("the journal on SQLite", () => {
   it.live("does as the pure state machine does", () =>

@@ -163,9 +163,20 @@ const withoutUnnamed = ({ end, pictures }: Outcome, theirs: Outcome): Outcome =>
   pictures: [...pictures.slice(0, Math.max(0, theirs.pictures.length - 1)), ...pictures.slice(-1)]
 })
 
-/** The library skips a partial image with a broken string. The peer cannot parse that event at all. */
+/** The library may skip a partial image, and then fails at the end. What it returns must be the peer's, in the same order. */
+const skipOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
+  if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
+  let next = 0
+  for (const picture of theirs.pictures) if (isDeepStrictEqual(picture, ours.pictures[next])) next++
+  if (next < ours.pictures.length) agree(ours, theirs, given)
+}
+
+/**
+ * The library skips a partial image with a broken string. The peer cannot parse that event at all, unless the string is one
+ * of two members of the same name: then it takes the second one.
+ */
 const goOnOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
-  if (theirs.end !== "InvalidResponseError") return refuseOrAgree(ours, theirs, given)
+  if (theirs.end !== "InvalidResponseError") return skipOrAgree(ours, theirs, given)
   agree({ ...theirs, pictures: ours.pictures.slice(0, theirs.pictures.length) }, theirs, given)
 }
 
