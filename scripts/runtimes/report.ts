@@ -8,6 +8,7 @@ export interface Outcome {
   readonly runs: ReadonlyArray<Run>
   /** Whether a file was written; `undefined` if the runtime has no files. */
   readonly imageFile: boolean | undefined
+  /** Empty if the runtime is a browser. */
   readonly gateway: ReadonlyArray<{ readonly name: string; readonly isRight: boolean; readonly received: string }>
 }
 
@@ -32,12 +33,14 @@ const layers = (outcomes: ReadonlyArray<Outcome>) =>
         ...outcomes.map(({ runs }) => layerCell(runs.find((run) => run.layer === layer)))
       ]),
       ["`ImageFile`", ...outcomes.map(({ imageFile }) => (imageFile === undefined ? "-" : imageFile ? "yes" : "no"))],
-      [
-        "the gateway",
-        ...outcomes.map(({ gateway }) => (gateway.every(({ isRight }) => isRight) ? "yes" : "with faults"))
-      ]
+      ["the gateway", ...outcomes.map(gatewayCell)]
     ]
   )
+
+const gatewayCell = ({ gateway }: Outcome) => {
+  if (gateway.length === 0) return "-"
+  return gateway.every(({ isRight }) => isRight) ? "yes" : "with faults"
+}
 
 const counts = ({ attempts, charged, requests }: Result) => `${attempts}, ${requests}, ${charged}`
 
@@ -88,6 +91,7 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     "## The gateway",
     "The gateway's web handler gets the same requests on each runtime: " +
       outcomes
+        .filter(({ gateway }) => gateway.length > 0)
         .map(({ gateway, runtime }) => {
           const right = gateway.filter(({ isRight }) => isRight).length
           return `${right} of ${gateway.length} responses are right on ${runtime}`
