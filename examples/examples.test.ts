@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { BrowserImages } from "@effect-gradient/browser"
 import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
@@ -18,6 +18,7 @@ import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
 import { budgeted } from "./budget.ts"
 import { answer } from "./catch-reason.ts"
+import { printEvents } from "./coming-from-openai/gateway.ts"
 import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
 import { withFallback } from "./fallback.ts"
@@ -375,6 +376,24 @@ describe("gateway.ts", () => {
       yield* ask("swordfish")
       assert.strictEqual((yield* Effect.flip(ask("any"))).reason._tag, "AuthenticationError")
       assert.strictEqual(yield* charges, 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("coming-from-openai/gateway.ts", () => {
+  it.live("prints the events that openai gets from the gateway", () =>
+    Effect.gen(function* () {
+      const { config } = yield* service()
+      const port = Number(new URL(yield* Effect.scoped(listening(createServer()))).port)
+      yield* Layer.build(Layer.provide(gateway(port, ["swordfish"]), config))
+      const log = vi.spyOn(console, "log").mockReturnValue()
+      yield* Effect.addFinalizer(() => Effect.sync(() => log.mockRestore()))
+      yield* Effect.promise(() => printEvents(`http://127.0.0.1:${port}/v1`, "swordfish"))
+      const printed = log.mock.calls.map(([text]) => String(text)).filter((text) => text.startsWith("image_generation"))
+      assert.deepStrictEqual(printed, [
+        ...["image_generation.partial_image", "image_generation.partial_image"],
+        "image_generation.completed"
+      ])
     }).pipe(Effect.scoped)
   )
 })

@@ -6,11 +6,11 @@ import { execFileSync } from "node:child_process"
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
 import { execPath } from "node:process"
+import { repository } from "./links.ts"
 
 const site = import.meta.dirname
 const root = join(site, "..")
 const pages = join(site, "pages")
-const repository = "https://github.com/effect-gradient/effect-gradient/blob/main"
 
 const bin = (path: string, ...args: ReadonlyArray<string>) =>
   execFileSync(execPath, [join(site, "node_modules", path), ...args], { cwd: site, stdio: "inherit" })

@@ -20,11 +20,12 @@ export interface Output {
 /** Variables that would make programs take the terminal for another one, or for none. */
 const misleading = ["CI", "FORCE_COLOR", "NO_COLOR", "STY", "TERM_PROGRAM", "TMUX"]
 
-/** A terminal of the usual kind, with all colours. */
+/** A terminal of the usual kind, with all colours. The spinner of npm, which looks for pnpm first, is left out. */
 const environment = () => ({
   ...Object.fromEntries(Object.entries(env).filter(([name]) => !misleading.includes(name))),
   TERM: "xterm-256color",
-  COLORTERM: "truecolor"
+  COLORTERM: "truecolor",
+  npm_config_progress: "false"
 })
 
 /** The first line is the prompt with the command. */

@@ -9,6 +9,8 @@ import type { Output, Size } from "./record.ts"
 
 /** What a spinner does within this time is one frame. */
 const frameTime = 300
+/** A frame that lasts longer is cut to this: an installation may take long. */
+const longestFrameTime = 1500
 /** How long the last frame is shown before the recording starts again. */
 const lastFrameTime = 5000
 
@@ -19,15 +21,20 @@ interface Frame {
   readonly png: Buffer
 }
 
+const fontFace = (family: string, file: string) => {
+  const font = readFileSync(fileOf(`dejavu-fonts-ttf/ttf/${file}.ttf`)).toString("base64")
+  return `@font-face { font-family: ${family}; src: url(data:font/ttf;base64,${font}) }`
+}
+
+/** The monospaced font lacks the signs of spinners, which are in the other. */
 const openTerminal = async (page: Page, { columns, rows }: Size) => {
-  const font = readFileSync(fileOf("dejavu-fonts-ttf/ttf/DejaVuSansMono.ttf")).toString("base64")
   await page.setContent("<div id='terminal' style='display: inline-block; padding: 12px; background: #0d1117'></div>")
   await page.addStyleTag({ path: fileOf("@xterm/xterm/css/xterm.css") })
-  await page.addStyleTag({ content: `@font-face { font-family: mono; src: url(data:font/ttf;base64,${font}) }` })
+  await page.addStyleTag({ content: fontFace("mono", "DejaVuSansMono") + fontFace("signs", "DejaVuSans") })
   await page.addScriptTag({ path: fileOf("@xterm/xterm") })
-  await page.evaluate(`document.fonts.load("14px mono").then(() => {
+  await page.evaluate(`Promise.all(["mono", "signs"].map((name) => document.fonts.load("14px " + name, "\u280b"))).then(() => {
     globalThis.terminal = new Terminal({
-      cols: ${columns}, rows: ${rows}, fontFamily: "mono", fontSize: 14, cursorInactiveStyle: "none", scrollback: 0,
+      cols: ${columns}, rows: ${rows}, fontFamily: "mono, signs", fontSize: 14, cursorInactiveStyle: "none", scrollback: 0,
       theme: { background: "#0d1117", foreground: "#e6edf3" }
     })
     terminal.open(document.getElementById("terminal"))
@@ -63,7 +70,10 @@ export const render = async (recording: ReadonlyArray<Output>, size: Size, path:
     Effect.provide(Chromium.layer),
     Effect.runPromise
   )
-  const delay = frames.map(({ at }, i) => (frames[i + 1]?.at ?? at + lastFrameTime) - at)
+  const delay = frames.map(({ at }, i) => {
+    const next = frames[i + 1]
+    return next === undefined ? lastFrameTime : Math.min(next.at - at, longestFrameTime)
+  })
   const images = frames.map(({ png }) => png)
   const { size: bytes } = await sharp(images, { join: { animated: true } })
     .webp({ delay, loop: 0, quality: 70, effort: 6 })
