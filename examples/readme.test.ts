@@ -114,6 +114,24 @@ describe("the READMEs of packages, which are shown on npm", () => {
   })
 })
 
+describe("the public modules", () => {
+  const modules = globSync(["packages/*/src/**/*.ts"], { cwd: root }).filter(
+    (path) => !/internal|packages\/cli/.test(path)
+  )
+  const declaration =
+    /^(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\n)?(?:\/\/.*\n)*export (?:const|class|interface|type|function) (\w+)/gm
+
+  it("have a category and the first version in the docstring of each declaration", () => {
+    const without = modules.flatMap((module) =>
+      Array.from(read(module).matchAll(declaration))
+        .filter(([, docstring = ""]) => !/@category \w+\n \* @since \d+\.\d+\.\d+/.test(docstring))
+        .map(([, , name]) => `${module}: ${name}`)
+    )
+    assert.isAtLeast(modules.length, 40)
+    assert.deepStrictEqual(without, [])
+  })
+})
+
 describe("docs/coming-from-openai.md", () => {
   it("has exactly the rows that are compiled", () => {
     const source = read("examples/coming-from-openai/rows.ts")

@@ -27,6 +27,7 @@ import type * as Reconnect from "./Reconnect.ts"
  * Options of the HttpClient.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface TransportOptions {
   /** Options of every fetch, such as `credentials`. They override the ambient `FetchHttpClient.RequestInit`. */
@@ -37,6 +38,7 @@ export interface TransportOptions {
  * Options of the client, of its HttpClient and of reconnections.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options extends GradientClient.Options, TransportOptions {
   /**
@@ -50,6 +52,7 @@ export interface Options extends GradientClient.Options, TransportOptions {
  * A request whose images had not arrived when the page was left. Joining it never sends it again.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface PendingRequest {
   readonly id: string
@@ -68,6 +71,7 @@ export interface PendingRequest {
  * Knows the requests that an earlier page left.
  *
  * @category services
+ * @since 0.1.0
  */
 export class PendingRequests extends Context.Service<
   PendingRequests,
@@ -91,6 +95,7 @@ export class PendingRequests extends Context.Service<
  * ```
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, PendingRequests> = Effect.flatMap(
   PendingRequests,
@@ -114,6 +119,7 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
  * `x-attempt-id` with each request.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(
@@ -146,6 +152,7 @@ const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
  * breaks, a call returns for its images; see `Reconnect`.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: Options
@@ -167,6 +174,7 @@ export const layer = (
  * without undici, such as Bun; a page has no environment. It does not reconnect. See `GradientClient.layerFromConfig`.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerFromConfig = (
   options: Omit<Options, "reconnect"> = {}

@@ -19,6 +19,7 @@ import { type Event, OnReconnect } from "./Reconnect.ts"
  * Options of each call.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options extends GradientClient.RequestOptions {
   /** Runs before each reconnection, while the Atom keeps its last image and waits. See `Reconnect.OnReconnect`. */
@@ -35,6 +36,7 @@ export interface Options extends GradientClient.RequestOptions {
  * `onReconnect`, that the connection broke and the image is on its way.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const make = <E>(
   layer: Layer.Layer<Images.Images, E>,

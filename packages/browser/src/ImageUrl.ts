@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
  * Makes an object URL of the image. It is revoked when the scope closes; elements that have loaded it keep the image.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const make = (image: GeneratedImage.ImageBytes): Effect.Effect<string, never, Scope.Scope> => {
   const blob = image.toBlob()

@@ -17,6 +17,7 @@ import { type Event as ReconnectEvent, OnReconnect } from "./Reconnect.ts"
  * The elements that show a stream.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options {
   /** The element that shows the images. In a worker, an `OffscreenCanvas`. */
@@ -79,10 +80,10 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
-  return `Picture ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
+  return `Image ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
 }
 
-const waiting = "Waiting for the first picture"
+const waiting = "Waiting for the first image"
 
 const setText = (status: HTMLElement, text: string) =>
   Effect.sync(() => {
@@ -113,6 +114,7 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
  * ```
  *
  * @category status
+ * @since 0.1.0
  */
 export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent) => Effect.Effect<void>) =>
   Effect.fnUntraced(function* ({ attempt, delay, reason }) {
@@ -132,6 +134,7 @@ const reconnecting = ({ attempt, delay }: ReconnectEvent): string =>
  * the status text says so. It is still returned, because it is paid for.
  *
  * @category running
+ * @since 0.1.0
  */
 export const run =
   ({ status, target }: Options) =>

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
  * How `BrowserImages` reconnects.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options {
   /** The maximum time since the connection broke. Then the call fails as it would have at first. Default: 5 minutes. */
@@ -26,6 +27,7 @@ export interface Options {
  * The connection broke, and the reply is asked for after `delay`, or as soon as the browser is online again.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Event {
   /** Counts from 1. It starts again when an image arrives. */
@@ -49,6 +51,7 @@ export interface Event {
  * ```
  *
  * @category references
+ * @since 0.1.0
  */
 export const OnReconnect = Context.Reference<(event: Event) => Effect.Effect<void>>(
   "@effect-gradient/browser/OnReconnect",

@@ -9,10 +9,10 @@ const inPage = <A>(run: () => Promise<A>) =>
   Effect.flatMap(Site.open, (page: Page) => Effect.promise(() => page.evaluate(run)))
 
 const saidOfFour = [
-  "Waiting for the first picture",
-  "Picture 1 of 3: 96 by 64 pixels, and getting sharper",
-  "Picture 2 of 3: 96 by 64 pixels, and getting sharper",
-  "Picture 3 of 3: 96 by 64 pixels, and getting sharper",
+  "Waiting for the first image",
+  "Image 1 of 3: 96 by 64 pixels, and getting sharper",
+  "Image 2 of 3: 96 by 64 pixels, and getting sharper",
+  "Image 3 of 3: 96 by 64 pixels, and getting sharper",
   "Done: 96 by 64 pixels, 0.0 MB"
 ]
 
@@ -131,11 +131,11 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
             return testPage.said
           })
           assert.deepStrictEqual(said.slice(0, -1), [
-            "Waiting for the first picture",
+            "Waiting for the first image",
             "The service is busy: retrying in 1 s (attempt 2)",
-            "Waiting for the first picture",
+            "Waiting for the first image",
             "The service is busy: retrying in 1 s (attempt 3)",
-            "Waiting for the first picture"
+            "Waiting for the first image"
           ])
         })
       )

@@ -36,15 +36,16 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Images } from "./Images.ts"
-import { Around, type Entry } from "./internal/attempt/around.ts"
+import { Around, type Entry } from "./internal/attempt/attemptModels.ts"
 
-export { Around, type Attempt, type Call, type Entry, Outcome } from "./internal/attempt/around.ts"
-export { open, OpenAttempt } from "./internal/attempt/open.ts"
+export { Around, type Attempt, type Call, type Entry, Outcome } from "./internal/attempt/attemptModels.ts"
+export { open, OpenAttempt } from "./internal/attempt/OpenAttempt.ts"
 
 /**
  * Adds an entry to all calls through this layer. Layers can be stacked; the outermost is the one provided last.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (entry: Entry): Layer.Layer<Images, never, Images> => layerEffect(Effect.succeed(entry))
 
@@ -52,6 +53,7 @@ export const layer = (entry: Entry): Layer.Layer<Images, never, Images> => layer
  * Adds an entry that an Effect makes when the layer is built.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerEffect = <E, R>(
   entry: Effect.Effect<Entry, E, R>

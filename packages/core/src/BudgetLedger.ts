@@ -16,6 +16,7 @@ import type { ConnectionError } from "./GradientError.ts"
  * What is counted. Every field is an integer, so that sums are exact.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Amounts {
   readonly images: number
@@ -24,7 +25,10 @@ export interface Amounts {
   readonly money: number
 }
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Request {
   /** The name of the count. */
   readonly key: string
@@ -35,7 +39,10 @@ export interface Request {
   readonly window: Duration.Duration | undefined
 }
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Reservation {
   readonly isReserved: boolean
   /** The count of the window, including this reservation if it was made. */
@@ -44,7 +51,10 @@ export interface Reservation {
   readonly since: number
 }
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Settlement {
   readonly key: string
   /** `since` of the reservation. If that window has ended, nothing changes. */
@@ -58,6 +68,7 @@ export interface Settlement {
  * The service. Both functions are atomic.
  *
  * @category services
+ * @since 0.1.0
  */
 export class BudgetLedger extends Context.Service<
   BudgetLedger,
@@ -69,17 +80,26 @@ export class BudgetLedger extends Context.Service<
   }
 >()("@effect-gradient/core/BudgetLedger") {}
 
-/** @category constructors */
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
 export const nothing: Amounts = { images: 0, outputTokens: 0, money: 0 }
 
-/** @category combinators */
+/**
+ * @category combinators
+ * @since 0.1.0
+ */
 export const add = (a: Amounts, b: Amounts): Amounts => ({
   images: a.images + b.images,
   outputTokens: a.outputTokens + b.outputTokens,
   money: a.money + b.money
 })
 
-/** @category combinators */
+/**
+ * @category combinators
+ * @since 0.1.0
+ */
 export const subtract = (a: Amounts, b: Amounts): Amounts => ({
   images: a.images - b.images,
   outputTokens: a.outputTokens - b.outputTokens,
@@ -90,6 +110,7 @@ export const subtract = (a: Amounts, b: Amounts): Amounts => ({
  * Whether no amount is above its limit.
  *
  * @category guards
+ * @since 0.1.0
  */
 export const isWithin = (amounts: Amounts, limits: Amounts): boolean =>
   amounts.images <= limits.images && amounts.outputTokens <= limits.outputTokens && amounts.money <= limits.money
@@ -129,5 +150,6 @@ const makeMemory = Effect.sync(() => {
  * A count in memory. It starts at 0 each time that the layer is built.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerMemory: Layer.Layer<BudgetLedger> = Layer.effect(BudgetLedger, makeMemory)

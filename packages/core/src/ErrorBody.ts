@@ -17,6 +17,7 @@ import { eventNames } from "./internal/wire.ts"
  * The codes of errors that core knows. Others may be sent as well.
  *
  * @category wire
+ * @since 0.1.0
  */
 export { errorCodes as codes } from "./internal/wire.ts"
 
@@ -24,6 +25,7 @@ export { errorCodes as codes } from "./internal/wire.ts"
  * The body of an error.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ErrorBody {
   readonly error: {
@@ -48,6 +50,7 @@ const types: { readonly [status: number]: string } = {
  * The `type` of errors with this status.
  *
  * @category wire
+ * @since 0.1.0
  */
 export const typeOf = (status: number): string =>
   types[status] ?? (status < 500 ? "invalid_request_error" : "server_error")
@@ -56,6 +59,7 @@ export const typeOf = (status: number): string =>
  * Makes the body of an error with this status.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const make = (fields: {
   readonly status: number
@@ -71,6 +75,7 @@ export const make = (fields: {
  * The error as an event of a stream. It is the last one.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toServerSentEvent = (body: ErrorBody): string =>
   `event: ${eventNames.error}\ndata: ${JSON.stringify(body)}\n\n`

@@ -12,6 +12,7 @@ import { optional, suggest } from "./internal/schemaFields.ts"
  * image would block the process for seconds.
  *
  * @category models
+ * @since 0.1.0
  */
 export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/ImageBytes")({
   /** The encoded image, in the format of `mediaType`. Never empty in a reply. Wire: `b64_json`, in base64. */
@@ -58,6 +59,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
  * One image of a response.
  *
  * @category models
+ * @since 0.1.0
  */
 export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-gradient/core/GeneratedImage")({
   /** The prompt as the service rewrote it. Wire: `revised_prompt`. */

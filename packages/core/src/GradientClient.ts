@@ -13,8 +13,8 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as GradientError from "./GradientError.ts"
-import type { OpenAttempt } from "./internal/attempt/open.ts"
-import { attempting, sendRequest } from "./internal/attempt/transport.ts"
+import type { OpenAttempt } from "./internal/attempt/OpenAttempt.ts"
+import { runAttempts, sendRequest } from "./internal/attempt/transport.ts"
 import { errorText } from "./internal/failure/errorText.ts"
 import { reasonOfResponse } from "./internal/failure/errorResponse.ts"
 import { secretName } from "./internal/redaction.ts"
@@ -36,6 +36,7 @@ export type { ResolvedOptions } from "./internal/request/resolveOptions.ts"
  * Checks calls, and sends one request for each attempt. `Images` and the gateway use it.
  *
  * @category services
+ * @since 0.1.0
  */
 export class GradientClient extends Context.Service<
   GradientClient,
@@ -62,7 +63,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     Effect.fromResult(resolveOptions(options, environment)),
     GradientError.fromReason
   )
-  const transport = client.transformClient(attempting(yield* HttpClient.HttpClient))
+  const transport = client.transformClient(runAttempts(yield* HttpClient.HttpClient))
 
   /** Returns the response if its status is 2xx. */
   const send = Effect.fnUntraced(function* (
@@ -112,6 +113,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
  * Makes a client that sends through the HttpClient in context. Fails with `InvalidParamsError` if an option is invalid.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const make = (
   options: Options
@@ -121,6 +123,7 @@ export const make = (
  * Provides a client with these options. Fails with `InvalidParamsError` if an option is invalid.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: Options
@@ -131,6 +134,7 @@ export const layer = (
  * Provides a client with options from Configs.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerConfig = (
   options: Config.Wrap<Options>
@@ -144,6 +148,7 @@ export const layerConfig = (
  * Provides a client with key, base URL and model from the environment. `options` overrides these.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerFromConfig = (
   options: Options = {}

@@ -9,6 +9,7 @@ import * as Variables from "./internal/request/environment.ts"
  * The service's own base URL, used if no other is set.
  *
  * @category constants
+ * @since 0.1.0
  */
 export const defaultBaseUrl = "https://inference.do-ai.run/v1"
 
@@ -18,6 +19,7 @@ export const defaultBaseUrl = "https://inference.do-ai.run/v1"
  * The key: `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`.
  *
  * @category configs
+ * @since 0.1.0
  */
 export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =>
   Config.map(Variables.keyVariable, ({ value }) => Redacted.make(value)))()
@@ -26,6 +28,7 @@ export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =
  * The base URL: `GRADIENT_BASE_URL`, else the host in `GRADIENT_INFERENCE_ENDPOINT`, else the service's own.
  *
  * @category configs
+ * @since 0.1.0
  */
 export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
   Config.map(Variables.baseUrlVariable, (variable) => variable?.value ?? defaultBaseUrl))()
@@ -34,6 +37,7 @@ export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
  * The model: `GRADIENT_IMAGE_MODEL`, if it is set.
  *
  * @category configs
+ * @since 0.1.0
  */
 export const modelConfig: Config.Config<string | undefined> = /* @__PURE__ */ (() =>
   Config.map(Variables.modelVariable, (variable) => variable?.value))()

@@ -22,10 +22,14 @@ import { nextReset, RateLimit } from "./RateLimit.ts"
  * - `Accepted`: the response had a status of 2xx.
  *
  * @category models
+ * @since 0.1.0
  */
 export const Reached = Schema.Literals(["NotSent", "Sent", "ErrorStatus", "Accepted"])
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type Reached = typeof Reached.Type
 
 /** The texts of a reason, and whether it is temporary. */
@@ -43,6 +47,7 @@ const unknownOutcome = "Retry only if paying twice is acceptable."
  * One row for each reason: its summary, advice for the developer, and whether it is temporary.
  *
  * @category rules
+ * @since 0.1.0
  */
 export const reasons = {
   InvalidParamsError: {
@@ -217,6 +222,7 @@ const reachedField = (byDefault: Reached) => Reached.pipe(Schema.withConstructor
  * The params or options cannot be sent.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
   "@effect-gradient/core/GradientError/InvalidParamsError"
@@ -231,6 +237,7 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
  * 401: the key is missing or wrong.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class AuthenticationError extends Reason.extend<AuthenticationError>(
   "@effect-gradient/core/GradientError/AuthenticationError"
@@ -243,6 +250,7 @@ export class AuthenticationError extends Reason.extend<AuthenticationError>(
  * 403: the key has no permission for this request.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
   "@effect-gradient/core/GradientError/PermissionDeniedError"
@@ -255,6 +263,7 @@ export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
  * 404: no such endpoint or model.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradient/core/GradientError/NotFoundError")({
   _tag: Schema.tag("NotFoundError"),
@@ -277,6 +286,7 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
  * 409: the request conflicts with another one.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class ConflictError extends Reason.extend<ConflictError>("@effect-gradient/core/GradientError/ConflictError")({
   _tag: Schema.tag("ConflictError"),
@@ -292,6 +302,7 @@ export class ConflictError extends Reason.extend<ConflictError>("@effect-gradien
  * 422: the service understood the params and refused them.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class UnprocessableEntityError extends Reason.extend<UnprocessableEntityError>(
   "@effect-gradient/core/GradientError/UnprocessableEntityError"
@@ -304,6 +315,7 @@ export class UnprocessableEntityError extends Reason.extend<UnprocessableEntityE
  * Any other status of 4xx.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class BadRequestError extends Reason.extend<BadRequestError>(
   "@effect-gradient/core/GradientError/BadRequestError"
@@ -320,6 +332,7 @@ export class BadRequestError extends Reason.extend<BadRequestError>(
  * Moderation refused the request.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class ContentPolicyError extends Reason.extend<ContentPolicyError>(
   "@effect-gradient/core/GradientError/ContentPolicyError"
@@ -332,6 +345,7 @@ export class ContentPolicyError extends Reason.extend<ContentPolicyError>(
  * The account has no credit left.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class QuotaExceededError extends Reason.extend<QuotaExceededError>(
   "@effect-gradient/core/GradientError/QuotaExceededError"
@@ -344,6 +358,7 @@ export class QuotaExceededError extends Reason.extend<QuotaExceededError>(
  * 429: too many requests. It has the limits from the response's headers.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradient/core/GradientError/RateLimitError")(
   {
@@ -362,6 +377,7 @@ export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradi
  * The worst case of the request would exceed the budget of `ImagesBudget`. Nothing was sent.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
   "@effect-gradient/core/GradientError/BudgetExceededError"
@@ -383,6 +399,7 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
  * The connection failed, and it is proven that no request was sent.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class ConnectionError extends Reason.extend<ConnectionError>(
   "@effect-gradient/core/GradientError/ConnectionError"
@@ -395,6 +412,7 @@ export class ConnectionError extends Reason.extend<ConnectionError>(
  * 5xx, or an error within a stream that fits no other reason.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class InternalServerError extends Reason.extend<InternalServerError>(
   "@effect-gradient/core/GradientError/InternalServerError"
@@ -407,6 +425,7 @@ export class InternalServerError extends Reason.extend<InternalServerError>(
  * A timeout expired.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(
   "@effect-gradient/core/GradientError/RequestTimeoutError"
@@ -428,6 +447,7 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(
  * The connection broke, and the request may have been sent.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class DisconnectedError extends Reason.extend<DisconnectedError>(
   "@effect-gradient/core/GradientError/DisconnectedError"
@@ -444,6 +464,7 @@ export class DisconnectedError extends Reason.extend<DisconnectedError>(
  * The response does not follow the API; `description` has the path of the problem. Also a redirect, which is not followed.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class InvalidResponseError extends Reason.extend<InvalidResponseError>(
   "@effect-gradient/core/GradientError/InvalidResponseError"
@@ -458,6 +479,7 @@ export class InvalidResponseError extends Reason.extend<InvalidResponseError>(
  * The stream ended before `Completed`.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(
   "@effect-gradient/core/GradientError/IncompleteStreamError"
@@ -471,6 +493,7 @@ export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(
  * is not sent again without a person's decision.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/core/GradientError/InDoubtError")({
   _tag: Schema.tag("InDoubtError"),
@@ -492,6 +515,7 @@ export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/
  * The generation under this idempotency key was completed, and its images have been removed from the store.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class ExpiredError extends Reason.extend<ExpiredError>("@effect-gradient/core/GradientError/ExpiredError")({
   _tag: Schema.tag("ExpiredError"),
@@ -512,6 +536,7 @@ const phaseAdvice = {
  * in `images`.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class JournalError extends Reason.extend<JournalError>("@effect-gradient/core/GradientError/JournalError")({
   _tag: Schema.tag("JournalError"),
@@ -528,6 +553,7 @@ export class JournalError extends Reason.extend<JournalError>("@effect-gradient/
  * the images that it did not take are in `images`.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export class StoreError extends Reason.extend<StoreError>("@effect-gradient/core/GradientError/StoreError")({
   _tag: Schema.tag("StoreError"),
@@ -543,6 +569,7 @@ export class StoreError extends Reason.extend<StoreError>("@effect-gradient/core
  * The reasons of a `GradientError`.
  *
  * @category reasons
+ * @since 0.1.0
  */
 export const GradientErrorReason = Schema.Union([
   InvalidParamsError,
@@ -568,13 +595,17 @@ export const GradientErrorReason = Schema.Union([
   StoreError
 ])
 
-/** @category reasons */
+/**
+ * @category reasons
+ * @since 0.1.0
+ */
 export type GradientErrorReason = typeof GradientErrorReason.Type
 
 /**
  * One failed attempt of a call.
  *
  * @category models
+ * @since 0.1.0
  */
 export const FailedAttempt = Schema.Struct({
   reason: GradientErrorReason,
@@ -582,7 +613,10 @@ export const FailedAttempt = Schema.Struct({
   elapsed: Schema.Duration
 })
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type FailedAttempt = typeof FailedAttempt.Type
 
 const TypeId = "~@effect-gradient/core/GradientError"
@@ -591,6 +625,7 @@ const TypeId = "~@effect-gradient/core/GradientError"
  * The only error of this library. Match on its `reason` with `Effect.catchReason`. Its `message` is for the developer.
  *
  * @category errors
+ * @since 0.1.0
  */
 export class GradientError extends Schema.TaggedError<GradientError>("@effect-gradient/core/GradientError")(
   "GradientError",
@@ -629,6 +664,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
  * Makes an error with this reason. It keeps the transport's cause.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<FailedAttempt> = []): GradientError =>
   new GradientError({ reason, attempts, ...(reason.cause === undefined ? {} : { cause: reason.cause }) })
@@ -637,6 +673,7 @@ export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<
  * Whether a value is a `GradientError`, such as one that was thrown by `Effect.runPromise`.
  *
  * @category guards
+ * @since 0.1.0
  */
 export const isGradientError = (value: unknown): value is GradientError => Predicate.hasProperty(value, TypeId)
 
@@ -653,6 +690,7 @@ export const isGradientError = (value: unknown): value is GradientError => Predi
  * Many clients retry every 5xx by themselves. If `mayHaveBeenCharged` is true, also answer with `x-should-retry: false`.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const httpStatus = (reason: GradientErrorReason): number => {
   if (reason._tag === "ConnectionError") return reason.isRetryable ? 503 : 502

@@ -24,6 +24,7 @@ const eventKeys = { _tag: "type", bytes: "b64_json", createdAt: "created_at", ou
  * An unfinished version of the image. Wire: `image_generation.partial_image`.
  *
  * @category models
+ * @since 0.1.0
  */
 export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradient/core/PartialImage")({
   _tag: Schema.Literal(eventNames.partialImage)
@@ -44,6 +45,7 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
  * The final image. A successful stream ends with it. Wire: `image_generation.completed`.
  *
  * @category models
+ * @since 0.1.0
  */
 export class Completed extends ImageBytes.extend<Completed>("@effect-gradient/core/Completed")({
   _tag: Schema.Literal(eventNames.completed)
@@ -64,6 +66,7 @@ export class Completed extends ImageBytes.extend<Completed>("@effect-gradient/co
  * One event of `Images.generateStream`.
  *
  * @category models
+ * @since 0.1.0
  */
 export type ImageGenStreamEvent = PartialImage | Completed
 
@@ -77,6 +80,7 @@ const withBytes = Schema.Union([
  * A codec between an event and its data as JSON with base64. For servers.
  *
  * @category codecs
+ * @since 0.1.0
  */
 export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)
 
@@ -98,6 +102,7 @@ const encode = /* @__PURE__ */ Schema.encodeSync(withBytes)
  * ```
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
   const [head, tail] = textAround(event)
@@ -108,6 +113,7 @@ export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
  * The bytes of `toServerSentEvent`, in a ninth of the time that encoding its text takes.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toServerSentEventBytes = (event: ImageGenStreamEvent): Uint8Array => {
   const [head, tail] = textAround(event)

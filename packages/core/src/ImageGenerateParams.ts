@@ -15,6 +15,7 @@ export { Issue, renderIssue, renderIssues } from "./internal/issue.ts"
  * The model of a call if the call, the layer and `GRADIENT_IMAGE_MODEL` do not set one.
  *
  * @category constants
+ * @since 0.1.0
  */
 export const defaultModel = "openai-gpt-image-2"
 
@@ -57,6 +58,7 @@ const StreamingFields = Schema.Struct({
  * The function of a call: `generate` for `Images.generate`, `stream` for `Images.generateStream`.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Kind = "generate" | "stream"
 
@@ -64,6 +66,7 @@ export type Kind = "generate" | "stream"
  * The params of both functions, as a plain object: `{ prompt: "a sea otter" }`.
  *
  * @category models
+ * @since 0.1.0
  */
 export type ImageGenerateParams = typeof Fields.Type
 
@@ -71,6 +74,7 @@ export type ImageGenerateParams = typeof Fields.Type
  * The params of `Images.generate`. It has no partial images, so `partialImages` does not compile.
  *
  * @category models
+ * @since 0.1.0
  */
 export type ImageGenerateParamsNonStreaming = ImageGenerateParams & { readonly partialImages?: never }
 
@@ -78,6 +82,7 @@ export type ImageGenerateParamsNonStreaming = ImageGenerateParams & { readonly p
  * The params of `Images.generateStream`.
  *
  * @category models
+ * @since 0.1.0
  */
 export type ImageGenerateParamsStreaming = typeof StreamingFields.Type
 
@@ -89,6 +94,7 @@ export type ImageGenerateParamsStreaming = typeof StreamingFields.Type
  * The params that have another name on the wire.
  *
  * @category wire
+ * @since 0.1.0
  */
 export const wireNames = {
   outputCompression: "output_compression",
@@ -103,6 +109,7 @@ const isRenamed = (param: string): param is keyof typeof wireNames => Object.has
  * The name of a param on the wire: `output_format` for `outputFormat`.
  *
  * @category wire
+ * @since 0.1.0
  */
 export const wireNameOf = (param: string): string => (isRenamed(param) ? wireNames[param] : param)
 
@@ -110,6 +117,7 @@ export const wireNameOf = (param: string): string => (isRenamed(param) ? wireNam
  * The names of all params.
  *
  * @category wire
+ * @since 0.1.0
  */
 export const names: ReadonlyArray<string> = Object.keys(StreamingFields.fields)
 
@@ -117,6 +125,7 @@ export const names: ReadonlyArray<string> = Object.keys(StreamingFields.fields)
  * The params of a request's body, unchecked and with the names of this library, for `check`. Other members are left out.
  *
  * @category wire
+ * @since 0.1.0
  */
 export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(names.map((name) => [name, property(body, wireNameOf(name))]))
@@ -125,6 +134,7 @@ export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
  * Adds the defaults of params that the API requires: `model`, `n` and, for a stream, `partialImages`.
  *
  * @category defaults
+ * @since 0.1.0
  */
 export const withDefaults = <
   P extends { readonly model?: unknown; readonly n?: unknown; readonly partialImages?: unknown }
@@ -235,6 +245,7 @@ const isTyped = (params: Readonly<Record<string, unknown>>): params is Typed =>
  * ```
  *
  * @category rules
+ * @since 0.1.0
  */
 export const check = (params: unknown, kind: Kind): ReadonlyArray<Issue> => {
   const read = readMembers(params, names)
@@ -267,6 +278,7 @@ const allRules = (kind: Kind) =>
  * The schema of the params of `Images.generate`, with every rule.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const ImageGenerateParams = Fields.check(allRules("generate"))
 
@@ -274,6 +286,7 @@ export const ImageGenerateParams = Fields.check(allRules("generate"))
  * The schema of the params of `Images.generateStream`, with every rule.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const ImageGenerateParamsStreaming = StreamingFields.check(allRules("stream"))
 
@@ -282,5 +295,6 @@ export const ImageGenerateParamsStreaming = StreamingFields.check(allRules("stre
  * types, not rules.
  *
  * @category codecs
+ * @since 0.1.0
  */
 export const Json = StreamingFields.pipe(Schema.encodeKeys(wireNames))

@@ -15,6 +15,7 @@ const ImageItem = GeneratedImage.pipe(
  * Text tokens and image tokens. Wire: `usage.input_tokens_details`.
  *
  * @category models
+ * @since 0.1.0
  */
 export const InputTokensDetails = Schema.Struct({
   /** Wire: `text_tokens`. */
@@ -23,13 +24,17 @@ export const InputTokensDetails = Schema.Struct({
   imageTokens: optional(Count)
 }).pipe(Schema.encodeKeys({ textTokens: "text_tokens", imageTokens: "image_tokens" }))
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type InputTokensDetails = typeof InputTokensDetails.Type
 
 /**
  * The tokens that were used. Absent if the reply has no usage, or if it cannot be read. Wire: `usage`.
  *
  * @category models
+ * @since 0.1.0
  */
 export const Usage = Schema.Struct({
   /** Tokens of the prompt. Wire: `input_tokens`. */
@@ -52,13 +57,17 @@ export const Usage = Schema.Struct({
   })
 )
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type Usage = typeof Usage.Type
 
 /**
  * The response of `Images.generate`.
  *
  * @category models
+ * @since 0.1.0
  */
 export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   "@effect-gradient/core/ImageGenerateResponse"
@@ -83,5 +92,6 @@ const withBytes = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputFormat: "
  * A codec between `ImageGenerateResponse` and the reply's JSON with base64. For servers, and for JSON that you have.
  *
  * @category codecs
+ * @since 0.1.0
  */
 export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)

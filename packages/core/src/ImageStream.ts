@@ -16,6 +16,7 @@ import { completedOf, responseOfCompleted } from "./internal/reply/decodeReply.t
  * One `Completed` for each image of a response.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const fromResponse = (response: ImageGenerateResponse): Arr.NonEmptyReadonlyArray<Completed> =>
   completedOf(response)
@@ -25,6 +26,7 @@ export const fromResponse = (response: ImageGenerateResponse): Arr.NonEmptyReado
  * event has no time.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toResponse = (
   events: Arr.NonEmptyReadonlyArray<Completed>,
@@ -35,6 +37,7 @@ export const toResponse = (
  * Runs a stream and returns its last `Completed`.
  *
  * @category consuming
+ * @since 0.1.0
  */
 export const runCompleted = <E, R>(
   events: Stream.Stream<ImageGenStreamEvent, E, R>
@@ -55,6 +58,7 @@ export const runCompleted = <E, R>(
  * The progress of a stream at one event.
  *
  * @category consuming
+ * @since 0.1.0
  */
 export interface Progress {
   readonly event: ImageGenStreamEvent
@@ -70,6 +74,7 @@ export interface Progress {
  * Runs `onProgress` for each event. The stream continues when it is done.
  *
  * @category consuming
+ * @since 0.1.0
  */
 export const tapProgress =
   <E2, R2>(onProgress: (progress: Progress) => Effect.Effect<unknown, E2, R2>) =>

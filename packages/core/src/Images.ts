@@ -28,10 +28,10 @@ import * as GradientError from "./GradientError.ts"
 import type { ImageGenerateParamsNonStreaming, ImageGenerateParamsStreaming, Kind } from "./ImageGenerateParams.ts"
 import type { ImageGenerateResponse } from "./ImageGenerateResponse.ts"
 import type { ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
-import { type Call, Outcome } from "./internal/attempt/around.ts"
-import { open, type OpenAttempt } from "./internal/attempt/open.ts"
-import { AttemptLog, retrying } from "./internal/attempt/retrying.ts"
-import { settling } from "./internal/attempt/settling.ts"
+import { type Call, Outcome } from "./internal/attempt/attemptModels.ts"
+import { open, type OpenAttempt } from "./internal/attempt/OpenAttempt.ts"
+import { AttemptLog, retryAttempts } from "./internal/attempt/retryAttempts.ts"
+import { settleByEvents } from "./internal/attempt/streamOutcome.ts"
 import { type Events, type IncomingReply, readResponse, readStream } from "./internal/reply/readReply.ts"
 import { ReadTimeouts } from "./internal/reply/readTimeouts.ts"
 import * as Reply from "./internal/reply/decodeReply.ts"
@@ -40,6 +40,7 @@ import * as Reply from "./internal/reply/decodeReply.ts"
  * Generates images.
  *
  * @category services
+ * @since 0.1.0
  */
 export class Images extends Context.Service<
   Images,
@@ -112,7 +113,7 @@ const make = Effect.gen(function* () {
         )
       )
     })
-    return yield* retrying(Effect.scoped(once), call, attempts)
+    return yield* retryAttempts(Effect.scoped(once), call, attempts)
   })
 
   /**
@@ -127,7 +128,7 @@ const make = Effect.gen(function* () {
       const pullEvents = yield* Effect.catch(Effect.flatMap(send(call, attempt), readStream), (reason) =>
         attempt.fail(reason)
       )
-      const rest = settling(attempt, call.n, pullEvents)
+      const rest = settleByEvents(attempt, call.n, pullEvents)
       let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a successful stream has an event"))
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
@@ -146,7 +147,7 @@ const make = Effect.gen(function* () {
     const call = yield* resolve("stream", params, options)
     const attempts = new AttemptLog()
     const clock = yield* Clock.Clock
-    const { pull, start } = yield* retrying(openStream(call, attempts, yield* Effect.scope), call, attempts)
+    const { pull, start } = yield* retryAttempts(openStream(call, attempts, yield* Effect.scope), call, attempts)
     // An attempt that fails after its first event is not retried, because its images may be charged for.
     return Stream.mapError(Stream.fromPull(Effect.succeed(pull)), (reason) => {
       const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - start)
@@ -164,6 +165,7 @@ const make = Effect.gen(function* () {
  * Provides `Images` on a `GradientClient`.
  *
  * @category layers
+ * @since 0.1.0
  */
 // Fresh, because Effect memoises layers by reference: a second client in one program would get the first one's service.
 export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
@@ -172,6 +174,7 @@ export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Lay
  * Generates images and returns the complete response.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const generate = (
   params: ImageGenerateParamsNonStreaming,
@@ -184,6 +187,7 @@ export const generate = (
  * runs. A consumer that stops early closes the connection. The default of `partialImages` is 1.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const generateStream = (
   params: ImageGenerateParamsStreaming,

@@ -41,6 +41,7 @@ type Reason = GradientError.GradientErrorReason
  * The price of a model. A price that is a function sees the request, because size and quality can change it.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Price {
   /** The highest price of one image. It is the actual price too, unless `perOutputToken` is set and the reply has `usage`. */
@@ -55,6 +56,7 @@ export interface Price {
  * At least one of `images`, `outputTokens` and `money` must be set.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options {
   /** How many images may be generated. */
@@ -250,6 +252,7 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
  * Limits what all calls through this layer use. Fails with `InvalidParamsError` if an option cannot be used.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: Options

@@ -35,6 +35,7 @@ import { invalidParams } from "./internal/request/invalidParams.ts"
  * An endpoint, or a model of an endpoint.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Entry<E, R> {
   /** The endpoint. Entries with the same layer share its client. */
@@ -138,6 +139,7 @@ const build = Effect.fnUntraced(function* <E, R>(entries: ReadonlyArray<Entry<E,
  * Tries the entries in order. Fails with `InvalidParamsError` if there are none.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = <E = never, R = never>(
   entries: ReadonlyArray<Entry<E, R>>

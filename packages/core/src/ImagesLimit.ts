@@ -44,6 +44,7 @@ type Reason = GradientError.GradientErrorReason
  * At least one of `limit` and `concurrency` must be set.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options {
   /** How many requests are sent within `window`. Default: no limit. */
@@ -176,6 +177,7 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
  * Limits the requests of all calls through this layer. Fails with `InvalidParamsError` if an option cannot be used.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: Options

@@ -20,7 +20,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { GradientClient } from "./GradientClient.ts"
 import * as GradientError from "./GradientError.ts"
-import { AttemptLog, retrying } from "./internal/attempt/retrying.ts"
+import { AttemptLog, retryAttempts } from "./internal/attempt/retryAttempts.ts"
 import { isErrorValue } from "./internal/failure/errorBody.ts"
 import { reasonOfErrorObject } from "./internal/failure/errorResponse.ts"
 import { visibleText } from "./internal/failure/visibleText.ts"
@@ -30,6 +30,7 @@ import { isList, property } from "./internal/property.ts"
  * A model. `created` and `ownedBy` are absent if the service does not send them in a readable form.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Model {
   /** The name for the param `model`. */
@@ -81,6 +82,7 @@ const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.
  * layer's retry policy.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const list: Effect.Effect<ReadonlyArray<Model>, GradientError.GradientError, GradientClient> = Effect.gen(
   function* () {
@@ -90,6 +92,6 @@ export const list: Effect.Effect<ReadonlyArray<Model>, GradientError.GradientErr
       attempts.count++
       return Effect.flatMap(client.get("/models"), (text) => Effect.fromResult(parse(text)))
     })
-    return yield* retrying(attempt, client.options, attempts)
+    return yield* retryAttempts(attempt, client.options, attempts)
   }
 ).pipe(Effect.withSpan("Models.list"))

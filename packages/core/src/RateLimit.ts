@@ -9,6 +9,7 @@ import { optional } from "./internal/schemaFields.ts"
  * One limit, on requests or on tokens.
  *
  * @category models
+ * @since 0.1.0
  */
 export const Window = Schema.Struct({
   /** How many requests or tokens are allowed until the reset. */
@@ -19,7 +20,10 @@ export const Window = Schema.Struct({
   resetAt: optional(Schema.DateTimeUtc)
 })
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type Window = typeof Window.Type
 
 /**
@@ -29,6 +33,7 @@ export type Window = typeof Window.Type
  * `ratelimit-{limit,remaining,reset}`.
  *
  * @category models
+ * @since 0.1.0
  */
 export const RateLimit = Schema.Struct({
   ...Window.fields,
@@ -38,7 +43,10 @@ export const RateLimit = Schema.Struct({
   tokensPerDay: optional(Window)
 })
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type RateLimit = typeof RateLimit.Type
 
 /**
@@ -46,6 +54,7 @@ export type RateLimit = typeof RateLimit.Type
  * provider's other APIs send.
  *
  * @category wire
+ * @since 0.1.0
  */
 export const headerNames = {
   requests: (field: string) => `x-ratelimit-${field}-requests`,
@@ -58,6 +67,7 @@ export const headerNames = {
  * The soonest reset of the limits.
  *
  * @category getters
+ * @since 0.1.0
  */
 export const nextReset = ({ resetAt, tokensPerDay, tokensPerMinute }: RateLimit): DateTime.Utc | undefined =>
   [resetAt, tokensPerMinute?.resetAt, tokensPerDay?.resetAt]

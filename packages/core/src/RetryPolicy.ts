@@ -15,7 +15,10 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type { GradientErrorReason } from "./GradientError.ts"
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface RetryPolicy {
   /** Whether to retry after this failure. */
   readonly while: (reason: GradientErrorReason) => boolean
@@ -36,6 +39,7 @@ const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe
  * with `retry-after`, and a connect timeout. One call never causes more than one paid generation.
  *
  * @category policies
+ * @since 0.1.0
  */
 export const chargeSafe: RetryPolicy = {
   while: (reason) => reason.isRetryable && !reason.mayHaveBeenCharged,
@@ -47,6 +51,7 @@ export const chargeSafe: RetryPolicy = {
  * three times. A failure that carries an image is not retried: the image is paid for, and is in `reason.images`.
  *
  * @category policies
+ * @since 0.1.0
  */
 export const eager: RetryPolicy = {
   while: (reason) => reason.isRetryable && reason.images.length === 0,
@@ -57,6 +62,7 @@ export const eager: RetryPolicy = {
  * Never retries.
  *
  * @category policies
+ * @since 0.1.0
  */
 export const none: RetryPolicy = { while: () => false, schedule: backoff }
 
@@ -64,6 +70,7 @@ export const none: RetryPolicy = { while: () => false, schedule: backoff }
  * Makes a policy from a schedule, with the `while` of `chargeSafe`. Returns a policy unchanged.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const make = (policy: RetryPolicy | RetryPolicy["schedule"]): RetryPolicy =>
   Schedule.isSchedule(policy) ? { while: chargeSafe.while, schedule: policy } : policy

@@ -39,22 +39,23 @@ import {
   type Removed,
   type Resolution
 } from "./internal/administration.ts"
-import { type Joined, makeCalls } from "./internal/calls.ts"
+import { type Joined, makeCalls } from "./internal/sharedCalls.ts"
 import * as Identity from "./internal/identity.ts"
 import * as Lease from "./internal/lease.ts"
 import { attemptsIn } from "./internal/manifest.ts"
-import * as Outcomes from "./internal/outcomes.ts"
-import * as Reasons from "./internal/reasons.ts"
+import * as Outcomes from "./internal/outcomeWriter.ts"
+import * as Reasons from "./internal/failureReasons.ts"
 import { keepPruning, type Retention } from "./internal/retention.ts"
-import type { Parts } from "./internal/sending.ts"
+import type { Parts } from "./internal/AttemptRecord.ts"
 
-export type { Joined } from "./internal/calls.ts"
+export type { Joined } from "./internal/sharedCalls.ts"
 export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/administration.ts"
 
 /**
  * Options of the layer.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options {
   /** How long a process may be silent before its requests are in doubt. At least 1 second. Default: 1 minute. */
@@ -80,6 +81,7 @@ type Failing<A> = Effect.Effect<A, GradientError.GradientError>
  * What a person does with durable generations. Nothing here sends a request.
  *
  * @category services
+ * @since 0.1.0
  */
 export class DurableImages extends Context.Service<
   DurableImages,
@@ -172,6 +174,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
  * Makes calls with an `idempotencyKey` durable. One journal belongs to one such layer in a process.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: Options = {}
@@ -185,6 +188,7 @@ export const layer = (
  * The generations of the journal, the newest first.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const list = (options?: ListOptions): Stream.Stream<Generation, GradientError.GradientError, DurableImages> =>
   Stream.unwrap(Effect.map(DurableImages, (durable) => durable.list(options)))
@@ -193,6 +197,7 @@ export const list = (options?: ListOptions): Stream.Stream<Generation, GradientE
  * The generation of a key. It never sends.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const get = (
   key: string
@@ -203,6 +208,7 @@ export const get = (
  * Waits for a generation that was asked for before, here or in another process, until the scope closes. It never sends.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const join = (key: string): Effect.Effect<Joined, GradientError.GradientError, DurableImages | Scope.Scope> =>
   Effect.flatMap(DurableImages, (durable) => durable.join(key))
@@ -211,6 +217,7 @@ export const join = (key: string): Effect.Effect<Joined, GradientError.GradientE
  * Decides about the attempt that is in doubt.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const resolve = (
   key: string,
@@ -222,6 +229,7 @@ export const resolve = (
  * Removes images, key, labels and digest. The key can never pay again.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const erase = (key: string): Effect.Effect<Removed, GradientError.GradientError, DurableImages> =>
   Effect.flatMap(DurableImages, (durable) => durable.erase(key))
@@ -230,6 +238,7 @@ export const erase = (key: string): Effect.Effect<Removed, GradientError.Gradien
  * Removes everything of a key, so that it can pay again.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const forget = (key: string): Effect.Effect<Removed, GradientError.GradientError, DurableImages> =>
   Effect.flatMap(DurableImages, (durable) => durable.forget(key))
@@ -238,6 +247,7 @@ export const forget = (key: string): Effect.Effect<Removed, GradientError.Gradie
  * Removes what has not changed for long.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientError.GradientError, DurableImages> =>
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
@@ -246,6 +256,7 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
  * Writes the rows that a journal has lost, from the store's manifests: after a restore.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const reconcile: Stream.Stream<Generation, GradientError.GradientError, DurableImages> = Stream.unwrap(
   Effect.map(DurableImages, (durable) => durable.reconcile)

@@ -14,16 +14,21 @@ import type { Found } from "./internal/journalModels.ts"
  * - `expired`: the images were removed.
  *
  * @category models
+ * @since 0.1.0
  */
 export const Status = Schema.Literals(["free", "sending", "in-doubt", "abandoned", "done", "expired"])
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type Status = typeof Status.Type
 
 /**
  * A generation.
  *
  * @category models
+ * @since 0.1.0
  */
 export class Generation extends Schema.Class<Generation>("@effect-gradient/durable/Generation")({
   /** Absent after `erase`. */
@@ -59,11 +64,21 @@ const statuses = new Map<string, Status>([
   ["expired", "expired"]
 ])
 
-/** A state that this version does not know is in doubt: nothing is sent. */
+/**
+ * A state that this version does not know is in doubt: nothing is sent.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
 export const statusOf = ({ isLapsed, row }: Found): Status =>
   isLapsed ? "in-doubt" : (statuses.get(row.state) ?? "in-doubt")
 
-/** The generation of a row. */
+/**
+ * The generation of a row.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
 export const fromRow = (found: Found): Generation => {
   const { attempt, createdAt, extra, id, images, key, labels, model, n, note, sentAt, tokens, updatedAt } = found.row
   return new Generation({

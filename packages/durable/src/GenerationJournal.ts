@@ -21,17 +21,18 @@ import type { MigrationError } from "effect/sql/Migrator"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Count, Filter, Found, JournalFailure } from "./internal/journalModels.ts"
-import { apply, isLapsed, type Move as JournalMove, repeated, type Row } from "./internal/machine.ts"
+import { apply, isLapsed, type Move as JournalMove, repeated, type Row } from "./internal/stateMachine.ts"
 import { makeSql, type SqlOptions } from "./internal/sqlJournal.ts"
 
 export { type Count, type Filter, type Found, JournalFailure } from "./internal/journalModels.ts"
-export { type Asked, Move, type Row, type Tokens } from "./internal/machine.ts"
+export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine.ts"
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
  * The journal. Its clock is the only one that leases are measured by.
  *
  * @category services
+ * @since 0.1.0
  */
 export class GenerationJournal extends Context.Service<
   GenerationJournal,
@@ -127,6 +128,7 @@ const makeMemory = Effect.sync(() => {
  * A journal in memory, for tests: it ends with the process.
  *
  * @category layers
+ * @since 0.1.0
  */
 // Fresh: two journals in one program must not share their rows.
 export const layerMemory: Layer.Layer<GenerationJournal> = Layer.fresh(Layer.effect(GenerationJournal, makeMemory))
@@ -136,6 +138,7 @@ export const layerMemory: Layer.Layer<GenerationJournal> = Layer.fresh(Layer.eff
  * `migrate` is `"check"`. Fails with `InvalidParamsError` if the database may lose what it has confirmed.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerSql = (
   options: SqlOptions = {}

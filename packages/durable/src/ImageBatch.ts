@@ -44,13 +44,14 @@ import * as Copy from "./internal/batch/copy.ts"
 import { keyOf, run as runRunner } from "./internal/batch/runner.ts"
 import * as Identity from "./internal/identity.ts"
 import type { Count } from "./internal/journalModels.ts"
-import * as Reasons from "./internal/reasons.ts"
+import * as Reasons from "./internal/failureReasons.ts"
 
 /**
  * How far a batch is. `failed`: refused, and nothing was charged. `inDoubt`: perhaps charged, and the image is not in the
  * store. `waiting`: not asked for yet.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Progress {
   readonly batch: string
@@ -69,6 +70,7 @@ export interface Progress {
  * Options of a runner.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface WorkerOptions {
   /** The name of the batch: 1 to 100 characters, without a slash. */
@@ -81,6 +83,7 @@ export interface WorkerOptions {
  * Options of `run`.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface RunOptions<E, R> extends WorkerOptions {
   /** The lines of the file. They are read up to three times: to check them, to copy them, and to compare equal ids. */
@@ -190,6 +193,7 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
  * such as a wrong key.
  *
  * @category running
+ * @since 0.1.0
  */
 export const run = <E = never, R = never>(
   options: RunOptions<E, R>
@@ -212,6 +216,7 @@ const known = Effect.fnUntraced(function* (name: string) {
  * Helps with a batch that `run` has begun in another process, until it has ended.
  *
  * @category running
+ * @since 0.1.0
  */
 export const worker = (options: WorkerOptions): Stream.Stream<Progress, GradientError.GradientError, Services> =>
   Stream.unwrap(
@@ -225,6 +230,7 @@ export const worker = (options: WorkerOptions): Stream.Stream<Progress, Gradient
  * How far a batch is. It sends nothing.
  *
  * @category running
+ * @since 0.1.0
  */
 export const status = (
   name: string
@@ -238,13 +244,17 @@ export const status = (
  * One call of `each`: its images; or its failure, which says whether it may have been charged for.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Each = Data.TaggedEnum<{
   Done: { readonly index: number; readonly response: ImageGenerateResponse.ImageGenerateResponse }
   Failed: { readonly index: number; readonly error: GradientError.GradientError }
 }>
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export const Each = Data.taggedEnum<Each>()
 
 /**
@@ -252,6 +262,7 @@ export const Each = Data.taggedEnum<Each>()
  * result as it arrives, in any order, and never fails: one failure loses no image of another call. It needs no journal.
  *
  * @category running
+ * @since 0.1.0
  */
 export const each = (
   params: ImageGenerateParams.ImageGenerateParamsNonStreaming,

@@ -31,6 +31,7 @@ export { type Entry, StoreFailure } from "./internal/storeModels.ts"
  * A store of files by path. Paths have `/` between their parts, on any system.
  *
  * @category services
+ * @since 0.1.0
  */
 export class ImageStore extends Context.Service<
   ImageStore,
@@ -75,6 +76,7 @@ const makeMemory = Effect.sync(() => {
  * A store in memory, for tests: it ends with the process.
  *
  * @category layers
+ * @since 0.1.0
  */
 // Fresh: two stores in one program must not share their files.
 export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(ImageStore, makeMemory))
@@ -84,6 +86,7 @@ export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(Ima
  * it is there whole or not at all. Fails with `InvalidParamsError` if `path` is a file, or cannot be written to.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerFolder = (
   path: string
@@ -96,6 +99,7 @@ export const layerFolder = (
  * `InvalidParamsError` if the bucket does not exist, or the credentials are refused.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerS3 = (
   options: S3Options
@@ -128,6 +132,7 @@ const s3Config = Config.all({
  * `https://fra1.digitaloceanspaces.com`.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerS3FromConfig = (
   options: Pick<S3Options, "bucket" | "prefix">

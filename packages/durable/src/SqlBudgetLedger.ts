@@ -121,6 +121,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
  * The ledger of a budget in the database of the journal.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: SqlOptions = {}

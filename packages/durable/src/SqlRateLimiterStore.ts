@@ -114,6 +114,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
  * The store of a `RateLimiter` in the database of the journal.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: SqlOptions = {}

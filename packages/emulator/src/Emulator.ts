@@ -27,6 +27,7 @@ import { layer as layerLedger, type Ledger } from "./Ledger.ts"
  * Options of the emulator, on a port or in process.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface EmulatorOptions {
   /** How long the service works before it answers. Default: 0. */
@@ -57,6 +58,7 @@ export interface EmulatorOptions {
  * Options of the emulator on a port.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ServerOptions extends EmulatorOptions {
   /** The port to listen on. 0 means any free port; `baseUrl` gives it. */
@@ -69,6 +71,7 @@ export interface ServerOptions extends EmulatorOptions {
  * The models that the real service is believed to have.
  *
  * @category models
+ * @since 0.1.0
  */
 export const defaultModels: ReadonlyArray<string> = Models.defaultModels
 
@@ -83,6 +86,7 @@ const endpoint = Effect.fnUntraced(function* (options: EmulatorOptions) {
  * The base URL of the emulator on a port, such as `http://127.0.0.1:52113/v1`: a value for `GRADIENT_BASE_URL`.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = HttpServer.addressFormattedWith((address) =>
   Effect.succeed(`${address}/v1`)
@@ -94,6 +98,7 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
  * closes it, and clients cannot know whether the request was lost.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const refusesAll = ([first]: ReadonlyArray<Fault.Input> = []): boolean =>
   typeof first === "string"
@@ -117,6 +122,7 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
  * cannot be decoded.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerServer = (
   options: ServerOptions
@@ -149,6 +155,7 @@ const inProcess = (options: EmulatorOptions) =>
  * Fails with `InvalidParamsError` if a fault cannot be decoded.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerHttpClient = (
   options: EmulatorOptions = {}

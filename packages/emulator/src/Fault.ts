@@ -184,10 +184,16 @@ const Values = Schema.Union(kinds.map(({ schema }) => schema))
  * A fault, with every default filled in.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Fault = typeof Values.Type
 
-/** The names of all faults. */
+/**
+ * The names of all faults.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const names: ReadonlyArray<Fault["_tag"]> = kinds.map(({ tag }) => tag)
 
 type Defaulted = "at" | "form"
@@ -203,6 +209,7 @@ type InputOf<F> = F extends Fault
  * A fault as an option: its text form, or a value. A value may omit the fields that have a default.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Input = string | InputOf<Fault>
 
@@ -307,6 +314,7 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
  * Decodes a fault and fills in its defaults. The error names what is wrong and what is allowed.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientError> =>
   Effect.fromResult(
@@ -326,13 +334,19 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   return `${_tag}${byte === undefined ? "" : `@${byte}`}${ordered.join("")}${times === undefined ? "" : ` x${times}`}`
 }
 
-/** The request header that chooses a fault, if `allowFaultHeader` is set. */
+/**
+ * The request header that chooses a fault, if `allowFaultHeader` is set.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const headerName = "x-emulator-fault"
 
 /**
  * The codec of the text form. An unknown fault, option or value is an error that names the allowed ones.
  *
  * @category codecs
+ * @since 0.1.0
  */
 export const FaultFromString = Schema.String.pipe(
   Schema.decodeTo(
@@ -372,6 +386,7 @@ const summaryColumn = 36
  * The grammar of the text form, with a line for each fault and option.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const grammar: string = kinds
   .flatMap(grammarOf)

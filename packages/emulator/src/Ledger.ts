@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
  * A generation that would have been charged for.
  *
  * @category models
+ * @since 0.1.0
  */
 export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger/Entry")({
   /** The reply's `x-request-id`. */
@@ -31,6 +32,7 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
  * The content of a ledger. `GET /emulator/ledger` gives it as JSON.
  *
  * @category models
+ * @since 0.1.0
  */
 export class Account extends Schema.Class<Account>("@effect-gradient/emulator/Ledger/Account")({
   /** The number of requests for images that arrived, charged for or not. */
@@ -42,6 +44,7 @@ export class Account extends Schema.Class<Account>("@effect-gradient/emulator/Le
  * The ledger of one emulator.
  *
  * @category services
+ * @since 0.1.0
  */
 export class Ledger extends Context.Service<
   Ledger,
@@ -61,6 +64,7 @@ export class Ledger extends Context.Service<
  * An empty ledger.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer: Layer.Layer<Ledger> = Layer.effect(
   Ledger,
@@ -83,5 +87,6 @@ export const layer: Layer.Layer<Ledger> = Layer.effect(
  * The codec of `GET /emulator/ledger`.
  *
  * @category codecs
+ * @since 0.1.0
  */
 export const Json = Schema.toCodecJson(Account)

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
  * The body of every error.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const ErrorBody = Schema.Struct({
   error: Schema.Struct({
@@ -27,6 +28,7 @@ export const ErrorBody = Schema.Struct({
  * The body of every error.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 
@@ -34,6 +36,7 @@ export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
  * The headers of an error: whether and when to retry, and what would be accepted.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const ErrorHeaders = Schema.Struct({
   /** Seconds to wait before the next request. */
@@ -51,6 +54,7 @@ export const ErrorHeaders = Schema.Struct({
  * The headers of an error: whether and when to retry, and what would be accepted.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ErrorHeaders extends Schema.Schema.Type<typeof ErrorHeaders> {}
 
@@ -80,6 +84,7 @@ const descriptions = {
  * The status of an error.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Status = keyof typeof descriptions
 
@@ -91,6 +96,7 @@ const isStatus = (status: number): status is Status => Object.hasOwn(description
  * An error of the API.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ApiError extends ErrorBody {
   readonly status: Status
@@ -101,6 +107,7 @@ export interface ApiError extends ErrorBody {
  * The encoded side of `ErrorSchema`.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Encoded {
   readonly body: typeof ErrorBody.Encoded
@@ -111,6 +118,7 @@ export interface Encoded {
  * The schema of errors with one status.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export interface ErrorSchema extends Schema.Codec<ApiError, Encoded> {}
 
@@ -134,6 +142,7 @@ const schemaOf = (status: Status): ErrorSchema =>
  * The schemas of all errors, one for each status.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const errors: ReadonlyArray<ErrorSchema> = statuses.map(schemaOf)
 
@@ -141,6 +150,7 @@ export const errors: ReadonlyArray<ErrorSchema> = statuses.map(schemaOf)
  * The optional parts of an error.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Details {
   readonly param?: string | undefined
@@ -152,6 +162,7 @@ export interface Details {
  * Makes an error with this status and message.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const make = (status: Status, message: string, { code, headers = {}, param }: Details = {}): ApiError => ({
   status,
@@ -201,6 +212,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
  * The error code for an `x-attempt-id` that was already used. The first request may have been charged for.
  *
  * @category codes
+ * @since 0.1.0
  */
 export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 
@@ -208,6 +220,7 @@ export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
  * The error code for a request of which the outcome is unknown. It may have been charged for.
  *
  * @category codes
+ * @since 0.1.0
  */
 export const inDoubt = ErrorBodies.codes.inDoubt
 
@@ -215,6 +228,7 @@ export const inDoubt = ErrorBodies.codes.inDoubt
  * The error code for a request that the caller did not send, or that failed without being charged for.
  *
  * @category codes
+ * @since 0.1.0
  */
 export const notFound = ErrorBodies.codes.notFound
 
@@ -222,6 +236,7 @@ export const notFound = ErrorBodies.codes.notFound
  * The error code of a gateway that does not keep replies.
  *
  * @category codes
+ * @since 0.1.0
  */
 export const notKept = "not_kept"
 
@@ -265,6 +280,7 @@ const plainName = (name: string | undefined) =>
  * Log the GradientError too: it has the details.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.GradientError): ApiError => {
   const status = statusOf(reason)
@@ -292,6 +308,7 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
  * The error as a response.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toResponse = ({ error, headers, status }: ApiError): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.setHeaders(HttpServerResponse.jsonUnsafe({ error }, { status }), { ...headers })
@@ -300,6 +317,7 @@ export const toResponse = ({ error, headers, status }: ApiError): HttpServerResp
  * The error as an event of a server-sent event stream. It is the last one.
  *
  * @category converting
+ * @since 0.1.0
  */
 export const toServerSentEvent = ({ error }: ApiError): Uint8Array =>
   new TextEncoder().encode(ErrorBodies.toServerSentEvent({ error }))

@@ -27,6 +27,7 @@ import { makeUpstream } from "./internal/upstream.ts"
  * A request that has passed all checks.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Request {
   /** `stream` if the caller asked for server-sent events. */
@@ -39,6 +40,7 @@ export interface Request {
  * The reply to a request: either the bytes of the service's reply, or decoded images.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Reply =
   | {
@@ -58,6 +60,7 @@ export type Reply =
  * What identifies a request. A caller cannot reach the requests of another one.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface RequestId {
   /** The id of the caller. */
@@ -72,6 +75,7 @@ export interface RequestId {
  * Sends requests, each at most once.
  *
  * @category services
+ * @since 0.1.0
  */
 export class Attempts extends Context.Service<
   Attempts,
@@ -109,6 +113,7 @@ const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: 
  * must reach the same process.
  *
  * @category layers
+ * @since 0.1.0
  */
 // Fresh, because Effect memoises a layer by reference: a second gateway in one program would send with the first one's key.
 export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClient> = Layer.fresh(
@@ -145,6 +150,7 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
  * `@effect-gradient/durable` has the layers that this one requires.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerDurable: Layer.Layer<Attempts, never, Images.Images | DurableImages.DurableImages> = Layer.fresh(
   Layer.effect(Attempts, makeDurable)

@@ -41,6 +41,7 @@ import type { Caller } from "./ImagesApi.ts"
  * The headers do not identify a caller. The message is sent to the client.
  *
  * @category errors
+ * @since 0.1.0
  */
 export class Unauthorized extends Data.TaggedError("Unauthorized")<{ readonly message: string }> {}
 
@@ -48,6 +49,7 @@ export class Unauthorized extends Data.TaggedError("Unauthorized")<{ readonly me
  * Identifies the caller of each request.
  *
  * @category services
+ * @since 0.1.0
  */
 export class Callers extends Context.Service<
   Callers,
@@ -66,6 +68,7 @@ const unknownKey = new Unauthorized({
  * hexadecimal digits of the key's SHA-256. Blank keys are ignored.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerKeys = (keys: ReadonlyArray<Redacted.Redacted>): Layer.Layer<Callers> =>
   Layer.effect(

@@ -38,6 +38,7 @@ import * as ApiError from "./ApiError.ts"
  * A known caller.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Caller {
   /** Limits are counted per id, and the id is logged. It must not be a secret. */
@@ -48,6 +49,7 @@ export interface Caller {
  * The caller of the current request.
  *
  * @category services
+ * @since 0.1.0
  */
 export class CurrentCaller extends Context.Service<CurrentCaller, Caller>()(
   "@effect-gradient/gateway/ImagesApi/CurrentCaller"
@@ -57,6 +59,7 @@ export class CurrentCaller extends Context.Service<CurrentCaller, Caller>()(
  * Finds the caller from the request's headers.
  *
  * @category middleware
+ * @since 0.1.0
  */
 export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: CurrentCaller }>()(
   "@effect-gradient/gateway/ImagesApi/Authorization",
@@ -67,6 +70,7 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
  * Turns a request that does not match the schemas into an error of the API.
  *
  * @category middleware
+ * @since 0.1.0
  */
 export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
   "@effect-gradient/gateway/ImagesApi/SchemaErrors",
@@ -81,6 +85,7 @@ export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
  * The body of a request: core's params, and `stream`.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Payload extends ImageGenerateParams.ImageGenerateParamsStreaming {
   /** Whether to reply with server-sent events: partial images, then the final one. */
@@ -93,6 +98,7 @@ type WireParams = typeof ImageGenerateParams.Json.Encoded
  * A payload with its wire names.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface EncodedPayload extends WireParams {
   readonly stream?: boolean | null | undefined
@@ -102,6 +108,7 @@ export interface EncodedPayload extends WireParams {
  * The schema of a request's body.
  *
  * @category schemas
+ * @since 0.1.0
  */
 export const Payload: Schema.Codec<Payload, EncodedPayload> = Schema.Struct({
   ...ImageGenerateParams.ImageGenerateParamsStreaming.fields,
@@ -124,6 +131,7 @@ const replies = [
  * `POST /images/generations`.
  *
  * @category api
+ * @since 0.1.0
  */
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
@@ -152,6 +160,7 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
  * `GET /images/generations/:id`.
  *
  * @category api
+ * @since 0.1.0
  */
 export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id", {
   params: {
@@ -179,6 +188,7 @@ export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id",
  * The group of the endpoints.
  *
  * @category api
+ * @since 0.1.0
  */
 export class Images extends HttpApiGroup.make("images")
   .add(Generate)
@@ -190,6 +200,7 @@ export class Images extends HttpApiGroup.make("images")
  * The API. `ImagesApi.prefix("/v1")` gives it another path.
  *
  * @category api
+ * @since 0.1.0
  */
 export class ImagesApi extends HttpApi.make("ImagesGateway")
   .add(Images)

@@ -37,6 +37,7 @@
  * ```
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as ByteSize from "effect/ByteSize"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -66,6 +67,7 @@ import { respond } from "./internal/respond.ts"
  * Rules for the params of a request. A param that `ImageGenerateParams` does not have is always refused.
  *
  * @category options
+ * @since 0.1.0
  */
 export interface Rules {
   /** The allowed models. A request without a model gets the first. Default: only `openai-gpt-image-2`. */
@@ -82,6 +84,7 @@ export interface Rules {
  * Limits for each caller and each request.
  *
  * @category options
+ * @since 0.1.0
  */
 export interface CallerLimits {
   /** The maximum number of images of a caller within `window`. Refused requests do not count. Default: 10. */
@@ -100,6 +103,7 @@ export interface CallerLimits {
  * Options of the gateway.
  *
  * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /** The path of the routes: `<path>/images/generations`, `<path>/openapi.json` and `<path>/docs`. Default: `/v1`. */
@@ -158,7 +162,10 @@ const authorization = ({ limits }: Settings) =>
         bearer: Effect.fnUntraced(function* (app) {
           const request = yield* HttpServerRequest.HttpServerRequest
           const caller = yield* Effect.mapError(identify(request.headers), ({ message }) =>
-            ApiError.make(401, message, { code: "invalid_api_key", headers: { "www-authenticate": "Bearer" } })
+            ApiError.make(401, message, {
+              code: ErrorBody.codes.invalidApiKey,
+              headers: { "www-authenticate": "Bearer" }
+            })
           )
           // If the body is late, the read is not interrupted, because Node would then close the connection before the error
           // is sent. A failure of the read is reported when the payload is decoded.
@@ -241,6 +248,7 @@ const otherRoutes = ({ path }: Settings) =>
  * Adds the routes to the `HttpRouter`: the endpoint, its OpenAPI document and its reference page.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: Options = {}

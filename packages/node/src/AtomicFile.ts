@@ -49,6 +49,7 @@ const putNew = (fs: FileSystem.FileSystem, temporary: string, path: string): Eff
  * the same folder. If all exist, it fails with `AlreadyExists`. It never changes an existing file.
  *
  * @category writing
+ * @since 0.1.0
  */
 export const create = (path: string, bytes: Uint8Array, others: Iterable<string> = []): Writing =>
   Effect.flatMap(FileSystem.FileSystem, (fs) =>
@@ -68,6 +69,7 @@ export const create = (path: string, bytes: Uint8Array, others: Iterable<string>
  * to a file, that file is replaced and the link is kept.
  *
  * @category writing
+ * @since 0.1.0
  */
 export const replace = (path: string, bytes: Uint8Array): Writing =>
   Effect.gen(function* () {

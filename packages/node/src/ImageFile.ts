@@ -15,6 +15,7 @@ import * as AtomicFile from "./AtomicFile.ts"
  * Options for writing a file.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface WriteOptions {
   /** Whether to replace an existing file, with its mode kept. Default: false, which uses the next free name. */
@@ -52,6 +53,7 @@ const withExtension = (path: string, image: GeneratedImage.ImageBytes) =>
  * the file exists, the next free name is used (`otter-2.png`), because the image is paid for. Creates missing folders.
  *
  * @category writing
+ * @since 0.1.0
  */
 export const write = (
   image: GeneratedImage.ImageBytes,
@@ -71,6 +73,7 @@ export const write = (
  * The path is chosen as in `write`, for the first image.
  *
  * @category writing
+ * @since 0.1.0
  */
 export const writeLatest =
   (path: string, options: WriteOptions = {}) =>

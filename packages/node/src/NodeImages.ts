@@ -15,6 +15,7 @@ import * as Dispatch from "./internal/dispatch.ts"
  * Options of the HttpClient.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface TransportOptions {
   /** The longest time for connecting. undici measures it in real time and about a second late. Default: 10 seconds. */
@@ -36,6 +37,7 @@ export interface TransportOptions {
  * Options of the client and of its HttpClient.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options extends GradientClient.Options, TransportOptions {}
 
@@ -65,6 +67,7 @@ const makeHttpClient = (options: TransportOptions, environment: Proxies) =>
  * Provides an HttpClient with its own undici Agent, which is closed with the layer. It does not read the environment.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerHttpClient = (
   options: TransportOptions = {}
@@ -97,6 +100,7 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
  * option `proxy` overrides them.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerHttpClientFromConfig = (
   options: TransportOptions = {}
@@ -110,6 +114,7 @@ export const layerHttpClientFromConfig = (
  * Provides `Images`, and `GradientClient` for `Models.list`, with these options.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   options: Options
@@ -120,6 +125,7 @@ export const layer = (
  * Provides `Images` with options from Configs.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerConfig = (
   options: Config.Wrap<Options>
@@ -131,6 +137,7 @@ export const layerConfig = (
  * `GradientClient.layerFromConfig` and `layerHttpClientFromConfig`.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerFromConfig = (
   options: Options = {}

@@ -9,6 +9,7 @@ import {
   type ImageGenStreamEvent,
   RetryPolicy
 } from "@effect-gradient/core"
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -71,12 +72,12 @@ const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed
   const { _tag, code } = failure.reason
   if (!isJoining) {
     // A resent request: the first one is at work.
-    if (code === "duplicate_attempt") return "broken"
-    return failure.mayHaveBeenCharged && code !== "in_doubt" && brokenTags.has(_tag) ? "broken" : "failed"
+    if (code === ErrorBody.codes.duplicateAttempt) return "broken"
+    return failure.mayHaveBeenCharged && code !== ErrorBody.codes.inDoubt && brokenTags.has(_tag) ? "broken" : "failed"
   }
   if (_tag === "NotFoundError") return "unknown"
   if (_tag === "AuthenticationError" || _tag === "PermissionDeniedError") return "refused"
-  return code !== "in_doubt" && brokenTags.has(_tag) ? "broken" : "failed"
+  return code !== ErrorBody.codes.inDoubt && brokenTags.has(_tag) ? "broken" : "failed"
 }
 
 /** Drops what was given before: a joined stream begins with its completed images and its newest partial image. */

@@ -14,10 +14,11 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { baseUrl, duration, given, inFlags, yes } from "../flags.ts"
 import { Arrived, ask, type Display, type Generated } from "../generate/requestImages.ts"
-import * as Files from "../generate/files.ts"
+import { checkDestination, placeOf } from "../generate/destination.ts"
+import { contradictionOf, makeTargets, type Targets } from "../generate/targets.ts"
 import { promptOf } from "../generate/prompt.ts"
 import { save, WriteError } from "../generate/writeImages.ts"
-import * as Picture from "../output/imagePreview.ts"
+import * as ImagePreview from "../output/imagePreview.ts"
 import { quietly } from "../output/quietly.ts"
 import * as Progress from "../output/progress.ts"
 import * as Summary from "../output/summary.ts"
@@ -98,17 +99,17 @@ type Options = Command.Command.Config.Infer<typeof config>
 const report = (lines: ReadonlyArray<string>) => Effect.forEach(lines, (line) => Console.error(line), { discard: true })
 
 /** Writes what a call that failed or was cancelled had already paid for, says where, and gives the paths. */
-const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.ImageBytes>, { kept }: Files.Files) {
+const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.ImageBytes>, { kept }: Targets) {
   const { problems, written } = yield* save(images, kept)
   yield* report([...problems, ...written.map(({ path }) => `Kept what had arrived: ${path}`)])
   return written.map(({ path }) => path)
 }, Effect.uninterruptible)
 
 /** Writes every image. */
-const write = Effect.fnUntraced(function* ({ images }: Generated, { pictures }: Files.Files) {
-  const { problems, written } = yield* save(images, pictures)
+const write = Effect.fnUntraced(function* ({ images }: Generated, { finished }: Targets) {
+  const { problems, written } = yield* save(images, finished)
   if (problems.length > 0) return yield* new WriteError({ problems, paths: written.map(({ path }) => path) })
-  yield* report(written.flatMap(({ image, path }) => Files.contradictionOf(image, path) ?? []))
+  yield* report(written.flatMap(({ image, path }) => contradictionOf(image, path) ?? []))
   return written
 })
 
@@ -133,25 +134,24 @@ const recording = Effect.fnUntraced(function* <E, R>(
 /** Asks for the images. Those of a call that fails or is cancelled are kept. */
 const askAndKeep = Effect.fnUntraced(function* (
   options: Options,
-  prompt: string,
-  files: Files.Files,
+  params: Params,
+  targets: Targets,
   display: Display,
   arrived: Arrived
 ) {
   const { images, isEmulated, model } = yield* Service.choose(options)
   const recorded = yield* recording(options, images)
   arrived.isEmulated = isEmulated
-  const params: Params = { ...options.params, prompt, outputFormat: files.outputFormat }
   return yield* ask(params, { ...options.call, idempotencyKey: options.key }, display, arrived, model).pipe(
     quietly,
     Effect.provide(recorded),
     Effect.catchTag("GradientError", (error) => Effect.fail(inFlags(error, flagged))),
     Effect.ensuring(display.progress.stop),
     Effect.onInterrupt(() =>
-      Effect.andThen(cancelled(arrived.mayHaveBeenCharged && !isEmulated()), keep(arrived.images, files))
+      Effect.andThen(cancelled(arrived.mayHaveBeenCharged && !isEmulated()), keep(arrived.images, targets))
     ),
     Effect.tapErrorTag("GradientError", ({ reason }) =>
-      Effect.map(keep(arrived.finishedAnd(reason.images), files), (paths) => (arrived.kept = paths))
+      Effect.map(keep(arrived.finishedAnd(reason.images), targets), (paths) => (arrived.kept = paths))
     )
   )
 })
@@ -159,21 +159,24 @@ const askAndKeep = Effect.fnUntraced(function* (
 const draw = Effect.fnUntraced(function* (options: Options, display: Display, arrived: Arrived) {
   const { json, output = ".", overwrite, params } = options
   const prompt = yield* promptOf(options.prompt)
-  const files = yield* Files.prepare(yield* Files.placeOf(prompt, output), { json, overwrite, params })
+  const place = yield* placeOf(prompt, output)
+  const outputFormat = yield* checkDestination(place, { json, overwrite, params })
+  const targets = yield* makeTargets(place, { ...params, outputFormat }, overwrite)
+  const asked: Params = { ...params, prompt, outputFormat }
   const finish = Effect.fnUntraced(function* (generated: Generated) {
-    const written = yield* write(generated, files)
+    const written = yield* write(generated, targets)
     const print = json ? Summary.printJson : Summary.printLines
     yield* print(written, generated, display.progress.elapsed(), arrived.isEmulated())
   })
   // What has been paid for is written even if the user stops waiting now.
   yield* Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(restore(askAndKeep(options, prompt, files, display, arrived)), finish)
+    Effect.flatMap(restore(askAndKeep(options, asked, targets, display, arrived)), finish)
   )
 })
 
 const run = Effect.fnUntraced(function* (options: Options) {
   const progress = yield* Progress.make
-  const gallery = yield* Picture.makeGallery(!options.json && options.output !== "-", progress.isLive)
+  const gallery = yield* ImagePreview.makeGallery(!options.json && options.output !== "-", progress.isLive)
   const arrived = new Arrived()
   arrived.isEmulated = () => options.emulate
   yield* draw(options, { gallery, progress }, arrived).pipe(

@@ -68,7 +68,7 @@ export const ask = (
   arrived: Arrived,
   model: string
 ): Effect.Effect<Generated, GradientError.GradientError, Images.Images> => {
-  const first = partialImages === undefined ? (params.model ?? model) : pictureOf(0, partialImages)
+  const first = partialImages === undefined ? (params.model ?? model) : imageName(0, partialImages)
   // The first line about waiting appears when a request is sent, so after everything was checked.
   const entry: Attempt.Entry = {
     begin: () => progress.waitFor(first),
@@ -79,18 +79,18 @@ export const ask = (
         if (!isUncharged) arrived.mayHaveBeenCharged = true
       })
   }
-  const retrying: GradientClient.RequestOptions = {
+  const withProgress: GradientClient.RequestOptions = {
     ...options,
     onRetry: ({ attempt, delay, reason }) => progress.waitToRetry(whyRetrying(reason), delay, attempt + 1)
   }
   const asking =
     partialImages === undefined
-      ? whole(params, retrying, { gallery, progress }, arrived)
-      : streamed({ ...params, partialImages }, retrying, { gallery, progress }, arrived)
+      ? whole(params, withProgress, { gallery, progress }, arrived)
+      : streamed({ ...params, partialImages }, withProgress, { gallery, progress }, arrived)
   return Effect.provide(asking, Attempt.layer(entry))
 }
 
-const pictureOf = (index: number, partials: number) =>
+const imageName = (index: number, partials: number) =>
   index < partials ? `image ${index + 1} of ${partials}` : "the finished image"
 
 const whole = Effect.fnUntraced(function* (
@@ -122,7 +122,7 @@ const streamed = Effect.fnUntraced(function* (
     yield* progress.stop
     const which = isPartial ? `Image ${event.partialImageIndex + 1} of ${partials}` : "The finished image"
     yield* gallery.show(event, `${which}: ${seconds(progress.elapsed())}, ${size(event.bytes)}`, isPartial)
-    if (isPartial) yield* progress.waitFor(pictureOf(event.partialImageIndex + 1, partials))
+    if (isPartial) yield* progress.waitFor(imageName(event.partialImageIndex + 1, partials))
   })
 
   const images = yield* Images.generateStream(params, options).pipe(

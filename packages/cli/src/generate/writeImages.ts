@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Target } from "./files.ts"
+import type { Target } from "./targets.ts"
 
 /** Some images could not be written where they should be. `paths` are where all of them are. */
 export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient/cli/WriteError")("WriteError", {

@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { Generated } from "../generate/requestImages.ts"
-import type { ExtensionError, FileExistsError, OutputError } from "../generate/files.ts"
+import type { ExtensionError, FileExistsError, OutputError } from "../generate/destination.ts"
 import { count, seconds, size } from "./format.ts"
 import { urlsOf, wordsOf } from "./message.ts"
-import * as Picture from "./imagePreview.ts"
+import * as ImagePreview from "./imagePreview.ts"
 import type { PromptError } from "../generate/prompt.ts"
 import type { WriteError } from "../generate/writeImages.ts"
 
@@ -31,7 +31,10 @@ export const printLines = Effect.fnUntraced(function* (
 ) {
   const print = written.some(({ path }) => path === "-") ? Console.error : Console.log
   for (const { image, path } of written) {
-    const { height, width } = Option.getOrElse(yield* Picture.dimensions(image), () => ({ height: "?", width: "?" }))
+    const { height, width } = Option.getOrElse(yield* ImagePreview.dimensions(image), () => ({
+      height: "?",
+      width: "?"
+    }))
     yield* print(`${path}  ${width}x${height}  ${size(image.bytes)}`)
   }
   const tokens = usage === undefined ? [] : [`${count(usage.totalTokens)} tokens`]
@@ -47,7 +50,7 @@ export const printJson = Effect.fnUntraced(function* (
 ) {
   const { resolve } = yield* Path.Path
   const images = yield* Effect.forEach(written, ({ image, path }) =>
-    Effect.map(Picture.dimensions(image), (dimensions) => ({
+    Effect.map(ImagePreview.dimensions(image), (dimensions) => ({
       path: resolve(path),
       mediaType: image.mediaType,
       ...Option.getOrUndefined(dimensions),

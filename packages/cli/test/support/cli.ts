@@ -48,6 +48,7 @@ const spawn = Effect.fnUntraced(function* (
       GRADIENT_INFERENCE_ENDPOINT: undefined,
       GRADIENT_IMAGE_MODEL: model,
       FORCE_COLOR: undefined,
+      NO_COLOR: undefined,
       ...withoutProxies,
       ...env
     },

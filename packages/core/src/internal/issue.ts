@@ -10,6 +10,7 @@ import { property } from "./property.ts"
  * A param or an option that breaks a rule.
  *
  * @category models
+ * @since 0.1.0
  */
 export const Issue = Schema.Struct({
   /** The name of the param or of the option: `outputFormat`, `headers.x-team`. */
@@ -20,7 +21,10 @@ export const Issue = Schema.Struct({
   allowed: Schema.String
 })
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type Issue = typeof Issue.Type
 
 /**
@@ -28,6 +32,7 @@ export type Issue = typeof Issue.Type
  * the wire (`wireNameOf`), or to a flag of a command.
  *
  * @category rendering
+ * @since 0.1.0
  */
 export const renderIssue = (
   { allowed, given, param }: Issue,
@@ -38,6 +43,7 @@ export const renderIssue = (
  * All issues in one text, separated by semicolons.
  *
  * @category rendering
+ * @since 0.1.0
  */
 export const renderIssues = (issues: ReadonlyArray<Issue>, nameOf?: (param: string) => string): string =>
   issues.map((issue) => renderIssue(issue, nameOf)).join("; ")

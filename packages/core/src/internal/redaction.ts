@@ -89,6 +89,7 @@ let last = { key: "", redact: makeRedact([]) }
  * They are found as sent, in base64, and escaped for JSON, URLs and HTML. Keys of the service are redacted as well.
  *
  * @category redacting
+ * @since 0.1.0
  */
 export const redactText = (headers: Headers.Headers): ((text: string) => string) => {
   const secrets = secretsOf(headers)
@@ -101,6 +102,7 @@ export const redactText = (headers: Headers.Headers): ((text: string) => string)
  * The headers with secret values redacted. `redact` is applied to the values of all other headers.
  *
  * @category redacting
+ * @since 0.1.0
  */
 export const redactHeaders = (
   headers: Headers.Headers,

@@ -10,7 +10,10 @@ import { redactHeaders, redactText, secretName } from "../internal/redaction.ts"
 
 export { redactHeaders, redactText }
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface RecordedRequest {
   readonly method: string
   readonly url: string
@@ -33,6 +36,7 @@ const parseBody = (text: string, redact: (text: string) => string): unknown => {
  * Records a request. A body that cannot be read is a defect.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const fromClientRequest = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<RecordedRequest> => {
   const received = HttpServerRequest.fromClientRequest(request)

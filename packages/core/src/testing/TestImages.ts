@@ -23,6 +23,7 @@ const decode = (base64: string): Uint8Array => Result.getOrThrow(Base64.decode(b
  * A brown PNG, 74 bytes.
  *
  * @category images
+ * @since 0.1.0
  */
 export const png: Uint8Array = decode(
   "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVQI12PojrPBihiGlgQAsyxJQdKEY5oAAAAASUVORK5CYII="
@@ -32,6 +33,7 @@ export const png: Uint8Array = decode(
  * A brown WebP, lossless, 38 bytes.
  *
  * @category images
+ * @since 0.1.0
  */
 export const webp: Uint8Array = decode("UklGRh4AAABXRUJQVlA4TBEAAAAvB8ABAAdQry6Wp/+BiOh/AAA=")
 
@@ -39,6 +41,7 @@ export const webp: Uint8Array = decode("UklGRh4AAABXRUJQVlA4TBEAAAAvB8ABAAdQry6W
  * A grey JPEG, baseline, 141 bytes.
  *
  * @category images
+ * @since 0.1.0
  */
 export const jpeg: Uint8Array = decode(
   "/9j/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/" +
@@ -52,6 +55,7 @@ const created = DateTime.makeUnsafe(0)
  * Makes a response with these images.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const makeResponse = (
   first: Uint8Array,
@@ -65,12 +69,13 @@ export const makeResponse = (
  * Makes the events of a successful stream: the last image is `Completed`, the others are `PartialImage`s.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const makeEvents = (
-  ...pictures: Arr.NonEmptyReadonlyArray<Uint8Array>
+  ...images: Arr.NonEmptyReadonlyArray<Uint8Array>
 ): Arr.NonEmptyArray<ImageGenStreamEvent.ImageGenStreamEvent> =>
-  Arr.map(pictures, (bytes, index) =>
-    index === pictures.length - 1
+  Arr.map(images, (bytes, index) =>
+    index === images.length - 1
       ? new ImageGenStreamEvent.Completed({ bytes })
       : new ImageGenStreamEvent.PartialImage({ bytes, partialImageIndex: index })
   )
@@ -90,6 +95,7 @@ export const makeEvents = (
  * ```
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (functions: Partial<Images.Images["Service"]>): Layer.Layer<Images.Images> =>
   Layer.mock(Images.Images, functions)
@@ -97,16 +103,16 @@ export const layer = (functions: Partial<Images.Images["Service"]>): Layer.Layer
 const decodeParams = Schema.decodeUnknownEffect(ImageGenerateParams.Json)
 const isStreaming = Schema.is(Schema.Struct({ stream: Schema.Literal(true) }))
 
-const pictureOf = (outputFormat: string | undefined): Uint8Array =>
+const sampleOf = (outputFormat: string | undefined): Uint8Array =>
   outputFormat === "webp" ? webp : outputFormat === "jpeg" ? jpeg : png
 
 const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: ReadonlyArray<Uint8Array>) {
   const { n = 1, outputFormat, partialImages = 0 } = yield* Effect.orDie(decodeParams(body))
-  const pictures = Arr.makeBy(n, (index) => images[index % images.length] ?? pictureOf(outputFormat))
-  const sketched = (picture: Uint8Array) => makeEvents(...Arr.makeBy(partialImages + 1, () => picture))
+  const replied = Arr.makeBy(n, (index) => images[index % images.length] ?? sampleOf(outputFormat))
+  const withPartials = (bytes: Uint8Array) => makeEvents(...Arr.makeBy(partialImages + 1, () => bytes))
   return yield* isStreaming(body)
-    ? TestTransport.events(pictures.flatMap(sketched))
-    : TestTransport.response(makeResponse(...pictures))
+    ? TestTransport.events(replied.flatMap(withPartials))
+    : TestTransport.response(makeResponse(...replied))
 })
 
 /**
@@ -126,6 +132,7 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
  * ```
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerFixed = (
   ...images: ReadonlyArray<Uint8Array>

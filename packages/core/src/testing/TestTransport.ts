@@ -48,6 +48,7 @@ import * as RecordedRequest from "./RecordedRequest.ts"
  * The reply to a request: its head, and its body in chunks.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Reply {
   readonly status: number
@@ -61,6 +62,7 @@ export interface Reply {
  * Replies to one request. If it fails, the connection breaks before the head of the reply, with that error as the cause.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Step = Effect.Effect<Reply, Error>
 
@@ -68,6 +70,7 @@ export type Step = Effect.Effect<Reply, Error>
  * One step for each request, in order; or a function that returns the step. `number` is the request's number, from 0.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRequest, number: number) => Step)
 
@@ -75,6 +78,7 @@ export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRe
  * A recorded request. `aborted` is true if the caller closed its scope before the reply ended.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface SeenRequest extends RecordedRequest.RecordedRequest {
   readonly aborted: boolean
@@ -84,6 +88,7 @@ export interface SeenRequest extends RecordedRequest.RecordedRequest {
  * Options of a reply.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ReplyOptions {
   /** Default: 200. */
@@ -104,6 +109,7 @@ export interface ReplyOptions {
  * The recorded requests of a test transport.
  *
  * @category services
+ * @since 0.1.0
  */
 export class TestTransport extends Context.Service<
   TestTransport,
@@ -114,6 +120,7 @@ export class TestTransport extends Context.Service<
  * The requests so far, in order, with their secrets redacted.
  *
  * @category accessors
+ * @since 0.1.0
  */
 export const requests: Effect.Effect<ReadonlyArray<SeenRequest>, never, TestTransport> = Effect.flatMap(
   TestTransport,
@@ -159,6 +166,7 @@ const makeReply = (parts: ReadonlyArray<Uint8Array>, contentType: string, option
  * ```
  *
  * @category steps
+ * @since 0.1.0
  */
 export const respond = (
   options: ReplyOptions & ({ readonly json: unknown } | { readonly text: string } | { readonly bytes: Uint8Array })
@@ -178,6 +186,7 @@ const wireText = (json: Schema.Json): string =>
  * Replies to `generate` with this response.
  *
  * @category steps
+ * @since 0.1.0
  */
 export const response = (reply: ImageGenerateResponse.ImageGenerateResponse, options: ReplyOptions = {}): Step =>
   encodeResponse(reply).pipe(
@@ -209,6 +218,7 @@ const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): str
  * ```
  *
  * @category steps
+ * @since 0.1.0
  */
 export const events = (
   parts: ReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent | string>,
@@ -223,6 +233,7 @@ export const events = (
  * Breaks the connection before anything was sent: `ConnectionError`, which is never charged for.
  *
  * @category steps
+ * @since 0.1.0
  */
 export const failNotSent = (cause = new Error("the test transport does not connect")): Step =>
   Effect.suspend(() => {
@@ -235,6 +246,7 @@ export const failNotSent = (cause = new Error("the test transport does not conne
  * Breaks the connection after the request was sent: `DisconnectedError`, which may have been charged for.
  *
  * @category steps
+ * @since 0.1.0
  */
 export const failSent = (cause = new Error("the test transport hangs up")): Step => Effect.fail(cause)
 
@@ -318,6 +330,7 @@ const make = (script: Script) => {
  * Provides the transport alone. A request after the last step of a script is a defect.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (script: Script): Layer.Layer<HttpClient.HttpClient | TestTransport> =>
   Layer.effectContext(Effect.sync(() => make(script)))
@@ -326,6 +339,7 @@ export const layer = (script: Script): Layer.Layer<HttpClient.HttpClient | TestT
  * Provides the transport, and `Images` that sends through it.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerImages = (
   script: Script,

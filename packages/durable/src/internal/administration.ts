@@ -9,19 +9,20 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Generation from "../Generation.ts"
-import { storesOf } from "./asking.ts"
+import { storesOf } from "./answerCall.ts"
 import type { Filter, Found, JournalFailure } from "./journalModels.ts"
-import { Move, resting, type Row } from "./machine.ts"
+import { Move, resting, type Row } from "./stateMachine.ts"
 import { completing } from "./manifest.ts"
-import * as Reasons from "./reasons.ts"
-import { keptOf, recover } from "./recovery.ts"
-import type { Parts } from "./sending.ts"
+import * as Reasons from "./failureReasons.ts"
+import { keptOf, recover } from "./storeRecovery.ts"
+import type { Parts } from "./AttemptRecord.ts"
 import type { StoreFailure } from "./storeModels.ts"
 
 /**
  * Which generations are listed.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ListOptions {
   readonly status?: Generation.Status | undefined
@@ -37,6 +38,7 @@ export interface ListOptions {
  * A decision about an attempt that is in doubt.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Resolution {
   /** The attempt that the person saw. If there is another one meanwhile, nothing is decided. */
@@ -48,6 +50,7 @@ export interface Resolution {
  * Which generations are pruned.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface PruneOptions {
   /** Not changed for so long. */
@@ -60,6 +63,7 @@ export interface PruneOptions {
  * What was removed.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Removed {
   /** Generations whose content was removed. */

@@ -2,12 +2,13 @@
  * What a journal takes and gives beside its rows: the models of `GenerationJournal`, in a file that its SQL can import.
  */
 import * as Data from "effect/Data"
-import type { Row } from "./machine.ts"
+import type { Row } from "./stateMachine.ts"
 
 /**
  * The journal did not answer, or refused. Whether a change was made is unknown.
  *
  * @category errors
+ * @since 0.1.0
  */
 export class JournalFailure extends Data.TaggedError("JournalFailure")<{
   readonly message: string
@@ -20,6 +21,7 @@ export class JournalFailure extends Data.TaggedError("JournalFailure")<{
  * A row, and whether the permission to send has ended without an outcome.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Found {
   readonly row: Row
@@ -30,6 +32,7 @@ export interface Found {
  * How many generations have a status, and what they have brought. A generation that is `free` after a failure is `failed`.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Count {
   readonly status: "done" | "sending" | "in-doubt" | "failed" | "free" | "abandoned" | "expired"
@@ -42,6 +45,7 @@ export interface Count {
  * Which rows are listed, the newest first.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Filter {
   readonly states?: ReadonlyArray<string> | undefined

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { ImageStore } from "../ImageStore.ts"
 import type { Identity } from "./identity.ts"
-import { type Asked, Move, type Tokens } from "./machine.ts"
+import { type Asked, Move, type Tokens } from "./stateMachine.ts"
 import { type Entry, StoreFailure } from "./storeModels.ts"
 
 type Store = ImageStore["Service"]

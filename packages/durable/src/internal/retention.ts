@@ -10,6 +10,7 @@ import type { PruneOptions, Removed } from "./administration.ts"
  * How long what is kept. Nothing is removed if a time is absent.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Retention {
   readonly images?: Duration.Input | undefined

@@ -22,6 +22,7 @@ import { type Entry, StoreFailure } from "./storeModels.ts"
  * Options of a store in S3.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface S3Options {
   readonly bucket: string

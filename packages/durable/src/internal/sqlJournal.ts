@@ -9,7 +9,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { type Count, type Filter, type Found, JournalFailure } from "./journalModels.ts"
-import { completable, type Move, repeated, resting, type Row, withExtra } from "./machine.ts"
+import { completable, type Move, repeated, resting, type Row, withExtra } from "./stateMachine.ts"
 import { isBusy, whileBusy } from "./sqlBusy.ts"
 import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlTables.ts"
 
@@ -17,6 +17,7 @@ import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlT
  * Options of the journal in SQL.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface SqlOptions {
   /** The beginning of the names of its tables: letters, digits and underscores. Default: `gradient_`. */

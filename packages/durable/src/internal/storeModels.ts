@@ -7,6 +7,7 @@ import * as Data from "effect/Data"
  * A file in a store.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Entry {
   readonly path: string
@@ -18,6 +19,7 @@ export interface Entry {
  * The store is full, unreachable, or refused.
  *
  * @category errors
+ * @since 0.1.0
  */
 export class StoreFailure extends Data.TaggedError("StoreFailure")<{
   readonly message: string

@@ -22,6 +22,7 @@ import { networkFileSystem } from "./internal/networkFileSystem.ts"
  * Options of the client.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options {
   /** The file of the database. It is made if it is missing; its folder must exist. `:memory:` is for tests. */
@@ -134,6 +135,7 @@ const make = Effect.fnUntraced(function* ({ filename }: Options) {
  * The client on a file. Fails with `InvalidParamsError` if the file is on a network file system.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, GradientError.GradientError | SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))

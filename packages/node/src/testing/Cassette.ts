@@ -50,6 +50,7 @@ export type { Difference } from "./internal/difference.ts"
  * The cassette cannot be read: its file is missing or invalid, or one of its images is missing.
  *
  * @category errors
+ * @since 0.1.0
  */
 export class CassetteError extends Data.TaggedError("CassetteError")<{
   readonly path: string
@@ -64,6 +65,7 @@ export class CassetteError extends Data.TaggedError("CassetteError")<{
  * The defect for a request without a recorded reply.
  *
  * @category errors
+ * @since 0.1.0
  */
 export class UnknownRequestError extends Data.TaggedError("UnknownRequestError")<{
   readonly path: string
@@ -119,6 +121,7 @@ const scriptOf = (path: string, { exchanges, images }: CassetteFile.CassetteCont
  * Replays a cassette and sends nothing. If a connection broke while a reply was recorded, it breaks at the same place.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerReplay = (path: string): Layer.Layer<HttpClient.HttpClient, CassetteError> =>
   CassetteFile.read(path).pipe(
@@ -209,6 +212,7 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
  * ```
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerRecord = (path: string): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
   Layer.effect(HttpClient.HttpClient, makeRecorder(path)).pipe(Layer.provide(platform))
@@ -218,6 +222,7 @@ export const layerRecord = (path: string): Layer.Layer<HttpClient.HttpClient, ne
  * it again.
  *
  * @category layers
+ * @since 0.1.0
  */
 export const layerAuto = (path: string): Layer.Layer<HttpClient.HttpClient, CassetteError, HttpClient.HttpClient> =>
   Effect.gen(function* () {

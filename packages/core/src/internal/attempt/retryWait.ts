@@ -33,7 +33,7 @@ export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =
  * Replaces the delays of the schedule with the wait that the service asks for. To a wait for a reset it adds 250 to 500 ms
  * at random, because all clients wait for the same reset.
  */
-export const obeying = (schedule: RetryPolicy["schedule"]): RetryPolicy["schedule"] =>
+export const withServiceDelays = (schedule: RetryPolicy["schedule"]): RetryPolicy["schedule"] =>
   Schedule.modifyDelay(schedule, ({ duration, input }) =>
     Effect.gen(function* () {
       if (input.retryAfter !== undefined) return input.retryAfter

@@ -14,8 +14,8 @@ import * as Scope from "effect/Scope"
 import * as GradientError from "../../GradientError.ts"
 import { reasonOfFailure } from "../failure/transportFailure.ts"
 import { property } from "../property.ts"
-import { Outcome } from "./around.ts"
-import type { OpenAttempt } from "./open.ts"
+import { Outcome } from "./attemptModels.ts"
+import type { OpenAttempt } from "./OpenAttempt.ts"
 
 type Reason = GradientError.GradientErrorReason
 type Response = HttpClientResponse.HttpClientResponse
@@ -24,6 +24,7 @@ type Response = HttpClientResponse.HttpClientResponse
  * The client that `transformClient` returns. Its errors may be of any type.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface TransformedClient {
   readonly execute: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Response, unknown>
@@ -61,7 +62,7 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unk
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
 /** The client that is passed to `transformClient`. Each request through it is an attempt. */
-export const attempting = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
+export const runAttempts = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
   const scoped = HttpClient.withScope(transport)
   const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
     const sending = yield* Current

@@ -2,39 +2,12 @@
  * Opens the body of a reply and recognises its form by its first bytes. The content type is not used, because some servers
  * send a wrong one.
  */
-import type * as Arr from "effect/Array"
-import * as Channel from "effect/Channel"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as HttpClientError from "effect/http/HttpClientError"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Pull from "effect/Pull"
-import type { GeneratedImage } from "../../GeneratedImage.ts"
-import * as GradientError from "../../GradientError.ts"
 import { latin1 } from "../base64.ts"
-import { reasonOfFailure } from "../failure/transportFailure.ts"
-import { type Head, invalidReply } from "./decodeReply.ts"
+import { invalidReply } from "./decodeReply.ts"
 import type { Limits } from "./limits.ts"
-import { type Activity, type ReadTimeouts, watch } from "./readTimeouts.ts"
-
-type Reason = GradientError.GradientErrorReason
-
-/** A response whose head has arrived, and the limits and timeouts for reading its body. */
-export interface IncomingReply {
-  readonly response: HttpClientResponse.HttpClientResponse
-  readonly head: Head
-  /** How many images the call asked for. */
-  readonly n: number
-  /** How many partial images of each image the call asked for; 0 without a stream. */
-  readonly partialImages: number
-  readonly limits: Limits
-  readonly timeouts: ReadTimeouts
-  /** Called when every byte of the body was read. */
-  readonly onWhole: () => void
-}
-
-type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
-type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
+import { type BodyPull, type Chunks, type IncomingReply, openBody, pullUntil, watched } from "./readBody.ts"
+import type { Activity } from "./readTimeouts.ts"
 
 /** A body, and its first chunks, which were read to recognise its form. */
 export interface OpenReply {
@@ -44,45 +17,6 @@ export interface OpenReply {
 }
 
 type Form = "json" | "events" | "text" | "empty"
-
-/** Opens the body for a single reader. `Stream.toPull` would also guard against concurrent pulls, at a cost per chunk. */
-const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
-  Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
-
-/** Fetch fails if a reply has no body. Other transports have an empty body. */
-const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
-
-/** Pulls chunks until `take` returns a value. Returns `undefined` if the body ends first. */
-export const pullUntil = <A>(
-  pull: BodyPull,
-  activity: Activity,
-  take: (chunks: Chunks) => A | undefined
-): Effect.Effect<A | undefined, HttpClientError.HttpClientError> =>
-  Effect.flatMap(Clock.Clock, (clock) => {
-    const loop: Pull.Pull<A, HttpClientError.HttpClientError> = Effect.flatMap(pull, (chunks) => {
-      activity.lastByteAt = clock.currentTimeMillisUnsafe()
-      const taken = take(chunks)
-      return taken === undefined ? loop : Effect.succeed(taken)
-    })
-    return Pull.catchDone(loop, () => Effect.undefined).pipe(Effect.catchIf(isEmptyBody, () => Effect.undefined))
-  })
-
-/** Reads with timeouts. If the read fails or takes too long, the reason carries `images`. */
-export const watched = <A>(
-  { head, timeouts }: IncomingReply,
-  read: (activity: Activity) => Effect.Effect<A, HttpClientError.HttpClientError>,
-  images: () => ReadonlyArray<GeneratedImage>
-): Effect.Effect<A, Reason> => {
-  const fields = () => ({ ...head.fields, images: images() })
-  const activity: Activity = { lastByteAt: 0 }
-  return watch(
-    Effect.mapError(read(activity), (error) => reasonOfFailure(error, fields())),
-    activity,
-    timeouts,
-    (phase, description) =>
-      new GradientError.RequestTimeoutError({ ...fields(), phase, description, reached: "Accepted" })
-  )
-}
 
 /** Reads until the form of the reply is recognised. */
 export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {

@@ -10,7 +10,8 @@ import * as GradientError from "../../GradientError.ts"
 import type { Completed, ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import { isKnownName, type DecodedEvent, decodeEvent } from "./decodeEvent.ts"
 import * as Reply from "./decodeReply.ts"
-import { type OpenReply, pullUntil, type IncomingReply, watched } from "./openReply.ts"
+import type { OpenReply } from "./openReply.ts"
+import { type IncomingReply, pullUntil, watched } from "./readBody.ts"
 import { type RawEvent, SseParser } from "./SseParser.ts"
 
 type Reason = GradientError.GradientErrorReason

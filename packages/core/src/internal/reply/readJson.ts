@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import type * as GradientError from "../../GradientError.ts"
 import * as Reply from "./decodeReply.ts"
 import { ImageJsonParser } from "./ImageJsonParser.ts"
-import { type OpenReply, pullUntil, type IncomingReply, watched } from "./openReply.ts"
+import type { OpenReply } from "./openReply.ts"
+import { type IncomingReply, pullUntil, watched } from "./readBody.ts"
 import type { Activity } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason

@@ -6,11 +6,12 @@ import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as GradientError from "../../GradientError.ts"
 import * as Reply from "./decodeReply.ts"
-import { openReply, type OpenReply, type IncomingReply } from "./openReply.ts"
+import { openReply, type OpenReply } from "./openReply.ts"
+import type { IncomingReply } from "./readBody.ts"
 import { type Events, pullEvents, readCompleted } from "./readEvents.ts"
 import { readJson, reasonOfText } from "./readJson.ts"
 
-export type { IncomingReply } from "./openReply.ts"
+export type { IncomingReply } from "./readBody.ts"
 export type { Events } from "./readEvents.ts"
 
 type Reason = GradientError.GradientErrorReason

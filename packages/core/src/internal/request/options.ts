@@ -14,6 +14,7 @@ import type { Limits } from "../reply/limits.ts"
  * Options for a layer or for a single call. The call's value overrides the layer's.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface WaitingOptions {
   /**
@@ -36,6 +37,7 @@ export interface WaitingOptions {
  * Options of a client.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Options extends WaitingOptions {
   /** A model access key of serverless inference: `sk-do-...`. */
@@ -62,6 +64,7 @@ export interface Options extends WaitingOptions {
  * A failed attempt that will be retried.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface RetryEvent {
   /** Why the attempt failed. */
@@ -76,6 +79,7 @@ export interface RetryEvent {
  * Options of one call.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface RequestOptions extends WaitingOptions {
   /** Runs after each failed attempt that will be retried, before the wait. */

@@ -21,6 +21,7 @@ import type { ResolvedOptions } from "./resolveOptions.ts"
  * A checked call: every option with its value, and the request's body.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface ResolvedCall {
   readonly kind: ImageGenerateParams.Kind
@@ -121,6 +122,7 @@ const requestBody = (
  * Nothing is sent.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const resolveCall = (
   client: ResolvedOptions,

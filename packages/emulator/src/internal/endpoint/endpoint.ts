@@ -49,7 +49,11 @@ const isTooLarge = ({ reason }: HttpServerError.HttpServerError) =>
 const requireKey = ({ headers }: HttpServerRequest.HttpServerRequest) =>
   /^bearer +\S/i.test(headers["authorization"] ?? "")
     ? Effect.void
-    : new ApiError({ status: 401, message: "No key was given. The emulator accepts any key.", code: "invalid_api_key" })
+    : new ApiError({
+        status: 401,
+        message: "No key was given. The emulator accepts any key.",
+        code: ErrorBody.codes.invalidApiKey
+      })
 
 const readBody = (httpRequest: HttpServerRequest.HttpServerRequest) =>
   Number(httpRequest.headers["content-length"] ?? 0) > largestBody

@@ -95,9 +95,9 @@ export const isBeforeWork = (fault: Fault | undefined): boolean => {
 
 /** The error codes of statuses, unless the fault has its own. */
 const codes: { readonly [status: number]: string } = {
-  401: "invalid_api_key",
+  401: ErrorBody.codes.invalidApiKey,
   402: ErrorBody.codes.insufficientQuota,
-  429: "too_many_requests"
+  429: ErrorBody.codes.tooManyRequests
 }
 
 /** The content types of the forms of an error. */

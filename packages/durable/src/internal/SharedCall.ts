@@ -16,7 +16,7 @@ type Response = ImageGenerateResponse.ImageGenerateResponse
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Completed = ImageGenStreamEvent.Completed
 
-export class Running {
+export class SharedCall {
   /** What was asked for, to compare it with what those who join ask for. */
   readonly asked: string
   callers = 0

@@ -5,10 +5,10 @@ import type { GradientError } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Row } from "./machine.ts"
+import type { Row } from "./stateMachine.ts"
 import { type Attempts, completing, type Kept, type Manifest } from "./manifest.ts"
-import * as Reasons from "./reasons.ts"
-import type { Parts } from "./sending.ts"
+import * as Reasons from "./failureReasons.ts"
+import type { Parts } from "./AttemptRecord.ts"
 import type { StoreFailure } from "./storeModels.ts"
 
 /** The attempt of a row, for a manifest that is written later. */

@@ -12,11 +12,11 @@ import * as Schedule from "effect/Schedule"
 import * as GradientError from "../../GradientError.ts"
 import type { RetryPolicy } from "../../RetryPolicy.ts"
 import type { RetryEvent } from "../request/options.ts"
-import { isAllowed, obeying } from "./retryWait.ts"
-import type { Counter } from "./open.ts"
+import { isAllowed, withServiceDelays } from "./retryWait.ts"
+import type { Counter } from "./OpenAttempt.ts"
 
 /** The options of a call for retries. */
-export interface Retrying {
+export interface RetryOptions {
   readonly retry: RetryPolicy
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
 }
@@ -28,9 +28,9 @@ export class AttemptLog implements Counter {
 }
 
 /** Runs attempts until one succeeds or the policy stops. The error lists all failed attempts. */
-export const retrying = Effect.fnUntraced(function* <A, R>(
+export const retryAttempts = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
-  { onRetry, retry: policy }: Retrying,
+  { onRetry, retry: policy }: RetryOptions,
   attempts: AttemptLog
 ) {
   let nextDelay:
@@ -56,7 +56,7 @@ export const retrying = Effect.fnUntraced(function* <A, R>(
 /** The schedule's delay after each failure. `None` if the schedule has ended. */
 const delays = ({ schedule }: RetryPolicy) =>
   Effect.map(
-    Schedule.toStep(obeying(schedule)),
+    Schedule.toStep(withServiceDelays(schedule)),
     (step) => (reason: GradientError.GradientErrorReason) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Pull.catchDone(
@@ -69,7 +69,7 @@ const delays = ({ schedule }: RetryPolicy) =>
 /** A random delay has fractions of a millisecond, which timers ignore and `Duration.format` shows. */
 const wholeMillis = (delay: Duration.Duration) => Duration.millis(Math.ceil(Duration.toMillis(delay)))
 
-const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: Retrying["onRetry"]) {
+const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: RetryOptions["onRetry"]) {
   const { attempt, delay, reason } = event
   const seconds = Duration.toSeconds(delay)
   const rounded = Math.ceil(seconds * 10) / 10

@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
  * Tokens that the service counted.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Tokens {
   readonly input: number | undefined
@@ -31,6 +32,7 @@ export interface Asked {
  * One row of the journal: a generation.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Row extends Asked {
   /** The SHA-256 of the key, in hex. */
@@ -75,6 +77,7 @@ export interface Row extends Asked {
  * - `Forget`: removes a row at rest, if nothing has changed since it was read.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Move = Data.TaggedEnum<{
   Begin: Asked & { readonly token: string; readonly holder: string; readonly leaseMillis: number }
@@ -95,7 +98,10 @@ export type Move = Data.TaggedEnum<{
   Forget: { readonly token: string }
 }>
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export const Move = Data.taggedEnum<Move>()
 
 /** What is noted after a person said `repeat`. */

@@ -13,6 +13,7 @@ import type { ImageGenerateResponse, Usage } from "../../ImageGenerateResponse.t
  * The params and options of a call that its attempts can see.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Call {
   /** The function of the call: `generate`, or `stream` for `generateStream`. */
@@ -29,6 +30,7 @@ export interface Call {
  * One request that can be charged.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Attempt extends Call {
   /** The number of this attempt within its call, from 1. */
@@ -49,6 +51,7 @@ export interface Attempt extends Call {
  * `response` is the whole response, of a stream too. It is absent if the bytes were passed on without being decoded.
  *
  * @category models
+ * @since 0.1.0
  */
 export type Outcome = Data.TaggedEnum<{
   NotSent: { readonly reason: GradientErrorReason | undefined }
@@ -61,13 +64,17 @@ export type Outcome = Data.TaggedEnum<{
   Left: { readonly images: ReadonlyArray<GeneratedImage> }
 }>
 
-/** @category models */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export const Outcome = Data.taggedEnum<Outcome>()
 
 /**
  * Functions that run around each attempt. If one fails, the attempt fails with its reason.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Entry {
   /** Runs before `begin` and may take long, for example in a rate limiter. It can be interrupted. */
@@ -86,6 +93,7 @@ export interface Entry {
  * when a call runs, so a value that is provided only while a layer is built has no effect.
  *
  * @category references
+ * @since 0.1.0
  */
 export const Around = Context.Reference<ReadonlyArray<Entry>>("@effect-gradient/core/Attempt/Around", {
   defaultValue: () => []

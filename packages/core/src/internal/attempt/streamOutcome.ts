@@ -12,13 +12,13 @@ import type { Usage } from "../../ImageGenerateResponse.ts"
 import type { Completed, ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import { responseOfCompleted } from "../reply/decodeReply.ts"
 import type { Events } from "../reply/readReply.ts"
-import { Outcome } from "./around.ts"
-import type { OpenAttempt } from "./open.ts"
+import { Outcome } from "./attemptModels.ts"
+import type { OpenAttempt } from "./OpenAttempt.ts"
 
 type EventsPull = Pull.Pull<Events, GradientErrorReason>
 
 /** Settles the attempt when the stream ends, when it fails, and before the consumer gets the last `Completed`. */
-export const settling = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
+export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
   const arrived = new Arrived(attempt.isObserved)
   attempt.images = () => arrived.images
   const complete = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt.settle(arrived.outcome(now)))

@@ -2,8 +2,9 @@
  * The reasons that durable generations fail with.
  */
 import { GradientError } from "@effect-gradient/core"
+import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as DateTime from "effect/DateTime"
-import type { Row } from "./machine.ts"
+import type { Row } from "./stateMachine.ts"
 
 type Images = GradientError.GradientErrorReason["images"]
 
@@ -55,7 +56,7 @@ export const keyReused = () =>
 export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",
-    code: "not_found",
+    code: ErrorBody.codes.notFound,
     description: "nothing is under way for this key, and nothing was charged for. Ask for the images again"
   })
 

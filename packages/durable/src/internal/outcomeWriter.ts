@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { GenerationJournal } from "../GenerationJournal.ts"
 import type { JournalFailure } from "./journalModels.ts"
-import type { Move, Row } from "./machine.ts"
+import type { Move, Row } from "./stateMachine.ts"
 
 /** The outcomes that are not written yet are kept in this scope. */
 export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) => {

@@ -7,12 +7,13 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import type { GradientErrorReason } from "../../GradientError.ts"
-import { Around, type Attempt, type Call, type Entry, Outcome } from "./around.ts"
+import { Around, type Attempt, type Call, type Entry, Outcome } from "./attemptModels.ts"
 
 /**
  * The number of attempts of a call so far.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Counter {
   count: number
@@ -22,6 +23,7 @@ export interface Counter {
  * One attempt and its entries. It is settled once, with the first outcome.
  *
  * @category models
+ * @since 0.1.0
  */
 export class OpenAttempt {
   #attempt: Attempt
@@ -98,7 +100,7 @@ export class OpenAttempt {
       if (waiting.length === 0) return Effect.void
       return Effect.forEach(waiting, ({ end }) => Effect.exit(end?.(this.#attempt, outcome) ?? Effect.void)).pipe(
         Effect.flatMap(Exit.asVoidAll),
-        Effect.mapError((reason) => carrying(reason, outcome)),
+        Effect.mapError((reason) => withImages(reason, outcome)),
         Effect.uninterruptible
       )
     })
@@ -125,7 +127,7 @@ export class OpenAttempt {
 }
 
 /** If `end` fails after `Completed`, its reason gets the images, because they are paid for. */
-const carrying = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
+const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
   outcome._tag === "Completed" && reason.images.length === 0
     ? Object.defineProperty(reason, "images", { value: outcome.images, enumerable: true })
     : reason
@@ -135,6 +137,7 @@ const carrying = (reason: GradientErrorReason, outcome: Outcome): GradientErrorR
  * does this for each request; call it only if you send through `GradientClient.post` yourself.
  *
  * @category constructors
+ * @since 0.1.0
  */
 export const open = Effect.fnUntraced(function* (
   call: Call,

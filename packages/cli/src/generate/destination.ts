@@ -1,17 +1,15 @@
 /**
- * Where images go: files, whose names are checked before anything is paid for; a device; or standard output.
+ * Decides where images go, and checks before the request is sent that they can be written there.
  */
-import type { GeneratedImage, ImageGenerateParams } from "@effect-gradient/core"
-import { ImageFile } from "@effect-gradient/node"
+import type { ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import type { PlatformError } from "effect/PlatformError"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
-import * as Stream from "effect/Stream"
+import { extensionOf, formatOf, makePathOf, type Place } from "./targets.ts"
 
 /** The file exists, and was not to be replaced. */
 export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effect-gradient/cli/FileExistsError")(
@@ -70,23 +68,6 @@ const slug = (prompt: string): string => {
   return devices.test(name) ? `${name}-image` : name
 }
 
-const formats = new Map<string, "png" | "webp" | "jpeg">([
-  [".png", "png"],
-  [".webp", "webp"],
-  [".jpeg", "jpeg"],
-  [".jpg", "jpeg"]
-])
-
-/** The format that an extension asks for. */
-const formatOf = (ext: string) => formats.get(ext.toLowerCase())
-
-/** Where the images of one call go. `dir`, `name` and `ext` are for files, and for what a failed call leaves. */
-export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
-  readonly kind: "Files" | "Device" | "StandardOutput"
-  /** As it was given. */
-  readonly output: string
-}
-
 /** What is at a path, following links; `Nothing` also if it cannot be read. */
 const typeAt = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
@@ -106,24 +87,6 @@ export const placeOf = Effect.fnUntraced(function* (prompt: string, output: stri
   const place: Place = { output, kind: "Files", dir, name, ext }
   return place
 })
-
-/** Where images are written, counted from 0. */
-export interface Target {
-  /** For messages. */
-  readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
-  /** Writes an image and gives its path. */
-  readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
-}
-
-/** The files of one call. */
-export interface Files {
-  /** The format to ask for, if one was chosen. */
-  readonly outputFormat: ImageGenerateParams.ImageGenerateParams["outputFormat"]
-  /** For a call that went well. */
-  readonly pictures: Target
-  /** For what a failed call leaves: free names. */
-  readonly kept: Target
-}
 
 /** Fails unless the folder, or its nearest parent that exists, can be written to. */
 const checkFolder = (folder: string): Effect.Effect<void, OutputError, FileSystem.FileSystem | Path.Path> =>
@@ -159,21 +122,6 @@ const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean)
 
 const most = 10 // More images than this are refused before anything is sent.
 
-/** The extension of a format, if it can be one. */
-const extensionOf = (format: string): string => {
-  if (format === "jpeg") return "jpg"
-  return /^[a-z\d]+$/i.test(format) ? format : "bin"
-}
-
-/** What a file holds in spite of its extension, if it does. */
-export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string): string | undefined => {
-  const [ext = ""] = /\.\w+$/.exec(file) ?? []
-  const format = formatOf(ext)
-  if (format === undefined || `image/${format}` === image.mediaType) return undefined
-  const actual = image.mediaType.replace("image/", "").toUpperCase()
-  return `${file} holds a ${actual} image, although its name ends in ${ext}: the service did not send ${format}.`
-}
-
 interface Wishes {
   readonly params: Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
   readonly overwrite: boolean
@@ -181,22 +129,13 @@ interface Wishes {
   readonly json: boolean
 }
 
-/** Checks that the images of a call can be written, and makes nothing yet. */
-export const prepare = Effect.fnUntraced(function* (place: Place, { json, overwrite, params }: Wishes) {
-  const fs = yield* FileSystem.FileSystem
+/** Fails unless the images of a call can be written. Gives the format to ask for, if one was chosen. */
+export const checkDestination = Effect.fnUntraced(function* (place: Place, { json, overwrite, params }: Wishes) {
   const path = yield* Path.Path
   const stdio = yield* Stdio.Stdio
-  const { dir, ext, kind, name, output } = place
+  const { dir, ext, kind, name } = place
   const { n = 1, outputFormat = formatOf(ext) } = params
   const format = outputFormat ?? "png"
-
-  /** A format that is not known here keeps the extension that was asked for. */
-  const endOf = ({ extension }: GeneratedImage.ImageBytes) =>
-    extension === "bin" && outputFormat !== undefined ? extensionOf(outputFormat) : extension
-  const pathOf = (index: number, extension: string) =>
-    path.join(dir, `${name}${n > 1 || index > 0 ? `-${index + 1}` : ""}${ext || `.${extension}`}`)
-  const keptPathOf = (image: GeneratedImage.ImageBytes) => path.join(dir, `${name}-kept.${endOf(image)}`)
-  const kept: Target = { nameOf: keptPathOf, put: (image) => ImageFile.write(image, keptPathOf(image)) }
 
   if (kind === "Files") {
     if (ext !== "" && (formatOf(ext) ?? ext.slice(1)) !== format) {
@@ -204,6 +143,7 @@ export const prepare = Effect.fnUntraced(function* (place: Place, { json, overwr
       return yield* new ExtensionError({ path: path.join(dir, name + ext), ext, format, isChosen })
     }
     yield* checkFolder(path.resolve(dir))
+    const pathOf = (yield* makePathOf)(place, n)
     for (let index = 0; index < Math.min(n, most); index++) {
       yield* checkFile(pathOf(index, extensionOf(format)), overwrite)
     }
@@ -215,23 +155,5 @@ export const prepare = Effect.fnUntraced(function* (place: Place, { json, overwr
     if (json) return yield* refuse("cannot take both an image and the object of --json")
     if (n > 1) return yield* refuse(`takes one image, not ${n}`)
   }
-
-  const targets: { readonly [Kind in Place["kind"]]: Target } = {
-    Files: {
-      nameOf: (image, index) => pathOf(index, endOf(image)),
-      put: (image, index) => ImageFile.write(image, pathOf(index, endOf(image)), { overwrite })
-    },
-    Device: {
-      nameOf: () => output,
-      put: (image) => Effect.as(fs.writeFile(output, image.bytes), output)
-    },
-    StandardOutput: {
-      nameOf: () => "Standard output",
-      // It takes one image. If the service sends more than it was asked for, the others are kept.
-      put: (image, index) =>
-        index > 0 ? kept.put(image, index) : Effect.as(Stream.run(Stream.make(image.bytes), stdio.stdout()), "-")
-    }
-  }
-  const files: Files = { outputFormat, pictures: targets[kind], kept }
-  return files
+  return outputFormat
 })

@@ -17,12 +17,12 @@ import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import { isKnownDigest } from "./identity.ts"
 import type { Found } from "./journalModels.ts"
-import type { Row } from "./machine.ts"
+import type { Row } from "./stateMachine.ts"
 import { completing } from "./manifest.ts"
-import * as Reasons from "./reasons.ts"
-import { recover } from "./recovery.ts"
-import type { Running } from "./running.ts"
-import { type Parts, Sending } from "./sending.ts"
+import * as Reasons from "./failureReasons.ts"
+import { recover } from "./storeRecovery.ts"
+import type { SharedCall } from "./SharedCall.ts"
+import { type Parts, AttemptRecord } from "./AttemptRecord.ts"
 
 type Response = ImageGenerateResponse.ImageGenerateResponse
 type Service = Images.Images["Service"]
@@ -36,13 +36,13 @@ export interface Named {
 }
 
 /** A call under a key. */
-export interface Asking extends Named {
+export interface KeyedCall extends Named {
   readonly kind: ImageGenerateParams.Kind
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
   readonly options: Options
-  readonly running: Running
+  readonly shared: SharedCall
   /** Called before the request can be sent, so that the layer knows what to wait for when it closes. */
-  readonly onSending: (sending: Sending) => void
+  readonly onRecord: (record: AttemptRecord) => void
 }
 
 const firstPollMillis = 250
@@ -56,10 +56,10 @@ interface Policy {
 }
 
 /** Answers the call, in however many looks at the journal. */
-export const answer = (parts: Parts, images: Service, asking: Asking, checkStore: boolean) =>
-  settle(parts, asking, checkStore, {
-    whenFree: Effect.suspend(() => send(parts, images, asking)),
-    check: (row) => checkParams(parts, asking, row)
+export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStore: boolean) =>
+  settle(parts, call, checkStore, {
+    whenFree: Effect.suspend(() => send(parts, images, call)),
+    check: (row) => checkParams(parts, call, row)
   })
 
 /** Waits for a generation that was asked for elsewhere. It never sends. */
@@ -122,10 +122,10 @@ const look = (
 
 export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
 
-const checkParams = (parts: Parts, asking: Asking, { digest, salt }: Row): Effect.Effect<void, Reason> =>
+const checkParams = (parts: Parts, call: KeyedCall, { digest, salt }: Row): Effect.Effect<void, Reason> =>
   digest === undefined || salt === undefined || !isKnownDigest(digest)
     ? Effect.void
-    : Effect.flatMap(parts.identity.digestOf(salt, asking.running.asked), (own) =>
+    : Effect.flatMap(parts.identity.digestOf(salt, call.shared.asked), (own) =>
         own === digest ? Effect.void : Effect.fail(Reasons.keyReused())
       )
 
@@ -166,33 +166,33 @@ const fromStore = (parts: Parts, id: string, { folder = "" }: Row): Effect.Effec
   }).pipe(Effect.catchTag("StoreFailure", (failure) => Effect.fail(Reasons.storeBefore(failure))))
 
 /** Sends the call. `undefined`: another process got the permission first. */
-const send = Effect.fnUntraced(function* (parts: Parts, images: Service, asking: Asking) {
-  const { id, key, kind, options, params, running } = asking
+const send = Effect.fnUntraced(function* (parts: Parts, images: Service, call: KeyedCall) {
+  const { id, key, kind, options, params, shared } = call
   const salt = yield* parts.identity.random
-  const digest = yield* parts.identity.digestOf(salt, running.asked)
+  const digest = yield* parts.identity.digestOf(salt, shared.asked)
   const labels = { ...options.labels }
-  const sending = new Sending(parts, { id, asked: { key, salt, digest, labels } })
-  asking.onSending(sending)
+  const record = new AttemptRecord(parts, { id, asked: { key, salt, digest, labels } })
+  call.onRecord(record)
   // The key itself may have characters that no header can carry.
   const hashed = { ...options, idempotencyKey: id }
-  const run = kind === "generate" ? generate(images, params, hashed) : stream(images, params, hashed, running)
+  const run = kind === "generate" ? generate(images, params, hashed) : stream(images, params, hashed, shared)
   return yield* run.pipe(
-    Effect.updateService(Attempt.Around, (entries) => [...entries, sending.entry]),
-    Effect.catch((error) => (sending.isRefused ? Effect.succeed(undefined) : Effect.fail(error)))
+    Effect.updateService(Attempt.Around, (entries) => [...entries, record.entry]),
+    Effect.catch((error) => (record.isRefused ? Effect.succeed(undefined) : Effect.fail(error)))
   )
 })
 
-const generate = (images: Service, params: Asking["params"], options: Options) =>
+const generate = (images: Service, params: KeyedCall["params"], options: Options) =>
   images.generate(Struct.omit(params, ["partialImages"]), options)
 
 const stream = Effect.fnUntraced(function* (
   images: Service,
-  params: Asking["params"],
+  params: KeyedCall["params"],
   options: Options,
-  running: Running
+  shared: SharedCall
 ) {
   const completed = yield* images.generateStream(params, options).pipe(
-    Stream.tap((event) => Effect.sync(() => running.add(event))),
+    Stream.tap((event) => Effect.sync(() => shared.add(event))),
     Stream.filter((event) => event._tag === "Completed"),
     Stream.runCollect
   )

@@ -14,11 +14,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { answer, follow } from "./asking.ts"
+import { answer, follow } from "./answerCall.ts"
 import { askedText } from "./identity.ts"
-import * as Reasons from "./reasons.ts"
-import { Running } from "./running.ts"
-import type { Parts, Sending } from "./sending.ts"
+import * as Reasons from "./failureReasons.ts"
+import { SharedCall } from "./SharedCall.ts"
+import type { Parts, AttemptRecord } from "./AttemptRecord.ts"
 
 type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>
@@ -43,6 +43,7 @@ interface Call {
  * A generation that was asked for before.
  *
  * @category models
+ * @since 0.1.0
  */
 export interface Joined {
   /** The whole response. */
@@ -53,16 +54,16 @@ export interface Joined {
 
 /** A call in this process. */
 interface Open {
-  readonly running: Running
-  sending: Sending | undefined
+  readonly shared: SharedCall
+  record: AttemptRecord | undefined
 }
 
 type Ended = Exit.Exit<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
 
 /** Callers get an error instead of the interruption of a fiber that is not theirs. */
-const forCallers = (exit: Ended, key: string, sending: Sending | undefined): Ended => {
+const forCallers = (exit: Ended, key: string, record: AttemptRecord | undefined): Ended => {
   if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
-  return Exit.fail(GradientError.fromReason(sending?.leftInDoubt(key) ?? Reasons.closing()))
+  return Exit.fail(GradientError.fromReason(record?.leftInDoubt(key) ?? Reasons.closing()))
 }
 
 export const makeCalls = Effect.fnUntraced(function* (
@@ -72,54 +73,54 @@ export const makeCalls = Effect.fnUntraced(function* (
 ) {
   const calls = new Map<string, Open>()
   /** Generations that are waited for here, and were asked for elsewhere or before. All who wait share one look at a time. */
-  const followed = new Map<string, Running>()
+  const followed = new Map<string, SharedCall>()
   const scope = yield* Scope.make()
 
   /** Runs the call in the layer's scope, with the context of its first caller. */
   const start = (open: Open, id: string, { key, kind, options, params }: Call) => {
-    const { running } = open
-    const onSending = (sending: Sending) => {
-      open.sending = sending
+    const { shared } = open
+    const onRecord = (record: AttemptRecord) => {
+      open.record = record
     }
-    const run = answer(parts, images, { id, key, kind, params, options, running, onSending }, checkStore).pipe(
+    const run = answer(parts, images, { id, key, kind, params, options, shared, onRecord }, checkStore).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           calls.delete(id)
-          running.end(forCallers(exit, key, open.sending))
+          shared.end(forCallers(exit, key, open.record))
         })
       )
     )
     return Effect.map(Effect.forkIn(run, scope), (fiber) => {
-      running.fiber = fiber
-      return running
+      shared.fiber = fiber
+      return shared
     })
   }
 
   /** Joins the call of this key, or starts it. Looking and entering it are one step: two callers never start two. */
   const join = (id: string, text: string, call: Call) =>
     Effect.suspend(() => {
-      const joined = calls.get(id)?.running
+      const joined = calls.get(id)?.shared
       if (joined !== undefined && joined.asked !== text) {
         return Effect.fail(GradientError.fromReason(Reasons.keyReused()))
       }
       if (joined !== undefined) return Effect.succeed(joined)
       if (parts.isClosing()) return Effect.fail(GradientError.fromReason(Reasons.closing()))
-      const open: Open = { running: new Running(text), sending: undefined }
+      const open: Open = { shared: new SharedCall(text), record: undefined }
       calls.set(id, open)
       return start(open, id, call)
     }).pipe(
-      Effect.tap((running) =>
+      Effect.tap((shared) =>
         Effect.sync(() => {
-          running.callers++
+          shared.callers++
         })
       )
     )
 
-  const leave = (running: Running, isEnded: boolean) =>
+  const leave = (shared: SharedCall, isEnded: boolean) =>
     Effect.suspend(() => {
-      running.callers--
-      return running.callers === 0 && isEnded && running.fiber !== undefined
-        ? Effect.forkIn(Fiber.interrupt(running.fiber), scope)
+      shared.callers--
+      return shared.callers === 0 && isEnded && shared.fiber !== undefined
+        ? Effect.forkIn(Fiber.interrupt(shared.fiber), scope)
         : Effect.void
     })
 
@@ -128,25 +129,25 @@ export const makeCalls = Effect.fnUntraced(function* (
     const { idempotencyKey: key = "" } = options
     const id = yield* parts.identity.idOf(key)
     const text = yield* askedText(params, options)
-    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), (running) =>
-      leave(running, isInterrupted)
+    return yield* Effect.acquireRelease(join(id, text, { kind, params, options, key }), (shared) =>
+      leave(shared, isInterrupted)
     )
   })
 
   /** Waits for a generation. Its answer is kept until the last who waits has left. */
   const startFollowing = (id: string, key: string) =>
     Effect.suspend(() => {
-      const running = new Running("")
-      followed.set(id, running)
+      const shared = new SharedCall("")
+      followed.set(id, shared)
       const run = Effect.onExit(follow(parts, { id, key }, checkStore), (exit) =>
         Effect.sync(() => {
-          if (Exit.isFailure(exit) && followed.get(id) === running) followed.delete(id)
-          running.end(forCallers(exit, key, undefined))
+          if (Exit.isFailure(exit) && followed.get(id) === shared) followed.delete(id)
+          shared.end(forCallers(exit, key, undefined))
         })
       )
       return Effect.map(Effect.forkIn(run, scope), (fiber) => {
-        running.fiber = fiber
-        return running
+        shared.fiber = fiber
+        return shared
       })
     })
 
@@ -154,11 +155,11 @@ export const makeCalls = Effect.fnUntraced(function* (
   const joinKnown = Effect.fnUntraced(function* (key: string) {
     const id = yield* parts.identity.idOf(key)
     const enterKnown = Effect.suspend(() => {
-      const known = calls.get(id)?.running ?? followed.get(id)
+      const known = calls.get(id)?.shared ?? followed.get(id)
       if (known === undefined && parts.isClosing()) return Effect.fail(GradientError.fromReason(Reasons.closing()))
       return known === undefined ? startFollowing(id, key) : Effect.succeed(known)
     })
-    const running = yield* Effect.acquireRelease(
+    const shared = yield* Effect.acquireRelease(
       Effect.tap(enterKnown, (known) => Effect.sync(() => known.callers++)),
       (known) => {
         const isFollowed = followed.get(id) === known
@@ -166,21 +167,21 @@ export const makeCalls = Effect.fnUntraced(function* (
         return leave(known, isFollowed || isInterrupted)
       }
     )
-    const joined: Joined = { response: running.response, events: running.events }
+    const joined: Joined = { response: shared.response, events: shared.events }
     return joined
   })
 
   /** Waits for what was sent, and ends the rest. */
   const drain = Effect.gen(function* () {
     const open = [...calls.values()]
-    const isSent = ({ sending }: Open) => sending?.isSent === true
-    const end = ({ running }: Open) => (running.fiber === undefined ? Effect.void : Fiber.interrupt(running.fiber))
+    const isSent = ({ record }: Open) => record?.isSent === true
+    const end = ({ shared }: Open) => (shared.fiber === undefined ? Effect.void : Fiber.interrupt(shared.fiber))
     yield* Effect.forEach(
       open.filter((call) => !isSent(call)),
       end,
       { concurrency: "unbounded", discard: true }
     )
-    const sent = Effect.forEach(open.filter(isSent), ({ running }) => running.ended, { concurrency: "unbounded" })
+    const sent = Effect.forEach(open.filter(isSent), ({ shared }) => shared.ended, { concurrency: "unbounded" })
     yield* Effect.ignore(Effect.timeout(sent, drainMillis))
     yield* Effect.forEach(calls.values(), end, { concurrency: "unbounded", discard: true })
     yield* parts.outcomes.flushAll

@@ -10,10 +10,10 @@ import * as Schedule from "effect/Schedule"
 import type { GenerationJournal } from "../GenerationJournal.ts"
 import type { Identity } from "./identity.ts"
 import type { Lease, Moment } from "./lease.ts"
-import { type Asked, Move, type Row } from "./machine.ts"
+import { type Asked, Move, type Row } from "./stateMachine.ts"
 import { type Attempts, completing, folderOf, type Kept } from "./manifest.ts"
-import type { Outcomes } from "./outcomes.ts"
-import * as Reasons from "./reasons.ts"
+import type { Outcomes } from "./outcomeWriter.ts"
+import * as Reasons from "./failureReasons.ts"
 
 type Reason = GradientError.GradientErrorReason
 type Completed = Extract<Attempt.Outcome, { _tag: "Completed" }>
@@ -43,7 +43,7 @@ export interface Sent {
 const patienceMillis = 10_000
 
 /** Runs around the attempts of one call. */
-export class Sending {
+export class AttemptRecord {
   readonly #parts: Parts
   readonly #call: Sent
   /** The attempt that has a permission and no outcome. */

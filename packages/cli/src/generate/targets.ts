@@ -1,0 +1,104 @@
+/**
+ * Writes each image where `--output` says: to a file, a device or standard output. Nothing is written before the images have
+ * arrived; `destination.ts` checks beforehand that it will be possible.
+ */
+import type { GeneratedImage, ImageGenerateParams } from "@effect-gradient/core"
+import { ImageFile } from "@effect-gradient/node"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+
+const formats = new Map<string, "png" | "webp" | "jpeg">([
+  [".png", "png"],
+  [".webp", "webp"],
+  [".jpeg", "jpeg"],
+  [".jpg", "jpeg"]
+])
+
+/** The format that an extension asks for. */
+export const formatOf = (ext: string) => formats.get(ext.toLowerCase())
+
+/** The extension of a format, if it can be one. */
+export const extensionOf = (format: string): string => {
+  if (format === "jpeg") return "jpg"
+  return /^[a-z\d]+$/i.test(format) ? format : "bin"
+}
+
+/** What a file holds in spite of its extension, if it does. */
+export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string): string | undefined => {
+  const [ext = ""] = /\.\w+$/.exec(file) ?? []
+  const format = formatOf(ext)
+  if (format === undefined || `image/${format}` === image.mediaType) return undefined
+  const actual = image.mediaType.replace("image/", "").toUpperCase()
+  return `${file} holds a ${actual} image, although its name ends in ${ext}: the service did not send ${format}.`
+}
+
+/** Where the images of one call go. `dir`, `name` and `ext` are for files, and for what a failed call leaves. */
+export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
+  readonly kind: "Files" | "Device" | "StandardOutput"
+  /** As it was given. */
+  readonly output: string
+}
+
+/** Where images are written, counted from 0. */
+export interface Target {
+  /** For messages. */
+  readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
+  /** Writes an image and gives its path. */
+  readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
+}
+
+/** The targets of one call. */
+export interface Targets {
+  /** For a call that went well. */
+  readonly finished: Target
+  /** For what a failed call leaves: free names. */
+  readonly kept: Target
+}
+
+type Params = Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
+
+/** The path of an image with this extension, counted from 0. */
+export const makePathOf = Effect.map(
+  Path.Path,
+  (path) =>
+    ({ dir, ext, name }: Place, n = 1) =>
+    (index: number, extension: string): string =>
+      path.join(dir, `${name}${n > 1 || index > 0 ? `-${index + 1}` : ""}${ext || `.${extension}`}`)
+)
+
+/** The targets of a call with this destination. */
+export const makeTargets = Effect.fnUntraced(function* (place: Place, { n, outputFormat }: Params, overwrite: boolean) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const stdio = yield* Stdio.Stdio
+  const pathOf = (yield* makePathOf)(place, n)
+
+  /** A format that is not known here keeps the extension that was asked for. */
+  const endOf = ({ extension }: GeneratedImage.ImageBytes) =>
+    extension === "bin" && outputFormat !== undefined ? extensionOf(outputFormat) : extension
+  const keptPathOf = (image: GeneratedImage.ImageBytes) => path.join(place.dir, `${place.name}-kept.${endOf(image)}`)
+  const kept: Target = { nameOf: keptPathOf, put: (image) => ImageFile.write(image, keptPathOf(image)) }
+
+  const finished: { readonly [Kind in Place["kind"]]: Target } = {
+    Files: {
+      nameOf: (image, index) => pathOf(index, endOf(image)),
+      put: (image, index) => ImageFile.write(image, pathOf(index, endOf(image)), { overwrite })
+    },
+    Device: {
+      nameOf: () => place.output,
+      put: (image) => Effect.as(fs.writeFile(place.output, image.bytes), place.output)
+    },
+    StandardOutput: {
+      nameOf: () => "Standard output",
+      // It takes one image. If the service sends more than it was asked for, the others are kept.
+      put: (image, index) =>
+        index > 0 ? kept.put(image, index) : Effect.as(Stream.run(Stream.make(image.bytes), stdio.stdout()), "-")
+    }
+  }
+  const targets: Targets = { finished: finished[place.kind], kept }
+  return targets
+})

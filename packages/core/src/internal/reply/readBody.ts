@@ -1,0 +1,75 @@
+/**
+ * Reads the body of a reply chunk by chunk, within its timeouts. `openReply` reads the start of the body with it, and the
+ * readers of JSON and of event streams the rest.
+ */
+import type * as Arr from "effect/Array"
+import * as Channel from "effect/Channel"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Pull from "effect/Pull"
+import type { GeneratedImage } from "../../GeneratedImage.ts"
+import * as GradientError from "../../GradientError.ts"
+import { reasonOfFailure } from "../failure/transportFailure.ts"
+import type { Head } from "./decodeReply.ts"
+import type { Limits } from "./limits.ts"
+import { type Activity, type ReadTimeouts, watch } from "./readTimeouts.ts"
+
+type Reason = GradientError.GradientErrorReason
+
+/** A response whose head has arrived, and the limits and timeouts for reading its body. */
+export interface IncomingReply {
+  readonly response: HttpClientResponse.HttpClientResponse
+  readonly head: Head
+  /** How many images the call asked for. */
+  readonly n: number
+  /** How many partial images of each image the call asked for; 0 without a stream. */
+  readonly partialImages: number
+  readonly limits: Limits
+  readonly timeouts: ReadTimeouts
+  /** Called when every byte of the body was read. */
+  readonly onWhole: () => void
+}
+
+export type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
+export type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
+
+/** Opens the body for a single reader. `Stream.toPull` would also guard against concurrent pulls, at a cost per chunk. */
+export const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
+  Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
+
+/** Fetch fails if a reply has no body. Other transports have an empty body. */
+const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
+
+/** Pulls chunks until `take` returns a value. Returns `undefined` if the body ends first. */
+export const pullUntil = <A>(
+  pull: BodyPull,
+  activity: Activity,
+  take: (chunks: Chunks) => A | undefined
+): Effect.Effect<A | undefined, HttpClientError.HttpClientError> =>
+  Effect.flatMap(Clock.Clock, (clock) => {
+    const loop: Pull.Pull<A, HttpClientError.HttpClientError> = Effect.flatMap(pull, (chunks) => {
+      activity.lastByteAt = clock.currentTimeMillisUnsafe()
+      const taken = take(chunks)
+      return taken === undefined ? loop : Effect.succeed(taken)
+    })
+    return Pull.catchDone(loop, () => Effect.undefined).pipe(Effect.catchIf(isEmptyBody, () => Effect.undefined))
+  })
+
+/** Reads with timeouts. If the read fails or takes too long, the reason carries `images`. */
+export const watched = <A>(
+  { head, timeouts }: IncomingReply,
+  read: (activity: Activity) => Effect.Effect<A, HttpClientError.HttpClientError>,
+  images: () => ReadonlyArray<GeneratedImage>
+): Effect.Effect<A, Reason> => {
+  const fields = () => ({ ...head.fields, images: images() })
+  const activity: Activity = { lastByteAt: 0 }
+  return watch(
+    Effect.mapError(read(activity), (error) => reasonOfFailure(error, fields())),
+    activity,
+    timeouts,
+    (phase, description) =>
+      new GradientError.RequestTimeoutError({ ...fields(), phase, description, reached: "Accepted" })
+  )
+}
