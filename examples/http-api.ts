@@ -42,5 +42,7 @@ const show = Effect.fnUntraced(function* ({ params }: { readonly params: { reado
 
 /** Provide `Images` and an `ImageStore` with `HttpRouter.provideRequest`, such as `ImageStore.layerFolder("images")`. */
 export const album = HttpApiBuilder.layer(Api).pipe(
-  Layer.provide(HttpApiBuilder.group(Api, "images", (handlers) => handlers.handle("create", create).handle("show", show)))
+  Layer.provide(
+    HttpApiBuilder.group(Api, "images", (handlers) => handlers.handle("create", create).handle("show", show))
+  )
 )

@@ -18,7 +18,9 @@ export const imageRoute = HttpRouter.add(
     const [image] = response.data
     return HttpServerResponse.uint8Array(image.bytes, { contentType: image.mediaType })
   }).pipe(
-    Effect.catchTag("SchemaError", () => Effect.succeed(ApiError.toResponse(ApiError.make(400, "A prompt is required.")))),
+    Effect.catchTag("SchemaError", () =>
+      Effect.succeed(ApiError.toResponse(ApiError.make(400, "A prompt is required.")))
+    ),
     Effect.tapErrorTag("GradientError", Effect.logError),
     Effect.catchTag("GradientError", (error) => Effect.succeed(ApiError.toResponse(ApiError.fromGradientError(error))))
   )

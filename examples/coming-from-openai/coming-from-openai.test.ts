@@ -16,11 +16,7 @@ const prompt = "A lighthouse"
 const clients: Readonly<Record<string, (baseURL: string, path: string) => Promise<string>>> = {
   openai: (baseURL, path) => openai.draw(new OpenAI({ baseURL, apiKey: "any", maxRetries: 0 }), prompt, path),
   "@digitalocean/gradient": (baseURL, path) =>
-    gradient.draw(
-      new Gradient({ baseURL, modelAccessKey: "any", accessToken: null, maxRetries: 0 }),
-      prompt,
-      path
-    ),
+    gradient.draw(new Gradient({ baseURL, modelAccessKey: "any", accessToken: null, maxRetries: 0 }), prompt, path),
   "this library": (baseUrl, path) =>
     here
       .draw(prompt, path)
@@ -28,7 +24,10 @@ const clients: Readonly<Record<string, (baseURL: string, path: string) => Promis
 }
 
 /** What the program returns with these faults, and the first letters of the file. */
-const run = Effect.fnUntraced(function* (draw: (baseURL: string, path: string) => Promise<string>, ...faults: ReadonlyArray<string>) {
+const run = Effect.fnUntraced(function* (
+  draw: (baseURL: string, path: string) => Promise<string>,
+  ...faults: ReadonlyArray<string>
+) {
   const folder = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "coming-from-"))),
     (made) => Effect.promise(() => rm(made, { recursive: true }))

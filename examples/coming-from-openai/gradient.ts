@@ -2,11 +2,7 @@ import Gradient from "@digitalocean/gradient"
 import { writeFile } from "node:fs/promises"
 
 /** Writes each image to the file. Each is sharper. */
-export const draw = async (
-  client: Gradient,
-  prompt: string,
-  path: string
-): Promise<string> => {
+export const draw = async (client: Gradient, prompt: string, path: string): Promise<string> => {
   try {
     const events = await client.images.generate({
       model: "openai-gpt-image-2",

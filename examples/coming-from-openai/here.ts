@@ -12,9 +12,7 @@ export const draw = (prompt: string, path: string) =>
     Stream.runDrain,
     Effect.as("Done"),
     Effect.catchReasons("GradientError", {
-      RateLimitError: () =>
-        Effect.succeed("Please wait a minute."),
-      IncompleteStreamError: () =>
-        Effect.succeed("The stream was cut off.")
+      RateLimitError: () => Effect.succeed("Please wait a minute."),
+      IncompleteStreamError: () => Effect.succeed("The stream was cut off.")
     })
   )

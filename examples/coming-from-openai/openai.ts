@@ -2,11 +2,7 @@ import { writeFile } from "node:fs/promises"
 import OpenAI from "openai"
 
 /** Writes each image to the file. Each is sharper. */
-export const draw = async (
-  client: OpenAI,
-  prompt: string,
-  path: string
-): Promise<string> => {
+export const draw = async (client: OpenAI, prompt: string, path: string): Promise<string> => {
   try {
     const events = await client.images.generate({
       model: "openai-gpt-image-2",

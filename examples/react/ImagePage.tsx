@@ -21,7 +21,9 @@ const useImageUrl = (image: ImageGenStreamEvent.ImageGenStreamEvent | undefined)
 const statusOf = (result: Atom.Type<typeof imageAtom>) => {
   if (result.waiting) return AsyncResult.isSuccess(result) ? "Getting sharper" : "Waiting for the first image"
   if (AsyncResult.isInterrupted(result)) return "Cancelled"
-  if (AsyncResult.isFailure(result)) return Option.match(AsyncResult.error(result), { onNone: () => "Failed", onSome: ({ message }) => message })
+  if (AsyncResult.isFailure(result)) {
+    return Option.match(AsyncResult.error(result), { onNone: () => "Failed", onSome: ({ message }) => message })
+  }
   return AsyncResult.isSuccess(result) ? "Done" : ""
 }
 

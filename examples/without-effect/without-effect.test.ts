@@ -142,7 +142,7 @@ describe("watch.ts", () => {
       const { printEvents } = yield* onEmulator({})
       yield* Effect.promise(() => printEvents(prompt))
       assert.deepStrictEqual(
-        log.mock.calls.map(([name]) => name),
+        log.mock.calls.map(([name]) => String(name)),
         ["PartialImage", "PartialImage", "PartialImage", "Completed"]
       )
     }).pipe(Effect.scoped)

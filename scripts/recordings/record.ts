@@ -18,11 +18,11 @@ export interface Output {
 }
 
 /** Variables that would make programs take the terminal for another one, or for none. */
-const misleading = ["CI", "FORCE_COLOR", "NO_COLOR", "STY", "TERM_PROGRAM", "TMUX"]
+const misleading = new Set(["CI", "FORCE_COLOR", "NO_COLOR", "STY", "TERM_PROGRAM", "TMUX"])
 
 /** A terminal of the usual kind, with all colours. The spinner of npm, which looks for pnpm first, is left out. */
 const environment = () => ({
-  ...Object.fromEntries(Object.entries(env).filter(([name]) => !misleading.includes(name))),
+  ...Object.fromEntries(Object.entries(env).filter(([name]) => !misleading.has(name))),
   TERM: "xterm-256color",
   COLORTERM: "truecolor",
   npm_config_progress: "false"

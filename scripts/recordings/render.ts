@@ -50,7 +50,10 @@ const write = (page: Page, bytes: Buffer) =>
 /** The outputs that arrive within one frame, together. */
 const inFrames = (recording: ReadonlyArray<Output>): ReadonlyArray<Output> => {
   const frames = Map.groupBy(recording, ({ at }) => Math.floor(at / frameTime))
-  return Array.from(frames, ([frame, all]) => ({ at: frame * frameTime, bytes: Buffer.concat(all.map(({ bytes }) => bytes)) }))
+  return Array.from(frames, ([frame, all]) => ({
+    at: frame * frameTime,
+    bytes: Buffer.concat(all.map(({ bytes }) => bytes))
+  }))
 }
 
 const play = async (page: Page, recording: ReadonlyArray<Output>, size: Size): Promise<ReadonlyArray<Frame>> => {

@@ -13,7 +13,9 @@ export const resultInPage = (project: string, bundle: string, service: string): 
     const page = yield* Chromium.openPage()
     const { origin } = new URL(service)
     return yield* Effect.promise(async () => {
-      await page.route(`${origin}/page`, (route) => route.fulfill({ contentType: "text/html", body: "<title>Images</title>" }))
+      await page.route(`${origin}/page`, (route) =>
+        route.fulfill({ contentType: "text/html", body: "<title>Images</title>" })
+      )
       await page.route(`${origin}/script.js`, (route) =>
         route.fulfill({ contentType: "text/javascript", body: readFileSync(join(project, bundle), "utf8") })
       )

@@ -1,6 +1,5 @@
 /** Runs commands. A command that takes too long ends with all processes that it has started, such as workerd. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
 import { platform } from "node:process"
 
 const running = new Set<ChildProcess>()
@@ -27,8 +26,10 @@ export const lastLine = async (command: string, args: ReadonlyArray<string>, cwd
   try {
     let printed = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text))
-    const [code, signal] = await once(child, "close")
-    if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${String(code ?? signal)}`)
+    const end = await new Promise<number | string | null>((resolve, reject) => {
+      child.once("error", reject).once("close", (code, signal) => resolve(code ?? signal))
+    })
+    if (end !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${end}`)
     return printed.trim().split("\n").at(-1) ?? ""
   } finally {
     clearTimeout(timer)

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { arch, platform, version } from "node:process"
 import * as Chromium from "./chromium.ts"
 import { lastLine } from "./processes.ts"
+import { version as packageVersion } from "../packed.ts"
 
 /** The oldest version of Node that is supported, and the newest. The one in between is the one that runs this script. */
 const nodes = ["22.19.0", "26.10.0"]
@@ -67,6 +68,9 @@ const nodeOf = (nodeVersion: string) => (project: string) =>
   join(project, "node_modules", `node-${nodeVersion}`, "bin", platform === "win32" ? "node.exe" : "node")
 
 const [oldest = "", newest = ""] = nodes
+
+/** The version of its npm package, without the last digits. */
+export const chromiumVersion = packageVersion("@sparticuz/chromium").replace(/^.*@(\d+).*$/, "$1")
 
 /** The gateway does not run in a page, so Chromium makes the calls only. Its npm package is for Linux on x64. */
 export const browsers: Readonly<Record<string, Runtime>> = Chromium.isAvailable ? { Chromium: chromium } : {}
