@@ -39,12 +39,13 @@ const publicModules = (name: string) =>
     .filter((path) => basename(path) !== "index.ts")
     .map((path) => join(root, "packages", name, "src", path))
 
-/** Leaves out the members that every Schema class has, which say nothing about this one. */
+/** Leaves out the members that every Schema class has, which say nothing about this one. `@since` is a line, not a section. */
 const plain = (markdown: string): string =>
   markdown
     .replace(/^#+ Inherited from\n\n.*\n\n?/gm, "")
     .replace(/^#+ Extends\n\n- `object`.*\n\n?/gm, "")
     .replace(/^(#+) Constructors\n\n#+ Constructor\n(?:.*\n)*?(?=#{1,5} (?!Parameters|Returns)|\*\*\*)/gm, "")
+    .replace(/^#+ Since\n\n(\S+)$/gm, "_Since $1._")
     .replaceAll("`string` & `object`", "`string`")
 
 const writeReference = () => {
