@@ -2,25 +2,29 @@ import Gradient from "@digitalocean/gradient"
 import { assert, describe, it } from "@effect/vitest"
 import { Emulator } from "@effect-gradient/emulator"
 import { NodeImages } from "@effect-gradient/node"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import OpenAI from "openai"
 import * as gradient from "./gradient.ts"
 import * as here from "./here.ts"
+import * as hereWithPromises from "./here-with-promises.ts"
 import * as openai from "./openai.ts"
 
 const prompt = "A lighthouse"
+
+const layerOf = (baseUrl: string) => NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make("any") })
 
 const clients: Readonly<Record<string, (baseURL: string, path: string) => Promise<string>>> = {
   openai: (baseURL, path) => openai.draw(new OpenAI({ baseURL, apiKey: "any", maxRetries: 0 }), prompt, path),
   "@digitalocean/gradient": (baseURL, path) =>
     gradient.draw(new Gradient({ baseURL, modelAccessKey: "any", accessToken: null, maxRetries: 0 }), prompt, path),
-  "this library": (baseUrl, path) =>
-    here
-      .draw(prompt, path)
-      .pipe(Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make("any") })), Effect.runPromise)
+  "this library": (baseUrl, path) => here.draw(prompt, path).pipe(Effect.provide(layerOf(baseUrl)), Effect.runPromise),
+  "this library, with promises": async (baseUrl, path) => {
+    const images = ManagedRuntime.make(layerOf(baseUrl))
+    return hereWithPromises.draw(images, prompt, path).finally(() => images.dispose())
+  }
 }
 
 /** What the program returns with these faults, and the first letters of the file. */
