@@ -7,6 +7,7 @@ import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from
 import { basename, dirname, join, normalize } from "node:path"
 import { execPath } from "node:process"
 import { repository } from "./links.ts"
+import { buildWorker } from "./playground/build.ts"
 
 const site = import.meta.dirname
 const root = join(site, "..")
@@ -31,6 +32,7 @@ const copyGuides = () => {
     cpSync(join(root, path), join(pages, "public", basename(path)))
   }
   cpSync(join(site, "home.md"), join(pages, "index.md"))
+  cpSync(join(site, "playground", "playground.md"), join(pages, "playground.md"))
 }
 
 /** The modules that a user can import. */
@@ -65,5 +67,6 @@ const writeReference = () => {
 rmSync(pages, { recursive: true, force: true })
 mkdirSync(pages, { recursive: true })
 copyGuides()
+await buildWorker(join(pages, "public", "playground-worker.js"))
 writeReference()
 bin("vitepress/bin/vitepress.js", "build")

@@ -1,7 +1,7 @@
 /**
  * Checks the links of the built site, and opens it in Chromium, dark and light, as wide as a desktop and as a phone. Fails if
- * a link leads nowhere, if axe finds a fault, if a page logs an error, lacks an image or is wider than the screen, or if the
- * search does not find a word of a guide. With a folder as its argument, it writes a screenshot of each page.
+ * a link leads nowhere, if axe finds a fault, if a page logs an error, lacks an image or is wider than the screen, if the
+ * search does not find a word of a guide, or if the playground draws no image. With a folder as its argument, it writes a screenshot of each page.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -78,6 +78,26 @@ const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
   })
 }, Effect.scoped)
 
+/** Draws in the playground, and lets its service refuse a prompt. */
+const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
+  const page = yield* Chromium.openPage()
+  return yield* Effect.promise(async () => {
+    await page.goto(`${baseUrl}/playground.html`, { waitUntil: "load" })
+    const events = page.getByRole("list", { name: "Events" })
+    const draw = async (last: string) => {
+      await page.getByRole("button", { name: "Draw" }).click()
+      await events.getByText(last).waitFor()
+      return events.getByRole("listitem").count()
+    }
+    const drawn = await draw("Completed")
+    await page.getByLabel("The service").selectOption({ label: "refuses the prompt" })
+    const refused = await draw("ContentPolicyError")
+    if (screenshots !== undefined) await page.screenshot({ path: join(screenshots, "playground.drawn.png") })
+    const missing = await missingImages(page)
+    return drawn === 4 && refused === 1 ? missing : [`the playground shows ${drawn} events, then ${refused}`]
+  })
+}, Effect.scoped)
+
 const server = HttpRouter.serve(HttpStaticServer.layer({ root: dist }), {
   disableLogger: true,
   disableListenLog: true
@@ -88,7 +108,7 @@ const program = Effect.gen(function* () {
   const baseUrl = HttpServer.formatAddress(address)
   const pages = paths.flatMap((path) => looks.map((look) => [path, look] as const))
   const shown = yield* Effect.forEach(pages, ([path, look]) => check(baseUrl, path, look), { concurrency: 2 })
-  const faults = [...linkFaults(), ...(yield* checkSearch(baseUrl)), ...shown.flat()]
+  const faults = [...linkFaults(), ...(yield* checkSearch(baseUrl)), ...(yield* checkPlayground(baseUrl)), ...shown.flat()]
   yield* Effect.forEach(faults, (fault) => Console.error(fault))
   yield* Console.log(`${paths.length} pages in ${looks.length} looks: ${faults.length} faults`)
   if (faults.length > 0) process.exitCode = 1

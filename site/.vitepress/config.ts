@@ -13,6 +13,7 @@ const guides = [
     text: "Begin",
     items: [
       item("Getting started", "getting-started"),
+      item("Playground", "playground"),
       item("Streaming", "streaming"),
       item("Failures and the bill", "failures"),
       item("Retries and timeouts", "retries-and-timeouts"),
@@ -70,7 +71,7 @@ export default defineConfig({
   // VitePress gives the home page no landmark for its content.
   transformHtml: (html) => html.replace(/<div class="VPContent is-home"/, '<div role="main" class="VPContent is-home"'),
   themeConfig: {
-    nav: [item("Guide", "getting-started"), item("Reference", "reference/core/")],
+    nav: [item("Guide", "getting-started"), item("Playground", "playground"), item("Reference", "reference/core/")],
     // llms.txt lists the pages in this order.
     sidebar: { "/": guides, "/reference/": reference },
     search: { provider: "local" },
