@@ -108,7 +108,12 @@ const program = Effect.gen(function* () {
   const baseUrl = HttpServer.formatAddress(address)
   const pages = paths.flatMap((path) => looks.map((look) => [path, look] as const))
   const shown = yield* Effect.forEach(pages, ([path, look]) => check(baseUrl, path, look), { concurrency: 2 })
-  const faults = [...linkFaults(), ...(yield* checkSearch(baseUrl)), ...(yield* checkPlayground(baseUrl)), ...shown.flat()]
+  const faults = [
+    ...linkFaults(),
+    ...(yield* checkSearch(baseUrl)),
+    ...(yield* checkPlayground(baseUrl)),
+    ...shown.flat()
+  ]
   yield* Effect.forEach(faults, (fault) => Console.error(fault))
   yield* Console.log(`${paths.length} pages in ${looks.length} looks: ${faults.length} faults`)
   if (faults.length > 0) process.exitCode = 1

@@ -23,7 +23,9 @@ const clients: Readonly<Record<string, (baseURL: string, path: string) => Promis
   "this library": (baseUrl, path) => here.draw(prompt, path).pipe(Effect.provide(layerOf(baseUrl)), Effect.runPromise),
   "this library, with promises": async (baseUrl, path) => {
     const images = ManagedRuntime.make(layerOf(baseUrl))
-    return hereWithPromises.draw(images, prompt, path).finally(() => images.dispose())
+    const result = await hereWithPromises.draw(images, prompt, path)
+    await images.dispose()
+    return result
   }
 }
 
