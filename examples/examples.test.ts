@@ -1,13 +1,14 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { BrowserImages } from "@effect-gradient/browser"
-import { GradientClient, Images, RetryPolicy } from "@effect-gradient/core"
+import { GradientClient, type GradientError, Images, RetryPolicy } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
+import { ImageStore } from "@effect-gradient/durable"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { Attempts } from "@effect-gradient/gateway"
-import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, Schedule, Stream } from "effect"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, References, Schedule, Schema, Stream } from "effect"
 import { LanguageModel } from "effect/ai"
-import { FetchHttpClient } from "effect/http"
+import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { ChildProcess } from "effect/process"
 import { TestClock, TestConsole } from "effect/testing"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
@@ -20,6 +21,7 @@ import { answer as answerWithTool, tools } from "./agent-tool.ts"
 import { budgeted } from "./budget.ts"
 import { answer } from "./catch-reason.ts"
 import { breaker, guarded } from "./circuit-breaker.ts"
+import { printEvents } from "./coming-from-openai/gateway.ts"
 import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
 import { withFallback } from "./fallback.ts"
@@ -28,12 +30,15 @@ import { gateway } from "./gateway.ts"
 import { draw } from "./gateway-client.ts"
 import { durableAttempts } from "./gateway-durable.ts"
 import { webGateway } from "./gateway-web.ts"
+import { album } from "./http-api.ts"
+import { imageRoute } from "./image-route.ts"
 import { charged } from "./ledger.ts"
 import { drawAll } from "./progress.ts"
 import { limited } from "./rate-limit.ts"
 import { eager, once, patient } from "./retry-policy.ts"
 import { watch } from "./stream.ts"
 import { tested } from "./test-images.ts"
+import { threeImages, threePrompts } from "./three-at-once.ts"
 import { hurried, slow } from "./timeouts.ts"
 import { traced } from "./tracing.ts"
 import { assembled, throughProxy, trusting } from "./transport.ts"
@@ -478,6 +483,24 @@ describe("gateway.ts", () => {
   )
 })
 
+describe("coming-from-openai/gateway.ts", () => {
+  it.live("prints the events that openai gets from the gateway", () =>
+    Effect.gen(function* () {
+      const { config } = yield* service()
+      const port = Number(new URL(yield* Effect.scoped(listening(createServer()))).port)
+      yield* Layer.build(Layer.provide(gateway(port, ["swordfish"]), config))
+      const log = vi.spyOn(console, "log").mockReturnValue()
+      yield* Effect.addFinalizer(() => Effect.sync(() => log.mockRestore()))
+      yield* Effect.promise(() => printEvents(`http://127.0.0.1:${port}/v1`, "swordfish"))
+      const printed = log.mock.calls.map(([text]) => String(text)).filter((text) => text.startsWith("image_generation"))
+      assert.deepStrictEqual(
+        printed.map((text) => text.replace("image_generation.", "")),
+        ["partial_image", "partial_image", "completed"]
+      )
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("gateway-durable.ts", () => {
   it.live("sends a request once, and joins it by its id", () =>
     Effect.gen(function* () {
@@ -529,6 +552,86 @@ describe("gateway-client.ts", () => {
       const error = yield* Effect.flip(ask("any"))
       assert.isTrue("status" in error && error.status === 401)
     }).pipe(Effect.scoped)
+  )
+})
+
+/** Sends a JSON body to this router. */
+const post = (handler: (request: Request) => Promise<Response>, path: string, body: unknown) =>
+  Effect.promise(() =>
+    handler(
+      new Request(`http://app.example${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body)
+      })
+    )
+  )
+
+describe("image-route.ts", () => {
+  const handlerOf = (images: Layer.Layer<Images.Images, GradientError.GradientError>) =>
+    HttpRouter.toWebHandler(imageRoute.pipe(HttpRouter.provideRequest(images)), { disableLogger: true }).handler
+
+  it.effect("replies with the bytes of the image and its media type", () =>
+    Effect.gen(function* () {
+      const reply = yield* post(handlerOf(TestImages.layerFixed()), "/image", { prompt })
+      assert.strictEqual(reply.headers.get("content-type"), "image/webp")
+      const bytes = new Uint8Array(yield* Effect.promise(() => reply.arrayBuffer()))
+      assert.deepStrictEqual(bytes, TestImages.webp)
+    })
+  )
+
+  it.effect("replies with 400 to a bad body, and with the status of a failure", () =>
+    Effect.gen(function* () {
+      const refused = TestTransport.respond({ status: 400, json: { error: { code: "moderation_blocked" } } })
+      const handler = handlerOf(TestTransport.layerImages([refused]))
+      assert.strictEqual((yield* post(handler, "/image", {})).status, 400)
+      const reply = yield* post(handler, "/image", { prompt })
+      assert.strictEqual(reply.status, 400)
+      assert.include(yield* Effect.promise(() => reply.text()), "Moderation refused")
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+  )
+})
+
+describe("http-api.ts", () => {
+  it.effect("makes an image, and serves it at the URL that it gives", () =>
+    Effect.gen(function* () {
+      const layer = album.pipe(
+        HttpRouter.provideRequest(Layer.merge(TestImages.layerFixed(), ImageStore.layerMemory)),
+        Layer.provide(HttpServer.layerServices)
+      )
+      const { handler } = HttpRouter.toWebHandler(layer, { disableLogger: true })
+      const made = yield* post(handler, "/images", { prompt })
+      assert.strictEqual(made.status, 201)
+      const { url } = yield* Effect.flatMap(
+        Effect.promise(() => made.json()),
+        Schema.decodeUnknownEffect(Schema.Struct({ url: Schema.String }))
+      )
+      const get = (path: string) => Effect.promise(() => handler(new Request(`http://app.example${path}`)))
+      const image = yield* get(url)
+      assert.strictEqual(image.headers.get("content-type"), "image/png")
+      assert.deepStrictEqual(new Uint8Array(yield* Effect.promise(() => image.arrayBuffer())), TestImages.png)
+      assert.strictEqual((yield* get(`/images/${crypto.randomUUID()}`)).status, 404)
+      assert.strictEqual((yield* get("/images/..%2Fjournal.db")).status, 400)
+    })
+  )
+})
+
+describe("three-at-once.ts", () => {
+  const busyOnce = Layer.provideMerge(
+    Layer.provide(Images.layer, GradientClient.layer({ modelAccessKey: Redacted.make("any") })),
+    Emulator.layerHttpClient({ images: "plain", faults: ["reset-body@10 x1"] })
+  )
+
+  it.live("one failure loses no other image", () =>
+    Effect.gen(function* () {
+      const tags = (yield* threePrompts).map(({ _tag }) => _tag)
+      assert.sameMembers(tags, ["Failure", "Success", "Success"])
+      assert.sameMembers(
+        (yield* threeImages).map(({ _tag }) => _tag),
+        ["Done", "Done", "Done"]
+      )
+      assert.strictEqual(yield* charged, 6)
+    }).pipe(Effect.provide(busyOnce))
   )
 })
 

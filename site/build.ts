@@ -6,11 +6,12 @@ import { execFileSync } from "node:child_process"
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
 import { execPath } from "node:process"
+import { repository } from "./links.ts"
+import { buildWorker } from "./playground/build.ts"
 
 const site = import.meta.dirname
 const root = join(site, "..")
 const pages = join(site, "pages")
-const repository = "https://github.com/effect-gradient/effect-gradient/blob/main"
 
 const bin = (path: string, ...args: ReadonlyArray<string>) =>
   execFileSync(execPath, [join(site, "node_modules", path), ...args], { cwd: site, stdio: "inherit" })
@@ -31,6 +32,7 @@ const copyGuides = () => {
     cpSync(join(root, path), join(pages, "public", basename(path)))
   }
   cpSync(join(site, "home.md"), join(pages, "index.md"))
+  cpSync(join(site, "playground", "playground.md"), join(pages, "playground.md"))
 }
 
 /** The modules that a user can import. */
@@ -39,12 +41,13 @@ const publicModules = (name: string) =>
     .filter((path) => basename(path) !== "index.ts")
     .map((path) => join(root, "packages", name, "src", path))
 
-/** Leaves out the members that every Schema class has, which say nothing about this one. */
+/** Leaves out the members that every Schema class has, which say nothing about this one. `@since` is a line, not a section. */
 const plain = (markdown: string): string =>
   markdown
     .replace(/^#+ Inherited from\n\n.*\n\n?/gm, "")
     .replace(/^#+ Extends\n\n- `object`.*\n\n?/gm, "")
     .replace(/^(#+) Constructors\n\n#+ Constructor\n(?:.*\n)*?(?=#{1,5} (?!Parameters|Returns)|\*\*\*)/gm, "")
+    .replace(/^#+ Since\n\n(\S+)$/gm, "_Since $1._")
     .replaceAll("`string` & `object`", "`string`")
 
 const writeReference = () => {
@@ -64,5 +67,6 @@ const writeReference = () => {
 rmSync(pages, { recursive: true, force: true })
 mkdirSync(pages, { recursive: true })
 copyGuides()
+await buildWorker(join(pages, "public", "playground-worker.js"))
 writeReference()
 bin("vitepress/bin/vitepress.js", "build")

@@ -1,6 +1,7 @@
 /**
- * Opens the built site in Chromium, dark and light, as wide as a desktop and as a phone. Fails if axe finds a fault, if a page
- * logs an error, or if a page is wider than the screen. With a folder as its argument, it writes a screenshot of each page.
+ * Checks the links of the built site, and opens it in Chromium, dark and light, as wide as a desktop and as a phone. Fails if
+ * a link leads nowhere, if axe finds a fault, if a page logs an error, lacks an image or is wider than the screen, if the
+ * search does not find a word of a guide, or if the playground draws no image. With a folder as its argument, it writes a screenshot of each page.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -12,6 +13,7 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 import { argv } from "node:process"
 import type { Page } from "playwright-core"
+import { linkFaults } from "./links.ts"
 import * as Chromium from "../packages/browser/test/support/Chromium.ts"
 
 const dist = join(import.meta.dirname, "dist")
@@ -36,6 +38,13 @@ const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`${axe}; axe.run().then(({ violations }) =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)
 
+/** The sources of images that cannot be shown. Those further down are loaded when they are scrolled to. */
+const missingImages = (page: Page): Promise<ReadonlyArray<string>> =>
+  page.evaluate(`Promise.all(Array.from(document.images, async (image) => {
+    image.loading = "eager"
+    return image.decode().then(() => [], () => ["it lacks the image " + image.src])
+  })).then((all) => all.flat())`)
+
 const isTooWide = (page: Page) => page.evaluate<boolean>("document.documentElement.scrollWidth > innerWidth")
 
 const check = Effect.fnUntraced(function* (baseUrl: string, path: string, look: (typeof looks)[number]) {
@@ -46,13 +55,47 @@ const check = Effect.fnUntraced(function* (baseUrl: string, path: string, look: 
   yield* Effect.promise(async () => {
     await page.goto(`${baseUrl}/${path}`, { waitUntil: "load" })
     await page.waitForFunction("document.querySelector('.VPContent') !== null")
-    faults.push(...(await brokenRules(page)))
+    faults.push(...(await brokenRules(page)), ...(await missingImages(page)))
     if (await isTooWide(page)) faults.push("it is wider than the screen")
     if (screenshots !== undefined) {
       await page.screenshot({ path: join(screenshots, `${path.replaceAll("/", "-")}.${look.name}.png`) })
     }
   })
   return faults.map((fault) => `${path}, ${look.name}: ${fault}`)
+}, Effect.scoped)
+
+/** Searches for an option that a guide explains, and opens the first result. */
+const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
+  const page = yield* Chromium.openPage()
+  return yield* Effect.promise(async () => {
+    await page.goto(baseUrl, { waitUntil: "load" })
+    await page.getByRole("button", { name: "Search" }).first().click()
+    await page.locator("#localsearch-input").fill("idempotencyKey")
+    await page.locator(".VPLocalSearchBox .result").first().click()
+    await page.waitForURL((url) => url.pathname !== "/")
+    const text = (await page.locator("main").textContent()) ?? ""
+    return text.includes("idempotencyKey") ? [] : [`the search for idempotencyKey leads to ${page.url()}`]
+  })
+}, Effect.scoped)
+
+/** Draws in the playground, and lets its service refuse a prompt. */
+const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
+  const page = yield* Chromium.openPage()
+  return yield* Effect.promise(async () => {
+    await page.goto(`${baseUrl}/playground.html`, { waitUntil: "load" })
+    const events = page.getByRole("list", { name: "Events" })
+    const draw = async (last: string) => {
+      await page.getByRole("button", { name: "Draw" }).click()
+      await events.getByText(last).waitFor()
+      return events.getByRole("listitem").count()
+    }
+    const drawn = await draw("Completed")
+    await page.getByLabel("The service").selectOption({ label: "refuses the prompt" })
+    const refused = await draw("ContentPolicyError")
+    if (screenshots !== undefined) await page.screenshot({ path: join(screenshots, "playground.drawn.png") })
+    const missing = await missingImages(page)
+    return drawn === 4 && refused === 1 ? missing : [`the playground shows ${drawn} events, then ${refused}`]
+  })
 }, Effect.scoped)
 
 const server = HttpRouter.serve(HttpStaticServer.layer({ root: dist }), {
@@ -64,7 +107,13 @@ const program = Effect.gen(function* () {
   const { address } = yield* HttpServer.HttpServer
   const baseUrl = HttpServer.formatAddress(address)
   const pages = paths.flatMap((path) => looks.map((look) => [path, look] as const))
-  const faults = (yield* Effect.forEach(pages, ([path, look]) => check(baseUrl, path, look), { concurrency: 2 })).flat()
+  const shown = yield* Effect.forEach(pages, ([path, look]) => check(baseUrl, path, look), { concurrency: 2 })
+  const faults = [
+    ...linkFaults(),
+    ...(yield* checkSearch(baseUrl)),
+    ...(yield* checkPlayground(baseUrl)),
+    ...shown.flat()
+  ]
   yield* Effect.forEach(faults, (fault) => Console.error(fault))
   yield* Console.log(`${paths.length} pages in ${looks.length} looks: ${faults.length} faults`)
   if (faults.length > 0) process.exitCode = 1

@@ -28,10 +28,16 @@ const load = Effect.fnUntraced(function* (env: Record<string, string>) {
   })
   const { images } = yield* Effect.promise(() => import("./images.ts"))
   yield* Effect.addFinalizer(() => images.disposeEffect)
-  const [{ draw }, { watch }, { server }, { app }] = yield* Effect.promise(() =>
-    Promise.all([import("./draw.ts"), import("./watch.ts"), import("./server.ts"), import("./hono.ts")])
+  const [{ draw }, { watch }, { printEvents }, { server }, { app }] = yield* Effect.promise(() =>
+    Promise.all([
+      import("./draw.ts"),
+      import("./watch.ts"),
+      import("./print.ts"),
+      import("./server.ts"),
+      import("./hono.ts")
+    ])
   )
-  return { draw, watch, server, app, images }
+  return { draw, watch, printEvents, server, app, images }
 })
 
 const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" })
@@ -124,6 +130,19 @@ describe("watch.ts", () => {
       const events = yield* Effect.promise(async () => collect(await watch(prompt)))
       assert.deepStrictEqual(
         events.map(({ _tag }) => _tag),
+        ["PartialImage", "PartialImage", "PartialImage", "Completed"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("print.ts prints the name and the size of each", () =>
+    Effect.gen(function* () {
+      const log = vi.spyOn(console, "log").mockReturnValue()
+      yield* Effect.addFinalizer(() => Effect.sync(() => log.mockRestore()))
+      const { printEvents } = yield* onEmulator({})
+      yield* Effect.promise(() => printEvents(prompt))
+      assert.deepStrictEqual(
+        log.mock.calls.map(([name]) => String(name)),
         ["PartialImage", "PartialImage", "PartialImage", "Completed"]
       )
     }).pipe(Effect.scoped)

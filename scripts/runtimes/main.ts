@@ -1,6 +1,6 @@
 /**
- * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno and workerd. On each, it makes the same calls through the
- * layers for that runtime, and sends the same requests to the gateway's web handler. It prints the results, writes them to
+ * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno, workerd and Chromium. On each, it makes the
+ * same calls through the layers for that runtime, and on all but Chromium it sends the same requests to the gateway's web handler. It prints the results, writes them to
  * docs/runtimes.md, and exits with 1 if one is wrong.
  */
 import { Schema } from "effect"
@@ -11,7 +11,7 @@ import { installPacked, root, run, version } from "../packed.ts"
 import { decodePrinted, pathOf, runsOf } from "./imagesResults.ts"
 import { refusedUrl, startService } from "./imagesService.ts"
 import { type Outcome, report } from "./report.ts"
-import { runtimes, tools } from "./runtimes.ts"
+import { browsers, runtimes, tools } from "./runtimes.ts"
 import { startUpstream } from "./upstream.ts"
 
 const decodeGatewayRows = Schema.decodeSync(
@@ -36,14 +36,16 @@ const tryAll = async (project: string): Promise<ReadonlyArray<Outcome>> => {
     // The runtimes make their calls at the same time, because calls mostly wait, and each runtime has its own path. They
     // run the gateway one after another, because they share its upstream.
     const called = await Promise.all(
-      Object.entries(runtimes).map(async ([runtime, runOn]) => {
+      Object.entries({ ...runtimes, ...browsers }).map(async ([runtime, runOn]) => {
         const printed = decodePrinted(await runOn(project, "images", [`${service.url}${pathOf(runtime)}`, refused]))
         return { runtime, runOn, runs: runsOf(runtime, printed, service.accounts), imageFile: printed.imageFile }
       })
     )
     const outcomes: Array<Outcome> = []
     for (const { runOn, ...each } of called) {
-      outcomes.push({ ...each, gateway: decodeGatewayRows(await runOn(project, "gateway", [upstream.url])) })
+      const isServer = each.runtime in runtimes
+      const gateway = isServer ? decodeGatewayRows(await runOn(project, "gateway", [upstream.url])) : []
+      outcomes.push({ ...each, gateway })
     }
     return outcomes
   } finally {

@@ -1,6 +1,6 @@
 /** Writes docs/runtimes.md: which layer runs where, and the results of the calls. */
 import { cases, type Result, type Run } from "./imagesResults.ts"
-import { tools } from "./runtimes.ts"
+import { chromiumVersion, tools } from "./runtimes.ts"
 
 /** The results on a runtime. */
 export interface Outcome {
@@ -8,6 +8,7 @@ export interface Outcome {
   readonly runs: ReadonlyArray<Run>
   /** Whether a file was written; `undefined` if the runtime has no files. */
   readonly imageFile: boolean | undefined
+  /** Empty if the runtime is a browser. */
   readonly gateway: ReadonlyArray<{ readonly name: string; readonly isRight: boolean; readonly received: string }>
 }
 
@@ -32,12 +33,14 @@ const layers = (outcomes: ReadonlyArray<Outcome>) =>
         ...outcomes.map(({ runs }) => layerCell(runs.find((run) => run.layer === layer)))
       ]),
       ["`ImageFile`", ...outcomes.map(({ imageFile }) => (imageFile === undefined ? "-" : imageFile ? "yes" : "no"))],
-      [
-        "the gateway",
-        ...outcomes.map(({ gateway }) => (gateway.every(({ isRight }) => isRight) ? "yes" : "with faults"))
-      ]
+      ["the gateway", ...outcomes.map(gatewayCell)]
     ]
   )
+
+const gatewayCell = ({ gateway }: Outcome) => {
+  if (gateway.length === 0) return "-"
+  return gateway.every(({ isRight }) => isRight) ? "yes" : "with faults"
+}
 
 const counts = ({ attempts, charged, requests }: Result) => `${attempts}, ${requests}, ${charged}`
 
@@ -74,7 +77,7 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     "# Where it runs",
     "`pnpm test:runtimes` writes this page. It packs the packages, installs them with npm in an empty folder, and makes the" +
       " same calls on each runtime against a server on loopback that counts the requests." +
-      ` Bun ${versionOf("bun")}, Deno ${versionOf("deno")}, workerd of miniflare ${versionOf("miniflare")}.`,
+      ` Bun ${versionOf("bun")}, Deno ${versionOf("deno")}, workerd of miniflare ${versionOf("miniflare")}, Chromium ${chromiumVersion}.`,
     layers(outcomes),
     "A dash means that the runtime lacks what the layer needs.",
     ...refusals(outcomes),
@@ -82,12 +85,15 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     "Each cell has three numbers: the attempts that the error lists (1 if the call succeeds), the requests that the server" +
       " received, and the requests that it would have charged for. If a runtime resent requests by itself, it would have" +
       " more requests than attempts. A call on a reused connection follows a successful call, which is counted too.",
-    "workerd gives the same error for a refused connection and for a broken one. So the call is not retried, and the error" +
-      " says that it may have been charged for.",
+    "workerd and Chromium give the same error for a refused connection and for a broken one. So the call is not retried, and the" +
+      " error says that it may have been charged for.",
+    "Chromium sends a request again by itself if a connection that it reuses closes before the headers. The service would" +
+      " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so it sends the first only.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",
     "The gateway's web handler gets the same requests on each runtime: " +
       outcomes
+        .filter(({ gateway }) => gateway.length > 0)
         .map(({ gateway, runtime }) => {
           const right = gateway.filter(({ isRight }) => isRight).length
           return `${right} of ${gateway.length} responses are right on ${runtime}`

@@ -1,9 +1,11 @@
-/** Runs a program on a version of Node, on Bun, Deno or workerd. All but the current Node are npm packages. */
-import { execFile, execFileSync } from "node:child_process"
+/** Runs a program on a version of Node, on Bun, Deno, workerd or Chromium. All but the current Node are npm packages. */
+import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { arch, platform, version } from "node:process"
-import { promisify } from "node:util"
+import * as Chromium from "./chromium.ts"
+import { lastLine } from "./processes.ts"
+import { version as packageVersion } from "../packed.ts"
 
 /** The oldest version of Node that is supported, and the newest. The one in between is the one that runs this script. */
 const nodes = ["22.19.0", "26.10.0"]
@@ -14,26 +16,34 @@ const nodeName = (nodeVersion: string) => `Node ${nodeVersion.replace(/\.\d+$/, 
 const nodePackage = (nodeVersion: string) =>
   `node-${nodeVersion}@npm:node-${platform === "win32" ? "win" : platform}-${arch}@${nodeVersion}`
 
-/** The npm packages of the runtimes, and the bundler for workerd. */
+/** The npm packages of the runtimes, and the bundler for workerd and Chromium. */
 export const tools = [...nodes.map(nodePackage), "bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
 
 /**
  * Runs a program in the project's folder, and returns the last line that it prints. The program is `<name>Process.ts`,
- * with the arguments on its command line. On workerd it is `<name>Worker.ts`, with the arguments in `ARGUMENTS`.
+ * with the arguments on its command line. On workerd it is `<name>Worker.ts`, and in
+ * Chromium `<name>Page.ts`, with the arguments in `ARGUMENTS`.
  */
 type Runtime = (project: string, name: string, args: ReadonlyArray<string>) => Promise<string>
-
-const output = async (command: string, args: ReadonlyArray<string>, cwd: string) => {
-  const { stdout } = await promisify(execFile)(command, [...args], { cwd, timeout: 120_000 })
-  return stdout.trim().split("\n").at(-1) ?? ""
-}
 
 const processOn =
   (command: (project: string) => string, ...options: ReadonlyArray<string>): Runtime =>
   (project, name, args) =>
-    output(command(project), [...options, `${name}Process.ts`, ...args], project)
+    lastLine(command(project), [...options, `${name}Process.ts`, ...args], project)
 
 const installed = (name: string) => (project: string) => join(project, "node_modules/.bin", name)
+
+/** Bundles a program, and returns the name of the bundle. */
+const bundle = (project: string, program: string, args: ReadonlyArray<string>, conditions: string) => {
+  const file = `${program}.bundle.js`
+  const options = ["--bundle", "--format=esm", `--conditions=${conditions}`, `--outfile=${file}`]
+  const define = `--define:ARGUMENTS=${JSON.stringify(args)}`
+  execFileSync(installed("esbuild")(project), [`${program}.ts`, ...options, define], {
+    cwd: project,
+    stdio: ["ignore", "ignore", "inherit"]
+  })
+  return file
+}
 
 /** The script that runs the bundle in workerd, and prints its response to one request. */
 const miniflare = `
@@ -44,21 +54,26 @@ await worker.dispose()
 `
 
 const workerd: Runtime = (project, name, args) => {
-  const bundle = `${name}.bundle.js`
-  const options = ["--bundle", "--format=esm", "--conditions=workerd,worker,browser", `--outfile=${bundle}`]
-  const define = `--define:ARGUMENTS=${JSON.stringify(args)}`
-  execFileSync(installed("esbuild")(project), [`${name}Worker.ts`, ...options, define], {
-    cwd: project,
-    stdio: ["ignore", "ignore", "inherit"]
-  })
   writeFileSync(join(project, "miniflare.mjs"), miniflare)
-  return output(process.execPath, ["miniflare.mjs", bundle], project)
+  const file = bundle(project, `${name}Worker`, args, "workerd,worker,browser")
+  return lastLine(process.execPath, ["miniflare.mjs", file], project)
+}
+
+const chromium: Runtime = (project, name, args) => {
+  const [service = ""] = args
+  return Chromium.resultInPage(project, bundle(project, `${name}Page`, args, "browser"), service)
 }
 
 const nodeOf = (nodeVersion: string) => (project: string) =>
   join(project, "node_modules", `node-${nodeVersion}`, "bin", platform === "win32" ? "node.exe" : "node")
 
 const [oldest = "", newest = ""] = nodes
+
+/** The version of its npm package, without the last digits. */
+export const chromiumVersion = packageVersion("@sparticuz/chromium").replace(/^.*@(\d+).*$/, "$1")
+
+/** The gateway does not run in a page, so Chromium makes the calls only. Its npm package is for Linux on x64. */
+export const browsers: Readonly<Record<string, Runtime>> = Chromium.isAvailable ? { Chromium: chromium } : {}
 
 export const runtimes: Readonly<Record<string, Runtime>> = {
   [nodeName(oldest)]: processOn(nodeOf(oldest)),

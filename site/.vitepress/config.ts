@@ -13,12 +13,14 @@ const guides = [
     text: "Begin",
     items: [
       item("Getting started", "getting-started"),
+      item("Playground", "playground"),
       item("Streaming", "streaming"),
       item("Failures and the bill", "failures"),
       item("Retries and timeouts", "retries-and-timeouts"),
       item("Options", "options"),
       item("Testing", "testing"),
-      item("Without Effect", "without-effect")
+      item("Without Effect", "without-effect"),
+      item("Recipes", "recipes")
     ]
   },
   {
@@ -64,11 +66,15 @@ export default defineConfig({
   markdown: { theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
   // Makes llms.txt, llms-full.txt and a Markdown file beside each page.
   vite: { plugins: [llmstxt()] },
+  // Code side by side needs the room of the outline.
+  transformPageData: ({ frontmatter, relativePath }) =>
+    relativePath.startsWith("coming-from-") ? { frontmatter: { ...frontmatter, aside: false, pageClass: "wide" } } : {},
   // VitePress gives the home page no landmark for its content.
   transformHtml: (html) => html.replace(/<div class="VPContent is-home"/, '<div role="main" class="VPContent is-home"'),
   themeConfig: {
-    nav: [item("Guide", "getting-started"), item("Reference", "reference/core/")],
-    sidebar: { "/reference/": reference, "/": guides },
+    nav: [item("Guide", "getting-started"), item("Playground", "playground"), item("Reference", "reference/core/")],
+    // llms.txt lists the pages in this order.
+    sidebar: { "/": guides, "/reference/": reference },
     search: { provider: "local" },
     outline: [2, 3],
     socialLinks: [{ icon: "github", link: "https://github.com/effect-gradient/effect-gradient" }]

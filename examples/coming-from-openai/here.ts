@@ -1,0 +1,18 @@
+import { Images } from "@effect-gradient/core"
+import { ImageFile } from "@effect-gradient/node"
+import { Effect, Stream } from "effect"
+
+/** Writes each image to the file. Each is sharper. */
+export const draw = (prompt: string, path: string) =>
+  Images.generateStream({
+    prompt,
+    partialImages: 3
+  }).pipe(
+    ImageFile.writeLatest(path, { overwrite: true }),
+    Stream.runDrain,
+    Effect.as("Done"),
+    Effect.catchReasons("GradientError", {
+      RateLimitError: () => Effect.succeed("Please wait a minute."),
+      IncompleteStreamError: () => Effect.succeed("The stream was cut off.")
+    })
+  )

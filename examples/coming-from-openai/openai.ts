@@ -1,0 +1,25 @@
+import { writeFile } from "node:fs/promises"
+import OpenAI from "openai"
+
+/** Writes each image to the file. Each is sharper. */
+export const draw = async (client: OpenAI, prompt: string, path: string): Promise<string> => {
+  try {
+    const events = await client.images.generate({
+      model: "openai-gpt-image-2",
+      prompt,
+      stream: true,
+      partial_images: 3
+    })
+    let isComplete = false
+    for await (const event of events) {
+      await writeFile(path, Buffer.from(event.b64_json, "base64"))
+      isComplete = event.type === "image_generation.completed"
+    }
+    return isComplete ? "Done" : "The stream was cut off."
+  } catch (error) {
+    if (error instanceof OpenAI.RateLimitError) {
+      return "Please wait a minute."
+    }
+    throw error
+  }
+}
