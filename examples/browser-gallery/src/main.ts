@@ -80,7 +80,7 @@ const draw = ({ events, sentAt }: Order) =>
     ),
     Stream.mapError(Words.toPictureError),
     ImageView.run({ target: picture, status }),
-    // A stream of core fails by itself if the last picture does not come.
+    // A stream of core fails by itself if the last picture does not arrive.
     Effect.catchTag("GradientError", Effect.die),
     Effect.raceFirst(tick(sentAt))
   )
@@ -112,7 +112,7 @@ const showFailure = (error: Words.PictureError) =>
     retry.hidden = !error.canRetry
   })
 
-/** Draws what is asked for, then waits for the next order and gives it. The picture stays until then. */
+/** Draws an order, then waits for the next one and returns it. The picture stays until then. */
 const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
   const end = yield* draw(order).pipe(

@@ -126,7 +126,7 @@ const emptyImage = '"b64_json":""'
 const textAround = (event: ImageGenStreamEvent) => {
   const data = { ...encode(event), b64_json: "", requestId: undefined, rateLimit: undefined }
   const json = JSON.stringify(data)
-  // No other text of the JSON has it: a quotation mark within a string is escaped.
+  // No other part of the JSON contains this text, because a quotation mark within a string is escaped.
   const at = json.indexOf(emptyImage) + emptyImage.length - 1
   return [`event: ${data.type}\ndata: ${json.slice(0, at)}`, `${json.slice(at)}\n\n`] as const
 }

@@ -66,7 +66,7 @@ const attemptOf = ({ idempotencyKey, kind, labels, model, n, params, partialImag
   labels
 })
 
-/** The service, on the `GradientClient` in context. */
+/** Makes the service, with the `GradientClient` in context. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
@@ -133,7 +133,7 @@ const make = Effect.gen(function* () {
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
         const events = first
-        first = undefined // Not kept here, so that the memory is free when the caller drops the images.
+        first = undefined // The images are not kept here, so that their memory is free when the caller drops them.
         return Effect.succeed(events)
       })
       return { pull, start }

@@ -1,10 +1,10 @@
 /**
- * Many requests, each paid for once. A batch is a file with a request on each line: JSON with the params by their wire names,
- * and an `id` that no other line has. Its runners are processes that share a journal and a store, on one machine or on
- * many. Whatever is killed, another runner goes on, and the same call continues a batch that was stopped.
+ * Many requests, each paid for once. A batch is a file with a request on each line: JSON with the params by their wire
+ * names, and an `id` that no other line has. Its runners are processes that share a journal and a store, on one machine
+ * or on many. If a runner is killed, the others go on. The same call continues a batch that was stopped.
  *
- * The key of a request is `<batch>/<id>`. A request whose runner was killed while it was under way is in doubt: it is not
- * sent again without a person's word.
+ * The key of a request is `<batch>/<id>`. If a runner is killed, its requests under way are in doubt: they are not sent
+ * again unless a person decides so.
  *
  * @example
  * ```ts
@@ -47,8 +47,8 @@ import type { Count } from "./internal/journalModels.ts"
 import * as Reasons from "./internal/failureReasons.ts"
 
 /**
- * How far a batch is. `failed`: refused, and nothing was charged. `inDoubt`: perhaps charged, and the image is not in the
- * store. `waiting`: not asked for yet.
+ * The progress of a batch. `failed`: refused, and not charged for. `inDoubt`: may have been charged for, and the image
+ * is not in the store. `waiting`: not sent yet.
  *
  * @category models
  * @since 0.1.0
@@ -149,7 +149,7 @@ const watching = Effect.fnUntraced(function* (
   const runner = yield* Effect.forkScoped(runRunner(parts, { ...checked, total, name, concurrency, isRetrying }))
   const now = progress(parts.journal, name, total)
   const ticks = Stream.tick("1 second").pipe(
-    // The journal may be away for a while.
+    // The journal may be unreachable for a while.
     Stream.mapEffect(() => Effect.option(now)),
     Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found))),
     Stream.haltWhen(Fiber.await(runner))
@@ -268,7 +268,7 @@ export const each = (
   params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
   { concurrency = defaultConcurrency, count }: { readonly count: number; readonly concurrency?: number | undefined }
 ): Stream.Stream<Each, never, Images.Images> =>
-  // Anything that is not a number of calls is none: a stream that never fails cannot refuse it.
+  // An invalid number counts as 0 calls, because a stream that never fails cannot refuse it.
   Stream.range(0, Number.isSafeInteger(count) ? count - 1 : -1).pipe(
     Stream.mapEffect(
       (index) =>

@@ -1,6 +1,4 @@
-/**
- * What can be said about an image's bytes, and how a terminal shows it.
- */
+/** Reads the dimensions of an image, and shows it on a terminal. */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { TerminalCapabilities } from "effect/cli"
 import * as Config from "effect/Config"
@@ -48,7 +46,7 @@ const isMultiplexed = Config.all({
   Effect.orElseSucceed(() => false)
 )
 
-/** No larger than a terminal can show, and as PNG, which terminal-image reads. */
+/** Scales an image down to what a terminal can show, and converts it to PNG, which terminal-image reads. */
 const preview = async (bytes: Uint8Array) => {
   const sharp = await loadSharp()
   const resized = sharp(bytes).resize(1024, 1024, { fit: "inside", withoutEnlargement: true })
@@ -81,8 +79,8 @@ export interface Gallery {
 }
 
 /**
- * With `isVisible` false, only the lines. `canRedraw` is false if other lines can appear between two images: then none is
- * drawn in the place of another.
+ * If `isVisible` is false, only the lines are printed. `canRedraw` is false if other lines can appear between two
+ * images. Then no image is drawn in the place of another.
  */
 export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canRedraw: boolean) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities

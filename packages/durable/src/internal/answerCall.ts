@@ -1,5 +1,6 @@
 /**
- * One call under a key: it looks at the journal, and answers from the store, waits for another process, sends, or fails.
+ * Answers one call with a key. It reads the journal, and then answers from the store, waits for another process, sends,
+ * or fails.
  */
 import {
   Attempt,
@@ -48,21 +49,21 @@ export interface KeyedCall extends Named {
 const firstPollMillis = 250
 const longestPollMillis = 2000
 
-/** How a generation that may be sent is answered, and whether its row is of the same call. */
+/** What to do with a generation that may be sent, and a check that the row belongs to the same call. */
 interface Policy {
   /** `undefined`: another process got the permission first. */
   readonly whenFree: Effect.Effect<Response | undefined, GradientError.GradientError>
   readonly check: (row: Row) => Effect.Effect<void, Reason>
 }
 
-/** Answers the call, in however many looks at the journal. */
+/** Answers the call. It reads the journal as often as necessary. */
 export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStore: boolean) =>
   settle(parts, call, checkStore, {
     whenFree: Effect.suspend(() => send(parts, images, call)),
     check: (row) => checkParams(parts, call, row)
   })
 
-/** Waits for a generation that was asked for elsewhere. It never sends. */
+/** Waits for a generation that was asked for elsewhere. It never sends a request. */
 export const follow = (parts: Parts, named: Named, checkStore: boolean) =>
   settle(parts, named, checkStore, {
     whenFree: Effect.fail(GradientError.fromReason(Reasons.unknown())),
@@ -76,7 +77,7 @@ const settle = Effect.fnUntraced(function* (
   { check, whenFree }: Policy
 ): Effect.fn.Return<Response, GradientError.GradientError> {
   let poll = firstPollMillis
-  /** The permission whose lease was over at the last look. */
+  /** The token of the permission, if its lease was over when the journal was last read. */
   let lapsed: string | undefined
   while (true) {
     const found = Option.getOrUndefined(yield* look(parts, named, checkStore))
@@ -89,7 +90,8 @@ const settle = Effect.fnUntraced(function* (
     const settled = yield* Effect.mapError(settledBy(parts, named, found, lapsed), GradientError.fromReason)
     if (settled === "again") continue
     if (settled !== "wait") return settled
-    // A process that wakes from sleep renews its lease first: only one that is over twice has ended.
+    // A process that wakes from sleep renews its lease first. So the lease counts as ended only if it is over at two
+    // reads in a row.
     const waits = found.isLapsed ? parts.lease.leaseMillis / 3 : poll
     lapsed = found.isLapsed ? found.row.token : undefined
     poll = Math.min(poll * 2, longestPollMillis)
@@ -98,8 +100,8 @@ const settle = Effect.fnUntraced(function* (
 })
 
 /**
- * The row. If it would allow to send, what the store has of this generation is recorded first: the journal may have been
- * lost, or restored from an older backup in which the generation is still free.
+ * Reads the row. If the row allows a request, images of this generation in the store are recorded first, because the
+ * journal may have been lost, or restored from an older backup in which the generation is still free.
  */
 const look = (
   parts: Parts,
@@ -129,7 +131,7 @@ const checkParams = (parts: Parts, call: KeyedCall, { digest, salt }: Row): Effe
         own === digest ? Effect.void : Effect.fail(Reasons.keyReused())
       )
 
-/** The answer that the row allows; `again`: the row has changed. */
+/** The answer that the row allows. `wait`: a request is under way. `again`: the row has changed. */
 const settledBy = (
   parts: Parts,
   { id, key }: Named,
@@ -149,7 +151,10 @@ const settledBy = (
   )
 }
 
-/** What is left of an attempt in doubt, partial images too. A store that is away is no reason to hide the doubt. */
+/**
+ * The images that the store has of an attempt in doubt, partial ones too. If the store cannot be reached, the list is
+ * empty, so that the call still fails with the doubt.
+ */
 const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
   Effect.orElseSucceed(
     Effect.flatMap(parts.store.files(id, `${attempt}-${token}`, "any"), parts.store.images),

@@ -52,7 +52,7 @@ export const keyReused = () =>
     "idempotency_key_reused"
   )
 
-/** Whoever waits for a generation without asking for it cannot have it sent. */
+/** The failure of `join` if there is nothing to wait for, because joining never sends a request. */
 export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",

@@ -1,6 +1,4 @@
-/**
- * `Images` with a record: callers of one key in this process share one call, which runs in the layer's scope.
- */
+/** Makes `Images` durable. Callers of one key in this process share one call, which runs in the layer's scope. */
 import {
   GradientError,
   type ImageGenerateParams,
@@ -48,7 +46,7 @@ interface Call {
 export interface Joined {
   /** The whole response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
-  /** The newest partial image, what comes after it, and one `Completed` for each image. */
+  /** The newest partial image, later partial images, and one `Completed` for each image. */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
 }
 
@@ -60,7 +58,7 @@ interface Open {
 
 type Ended = Exit.Exit<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
 
-/** Callers get an error instead of the interruption of a fiber that is not theirs. */
+/** Turns an interruption of the shared call into an error, because the callers were not interrupted themselves. */
 const forCallers = (exit: Ended, key: string, record: AttemptRecord | undefined): Ended => {
   if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
   return Exit.fail(GradientError.fromReason(record?.leftInDoubt(key) ?? Reasons.closing()))
@@ -72,7 +70,10 @@ export const makeCalls = Effect.fnUntraced(function* (
   { checkStore, drainMillis, isInterrupted }: CallOptions
 ) {
   const calls = new Map<string, Open>()
-  /** Generations that are waited for here, and were asked for elsewhere or before. All who wait share one look at a time. */
+  /**
+   * Generations that callers here only wait for: another process or an earlier call asked for them. All callers of a
+   * key share the reads of the journal.
+   */
   const followed = new Map<string, SharedCall>()
   const scope = yield* Scope.make()
 
@@ -96,7 +97,10 @@ export const makeCalls = Effect.fnUntraced(function* (
     })
   }
 
-  /** Joins the call of this key, or starts it. Looking and entering it are one step: two callers never start two. */
+  /**
+   * Joins the call of this key, or starts it. To find a call and to start one is a single step, so two callers never
+   * start two calls.
+   */
   const join = (id: string, text: string, call: Call) =>
     Effect.suspend(() => {
       const joined = calls.get(id)?.shared
@@ -134,7 +138,7 @@ export const makeCalls = Effect.fnUntraced(function* (
     )
   })
 
-  /** Waits for a generation. Its answer is kept until the last who waits has left. */
+  /** Waits for a generation. Its answer is kept until the last caller has left. */
   const startFollowing = (id: string, key: string) =>
     Effect.suspend(() => {
       const shared = new SharedCall("")
@@ -151,7 +155,7 @@ export const makeCalls = Effect.fnUntraced(function* (
       })
     })
 
-  /** The call of this key in this process, else the one that the journal knows. It never sends. */
+  /** The call of this key in this process, else the one that the journal knows. It never sends a request. */
   const joinKnown = Effect.fnUntraced(function* (key: string) {
     const id = yield* parts.identity.idOf(key)
     const enterKnown = Effect.suspend(() => {
@@ -171,7 +175,7 @@ export const makeCalls = Effect.fnUntraced(function* (
     return joined
   })
 
-  /** Waits for what was sent, and ends the rest. */
+  /** Waits for calls with a request under way, and ends the others. */
   const drain = Effect.gen(function* () {
     const open = [...calls.values()]
     const isSent = ({ record }: Open) => record?.isSent === true

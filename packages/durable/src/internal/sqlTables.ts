@@ -1,6 +1,4 @@
-/**
- * The tables of the journal in SQL, and whether the database keeps what it confirms.
- */
+/** Creates the tables of the journal in SQL, and checks that the database keeps what it confirms. */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
@@ -88,7 +86,7 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
   yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
 })
 
-/** Makes and extends the tables, or only checks that they are there. */
+/** Creates and extends the tables, or only checks that they exist. */
 export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
   migrate === "run"
     ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
@@ -106,7 +104,7 @@ const refuse = (description: string) => GradientError.fromReason(new GradientErr
 /** The number of `FULL` in `PRAGMA synchronous`; 3 is `EXTRA`. */
 const full = 2
 
-/** Refuses a database that may lose a commit: a request would be sent that nobody knows of. */
+/** Refuses a database that may lose a commit: a request could then be sent without any record of it. */
 export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientError.GradientError | SqlError> =>
   sql.onDialectOrElse({
     pg: () =>

@@ -27,7 +27,7 @@ const wrongWith = (url: string): string | undefined => {
 }
 
 /**
- * Checks a base URL. Its query is put behind the path of each request. An issue shows neither passwords nor secrets of
+ * Checks a base URL. Its query is appended to the path of each request. An issue shows neither passwords nor secrets of
  * the query.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
