@@ -8,7 +8,7 @@ export interface Work {
   /** `stream`: an event stream with one image per event. `json`: one JSON body with all images. */
   readonly kind: "stream" | "json"
   readonly images: number
-  /** How many images a request asks for, if that is not how many come. */
+  /** How many images a request asks for, if it differs from the number that arrives. */
   readonly asked?: number
   readonly imageBytes: number
   /** The size of the chunks of a stream, in HTTP's chunked coding. A JSON body has a content-length and no chunks. */

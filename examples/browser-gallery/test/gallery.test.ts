@@ -53,7 +53,7 @@ const withoutNetwork = (errors: ReadonlyArray<string>) =>
 
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
 
-/** Holds the stream in its second picture. */
+/** A fault that stops the stream within its second picture, for longer than a test takes. */
 const held: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.minutes(10) }
 
 const refusal = { _tag: "status", form: "openai" } as const

@@ -181,7 +181,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 /**
- * Makes calls with an `idempotencyKey` durable. One journal belongs to one such layer in a process.
+ * Makes calls with an `idempotencyKey` durable. In one process, use a journal with only one such layer.
  *
  * @category layers
  * @since 0.1.0
@@ -255,7 +255,7 @@ export const forget = (key: string): Effect.Effect<Removed, GradientError.Gradie
   Effect.flatMap(DurableImages, (durable) => durable.forget(key))
 
 /**
- * Removes old generations.
+ * Removes the images of old generations, or their rows. See `PruneOptions`.
  *
  * @category accessors
  * @since 0.1.0

@@ -113,8 +113,8 @@ export interface Options {
   /** Limits for each caller and each request. */
   readonly limits?: CallerLimits | undefined
   /**
-   * The origins whose pages are allowed to call, such as `https://app.example.com`. Pages of the gateway's own origin and
-   * programs other than browsers are always allowed. Default: none.
+   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Pages of the
+   * gateway's own origin and programs other than browsers are always allowed. Default: none.
    */
   readonly origins?: ReadonlyArray<string> | undefined
   /** Whether pages of `origins` may send cookies. Set it if `Callers` reads a session cookie. Default: false. */

@@ -154,7 +154,7 @@ const prune = Command.make(
   Effect.fnUntraced(function* ({ olderThan, status, ...at }) {
     yield* removed(yield* Effect.provide(DurableImages.prune({ olderThan, status }), administration(at)))
   })
-).pipe(Command.withDescription("Removes old generations."))
+).pipe(Command.withDescription("Removes the images of old generations, or their rows."))
 
 const reconcile = Command.make(
   "reconcile",

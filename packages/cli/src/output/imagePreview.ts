@@ -14,7 +14,7 @@ const loadSharp = async () => (await import("sharp")).default
 export const dimensions = ({ bytes }: GeneratedImage.ImageBytes) =>
   Effect.tryPromise(async () => (await loadSharp())(bytes).metadata()).pipe(
     Effect.map(({ height, width }) => ({ width, height })),
-    Effect.option // An image of a format that sharp does not know is kept all the same.
+    Effect.option // An image is kept even if sharp does not know its format.
   )
 
 /** A size in characters of the terminal. */
@@ -74,13 +74,13 @@ const clearBelow = "\u001B[J"
 
 /** Shows images on standard output if that is a terminal with colours, with a line about each on standard error. */
 export interface Gallery {
-  /** If `isPartial`, the next image is drawn in the place of this one. */
+  /** Shows an image. If `isPartial`, the next image is drawn over this one. */
   readonly show: (image: GeneratedImage.ImageBytes, caption?: string, isPartial?: boolean) => Effect.Effect<void>
 }
 
 /**
  * If `isVisible` is false, only the lines are printed. `canRedraw` is false if other lines can appear between two
- * images. Then no image is drawn in the place of another.
+ * images. Then no image is drawn over another one.
  */
 export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canRedraw: boolean) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities

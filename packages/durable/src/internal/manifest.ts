@@ -135,7 +135,7 @@ const manifestOf = (kept: Kept, head: Head, images: Manifest["images"]): Manifes
 /** Reads and writes the attempts of one store. */
 export const attemptsIn = (store: Store, identity: Identity) => {
   const writeManifest = Effect.fnUntraced(function* (kept: Kept, head: Head, images: ReadonlyArray<File>) {
-    if (!Arr.isReadonlyArrayNonEmpty(images)) return yield* Effect.die("a manifest has an image")
+    if (!Arr.isReadonlyArrayNonEmpty(images)) return yield* Effect.die("a manifest must have at least one image")
     const manifest = manifestOf(kept, head, images)
     const json = yield* Effect.orDie(encode(manifest))
     yield* store.put(`${kept.id}/${folderOf(kept)}/${manifestName}`, encoder.encode(json))

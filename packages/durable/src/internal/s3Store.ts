@@ -234,7 +234,7 @@ class Bucket {
     )
   }
 
-  /** One page of the objects whose keys begin with this prefix. */
+  /** One page of the objects with keys that begin with this prefix. */
   #page(prefix: string, token: string | undefined) {
     const query = {
       "list-type": "2",

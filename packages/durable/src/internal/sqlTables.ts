@@ -31,7 +31,7 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
         })
       )
 
-/** Migrations only add, so that an older process can go on beside a newer one. */
+/** Migrations only add tables and columns, so that an older process can continue to run beside a newer one. */
 const migrations = ({ budget, generation, holder, limit }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
   [1, "tables", Effect.succeed(createTables(generation, holder))],
   [2, "limit", Effect.succeed(createLimitTable(limit))],
@@ -101,7 +101,7 @@ export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "ch
 
 const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
 
-/** The number of `FULL` in `PRAGMA synchronous`; 3 is `EXTRA`. */
+/** The number that `PRAGMA synchronous` returns for `FULL`. `EXTRA` is 3. */
 const full = 2
 
 /** Refuses a database that may lose a commit: a request could then be sent without any record of it. */

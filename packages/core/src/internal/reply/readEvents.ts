@@ -257,5 +257,5 @@ export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingRepl
   yield* Pull.catchDone(all, () => Effect.void)
   return Arr.isReadonlyArrayNonEmpty(completed)
     ? Reply.responseOfCompleted(completed, incoming.head)
-    : yield* Effect.die("a successful event stream has a completed image")
+    : yield* Effect.die("a successful event stream must have a completed image")
 })
