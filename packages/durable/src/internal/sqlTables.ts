@@ -31,7 +31,7 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
         })
       )
 
-/** Migrations only add tables and columns, so that an older process can continue to run beside a newer one. */
+/** A migration only adds to the schema, so that an older process can continue to run beside a newer one. */
 const migrations = ({ budget, generation, holder, limit }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
   [1, "tables", Effect.succeed(createTables(generation, holder))],
   [2, "limit", Effect.succeed(createLimitTable(limit))],
