@@ -18,6 +18,16 @@ export const contestants: ReadonlyArray<Contestant> = [
   { id: "ours", title: "**ours, on undici**", load: () => import("./contestants/ours.ts") },
   { id: "oursOnFetch", title: "**ours, on fetch**", load: () => import("./contestants/oursOnFetch.ts") },
   {
+    id: "floorOnUndici",
+    title: "Effect's HttpClient on undici, read and drop",
+    load: () => import("./contestants/floorOnUndici.ts")
+  },
+  {
+    id: "floorOnFetch",
+    title: "Effect's HttpClient on fetch, read and drop",
+    load: () => import("./contestants/floorOnFetch.ts")
+  },
+  {
     id: "eventsourceParser",
     title: "eventsource-parser, JSON.parse",
     jsonTitle: "fetch, JSON.parse",

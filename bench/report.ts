@@ -85,13 +85,20 @@ const raceSection = (race: Race): string => {
   return `### ${work.title}\n\n${sees}\n\n${raceTable(race)}`
 }
 
+/** The contestant that shows what Effect's HttpClient takes on the same transport, with nothing of this library. */
+const floors: Readonly<Record<string, string>> = { ours: "floorOnUndici", oursOnFetch: "floorOnFetch" }
+
 const budgetTable = (races: ReadonlyArray<Race>): string => {
   const row = (race: Race, figure: Figure, what: string, budgets: Readonly<Record<string, number>>) => {
-    const cells = Object.entries(budgets).flatMap(([id, budget]) => {
+    const spreadFor = (id: string) => {
       const standing = race.standings.find((candidate) => candidate.id === id)
-      if (standing === undefined) return ["", "", ""]
-      const spread = toLimit(race, standing, figure)
-      return [String(budget), withSpread(spread), verdict(spread.median, budget)]
+      return standing && toLimit(race, standing, figure)
+    }
+    const cells = Object.entries(budgets).flatMap(([id, budget]) => {
+      const spread = spreadFor(id)
+      const floor = spreadFor(floors[id] ?? "")
+      if (spread === undefined || floor === undefined) return ["", "", "", ""]
+      return [String(budget), withSpread(spread), verdict(spread.median, budget), ratio(floor.median)]
     })
     return [`${race.work.title}: ${what}`, ...cells]
   }
@@ -103,11 +110,16 @@ const budgetTable = (races: ReadonlyArray<Race>): string => {
     const mostBlock = { ours: blockBudget, oursOnFetch: blockBudget }
     return [row(race, "wallMillis", "time", most), row(race, "blockMillis", "longest block", mostBlock)]
   })
-  return table(["as a ratio to the limit", "budget", "ours, on undici", "", "budget", "ours, on fetch", ""], rows)
+  const head = ["budget", "ours, on undici", "", "floor", "budget", "ours, on fetch", "", "floor"]
+  return table(["as a ratio to the limit", ...head], rows)
 }
 
 export const racesReport = (races: ReadonlyArray<Race>): string =>
-  [`## Budgets\n\n${budgetTable(races)}`, "## Works", ...races.map(raceSection)].join("\n\n")
+  [
+    `## Budgets\n\nThe floor is what Effect's HttpClient takes on the same transport to read the body and drop it.\n\n${budgetTable(races)}`,
+    "## Works",
+    ...races.map(raceSection)
+  ].join("\n\n")
 
 /** The exponent p, if the time grows as size^p over these sizes. */
 const powerOf = (sizes: ReadonlyArray<{ readonly megabytes: number; readonly millis: number }>): number | undefined => {

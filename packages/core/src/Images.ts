@@ -88,9 +88,7 @@ const make = Effect.gen(function* () {
         deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
         deadlinePhase: isStream ? "deadline" : "response"
       }),
-      onWhole: () => {
-        attempt.isReplyWhole = true
-      }
+      attempt
     }
     return incoming
   })
