@@ -127,7 +127,9 @@ const make = Effect.gen(function* () {
         attempt.fail(reason)
       )
       const rest = settleByEvents(attempt, call.n, pullEvents)
-      let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a successful stream must have at least one event"))
+      let first: Events | undefined = yield* Pull.catchDone(rest, () =>
+        Effect.die("a successful stream must have at least one event")
+      )
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
         const events = first

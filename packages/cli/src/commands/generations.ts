@@ -112,8 +112,9 @@ const resolve = Command.make(
       ...(accept ? ["accept" as const] : [])
     ]
     const [as, ...others] = chosen
-    if (as === undefined || others.length > 0)
-      {return yield* refuse("give exactly one of --repeat, --abandon and --accept")}
+    if (as === undefined || others.length > 0) {
+      return yield* refuse("give exactly one of --repeat, --abandon and --accept")
+    }
     if (inDoubt) {
       if (as !== "repeat" || atMost === undefined || Option.isSome(given_)) {
         return yield* refuse("--in-doubt needs --repeat and --at-most, and no key")
