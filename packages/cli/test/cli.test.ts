@@ -472,7 +472,7 @@ describe.concurrent("gradient-images generate", () => {
     {
       name: "a file of a format that is not known",
       args: ["x", "-o", "a.gif"],
-      named: ["--output a.gif ends in .gif", "png, webp and jpeg", "--output-format gif"]
+      named: ["--output a.gif ends in .gif", "png, webp or jpeg", "--output-format gif"]
     },
     {
       name: "a file and a format that differ",

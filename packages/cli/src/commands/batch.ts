@@ -42,7 +42,7 @@ const place = {
 const runner = {
   concurrency: Flag.String("concurrency").pipe(
     whole(1, 10_000),
-    Flag.withDescription("The maximum number of requests that this process has under way at once"),
+    Flag.withDescription("The maximum number of requests that this process has under way at once. Default: 4"),
     Flag.withDefault(4)
   ),
   json: yes("json", "Print the progress on standard output, one JSON object each second"),

@@ -24,7 +24,7 @@ const config = {
   latency: given(duration("latency"), "The time before each reply: 90, 1.5s, 500ms, 5m. Default: 0"),
   pace: given(duration("pace"), "The time between the images of a stream. Default: 0"),
   images: Flag.Literals("images", ["painted", "plain"]).pipe(
-    Flag.withDescription("plain images have one colour and take almost no time, for load tests"),
+    Flag.withDescription("plain images have one colour and take almost no time, for load tests. Default: painted"),
     Flag.withDefault("painted")
   ),
   models: Flag.String("model").pipe(

@@ -167,7 +167,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
 
 export const gateway = Command.make("gateway", config, run).pipe(
   Command.withDescription(
-    `${descriptions.gateway} Each flag can also be set by the variable in brackets. The service and its key come from GRADIENT_BASE_URL, ` +
+    `${descriptions.gateway} Each flag can also be set by the variable in parentheses. The service and its key come from GRADIENT_BASE_URL, ` +
       "GRADIENT_MODEL_ACCESS_KEY, ... With REDIS_URL, --images counts the images of all processes together. /healthz and /readyz " +
       "show whether it runs and is ready. After SIGTERM it finishes the requests that were sent."
   ),

@@ -32,12 +32,12 @@ const paramFlags = {
     `The model. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`
   ),
   n: given(Flag.Finite("n"), "How many images, 1 to 10. Default: 1"),
-  size: given(Flag.String("size"), "Pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
-  quality: given(Flag.String("quality"), "low, medium, high (takes minutes), xhigh, max or auto"),
-  background: given(Flag.String("background"), "transparent (png and webp), opaque or auto"),
+  size: given(Flag.String("size"), "Width and height in pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
+  quality: given(Flag.String("quality"), "The quality of the image: low, medium, high (takes minutes), xhigh, max or auto"),
+  background: given(Flag.String("background"), "The background: transparent (png and webp), opaque or auto"),
   outputFormat: given(
     Flag.String("output-format"),
-    "png, webp or jpeg. Default: as the extension of --output, else png"
+    "The format: png, webp or jpeg. Default: as the extension of --output, else png"
   ),
   outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
   partialImages: given(Flag.Finite("partial-images"), "Stream the image, with 1 to 3 partial images before it"),
@@ -45,7 +45,7 @@ const paramFlags = {
     Flag.String("complexity"),
     "How much computation is spent on planning the image: low, medium or high"
   ),
-  moderation: given(Flag.String("moderation"), "low or auto"),
+  moderation: given(Flag.String("moderation"), "How strict the moderation is: low or auto"),
   safetyIdentifier: given(Flag.String("safety-identifier"), "A stable identifier of the end user, such as a hash"),
   user: given(Flag.String("user"), "Your own identifier of the end user, up to 256 characters")
 } satisfies { readonly [Name in Exclude<keyof Params, "prompt">]: Flag.Flag<Params[Name]> }

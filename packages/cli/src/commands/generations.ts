@@ -82,7 +82,7 @@ const repeatAll = Effect.fnUntraced(function* (atMost: number) {
 })
 
 const decisions = {
-  repeat: "Pay again",
+  repeat: "Allow the next call with the key to pay again",
   abandon: "Never send it again",
   accept: "Take the images that were found as the result"
 } as const
@@ -102,7 +102,7 @@ const resolve = Command.make(
     inDoubt: yes("in-doubt", "Repeat all generations that are in doubt, instead of one key"),
     atMost: given(
       whole(1, 1_000_000)(Flag.String("at-most")),
-      "With --in-doubt: the maximum number of images to pay for again"
+      "With --in-doubt: the maximum number of images that may be paid for again"
     )
   },
   Effect.fnUntraced(function* ({ abandon, accept, atMost, attempt, inDoubt, key: given_, repeat, ...at }) {
