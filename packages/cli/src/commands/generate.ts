@@ -33,7 +33,10 @@ const paramFlags = {
   ),
   n: given(Flag.Finite("n"), "How many images, 1 to 10. Default: 1"),
   size: given(Flag.String("size"), "Width and height in pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
-  quality: given(Flag.String("quality"), "The quality of the image: low, medium, high (takes minutes), xhigh, max or auto"),
+  quality: given(
+    Flag.String("quality"),
+    "The quality of the image: low, medium, high (takes minutes), xhigh, max or auto"
+  ),
   background: given(Flag.String("background"), "The background: transparent (png and webp), opaque or auto"),
   outputFormat: given(
     Flag.String("output-format"),
