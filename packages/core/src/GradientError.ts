@@ -526,7 +526,7 @@ export class ExpiredError extends Reason.extend<ExpiredError>("@effect-gradient/
 const phase = Schema.Literals(["before", "after"])
 
 const phaseAdvice = {
-  before: "Nothing was sent. Try again when it can be reached.",
+  before: "Nothing was sent. Try again later.",
   after: "The request had been sent. Asking again with the same key does not pay twice."
 } as const
 

@@ -71,8 +71,9 @@ export interface Options {
    */
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
-   * `images`: how long images are kept. `rows`: after how long the row of an expired generation is removed, so that its
-   * key can pay again. `params`: whether params are kept with the images. Default: everything is kept, params are not.
+   * `images`: how long images are kept. `rows`: after how long the row of an expired or free generation is removed, so
+   * that its key can pay again. `params`: whether params are kept with the images. Default: everything is kept, params
+   * are not.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
   /**

@@ -22,7 +22,7 @@ const redis = (url: string) =>
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("@effect/platform-node/NodeRedis")),
-      // Without the queue, a request fails at once while Redis cannot be reached, instead of waiting for it.
+      // Without the client's offline queue, a request fails at once while Redis cannot be reached, instead of waiting.
       (NodeRedis) => NodeRedis.layer({ url, disableOfflineQueue: true })
     )
   ).pipe(Layer.catchTag("RedisError", ({ cause }) => Layer.effectContext(Effect.fail(unreachable(cause)))))
