@@ -1,6 +1,6 @@
 /**
- * A proxy that does nothing but pass on, a process of its own: `node bareProxy.ts <url behind>`. Sends its URL, and its CPU
- * time in microseconds when asked.
+ * A proxy that only passes bytes on, in its own process: `node bareProxy.ts <url of the server>`. It sends its parent
+ * its URL, and its CPU time in microseconds when asked.
  */
 import * as Undici from "@effect/platform-node/Undici"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"

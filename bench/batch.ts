@@ -33,7 +33,7 @@ const runner = (plan: RunnerPlan) => {
   return { child, begun: once(child, "message"), ended: once(child, "exit"), peak: () => peakBytes }
 }
 
-/** Runs a batch with so many runners, and gives its time in seconds and the largest peak. */
+/** Runs a batch with this many runners, and returns its time in seconds and the largest peak. */
 const timeOf = async (plan: RunnerPlan, runners: number) => {
   const before = performance.now()
   const first = runner(plan)

@@ -1,6 +1,7 @@
 /**
- * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It sends
- * "ready" to its parent. Each message of the parent is a number of runs; the reply is what they took.
+ * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It
+ * sends "ready" to its parent. Each message of the parent is a number of runs; the reply is the time and memory that
+ * they took.
  */
 import { on } from "node:events"
 import { contestantOf, contestants } from "./contestants.ts"

@@ -60,7 +60,7 @@ const durable = (
 const { layerMemory: memoryJournal } = GenerationJournal
 const { layerMemory: memoryStore } = ImageStore
 
-/** Each has one part more than the one before. */
+/** Each adds one part to the one before. */
 const contestants: ReadonlyArray<readonly [string, Layer.Layer<Images.Images, unknown>]> = [
   ["a plain call", plain],
   ["a record, in memory", durable(memoryJournal, memoryStore, false)],

@@ -121,7 +121,7 @@ export const racesReport = (races: ReadonlyArray<Race>): string =>
     ...races.map(raceSection)
   ].join("\n\n")
 
-/** The power of the size with which the time grows, over these sizes. */
+/** The exponent p, if the time grows as size^p over these sizes. */
 const powerOf = (sizes: ReadonlyArray<{ readonly megabytes: number; readonly millis: number }>): number | undefined => {
   const [from, to] = [sizes[sizes.length > 2 ? 1 : 0], sizes.at(-1)]
   if (from === undefined || to === undefined || from === to) return undefined

@@ -8,7 +8,7 @@ export interface Work {
   /** `stream`: an event stream with one image per event. `json`: one JSON body with all images. */
   readonly kind: "stream" | "json"
   readonly images: number
-  /** How many images a request asks for, if that is not how many come. */
+  /** How many images a request asks for, if it differs from the number that arrives. */
   readonly asked?: number
   readonly imageBytes: number
   /** The size of the chunks of a stream, in HTTP's chunked coding. A JSON body has a content-length and no chunks. */
@@ -92,7 +92,9 @@ export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
   imageBytes: size * MB
 }))
 
-/** The maximum power of the size with which the time may grow, from the second size on. 1 is linear; 0.15 is for noise. */
+/**
+ * The maximum exponent p, if the time grows as size^p from the second size on. 1 is linear, and 0.15 allows for noise.
+ */
 export const growthBudget = 1.15
 
 export const workOf = (id: string | undefined): Work => {

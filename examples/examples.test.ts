@@ -628,7 +628,7 @@ describe("three-at-once.ts", () => {
       assert.sameMembers(tags, ["Failure", "Success", "Success"])
       assert.sameMembers(
         (yield* threeImages).map(({ _tag }) => _tag),
-        ["Done", "Done", "Done"]
+        ["Done", "Done", "Done", "Ended"]
       )
       assert.strictEqual(yield* charged, 6)
     }).pipe(Effect.provide(busyOnce))

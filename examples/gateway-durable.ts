@@ -6,7 +6,7 @@ import { NodeImages } from "@effect-gradient/node"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Layer } from "effect"
 
-/** Use it in place of `Attempts.layerOnce`. The folder must exist. */
+/** Use it in place of `Attempts.layerOnce`. `folder` must exist: it gets the journal and the images. */
 export const durableAttempts = (folder: string) =>
   Attempts.layerDurable.pipe(
     Layer.provide(DurableImages.layer()),

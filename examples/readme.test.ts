@@ -236,7 +236,10 @@ describe("the commands", () => {
 })
 
 describe("docs/options.md", () => {
-  /** Each option and where it belongs. The compiler reports a missing or an unknown one. */
+  /**
+   * For each option, whether a layer, a call, both or the transport accepts it. The compiler reports a missing or an
+   * unknown option.
+   */
   const options: Record<
     keyof GradientClient.Options | keyof GradientClient.RequestOptions | keyof NodeImages.TransportOptions,
     "layer" | "call" | "both" | "transport"

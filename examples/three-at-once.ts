@@ -1,5 +1,5 @@
 import { Images } from "@effect-gradient/core"
-import { ImageBatch } from "@effect-gradient/durable"
+import * as ImagesEach from "@effect-gradient/core/ImagesEach"
 import { Effect, Stream } from "effect"
 
 /** Three prompts at once. Without `result`, the first failure would interrupt the others, which may be charged for. */
@@ -9,5 +9,5 @@ export const threePrompts = Effect.forEach(
   { concurrency: 3 }
 )
 
-/** Three images of one prompt, each in its own request. They are given as they arrive: `Done`, or `Failed` with the error. */
-export const threeImages = ImageBatch.each({ prompt: "An otter" }, { count: 3, concurrency: 3 }).pipe(Stream.runCollect)
+/** Three images of one prompt, each in its own request. They are given as they arrive, and then a tally. */
+export const threeImages = ImagesEach.generate({ prompt: "An otter" }, { count: 3, concurrency: 3 }).pipe(Stream.runCollect)

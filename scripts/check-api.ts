@@ -69,7 +69,7 @@ const changed = packages
     const file = join(folder, `${name}.md`)
     const found = report(name)
     if (existsSync(file) && unordered(readFileSync(file, "utf8")) === unordered(found)) return false
-    // It is also written when the check fails in CI, so that `git diff` shows the change.
+    // Without `--write`, the file is written too, so that `git diff` shows the change after the check has failed.
     writeFileSync(file, found)
     return true
   })

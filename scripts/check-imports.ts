@@ -1,6 +1,6 @@
 /**
- * Which modules a user loads: fails if they are not those of `imports.txt`, so that nobody makes a start slower unnoticed.
- * `--write` writes the list; a module that is added to it must be needed.
+ * Checks which modules a user loads. Fails if they differ from `imports.txt`, so that a slower start does not go
+ * unnoticed. `--write` writes the list: add a module only if it is needed.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -55,7 +55,9 @@ const modulesOf = (folder: string, args: ReadonlyArray<string>): ReadonlyArray<s
   }
 }
 
-/** What each start loads. Of `effect`, whose modules change with its version, it is the number. */
+/**
+ * The modules that each start loads. For `effect` it is only their number, because its modules change with its version.
+ */
 const found = starts
   .map(([title, folder, ...args]) => {
     const modules = modulesOf(folder, args)

@@ -1,6 +1,6 @@
 /**
- * What the README's first program needs of others: it imports NodeRuntime and `effect` itself, and the library loads the
- * rest.
+ * The modules of other packages that the README's first program loads: it imports NodeRuntime and `effect` itself, and
+ * the library loads the rest.
  */
 import "@effect/platform-node/NodeFileSystem"
 import "@effect/platform-node/NodePath"

@@ -62,7 +62,7 @@ const callers = Layer.succeed(Callers.Callers, {
       : Effect.fail(new Callers.Unauthorized({ message: "This gateway serves this machine's own page." }))
 })
 
-/** It is durable, so that a page that lost its connection can return for its image. */
+/** It is durable, so that a page that lost its connection can reconnect and get its image. */
 const gateway = (durable: DurableImages.Options) =>
   ImagesGateway.layer().pipe(
     Layer.provide([

@@ -49,12 +49,12 @@ const keepPossible = () => {
   transparent.disabled = jpeg.checked
 }
 
-/** The attribute `required` is content with white space, which core refuses. */
+/** The attribute `required` accepts white space, which core refuses. */
 const refuseBlank = () => {
   prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe an image." : "")
 }
 
-/** The gateway allows so many characters by default. It counts as this does. */
+/** The gateway's default limit of characters. The gateway counts them in the same way. */
 const longest = 4000
 
 const showLength = () => {
@@ -65,14 +65,14 @@ const showLength = () => {
   if (length > longest) prompt.setCustomValidity(`Use at most ${longest.toLocaleString("en")} characters.`)
 }
 
-/** What is chosen, beside the fold. Only `textContent` has the text of labels that are folded. */
+/** Shows the chosen options beside the heading of the folded form. */
 const showChosen = () => {
   chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.textContent)
     .filter((label, index) => index === 0 || label !== "Auto")
     .join(", ")
 }
 
-/** The options are folded where they would push the image out of view. */
+/** The options are folded if they would push the image out of view. */
 const isWide = matchMedia("(width >= 60rem)")
 const fold = () => {
   options.open = isWide.matches

@@ -114,7 +114,7 @@ const showFailure = (error: Words.ImageError) =>
     retry.hidden = !error.canRetry
   })
 
-/** Draws what is asked for, then waits for the next order and gives it. The image stays until then. */
+/** Draws an order, then waits for the next one and returns it. The image stays until then. */
 const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
   const end = yield* draw(order).pipe(

@@ -10,7 +10,7 @@ export class ImageError extends Data.TaggedError("ImageError")<{
   /** What kind of failure it is, in a word or two. */
   readonly title: "Refused" | "Busy" | "Failed" | "In doubt" | "Perhaps paid"
   readonly message: string
-  /** For the operator, who can find the request by it. */
+  /** Ids by which the operator can find the request. */
   readonly ids: string
   /** Whether the person can try again without paying twice. */
   readonly canRetry: boolean

@@ -44,7 +44,7 @@ const retry = (page: Page) => page.getByRole("button", { name: "Try again" })
 
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
 
-/** Holds the stream in its second image. */
+/** A fault that stops the stream within its second image, for longer than a test takes. */
 const held: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.minutes(10) }
 
 const refusal = { _tag: "status", form: "openai" } as const

@@ -42,14 +42,16 @@ export interface TransportOptions {
  */
 export interface Options extends GradientClient.Options, TransportOptions {
   /**
-   * How a call returns for its images when the connection to the gateway breaks. `false`: it fails instead. Default: within
-   * 5 minutes in a browser; `false` elsewhere, where the endpoint is mostly the service, which keeps no images.
+   * How a call reconnects after its connection to the gateway has broken. `false`: the call fails instead. Default: it
+   * reconnects for up to 5 minutes in a browser. Elsewhere the default is `false`, because the endpoint there is mostly
+   * the service itself, which keeps no images.
    */
   readonly reconnect?: Reconnect.Options | false | undefined
 }
 
 /**
- * A request whose images were not taken when the page was left. Joining it never sends it again.
+ * A request of an earlier page. Its images had not all been taken when that page was left. To join it never sends it
+ * again.
  *
  * @category models
  * @since 0.1.0
@@ -59,16 +61,16 @@ export interface PendingRequest {
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
   /** The time of the call, in milliseconds since 1970. */
   readonly sentAt: number
-  /** The complete response, when the images are there. */
+  /** Waits until all images have arrived, and returns the complete response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
   /** The images as they arrive, the newest partial image first. */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
-  /** Removes it from the list. The images are generated and charged for all the same. */
+  /** Removes the request from the list. Its images are still generated and charged for. */
   readonly forget: Effect.Effect<void>
 }
 
 /**
- * Knows the requests that an earlier page left.
+ * Lists the requests of an earlier page that had not ended when that page was left.
  *
  * @category services
  * @since 0.1.0
@@ -79,8 +81,8 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * The requests whose images were not taken when this page was reloaded or left, the oldest first. Requests that run in this
- * page are not among them. The gateway must be durable.
+ * The requests of an earlier page: their images had not all been taken when it was reloaded or left. The oldest is first.
+ * Requests that run in this page are not included. The gateway must be durable.
  *
  * The images of `generateStream` are taken when the stream was read to its end without a failure, and what read it too: so
  * store them within the stream, such as with `Stream.tap`, or use `pendingUntilDone`. The images of `generate` are taken when
@@ -129,8 +131,8 @@ export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.
   Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
 /**
- * Deno resends a POST when a kept-alive connection breaks before the head of the reply, and the image would be charged for
- * twice. It cannot resend a body that is a stream.
+ * Deno resends a POST if a kept-alive connection breaks before the head of the reply. The image would then be charged
+ * for twice. So each body is sent as a stream, which Deno cannot resend.
  */
 const withStreamOnDeno = HttpClient.mapRequest((request) =>
   "Deno" in globalThis && request.body._tag === "Uint8Array"
@@ -175,7 +177,7 @@ const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
 
 /**
  * Provides `Images`, and `GradientClient` for `Models.list`, with these options. If the connection to a durable gateway
- * breaks, a call returns for its images; see `Reconnect`.
+ * breaks, a call reconnects to get its images; see `Reconnect`.
  *
  * @category layers
  * @since 0.1.0
@@ -196,8 +198,9 @@ export const layer = (
 }
 
 /**
- * Provides `Images` with key, base URL and model from the environment. `options` overrides these. For servers on runtimes
- * without undici, such as Bun; a page has no environment. It does not reconnect. See `GradientClient.layerFromConfig`.
+ * Provides `Images` with key, base URL and model from the environment. `options` overrides these. For servers on
+ * runtimes without undici, such as Bun. A page has no environment. The layer does not reconnect. See
+ * `GradientClient.layerFromConfig`.
  *
  * @category layers
  * @since 0.1.0

@@ -40,7 +40,7 @@ type Show = (image: GeneratedImage.ImageBytes) => Effect.Effect<Size, Cause.Unkn
 const isElement = (target: Options["target"]): target is HTMLImageElement =>
   typeof HTMLImageElement !== "undefined" && target instanceof HTMLImageElement
 
-/** The URL of an image is revoked when the next image is shown; the last one, when `scope` closes. */
+/** The URL of an image is revoked when the next image is shown. The last URL is revoked when `scope` closes. */
 const showInElement = (target: HTMLImageElement, scope: Scope.Scope): Show => {
   let shown: Scope.Closeable | undefined
   target.decoding = "sync"

@@ -1,6 +1,6 @@
 /**
- * What happens when the connection to a durable gateway breaks: `BrowserImages` joins the request, which goes on without it.
- * It only asks for the reply, and never sends the request again, so nothing is paid for twice.
+ * Reconnects after the connection to a durable gateway has broken. The gateway continues the request meanwhile.
+ * `BrowserImages` only asks for the reply, and never sends the request again, so nothing is paid for twice.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as Context from "effect/Context"
@@ -14,30 +14,33 @@ import * as Effect from "effect/Effect"
  * @since 0.1.0
  */
 export interface Options {
-  /** The maximum time since the connection broke. Then the call fails as it would have at first. Default: 5 minutes. */
+  /**
+   * How long to try, counted from the time when the connection broke. Then the call fails with its first error.
+   * Default: 5 minutes.
+   */
   readonly limit?: Duration.Input | undefined
   /**
-   * Keeps the requests whose images were not taken, for `BrowserImages.pending`: with their params, and so with their
-   * prompts. `false` keeps none. Default: `sessionStorage`, if there is one.
+   * Keeps requests until their images were taken, for `BrowserImages.pending`. The params, and so the prompts, are
+   * stored too. `false` stores nothing. Default: `sessionStorage`, if the platform has it.
    */
   readonly storage?: Storage | false | undefined
 }
 
 /**
- * The connection broke, and the reply is asked for after `delay`, or as soon as the browser is online again.
+ * A reconnection that is about to happen: after `delay`, or as soon as the browser is online again.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Event {
-  /** Counts from 1. It starts again when an image arrives. */
+  /** The number of the reconnection, from 1. After an image has arrived, the next one is 1 again. */
   readonly attempt: number
   readonly delay: Duration.Duration
   readonly reason: GradientError.GradientErrorReason
 }
 
 /**
- * Runs before each reconnection. `ImageView.run` shows these in its status text. Default: does nothing.
+ * Runs before each reconnection. `ImageView.run` shows each reconnection in its status text. Default: does nothing.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
-/** A server cannot listen on the port that was asked for. */
+/** A server cannot listen on its port. */
 export class PortError extends Schema.TaggedError<PortError>("@effect-gradient/cli/PortError")("PortError", {
   port: Schema.Int,
   cause: Schema.Defect()

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line. This file imports nothing that an old version of Node cannot read, so that such a version gets a
- * sentence instead of a SyntaxError.
+ * Starts the command line. This file imports nothing that an old version of Node cannot parse, so that such a version
+ * prints a message instead of a SyntaxError.
  */
 import process from "node:process"
 

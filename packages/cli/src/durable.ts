@@ -1,6 +1,4 @@
-/**
- * The journal and the store that flags name. Loaded only by commands that were given them.
- */
+/** Opens the journal and the store that flags name. Loaded only if these flags are given. */
 import { GradientError, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -47,12 +45,12 @@ const sqlOf = (journal: string) => {
     : refuse(`--journal must be a file or postgres://... (got ${scheme}://...)`)
 }
 
-/** The credentials come from the variables of the AWS command line: on a command line, others could read them. */
+/** The credentials come from the environment variables of the AWS command line. Flags could be read by other users. */
 const bucketOf = (store: string) => {
   const { hostname: bucket, pathname } = new URL(store)
   return ImageStore.layerS3FromConfig({ bucket, prefix: decodeURIComponent(pathname) }).pipe(
     Layer.provide(FetchHttpClient.layer),
-    // A redirect would send the images to another address.
+    // Redirects are not followed, because they would send the images to another address.
     Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
   )
 }
@@ -69,7 +67,10 @@ const storeOf = (store: string): Effect.Effect<Store, GradientError.GradientErro
     : refuse(`--store must be a folder or s3://bucket/prefix (got ${scheme}://...)`)
 }
 
-/** Failures of the database and of the environment are the user's to mend: a path, an address, a missing variable. */
+/**
+ * Turns failures of the database and of the environment into wrong usage. The user can fix them: a path, an address, a
+ * missing variable.
+ */
 const readable = (error: { readonly _tag: string; readonly message: string }) => {
   if (GradientError.isGradientError(error)) return error
   if (error._tag === "ConfigError") return refuse(`The store needs its credentials: ${error.message}`, error)
@@ -82,13 +83,13 @@ const services = ({ journal, store }: Place) =>
     return yield* Layer.build(Layer.merge(GenerationJournal.layerSql().pipe(Layer.provide(sql)), images))
   }).pipe(Effect.mapError(readable))
 
-/** `Images` with a record. */
+/** Provides `Images` that records its calls, and `DurableImages`. */
 export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
   DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
 
 const unsent = Effect.die("a command about generations sends nothing")
 
-/** What a person does with generations. It sends nothing. */
+/** Provides `DurableImages` for commands that list and settle generations. It sends nothing. */
 export const administration = (place: Place) =>
   around(
     Layer.succeed(Images.Images, { generate: () => unsent, generateStream: () => Stream.fromEffect(unsent) }),

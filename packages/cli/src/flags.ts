@@ -7,7 +7,7 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/** An error that names these params by their flags: `--output-format` for `outputFormat`. */
+/** The error with the names of flags in place of these params: `--output-format` for `outputFormat`. */
 export const inFlags = (error: GradientError.GradientError, params: ReadonlyArray<string>) => {
   const { reason } = error
   if (reason._tag !== "InvalidParamsError" || reason.issues.length === 0) return error
@@ -18,7 +18,7 @@ export const inFlags = (error: GradientError.GradientError, params: ReadonlyArra
   return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }), error.attempts)
 }
 
-/** A flag that may be left out, and is undefined then. */
+/** An optional flag: `undefined` if it is absent. */
 export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
 
@@ -49,7 +49,7 @@ const isDuration = (flag: Flag.Flag<string>): Flag.Flag<Duration.Duration> =>
 /** Seconds, or a number with its unit: `90`, `1.5s`, `500ms`, `5m`, `1h`. */
 export const duration = (name: string): Flag.Flag<Duration.Duration> => isDuration(Flag.String(name))
 
-/** A flag that an environment variable stands in for. It may be left out, and is undefined then. */
+/** An optional flag with an environment variable as its fallback: `undefined` if neither is set. */
 export const orVariable = <A>(
   name: string,
   variable: string,
@@ -58,7 +58,7 @@ export const orVariable = <A>(
 ): Flag.Flag<A | undefined> =>
   given(parse(Flag.withFallbackConfig(Flag.String(name), Config.String(variable))), `${description} (${variable})`)
 
-/** The text as it is; not an empty one. */
+/** A text. It must not be empty. */
 export const text = (flag: Flag.Flag<string>): Flag.Flag<string> =>
   Flag.filter(
     flag,

@@ -14,10 +14,10 @@ import * as Signals from "./output/signals.ts"
 import * as StandardOutput from "./output/standardOutput.ts"
 import { version } from "./version.ts"
 
-/** Completions and the wizard need all commands. */
+/** Whether the arguments contain this command. Completions and the wizard need all commands. */
 const isNamed = (name: string) => [name, "--completions", "--wizard"].some((word) => argv.includes(word))
 
-/** A command that is not run, for the list of commands in the help of `gradient-images`. */
+/** A command without an implementation, for the list of commands in the help of `gradient-images`. */
 const listed = (name: keyof typeof descriptions) => Command.make(name).pipe(Command.withDescription(descriptions[name]))
 
 // Each command is loaded only if it is named: the emulator's encoder alone takes longer than everything else.

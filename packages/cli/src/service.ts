@@ -1,5 +1,6 @@
 /**
- * What draws: the service that the flags and the environment name, or the emulator in this process.
+ * Chooses what generates the images: the service that the flags and the environment name, or the emulator in this
+ * process.
  */
 import * as GradientClient from "@effect-gradient/core/GradientClient"
 import * as GradientConfig from "@effect-gradient/core/GradientConfig"
@@ -14,10 +15,10 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { hasCollector, observed } from "./telemetry/environment.ts"
 
-/** What the flags say about it. */
+/** The flags that choose the service. */
 export interface Wanted {
   readonly baseUrl: string | undefined
-  /** The emulator, even if there is a key. */
+  /** Use the emulator even if a key is set. */
   readonly emulate: boolean
 }
 
@@ -39,13 +40,15 @@ const emulator = Images.layer.pipe(
   )
 )
 
-/** Chooses the emulator if there is neither a key nor an endpoint, and says so. */
+/** Chooses the emulator if neither a key nor an endpoint is set, and prints a note. */
 export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
   const baseUrl = wanted.baseUrl ?? (yield* GradientConfig.baseUrlConfig)
   const inProcess = wanted.emulate || (!hasKey && baseUrl === GradientConfig.defaultBaseUrl)
   if (inProcess && !wanted.emulate) {
-    yield* Console.error("No key: the emulator draws. Set GRADIENT_MODEL_ACCESS_KEY for the real service.")
+    yield* Console.error(
+      "No key is set, so the emulator draws the images. Set GRADIENT_MODEL_ACCESS_KEY to use the real service."
+    )
   }
   let emulated = inProcess
   /** An emulator on a port marks each reply. */

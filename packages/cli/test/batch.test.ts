@@ -74,7 +74,7 @@ describe("batch", () => {
         assert.strictEqual(code, 1)
         assert.include(stderr, "1 requests failed, and were not charged for. Run the same command again")
         assert.match(stderr, /otters\/.*: ContentPolicyError/)
-        assert.include(stderr, "1 requests are in doubt: perhaps charged for")
+        assert.include(stderr, "1 requests are in doubt: they may have been charged for")
         assert.include(stderr, "gradient-images generations resolve --repeat --in-doubt --at-most N")
         assert.match(stderr, /otters\/.*: InternalServerError/)
         const second = yield* run(running, { cwd, baseUrl })

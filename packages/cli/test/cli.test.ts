@@ -472,7 +472,7 @@ describe.concurrent("gradient-images generate", () => {
     {
       name: "a file of a format that is not known",
       args: ["x", "-o", "a.gif"],
-      named: ["--output a.gif ends in .gif", "png, webp and jpeg", "--output-format gif"]
+      named: ["--output a.gif ends in .gif", "png, webp or jpeg", "--output-format gif"]
     },
     {
       name: "a file and a format that differ",
@@ -648,7 +648,7 @@ describe("gradient-images emulator", () => {
       const cwd = yield* folder
       const none = yield* start(["emulator", "--port", "0", "--fault", "refuse"], { cwd })
       const line = yield* none.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
-      assert.match(line, /^Nobody listens on http:/)
+      assert.match(line, /^The emulator does not listen on http:/)
       const some = yield* start(["emulator", "--port", "0", "--fault", "refuse x2"], { cwd })
       const note = yield* some.stderr.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
       assert.match(note, /looks like a lost request.*"--fault refuse"/)

@@ -40,7 +40,7 @@ describe("gradient-images gateway", () => {
     ["with blank keys alone", { GATEWAY_KEYS: " , " }, [], /No caller has a key/],
     ["with a file of keys that it cannot read", callers, ["--keys-file", "missing.txt"], /missing\.txt cannot be read/],
     ["with a limit that is no number", { ...callers, GATEWAY_IMAGES: "many" }, [], /--images.*whole number/],
-    ["with a journal and no store", callers, ["--journal", "journal.db"], /--journal and --store go together/],
+    ["with a journal and no store", callers, ["--journal", "journal.db"], /--journal and --store must be set together/],
     [
       "with a REDIS_URL of another scheme",
       { ...callers, REDIS_URL: "http://x:secret@y" },

@@ -54,7 +54,7 @@ describe("generate with a journal", () => {
         yield* Effect.promise(() => writeFile(join(cwd, "file"), ""))
         const failing = (...args: ReadonlyArray<string>) => run(["generate", "A sea otter", ...args], { cwd, baseUrl })
         const alone = yield* failing("--key", "order 1")
-        assert.deepStrictEqual([alone.code, alone.stderr.includes("go together")], [2, true])
+        assert.deepStrictEqual([alone.code, alone.stderr.includes("must be set together")], [2, true])
         const scheme = yield* failing("--key", "k", "--journal", "mysql://host/db", "--store", "images")
         assert.include(scheme.stderr, "--journal must be a file or postgres://... (got mysql://...)")
         const bucket = yield* failing("--key", "k", "--journal", "journal.db", "--store", "s3://images/of-otters")

@@ -30,12 +30,12 @@ export interface Amounts {
  * @since 0.1.0
  */
 export interface Request {
-  /** The name of the count. */
+  /** The name of the budget. Requests with the same name are counted together. */
   readonly key: string
   readonly amounts: Amounts
-  /** The most that may be counted. A field without a limit is `Number.MAX_SAFE_INTEGER`. */
+  /** The limits of the budget. A field without a limit is `Number.MAX_SAFE_INTEGER`. */
   readonly limits: Amounts
-  /** The count starts again at 0 after this time. If undefined, it never does. */
+  /** The count is reset to 0 this long after the window started. `undefined`: it is never reset. */
   readonly window: Duration.Duration | undefined
 }
 
@@ -73,7 +73,7 @@ export interface Settlement {
 export class BudgetLedger extends Context.Service<
   BudgetLedger,
   {
-    /** Adds the amounts if no limit is exceeded by that. The process may be killed afterwards: they remain counted. */
+    /** Adds the amounts, unless a limit would be exceeded. They remain counted if the process is killed afterwards. */
     readonly reserve: (request: Request) => Effect.Effect<Reservation, ConnectionError>
     /** Replaces what was reserved by what was used. */
     readonly settle: (settlement: Settlement) => Effect.Effect<void, ConnectionError>

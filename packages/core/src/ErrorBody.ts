@@ -37,7 +37,7 @@ export interface ErrorBody {
   }
 }
 
-/** The types of errors by status. `typeOf` knows the others. */
+/** The `type` of an error by its status. `typeOf` also has a type for every other status. */
 const types: { readonly [status: number]: string } = {
   401: "authentication_error",
   402: "billing_error",
@@ -72,7 +72,7 @@ export const make = (fields: {
 }
 
 /**
- * The error as an event of a stream. It is the last one.
+ * The error as the last event of a stream.
  *
  * @category converting
  * @since 0.1.0

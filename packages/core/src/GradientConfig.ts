@@ -34,7 +34,7 @@ export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
   Config.map(Variables.baseUrlVariable, (variable) => variable?.value ?? defaultBaseUrl))()
 
 /**
- * The model: `GRADIENT_IMAGE_MODEL`, if it is set.
+ * The model: `GRADIENT_IMAGE_MODEL`. `undefined` if it is not set.
  *
  * @category configs
  * @since 0.1.0

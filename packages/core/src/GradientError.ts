@@ -133,7 +133,7 @@ const timeoutAdvice = {
 
 const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 
-/** Reasons that another package defines have no row. */
+/** The row of a reason. A reason that another package defines has none. */
 const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag, advice: "" })
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
@@ -384,12 +384,12 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
 )({
   _tag: Schema.tag("BudgetExceededError"),
   reached: reachedField("NotSent"),
-  /** What would be exceeded. The amounts below are in its unit. */
+  /** Which limit would be exceeded. `limit`, `left` and `requested` count this. */
   of: Schema.Literals(["images", "outputTokens", "money"]),
   limit: Schema.Finite,
   /** What is left of the limit. */
   left: Schema.Finite,
-  /** What the request may use at most. */
+  /** The most that the request may use. */
   requested: Schema.Finite,
   /** The time for which the limit applies. Absent if the budget is never renewed. */
   window: optional(Schema.Duration)
@@ -503,7 +503,7 @@ export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/
   attempt: Schema.Int,
   /** When it was sent. */
   since: Schema.DateTimeUtc,
-  /** Whether a person gave it up. */
+  /** Whether a person has decided that it is never sent again. */
   abandoned: Schema.Boolean
 }) {
   override get summary(): string {
@@ -526,7 +526,7 @@ export class ExpiredError extends Reason.extend<ExpiredError>("@effect-gradient/
 const phase = Schema.Literals(["before", "after"])
 
 const phaseAdvice = {
-  before: "Nothing was sent. Try again when it can be reached.",
+  before: "Nothing was sent. Try again later.",
   after: "The request had been sent. Asking again with the same key does not pay twice."
 } as const
 
@@ -633,7 +633,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     reason: GradientErrorReason,
     /** Every failed attempt of the call, including the last. Empty if the call failed before its first attempt. */
     attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
-    /** What each endpoint or model failed with, if `ImagesFallback` tried several. */
+    /** The failure of each endpoint or model, if `ImagesFallback` tried several. */
     details: optional(Schema.String),
     cause: Schema.optional(Schema.Defect())
   }

@@ -40,7 +40,7 @@ const Fields = Schema.Struct({
   quality: sendable(suggest<"auto" | "low" | "medium" | "high" | "xhigh" | "max">()),
   /** A stable, anonymous identifier of the end user. Wire: `safety_identifier`. */
   safetyIdentifier: sendable(Schema.String),
-  /** Width and height in pixels. */
+  /** Width and height in pixels, such as `1024x1024`, or `auto`. */
   size: sendable(
     suggest<"auto" | "1024x1024" | "1536x1024" | "1024x1536" | "2048x2048" | "3840x2160" | "512x512" | "256x256">()
   ),
@@ -175,7 +175,10 @@ const within = (value: number | undefined, minimum: number, maximum?: number) =>
 const shortText = (text: string | undefined) =>
   text !== undefined && isLongerThan(text, 256) ? { allowed: "up to 256 characters" } : undefined
 
-/** The rules of each param; the first broken one is reported. Texts do not name other params, as a flag has another name. */
+/**
+ * The rules of each param; the first broken one is reported. Texts do not name other params, because the cli shows the
+ * names of flags instead.
+ */
 const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyArray<Rule> } = {
   prompt: [
     ({ prompt }) =>

@@ -22,8 +22,8 @@ export const fromResponse = (response: ImageGenerateResponse): Arr.NonEmptyReado
   completedOf(response)
 
 /**
- * The response of these events. What surrounds the images is taken from the last event; `created` is `arrivedAt` if that
- * event has no time.
+ * Makes a response with the images of these events. All other fields come from the last event. If that event has no
+ * time, `created` is `arrivedAt`.
  *
  * @category converting
  * @since 0.1.0

@@ -76,7 +76,7 @@ const attemptOf = (
   server
 })
 
-/** The service, on the `GradientClient` in context. */
+/** Makes the service, with the `GradientClient` in context. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
@@ -137,11 +137,13 @@ const make = Effect.gen(function* () {
         attempt.fail(reason)
       )
       const rest = settleByEvents(attempt, call.n, pullEvents)
-      let first: Events | undefined = yield* Pull.catchDone(rest, () => Effect.die("a successful stream has an event"))
+      let first: Events | undefined = yield* Pull.catchDone(rest, () =>
+        Effect.die("a successful stream must have at least one event")
+      )
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
         const events = first
-        first = undefined // Not kept here, so that the memory is free when the caller drops the images.
+        first = undefined // The images are not kept here, so that their memory is free when the caller drops them.
         return Effect.succeed(events)
       })
       return { pull, start }

@@ -100,7 +100,10 @@ const checked = (options: Options): Effect.Effect<Budget, GradientError.Gradient
   })
 }
 
-/** The price of one image in money's unit. Refuses a model without a price, and a function's result that is no price. */
+/**
+ * The price of one image in money's unit. Refuses a model without a price, and a function that returns an invalid
+ * price.
+ */
 const pricePerImageOf = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.Effect<number, Reason> => {
   if (prices === undefined) return Effect.succeed(0)
   const price = priceOf(prices, attempt)
@@ -111,7 +114,7 @@ const pricePerImageOf = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.E
   return Result.isSuccess(result) ? Effect.succeed(result.success) : Effect.fail(invalidParams(result.failure))
 }
 
-/** What a number of images uses at most. */
+/** The most that this number of images may use. */
 const ofImages = (budget: Budget, images: number, pricePerImage: number): BudgetLedger.Amounts => ({
   images,
   outputTokens: images * budget.tokensPerImage,
@@ -128,7 +131,7 @@ type Completed = Extract<Attempt.Outcome, { readonly _tag: "Completed" }>
 
 /** What a complete reply used. Without `usage`, its images count with their worst case. */
 const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { images, usage }: Completed) => {
-  // A gateway that passes bytes on does not count images.
+  // If a gateway passes bytes on without decoding them, the number of images is unknown.
   const worst = images.length === 0 ? reserved.amounts : ofImages(budget, images.length, reserved.pricePerImage)
   if (usage?.outputTokens === undefined) return worst
   const cost = tokensCost(priceOf(budget.prices, attempt), usage)

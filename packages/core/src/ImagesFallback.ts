@@ -9,8 +9,8 @@
  * `retry-after`) and `RequestTimeoutError` (no connection). All others end the call: the image may have been paid for, or
  * another endpoint would refuse the same request. A stream moves on only before its first event.
  *
- * An entry's own retries come first. Set `retry: RetryPolicy.none` in its client to move on at once. Each entry counts its
- * attempts from 1.
+ * The retries of an entry's own client happen before it moves on. To move on at once, set `retry: RetryPolicy.none`
+ * there. Each entry numbers its attempts from 1.
  *
  * @example
  * ```ts

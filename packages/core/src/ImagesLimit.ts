@@ -117,14 +117,17 @@ const pausedUntil = (outcome: Attempt.Outcome, now: number): number => {
   return reset === undefined ? 0 : DateTime.toEpochMillis(reset)
 }
 
-/** Waits, or fails if waiting is not wanted. */
+/** Waits, or fails if `onExceeded` is `fail`. */
 const delayed = ({ isFailing }: Limits, what: string, wait: Duration.Duration): Effect.Effect<void, Reason> =>
-  isFailing ? Effect.fail(exceeded(`${what}, for another ${seconds(wait)}`, wait)) : Effect.sleep(wait)
+  isFailing ? Effect.fail(exceeded(`${what} for another ${seconds(wait)}`, wait)) : Effect.sleep(wait)
 
 /** A failure of the limiter: the limit is used up, or its store cannot be reached. */
 const limiterFailed = ({ reason }: RateLimiter.RateLimiterError): Reason =>
   reason._tag === "RateLimitExceeded"
-    ? exceeded(`${reason.limit} requests were sent, for another ${seconds(reason.retryAfter)}`, reason.retryAfter)
+    ? exceeded(
+        `the limit of ${reason.limit} requests is used up for another ${seconds(reason.retryAfter)}`,
+        reason.retryAfter
+      )
     : new GradientError.ConnectionError({
         description: `the limiter's store cannot be reached: ${reason.message}`,
         cause: reason

@@ -50,8 +50,8 @@ export const RateLimit = Schema.Struct({
 export type RateLimit = typeof RateLimit.Type
 
 /**
- * The name of the header of each limit, for its field `limit`, `remaining` or `reset`. `controlPlane` is the form that the
- * provider's other APIs send.
+ * Functions that return the name of a limit's header. The argument is `limit`, `remaining` or `reset`. `controlPlane`
+ * has the names that the provider's other APIs use.
  *
  * @category wire
  * @since 0.1.0

@@ -67,7 +67,8 @@ export const eager: RetryPolicy = {
 export const none: RetryPolicy = { while: () => false, schedule: backoff }
 
 /**
- * Makes a policy from a schedule, with the `while` of `chargeSafe`. Returns a policy unchanged.
+ * Makes a policy from a schedule, with the `while` of `chargeSafe`. If the argument is a policy, it is returned
+ * unchanged.
  *
  * @category constructors
  * @since 0.1.0

@@ -72,7 +72,7 @@ describe("ImagesLimit", () => {
         const { reason } = yield* Effect.flip(call)
         expect(reason).toMatchObject({ _tag: "RateLimitError", reached: "NotSent", mayHaveBeenCharged: false })
         expect(reason.retryAfter).toBeDefined()
-        expect(reason.message).toContain("1 requests were sent, for another 10 s")
+        expect(reason.message).toContain("the limit of 1 requests is used up for another 10 s")
       }).pipe(Effect.provide(layer))
       expect(service.asked.length).toBe(1)
     })

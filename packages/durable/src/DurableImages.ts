@@ -1,9 +1,9 @@
 /**
- * Nobody pays twice, also across crashes and restarts. A call with an `idempotencyKey` is a generation: its request is
- * recorded in a journal before it is sent, and its images are in a store before the caller gets them. For one key and
- * one journal, the requests sent are at most 1, plus those that are proven uncharged, plus the times a person said
- * `repeat` or `forget`. That holds over crashes, stalls, clocks that differ, and any number of processes. A call
- * without a key passes through unchanged.
+ * Pays for each call once, even if processes crash or restart. A call with an `idempotencyKey` is a generation: its
+ * request is recorded in a journal before it is sent, and its images are in a store before the caller gets them. For
+ * one key and one journal, at most 1 request is sent, plus those that are proven uncharged, plus one for each time a
+ * person decided `repeat` or `forget`. This holds despite crashes, stalls and differing clocks, with any number of
+ * processes. A call without a key passes through unchanged.
  *
  * @example
  * ```ts
@@ -63,25 +63,35 @@ export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/
 export interface Options {
   /** How long a process may be silent before its requests are in doubt. At least 1 second. Default: 1 minute. */
   readonly lease?: Duration.Input | undefined
-  /** How long closing the layer waits for what was sent. What still runs then is in doubt. Default: 10 minutes. */
+  /**
+   * When the layer closes, it waits this long for requests that were sent. Those still running then are in doubt.
+   * Default: 10 minutes.
+   */
   readonly drain?: Duration.Input | undefined
-  /** What happens to a call whose last caller leaves: it is finished and stored, or it ends in doubt. Default: `finish`. */
+  /**
+   * What happens to a call when its last caller leaves. `finish`: it is finished and stored. `interrupt`: it ends in
+   * doubt. Default: `finish`.
+   */
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
-   * `images`: how long images are kept. `rows`: after how long the row of an expired generation is removed, so that its
-   * key can pay again. `params`: whether params are kept with the images. Default: everything is kept, params are not.
+   * `images`: how long images are kept. `rows`: after how long the row of an expired or free generation is removed, so
+   * that its key can pay again. `params`: whether params are kept with the images. Default: everything is kept, params
+   * are not.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
-  /** Whether a key that may be sent is looked for in the store first: the journal may be lost or old. Default: true. */
+  /**
+   * Whether to look for a key's images in the store before its request is sent, in case the journal was lost or is
+   * outdated. Default: true.
+   */
   readonly checkStore?: boolean | undefined
-  /** Where images go that the store refuses. */
+  /** A second store, for images that the store refuses. */
   readonly spare?: ImageStore["Service"] | undefined
 }
 
 type Failing<A> = Effect.Effect<A, GradientError.GradientError>
 
 /**
- * What a person does with durable generations. Nothing here sends a request.
+ * Functions to list, join, settle and remove durable generations. None of them sends a request.
  *
  * @category services
  * @since 0.1.0
@@ -89,7 +99,7 @@ type Failing<A> = Effect.Effect<A, GradientError.GradientError>
 export class DurableImages extends Context.Service<
   DurableImages,
   {
-    /** The newest first. */
+    /** Lists generations, the newest first. */
     readonly list: (options?: ListOptions) => Stream.Stream<Generation, GradientError.GradientError>
     readonly get: (key: string) => Failing<Option.Option<Generation>>
     /**
@@ -102,17 +112,18 @@ export class DurableImages extends Context.Service<
       params?: ImageGenerateParams.ImageGenerateParamsStreaming
     ) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
     /**
-     * Decides about the attempt that is in doubt. `repeat`: the next call may pay again. `abandon`: nobody sends again.
-     * `accept`: what images were found are the result. Fails with `ConflictError` if it is no longer in doubt.
+     * Decides about the attempt that is in doubt. `repeat`: the next call may pay again. `abandon`: it is never sent
+     * again. `accept`: the images that were found are the result. Fails with `ConflictError` if it is no longer in
+     * doubt.
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /** Removes images, key, labels and digest. The key can never pay again. */
     readonly erase: (key: string) => Failing<Removed>
-    /** Removes everything, so that the key can pay again. */
+    /** Removes the generation and its images, so that the key can pay again. */
     readonly forget: (key: string) => Failing<Removed>
-    /** Removes what has not changed for long: the images of `done` generations, or rows of another status. */
+    /** Removes old generations: the images of those that are `done`, or the rows of another status. */
     readonly prune: (options: PruneOptions) => Failing<Removed>
-    /** Writes the rows that a journal has lost, from the store's manifests. Gives the generations that it changed. */
+    /** Restores rows that the journal has lost, from the store's manifests. Returns the generations that it changed. */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
 >()("@effect-gradient/durable/DurableImages") {}
@@ -178,7 +189,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 /**
- * Makes calls with an `idempotencyKey` durable. One journal belongs to one such layer in a process.
+ * Makes calls with an `idempotencyKey` durable. In one process, use a journal with only one such layer.
  *
  * @category layers
  * @since 0.1.0
@@ -201,7 +212,7 @@ export const list = (options?: ListOptions): Stream.Stream<Generation, GradientE
   Stream.unwrap(Effect.map(DurableImages, (durable) => durable.list(options)))
 
 /**
- * The generation of a key. It never sends.
+ * The generation of a key. It never sends a request.
  *
  * @category accessors
  * @since 0.1.0
@@ -269,7 +280,7 @@ export const erase = (key: string): Effect.Effect<Removed, GradientError.Gradien
   Effect.flatMap(DurableImages, (durable) => durable.erase(key))
 
 /**
- * Removes everything of a key, so that it can pay again.
+ * Removes the generation of a key and its images, so that the key can pay again.
  *
  * @category accessors
  * @since 0.1.0
@@ -278,7 +289,7 @@ export const forget = (key: string): Effect.Effect<Removed, GradientError.Gradie
   Effect.flatMap(DurableImages, (durable) => durable.forget(key))
 
 /**
- * Removes what has not changed for long.
+ * Removes the images of old generations, or their rows. See `PruneOptions`.
  *
  * @category accessors
  * @since 0.1.0
@@ -287,7 +298,8 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
 
 /**
- * Writes the rows that a journal has lost, from the store's manifests: after a restore.
+ * Restores rows that the journal has lost, from the store's manifests. Run it after the journal was restored from a
+ * backup.
  *
  * @category accessors
  * @since 0.1.0

@@ -1,6 +1,4 @@
-/**
- * What a person sees of a durable generation: a row of the journal, never a prompt or an image.
- */
+/** A durable generation as a person sees it: a row of the journal, without the prompt and the images. */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import type { Found } from "./internal/journalModels.ts"
@@ -9,7 +7,7 @@ import type { Found } from "./internal/journalModels.ts"
  * - `free`: nothing was charged; the next call with the key sends.
  * - `sending`: a request is under way.
  * - `in-doubt`: a request may have been charged for, and its outcome is unknown.
- * - `abandoned`: a person gave it up.
+ * - `abandoned`: a person decided that it is never sent again.
  * - `done`: the images are in the store.
  * - `expired`: the images were removed.
  *
@@ -44,7 +42,10 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
   n: Schema.Int,
   /** How many images the store has. */
   images: Schema.Int,
-  /** How many other attempts brought images after it was done. They were paid for too, and the store has their images. */
+  /**
+   * How many other attempts returned images after the generation was done. They were paid for too, and the store has
+   * their images.
+   */
   extra: Schema.Int,
   /** Why it has this status, such as the reason of a failure. */
   note: Schema.optional(Schema.String),

@@ -29,7 +29,7 @@ export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
- * The journal. Its clock is the only one that leases are measured by.
+ * The journal. Leases are measured by its clock only.
  *
  * @category services
  * @since 0.1.0
@@ -37,11 +37,14 @@ export type { SqlOptions } from "./internal/sqlJournal.ts"
 export class GenerationJournal extends Context.Service<
   GenerationJournal,
   {
-    /** Makes a move in one atomic statement. Gives the row before a removal, the row after any other move. */
+    /**
+     * Applies a move in one atomic statement. Returns the row after the move, or the removed row. `None` if the move's
+     * condition did not hold.
+     */
     readonly move: (id: string, move: JournalMove) => Effect.Effect<Option.Option<Row>, JournalFailure>
     readonly find: (id: string) => Effect.Effect<Option.Option<Found>, JournalFailure>
     readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<Found>, JournalFailure>
-    /** How many generations have each status, of all whose key begins like this. */
+    /** The number of generations in each status, among those with this prefix of the key. */
     readonly count: (prefix: string) => Effect.Effect<ReadonlyArray<Count>, JournalFailure>
     /** Extends the lease of a process to this many milliseconds from now. 0 ends it. */
     readonly renew: (holder: string, leaseMillis: number) => Effect.Effect<void, JournalFailure>
@@ -125,7 +128,7 @@ const makeMemory = Effect.sync(() => {
 })
 
 /**
- * A journal in memory, for tests: it ends with the process.
+ * A journal in memory, for tests. Its content is lost when the process ends.
  *
  * @category layers
  * @since 0.1.0
@@ -134,8 +137,9 @@ const makeMemory = Effect.sync(() => {
 export const layerMemory: Layer.Layer<GenerationJournal> = Layer.fresh(Layer.effect(GenerationJournal, makeMemory))
 
 /**
- * The journal in a SQL database: PostgreSQL, or SQLite through `@effect-gradient/durable/node`. It makes its tables unless
- * `migrate` is `"check"`. Fails with `InvalidParamsError` if the database may lose what it has confirmed.
+ * The journal in a SQL database: PostgreSQL, or SQLite through `@effect-gradient/durable/node`. It makes its tables
+ * unless `migrate` is `"check"`. Fails with `InvalidParamsError` if the database may lose a commit that it has
+ * confirmed.
  *
  * @category layers
  * @since 0.1.0

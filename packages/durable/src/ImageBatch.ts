@@ -1,10 +1,10 @@
 /**
- * Many requests, each paid for once. A batch is a file with a request on each line: JSON with the params by their wire names,
- * and an `id` that no other line has. Its runners are processes that share a journal and a store, on one machine or on
- * many. Whatever is killed, another runner goes on, and the same call continues a batch that was stopped.
+ * Many requests, each paid for once. A batch is a file with a request on each line: JSON with the params by their wire
+ * names, and an `id` that no other line has. Its runners are processes that share a journal and a store, on one machine
+ * or on many. If a runner is killed, the others go on. The same call continues a batch that was stopped.
  *
- * The key of a request is `<batch>/<id>`. A request whose runner was killed while it was under way is in doubt: it is not
- * sent again without a person's word.
+ * The key of a request is `<batch>/<id>`. If a runner is killed, its requests under way are in doubt: they are not sent
+ * again unless a person decides so.
  *
  * @example
  * ```ts
@@ -45,8 +45,8 @@ import type { Count } from "./internal/journalModels.ts"
 import * as Reasons from "./internal/failureReasons.ts"
 
 /**
- * How far a batch is. `failed`: refused, and nothing was charged. `inDoubt`: perhaps charged, and the image is not in the
- * store. `abandoned`: was in doubt, and a person gave it up. `waiting`: not asked for yet.
+ * The progress of a batch. `failed`: refused, and not charged for. `inDoubt`: may have been charged for, and the image
+ * is not in the store. `abandoned`: was in doubt, and a person gave it up. `waiting`: not sent yet.
  *
  * @category models
  * @since 0.1.0
@@ -149,7 +149,7 @@ const watching = Effect.fnUntraced(function* (
   const runner = yield* Effect.forkScoped(runRunner(parts, { ...checked, total, name, concurrency, isRetrying }))
   const now = progress(parts.journal, name, total)
   const ticks = Stream.tick("1 second").pipe(
-    // The journal may be away for a while.
+    // The journal may be unreachable for a while.
     Stream.mapEffect(() => Effect.option(now)),
     Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found))),
     Stream.haltWhen(Fiber.await(runner))
@@ -239,3 +239,6 @@ export const status = (
     const { total } = yield* known(name)
     return yield* progress(yield* GenerationJournal, name, total)
   }).pipe(Effect.scoped)
+
+/** The same params several times, without a journal: `ImagesEach.generate` of core, which loads nothing of this package. */
+export { Each, generate as each } from "@effect-gradient/core/ImagesEach"

@@ -1,5 +1,5 @@
 /**
- * Where the images of durable generations are kept: files under `<id>/<attempt>-<token>/`, each written once.
+ * Keeps the images of durable generations as files under `<id>/<attempt>-<token>/`, each written once.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ export { type Entry, StoreFailure } from "./internal/storeModels.ts"
 export class ImageStore extends Context.Service<
   ImageStore,
   {
-    /** Writes a file that outlives a crash once this succeeds. A file that exists is kept as it is. */
+    /** Writes a file. Once this succeeds, the file outlives a crash. A file that exists is not changed. */
     readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /**
@@ -86,7 +86,7 @@ const makeMemory = Effect.sync(() => {
 })
 
 /**
- * A store in memory, for tests: it ends with the process.
+ * A store in memory, for tests. Its content is lost when the process ends.
  *
  * @category layers
  * @since 0.1.0
@@ -95,8 +95,9 @@ const makeMemory = Effect.sync(() => {
 export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(ImageStore, makeMemory))
 
 /**
- * A store in a folder, which is made if it is missing. A file is synced, then renamed, then its folder is synced, so that
- * it is there whole or not at all. Fails with `InvalidParamsError` if `path` is a file, or cannot be written to.
+ * A store in a folder, which is made if it is missing. A file is synced, then renamed, then its folder is synced, so
+ * that it exists completely or not at all. Fails with `InvalidParamsError` if `path` is a file, or cannot be written
+ * to.
  *
  * @category layers
  * @since 0.1.0
@@ -140,9 +141,9 @@ const s3Config = Config.all({
 })
 
 /**
- * The same with what the environment of the AWS command line says: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
- * `AWS_SESSION_TOKEN`, `AWS_REGION` and `AWS_ENDPOINT_URL_S3`. For DigitalOcean Spaces the last one is required, such as
- * `https://fra1.digitaloceanspaces.com`.
+ * A store in a bucket, with options from the environment variables of the AWS command line: `AWS_ACCESS_KEY_ID`,
+ * `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` and `AWS_ENDPOINT_URL_S3`. For DigitalOcean Spaces the
+ * last one is required, such as `https://fra1.digitaloceanspaces.com`.
  *
  * @category layers
  * @since 0.1.0

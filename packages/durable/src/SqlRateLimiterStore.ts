@@ -95,7 +95,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
 
   const run = (statement: Fragment & Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
     statement.pipe(Effect.retry({ while: isBusy, schedule: whileBusy }), Effect.flatMap(decode))
-  /** Takes the tokens. If that is not allowed, it only looks. */
+  /** Takes the tokens. If that is not allowed, it only reads the count. */
   const counted = ({ look, take }: ReturnType<(typeof statements)["fixedWindow"]>) =>
     run(take).pipe(
       Effect.flatMap((rows) => (rows.length > 0 ? Effect.succeed(rows) : run(look))),

@@ -639,7 +639,7 @@ describe("a person", () => {
       expect(other._tag).toBe("ConflictError")
       yield* Effect.provide(DurableImages.resolve(key, { attempt: 1, as: "repeat" }), process)
       const late = yield* Effect.provide(reasonOf(DurableImages.resolve(key, { attempt: 1, as: "repeat" })), process)
-      expect(late.message).toContain("it is free")
+      expect(late.message).toContain("the generation is free")
     }).pipe(Effect.scoped)
   )
 

@@ -46,7 +46,7 @@ export interface EmulatorOptions {
    * `defaultModels`.
    */
   readonly models?: ReadonlyArray<string> | undefined
-  /** The faults. Each request gets the first fault whose `times` are not used up. Default: none. */
+  /** The faults. Each request gets the first fault that has any of its `times` left. Default: none. */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request may choose its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined

@@ -217,7 +217,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
 export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 
 /**
- * The error code for a request of which the outcome is unknown. It may have been charged for.
+ * The error code for a request with an unknown outcome. It may have been charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -240,7 +240,10 @@ export const notFound = ErrorBodies.codes.notFound
  */
 export const notKept = "not_kept"
 
-/** Messages for codes that the gateway gives. The service may use the same codes: then its reason was sent. */
+/**
+ * Messages for the gateway's own codes. They are used only if the gateway refused the request itself, because the
+ * service may send the same codes.
+ */
 const messagesOfCodes: { readonly [code: string]: string } = {
   [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
   [notFound]: "No request with this id is under way, and none was charged for. Send it again.",
@@ -255,7 +258,7 @@ const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, w
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
-/** The codes of failures that only the operator can correct. From them core's client knows that nothing was charged for. */
+/** The codes of failures that only the operator can correct. They show core's client that nothing was charged for. */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: ErrorBodies.codes.notConfigured,
   PermissionDeniedError: ErrorBodies.codes.notConfigured,
@@ -271,7 +274,9 @@ const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ExpiredError: "expired"
 }
 
-/** Returns only plain names: a text of the service could contain a URL or a part of the key. */
+/**
+ * The name if it is a plain word, else `undefined`: a text from the service could contain a URL or a part of the key.
+ */
 const plainName = (name: string | undefined) =>
   name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined
 
@@ -314,7 +319,7 @@ export const toResponse = ({ error, headers, status }: ApiError): HttpServerResp
   HttpServerResponse.setHeaders(HttpServerResponse.jsonUnsafe({ error }, { status }), { ...headers })
 
 /**
- * The error as an event of a server-sent event stream. It is the last one.
+ * The error as the last event of a stream of server-sent events.
  *
  * @category converting
  * @since 0.1.0

@@ -57,7 +57,7 @@ export type Reply =
     }
 
 /**
- * What identifies a request. A caller cannot reach the requests of another one.
+ * Identifies a request. A caller cannot reach another caller's requests.
  *
  * @category models
  * @since 0.1.0
@@ -81,15 +81,15 @@ export class Attempts extends Context.Service<
   Attempts,
   {
     /**
-     * Sends the request, unless one with this id was sent before. `limit` is the outermost entry of `Attempt.Around` if it
-     * is sent. When the scope closes, the caller has left.
+     * Sends the request, unless one with this id was sent before. If it is sent, `limit` runs as the outermost entry of
+     * `Attempt.Around`. The scope closes when the caller leaves.
      */
     readonly run: (
       id: RequestId,
       request: Request,
       limit: Attempt.Entry
     ) => Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>
-    /** The reply to a request of this caller that was sent before. It never sends. */
+    /** Returns the reply to an earlier request of this caller. It never sends a request. */
     readonly join: (
       id: Omit<RequestId, "attempt">,
       kind: ImageGenerateParams.Kind
@@ -97,7 +97,7 @@ export class Attempts extends Context.Service<
   }
 >()("@effect-gradient/gateway/Attempts") {}
 
-/** From the code core's client knows that the first request may have been charged for. */
+/** The code shows core's client that the first request may have been charged for. */
 const duplicate = GradientError.fromReason(
   new GradientError.ConflictError({ code: duplicateAttempt, status: 409, shouldRetry: false })
 )
@@ -109,7 +109,7 @@ const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: 
  * id can be used again if its request was not charged for. The entries of `Attempt.Around` run around each request; their
  * outcomes have no images, because none is decoded.
  *
- * The ids of the last hour are kept in memory, at most 100,000. If several processes serve, all requests of a connection
+ * The ids of the last hour are kept in memory, at most 100,000. With several processes, all requests of a connection
  * must reach the same process.
  *
  * @category layers

@@ -113,15 +113,15 @@ export interface Options {
   /** Limits for each caller and each request. */
   readonly limits?: CallerLimits | undefined
   /**
-   * The origins whose pages are allowed to call, such as `https://app.example.com`. Pages of the gateway's own origin and
-   * programs other than browsers are always allowed. Default: none.
+   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Pages of the
+   * gateway's own origin and programs other than browsers are always allowed. Default: none.
    */
   readonly origins?: ReadonlyArray<string> | undefined
   /** Whether pages of `origins` may send cookies. Set it if `Callers` reads a session cookie. Default: false. */
   readonly credentials?: boolean | undefined
   /**
-   * The maximum silence on the connection of a stream: after it the headers are sent, or a comment. Default: 15 seconds.
-   * Proxies often close a connection after 60 seconds of silence.
+   * The maximum time without data on the connection of a stream. When it is over, the headers are sent, or a comment.
+   * Default: 15 seconds. Proxies often close a connection after 60 seconds of silence.
    */
   readonly keepAlive?: Duration.Input | undefined
 }
@@ -186,7 +186,7 @@ const schemaErrors = HttpApiMiddleware.layerSchemaErrorTransform(SchemaErrors, (
   Effect.fail(fromSchemaError(error))
 )
 
-/** Removes hyphens and case, so that an id has only one form. */
+/** The id in lower case and without hyphens, so that each id has only one form. */
 const plain = (id: string) => id.toLowerCase().replaceAll("-", "")
 
 const isEventStream = (accept = "") => /\btext\/event-stream\b/i.test(accept)
@@ -231,13 +231,16 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
     })
   )
 
-/** The methods of a path that the API does not have. */
+/** Routes that refuse the other methods of a path. */
 const otherMethods = (path: HttpRouter.PathInput, allowed: string, others: ReadonlyArray<HttpMethod.HttpMethod>) => {
   const notAllowed = ApiError.make(405, `This path allows ${allowed}.`, { headers: { allow: allowed } })
   return others.map((method) => HttpRouter.route(method, path, Effect.succeed(ApiError.toResponse(notAllowed))))
 }
 
-/** Replies to other methods with 405. The guards handle preflight requests (OPTIONS) of pages before. */
+/**
+ * Replies to other methods with 405. Preflight requests of pages (OPTIONS) do not reach these routes: the guards answer
+ * them.
+ */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([
     ...otherMethods(`${path}/images/generations`, "POST, OPTIONS", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]),

@@ -20,7 +20,7 @@ const writeThen = Effect.fnUntraced(function* (
   const fs = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path
   yield* fs.makeDirectory(dirname(path), { recursive: true })
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`) // Not made from the target's name, which may already have the maximum length.
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`) // The name does not contain the target's name, which may already have the maximum length.
   const write = Option.match(mode, {
     onNone: () => fs.writeFile(temporary, bytes),
     // chmod as well, because the process's umask removes bits from the mode of writeFile.

@@ -18,7 +18,7 @@ import * as Dispatch from "./internal/dispatch.ts"
  * @since 0.1.0
  */
 export interface TransportOptions {
-  /** The longest time for connecting. undici measures it in real time and about a second late. Default: 10 seconds. */
+  /** The maximum time to connect. undici measures it in real time, and about a second late. Default: 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
   /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. It overrides the environment variables. */
   readonly proxy?: string | undefined

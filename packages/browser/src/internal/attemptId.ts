@@ -1,4 +1,4 @@
-/** The id of a request, by which a gateway recognises it when it is sent again or joined. */
+/** Adds an id to each request, so that a gateway recognises a request that is resent or joined. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"

@@ -1,4 +1,4 @@
-/** Calls that return for their images when the connection breaks: they join the request by its id. */
+/** Calls that reconnect after their connection has broken: they join their request by its id, and get its images. */
 import type { GradientError } from "@effect-gradient/core"
 import {
   Attempt,
@@ -33,16 +33,18 @@ export const PendingScope = Context.Reference<Scope.Scope | undefined>("@effect-
   defaultValue: () => undefined
 })
 
-/** A request and what has become of it. */
+/** A request and its state. */
 class Request {
   id: string | undefined
   /** Whether all images have arrived. */
   isComplete = false
-  /** Whether the reply is asked for, because the request was sent by an earlier page or its connection broke. */
+  /**
+   * Whether the call only asks for the reply, because the request was sent by an earlier page or its connection broke.
+   */
   isJoining = false
-  /** The failure that broke the connection. */
+  /** The first failure of the call. */
   failure: Failure | undefined
-  /** When the connection broke, and how often the reply was asked for since then without an image. */
+  /** When the connection broke, and the number of reconnections since the last image. */
   brokeAt = 0
   attempts = 0
 }
@@ -50,7 +52,7 @@ class Request {
 const firstWait = Duration.seconds(1)
 const longestWait = Duration.seconds(15)
 
-/** The first time at once, then after 1, 2, 4, 8 and 15 seconds. */
+/** The wait before a reconnection: none before the first, then 1, 2, 4, 8 and always 15 seconds. */
 const waitBefore = (attempt: number) =>
   attempt === 1 ? Duration.zero : Duration.min(Duration.times(firstWait, 2 ** (attempt - 2)), longestWait)
 
@@ -73,15 +75,15 @@ const brokenTags: ReadonlySet<GradientError.GradientErrorReason["_tag"]> = new S
 /**
  * What a failure means for the images:
  *
- * - `broken`: the connection, the gateway or a proxy before it failed. The request may still be at work.
- * - `failed`: the images do not come, and this failure says why.
+ * - `broken`: the connection, the gateway or a proxy before it failed. The request may still be running.
+ * - `failed`: no images will arrive, and this failure is the reason.
  * - `unknown`: the gateway does not know the request, or keeps no replies.
- * - `refused`: the gateway does not know the caller any more, so its answer says nothing about the request.
+ * - `refused`: the gateway no longer accepts the caller, so its answer says nothing about the request.
  */
 const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed" | "unknown" | "refused" => {
   const { _tag, code } = failure.reason
   if (!isJoining) {
-    // A resent request: the first one is at work.
+    // The request was resent, and the first one is still running.
     if (code === ErrorBody.codes.duplicateAttempt) return "broken"
     return failure.mayHaveBeenCharged && code !== ErrorBody.codes.inDoubt && brokenTags.has(_tag) ? "broken" : "failed"
   }
@@ -90,7 +92,10 @@ const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed
   return code !== ErrorBody.codes.inDoubt && brokenTags.has(_tag) ? "broken" : "failed"
 }
 
-/** Drops what was given before: a joined stream begins with its completed images and its newest partial image. */
+/**
+ * Drops events that were already emitted, because a joined stream begins with its completed images and its newest
+ * partial image.
+ */
 const makeUnseen = () => {
   let completed = 0
   let partial = -1
@@ -122,7 +127,7 @@ const continuing = <A>(
   return Stream.catch(first, recover)
 }
 
-/** `Images` that return for their images, and the requests that an earlier page left. */
+/** Makes `Images` that reconnects, and lists the requests that an earlier page left. */
 export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage }: Options) {
   const limitMillis = Duration.toMillis(Duration.fromInputUnsafe(limit))
   const images = yield* Images.Images

@@ -1,4 +1,7 @@
-/** The requests whose images were not taken, in the browser's storage. A storage that is full or denied keeps none. */
+/**
+ * Keeps requests in the browser's storage until their images were taken. If the storage is full or denied, nothing is
+ * kept.
+ */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -36,7 +39,7 @@ export class PendingStorage {
     this.#url = url
   }
 
-  /** Adds a request. If the storage is full, the request is sent all the same, and is lost by a reload. */
+  /** Adds a request. If the storage is full, the request is still sent, but a reload loses it. */
   add(request: Omit<Kept, "url">): void {
     const text = encode({ ...request, url: this.#url })
     try {

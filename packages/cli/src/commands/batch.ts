@@ -21,7 +21,7 @@ import * as Service from "../service.ts"
 import { exporting } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
 
-/** The batch has ended, and not every image is in the store. */
+/** The batch has ended, but not every image is in the store. */
 class BatchIncompleteError extends Schema.TaggedError<BatchIncompleteError>(
   "@effect-gradient/cli/BatchIncompleteError"
 )("BatchIncompleteError", { lines: Schema.Array(Schema.String) }) {
@@ -33,21 +33,21 @@ class BatchIncompleteError extends Schema.TaggedError<BatchIncompleteError>(
 }
 
 const place = {
-  store: Flag.String("store").pipe(Flag.withDescription("What keeps the images: a folder, or s3://bucket/prefix")),
+  store: Flag.String("store").pipe(Flag.withDescription("Where the images are kept: a folder, or s3://bucket/prefix")),
   journal: given(
     Flag.String("journal"),
-    "The record of requests: a file, or postgres://.... Default: journal.sqlite in the folder of the store"
+    "The journal, which records the requests: a file, or postgres://... Default: journal.sqlite in the folder of --store"
   )
 }
 
 const runner = {
   concurrency: Flag.String("concurrency").pipe(
     whole(1, 10_000),
-    Flag.withDescription("How many requests this process has under way at once"),
+    Flag.withDescription("The maximum number of requests that this process has under way at once. Default: 4"),
     Flag.withDefault(4)
   ),
   json: yes("json", "Print the progress on standard output, one JSON object each second"),
-  emulate: yes("emulate", "Let the emulator draw even if there is a key: nothing is sent or charged for"),
+  emulate: yes("emulate", "Use the emulator even if a key is set: nothing is sent or charged for"),
   baseUrl
 }
 
@@ -55,7 +55,10 @@ const name = Argument.String("batch").pipe(Argument.withDescription("The name of
 
 const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
 
-/** The journal is beside the images, unless they are in a bucket. */
+/**
+ * The journal and the store. By default the journal is a file in the folder of the images. For a bucket, --journal is
+ * required.
+ */
 const placeOf = Effect.fnUntraced(function* ({
   journal,
   store
@@ -75,7 +78,7 @@ const placeOf = Effect.fnUntraced(function* ({
 
 const mostNamed = 20
 
-/** What is missing, and what a person can do. */
+/** One line for each request without an image: its key and why. At most `mostNamed` requests are listed. */
 const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in-doubt", count: number) {
   const found = yield* DurableImages.list({ prefix: `${batch}/`, status }).pipe(
     Stream.filter(({ note }) => status === "in-doubt" || note !== undefined),
@@ -86,7 +89,7 @@ const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in
   return [...found.map(({ key = "", note = "no outcome" }) => `  ${key}: ${note}`), ...more]
 })
 
-/** Fails if an image is missing, with the requests and the way out. */
+/** Fails if an image is missing. The message lists the requests, and says how to continue. */
 const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress) {
   if (failed === 0 && inDoubt === 0) return
   const lines = [
@@ -98,7 +101,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
       : []),
     ...(inDoubt > 0
       ? [
-          `${inDoubt} requests are in doubt: perhaps charged for, and without an image. To pay for them again:`,
+          `${inDoubt} requests are in doubt: they may have been charged for, but have no image. To pay for them again, run`,
           "gradient-images generations resolve --repeat --in-doubt --at-most N, then run the same command again",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]
@@ -154,12 +157,12 @@ const run = Command.make(
   Effect.fnUntraced(function* ({ batch, concurrency, file, ...options }) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    if (!(yield* fs.exists(file))) return yield* refuse(`there is no file ${file}`)
+    if (!(yield* fs.exists(file))) return yield* refuse(`the file ${file} does not exist`)
     const lines = fs.stream(file).pipe(Stream.decodeText(), Stream.splitLines)
     yield* watch(options, ImageBatch.run({ name: batch ?? path.parse(file).name, concurrency, lines }))
   })
 ).pipe(
-  Command.withDescription("Runs a file of requests to its end. The same command continues what was stopped."),
+  Command.withDescription("Runs all requests of a file. If it was stopped, the same command continues it."),
   Command.withExamples([
     {
       command: "gradient-images batch run otters.jsonl --store images",
@@ -188,9 +191,9 @@ const status = Command.make(
     const now = yield* Effect.provide(ImageBatch.status(batch), administration(at))
     yield* Console.log(json ? JSON.stringify(now) : lineOf(now))
   })
-).pipe(Command.withDescription("Shows how far a batch is. It sends nothing."))
+).pipe(Command.withDescription("Shows the progress of a batch. It sends nothing."))
 
-/** A name of a file for any id, without dots: what follows one would be taken for an extension. */
+/** The file name for an id. It has no dots, because the text after a dot would be taken for an extension. */
 const fileOf = (id: string) => encodeURIComponent(id).replaceAll(".", "%2E")
 
 const exportAll = Command.make(

@@ -1,6 +1,4 @@
-/**
- * `gradient-images emulator`: the endpoint on a port of this machine, until it is stopped.
- */
+/** `gradient-images emulator`: serves the emulated endpoint on a port of this machine until it is stopped. */
 import { Emulator, Fault } from "@effect-gradient/emulator"
 import { CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
@@ -23,30 +21,34 @@ const config = {
     Flag.withDescription("The port; 0 is any free one. Default: 8787"),
     Flag.withDefault(8787)
   ),
-  latency: given(duration("latency"), "How long it works before it answers: 90, 1.5s, 500ms, 5m. Default: 0"),
+  latency: given(duration("latency"), "The time before each reply: 90, 1.5s, 500ms, 5m. Default: 0"),
   pace: given(duration("pace"), "The time between the images of a stream. Default: 0"),
   images: Flag.Literals("images", ["painted", "plain"]).pipe(
-    Flag.withDescription("plain ones have one colour and cost no time, for load tests"),
+    Flag.withDescription("plain images have one colour and take almost no time, for load tests. Default: painted"),
     Flag.withDefault("painted")
   ),
   models: Flag.String("model").pipe(
-    Flag.withDescription("A model that it knows, repeatable. Default: those of GET /v1/models. Others are a 404"),
+    Flag.withDescription(
+      "A model that exists; repeatable. Any other model gets a 404. Default: the models that the real service is believed to have"
+    ),
     Flag.atLeast(0)
   ),
   faults: Flag.String("fault").pipe(
     Flag.mapEffect(readFault),
-    Flag.withDescription('What goes wrong, repeatable: "status=503;retry-after=2 x2". See above'),
+    Flag.withDescription('A fault to simulate; repeatable: "status=503;retry-after=2 x2". All faults are listed above'),
     Flag.atLeast(0)
   ),
-  allowFaultHeader: yes("allow-fault-header", "Let a request name its own fault, in the header x-emulator-fault")
+  allowFaultHeader: yes("allow-fault-header", "Let a request choose its own fault, in the header x-emulator-fault")
 }
 
-/** The first lines: where it listens, or that nobody does. */
+/** Prints the first lines: where the emulator listens, or that it does not listen. */
 const announce = (options: Command.Command.Config.Infer<typeof config>) =>
   Effect.gen(function* () {
     const baseUrl = yield* Emulator.baseUrl
     if (Emulator.refusesAll(options.faults)) {
-      return yield* Console.log(`Nobody listens on ${baseUrl}: the fault refuse refuses every connection.`)
+      return yield* Console.log(
+        `The emulator does not listen on ${baseUrl}, because the fault refuse refuses every connection.`
+      )
     }
     yield* Console.log(
       `Listening on ${baseUrl}\nUse it with: GRADIENT_BASE_URL=${baseUrl} GRADIENT_MODEL_ACCESS_KEY=any`

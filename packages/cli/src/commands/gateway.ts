@@ -1,6 +1,4 @@
-/**
- * `gradient-images gateway`: the images endpoint for callers of your own, until it is stopped.
- */
+/** `gradient-images gateway`: serves the images endpoint to your own callers until it is stopped. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { GradientConfig, ImageGenerateParams } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
@@ -30,35 +28,46 @@ const config = {
   keysFile: orVariable(
     "keys-file",
     "GATEWAY_KEYS_FILE",
-    "A file with the keys of callers, one a line. Without it, GATEWAY_KEYS has them, separated by commas",
+    "A file with the keys of callers, one per line. Default: the keys in GATEWAY_KEYS, separated by commas",
     text
   ),
-  origins: orVariable("origins", "GATEWAY_ORIGINS", "Origins whose pages may call, separated by commas", list),
-  images: orVariable("images", "GATEWAY_IMAGES", "The most images of a caller in --window. Default: 10", whole(1, 1e9)),
-  window: orVariable("window", "GATEWAY_WINDOW", "The time that --images is for. Default: 1m", time),
+  origins: orVariable(
+    "origins",
+    "GATEWAY_ORIGINS",
+    "Origins of the pages that may call the gateway, separated by commas",
+    list
+  ),
+  images: orVariable(
+    "images",
+    "GATEWAY_IMAGES",
+    "The maximum number of images of a caller within --window. Default: 10",
+    whole(1, 1e9)
+  ),
+  window: orVariable("window", "GATEWAY_WINDOW", "The time for which --images is counted. Default: 1m", time),
   models: orVariable(
     "models",
     "GATEWAY_MODELS",
-    `The models that may be asked for; the first if none is. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
+    `The allowed models. A request without a model gets the first. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
     list
   ),
-  sizes: orVariable(
-    "sizes",
-    "GATEWAY_SIZES",
-    "The sizes that may be asked for. Default: auto,1024x1024,1536x1024,1024x1536",
-    list
-  ),
-  n: orVariable("n", "GATEWAY_N", "The most images of one request. Default: 1", whole(1, 10)),
+  sizes: orVariable("sizes", "GATEWAY_SIZES", "The allowed sizes. Default: auto,1024x1024,1536x1024,1024x1536", list),
+  n: orVariable("n", "GATEWAY_N", "The maximum number of images of one request. Default: 1", whole(1, 10)),
   promptLength: orVariable(
     "prompt-length",
     "GATEWAY_PROMPT_LENGTH",
-    "The most characters of a prompt. Default: 4000",
+    "The maximum number of characters of a prompt. Default: 4000",
     whole(1, 32_000)
   ),
   journal: orVariable(
     "journal",
     "GATEWAY_JOURNAL",
-    "With --store, no image is lost between the service and the caller: the record of requests, a file or postgres://...",
+    "The journal, which records requests: a file, or postgres://... With --store, no image is lost between service and caller",
+    text
+  ),
+  store: orVariable(
+    "store",
+    "GATEWAY_STORE",
+    "Where the images of recorded requests are kept: a folder, or s3://bucket/prefix",
     text
   ),
   metrics: Flag.Boolean("metrics").pipe(
@@ -68,10 +77,9 @@ const config = {
       "Serve /metrics for Prometheus, to anyone who can reach the port: keep that path internal (GATEWAY_METRICS)"
     )
   ),
-  store: orVariable("store", "GATEWAY_STORE", "The images of these requests: a folder, or s3://bucket/prefix", text),
   baseUrl: given(
     Flag.String("base-url"),
-    `The service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
+    `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
   )
 }
 
@@ -82,7 +90,7 @@ const noCallers = (problem: string) =>
     problem: `${problem}: put a key for each caller into GATEWAY_KEYS, separated by commas, or into a file for --keys-file.`
   })
 
-/** The keys of callers. They are no flag, because other users of a machine can list the arguments of processes. */
+/** The keys of callers. They are not a flag, because other users of a machine can list the arguments of processes. */
 const keysOf = Effect.fnUntraced(function* ({ keysFile }: Options) {
   const { readFileString } = yield* FileSystem.FileSystem
   const fromVariable = Config.Redacted("GATEWAY_KEYS").pipe(
@@ -97,7 +105,7 @@ const keysOf = Effect.fnUntraced(function* ({ keysFile }: Options) {
   const lines = yield* keysFile === undefined ? fromVariable : fromFile(keysFile)
   const keys = lines.map((key) => key.trim()).filter((key) => key !== "")
   if (keys.length === 0) return yield* noCallers("No caller has a key")
-  if (keys.some((key) => /\s/.test(key))) return yield* noCallers("A key has white space in it")
+  if (keys.some((key) => /\s/.test(key))) return yield* noCallers("A key contains white space")
   return keys.map((key) => Redacted.make(key))
 })
 
@@ -111,7 +119,7 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
 
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 
-/** How long requests that were sent may take to finish after a signal: as long as a reply may take. */
+/** After a signal, the process waits this long for requests that were sent: the maximum time of a reply. */
 const drain = "10 minutes"
 
 const stoppable = (server: Server) => {
@@ -120,12 +128,12 @@ const stoppable = (server: Server) => {
     problem: Effect.sync(() => (isStopping ? "stopping" : undefined)),
     stop: Effect.sync(() => {
       isStopping = true
-      server.keepAliveTimeout = 1 // A connection ends with its request, so that the process need not wait for it.
+      server.keepAliveTimeout = 1 // Idle connections close at once, so that the process does not wait for them.
     })
   }
 }
 
-/** What sends the requests, and the routes about the gateway's health. */
+/** `Attempts`, which sends the requests, and the gateway's health. */
 const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Options, stopping: Health.Problem) {
   const client = NodeImages.layerFromConfig({ baseUrl })
   if (journal === undefined && store === undefined) {
@@ -137,7 +145,7 @@ const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Op
   }
   if (journal === undefined || store === undefined) {
     return yield* new StartError({
-      problem: "--journal and --store go together, as do GATEWAY_JOURNAL and GATEWAY_STORE"
+      problem: "--journal and --store must be set together, as must GATEWAY_JOURNAL and GATEWAY_STORE"
     })
   }
   const durable = yield* Effect.promise(() => import("../gateway/durableAttempts.ts"))
@@ -180,9 +188,9 @@ const run = Effect.fnUntraced(function* (options: Options) {
 
 export const gateway = Command.make("gateway", config, run).pipe(
   Command.withDescription(
-    `${descriptions.gateway} Each flag has a variable. The service and its key come from GRADIENT_BASE_URL, ` +
-      "GRADIENT_MODEL_ACCESS_KEY, ... With REDIS_URL, --images counts over all processes. /healthz, /readyz; SIGTERM lets " +
-      "it finish what was sent."
+    `${descriptions.gateway} Each flag can also be set by the variable in parentheses. The service and its key come from GRADIENT_BASE_URL, ` +
+      "GRADIENT_MODEL_ACCESS_KEY, ... With REDIS_URL, --images counts the images of all processes together. /healthz and /readyz " +
+      "show whether it runs and is ready. After SIGTERM it finishes the requests that were sent."
   ),
   Command.withShortDescription(descriptions.gateway),
   Command.withExamples([
@@ -196,7 +204,7 @@ export const gateway = Command.make("gateway", config, run).pipe(
     },
     {
       command: "gradient-images gateway --keys-file keys.txt --journal journal.db --store images",
-      description: "A caller who leaves can come back for the image"
+      description: "A caller whose connection broke can get the image later"
     }
   ])
 )

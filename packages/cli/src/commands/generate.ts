@@ -1,6 +1,4 @@
-/**
- * `gradient-images generate`: from a prompt to files.
- */
+/** `gradient-images generate`: generates images from a prompt and writes them into files. */
 import {
   type GeneratedImage,
   GradientError,
@@ -35,14 +33,23 @@ const paramFlags = {
     `The model. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`
   ),
   n: given(Flag.Finite("n"), "How many images, 1 to 10. Default: 1"),
-  size: given(Flag.String("size"), "Pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
-  quality: given(Flag.String("quality"), "low, medium, high (takes minutes), xhigh, max or auto"),
-  background: given(Flag.String("background"), "transparent (png and webp), opaque or auto"),
-  outputFormat: given(Flag.String("output-format"), "png, webp or jpeg. Default: as --output ends, else png"),
+  size: given(Flag.String("size"), "Width and height in pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
+  quality: given(
+    Flag.String("quality"),
+    "The quality of the image: low, medium, high (takes minutes), xhigh, max or auto"
+  ),
+  background: given(Flag.String("background"), "The background: transparent (png and webp), opaque or auto"),
+  outputFormat: given(
+    Flag.String("output-format"),
+    "The format: png, webp or jpeg. Default: as the extension of --output, else png"
+  ),
   outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
   partialImages: given(Flag.Finite("partial-images"), "Stream the image, with 1 to 3 partial images before it"),
-  complexity: given(Flag.String("complexity"), "How much is computed to plan the image: low, medium or high"),
-  moderation: given(Flag.String("moderation"), "low or auto"),
+  complexity: given(
+    Flag.String("complexity"),
+    "How much computation is spent on planning the image: low, medium or high"
+  ),
+  moderation: given(Flag.String("moderation"), "How strict the moderation is: low or auto"),
   safetyIdentifier: given(Flag.String("safety-identifier"), "A stable identifier of the end user, such as a hash"),
   user: given(Flag.String("user"), "Your own identifier of the end user, up to 256 characters")
 } satisfies { readonly [Name in Exclude<keyof Params, "prompt">]: Flag.Flag<Params[Name]> }
@@ -56,9 +63,9 @@ const retryPolicies = [
 const call = {
   timeout: given(
     duration("timeout"),
-    "The time for the whole reply, or until a stream begins: 90, 1.5s, 5m. Default: 10m"
+    "The maximum time until the reply is complete, or until a stream begins: 90, 1.5s, 5m. Default: 10m"
   ),
-  idleTimeout: given(duration("idle-timeout"), "The longest time without data within a reply. Default: 5m"),
+  idleTimeout: given(duration("idle-timeout"), "The maximum time without data within a reply. Default: 5m"),
   retry: given(
     Flag.ChoiceWithValue("retry", retryPolicies),
     "When to retry; with eager, a call may be charged more than once. Default: charge-safe"
@@ -67,7 +74,7 @@ const call = {
 
 const config = {
   prompt: Argument.String("prompt").pipe(
-    Argument.withDescription("What to draw. If it is - or absent, standard input is read"),
+    Argument.withDescription("What to draw. If it is - or absent, the prompt is read from standard input"),
     Argument.optional
   ),
   params: paramFlags,
@@ -81,25 +88,28 @@ const config = {
         () => "Expected a file or a folder"
       )
     ),
-    "A file, a folder (with a slash at its end if it is new), or - for standard output. Default: named after the prompt"
+    "A file, a folder (end a new one with a slash), or - for standard output. Default: a file named after the prompt"
   ),
   overwrite: yes("overwrite", "Replace files that exist"),
-  journal: given(Flag.String("journal"), "Record the call, so that it is paid for once: a file, or postgres://..."),
-  store: given(Flag.String("store"), "What keeps the images of recorded calls: a folder, or s3://bucket/prefix"),
-  key: given(Flag.String("key"), "The name of a recorded call. Asking again with it gives the same images"),
+  journal: given(
+    Flag.String("journal"),
+    "The journal, which records the call so that it is paid for once: a file, or postgres://..."
+  ),
+  store: given(Flag.String("store"), "Where the images of recorded calls are kept: a folder, or s3://bucket/prefix"),
+  key: given(Flag.String("key"), "The key of the recorded call. A later call with the same key gets the same images"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
-  emulate: yes("emulate", "Let the emulator draw even if there is a key: nothing is sent or charged for"),
+  emulate: yes("emulate", "Use the emulator even if a key is set: nothing is sent or charged for"),
   baseUrl
 }
 
-/** Params and options that have a flag of their name. */
+/** The params and options that have a flag with the same name. */
 const flagged = Object.keys({ ...paramFlags, ...call, baseUrl })
 
 type Options = Command.Command.Config.Infer<typeof config>
 
 const report = (lines: ReadonlyArray<string>) => Effect.forEach(lines, (line) => Console.error(line), { discard: true })
 
-/** Writes what a call that failed or was cancelled had already paid for, says where, and gives the paths. */
+/** Writes the images that had arrived before a call failed or was cancelled. Prints and returns their paths. */
 const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.ImageBytes>, { kept }: Targets) {
   const { problems, written } = yield* save(images, kept)
   yield* report([...problems, ...written.map(({ path }) => `Kept what had arrived: ${path}`)])
@@ -117,7 +127,7 @@ const write = Effect.fnUntraced(function* ({ images }: Generated, { finished }: 
 const cancelled = (mayHaveBeenCharged: boolean) =>
   Console.error(mayHaveBeenCharged ? "Cancelled. What the service had begun may be charged for." : "Cancelled.")
 
-/** With a journal, a store and a key the call is durable. One of them without the others is a mistake. */
+/** The call is durable if the journal, the store and the key are all set. It is an error to set only some of them. */
 const recording = Effect.fnUntraced(function* <E, R>(
   { journal, key, store }: Options,
   images: Layer.Layer<Images.Images, E, R>
@@ -128,11 +138,11 @@ const recording = Effect.fnUntraced(function* <E, R>(
     return around(images, { journal, store })
   }
   return yield* GradientError.fromReason(
-    new GradientError.InvalidParamsError({ description: "--journal, --store and --key go together" })
+    new GradientError.InvalidParamsError({ description: "--journal, --store and --key must be set together" })
   )
 })
 
-/** Asks for the images. Those of a call that fails or is cancelled are kept. */
+/** Asks for the images. If the call fails or is cancelled, the images that have arrived are written to files. */
 const askAndKeep = Effect.fnUntraced(function* (
   options: Options,
   params: Params,
@@ -199,7 +209,7 @@ export const generate = Command.make("generate", config, run).pipe(
     { command: 'gradient-images generate "A cute baby sea otter"', description: "Writes a-cute-baby-sea-otter.png" },
     {
       command: 'gradient-images generate "A lighthouse" --partial-images 3 -o lighthouse.webp',
-      description: "Shows partial images until it is finished"
+      description: "Shows partial images until the image is finished"
     }
   ])
 )

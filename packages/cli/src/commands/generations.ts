@@ -18,7 +18,7 @@ import { descriptions } from "./descriptions.ts"
 
 const place = {
   journal: Flag.String("journal").pipe(Flag.withDescription("The journal: a file, or postgres://...")),
-  store: Flag.String("store").pipe(Flag.withDescription("Where the images are: a folder, or s3://bucket/prefix"))
+  store: Flag.String("store").pipe(Flag.withDescription("Where the images are kept: a folder, or s3://bucket/prefix"))
 }
 
 const key = Argument.String("key").pipe(Argument.withDescription("The key of the generation"))
@@ -30,11 +30,14 @@ const list = Command.make(
   "list",
   {
     ...place,
-    status: given(Flag.Literals("status", Generation.Status.literals), "Only those with this status"),
-    label: given(Flag.String("label").pipe(Flag.withMetavar("NAME=VALUE")), "Only those with this label"),
-    prefix: given(Flag.String("prefix"), "Only keys that begin like this"),
-    olderThan: given(duration("older-than"), "Only those that were asked for so long ago: 90, 1.5h, 30d"),
-    limit: given(whole(1, 1_000_000)(Flag.String("limit")), "At most so many"),
+    status: given(Flag.Literals("status", Generation.Status.literals), "Only generations with this status"),
+    label: given(Flag.String("label").pipe(Flag.withMetavar("NAME=VALUE")), "Only generations with this label"),
+    prefix: given(Flag.String("prefix"), "Only generations with a key that begins with this text"),
+    olderThan: given(
+      duration("older-than"),
+      "Only generations that were first requested at least this long ago: 90, 1.5h, 30d"
+    ),
+    limit: given(whole(1, 1_000_000)(Flag.String("limit")), "The maximum number of generations to list"),
     json
   },
   Effect.fnUntraced(function* ({ json: asJson, label, limit = Infinity, olderThan, prefix, status, ...at }) {
@@ -54,12 +57,12 @@ const show = Command.make(
   { key, ...place },
   Effect.fnUntraced(function* ({ key: name, ...at }) {
     const found = yield* Effect.provide(DurableImages.get(name), administration(at))
-    if (Option.isNone(found)) return yield* refuse(`the journal has no generation of the key ${JSON.stringify(name)}`)
+    if (Option.isNone(found)) return yield* refuse(`the journal has no generation with the key ${JSON.stringify(name)}`)
     yield* Console.log(JSON.stringify(Table.toJson(found.value), undefined, 2))
   })
 ).pipe(Command.withDescription("Shows one generation as JSON."))
 
-/** The doubts that may be repeated without asking for more than so many images. */
+/** Allows generations in doubt to be repeated, as long as they have at most this many images together. */
 const repeatAll = Effect.fnUntraced(function* (atMost: number) {
   const doubts = yield* Stream.runCollect(DurableImages.list({ status: "in-doubt" }))
   let left = atMost
@@ -78,7 +81,11 @@ const repeatAll = Effect.fnUntraced(function* (atMost: number) {
   yield* Console.log(`${settled} of ${doubts.length} may be asked for again, for at most ${atMost - left} images.`)
 })
 
-const decisions = { repeat: "Pay again", abandon: "Give it up", accept: "Take what was found as the result" } as const
+const decisions = {
+  repeat: "Allow the next call with the key to pay again",
+  abandon: "Never send it again",
+  accept: "Take the images that were found as the result"
+} as const
 
 const resolve = Command.make(
   "resolve",
@@ -88,9 +95,15 @@ const resolve = Command.make(
     repeat: yes("repeat", decisions.repeat),
     abandon: yes("abandon", decisions.abandon),
     accept: yes("accept", decisions.accept),
-    attempt: given(whole(1, 1_000_000)(Flag.String("attempt")), "The attempt that you saw, as `list` shows it"),
-    inDoubt: yes("in-doubt", "Repeat all that are in doubt, instead of one key"),
-    atMost: given(whole(1, 1_000_000)(Flag.String("at-most")), "With --in-doubt: at most so many images")
+    attempt: given(
+      whole(1, 1_000_000)(Flag.String("attempt")),
+      "The number of the attempt that you decide about, as `list` shows it"
+    ),
+    inDoubt: yes("in-doubt", "Repeat all generations that are in doubt, instead of one key"),
+    atMost: given(
+      whole(1, 1_000_000)(Flag.String("at-most")),
+      "With --in-doubt: the maximum number of images that may be paid for again"
+    )
   },
   Effect.fnUntraced(function* ({ abandon, accept, atMost, attempt, inDoubt, key: given_, repeat, ...at }) {
     const chosen = [
@@ -99,10 +112,12 @@ const resolve = Command.make(
       ...(accept ? ["accept" as const] : [])
     ]
     const [as, ...others] = chosen
-    if (as === undefined || others.length > 0) return yield* refuse("give one of --repeat, --abandon and --accept")
+    if (as === undefined || others.length > 0) {
+      return yield* refuse("give exactly one of --repeat, --abandon and --accept")
+    }
     if (inDoubt) {
       if (as !== "repeat" || atMost === undefined || Option.isSome(given_)) {
-        return yield* refuse("--in-doubt goes with --repeat and --at-most, and without a key")
+        return yield* refuse("--in-doubt needs --repeat and --at-most, and no key")
       }
       return yield* Effect.provide(repeatAll(atMost), administration(at))
     }
@@ -110,7 +125,7 @@ const resolve = Command.make(
     const settled = yield* Effect.provide(DurableImages.resolve(given_.value, { attempt, as }), administration(at))
     yield* Console.log(`${given_.value}: ${settled.status}`)
   })
-).pipe(Command.withDescription("Decides about what is in doubt."))
+).pipe(Command.withDescription("Decides what happens to generations in doubt."))
 
 const removed = ({ generations, images }: DurableImages.Removed) =>
   Console.log(`${generations} generations, ${images} images`)
@@ -121,22 +136,26 @@ const erase = Command.make(
   Effect.fnUntraced(function* ({ key: name, ...at }) {
     yield* removed(yield* Effect.provide(DurableImages.erase(name), administration(at)))
   })
-).pipe(Command.withDescription("Removes the images, the key and the labels of a generation. The key never pays again."))
+).pipe(
+  Command.withDescription("Removes the images, the key and the labels of a generation. The key can never pay again.")
+)
 
 const prune = Command.make(
   "prune",
   {
     ...place,
-    olderThan: duration("older-than").pipe(Flag.withDescription("Not changed for so long: 12h, 30d")),
+    olderThan: duration("older-than").pipe(
+      Flag.withDescription("Only generations that have not changed for this long: 12h, 30d")
+    ),
     status: given(
       Flag.Literals("status", ["done", "expired", "abandoned", "free"]),
-      "done: removes images. The others: removes rows, so that their keys can pay again. Default: done"
+      "done: removes the images. Any other status: removes the rows, so that their keys can pay again. Default: done"
     )
   },
   Effect.fnUntraced(function* ({ olderThan, status, ...at }) {
     yield* removed(yield* Effect.provide(DurableImages.prune({ olderThan, status }), administration(at)))
   })
-).pipe(Command.withDescription("Removes what is old."))
+).pipe(Command.withDescription("Removes the images of old generations, or their rows."))
 
 const reconcile = Command.make(
   "reconcile",
@@ -145,7 +164,7 @@ const reconcile = Command.make(
     const found = yield* Effect.provide(Stream.runCollect(DurableImages.reconcile), administration(at))
     yield* Console.log(`${found.length} generations were written into the journal.`)
   })
-).pipe(Command.withDescription("Writes the rows that a journal has lost, from what the store has."))
+).pipe(Command.withDescription("Restores rows that the journal has lost, from the store."))
 
 export const generations = Command.make("generations").pipe(
   Command.withDescription(descriptions.generations),

@@ -1,6 +1,4 @@
-/**
- * `gradient-images models`: the models that the service has.
- */
+/** `gradient-images models`: lists the models of the service. */
 import { Models } from "@effect-gradient/core"
 import { Command } from "effect/cli"
 import * as Console from "effect/Console"

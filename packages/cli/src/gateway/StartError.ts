@@ -1,7 +1,7 @@
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
-/** The gateway cannot start: nobody could call it, or something that it needs is missing. */
+/** The gateway cannot start: no caller has a key, or a setting is missing or wrong. */
 export class StartError extends Schema.TaggedError<StartError>("@effect-gradient/cli/StartError")("StartError", {
   problem: Schema.String
 }) {

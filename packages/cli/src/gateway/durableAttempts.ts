@@ -9,7 +9,10 @@ import * as Layer from "effect/Layer"
 import { around, type Place } from "../durable.ts"
 import * as Health from "./health.ts"
 
-/** A look at the journal. A probe gives up after a few seconds, so the answer must come before. */
+/**
+ * Checks whether the journal can be reached. It takes at most 2 seconds, because health probes give up after a few
+ * seconds.
+ */
 const problem = Effect.map(DurableImages.DurableImages, ({ get }) =>
   get("readyz").pipe(
     Effect.timeout("2 seconds"),
@@ -17,7 +20,7 @@ const problem = Effect.map(DurableImages.DurableImages, ({ get }) =>
     Effect.catch((error) =>
       Effect.as(Effect.logWarning("The journal cannot be reached", error), "the journal cannot be reached")
     ),
-    // Anyone can ask: the journal is asked once a second at most.
+    // Anyone can request `/readyz`, so the journal is checked at most once a second.
     Effect.cachedWithTTL("1 second"),
     Effect.flatten
   )

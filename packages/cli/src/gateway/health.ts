@@ -1,11 +1,11 @@
 /**
- * `/healthz` answers while the process runs. `/readyz` is for whoever sends requests to the gateway: 503 if it should get
- * none now.
+ * `/healthz` answers while the process runs. `/readyz` is for load balancers: it answers 503 while the gateway should
+ * get no requests.
  */
 import * as Effect from "effect/Effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 
-/** Why the gateway is not ready, if it is not. */
+/** Why the gateway is not ready; `undefined` if it is ready. */
 export type Problem = Effect.Effect<string | undefined>
 
 const readiness = (problems: ReadonlyArray<Problem>) =>

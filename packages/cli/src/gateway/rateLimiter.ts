@@ -1,6 +1,4 @@
-/**
- * What counts the images of callers: this process, or Redis for all processes of the gateway.
- */
+/** Counts the images of each caller: in this process, or in Redis for all processes of the gateway. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,12 +17,12 @@ const unreachable = (cause: unknown) =>
     problem: `Redis cannot be reached at the address in REDIS_URL: ${cause instanceof Error ? cause.message : String(cause)}`
   })
 
-/** Loaded on demand: without `REDIS_URL` nobody waits for the client. */
+/** Loaded only if `REDIS_URL` is set, because loading the client takes time. */
 const redis = (url: string) =>
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("@effect/platform-node/NodeRedis")),
-      // Without the queue, a request fails at once while Redis is away, instead of waiting for it.
+      // Without the client's offline queue, a request fails at once while Redis cannot be reached, instead of waiting.
       (NodeRedis) => NodeRedis.layer({ url, disableOfflineQueue: true })
     )
   ).pipe(Layer.catchTag("RedisError", ({ cause }) => Layer.effectContext(Effect.fail(unreachable(cause)))))

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import { extensionOf, formatOf, makePathOf, type Place } from "./targets.ts"
 
-/** The file exists, and was not to be replaced. */
+/** The file exists, and `--overwrite` is not set. */
 export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effect-gradient/cli/FileExistsError")(
   "FileExistsError",
   { path: Schema.String }
@@ -23,7 +23,7 @@ export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effec
   }
 }
 
-/** Images cannot be written to what `--output` names. */
+/** Images cannot be written to the path in `--output`. */
 export class OutputError extends Schema.TaggedError<OutputError>("@effect-gradient/cli/OutputError")("OutputError", {
   path: Schema.String,
   problem: Schema.String
@@ -47,11 +47,11 @@ export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-
     const name = ext.slice(1)
     return isChosen
       ? `--output ${path} ends in ${ext}, but --output-format asks for ${format}: change one of them. Nothing was sent.`
-      : `--output ${path} ends in ${ext}, and the formats that are known are png, webp and jpeg: use one of these, or ask for it with --output-format ${name}. Nothing was sent.`
+      : `--output ${path} ends in ${ext}, which is not a known format: use png, webp or jpeg, or request this format with --output-format ${name}. Nothing was sent.`
   }
 }
 
-const mostBytes = 200 // Of the 255 that file systems take: numbers and extensions follow.
+const mostBytes = 200 // File systems allow 255. Numbers and extensions need the rest.
 
 /** Names that are devices on Windows, with any extension. */
 const devices = /^(con|prn|aux|nul|com\d|lpt\d)$/
@@ -68,14 +68,17 @@ export const slug = (prompt: string): string => {
   return devices.test(name) ? `${name}-image` : name
 }
 
-/** What is at a path, following links; `Nothing` also if it cannot be read. */
+/** The type of the file or folder at a path, after links. `Nothing` also if it cannot be read. */
 const typeAt = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const info = yield* Effect.option(fs.stat(path))
   return Option.match(info, { onNone: () => "Nothing" as const, onSome: ({ type }) => type })
 })
 
-/** A file as it was named; in a folder one that is named after the prompt. `-` is standard output. */
+/**
+ * The destination that `--output` names: a file, a folder with files named after the prompt, a device or standard
+ * output (`-`).
+ */
 export const placeOf = Effect.fnUntraced(function* (prompt: string, output: string) {
   const path = yield* Path.Path
   const named = (dir: string, kind: Place["kind"]): Place => ({ output, kind, dir, name: slug(prompt), ext: "" })
@@ -125,11 +128,14 @@ const most = 10 // More images than this are refused before anything is sent.
 interface Wishes {
   readonly params: Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
   readonly overwrite: boolean
-  /** Standard output is for an object. */
+  /** Whether standard output gets the object of `--json`. */
   readonly json: boolean
 }
 
-/** Fails unless the images of a call can be written. Gives the format to ask for, if one was chosen. */
+/**
+ * Fails unless the images of a call can be written. Returns the format to request, if a flag or the extension chooses
+ * one.
+ */
 export const checkDestination = Effect.fnUntraced(function* (place: Place, { json, overwrite, params }: Wishes) {
   const path = yield* Path.Path
   const stdio = yield* Stdio.Stdio

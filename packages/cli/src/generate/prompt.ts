@@ -20,7 +20,7 @@ export class PromptError extends Schema.TaggedError<PromptError>("@effect-gradie
   }
 }
 
-/** More than the longest prompt takes in any encoding. */
+/** More bytes than the longest prompt has in any encoding. */
 const mostBytes = 256 * 1024
 
 const readBytes = Effect.gen(function* () {
@@ -51,7 +51,7 @@ const decode = Effect.fnUntraced(function* (bytes: Uint8Array) {
       })
   })
   if (text.includes("\0")) {
-    return yield* new PromptError({ problem: "is not text, as it has zero bytes in it: use UTF-8" })
+    return yield* new PromptError({ problem: "is not text, because it contains zero bytes: use UTF-8" })
   }
   return text.trim()
 })

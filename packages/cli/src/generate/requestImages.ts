@@ -1,6 +1,4 @@
-/**
- * Asks for images and shows them: once for everything, or each as it arrives.
- */
+/** Requests images and shows them: all at once, or each as it arrives. */
 import {
   Attempt,
   type GeneratedImage,
@@ -17,36 +15,36 @@ import { seconds, size } from "../output/format.ts"
 import type { Gallery } from "../output/imagePreview.ts"
 import type { Progress } from "../output/progress.ts"
 
-/** What both ways come to. */
+/** The result of a call, streamed or not. */
 export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateResponse, "usage" | "requestId"> {
   readonly images: ReadonlyArray<GeneratedImage.GeneratedImage | ImageGenStreamEvent.Completed>
 }
 
-/** What happened so far, for a call that is cancelled or fails. */
+/** What has arrived so far, in case the call fails or is cancelled. */
 export class Arrived {
   readonly finished: Array<GeneratedImage.ImageBytes> = []
-  /** The last image on the way to one that is not finished. */
+  /** The last partial image of an image that is not finished. */
   partial: ImageGenStreamEvent.PartialImage | undefined
   /** Whether any attempt so far may have been charged. */
   mayHaveBeenCharged = false
   /** Whether an emulator answers. */
   isEmulated: () => boolean = () => false
-  /** The files of what a failed call left. */
+  /** The paths of the images that a failed call left. */
   kept: ReadonlyArray<string> = []
 
-  /** What is to be kept if nothing more arrives. */
+  /** The images to keep if nothing more arrives. */
   get images(): ReadonlyArray<GeneratedImage.ImageBytes> {
     return this.partial === undefined ? this.finished : [...this.finished, this.partial]
   }
 
-  /** With those that a failure carries, which can be the last of these. */
+  /** The finished images and those that a failure carries, each once: the failure may carry a finished image again. */
   finishedAnd(carried: ReadonlyArray<GeneratedImage.ImageBytes>) {
     const isCarried = (bytes: Uint8Array) => carried.some((image) => image.bytes === bytes)
     return [...this.finished.filter(({ bytes }) => !isCarried(bytes)), ...carried]
   }
 }
 
-/** What shows a call. */
+/** The parts of the terminal that show a call. */
 export interface Display {
   readonly progress: Progress
   readonly gallery: Gallery
@@ -60,7 +58,10 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
   return "The service failed"
 }
 
-/** Streams if partial images are asked for. `model` is the one that is used if the params name none. */
+/**
+ * Requests the images, as a stream if partial images are requested. `model` is the model that is used if the params
+ * have none.
+ */
 export const ask = (
   { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,
   options: GradientClient.RequestOptions,
@@ -69,7 +70,7 @@ export const ask = (
   model: string
 ): Effect.Effect<Generated, GradientError.GradientError, Images.Images> => {
   const first = partialImages === undefined ? (params.model ?? model) : imageName(0, partialImages)
-  // The first line about waiting appears when a request is sent, so after everything was checked.
+  // The first progress line appears when a request is sent, and so only after all checks.
   const entry: Attempt.Entry = {
     begin: () => progress.waitFor(first),
     end: (_attempt, outcome) =>

@@ -21,13 +21,13 @@ const formats = new Map<string, "png" | "webp" | "jpeg">([
 /** The format that an extension asks for. */
 export const formatOf = (ext: string) => formats.get(ext.toLowerCase())
 
-/** The extension of a format, if it can be one. */
+/** The extension for a format: the format itself if it can be an extension, else `bin`. */
 export const extensionOf = (format: string): string => {
   if (format === "jpeg") return "jpg"
   return /^[a-z\d]+$/i.test(format) ? format : "bin"
 }
 
-/** What a file holds in spite of its extension, if it does. */
+/** A warning if the format of the image contradicts the extension of its file. */
 export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string): string | undefined => {
   const [ext = ""] = /\.\w+$/.exec(file) ?? []
   const format = formatOf(ext)
@@ -36,32 +36,35 @@ export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string):
   return `${file} holds a ${actual} image, although its name ends in ${ext}: the service did not send ${format}.`
 }
 
-/** Where the images of one call go. `dir`, `name` and `ext` are for files, and for what a failed call leaves. */
+/**
+ * Where the images of one call are written. `dir`, `name` and `ext` are for files, and for images that a failed call
+ * leaves.
+ */
 export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
   readonly kind: "Files" | "Device" | "StandardOutput"
-  /** As it was given. */
+  /** `--output` as it was given. */
   readonly output: string
 }
 
-/** Where images are written, counted from 0. */
+/** Writes images. `index` is the number of the image, from 0. */
 export interface Target {
-  /** For messages. */
+  /** The name of the file or device, for messages. */
   readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
-  /** Writes an image and gives its path. */
+  /** Writes an image and returns its path. */
   readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
 }
 
 /** The targets of one call. */
 export interface Targets {
-  /** For a call that went well. */
+  /** For the images of a successful call. */
   readonly finished: Target
-  /** For what a failed call leaves: free names. */
+  /** For the images that a failed call leaves. They get names that do not exist yet. */
   readonly kept: Target
 }
 
 type Params = Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
 
-/** The path of an image with this extension, counted from 0. */
+/** Makes the function that returns the path of an image, from its index (from 0) and its extension. */
 export const makePathOf = Effect.map(
   Path.Path,
   (path) =>
@@ -77,7 +80,7 @@ export const makeTargets = Effect.fnUntraced(function* (place: Place, { n, outpu
   const stdio = yield* Stdio.Stdio
   const pathOf = (yield* makePathOf)(place, n)
 
-  /** A format that is not known here keeps the extension that was asked for. */
+  /** An image of an unknown format gets the extension of the requested format. */
   const endOf = ({ extension }: GeneratedImage.ImageBytes) =>
     extension === "bin" && outputFormat !== undefined ? extensionOf(outputFormat) : extension
   const keptPathOf = (image: GeneratedImage.ImageBytes) => path.join(place.dir, `${place.name}-kept.${endOf(image)}`)
@@ -94,7 +97,8 @@ export const makeTargets = Effect.fnUntraced(function* (place: Place, { n, outpu
     },
     StandardOutput: {
       nameOf: () => "Standard output",
-      // It takes one image. If the service sends more than it was asked for, the others are kept.
+      // Standard output takes one image. If the service sends more than were requested, the others are written to
+      // files.
       put: (image, index) =>
         index > 0 ? kept.put(image, index) : Effect.as(Stream.run(Stream.make(image.bytes), stdio.stdout()), "-")
     }

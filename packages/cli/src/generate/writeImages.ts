@@ -12,7 +12,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Target } from "./targets.ts"
 
-/** Some images could not be written where they should be. `paths` are where all of them are. */
+/**
+ * Some images could not be written to their targets. `paths` has the path of every image that was written, at its
+ * target or elsewhere.
+ */
 export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient/cli/WriteError")("WriteError", {
   problems: Schema.Array(Schema.String),
   paths: Schema.Array(Schema.String)
@@ -24,10 +27,13 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
   }
 }
 
-/** The system's own words, if there are any. */
+/** The system's own message, if it has one. */
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
 
-/** Writes each to the target, else under a free name in the system's folder for temporary files. */
+/**
+ * Writes each image to its target. If that fails, it is written to a new file in the system's folder for temporary
+ * files.
+ */
 export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageBytes>(
   images: ReadonlyArray<A>,
   { nameOf, put }: Target
@@ -43,7 +49,7 @@ export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageB
     const spare = join(tmpdir(), `gradient-images-${randomUUID()}.${image.extension}`)
     yield* attempt(image, nameOf(image, index), put(image, index)).pipe(
       Effect.catch(() => attempt(image, spare, ImageFile.write(image, spare))),
-      Effect.ignore // It is among the problems.
+      Effect.ignore // The failure is in `problems`.
     )
   }
   return { written, problems }

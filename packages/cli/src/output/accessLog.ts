@@ -1,6 +1,4 @@
-/**
- * The access log of a server: one line a request on standard error, when its response was sent.
- */
+/** The access log of a server: one line per request on standard error, after its response was sent. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -9,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "effect/http"
 
-/** Without the query, which can hold a secret, and on one line. */
+/** The path on one line, without the query, which may contain a secret. */
 const pathOf = (url: string) => JSON.stringify(url.split("?")[0]?.slice(0, 200)).slice(1, -1)
 
 /** The status of the response, also of one that Effect makes from a failure, such as 404 for a path without a route. */

@@ -1,5 +1,6 @@
 /**
- * How far a batch is: on a terminal one line with a bar that is rewritten, elsewhere a line every few seconds.
+ * Shows the progress of a batch: on a terminal one line with a bar, which is rewritten; elsewhere a new line every few
+ * seconds.
  */
 import type { ImageBatch } from "@effect-gradient/durable"
 import * as Console from "effect/Console"
@@ -8,7 +9,7 @@ import process from "node:process"
 import { count, seconds } from "./format.ts"
 
 const barWidth = 24
-/** Elsewhere than on a terminal, every so many reports is printed. They come every second. */
+/** Without a terminal, one of this many reports is printed. A report arrives every second. */
 const printedEvery = 5
 
 const bar = (share: number) => {
@@ -33,14 +34,14 @@ const tokensOf = ({ totalTokens }: ImageBatch.Progress) => (totalTokens > 0 ? [`
 export const lineOf = (progress: ImageBatch.Progress): string =>
   [...countsOf(progress), ...tokensOf(progress)].join(", ")
 
-/** Reports of one run: the rate and the time left are counted from its first. */
+/** The reports of one run. The rate and the time left are computed from its first report on. */
 export class BatchProgress {
   readonly #isLive = process.stderr.isTTY
   readonly #start = performance.now()
   #first: number | undefined
   #reports = 0
 
-  /** The same with the rate and the time left. */
+  /** One line about this run, with the rate and the time left. */
   lineOf(progress: ImageBatch.Progress): string {
     const rate = (1000 * (settledOf(progress) - (this.#first ?? 0))) / (performance.now() - this.#start)
     const left = progress.total - settledOf(progress)

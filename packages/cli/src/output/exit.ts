@@ -1,6 +1,7 @@
 /**
- * How a run ended: one message on standard error, and an exit code. 0: success; 1: a failure; 2: wrong usage; 128 and the
- * number of a signal: ended by it. An error of the command line has its code as `Runtime.errorExitCode`.
+ * How a run ended: one message on standard error, and an exit code. 0: success; 1: a failure; 2: wrong usage; 128 plus
+ * the number of a signal: the signal ended the run. An error of the command line has its code as
+ * `Runtime.errorExitCode`.
  */
 import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Cause from "effect/Cause"
@@ -24,7 +25,10 @@ const exitCodeOf = (error: unknown): number => {
   return error instanceof Config.ConfigError ? 2 : Runtime.getErrorExitCode(error)
 }
 
-/** Says what went wrong: the message of a failure, without a stack; of a defect, everything, since it is a mistake of ours. */
+/**
+ * Prints what went wrong: for a failure its message, without a stack; for a defect everything, because it is a bug of
+ * this program.
+ */
 export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
   if (Cause.hasInterruptsOnly(cause)) return
   const error = Cause.squash(cause)
@@ -46,7 +50,7 @@ export const presenter: CliOutput.Presenter = {
 
 let isServing = false
 
-/** From now on the process ends with 0 if a signal ends it: that is how a server is stopped. */
+/** From now on, a signal ends the process with code 0, because a signal is the usual way to stop a server. */
 export const isServer: Effect.Effect<void> = Effect.sync(() => {
   isServing = true
 })

@@ -1,6 +1,4 @@
-/**
- * Numbers as a person reads them.
- */
+/** Formats numbers for people. */
 import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 

@@ -20,7 +20,7 @@ export const toJson = (one: One) => ({
 const totalsOf = (all: ReadonlyArray<One>) => ({
   generations: all.length,
   images: all.reduce((sum, { images }) => sum + images, 0),
-  /** Attempts that were paid for beside those of the generations. */
+  /** Attempts that were paid for in addition to the one of each generation. */
   extra: all.reduce((sum, { extra }) => sum + extra, 0),
   totalTokens: all.reduce((sum, { totalTokens = 0 }) => sum + totalTokens, 0)
 })
@@ -46,7 +46,7 @@ const rowOf = (one: One) => {
   ]
 }
 
-/** One line for each, and the totals. */
+/** One line for each generation, then the totals. */
 export const tableOf = (all: ReadonlyArray<One>): string => {
   const rows = [heading, ...all.map(rowOf)]
   const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))

@@ -1,6 +1,4 @@
-/**
- * What can be said about an image's bytes, and how a terminal shows it.
- */
+/** Reads the dimensions of an image, and shows it on a terminal. */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { TerminalCapabilities } from "effect/cli"
 import * as Config from "effect/Config"
@@ -16,7 +14,7 @@ const loadSharp = async () => (await import("sharp")).default
 export const dimensions = ({ bytes }: GeneratedImage.ImageBytes) =>
   Effect.tryPromise(async () => (await loadSharp())(bytes).metadata()).pipe(
     Effect.map(({ height, width }) => ({ width, height })),
-    Effect.option // An image of a format that sharp does not know is kept all the same.
+    Effect.option // An image is kept even if sharp does not know its format.
   )
 
 /** A size in characters of the terminal. */
@@ -48,7 +46,7 @@ const isMultiplexed = Config.all({
   Effect.orElseSucceed(() => false)
 )
 
-/** No larger than a terminal can show, and as PNG, which terminal-image reads. */
+/** Scales an image down to what a terminal can show, and converts it to PNG, which terminal-image reads. */
 const preview = async (bytes: Uint8Array) => {
   const sharp = await loadSharp()
   const resized = sharp(bytes).resize(1024, 1024, { fit: "inside", withoutEnlargement: true })
@@ -76,13 +74,13 @@ const clearBelow = "\u001B[J"
 
 /** Shows images on standard output if that is a terminal with colours, with a line about each on standard error. */
 export interface Gallery {
-  /** If `isPartial`, the next image is drawn in the place of this one. */
+  /** Shows an image. If `isPartial`, the next image is drawn over this one. */
   readonly show: (image: GeneratedImage.ImageBytes, caption?: string, isPartial?: boolean) => Effect.Effect<void>
 }
 
 /**
- * With `isVisible` false, only the lines. `canRedraw` is false if other lines can appear between two images: then none is
- * drawn in the place of another.
+ * If `isVisible` is false, only the lines are printed. `canRedraw` is false if other lines can appear between two
+ * images. Then no image is drawn over another one.
  */
 export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canRedraw: boolean) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities

@@ -1,9 +1,7 @@
-/**
- * The message of an error, in the words of the command line.
- */
+/** The message of an error for a user of the command line. */
 import * as GradientError from "@effect-gradient/core/GradientError"
 
-/** What core says to programmers, and the same for the command line. */
+/** Phrases of core's messages for programmers, each with its replacement for the command line. */
 const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["from the call's `model`", "from --model"],
   [
@@ -15,11 +13,11 @@ const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["raise `idleTimeout`", "raise --idle-timeout"],
   ["stream with partial images", "use --partial-images"],
   ["streaming with partial images keeps", "--partial-images keeps"],
-  [" The images that arrived are in `images`.", ""], // The command line says where it put them.
+  [" The images that arrived are in `images`.", ""], // The command line prints the paths of the images.
   [/an image was sent as a URL;.*(?=\. Check)/, "an image was sent as a URL"] // Each address has a line of its own.
 ]
 
-/** Addresses of images that came in place of the images. */
+/** The URLs that the service sent in place of images. */
 export const urlsOf = (error: unknown): ReadonlyArray<string> =>
   GradientError.isGradientError(error) && error.reason._tag === "InvalidResponseError" ? error.reason.urls : []
 
@@ -29,7 +27,7 @@ export const wordsOf = (error: Error): string =>
     ? replacements.reduce((text, [from, to]) => text.replace(from, to), error.message)
     : error.message
 
-/** The message, and a line for each image that is only known by its address. */
+/** The message, and a line for each image of which only the URL is known. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error
     ? [wordsOf(error), ...urlsOf(error).map((url) => `Download this image soon, as it may expire: ${url}`)].join("\n")

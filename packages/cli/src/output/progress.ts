@@ -1,5 +1,6 @@
 /**
- * What is waited for and for how long, on standard error: on a terminal a line that counts, elsewhere a line each.
+ * Shows on standard error what the command waits for: on a terminal one line that counts the seconds, elsewhere one
+ * line for each wait.
  */
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
@@ -10,30 +11,30 @@ import { seconds } from "./format.ts"
 
 /** @category models */
 export interface Progress {
-  /** What is waited for from here on. */
+  /** Shows what the command waits for from now on. */
   readonly waitFor: (what: string) => Effect.Effect<void>
-  /** Why a request will be repeated after this delay, and as which attempt. */
+  /** Shows why a request will be repeated after this delay, and the number of that attempt. */
   readonly waitToRetry: (why: string, delay: Duration.Duration, attempt: number) => Effect.Effect<void>
-  /** Nothing is waited for until the next call of one of the others. */
+  /** Hides the progress until the next `waitFor` or `waitToRetry`. */
   readonly stop: Effect.Effect<void>
   /** Milliseconds since the start. */
   readonly elapsed: () => number
-  /** Whether it is one line that is rewritten and removed, so that it moves nothing. */
+  /** Whether the progress is one line that is rewritten, and removed at the end. Then it moves no other output. */
   readonly isLive: boolean
 }
 
-/** From now until the scope ends, also by interruption: no half line is left. */
+/** Shows progress until the scope closes. An interruption leaves no partial line either. */
 export const make = Effect.gen(function* () {
   const { default: ora } = yield* Effect.promise(() => import("ora"))
   const start = performance.now()
   const elapsed = () => performance.now() - start
   const spinner = ora({ discardStdin: false })
-  if (process.stderr.columns === 0) spinner.isEnabled = false // ora would clear without end on a terminal without size.
+  if (process.stderr.columns === 0) spinner.isEnabled = false // Without a size, ora would clear lines forever.
   const isLive = spinner.isEnabled
   let waitingFor: string | undefined
 
   const show = (text: string, suffix: () => string) => {
-    // A function as suffix is called for each frame.
+    // If the suffix is a function, ora calls it for each frame.
     spinner.stop().suffixText = isLive ? suffix : ""
     spinner.start(isLive ? text : [text, suffix()].filter(Boolean).join(" "))
   }

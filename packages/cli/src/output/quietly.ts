@@ -1,12 +1,12 @@
-/**
- * What core logs, kept off the screen.
- */
+/** Hides what core logs. */
 import { GlobalFlag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 
-/** Without core's warnings about retries: the command itself shows what a person needs. With --log-level they are logged. */
+/**
+ * Hides core's warnings about retries, because the command itself shows the retries. With --log-level they are logged.
+ */
 export const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
   const level = yield* GlobalFlag.LogLevel
   return yield* Option.isSome(level) ? asking : Effect.provideService(asking, References.MinimumLogLevel, "Error")

@@ -1,6 +1,4 @@
-/**
- * The result of a call, on standard output: lines for a person, or one object for a machine.
- */
+/** Prints the result of a call on standard output: lines for a person, or one JSON object for a program. */
 import type { GeneratedImage, GradientError } from "@effect-gradient/core"
 import type * as Config from "effect/Config"
 import * as Console from "effect/Console"
@@ -22,7 +20,10 @@ export interface Written {
   readonly path: string
 }
 
-/** Path, dimensions and size of each image; then tokens and time. On standard error if an image is on standard output. */
+/**
+ * Prints path, dimensions and size of each image, then tokens and time. If an image is on standard output, it prints to
+ * standard error.
+ */
 export const printLines = Effect.fnUntraced(function* (
   written: ReadonlyArray<Written>,
   { usage }: Generated,
@@ -41,7 +42,7 @@ export const printLines = Effect.fnUntraced(function* (
   yield* print([...tokens, seconds(elapsed), ...(emulated ? ["emulated"] : [])].join(", "))
 })
 
-/** The object of a call that went well. */
+/** Prints the JSON object of a successful call. */
 export const printJson = Effect.fnUntraced(function* (
   written: ReadonlyArray<Written>,
   { requestId, usage }: Generated,
@@ -70,7 +71,7 @@ type Failure =
   | PromptError
   | WriteError
 
-/** The object of a call that failed. */
+/** Prints the JSON object of a failed call. */
 export const printJsonError = Effect.fnUntraced(function* (
   error: Failure,
   kept: ReadonlyArray<string>,

@@ -33,7 +33,7 @@ export const allocate = (length: number): Uint8Array =>
 /** A range of bytes as a string, one character for each byte. The platform searches and decodes strings fast. */
 export const latin1: (bytes: Uint8Array, from: number, to: number) => string = (() => {
   if (asBuffer !== undefined) return (bytes, from, to) => asBuffer(bytes).toString("latin1", from, to)
-  const decoder = new TextDecoder("latin1") // It decodes as windows-1252, which differs from latin1 only above 127: base64 is below.
+  const decoder = new TextDecoder("latin1") // The label latin1 means windows-1252, which differs from latin1 only above 127. Base64 has no such characters.
   return (bytes, from, to) => decoder.decode(bytes.subarray(from, to))
 })()
 

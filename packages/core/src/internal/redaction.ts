@@ -49,8 +49,9 @@ const escapesOf = (character: string, index: number): string => {
 }
 
 /**
- * Matches these texts however their characters are escaped. Backslashes before a text are matched too: left alone, they
- * would escape its replacement. Only at the start of a run, or a text full of backslashes would take quadratic time.
+ * Matches these texts however their characters are escaped. Backslashes before a text are matched too, because they
+ * would otherwise escape its replacement. A match begins only at the start of a run of backslashes: otherwise a text
+ * full of them would take quadratic time.
  */
 const escaped = (texts: ReadonlyArray<string>): RegExp => {
   const alternatives = texts.map((text) => Array.from(text, escapesOf).join(""))

@@ -1,6 +1,6 @@
 /**
- * The durable record around each attempt of one call: a permission from the journal directly before the request, and its
- * outcome directly after.
+ * Records each attempt of one call in the journal: it gets the permission to send directly before the request, and
+ * writes the outcome directly after it.
  */
 import type { Attempt } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError } from "@effect-gradient/core"
@@ -18,7 +18,7 @@ import * as Reasons from "./failureReasons.ts"
 type Reason = GradientError.GradientErrorReason
 type Completed = Extract<Attempt.Outcome, { _tag: "Completed" }>
 
-/** What every generation of a layer uses. */
+/** The services and options that all generations of a layer share. */
 export interface Parts {
   readonly journal: GenerationJournal["Service"]
   readonly identity: Identity
@@ -27,7 +27,7 @@ export interface Parts {
   readonly store: Attempts
   readonly spare: Attempts | undefined
   readonly keepParams: boolean
-  /** Whether the layer is closing: nothing new is sent. */
+  /** Whether the layer is closing. Then nothing new is sent. */
   readonly isClosing: () => boolean
   readonly close: () => void
 }
@@ -35,11 +35,14 @@ export interface Parts {
 /** The call that is sent. */
 export interface Sent {
   readonly id: string
-  /** Without model and n, which only the attempt knows. */
+  /** The model and n are missing, because only the attempt knows them. */
   readonly asked: Omit<Asked, "model" | "n">
 }
 
-/** How long a journal that does not answer is waited for before a request. It is never longer than half the lease. */
+/**
+ * How long the journal is asked again before a request, if it does not answer. A third of the lease, if that is
+ * shorter.
+ */
 const patienceMillis = 10_000
 
 /** Runs around the attempts of one call. */
@@ -63,7 +66,7 @@ export class AttemptRecord {
     return this.#open !== undefined
   }
 
-  /** The doubt that an interruption has left. */
+  /** The error for an attempt that an interruption has left in doubt. */
   leftInDoubt(key: string): GradientError.InDoubtError | undefined {
     if (this.#left === undefined) return undefined
     return Reasons.inDoubt(key, {
@@ -103,7 +106,10 @@ export class AttemptRecord {
       return yield* this.#check(at)
     })
 
-  /** The same statement with the same token runs again until it answers. Without an answer nothing is sent. */
+  /**
+   * Asks the journal for the permission to send. If it does not answer, the same statement with the same token is
+   * repeated for `patience`. Without an answer nothing is sent.
+   */
   #ask(move: Extract<Move, { _tag: "Begin" }>): Effect.Effect<Option.Option<Row>, Reason> {
     const { journal, lease, outcomes } = this.#parts
     const { id } = this.#call
@@ -122,7 +128,10 @@ export class AttemptRecord {
     )
   }
 
-  /** The last look at the lease: others may take a stalled process for one that was killed. */
+  /**
+   * Checks the lease a last time before the request. If this process stalled, other processes may assume that it was
+   * killed.
+   */
   #check(asked: Moment): Effect.Effect<void, Reason> {
     return Effect.flatMap(this.#parts.lease.isFresh(asked), (isFresh) =>
       isFresh
@@ -148,7 +157,7 @@ export class AttemptRecord {
           return outcome.reason.mayHaveBeenCharged
             ? Effect.andThen(
                 this.#doubt(open, outcome.reason._tag, outcome.images),
-                // Under any policy: the journal would not allow another attempt.
+                // No policy may retry, because the journal would not allow another attempt.
                 Effect.fail(Object.assign(outcome.reason, { shouldRetry: false }))
               )
             : this.#release(open, outcome.reason._tag)
@@ -185,7 +194,7 @@ export class AttemptRecord {
     })
   }
 
-  /** In the store, else in the spare one. */
+  /** Writes the images to the store. If that fails, it writes them to the spare store, if there is one. */
   #keep(open: Kept, response: NonNullable<Completed["response"]>) {
     const { spare, store } = this.#parts
     const written = store.write(open, response)
@@ -196,7 +205,10 @@ export class AttemptRecord {
     )
   }
 
-  /** The generation was done, or erased, while this attempt was under way. What was erased must not come back. */
+  /**
+   * Handles an attempt that ended after its generation was already done or erased. Its images are listed as extra ones.
+   * If the generation was erased, they are removed, because what was erased must not come back.
+   */
   #extra({ id, ...attempt }: Kept): Effect.Effect<void> {
     const { journal, outcomes } = this.#parts
     const folder = folderOf(attempt)

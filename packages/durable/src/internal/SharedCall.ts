@@ -1,5 +1,6 @@
 /**
- * A call that is under way in this process, and those who wait for it: any number of callers of either function.
+ * A call that is under way in this process. Any number of callers can wait for it, through `generate` or
+ * `generateStream`.
  */
 import type { GradientError } from "@effect-gradient/core"
 import { ImageStream, type ImageGenerateResponse, type ImageGenStreamEvent } from "@effect-gradient/core"
@@ -17,12 +18,12 @@ type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Completed = ImageGenStreamEvent.Completed
 
 export class SharedCall {
-  /** What was asked for, to compare it with what those who join ask for. */
+  /** What the first caller asked for. It is compared with what later callers ask for. */
   readonly asked: string
   callers = 0
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   readonly #completed: Array<Completed> = []
-  /** The newest partial image of the image that is being made. A slow consumer misses those before it. */
+  /** The newest partial image of the image that is being made. A slow consumer misses earlier ones. */
   #partial: Event | undefined
   #partialNumber = 0
   #changed = Deferred.makeUnsafe<void>()
@@ -37,7 +38,7 @@ export class SharedCall {
     return Deferred.await(this.#result)
   }
 
-  /** Ends when the call has ended, in whatever way. */
+  /** Completes when the call has ended, by success, failure or interruption. */
   get ended(): Effect.Effect<void> {
     return Effect.ignore(this.response)
   }
@@ -53,7 +54,7 @@ export class SharedCall {
     this.#notify()
   }
 
-  /** Ends the call. Images that were not streamed are given out now. */
+  /** Ends the call. Images that were not streamed are emitted now. */
   end(exit: Exit.Exit<Response, GradientError.GradientError>): void {
     if (Exit.isSuccess(exit) && this.#completed.length === 0) {
       this.#completed.push(...ImageStream.fromResponse(exit.value))
@@ -69,7 +70,7 @@ export class SharedCall {
     Deferred.doneUnsafe(changed, Exit.void)
   }
 
-  /** Every `Completed`, and of the partial images the newest at each time. */
+  /** Every `Completed`, and the newest partial image each time that the consumer is ready. */
   get events(): Stream.Stream<Event, GradientError.GradientError> {
     return Stream.fromPull(
       Effect.sync(() => {

@@ -1,6 +1,4 @@
-/**
- * What a person does with generations: look at them, settle a doubt, remove them, restore a journal.
- */
+/** Lets a person list generations, settle those in doubt, remove them, and restore a journal. */
 import { GradientError } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -19,18 +17,18 @@ import type { Parts } from "./AttemptRecord.ts"
 import type { StoreFailure } from "./storeModels.ts"
 
 /**
- * Which generations are listed.
+ * Options that select the generations to list.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ListOptions {
   readonly status?: Generation.Status | undefined
-  /** The beginning of the key. */
+  /** Only keys that begin with this text. */
   readonly prefix?: string | undefined
-  /** Only those that were created before this time. */
+  /** Only generations that were created before this time. */
   readonly before?: DateTime.DateTime | undefined
-  /** At most so many. */
+  /** The maximum number of generations. */
   readonly limit?: number | undefined
 }
 
@@ -41,40 +39,49 @@ export interface ListOptions {
  * @since 0.1.0
  */
 export interface Resolution {
-  /** The attempt that the person saw. If there is another one meanwhile, nothing is decided. */
+  /**
+   * The number of the attempt that the decision is about. If the generation has another attempt by now, `resolve` fails
+   * with `ConflictError` and changes nothing.
+   */
   readonly attempt: number
   readonly as: "repeat" | "abandon" | "accept"
 }
 
 /**
- * Which generations are pruned.
+ * Options that select the generations to prune.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PruneOptions {
-  /** Not changed for so long. */
+  /** Only generations that have not changed for this long. */
   readonly olderThan: Duration.Input
-  /** `done`: images are removed, rows stay. The others: rows are removed, so that their keys can pay again. Default: `done`. */
+  /**
+   * `done`: the images are removed and the rows are kept. Any other status: the rows are removed, so that their keys
+   * can pay again. Default: `done`.
+   */
   readonly status?: "done" | "expired" | "abandoned" | "free" | undefined
 }
 
 /**
- * What was removed.
+ * How much was removed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Removed {
-  /** Generations whose content was removed. */
+  /** The number of generations with content that was removed. */
   readonly generations: number
-  /** Images of them in the store. */
+  /** The number of images that were removed from the store. */
   readonly images: number
 }
 
 const pageSize = 500
 
-/** What is in doubt has no state of its own: permissions that have lapsed are, and states that this version does not know. */
+/**
+ * The states in which a generation can have this status. A generation in doubt can have any state that is not at rest:
+ * `doubt`, `sending` with a lapsed permission, or one that this version does not know.
+ */
 const filterOf = (status: Generation.Status | undefined): Pick<Filter, "states" | "notStates"> => {
   if (status === undefined) return {}
   return status === "in-doubt" ? { notStates: resting } : { states: [status] }
@@ -122,12 +129,12 @@ export const makeAdministration = (parts: Parts) => {
       : Effect.flatMap(known(key), (found) =>
           fail(
             Reasons.conflict(
-              `${refusal}: it is ${Generation.statusOf(found)}, and its last attempt is ${found.row.attempt}`
+              `${refusal}: the generation is ${Generation.statusOf(found)}, and its last attempt is ${found.row.attempt}`
             )
           )
         )
 
-  /** A manifest of what was found, for the attempt that the person saw. */
+  /** Writes a manifest of the images that were found, for the attempt that the person saw. */
   const accept = Effect.fnUntraced(function* (row: Row) {
     for (const store of storesOf(parts)) {
       const files = yield* ofStore(store.files(row.id, `${row.attempt}-${row.token}`, "any"))
@@ -145,7 +152,7 @@ export const makeAdministration = (parts: Parts) => {
     const isOpen = row.attempt === attempt && (status === "in-doubt" || (status === "abandoned" && as !== "abandon"))
     const refusal = `attempt ${attempt} is not in doubt`
     if (!isOpen) return yield* changed(key, Option.none(), refusal)
-    // What the store has all of needs no decision, and must not be paid for again.
+    // If the store has all images, no decision is needed, and they must not be paid for again.
     if (yield* Effect.mapError(recover(parts, row), GradientError.fromReason)) {
       if (as === "accept") return Generation.fromRow(yield* known(key))
       return yield* changed(key, Option.none(), "its images were found")
@@ -161,7 +168,7 @@ export const makeAdministration = (parts: Parts) => {
   const checkResting = (found: Found) =>
     resting.includes(found.row.state)
       ? Effect.void
-      : fail(Reasons.conflict(`it is ${Generation.statusOf(found)}: resolve it first, or wait for it`))
+      : fail(Reasons.conflict(`the generation is ${Generation.statusOf(found)}: resolve it first, or wait for it`))
 
   const erase = Effect.fnUntraced(function* (key: string) {
     const found = yield* known(key)
@@ -172,7 +179,7 @@ export const makeAdministration = (parts: Parts) => {
     return { generations: 1, images: found.row.images }
   })
 
-  /** First the content, then the row: what a crash leaves between the two can be forgotten again. */
+  /** Removes the content first and then the row, so that `forget` can be repeated after a crash between the two. */
   const forgetRow = Effect.fnUntraced(function* (found: Found) {
     yield* checkResting(found)
     const { id, images, token } = found.row
@@ -204,7 +211,7 @@ export const makeAdministration = (parts: Parts) => {
       )
     )
 
-  /** The row of a manifest; nothing if the journal knew it. */
+  /** Writes the row of a manifest. `None` if the journal already had it. */
   const reconcileOne = (id: string, move: Move) =>
     Effect.map(ofJournal(journal.move(id, move)), (moved) =>
       Option.map(moved, (row) => Generation.fromRow({ row, isLapsed: false }))

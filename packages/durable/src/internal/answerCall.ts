@@ -1,5 +1,6 @@
 /**
- * One call under a key: it looks at the journal, and answers from the store, waits for another process, sends, or fails.
+ * Answers one call with a key. It reads the journal, and then answers from the store, waits for another process, sends,
+ * or fails.
  */
 import {
   Attempt,
@@ -63,7 +64,9 @@ export interface KeyedCall extends Named {
 const firstPollMillis = 250
 const longestPollMillis = 2000
 
-/** How a generation is answered that may be sent, or that is done, and whether its row is of the same call. */
+/**
+ * What to do with a generation that may be sent or that is done, and a check that the row belongs to the same call.
+ */
 interface Policy<A> {
   /** `undefined`: another process got the permission first. */
   readonly whenFree: Effect.Effect<A | undefined, GradientError.GradientError>
@@ -71,7 +74,7 @@ interface Policy<A> {
   readonly check: (row: Row) => Effect.Effect<void, Reason>
 }
 
-/** Answers the call, in however many looks at the journal. */
+/** Answers the call. It reads the journal as often as necessary. */
 export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStore: boolean) =>
   settle(parts, call, checkStore, {
     whenFree: Effect.suspend(() => send(parts, images, call)),
@@ -79,7 +82,7 @@ export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStor
     check: (row) => checkParams(parts, call.shared.asked, row)
   })
 
-/** Waits for a generation that was asked for elsewhere. It never sends, and reads no image. */
+/** Waits for a generation that was asked for elsewhere. It never sends a request, and reads no image. */
 export const follow = (parts: Parts, named: Named, checkStore: boolean) =>
   settle<Stored>(parts, named, checkStore, {
     whenFree: Effect.fail(GradientError.fromReason(Reasons.unknown())),
@@ -94,7 +97,7 @@ const settle = Effect.fnUntraced(function* <A extends object>(
   { check, whenDone, whenFree }: Policy<A>
 ): Effect.fn.Return<A, GradientError.GradientError> {
   let poll = firstPollMillis
-  /** The permission whose lease was over at the last look. */
+  /** The token of the permission, if its lease was over when the journal was last read. */
   let lapsed: string | undefined
   while (true) {
     const found = Option.getOrUndefined(yield* look(parts, named, checkStore))
@@ -110,7 +113,8 @@ const settle = Effect.fnUntraced(function* <A extends object>(
     )
     if (settled === "again") continue
     if (settled !== "wait") return settled
-    // A process that wakes from sleep renews its lease first: only one that is over twice has ended.
+    // A process that wakes from sleep renews its lease first. So the lease counts as ended only if it is over at two
+    // reads in a row.
     const waits = found.isLapsed ? parts.lease.leaseMillis / 3 : poll
     lapsed = found.isLapsed ? found.row.token : undefined
     poll = Math.min(poll * 2, longestPollMillis)
@@ -119,8 +123,8 @@ const settle = Effect.fnUntraced(function* <A extends object>(
 })
 
 /**
- * The row. If it would allow to send, what the store has of this generation is recorded first: the journal may have been
- * lost, or restored from an older backup in which the generation is still free.
+ * Reads the row. If the row allows a request, images of this generation in the store are recorded first, because the
+ * journal may have been lost, or restored from an older backup in which the generation is still free.
  */
 const look = (
   parts: Parts,
@@ -151,7 +155,7 @@ export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row):
         own === digest ? Effect.void : Effect.fail(Reasons.keyReused())
       )
 
-/** The answer that the row allows; `again`: the row has changed. */
+/** The answer that the row allows. `wait`: a request is under way. `again`: the row has changed. */
 const settledBy = <A>(
   parts: Parts,
   key: string,
@@ -172,7 +176,10 @@ const settledBy = <A>(
   )
 }
 
-/** What is left of an attempt in doubt, partial images too. A store that is away is no reason to hide the doubt. */
+/**
+ * The images that the store has of an attempt in doubt, partial ones too. If the store cannot be reached, the list is
+ * empty, so that the call still fails with the doubt.
+ */
 const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
   Effect.orElseSucceed(
     Effect.flatMap(parts.store.files(id, `${attempt}-${token}`, "any"), parts.store.images),

@@ -13,14 +13,14 @@ interface Failure {
   readonly cause: unknown
 }
 
-/** Nothing was sent. */
+/** The reason for a failure of the journal before the request was sent. */
 export const journalBefore = ({ cause, message }: Failure): GradientError.JournalError =>
   new GradientError.JournalError({ phase: "before", reached: "NotSent", description: message, cause })
 
 export const journalAfter = ({ cause, message }: Failure, images: Images): GradientError.JournalError =>
   new GradientError.JournalError({ phase: "after", reached: "Accepted", description: message, cause, images })
 
-/** Nothing was sent. */
+/** The reason for a failure of the store before the request was sent. */
 export const storeBefore = ({ cause, message }: Failure): GradientError.StoreError =>
   new GradientError.StoreError({ phase: "before", reached: "NotSent", description: message, cause })
 
@@ -52,7 +52,7 @@ export const keyReused = () =>
     "idempotency_key_reused"
   )
 
-/** Whoever waits for a generation without asking for it cannot have it sent. */
+/** The failure of `join` if there is nothing to wait for, because joining never sends a request. */
 export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",
@@ -60,5 +60,5 @@ export const unknown = () =>
     description: "nothing is under way for this key, and nothing was charged for. Ask for the images again"
   })
 
-/** The layer ended before the request was sent. */
+/** The reason for a call that the closing layer ended before its request was sent. */
 export const closing = () => journalBefore({ message: "the layer is closing", cause: undefined })

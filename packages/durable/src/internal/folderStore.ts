@@ -1,5 +1,6 @@
 /**
- * The store in a folder. What `put` has confirmed is still there after a power loss, as far as the disk keeps its word.
+ * The store in a folder. A file that `put` has confirmed survives a power loss, if the disk keeps what it has
+ * confirmed.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -12,7 +13,9 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type Entry, StoreFailure } from "./storeModels.ts"
 
-/** In the words of the system, such as `ENOSPC: no space left on device`: Effect's message leaves them out. */
+/**
+ * A failure with the system's message, such as `ENOSPC: no space left on device`, which Effect's message leaves out.
+ */
 const failureOf = (path: string) => (cause: PlatformError) => {
   const words = cause.reason.cause instanceof Error ? cause.reason.cause.message : cause.message
   return new StoreFailure({ message: words.includes(path) ? words : `${path}: ${words}`, cause })
@@ -20,13 +23,16 @@ const failureOf = (path: string) => (cause: PlatformError) => {
 
 const isMissing = ({ reason }: PlatformError) => reason._tag === "NotFound"
 
-/** What is missing gives this value. */
+/** Returns this value if the file or folder is missing. */
 const missingAs =
   <A>(value: A) =>
   (found: Effect.Effect<A, PlatformError>): Effect.Effect<A, PlatformError> =>
     Effect.catchIf(found, isMissing, () => Effect.succeed(value))
 
-/** Files on the way have names that begin with a dot: a crash may leave them. */
+/**
+ * Whether a file is complete. Files that are being written have names that begin with a dot, and a crash may leave
+ * some.
+ */
 const isWhole = (name: string) => !name.startsWith(".")
 
 const nothing = new Uint8Array()
@@ -54,7 +60,9 @@ class Folder {
     return this.#path.join(this.#root, ...path.split("/"))
   }
 
-  /** Writes what the system holds back of a folder's list of names. Windows cannot, and needs no such call. */
+  /**
+   * Syncs a folder, so that the names of its files survive a power loss. Windows cannot do this, and does not need it.
+   */
   #syncFolder(folder: string): Effect.Effect<void, PlatformError> {
     return Effect.scoped(Effect.flatMap(this.#fs.open(folder, { flag: "r" }), (file) => file.sync)).pipe(
       Effect.catchIf(

@@ -1,6 +1,4 @@
-/**
- * What identifies a generation: the SHA-256 of its key, and a keyed digest of its params. Neither can be turned back.
- */
+/** What identifies a generation: the SHA-256 of its key, and a keyed digest of its params. Neither can be reversed. */
 import { GradientError, type Images, type ImageGenerateParams } from "@effect-gradient/core"
 import * as Context from "effect/Context"
 import * as Digest from "effect/crypto/Digest"
@@ -16,7 +14,7 @@ type Options = NonNullable<Parameters<Images.Images["Service"]["generate"]>[1]>
 
 const encoder = new TextEncoder()
 
-/** The version of the digest. A row whose digest has another counts as in doubt. */
+/** The version of the digest. A row with a digest of another version counts as in doubt. */
 const version = "v1:"
 
 export const isKnownDigest = (digest: string): boolean => digest.startsWith(version)
@@ -29,7 +27,10 @@ const invalid = (param: string, given: string, allowed: string) =>
     })
   )
 
-/** Keys that differ only in what UTF-8 cannot express would be one. */
+/**
+ * Returns the key if it is valid. A key that UTF-8 cannot express is refused, because two such keys could have the same
+ * id.
+ */
 const checkKey = (key: unknown): Effect.Effect<string, GradientError.GradientError> => {
   if (!Predicate.isString(key)) return invalid("idempotencyKey", `a ${typeof key}`, "a string")
   const length = [...key].length
@@ -39,7 +40,7 @@ const checkKey = (key: unknown): Effect.Effect<string, GradientError.GradientErr
     : invalid("idempotencyKey", "half of a surrogate pair", "valid Unicode")
 }
 
-/** JSON with members in alphabetical order, without what is null. */
+/** The value with its members in alphabetical order and without null, so that equal params have equal JSON. */
 const sorted = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(sorted)
   if (!Predicate.isObject(value)) return value
@@ -52,8 +53,8 @@ const sorted = (value: unknown): unknown => {
 }
 
 /**
- * What the caller asked for as text. Which function was called and the number of partial images make no difference: any
- * caller of the key gets the same images.
+ * What the caller asked for, as text. The function that was called and the number of partial images are not part of it,
+ * because all callers of a key get the same images.
  */
 export const askedText = (
   params: ImageGenerateParams.ImageGenerateParamsStreaming,

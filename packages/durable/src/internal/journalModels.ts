@@ -1,11 +1,12 @@
 /**
- * What a journal takes and gives beside its rows: the models of `GenerationJournal`, in a file that its SQL can import.
+ * The models of `GenerationJournal` other than its rows. They have a file of their own, so that the SQL modules can
+ * import them.
  */
 import * as Data from "effect/Data"
 import type { Row } from "./stateMachine.ts"
 
 /**
- * The journal did not answer, or refused. Whether a change was made is unknown.
+ * The journal did not answer, or refused the statement. It is unknown whether a change was made.
  *
  * @category errors
  * @since 0.1.0
@@ -29,7 +30,8 @@ export interface Found {
 }
 
 /**
- * How many generations have a status, and what they have brought. A generation that is `free` after a failure is `failed`.
+ * How many generations have a status, and how many images and tokens they have. A generation that is `free` after a
+ * failure counts as `failed`.
  *
  * @category models
  * @since 0.1.0
@@ -42,20 +44,20 @@ export interface Count {
 }
 
 /**
- * Which rows are listed, the newest first.
+ * Selects the rows to list. The newest is first.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Filter {
   readonly states?: ReadonlyArray<string> | undefined
-  /** In none of these states: it also finds those that a newer version has written. */
+  /** Excludes these states. States that only a newer version knows are included. */
   readonly notStates?: ReadonlyArray<string> | undefined
-  /** The beginning of the key. */
+  /** Only keys that begin with this text. */
   readonly prefix?: string | undefined
-  /** Created before this time, in milliseconds since 1970. */
+  /** Only rows that were created before this time, in milliseconds since 1970. */
   readonly createdBefore?: number | undefined
-  /** Not changed for this many milliseconds. */
+  /** Only rows that have not changed for this many milliseconds. */
   readonly untouchedFor?: number | undefined
   /** The last row of the page before. */
   readonly after?: Pick<Row, "createdAt" | "id"> | undefined

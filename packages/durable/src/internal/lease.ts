@@ -1,6 +1,6 @@
 /**
- * The lease of this process: one row in the journal, renewed while the layer is open. Others take a request of a process
- * whose lease is over for one without an outcome.
+ * The lease of this process: one row in the journal, renewed while the layer is open. When the lease of a process is
+ * over, other processes treat its open requests as in doubt.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ export const make = Effect.fnUntraced(function* (
 ) {
   let confirmed = yield* now
   const renew = Effect.gen(function* () {
-    const asked = yield* now // Before the statement: the database counts from a later moment.
+    const asked = yield* now // Read before the statement, so that the lease in the database ends later than this process assumes.
     yield* journal.renew(holder, leaseMillis)
     confirmed = asked
   })
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (
     /** Whether a request may still be sent under a permission that was asked for at this moment. */
     isFresh: (asked: Moment) =>
       Effect.map(now, (at) => Math.min(since(asked, at), since(confirmed, at)) < leaseMillis / 2),
-    /** Ends the lease, so that what has no outcome is in doubt at once. */
+    /** Ends the lease, so that requests without an outcome are in doubt at once. */
     end: journal.renew(holder, 0)
   }
 })

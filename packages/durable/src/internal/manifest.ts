@@ -18,7 +18,7 @@ type Store = ImageStore["Service"]
 const Text = Schema.optional(Schema.String)
 const Count = Schema.optional(Schema.Finite)
 
-/** What the reply held, and what the journal needs if it has to be written anew. */
+/** The content of the reply without the images, and what the journal needs to restore its row. */
 const Manifest = Schema.Struct({
   version: Schema.Literal(1),
   attempt: Schema.Int,
@@ -66,7 +66,7 @@ export interface Kept {
   readonly params: unknown
 }
 
-/** Never written twice: no other attempt has this token. */
+/** The folder of an attempt. It is never written twice, because no other attempt has this token. */
 export const folderOf = ({ attempt, token }: { readonly attempt: number; readonly token: string }): string =>
   `${attempt}-${token}`
 
@@ -80,7 +80,7 @@ const tokensOf = ({ usage }: Manifest): Tokens => ({
   total: usage?.totalTokens
 })
 
-/** The move that a manifest justifies. */
+/** The move `Complete` for the attempt of this manifest. */
 export const completing = (manifest: Manifest): Move =>
   Move.Complete({
     key: manifest.key,
@@ -98,7 +98,7 @@ export const completing = (manifest: Manifest): Move =>
 
 type Response = ImageGenerateResponse.ImageGenerateResponse
 
-/** What a manifest has of a reply, beside the images. */
+/** The fields of a reply that a manifest has in addition to the images. */
 type Head = Pick<Response, "created"> &
   Partial<Pick<Response, "background" | "outputFormat" | "quality" | "requestId" | "size" | "usage">>
 
@@ -161,14 +161,14 @@ const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
 /** Reads and writes the attempts of one store. */
 export const attemptsIn = (store: Store, identity: Identity) => {
   const writeManifest = Effect.fnUntraced(function* (kept: Kept, head: Head, images: ReadonlyArray<File>) {
-    if (!Arr.isReadonlyArrayNonEmpty(images)) return yield* Effect.die("a manifest has an image")
+    if (!Arr.isReadonlyArrayNonEmpty(images)) return yield* Effect.die("a manifest must have at least one image")
     const manifest = manifestOf(kept, head, images)
     const json = yield* Effect.orDie(encode(manifest))
     yield* store.put(`${kept.id}/${folderOf(kept)}/${manifestName}`, encoder.encode(json))
     return manifest
   })
 
-  /** Writes an image. Its digest is made meanwhile, on another thread if the platform has one. */
+  /** Writes an image. Its digest is computed at the same time, on another thread if the platform has one. */
   const writeImage = Effect.fnUntraced(function* (kept: Kept, image: GeneratedImage.GeneratedImage, index: number) {
     const { bytes, extension, outputFormat, revisedPrompt } = image
     const file = `image-${index}.${extension}`
@@ -183,7 +183,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return yield* writeManifest(kept, response, images)
   })
 
-  /** Keeps images that may be incomplete, without a manifest. Gives how many. */
+  /** Keeps images that may be incomplete, without a manifest. Returns their number. */
   const keepPartial = (kept: Kept, images: ReadonlyArray<GeneratedImage.GeneratedImage>) =>
     Effect.forEach(images, (image, index) =>
       store.put(`${kept.id}/${folderOf(kept)}/partial-${index}.${image.extension}`, image.bytes)
@@ -271,7 +271,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return Option.some({ outline: responseOf(found.value, data), images: sources })
   })
 
-  /** What a finished attempt brought; nothing if this store does not have it. */
+  /** The response of a finished attempt. `None` if this store does not have it. */
   const load = Effect.fnUntraced(function* (id: string, folder: string) {
     const found = yield* read(`${id}/${folder}/${manifestName}`)
     if (Option.isNone(found)) return Option.none<Response>()
@@ -288,7 +288,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
 
   const images = (entries: ReadonlyArray<Entry>) => Effect.forEach(entries, (entry) => image(entry.path, entry))
 
-  /** Writes a manifest for files that are in the store already. */
+  /** Writes a manifest for image files that are already in the store. */
   const adopt = Effect.fnUntraced(function* (kept: Kept, entries: ReadonlyArray<Entry>, created: DateTime.Utc) {
     const adopted = yield* Effect.forEach(entries, (entry) =>
       Effect.gen(function* () {

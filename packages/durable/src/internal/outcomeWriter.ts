@@ -1,6 +1,4 @@
-/**
- * Writes outcomes to the journal. If it is away, an outcome is written as soon as it is back.
- */
+/** Writes outcomes to the journal. If the journal cannot be reached, an outcome is written as soon as it can. */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -26,7 +24,9 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
   const later = (id: string, move: Move, { message }: JournalFailure) =>
     Effect.gen(function* () {
       pending.set(id, move)
-      yield* Effect.logError(`The outcome of ${id} (${move._tag}) is written when the journal is back: ${message}`)
+      yield* Effect.logError(
+        `The outcome of ${id} (${move._tag}) is written when the journal can be reached again: ${message}`
+      )
       const whenBack = Effect.retry(flush(id), Schedule.spaced("1 second"))
       yield* Effect.forkIn(Effect.andThen(whenBack, Effect.logInfo(`The outcome of ${id} is written`)), scope)
     })
@@ -35,7 +35,7 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
     flush,
     /** Tries once more to write what is pending. */
     flushAll: Effect.suspend(() => Effect.forEach([...pending.keys()], (id) => Effect.ignore(flush(id)))),
-    /** Makes the move now, or later. `undefined`: later. */
+    /** Applies the move now, or later if the journal cannot be reached. Then it returns `undefined`. */
     write: (id: string, move: Move): Effect.Effect<Option.Option<Row> | undefined> =>
       journal.move(id, move).pipe(
         Effect.retry({ times: 2, schedule: Schedule.spaced("100 millis") }),

@@ -1,13 +1,11 @@
-/**
- * Removes in the background what is older than it is to be kept.
- */
+/** Removes images and rows in the background when the time for which they are kept is over. */
 import type { GradientError } from "@effect-gradient/core"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { PruneOptions, Removed } from "./administration.ts"
 
 /**
- * How long what is kept. Nothing is removed if a time is absent.
+ * How long images and rows are kept. If a time is absent, they are kept forever.
  *
  * @category models
  * @since 0.1.0
@@ -19,7 +17,7 @@ export interface Retention {
 
 type Prune = (options: PruneOptions) => Effect.Effect<Removed, GradientError.GradientError>
 
-/** Looks once an hour while the scope is open. A failure is logged: the next look may succeed. */
+/** Prunes once an hour while the scope is open. A failure is only logged, because the next time may succeed. */
 export const keepPruning = (prune: Prune, { images, rows }: Retention) => {
   const once = Effect.gen(function* () {
     if (images !== undefined) yield* prune({ olderThan: images, status: "done" })

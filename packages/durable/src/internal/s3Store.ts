@@ -26,9 +26,9 @@ import { type Entry, StoreFailure } from "./storeModels.ts"
  */
 export interface S3Options {
   readonly bucket: string
-  /** The folder in the bucket. Default: the whole bucket. */
+  /** The folder in the bucket that contains all files of the store. Default: the root of the bucket. */
   readonly prefix?: string | undefined
-  /** The URL of the service, such as `https://fra1.digitaloceanspaces.com`. Default: that of AWS in the region. */
+  /** The URL of the service, such as `https://fra1.digitaloceanspaces.com`. Default: the URL of AWS for the region. */
   readonly endpoint?: string | undefined
   /** Default: `us-east-1`, which DigitalOcean Spaces accepts in each of its regions. */
   readonly region?: string | undefined
@@ -49,13 +49,13 @@ interface Request {
 
 const requestTimeout = Duration.minutes(2)
 
-/** A request may be repeated: it has the same effect each time. For about half a minute. */
+/** Repeats a request for about half a minute. A repeated request has the same effect. */
 const whileBusy = Schedule.exponential("200 millis").pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 8, duration: "30 seconds" })
 )
 
-/** What went wrong, by the code of the service. */
+/** Descriptions of the service's error codes. */
 const advice = new Map([
   ["NoSuchBucket", "the bucket does not exist"],
   ["InvalidAccessKeyId", "the access key is unknown"],
@@ -66,7 +66,7 @@ const advice = new Map([
   ["RequestTimeTooSkewed", "the clock of this machine is wrong"]
 ])
 
-/** A failure that may pass by itself. */
+/** A temporary failure. */
 class Passing {
   readonly failure: StoreFailure
   constructor(failure: StoreFailure) {
@@ -156,7 +156,7 @@ class Bucket {
     })
   }
 
-  /** The failure for a status, with the words of the service. */
+  /** The failure for a status, with the service's message. */
   #refusal(request: Request, response: HttpClientResponse.HttpClientResponse) {
     return Effect.map(errorOf(response), (elements) => {
       const code = textIn(elements, "Code") ?? ""
@@ -203,7 +203,7 @@ class Bucket {
     )
   }
 
-  /** 412: the object is there already. */
+  /** Writes an object. Status 412: the object already exists. */
   put(path: string, body: Uint8Array) {
     return this.send(
       { method: "PUT", path: this.#key(path), body, headers: { "if-none-match": "*" } },
@@ -212,7 +212,7 @@ class Bucket {
     )
   }
 
-  /** A 404 of a bucket that is gone is a failure: it does not show that the object was never there. */
+  /** A 404 because the bucket is missing is a failure: it does not show that the object was never written. */
   #found<A>(
     request: Request,
     allowed: ReadonlyArray<number>,
@@ -255,7 +255,7 @@ class Bucket {
     )
   }
 
-  /** One page of the objects whose keys begin with this prefix. */
+  /** One page of the objects with keys that begin with this prefix. */
   #page(prefix: string, token: string | undefined) {
     const query = {
       "list-type": "2",
@@ -267,7 +267,8 @@ class Bucket {
         Effect.flatMap(response.text, (text) => childrenOf(text, "ListBucketResult")),
         (elements) => {
           const [isTruncated, next] = [textIn(elements, "IsTruncated"), textIn(elements, "NextContinuationToken")]
-          // Another page, such as that of a proxy, must not look like an empty list: then what is stored would be paid again.
+          // A page of a proxy must not look like an empty list, because images in the store would then be paid for
+          // again.
           if (isTruncated === undefined || (isTruncated === "true" && next === undefined)) {
             return Effect.fail("the reply is not a complete list of objects")
           }
@@ -290,7 +291,7 @@ class Bucket {
     return Stream.map(pages, (object) => ({ path: object.key.slice(start), size: object.size }))
   }
 
-  /** This object, and all in the folder of this name. */
+  /** Removes this object, and all objects in the folder of this name. */
   remove(path: string): Effect.Effect<void, StoreFailure> {
     const remove = (one: string) => this.send({ method: "DELETE", path: this.#key(one) }, [404], () => Effect.void)
     return this.list(path).pipe(
@@ -299,7 +300,7 @@ class Bucket {
     )
   }
 
-  /** Fails if the bucket cannot be read. It lists a folder that nothing is in: a full list would take longer. */
+  /** Fails if the bucket cannot be read. It lists an empty folder, because a full list would take longer. */
   get check(): Effect.Effect<void, StoreFailure> {
     return Effect.asVoid(this.#page(`${this.#key("none")}/`, undefined))
   }

@@ -1,6 +1,4 @@
-/**
- * `Images` with a record: callers of one key in this process share one call, which runs in the layer's scope.
- */
+/** Makes `Images` durable. Callers of one key in this process share one call, which runs in the layer's scope. */
 import {
   GeneratedImage,
   GradientError,
@@ -52,7 +50,7 @@ interface Call {
 export interface Joined {
   /** The whole response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
-  /** The newest partial image, what comes after it, and one `Completed` for each image. */
+  /** The newest partial image, later partial images, and one `Completed` for each image. */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
   /**
    * The generation in the store, if it is done: a server can pass its images on piece by piece, so that callers who read
@@ -76,7 +74,7 @@ interface Followed {
 
 type Ended<A> = Exit.Exit<A, GradientError.GradientError>
 
-/** Callers get an error instead of the interruption of a fiber that is not theirs. */
+/** Turns an interruption of the shared call into an error, because the callers were not interrupted themselves. */
 const forCallers = <A>(exit: Ended<A>, key: string, record: AttemptRecord | undefined): Ended<A> => {
   if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
   return Exit.fail(GradientError.fromReason(record?.leftInDoubt(key) ?? Reasons.closing()))
@@ -110,7 +108,10 @@ export const makeCalls = Effect.fnUntraced(function* (
   { checkStore, drainMillis, isInterrupted }: CallOptions
 ) {
   const calls = new Map<string, Open>()
-  /** Generations of other processes that are waited for here. All who wait share one look at a time. */
+  /**
+   * Generations that callers here only wait for: another process or an earlier call asked for them. All callers of a
+   * key share the reads of the journal.
+   */
   const followed = new Map<string, Followed>()
   const scope = yield* Scope.make()
 
@@ -134,7 +135,10 @@ export const makeCalls = Effect.fnUntraced(function* (
     })
   }
 
-  /** Joins the call of this key, or starts it. Looking and entering it are one step: two callers never start two. */
+  /**
+   * Joins the call of this key, or starts it. To find a call and to start one is a single step, so two callers never
+   * start two calls.
+   */
   const join = (id: string, text: string, call: Call) =>
     Effect.suspend(() => {
       const joined = calls.get(id)?.shared
@@ -244,7 +248,7 @@ export const makeCalls = Effect.fnUntraced(function* (
     return { response: known.response, events: known.events, stored: undefined }
   })
 
-  /** Waits for what was sent, and ends the rest. */
+  /** Waits for calls with a request under way, and ends the others. */
   const drain = Effect.gen(function* () {
     const open = [...calls.values()]
     const isSent = ({ record }: Open) => record?.isSent === true

@@ -1,6 +1,6 @@
 /**
- * The journal in SQL. Each move of `machine.ts` is one statement whose condition the database checks, so that any number
- * of processes can share it.
+ * The journal in SQL. Each move of `stateMachine.ts` is one statement. The database checks its condition, so that any
+ * number of processes can share the journal.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -20,9 +20,9 @@ import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlT
  * @since 0.1.0
  */
 export interface SqlOptions {
-  /** The beginning of the names of its tables: letters, digits and underscores. Default: `gradient_`. */
+  /** The prefix of the names of its tables: letters, digits and underscores. Default: `gradient_`. */
   readonly prefix?: string | undefined
-  /** `run` makes and extends the tables; `check` fails if they are not there. Default: `run`. */
+  /** `run` creates and extends the tables; `check` fails if they do not exist. Default: `run`. */
   readonly migrate?: "run" | "check" | undefined
 }
 
@@ -108,10 +108,13 @@ const toFound = (row: typeof SqlRow.Type): Found => ({
   }
 })
 
-/** What a driver cannot classify may pass as well: a server that is starting or shutting down is such an error. */
+/**
+ * Whether the failure may be temporary. Errors that a driver cannot classify count too, such as that of a server which
+ * is starting or shutting down.
+ */
 const isPassing = ({ isRetryable, reason }: SqlError) => isRetryable || reason._tag === "UnknownError"
 
-/** The database's own words follow those of the driver. */
+/** The driver's message, followed by the database's own. */
 const wordsOf = ({ message, reason: { cause } }: SqlError) =>
   cause instanceof Error && !message.includes(cause.message) ? `${message}: ${cause.message}` : message
 
@@ -237,7 +240,7 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
       COUNT(*) AS generations, SUM(g.images) AS images, COALESCE(SUM(g.total_tokens), 0) AS total_tokens
       FROM ${table} AS g WHERE substr(g.key, 1, length(${prefix})) = ${prefix} GROUP BY 1 ORDER BY 1`
 
-  /** What ends a lease also removes those that ended long ago: of processes that were killed. */
+  /** Ends a lease. It also removes leases that ended long ago, which killed processes have left. */
   const end = (id: string) =>
     sql`DELETE FROM ${holders} WHERE id = ${id} OR alive_until < ${now} - ${millis(dayMillis)}`
 

@@ -1,6 +1,4 @@
-/**
- * The tables of the journal in SQL, and whether the database keeps what it confirms.
- */
+/** Creates the tables of the journal in SQL, and checks that the database keeps what it confirms. */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
@@ -34,7 +32,7 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
         })
       )
 
-/** Migrations only add, so that an older process can go on beside a newer one. */
+/** A migration only adds to the schema, so that an older process can continue to run beside a newer one. */
 const migrations = ({ budget, generation, holder, limit }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
   [1, "tables", Effect.succeed(createTables(generation, holder))],
   [2, "limit", Effect.succeed(createLimitTable(limit))],
@@ -89,7 +87,7 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
   yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
 })
 
-/** Makes and extends the tables, or only checks that they are there. */
+/** Creates and extends the tables, or only checks that they exist. */
 export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
   migrate === "run"
     ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
@@ -106,10 +104,10 @@ export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "ch
 
 const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
 
-/** The number of `FULL` in `PRAGMA synchronous`; 3 is `EXTRA`. */
+/** The number that `PRAGMA synchronous` returns for `FULL`. `EXTRA` is 3. */
 const full = 2
 
-/** Refuses a database that may lose a commit: a request would be sent that nobody knows of. */
+/** Refuses a database that may lose a commit: a request could then be sent without any record of it. */
 export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientError.GradientError | SqlError> =>
   sql.onDialectOrElse({
     pg: () =>

@@ -45,7 +45,7 @@ export interface Row extends Asked {
   readonly token: string
   /** The process that has the permission. */
   readonly holder: string
-  /** Until when the permission is alive although its holder has not renewed its lease; milliseconds. */
+  /** The time, in milliseconds, until which the permission is valid even if its holder has not renewed its lease. */
   readonly leaseUntil: number
   /** Why it is in this state. */
   readonly note: string | undefined
@@ -53,7 +53,7 @@ export interface Row extends Asked {
   readonly images: number
   /** The folder in the store, within the one of the id. */
   readonly folder: string | undefined
-  /** The folders of other attempts that brought their images after this one was done. They were paid for too. */
+  /** The folders of other attempts that returned images after this one was done. They were paid for too. */
   readonly extra: ReadonlyArray<string>
   readonly tokens: Tokens
   /** Milliseconds since 1970 by the journal's clock. */
@@ -104,16 +104,16 @@ export type Move = Data.TaggedEnum<{
  */
 export const Move = Data.taggedEnum<Move>()
 
-/** What is noted after a person said `repeat`. */
+/** The note of a row after a person decided `repeat`. */
 export const repeated = "repeat"
 
 /** States that `Complete` may leave. */
 export const completable: ReadonlyArray<string> = ["free", "sending", "doubt", "abandoned"]
 
-/** States in which other attempts are listed. */
+/** States in which further attempts are added to `extra`. */
 export const withExtra: ReadonlyArray<string> = ["done", "expired"]
 
-/** States in which nothing is sent and nobody is asked: `Erase` and `Forget` may leave them. */
+/** States without a request under way or a decision to make: `Erase` and `Forget` may leave them. */
 export const resting: ReadonlyArray<string> = ["done", "expired", "abandoned", "free"]
 
 const noTokens: Tokens = { input: undefined, output: undefined, total: undefined }
@@ -183,7 +183,7 @@ const begin = (
   return { row: { ...sending, ...times, id, attempt: (row?.attempt ?? 0) + 1, extra: row?.extra ?? [] } }
 }
 
-/** A row that a manifest brings back. */
+/** The row that is restored from a manifest. */
 const recorded = (now: number) => ({ holder: "", leaseUntil: now, extra: [], createdAt: now, sentAt: now })
 
 const complete = (

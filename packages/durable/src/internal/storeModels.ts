@@ -1,6 +1,4 @@
-/**
- * What a store gives and how it fails: the models of `ImageStore`, in a file that its layers can import.
- */
+/** The models of `ImageStore`. They have a file of their own, so that its layers can import them. */
 import * as Data from "effect/Data"
 
 /**
@@ -16,7 +14,7 @@ export interface Entry {
 }
 
 /**
- * The store is full, unreachable, or refused.
+ * The store is full or unreachable, or it refused the operation.
  *
  * @category errors
  * @since 0.1.0

@@ -1,6 +1,4 @@
-/**
- * What the store knows of an attempt without an outcome: its process was killed after the images had come.
- */
+/** Recovers an attempt without an outcome from the store, if its process was killed after the images had arrived. */
 import type { GradientError } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -20,7 +18,10 @@ export const keptOf = ({ attempt, digest, id, key, labels, model, n, salt, token
   params: undefined
 })
 
-/** The manifest of this generation in this store. If all images of its last attempt are there, it is written now. */
+/**
+ * The manifest of this generation in this store. If it is missing, but all images of the last attempt are there, it is
+ * written now.
+ */
 const manifestIn = Effect.fnUntraced(function* (
   store: Attempts,
   row: Row
@@ -32,7 +33,7 @@ const manifestIn = Effect.fnUntraced(function* (
   return Option.some(yield* store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
 })
 
-/** Whether the store has all of it, so that the row is done now. */
+/** Completes the row if a store has all images of the generation. Returns whether the row is done now. */
 export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, GradientError.GradientErrorReason> =>
   Effect.gen(function* () {
     if (row.state === "done") return false
@@ -44,7 +45,7 @@ export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, Gradient
         Reasons.journalBefore
       )
       if (Option.isSome(moved)) return true
-      // Another process may have found it first.
+      // Another process may have completed the row first.
       const found = yield* Effect.mapError(parts.journal.find(row.id), Reasons.journalBefore)
       return Option.isSome(found) && found.value.row.state === "done"
     }

@@ -31,10 +31,16 @@ export interface Options {
   readonly filename: string
 }
 
-/** node:sqlite is synchronous: while it waits for another process, nothing else runs. So it waits only this long. */
+/**
+ * How long it waits for another process. It is short, because node:sqlite is synchronous: nothing else runs while it
+ * waits.
+ */
 const busyMillis = 20
 
-/** node:sqlite calls its number `errcode`, which Effect's classification does not read. */
+/**
+ * Makes Effect's error. node:sqlite has the number of the error in `errcode`, which Effect's classification does not
+ * read.
+ */
 const sqlError = (cause: unknown, operation: string): SqlError => {
   const message = cause instanceof Error ? cause.message : String(cause)
   const code = Predicate.hasProperty(cause, "errcode") ? cause.errcode : undefined
@@ -95,7 +101,8 @@ const open = (filename: string) =>
     Effect.try({
       try: () => {
         const database = new DatabaseSync(filename, { timeout: busyMillis })
-        // Changing to the write-ahead log needs a moment without other processes: node:sqlite reports it as busy.
+        // The change to the write-ahead log needs a moment without other processes. Until then, node:sqlite fails
+        // because the file is busy.
         database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
         return database
       },

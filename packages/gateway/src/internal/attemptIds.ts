@@ -6,7 +6,7 @@ const capacity = 100_000
 export interface AttemptIds {
   /** Adds the id. Returns false if it was there already. */
   readonly claim: (id: string, now: number) => boolean
-  /** Removes an id whose request was not charged for. */
+  /** Removes the id of a request that was not charged for. */
   readonly release: (id: string) => void
 }
 

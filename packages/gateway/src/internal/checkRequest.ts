@@ -1,6 +1,7 @@
 /**
- * Checks the payload of a request, and fills in the defaults. All broken rules are reported at once, with the wire names of
- * the params. An unknown param is refused, not dropped, so that nobody pays for an image without it.
+ * Checks the payload of a request, and fills in the defaults. All broken rules are reported at once, with the wire
+ * names of the params. An unknown param is refused. If it were dropped, the caller would pay for an image made without
+ * it.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import type * as HttpApiError from "effect/http-api/HttpApiError"

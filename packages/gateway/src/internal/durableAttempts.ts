@@ -27,7 +27,7 @@ const Durable = Context.Service<DurableImages.DurableImages, DurableImages.Durab
 
 const keyOf = ({ attempt, caller, request }: RequestId) => `${caller}/${attempt ?? request}`
 
-/** The events from the first one on. A failure before it has a status of its own. */
+/** Waits for the first event, so that a failure before it is answered with its own HTTP status. */
 const eventsReply = Effect.fnUntraced(function* (
   events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
 ) {

@@ -44,7 +44,9 @@ const cors = ({ credentials, origins }: GuardOptions) =>
     maxAge: 600
   })
 
-/** Whether a page of an origin that is not allowed calls. Programs other than browsers send no origin. */
+/**
+ * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers send no origin.
+ */
 const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
   headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])
 

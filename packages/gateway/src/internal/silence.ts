@@ -24,7 +24,7 @@ class Patience {
     this.#clock = clock
   }
 
-  /** Gives the exit of the read, or `undefined` if it takes too long: the read continues. */
+  /** Returns the exit of the read. Returns `undefined` if the read takes too long; the read then continues. */
   wait<A, E>(read: Fiber.Fiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> {
     return Effect.callback((resume) => {
       const end = (exit?: Exit.Exit<A, E>) => {
@@ -41,7 +41,7 @@ class Patience {
     })
   }
 
-  /** Ends waits that are too long, for as long as it runs. */
+  /** Ends waits that take too long. It runs until it is interrupted. */
   readonly watch: Effect.Effect<never> = Effect.suspend(() => {
     const now = this.#clock.currentTimeMillisUnsafe()
     if (this.#waitingSince !== undefined && now >= this.#waitingSince + this.#limitMillis) this.#giveUp()
@@ -50,8 +50,8 @@ class Patience {
 }
 
 /**
- * The stream. Each time that a read has taken so long, `onSilence` fails the stream, or gives what is passed on meanwhile,
- * or nothing.
+ * The stream. Each time that a read has taken this long, `onSilence` runs. It can fail the stream, or return chunks to
+ * emit meanwhile, or nothing.
  */
 export const whenSilent =
   <E2>(limit: Duration.Input, onSilence: Effect.Effect<Arr.NonEmptyReadonlyArray<Uint8Array> | undefined, E2>) =>

@@ -18,7 +18,10 @@ const isEventStream = ({ headers }: Response) => /^text\/event-stream\b/i.test(h
 const timeoutError = (phase: "idle" | "response" | "deadline", description: string) =>
   new GradientError.RequestTimeoutError({ phase, description, reached: "Accepted" })
 
-/** A scope that closes after this time, so that a caller who stops reading cannot hold it. `isOver` says whether it closed. */
+/**
+ * A scope that closes after this time, so that a caller who stops reading cannot keep it open. `isOver` says whether it
+ * closed.
+ */
 const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   let isOver = false

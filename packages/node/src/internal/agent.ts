@@ -108,7 +108,8 @@ export const makeSender = Effect.fnUntraced(function* (
     noProxy: proxies.except ?? "",
     requestTls: connect,
     proxyTls: connecting,
-    // undici does not use these options for connections to the proxy. A silent proxy is a connect timeout.
+    // undici does not pass `maxHeaderSize` and timeouts on to the connections to a proxy, so they are set here. If a
+    // proxy does not answer, that counts as a connect timeout.
     factory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize }),
     clientFactory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize, headersTimeout: timeout })
   })

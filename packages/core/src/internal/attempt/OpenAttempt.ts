@@ -168,7 +168,7 @@ export class OpenAttempt {
     this.settle(this.#isSent ? Outcome.Left({ images: this.images() }) : Outcome.NotSent({ reason: undefined }))
   ).pipe(
     // The caller has left, so the failure can only be logged.
-    Effect.catch((reason) => Effect.logError("The end of an attempt that was left failed", reason))
+    Effect.catch((reason) => Effect.logError("An entry's `end` failed after the caller had left", reason))
   )
 }
 

@@ -42,7 +42,7 @@ export const retryAttempts = Effect.fnUntraced(function* <A, R>(
     if (Result.isSuccess(result)) return result.success
     const reason = result.failure
     attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
-    nextDelay ??= yield* delays(policy) // Not earlier, because most calls never retry.
+    nextDelay ??= yield* delays(policy) // Made only now, because most calls never retry.
     const delay = (yield* isAllowed(reason)) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
     if (Option.isNone(delay)) return yield* Effect.fail(GradientError.fromReason(reason, attempts.failed))
     yield* announce({ reason, attempt: attempts.count, delay: delay.value }, onRetry)

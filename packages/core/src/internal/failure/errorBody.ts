@@ -23,7 +23,7 @@ export const parseJson = (text: string, redact: (text: string) => string): Resul
     JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? redact(value) : value))
   )
 
-/** How deep nested errors are read, and how many errors of a list. */
+/** How many levels of nested errors are read, and how many errors of a list. */
 const deepest = 6
 const mostErrors = 10
 

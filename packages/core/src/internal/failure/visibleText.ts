@@ -21,7 +21,10 @@ export const oneLine = (text: string): string | undefined => {
 /** Elements without visible text. An element that is not closed extends to the end. */
 const unseen = /<!--[\s\S]*?(?:-->|$)|<(script|style|template|noscript|svg)\b[\s\S]*?(?:<\/\1\s*>|$)/gi
 
-/** A tag, but not `<redacted>`. It excludes `<`, or a text full of `<` would take quadratic time. */
+/**
+ * A tag, but not `<redacted>`. It contains no second `<`, because otherwise a text full of `<` would take quadratic
+ * time.
+ */
 const tag = /<(?!redacted>)[a-z!/?][^<>]*>/gi
 
 const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " }

@@ -9,7 +9,7 @@ const largestSegment = 8 * 1024 * 1024
 const equalsSign = 0x3d
 
 export class Base64Sink {
-  /** Why the image was refused, if it was. */
+  /** Why the image was refused. `undefined` if it was not. */
   problem: "not base64" | "too large" | undefined
   /** Full segments, each cut to its content. */
   readonly #full: Array<Uint8Array> = []
@@ -73,7 +73,7 @@ export class Base64Sink {
     return true
   }
 
-  /** Returns the image; or `undefined`, and sets `problem`, if the last group is incomplete. */
+  /** Returns the image. If the last group is incomplete, it sets `problem` and returns `undefined`. */
   finish(): Uint8Array | undefined {
     if (this.#pending === 1 || (this.#padding > 0 && this.#pending + this.#padding !== 4)) {
       this.refuse("not base64")
@@ -88,7 +88,7 @@ export class Base64Sink {
     const last = new Uint8Array(this.#segment.buffer, 0, this.#filled)
     // Up to an eighth of the memory may stay unused, which is cheaper than a copy of the image.
     if (this.#full.length === 0 && this.#segment.length - this.#filled <= this.#filled / 8) {
-      this.#segment.fill(0, this.#filled) // The memory may hold other data of the process.
+      this.#segment.fill(0, this.#filled) // The unused memory may contain other data of the process.
       return last
     }
     return concat([...this.#full, last], this.length)

@@ -310,13 +310,13 @@ export class ImageJsonParser {
       this.#endValue("null")
       return
     }
-    this.#endValue(`${this.images.length} `) // The space ends the number, whatever follows.
+    this.#endValue(`${this.images.length} `) // The space ends the index, so that following digits are not part of it.
     this.images.push(image)
     // The images of a reply are similar in size. A higher estimate would leave so much unused that each would be copied.
     this.#expectedBytes = Math.min(this.#expectedBytes, Math.ceil(1.1 * image.length))
   }
 
-  /** Writes this into the JSON in place of the image. */
+  /** Writes this text into the JSON in place of the image. */
   #endValue(text: string): void {
     for (let at = 0; at < text.length; at++) this.#append(text.charCodeAt(at))
     this.#value = "other"

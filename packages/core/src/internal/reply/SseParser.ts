@@ -18,7 +18,7 @@ export class SseParser {
 
   /** Where the next byte belongs: to the name of a field, or to the value of one. */
   #field: "name" | "data" | "event" | "skipped" = "name"
-  /** The name of the field, or the value of `event`, so far. */
+  /** The characters read so far of a field's name, or of the value of an `event` field. */
   #text = ""
   /** The next byte is the first of a value. One space there is skipped. */
   #atValueStart = false

@@ -82,7 +82,7 @@ export const decodeEvent = ({ data, name }: RawEvent, context: EventContext): De
   return { _tag: "Skipped", name: type, words: errorBodyOf(value).description }
 }
 
-/** Data that is not JSON. It ends the stream, but not in a partial image or in an event with an unknown name. */
+/** Handles data that is not JSON. It ends the stream, unless the event is a partial image or has an unknown name. */
 const notJson = (
   text: string,
   name: string,

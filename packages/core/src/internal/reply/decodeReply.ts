@@ -48,7 +48,7 @@ export interface Decoded<A> {
   readonly unreadable: ReadonlyArray<string>
 }
 
-/** The message to log about members that were left out; none if there are none. */
+/** The message to log about members that were left out; an empty list if all could be decoded. */
 export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray<string> =>
   unreadable.length === 0 ? [] : [`Left out, because it cannot be decoded: ${shorten(unreadable.join(", "))}`]
 

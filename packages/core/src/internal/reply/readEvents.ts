@@ -27,7 +27,7 @@ class EventReader {
   /** Messages to log at debug level. */
   readonly notes: Array<string> = []
 
-  /** The last image that the caller got, or that an unusable or unknown event had. A failure carries it. */
+  /** The last image: one that the caller got, or one of an unusable or unknown event. A failure carries it. */
   #last: ImageGenStreamEvent | ReadonlyArray<Uint8Array> = []
   /** The completed images, if the caller gets them only at the end. A failure carries them. */
   readonly #kept: Array<Completed> = []
@@ -53,7 +53,10 @@ class EventReader {
     this.#parser = new SseParser(incoming.limits, isKnownName)
   }
 
-  /** Parses chunks and returns the events that ended in them. `undefined` if there is nothing to do yet. */
+  /**
+   * Parses chunks and returns the events that ended in them, possibly none. `undefined` if there is also no note and no
+   * ending, so that more chunks are needed.
+   */
   take(chunks: ReadonlyArray<Uint8Array>): Array<ImageGenStreamEvent> | undefined {
     const raws: Array<RawEvent> = []
     for (const chunk of chunks) this.#parser.write(chunk, raws)
@@ -254,5 +257,5 @@ export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingRepl
   yield* Pull.catchDone(all, () => Effect.void)
   return Arr.isReadonlyArrayNonEmpty(completed)
     ? Reply.responseOfCompleted(completed, incoming.head)
-    : yield* Effect.die("a successful event stream has a completed image")
+    : yield* Effect.die("a successful event stream must have a completed image")
 })

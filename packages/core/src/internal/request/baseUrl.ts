@@ -37,7 +37,7 @@ export const serverOf = (toUrl: ToUrl): Server | undefined => {
 }
 
 /**
- * Checks a base URL. Its query is put behind the path of each request. An issue shows neither passwords nor secrets of
+ * Checks a base URL. Its query is appended to the path of each request. An issue shows neither passwords nor secrets of
  * the query.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {

@@ -54,7 +54,7 @@ const hashOf = (text: string): number => {
   return 4_294_967_296 * (0x1f_ffff & low) + (high >>> 0)
 }
 
-/** The indexes of values that another index has as well, in order. */
+/** The indexes of values that occur more than once, in order. */
 const repeated = (hashes: Numbers): ReadonlySet<number> => {
   const order = Uint32Array.from({ length: hashes.length }, (_, index) => index)
   order.sort((a, b) => hashes.at(a) - hashes.at(b) || a - b)
@@ -72,7 +72,7 @@ interface Numbered {
   readonly text: string
 }
 
-/** The lines with text. */
+/** The lines that are not blank, with their numbers. */
 export const numbered = <E, R>(lines: Stream.Stream<string, E, R>): Stream.Stream<Numbered, E, R> =>
   lines.pipe(
     Stream.zipWithIndex,
@@ -94,7 +94,7 @@ const refused = (issues: ReadonlyArray<Issue>): GradientError.GradientError => {
   return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
 }
 
-/** Every line whose id an earlier line has. Only lines whose hash is not alone are read again. */
+/** The lines with an id that an earlier line has. Only lines that share their hash with another line are read again. */
 const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: ReadonlySet<number>) => {
   const seen = new Map<string, number>()
   return Stream.zipWithIndex(numbered(lines)).pipe(
@@ -116,7 +116,7 @@ const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: Readonly
   )
 }
 
-/** Checks every line, and that each id is there once. Fails with all problems, by line. */
+/** Checks every line, and that no two lines have the same id. Fails with all problems, by line. */
 export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Stream<string, E, R>, identity: Identity) {
   const hashes = new Numbers()
   const issues: Array<Issue> = []
@@ -138,7 +138,7 @@ export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Strea
     })
   )
   const suspects = repeated(hashes)
-  // One by one: as arguments of one call, very many would exceed the stack.
+  // Added one by one, because very many arguments of one call would exceed the stack.
   if (suspects.size > 0) for (const issue of yield* duplicates(lines, suspects)) issues.push(issue)
   if (hashes.length === 0) issues.push({ param: "the file", given: "none", allowed: "at least one request" })
   if (issues.length > 0) return yield* Effect.fail(refused(issues))

@@ -1,6 +1,6 @@
 /**
- * The copy of a batch in the store: its lines in parts, and a description that is written last. Runners read the params from
- * it, so that no prompt lies in the database.
+ * The copy of a batch in the store: its lines in parts, and a description that is written last. Runners read the params
+ * from it, so that the database contains no prompts.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -53,7 +53,7 @@ export const find = Effect.fnUntraced(function* (store: Store, identity: Identit
   return Option.some<Checked>(description)
 })
 
-/** Copies the lines of a batch that were checked. Parts that are there already are kept. */
+/** Copies the lines of a batch that were checked. Parts that already exist are kept. */
 export const write = Effect.fnUntraced(function* <E, R>(
   store: Store,
   identity: Identity,

@@ -36,7 +36,10 @@ export interface Batch extends Checked {
 /** The key of a request. */
 export const keyOf = (name: string, id: string): string => `${name}/${id}`
 
-/** Failures of every request: the key, the credit, the model. The batch stops, and can go on when they are mended. */
+/**
+ * Failures that every request would have, such as a wrong key, no credit or an unknown model. The batch stops, and can
+ * continue after they are fixed.
+ */
 const stopping: ReadonlySet<string> = new Set([
   "AuthenticationError",
   "PermissionDeniedError",
@@ -48,7 +51,7 @@ const stopping: ReadonlySet<string> = new Set([
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
   stopping.has(_tag) || (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
 
-/** Failures of one request, which another try would not mend. */
+/** Failures of one request that a retry would not fix. */
 const refusals: ReadonlySet<string> = new Set([
   "BadRequestError",
   "ContentPolicyError",
@@ -56,7 +59,7 @@ const refusals: ReadonlySet<string> = new Set([
   "UnprocessableEntityError"
 ])
 
-/** `later`: another runner is at work on it, or its failure may pass. */
+/** `later`: another runner is sending the request, or its failure may be temporary. */
 type Look = "send" | "settled" | "later"
 
 const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
@@ -68,7 +71,9 @@ const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
   return isRefused && !isRetrying ? "settled" : "send"
 }
 
-/** How often nothing may move before the runner gives up, and the longest wait in between. */
+/**
+ * After this many passes without progress the runner gives up. Between two passes it waits at most this many seconds.
+ */
 const mostIdlePasses = 30
 const longestPauseSeconds = 20
 
@@ -78,7 +83,7 @@ class Runner {
   /** The requests with an outcome, by their index: done, refused, in doubt. */
   readonly #settled: Uint8Array
   #settledCount = 0
-  /** The last failure that may pass. */
+  /** The last temporary failure. */
   #passing: GradientError.GradientError | undefined
 
   constructor(parts: Parts, batch: Batch) {
@@ -93,7 +98,7 @@ class Runner {
     this.#settledCount++
   }
 
-  /** Asks for a request, unless it has an outcome or another runner is at work on it. */
+  /** Asks for a request, unless it has an outcome or another runner is sending it. */
   #ask(index: number, { id, params }: Request): Effect.Effect<void, GradientError.GradientError> {
     const { identity, images, journal } = this.#parts
     const { isRetrying, name } = this.#batch
@@ -137,7 +142,7 @@ class Runner {
     )
   }
 
-  /** Looks at every request without an outcome once. */
+  /** One pass: asks once for every request without an outcome. */
   #look(): Effect.Effect<void, GradientError.GradientError> {
     const parts = Array.from({ length: Math.ceil(this.#batch.total / linesInPart) }, (_, part) => part)
     return Stream.fromIterableEffect(Random.shuffle(parts)).pipe(
@@ -150,7 +155,7 @@ class Runner {
     )
   }
 
-  /** Ends when every request has an outcome. Fails if nothing moves for long, or if every request would fail. */
+  /** Ends when every request has an outcome. Fails if there is no progress for long, or if every request would fail. */
   readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {
     for (let idle = 0; this.#settledCount < this.#batch.total;) {
       const before = this.#settledCount
@@ -164,6 +169,6 @@ class Runner {
   })
 }
 
-/** Runs until every request of the batch has an outcome, whoever got it. */
+/** Runs until every request of the batch has an outcome, from this runner or another one. */
 export const run = (parts: Parts, batch: Batch): Effect.Effect<void, GradientError.GradientError> =>
   Effect.suspend(() => new Runner(parts, batch).run)

@@ -1,10 +1,8 @@
-/**
- * Whether a folder is on a network disk, by the type of its mount. Only Linux lists its mounts in a file.
- */
+/** Detects a folder on a network disk, by the type of its mount. Only Linux lists its mounts in a file. */
 import * as Effect from "effect/Effect"
 import { readFile, realpath } from "node:fs/promises"
 
-/** Types of file systems whose locks do not hold between machines. */
+/** Types of network file systems. Their locks do not work between machines. */
 const networkTypes =
   /^(?:nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|coda|davfs|gfs2|glusterfs|lustre|ocfs2|fuse\.(?:sshfs|s3fs|rclone|glusterfs|gcsfuse|ceph|goofys|mount-s3))$/
 

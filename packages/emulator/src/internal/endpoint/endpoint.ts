@@ -71,7 +71,7 @@ const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 const jsonPart = Effect.fnUntraced(function* (request: GenerationRequest.GenerationRequest, draw: Draw) {
   const drawn = yield* Effect.forEach(Array.from({ length: request.n }).keys(), (index) => draw(request, index))
   const [first, ...rest] = drawn.map((bytes) => new GeneratedImage.GeneratedImage({ bytes }))
-  if (first === undefined) return yield* Effect.die("a request has at least one image")
+  if (first === undefined) return yield* Effect.die("a request must have at least one image")
   const response = new ImageGenerateResponse.ImageGenerateResponse({
     created: yield* DateTime.now,
     data: [first, ...rest],

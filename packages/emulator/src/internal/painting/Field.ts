@@ -34,7 +34,10 @@ export const make = (box: Box, columns: number, rows: number, value: Field): Fie
   }
 }
 
-/** A field over the frame from the top to `bottom`. The grid has `lines` rows per frame height, but not more than pixels. */
+/**
+ * A field over the frame from the top to `bottom`. The grid has `lines` rows per frame height, and at most one per row
+ * of pixels.
+ */
 export const over = (frame: Frame, bottom: number, lines: number, value: Field): Field => {
   const perUnit = Math.min(lines, frame.height)
   const columns = Math.max(2, Math.round(perUnit * frame.aspect))
