@@ -1,6 +1,7 @@
 /**
  * What a store gives and how it fails: the models of `ImageStore`, in a file that its layers can import.
  */
+import type { GeneratedImage, GradientError, ImageGenerateResponse } from "@effect-gradient/core"
 import * as Data from "effect/Data"
 
 /**
@@ -25,3 +26,16 @@ export class StoreFailure extends Data.TaggedError("StoreFailure")<{
   readonly message: string
   readonly cause: unknown
 }> {}
+
+/**
+ * A generation in the store.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stored {
+  /** The response, with its metadata. Its images have no bytes. */
+  readonly outline: ImageGenerateResponse.ImageGenerateResponse
+  /** The bytes of each image of the response, which are read on demand. */
+  readonly images: ReadonlyArray<GeneratedImage.ImageSource<GradientError.GradientError>>
+}
