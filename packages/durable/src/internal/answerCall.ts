@@ -1,14 +1,7 @@
 /**
  * One call under a key: it looks at the journal, and answers from the store, waits for another process, sends, or fails.
  */
-import {
-  Attempt,
-  GradientError,
-  ImageStream,
-  type ImageGenerateParams,
-  type ImageGenerateResponse,
-  type Images
-} from "@effect-gradient/core"
+import { Attempt, GradientError, ImageStream, type ImageGenerateParams, type Images } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -25,7 +18,6 @@ import type { SharedCall } from "./SharedCall.ts"
 import { type Parts, AttemptRecord } from "./AttemptRecord.ts"
 import type { Stored, StoreFailure } from "./storeModels.ts"
 
-type Response = ImageGenerateResponse.ImageGenerateResponse
 type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>
 type Reason = GradientError.GradientErrorReason
