@@ -50,7 +50,7 @@ import * as Reasons from "./internal/failureReasons.ts"
 import { keepPruning, type Retention } from "./internal/retention.ts"
 import type { Parts } from "./internal/AttemptRecord.ts"
 
-export type { Stored } from "./internal/answerCall.ts"
+export type { Stored } from "./internal/storeModels.ts"
 export type { Joined } from "./internal/sharedCalls.ts"
 export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/administration.ts"
 

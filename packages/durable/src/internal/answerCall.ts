@@ -2,15 +2,7 @@
  * Answers one call with a key. It reads the journal, and then answers from the store, waits for another process, sends,
  * or fails.
  */
-import {
-  Attempt,
-  type GeneratedImage,
-  GradientError,
-  ImageStream,
-  type ImageGenerateParams,
-  type ImageGenerateResponse,
-  type Images
-} from "@effect-gradient/core"
+import { Attempt, GradientError, ImageStream, type ImageGenerateParams, type Images } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -25,25 +17,11 @@ import * as Reasons from "./failureReasons.ts"
 import { recover } from "./storeRecovery.ts"
 import type { SharedCall } from "./SharedCall.ts"
 import { type Parts, AttemptRecord } from "./AttemptRecord.ts"
-import type { StoreFailure } from "./storeModels.ts"
+import type { Stored, StoreFailure } from "./storeModels.ts"
 
-type Response = ImageGenerateResponse.ImageGenerateResponse
 type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>
 type Reason = GradientError.GradientErrorReason
-
-/**
- * A generation in the store.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Stored {
-  /** The response, with its metadata. Its images have no bytes. */
-  readonly outline: Response
-  /** The bytes of each image of the response, which are read on demand. */
-  readonly images: ReadonlyArray<GeneratedImage.ImageSource<GradientError.GradientError>>
-}
 
 /** A generation that somebody waits for. */
 export interface Named {

@@ -16,11 +16,12 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { answer, checkParams, follow, type Stored } from "./answerCall.ts"
+import { answer, checkParams, follow } from "./answerCall.ts"
 import { askedText } from "./identity.ts"
 import * as Reasons from "./failureReasons.ts"
 import { SharedCall } from "./SharedCall.ts"
 import type { Parts, AttemptRecord } from "./AttemptRecord.ts"
+import type { Stored } from "./storeModels.ts"
 
 type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>

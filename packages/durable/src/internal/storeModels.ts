@@ -1,4 +1,5 @@
 /** The models of `ImageStore`. They have a file of their own, so that its layers can import them. */
+import type { GeneratedImage, GradientError, ImageGenerateResponse } from "@effect-gradient/core"
 import * as Data from "effect/Data"
 
 /**
@@ -23,3 +24,16 @@ export class StoreFailure extends Data.TaggedError("StoreFailure")<{
   readonly message: string
   readonly cause: unknown
 }> {}
+
+/**
+ * A generation in the store.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stored {
+  /** The response, with its metadata. Its images have no bytes. */
+  readonly outline: ImageGenerateResponse.ImageGenerateResponse
+  /** The bytes of each image of the response, which are read on demand. */
+  readonly images: ReadonlyArray<GeneratedImage.ImageSource<GradientError.GradientError>>
+}
