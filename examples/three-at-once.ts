@@ -10,4 +10,6 @@ export const threePrompts = Effect.forEach(
 )
 
 /** Three images of one prompt, each in its own request. They are given as they arrive, and then a tally. */
-export const threeImages = ImagesEach.generate({ prompt: "An otter" }, { count: 3, concurrency: 3 }).pipe(Stream.runCollect)
+export const threeImages = ImagesEach.generate({ prompt: "An otter" }, { count: 3, concurrency: 3 }).pipe(
+  Stream.runCollect
+)
