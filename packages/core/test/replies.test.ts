@@ -64,7 +64,7 @@ describe.each(both)("a reply with status 200 to $name", ({ call, name }) => {
 
   it.effect.each(cases)("is recognised as an event stream by its first line: $type, after $shown", ({ start, type }) =>
     Effect.gen(function* () {
-      for (const before of ["", ": ping\n\n", "retry: 3\n", "data\n\n", "junk\n\n"]) {
+      for (const before of ["", ": ping\n\n", "retry: 3\n", "data\n\n", "junk\n\n", "{vent: a damaged line\n", "[\n"]) {
         expect(yield* call({ body: start + before + events, type })).toEqual([Wire.png(20), Wire.png(30)])
       }
     })

@@ -63,7 +63,9 @@ class ReplyStart {
 
   /** The form of a reply that ended before its form was recognised. */
   formAtEnd(): Form {
-    return this.#sample.replace(startOfReply, "") === "" ? "empty" : "text"
+    const start = this.#sample.replace(startOfReply, "")
+    if (start === "") return "empty"
+    return bracket.test(start) ? "json" : "text"
   }
 
   #write(chunk: Uint8Array): void {
@@ -97,10 +99,15 @@ class ReplyStart {
 /** Text that starts with `<` is not an event stream, because an HTML page can contain a line that looks like an event. */
 const formOf = (sample: string): Form | undefined => {
   const start = sample.replace(startOfReply, "")
-  if (start.startsWith("{") || start.startsWith("[")) return "json"
+  if (jsonStart.test(start)) return "json"
   if (!start.startsWith("<") && eventStream.test(start)) return "events"
-  return sample.length < sampleLength ? undefined : "text"
+  if (sample.length < sampleLength) return undefined
+  return bracket.test(start) ? "json" : "text"
 }
+
+/** Both characters are checked, because an event stream can begin with a damaged line. */
+const jsonStart = /^(?:\{[ \t\r\n]*["}]|\[[ \t\r\n]*[[{"\]])/
+const bracket = /^[[{]/
 
 /** White space before JSON, or blank lines before an event stream. */
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
