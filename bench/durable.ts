@@ -1,18 +1,25 @@
 /**
- * Measures what a durable call adds to a plain one: `node --expose-gc bench/durable.ts [rounds]` prints the figures, and
- * sends them to its parent process if there is one. No network: the transport answers at once.
+ * Measures what a durable call adds to a plain one, and what the other layers add: `node --expose-gc bench/durable.ts
+ * [rounds]` prints the figures, and sends them to its parent process if there is one. No network: the transport answers at
+ * once.
  */
 import { Images } from "@effect-gradient/core"
+import * as BudgetLedger from "@effect-gradient/core/BudgetLedger"
+import * as ImagesBudget from "@effect-gradient/core/ImagesBudget"
+import * as ImagesFallback from "@effect-gradient/core/ImagesFallback"
+import * as ImagesLimit from "@effect-gradient/core/ImagesLimit"
+import * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
 import { TestTransport } from "@effect-gradient/core/testing"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import { SqliteClient } from "@effect-gradient/durable/node"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer, ManagedRuntime } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
-import { inUse } from "./measure.ts"
+import { inUse, time } from "./measure.ts"
 import { type Spread, spreadOf } from "./statistics.ts"
 
 interface DurableCost {
@@ -23,8 +30,17 @@ interface DurableCost {
   readonly added: Spread
 }
 
+/** CPU time of a call in milliseconds, with telemetry, budget, fallback and limit, and without. */
+interface LayersCost {
+  readonly plainMillis: Spread
+  readonly layeredMillis: Spread
+  /** The second divided by the first, in the same round. */
+  readonly ratio: Spread
+}
+
 export interface Durable {
   readonly costs: ReadonlyArray<DurableCost>
+  readonly layers: LayersCost
   /** Bytes in use per byte of the images of a call, when all its images are stored and its manifest is not. */
   readonly memoryRatio: number
 }
@@ -89,6 +105,38 @@ const measureCosts = async (): Promise<ReadonlyArray<DurableCost>> => {
   })
 }
 
+const prices = { "openai-gpt-image-2": { perImage: 0.25, perOutputToken: 0.00003 } }
+
+/** The layers of examples/production without journal and store. No limit is reached. */
+const layered = ImagesTelemetry.layer({ prices }).pipe(
+  Layer.provide(ImagesBudget.layer({ money: { limit: 1e9, prices }, window: "1 day" })),
+  Layer.provide(
+    ImagesFallback.layer([
+      {
+        layer: ImagesLimit.layer({ limit: 1e9, window: "1 minute", concurrency: 8 }).pipe(Layer.provide(plain)),
+        model: "openai-gpt-image-2"
+      }
+    ])
+  ),
+  Layer.provide([BudgetLedger.layerMemory, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
+)
+
+/** The two take turns, and start each round in turn, so that other load affects both. */
+const measureLayers = async (): Promise<LayersCost> => {
+  const lanes = [plain, layered].map((layer) => ({ runtime: ManagedRuntime.make(layer), millis: new Array<number>() }))
+  for (let round = -4; round < rounds * 2; round++) {
+    for (const { millis, runtime } of round % 2 === 0 ? lanes : lanes.toReversed()) {
+      const run = () => runtime.runPromise(Effect.asVoid(Images.generate({ prompt: "An otter" })))
+      const { cpuMillis } = await time(run, callsInRound)
+      if (round >= 0) millis.push(cpuMillis)
+    }
+  }
+  for (const { runtime } of lanes) await runtime.dispose()
+  const [plainMillis = [], layeredMillis = []] = lanes.map(({ millis }) => millis)
+  const ratios = layeredMillis.map((millis, round) => millis / (plainMillis[round] ?? Number.NaN))
+  return { plainMillis: spreadOf(plainMillis), layeredMillis: spreadOf(layeredMillis), ratio: spreadOf(ratios) }
+}
+
 /** A store that calls a function before it writes a manifest. */
 const watching = (store: Layer.Layer<ImageStore.ImageStore, unknown>, onManifest: () => void) =>
   Layer.effect(
@@ -121,11 +169,16 @@ const measureMemory = async (): Promise<number> => {
   return (most - before) / (imagesInLargeCall * png.length)
 }
 
-const result: Durable = { costs: await measureCosts(), memoryRatio: await measureMemory() }
+const result: Durable = {
+  costs: await measureCosts(),
+  layers: await measureLayers(),
+  memoryRatio: await measureMemory()
+}
 await rm(folder, { recursive: true })
 for (const { added, millis, title } of result.costs) {
   console.error(`${title}: ${millis.median.toFixed(2)} ms, ${added.median.toFixed(2)} more`)
 }
+console.error(`CPU with all layers to that of a plain call: ${result.layers.ratio.median.toFixed(3)}`)
 console.error(`bytes in use per byte of images: ${result.memoryRatio.toFixed(2)}`)
 process.send?.(result)
 process.disconnect?.()

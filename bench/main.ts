@@ -103,6 +103,7 @@ const memory = async () => Schema.decodeUnknownSync(Memory)(await answer(start("
 const SpreadSchema = Schema.Struct({ median: Schema.Finite, low: Schema.Finite, high: Schema.Finite })
 const DurableSchema = Schema.Struct({
   costs: Schema.Array(Schema.Struct({ title: Schema.String, millis: SpreadSchema, added: SpreadSchema })),
+  layers: Schema.Struct({ plainMillis: SpreadSchema, layeredMillis: SpreadSchema, ratio: SpreadSchema }),
   memoryRatio: Schema.Finite
 })
 const durable = async (): Promise<Durable> =>

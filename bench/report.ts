@@ -207,8 +207,9 @@ ${table(
 
 const journalBudgetMillis = 2
 const durableMemoryBudget = 1.2
+const layersBudget = 1.15
 
-export const durableReport = ({ costs, memoryRatio }: Durable): string => {
+export const durableReport = ({ costs, layers, memoryRatio }: Durable): string => {
   const spread = ({ high, low, median }: Spread) => `${decimal(median, 2)} (${decimal(low, 2)} to ${decimal(high, 2)})`
   const rows = costs.map(({ added, millis: time, title }, index) => [
     title,
@@ -223,7 +224,23 @@ One image of 1.5 MB, without a network. Each row has one part more than the row 
 ${table(["", "time (ms)", "more than the row before (ms)", "budget"], rows)}
 
 Memory, when the images of a call (10 of 1.5 MB) are stored: ${decimal(memoryRatio, 2)} bytes in use for each byte of the images. Budget:
-${durableMemoryBudget}, ${verdict(memoryRatio, durableMemoryBudget)}.`
+${durableMemoryBudget}, ${verdict(memoryRatio, durableMemoryBudget)}.
+
+The same call with telemetry, budget, fallback and limit, and without journal and store:
+
+${table(
+  ["", "CPU (ms)", "to a plain call", "budget", ""],
+  [
+    ["a plain call", spread(layers.plainMillis), "", "", ""],
+    [
+      "all layers on",
+      spread(layers.layeredMillis),
+      withSpread(layers.ratio),
+      String(layersBudget),
+      verdict(layers.ratio.median, layersBudget)
+    ]
+  ]
+)}`
 }
 
 export const batchReport = (runs: ReadonlyArray<BatchRun>): string => {
