@@ -509,9 +509,12 @@ describe("gateway-durable.ts", () => {
       const { join: joined, run } = Context.get(attempts, Attempts.Attempts)
       const id = { caller: "alice", attempt: undefined, request: "0".repeat(32) }
       const params = { prompt, model: "openai-gpt-image-2", n: 1 }
-      for (const reply of [yield* run(id, { kind: "generate", params }, {}), yield* joined(id, "generate")]) {
-        assert.strictEqual(reply._tag === "Response" && reply.response.data[0].mediaType, "image/png")
-      }
+      const first = yield* run(id, { kind: "generate", params }, {})
+      const bytes = first._tag === "Response" ? first.response.data[0].bytes : new Uint8Array()
+      assert.deepStrictEqual(bytes.subarray(0, 4), TestImages.png.subarray(0, 4))
+      const stored = yield* joined(id, "generate")
+      const text = stored._tag === "Json" ? yield* Stream.mkString(Stream.decodeText(stored.bytes)) : stored._tag
+      assert.include(text, `"b64_json":"${Buffer.from(bytes).toString("base64")}"`)
       assert.strictEqual(yield* charges, 1)
     }).pipe(Effect.scoped)
   )

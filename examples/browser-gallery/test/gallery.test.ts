@@ -246,7 +246,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           const generate = page.getByRole("button", { name: "Generate" })
           assert.isTrue(await generate.evaluate((button) => button === document.activeElement))
           await page.keyboard.press("Enter")
-          await page.getByText("Image 1 of 3").waitFor()
+          await page.getByText(/^(Image \d of 3|Done)/).waitFor()
         })
         assert.deepStrictEqual(errors, [])
       })
@@ -267,7 +267,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         assert.isTrue(canRetry)
         yield* Effect.promise(async () => {
           await retry(page).click()
-          await page.getByText("Image 1 of 3").waitFor()
+          await page.getByText(/^(Image \d of 3|Done)/).waitFor()
         })
         assert.strictEqual((yield* ledger.account).entries.length, 1)
       })

@@ -150,27 +150,4 @@ describe("BrowserImages.layer", () => {
       assert.isTrue(asked[0]?.signal?.aborted)
     })
   )
-
-  it.effect.each([
-    { what: "complete", declared: 0, cancelled: false },
-    { what: "closed before the length that its head declares", declared: 1, cancelled: true }
-  ])("a JSON reply that is $what: cancels the body: $cancelled", ({ cancelled, declared }) =>
-    Effect.gen(function* () {
-      const json = new TextEncoder().encode('{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}')
-      let isCancelled = false
-      const body = new ReadableStream({
-        start: (controller) => controller.enqueue(json),
-        cancel: () => {
-          isCancelled = true
-        }
-      })
-      const { asked, layer: fetch } = fetching(
-        () => new Response(body, { headers: { "content-length": String(json.length + declared) } })
-      )
-      const response = yield* Images.generate({ prompt: "x" }).pipe(Effect.provide(layer), Effect.provide(fetch))
-      assert.strictEqual(response.data.length, 1)
-      assert.strictEqual(isCancelled, cancelled)
-      assert.strictEqual(asked[0]?.signal?.aborted, cancelled)
-    })
-  )
 })

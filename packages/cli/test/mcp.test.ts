@@ -329,6 +329,26 @@ describe("the folder", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("loses no image if it cannot be written to meanwhile: the result includes the image", () =>
+    Effect.gen(function* () {
+      const { baseUrl, paid } = yield* emulator({ latency: "300 millis" })
+      const { callNow, images } = yield* server(baseUrl)
+      const sent = yield* Deferred.make<void>()
+      const call = callNow("generate_image", small, { onProgress: () => Deferred.doneUnsafe(sent, Effect.void) })
+      yield* Deferred.await(sent)
+      yield* eventually(Effect.map(paid, ({ length }) => length === 1))
+      yield* Effect.promise(() => rm(images, { recursive: true }))
+      yield* Effect.promise(() => writeFile(images, "a file in place of the folder"))
+      const result = yield* Effect.promise(() => call)
+      assert.isTrue(result.isError)
+      assert.include(textOf(result), "It was paid for. This result includes it")
+      assert.deepStrictEqual(
+        imagesOf(result).map(({ mimeType }) => mimeType),
+        ["image/png"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is gradient-images in the home folder by default", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

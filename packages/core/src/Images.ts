@@ -98,7 +98,9 @@ const make = Effect.gen(function* () {
         deadline: attempt.sentAt + Duration.toMillis(isStream ? call.deadline : call.timeout),
         deadlinePhase: isStream ? "deadline" : "response"
       }),
-      attempt
+      onWhole: () => {
+        attempt.isReplyWhole = true
+      }
     }
     return incoming
   })

@@ -15,6 +15,8 @@ type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 /** What a call came to. */
 export interface Generated {
   readonly images: ReadonlyArray<ImageTool.Reference>
+  /** Images that could not be written. The result includes them, so that they are not lost. */
+  readonly unwritten: ReadonlyArray<GeneratedImage.ImageBytes>
   /** What went wrong, for the model. Empty if all went well. */
   readonly problems: ReadonlyArray<string>
   readonly mayHaveBeenCharged: boolean
@@ -39,15 +41,19 @@ const repeated = ` For ${Duration.format(memory)} the same params get this answe
 /** Never fails: what went wrong is in `problems`, beside the images that arrived before. */
 export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
   const images: Array<ImageTool.Reference> = []
+  const unwritten: Array<GeneratedImage.ImageBytes> = []
   const problems: Array<string> = []
   const note = (problem: string) => Effect.sync(() => void problems.push(problem))
   const keep = (image: GeneratedImage.ImageBytes) =>
     folder.write(params.prompt, image).pipe(
       Effect.map((path) => void images.push(ImageTool.toReference(image, path))),
-      Effect.tapError(({ problem }) => Effect.logError("An image that was paid for is lost", problem)),
-      Effect.catch(({ problem }) => note(`${problem}. It was paid for, and is lost: tell the user.`))
+      Effect.tapError(({ problem }) => Effect.logError("An image that was paid for could not be written", problem)),
+      Effect.catch(({ problem }) => {
+        unwritten.push(image)
+        return note(`${problem}. It was paid for. This result includes it: tell the user to save it from here.`)
+      })
     )
-  const generated = (mayHaveBeenCharged: boolean): Generated => ({ images, problems, mayHaveBeenCharged })
+  const generated = (mayHaveBeenCharged: boolean): Generated => ({ images, unwritten, problems, mayHaveBeenCharged })
 
   const usable = yield* Effect.result(folder.check)
   if (Result.isFailure(usable)) {

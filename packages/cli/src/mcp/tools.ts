@@ -2,7 +2,7 @@
  * The tools of `gradient-images mcp`: generate, list and show. They answer with paths and links, and with the image itself
  * only if it is small, because hosts cut results at about 1 MB. An image is never answered as text.
  */
-import { ImageGenerateParams, Images } from "@effect-gradient/core"
+import { type GeneratedImage, ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
 import * as McpSchema from "effect/ai/McpSchema"
 import * as McpServer from "effect/ai/McpServer"
@@ -115,21 +115,23 @@ const listLineOf = ({ bytes, modified, path }: Listed) => `${path} (${fileSize(b
 const imagesResult = Effect.fnUntraced(function* (
   { folder, inline }: Options,
   images: ReadonlyArray<ImageTool.Reference>,
-  problems: ReadonlyArray<string> = []
+  problems: ReadonlyArray<string> = [],
+  unwritten: ReadonlyArray<GeneratedImage.ImageBytes> = []
 ) {
   const lines = [...problems, ...images.map(lineOf)]
-  const shown: Array<Content> = []
+  const contentOf = ({ bytes, mediaType }: GeneratedImage.ImageBytes) =>
+    McpSchema.ImageContent.make({ data: bytes, mimeType: mediaType })
+  // An image that has no file is included whatever its size: it would be lost otherwise.
+  const shown: Array<Content> = unwritten.map(contentOf)
   let left = inline
-  for (const { bytes, location, mediaType } of images) {
+  for (const { bytes, location } of images) {
     if (bytes > left) {
       lines.push(`${basename(location)} is not included here because of its size: open its path.`)
       continue
     }
     left -= bytes
     yield* folder.read(location).pipe(
-      Effect.map(
-        ({ image }) => void shown.push(McpSchema.ImageContent.make({ data: image.bytes, mimeType: mediaType }))
-      ),
+      Effect.map(({ image }) => void shown.push(contentOf(image))),
       Effect.catch(({ problem }) => Effect.sync(() => void lines.push(problem)))
     )
   }
@@ -223,8 +225,8 @@ const makeGenerate = Effect.fnUntraced(function* (server: Server, options: Optio
         Effect.provideService(generate(params, options.folder, report), Images.Images, images)
       )
       yield* notify(server, reports)
-      const { images: references, problems } = yield* outcome
-      return yield* imagesResult(options, references, problems)
+      const { images: references, problems, unwritten } = yield* outcome
+      return yield* imagesResult(options, references, problems, unwritten)
     }).pipe(Effect.catch(failed))
 })
 

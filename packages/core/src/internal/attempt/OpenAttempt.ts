@@ -137,7 +137,7 @@ export class OpenAttempt {
           Effect.map(Clock.currentTimeNanos, (now) => span.end(now, Exit.isFailure(exit) ? exit : exitOf(outcome)))
         )
       )
-    })
+    }).pipe(Effect.uninterruptible)
   }
 
   #runEnds(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
@@ -147,7 +147,6 @@ export class OpenAttempt {
     return Effect.forEach(waiting, ({ end }) => Effect.exit(end?.(this.#attempt, outcome) ?? Effect.void)).pipe(
       Effect.flatMap(Exit.asVoidAll),
       Effect.mapError((reason) => withImages(reason, outcome)),
-      Effect.uninterruptible,
       this.within
     )
   }

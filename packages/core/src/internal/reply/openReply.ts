@@ -20,7 +20,7 @@ type Form = "json" | "events" | "text" | "empty"
 
 /** Reads until the form of the reply is recognised. */
 export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {
-  const pull = yield* openBody(incoming)
+  const pull = yield* openBody(incoming.response)
   const start = new ReplyStart(incoming.limits)
   const read = (activity: Activity) => pullUntil(pull, activity, (chunks) => start.take(chunks))
   const form = yield* watched(incoming, read, () => [])

@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Pull from "effect/Pull"
-import * as Scope from "effect/Scope"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import * as GradientError from "../../GradientError.ts"
 import { reasonOfFailure } from "../failure/transportFailure.ts"
@@ -29,20 +28,16 @@ export interface IncomingReply {
   readonly partialImages: number
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
-  /** `isReplyWhole` is set when every byte of the body was read. */
-  readonly attempt: { isReplyWhole: boolean }
+  /** Called when every byte of the body was read. */
+  readonly onWhole: () => void
 }
 
 export type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 export type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
 
 /** Opens the body for a single reader. `Stream.toPull` would also guard against concurrent pulls, at a cost per chunk. */
-export const openBody = Effect.fnUntraced(function* ({ attempt, response: { stream } }: IncomingReply) {
-  // Closing the scope cancels the body, which makes an error with a stack. A body that was read completely needs no cancel.
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer((exit) => (attempt.isReplyWhole ? Effect.void : Scope.close(scope, exit)))
-  return yield* Channel.toPullScoped(stream.channel, scope)
-})
+export const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
+  Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
 
 /** Fetch fails if a reply has no body. Other transports have an empty body. */
 const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"

@@ -44,7 +44,7 @@ export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, re
   if (!parser.closed) {
     return yield* Effect.fail(Reply.invalidReply(head, extracted.flaw ?? "it ends before its JSON is closed", images()))
   }
-  if (isWhole(incoming, received)) incoming.attempt.isReplyWhole = true
+  if (isWhole(incoming, received)) incoming.onWhole()
   const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(extracted, head))
   yield* Effect.forEach(Reply.noteUnreadable(unreadable), (note) => Effect.logDebug(note))
   return value
