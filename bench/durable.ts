@@ -19,7 +19,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
-import { inUse, time } from "./measure.ts"
+import * as Measure from "./measure.ts"
 import { type Spread, spreadOf } from "./statistics.ts"
 
 interface DurableCost {
@@ -47,6 +47,7 @@ export interface Durable {
 
 const rounds = Number(process.argv[2] ?? 15)
 const callsInRound = 8
+const turnsInRound = 20
 const imageBytes = 1_500_000
 const imagesInLargeCall = 10
 
@@ -121,15 +122,22 @@ const layered = ImagesTelemetry.layer({ prices }).pipe(
   Layer.provide([BudgetLedger.layerMemory, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
 )
 
-/** The two take turns, and start each round in turn, so that other load affects both. */
+/**
+ * The two take turns, and every other time the second starts. A turn is short and a round has many, because garbage
+ * collections and other load come at random and cost more than the layers do.
+ */
 const measureLayers = async (): Promise<LayersCost> => {
   const lanes = [plain, layered].map((layer) => ({ runtime: ManagedRuntime.make(layer), millis: new Array<number>() }))
-  for (let round = -4; round < rounds * 2; round++) {
-    for (const { millis, runtime } of round % 2 === 0 ? lanes : lanes.toReversed()) {
-      const run = () => runtime.runPromise(Effect.asVoid(Images.generate({ prompt: "An otter" })))
-      const { cpuMillis } = await time(run, callsInRound)
-      if (round >= 0) millis.push(cpuMillis)
+  for (let round = -1; round < rounds; round++) {
+    const spent = new Map(lanes.map((lane) => [lane, 0]))
+    for (let turn = 0; turn < turnsInRound; turn++) {
+      for (const lane of turn % 2 === 0 ? lanes : lanes.toReversed()) {
+        const run = () => lane.runtime.runPromise(Effect.asVoid(Images.generate({ prompt: "An otter" })))
+        const { cpuMillis } = await Measure.time(run, callsInRound)
+        spent.set(lane, (spent.get(lane) ?? 0) + cpuMillis / turnsInRound)
+      }
     }
+    if (round >= 0) for (const [{ millis }, cpuMillis] of spent) millis.push(cpuMillis)
   }
   for (const { runtime } of lanes) await runtime.dispose()
   const [plainMillis = [], layeredMillis = []] = lanes.map(({ millis }) => millis)
@@ -153,7 +161,7 @@ const watching = (store: Layer.Layer<ImageStore.ImageStore, unknown>, onManifest
 const measureMemory = async (): Promise<number> => {
   let most = 0
   const store = watching(synced("large"), () => {
-    most = Math.max(most, inUse())
+    most = Math.max(most, Measure.inUse())
   })
   const runtime = ManagedRuntime.make(durable(sqlite("large"), store, true, plainOf(imagesInLargeCall)))
   const call = (key: string) =>
@@ -163,7 +171,7 @@ const measureMemory = async (): Promise<number> => {
   await call("first")
   most = 0
   await setImmediate() // What the first call used is released.
-  const before = inUse()
+  const before = Measure.inUse()
   await call("second")
   await runtime.dispose()
   return (most - before) / (imagesInLargeCall * png.length)

@@ -16,8 +16,7 @@ const guardedImages = Layer.effect(
     const { generate, generateStream } = yield* Images.Images
     const own = yield* CircuitBreaker.CircuitBreaker
     return Images.Images.of({
-      generate: (...call) =>
-        guard(generate(...call)).pipe(Effect.provideService(CircuitBreaker.CircuitBreaker, own)),
+      generate: (...call) => guard(generate(...call)).pipe(Effect.provideService(CircuitBreaker.CircuitBreaker, own)),
       // A stream is one call, from its request to its last event. The queue lets the breaker see how it ends.
       generateStream: (...call) =>
         Stream.callback(

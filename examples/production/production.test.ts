@@ -97,10 +97,22 @@ describe("images.ts", () => {
 
       const attempts = spans.filter(({ name }) => name === "Images.attempt")
       const charged = attempts.map(({ attributes }) => attributes.get("gradient.image.charged"))
-      assert.lengthOf(charged.filter((each) => each === "yes"), 8)
-      assert.lengthOf(charged.filter((each) => each === "in_doubt"), 2)
-      assert.lengthOf(attempts.filter(({ attributes }) => attributes.get("error.type") === "RateLimitError"), 6)
-      assert.lengthOf(attempts.filter(({ attributes }) => attributes.get("error.type") === "BudgetExceededError"), 2)
+      assert.lengthOf(
+        charged.filter((each) => each === "yes"),
+        8
+      )
+      assert.lengthOf(
+        charged.filter((each) => each === "in_doubt"),
+        2
+      )
+      assert.lengthOf(
+        attempts.filter(({ attributes }) => attributes.get("error.type") === "RateLimitError"),
+        6
+      )
+      assert.lengthOf(
+        attempts.filter(({ attributes }) => attributes.get("error.type") === "BudgetExceededError"),
+        2
+      )
     }).pipe(Effect.scoped)
   )
 
