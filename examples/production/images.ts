@@ -34,15 +34,17 @@ export interface Options {
 /** The most that one image of each model costs, as your price list has it. */
 const prices = { "openai-gpt-image-2": { perImage: 0.25 }, "openai-gpt-image-1.5": { perImage: 0.25 } }
 
-/** One endpoint. */
-const endpointOf = ({ client, name }: Endpoint) =>
-  circuit.pipe(
+/** One endpoint. Only the last one makes calls over its limit wait: before, the next endpoint is asked instead. */
+const endpointOf = ({ client, name }: Endpoint, isLast: boolean) => {
+  const onExceeded = isLast ? "delay" : "fail"
+  return circuit.pipe(
     // Inside the circuit breaker: a call that is refused takes no place in the queue.
-    // Inside the fallback: after a 429 of one endpoint, the other endpoint need not wait.
-    Layer.provide(ImagesLimit.layer({ key: name, limit: 250, window: "1 minute", concurrency: 8 })),
+    // Inside the fallback: a 429 of one endpoint does not hold up the others.
+    Layer.provide(ImagesLimit.layer({ key: name, limit: 250, window: "1 minute", concurrency: 8, onExceeded })),
     // The innermost layer repeats what was not charged for. Each of these attempts passes all limits and budgets.
     Layer.provide(NodeImages.layer(client))
   )
+}
 
 /** `Images` with all layers, from the outermost to the innermost. */
 export const production = ({ dollarsADay, endpoints, folder }: Options) => {
@@ -52,10 +54,14 @@ export const production = ({ dollarsADay, endpoints, folder }: Options) => {
   const journal = GenerationJournal.layerSql().pipe(Layer.provide(sqlite))
   const store = ImageStore.layerFolder(`${folder}/images`).pipe(Layer.provide(NodeServices.layer))
 
+  const entries = endpoints.map((endpoint, index) => ({
+    layer: endpointOf(endpoint, index === endpoints.length - 1),
+    model: endpoint.model
+  }))
   // Around the fallback: one record covers all endpoints, so a key is paid for once.
   // Around the circuit breaker: what is stored is returned even while the service is down.
   const durable = DurableImages.layer().pipe(
-    Layer.provide(ImagesFallback.layer(endpoints.map((each) => ({ layer: endpointOf(each), model: each.model })))),
+    Layer.provide(ImagesFallback.layer(entries)),
     Layer.provide([limiter, journal, store])
   )
   // Around the journal: if the process is killed between reserving and recording, the key is not in doubt.

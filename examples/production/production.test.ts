@@ -139,6 +139,18 @@ describe("images.ts", () => {
       assert.strictEqual((yield* second.account).requests, 2)
     }).pipe(Effect.scoped)
   )
+
+  it.live("asks the second endpoint while the first one wants no request", () =>
+    Effect.gen(function* () {
+      const busy = yield* endpointWith("first", "openai-gpt-image-2", ["status=429;retry-after=90"])
+      const second = yield* endpointWith("second", "openai-gpt-image-1.5")
+      const run = inProcess(yield* folder, [busy.endpoint, second.endpoint])
+      const ended = yield* run(orders([1, 2, 3], 1))
+      assert.deepStrictEqual(ended.map(reasonOf), ["none", "none", "none"])
+      assert.strictEqual((yield* busy.account).requests, 1)
+      assert.strictEqual((yield* second.account).entries.length, 3)
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("start.ts", () => {
