@@ -100,12 +100,12 @@ const listener = Effect.gen(function* () {
   return { baseUrl: yield* listening(server), headers: () => headers }
 })
 
-describe("generate.ts", () => {
+describe.each(["generate.ts", "start.ts"])("%s", (name) => {
   it.live("writes otter.png into the folder it is run in", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* service()
       const cwd = yield* folder
-      const program = fileURLToPath(new URL("generate.ts", import.meta.url))
+      const program = fileURLToPath(new URL(name, import.meta.url))
       const command = ChildProcess.make(process.execPath, [program], {
         cwd,
         env: environmentOf(baseUrl),

@@ -384,6 +384,7 @@ describe("the start of gradient-images mcp", () => {
       const { code, stderr, stdout } = yield* run(["mcp", "--folder", cwd], { cwd })
       assert.deepStrictEqual([code, stdout], [2, ""])
       assert.match(stderr, /GRADIENT_MODEL_ACCESS_KEY.*DIGITALOCEAN_ACCESS_TOKEN/)
+      assert.notInclude(stderr, "ConfigError")
     }).pipe(Effect.scoped)
   )
 })

@@ -1,5 +1,6 @@
 /** The message of an error for a user of the command line. */
 import * as GradientError from "@effect-gradient/core/GradientError"
+import * as Config from "effect/Config"
 
 /** Phrases of core's messages for programmers, each with its replacement for the command line. */
 const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
@@ -28,7 +29,9 @@ export const wordsOf = (error: Error): string =>
     : error.message
 
 /** The message, and a line for each image of which only the URL is known. */
-export const messageOf = (error: unknown): string =>
-  error instanceof Error
+export const messageOf = (error: unknown): string => {
+  if (error instanceof Config.ConfigError) return error.cause.message // `String(error)` puts the names of two classes before it
+  return error instanceof Error
     ? [wordsOf(error), ...urlsOf(error).map((url) => `Download this image soon, as it may expire: ${url}`)].join("\n")
     : String(error)
+}
