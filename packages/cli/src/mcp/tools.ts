@@ -237,7 +237,7 @@ const makeList =
       const { limit = 20 } = yield* readParams(ListParams)(given)
       const listed = yield* folder.list
       const lines = listed.slice(0, limit).map(listLineOf)
-      return resultOf([`${listed.length} images in ${folder.path}`, ...lines])
+      return resultOf([`${listed.length} ${listed.length === 1 ? "image" : "images"} in ${folder.path}`, ...lines])
     }).pipe(Effect.catch(failed))
 
 const makeShow = (options: Options) => (given: Given) =>
