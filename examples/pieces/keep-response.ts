@@ -1,0 +1,12 @@
+import { ImageGenerateResponse, Images } from "@effect-gradient/core"
+import { AtomicFile } from "@effect-gradient/node"
+import { Effect, Schema } from "effect"
+
+const encode = Schema.encodeEffect(Schema.fromJsonString(ImageGenerateResponse.Json))
+
+/** Keeps the whole response as JSON, in the API's own form. After a crash the file is the old one or the new one. */
+export const drawAndKeep = (prompt: string, path: string) =>
+  Images.generate({ prompt }).pipe(
+    Effect.flatMap(encode),
+    Effect.flatMap((json) => AtomicFile.replace(path, new TextEncoder().encode(json)))
+  )

@@ -1,0 +1,13 @@
+import * as ImagesLimit from "@effect-gradient/core/ImagesLimit"
+import { SqlRateLimiterStore } from "@effect-gradient/durable"
+import { SqliteClient } from "@effect-gradient/durable/node"
+import { Layer } from "effect"
+import { RateLimiter } from "effect/persistence"
+
+/** At most 250 requests a minute over all processes that use this database. `layerStoreRedis` does the same on Redis. */
+export const limited = (filename: string) =>
+  ImagesLimit.layer({ limit: 250, window: "1 minute" }).pipe(
+    Layer.provide(RateLimiter.layer),
+    Layer.provide(SqlRateLimiterStore.layer()),
+    Layer.provide(SqliteClient.layer({ filename }))
+  )
