@@ -41,7 +41,13 @@ const checkTypes = () => {
   }
   // With declarations, as in a library: they require that each exported type has a name that can be imported.
   const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
-  const output = { target: "ES2024", declaration: true, emitDeclarationOnly: true, outDir: "types" }
+  const output = {
+    target: "ES2024",
+    declaration: true,
+    emitDeclarationOnly: true,
+    allowImportingTsExtensions: true,
+    outDir: "types"
+  }
   for (const [resolution, options] of Object.entries(resolutions)) {
     const compilerOptions = { ...strict, ...output, ...options }
     const configs = {
