@@ -33,7 +33,7 @@ const looks = [
   { name: "phone-dark", colorScheme: "dark", viewport: { width: 390, height: 844 } }
 ] as const
 
-/** The rules that a page breaks, each with its first element. */
+/** The accessibility rules of axe that a page breaks, each with the number of elements and the HTML of the first. */
 const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`${axe}; axe.run().then(({ violations }) =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)

@@ -29,7 +29,7 @@ const clients: Readonly<Record<string, (baseURL: string, path: string) => Promis
   }
 }
 
-/** What the program returns with these faults, and the first letters of the file. */
+/** What the program returns with these faults. `read` gives the letters of a PNG's signature in the file that it wrote. */
 const run = Effect.fnUntraced(function* (
   draw: (baseURL: string, path: string) => Promise<string>,
   ...faults: ReadonlyArray<string>

@@ -7,9 +7,9 @@ import sharp from "sharp"
 import * as Chromium from "../../packages/browser/test/support/Chromium.ts"
 import type { Output, Size } from "./record.ts"
 
-/** What a spinner does within this time is one frame. */
+/** All output within this time is one frame, so that a spinner does not make a frame of each of its steps. */
 const frameTime = 300
-/** A frame that lasts longer is cut to this: an installation may take long. */
+/** A frame is shown for at most this time: an installation may take long. */
 const longestFrameTime = 1500
 /** How long the last frame is shown before the recording starts again. */
 const lastFrameTime = 5000

@@ -17,7 +17,7 @@ const openOptions = async (page: Page) => {
   if (await folded.isVisible()) await folded.click()
 }
 
-/** Asks by the keyboard for an image that is soon drawn. */
+/** Asks by the keyboard for an image that the emulator draws fast: of low quality, and JPEG. */
 const ask = (page: Page) =>
   Effect.promise(async () => {
     await openOptions(page)

@@ -43,10 +43,10 @@ const parseDuration = (text: string): Option.Option<Duration.Duration> => {
 const isDuration = (flag: Flag.Flag<string>): Flag.Flag<Duration.Duration> =>
   flag.pipe(
     Flag.withMetavar("TIME"),
-    Flag.filterMap(parseDuration, () => "Expected seconds, or a number with its unit: 90, 1.5s, 500ms, 5m, 1h")
+    Flag.filterMap(parseDuration, () => "Expected seconds, or a number with its unit: 90, 1.5s, 500ms, 5m, 1h, 30d")
   )
 
-/** Seconds, or a number with its unit: `90`, `1.5s`, `500ms`, `5m`, `1h`. */
+/** Seconds, or a number with its unit: `90`, `1.5s`, `500ms`, `5m`, `1h`, `30d`. */
 export const duration = (name: string): Flag.Flag<Duration.Duration> => isDuration(Flag.String(name))
 
 /** An optional flag with an environment variable as its fallback: `undefined` if neither is set. */

@@ -84,7 +84,7 @@ export interface Options {
    * outdated. Default: true.
    */
   readonly checkStore?: boolean | undefined
-  /** A second store, for images that the store refuses. */
+  /** A second store, for images that cannot be written to the store: it refuses them, is full or cannot be reached. */
   readonly spare?: ImageStore["Service"] | undefined
 }
 

@@ -60,8 +60,9 @@ export interface Progress {
   readonly abandoned: number
   readonly sending: number
   readonly waiting: number
-  /** Images in the store, and tokens that the service counted for them. */
+  /** Images in the store, also those of requests in doubt. */
   readonly images: number
+  /** Tokens that the service counted for the requests that are done, also if their images were removed. */
   readonly totalTokens: number
 }
 

@@ -132,7 +132,7 @@ const kinds = [
   fault("one-byte", "The body in pieces of one byte", {})
 ] as const
 
-/** The value and the summary of each option in the grammar. An option that the fault's summary explains has none. */
+/** The value of each option in the grammar, and its summary, unless the summary of the fault explains the option. */
 const options = {
   at: { value: "<byte>" },
   for: { value: "<duration>" },

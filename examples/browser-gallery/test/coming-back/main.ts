@@ -28,7 +28,7 @@ const onClick = (id: string, recipe: Parameters<typeof run>[0]) =>
 
 const prompt = "A cute baby sea otter"
 
-/** These are drawn soon. */
+/** The emulator draws these fast, because they are of low quality and JPEG. */
 const events = Images.generateStream({ prompt, quality: "low", outputFormat: "jpeg", partialImages: 3 })
 
 onClick(

@@ -150,7 +150,7 @@ const run = Command.make(
     file: Argument.String("file").pipe(
       Argument.withDescription('JSON Lines: on each line a request with an id, {"id":"1","prompt":"A sea otter"}')
     ),
-    batch: given(Flag.String("batch"), "The name of the batch. Default: the name of the file"),
+    batch: given(Flag.String("batch"), "The name of the batch. Default: the name of the file without its extension"),
     ...place,
     ...runner
   },

@@ -21,7 +21,10 @@ const config = {
     Flag.withDescription("The port; 0 is any free one. Default: 8787"),
     Flag.withDefault(8787)
   ),
-  latency: given(duration("latency"), "The time before each reply: 90, 1.5s, 500ms, 5m. Default: 0"),
+  latency: given(
+    duration("latency"),
+    "The time before each reply, in seconds or with a unit: 90, 1.5s, 500ms, 5m. Default: 0"
+  ),
   pace: given(duration("pace"), "The time between the images of a stream. Default: 0"),
   images: Flag.Literals("images", ["painted", "plain"]).pipe(
     Flag.withDescription("plain images have one colour and take almost no time, for load tests. Default: painted"),

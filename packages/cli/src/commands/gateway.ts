@@ -204,7 +204,7 @@ export const gateway = Command.make("gateway", config, run).pipe(
     },
     {
       command: "gradient-images gateway --keys-file keys.txt --journal journal.db --store images",
-      description: "A caller whose connection broke can get the image later"
+      description: "Keeps each image, so that a caller whose connection broke can get it later"
     }
   ])
 )

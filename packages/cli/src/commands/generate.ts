@@ -63,7 +63,7 @@ const retryPolicies = [
 const call = {
   timeout: given(
     duration("timeout"),
-    "The maximum time until the reply is complete, or until a stream begins: 90, 1.5s, 5m. Default: 10m"
+    "The maximum time until the reply is complete, or until a stream begins, in seconds or with a unit: 90, 1.5s, 5m. Default: 10m"
   ),
   idleTimeout: given(duration("idle-timeout"), "The maximum time without data within a reply. Default: 5m"),
   retry: given(

@@ -35,7 +35,7 @@ const list = Command.make(
     prefix: given(Flag.String("prefix"), "Only generations with a key that begins with this text"),
     olderThan: given(
       duration("older-than"),
-      "Only generations that were first requested at least this long ago: 90, 1.5h, 30d"
+      "Only generations that were first requested at least this long ago, in seconds or with a unit: 90, 1.5h, 30d"
     ),
     limit: given(whole(1, 1_000_000)(Flag.String("limit")), "The maximum number of generations to list"),
     json

@@ -123,7 +123,8 @@ const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean)
   }
 })
 
-const most = 10 // More images than this are refused before anything is sent.
+/** The most images of one call. More are refused before anything is sent. */
+const most = 10
 
 interface Wishes {
   readonly params: Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">

@@ -47,7 +47,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const { basename, dirname, join, resolve } = yield* Path.Path
 
-  /** The folder without links. */
+  /** Makes the folder if it is missing, and returns its path with all links resolved. Fails if it is not writable. */
   const make = fs
     .makeDirectory(folder, { recursive: true })
     .pipe(
@@ -73,7 +73,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
   const outside = (name: string) =>
     new ImageFolderError({ problem: `${name} is outside of the folder ${root}. See list_images for the images in it.` })
 
-  /** The path without links of an image that lies in the folder itself. */
+  /** The path, with links resolved, of an image that lies directly in the folder. */
   const pathOf = Effect.fnUntraced(function* (name: string) {
     const path = resolve(root, name)
     if (dirname(path) !== root) return yield* outside(name)

@@ -7,7 +7,7 @@ import type { GenerationJournal } from "../GenerationJournal.ts"
 import type { JournalFailure } from "./journalModels.ts"
 import type { Move, Row } from "./stateMachine.ts"
 
-/** The outcomes that are not written yet are kept in this scope. */
+/** An outcome that could not be written is tried again each second until this scope closes. */
 export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) => {
   const pending = new Map<string, Move>()
 

@@ -37,8 +37,8 @@ export interface Batch extends Checked {
 export const keyOf = (name: string, id: string): string => `${name}/${id}`
 
 /**
- * Failures that every request would have, such as a wrong key, no credit or an unknown model. The batch stops, and can
- * continue after they are fixed.
+ * Failures that most other requests would have too, such as a wrong key or no credit. The batch stops, and can continue
+ * after they are fixed. An unknown model stops it too, although other lines may name other models.
  */
 const stopping: ReadonlySet<string> = new Set([
   "AuthenticationError",
@@ -47,7 +47,7 @@ const stopping: ReadonlySet<string> = new Set([
   "NotFoundError"
 ])
 
-/** Whether every other request would fail too, or would be paid for and lost like this one: the store is full or away. */
+/** Whether the batch stops: others would fail too, or be paid for and lost like this one, as the store is full or away. */
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
   stopping.has(_tag) || (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
 
