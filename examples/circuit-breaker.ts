@@ -8,7 +8,7 @@ export const breaker = CircuitBreaker.layer({
   openDuration: "30 seconds"
 }).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
 
-/** Whether the service is down: it failed, or did not accept the request. Not a 429, moderation or invalid params. */
+/** Whether a failure shows that the service is down. A 429, a refused prompt and invalid params do not show it. */
 const isDown = ({ reason: { _tag, reached } }: GradientError.GradientError) =>
   ["ConnectionError", "InternalServerError"].includes(_tag) ||
   (["RequestTimeoutError", "DisconnectedError"].includes(_tag) && reached !== "Accepted")

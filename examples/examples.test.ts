@@ -274,7 +274,7 @@ describe("circuit-breaker.ts", () => {
   const busy = TestTransport.respond({ status: 429, json: { error: { message: "Slow down" } } })
   const image = TestTransport.response(TestImages.makeResponse(TestImages.png))
 
-  /** What the call came to, and how many requests were sent until then. */
+  /** Makes a call. Returns its outcome, and how many requests all calls so far have sent. */
   const ask = Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.result(call))
     yield* TestClock.adjust("10 seconds")

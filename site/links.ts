@@ -44,7 +44,7 @@ const llmsFaults = (): ReadonlyArray<string> => {
   ]
 }
 
-/** What is wrong, a line each. */
+/** One line for each fault that was found. */
 export const linkFaults = (): ReadonlyArray<string> => [
   ...globSync("**/*.html", { cwd: dist }).flatMap(brokenLinks),
   ...llmsFaults()

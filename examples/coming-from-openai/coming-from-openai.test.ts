@@ -29,7 +29,7 @@ const clients: Readonly<Record<string, (baseURL: string, path: string) => Promis
   }
 }
 
-/** What the program returns with these faults. `read` gives the letters of a PNG's signature in the file that it wrote. */
+/** Runs a program against the emulator with these faults. `read` returns bytes 1 to 3 of the file that the program wrote. */
 const run = Effect.fnUntraced(function* (
   draw: (baseURL: string, path: string) => Promise<string>,
   ...faults: ReadonlyArray<string>

@@ -1,6 +1,6 @@
 import { ImageGenerateParams } from "@effect-gradient/core"
 
-/** What is wrong with a form, by field: the rules of `Images.generate`, without sending anything. */
+/** Checks a form by the rules of `Images.generate`, and returns a message for each wrong field. It sends nothing. */
 export const problemsOf = (form: unknown): Readonly<Record<string, string>> =>
   Object.fromEntries(
     ImageGenerateParams.check(form, "generate").map((issue) => [issue.param, ImageGenerateParams.renderIssue(issue)])

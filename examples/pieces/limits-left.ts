@@ -1,7 +1,7 @@
 import { Images, RateLimit } from "@effect-gradient/core"
 import { DateTime, Effect, Option } from "effect"
 
-/** Draws an image, and tells how many requests are left and when the service counts anew. */
+/** Generates an image, and returns how many requests the rate limit still allows and when it resets. */
 export const drawAndTell = (prompt: string) =>
   Effect.gen(function* () {
     const { rateLimit } = yield* Images.generate({ prompt })

@@ -74,7 +74,7 @@ const factsOf = (image: ImageGenStreamEvent.Completed, took: Duration.Duration) 
     .map((fact) => fact.replaceAll(" ", "\u00a0"))
     .join(" · ")
 
-/** What is kept of an image that has arrived. `took` is the time since the click. */
+/** Makes the album's record of a finished image. `took` is the time from the click until the image arrived. */
 export const imageOf = (
   params: AlbumImage["params"],
   image: ImageGenStreamEvent.Completed,

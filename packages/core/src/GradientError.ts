@@ -57,7 +57,7 @@ export const reasons = {
   AuthenticationError: {
     summary: "The key was refused",
     advice:
-      "Set GRADIENT_MODEL_ACCESS_KEY to a model access key. Create one at cloud.digitalocean.com, under Serverless Inference."
+      "Check it. Model access keys (GRADIENT_MODEL_ACCESS_KEY) are created at cloud.digitalocean.com, under Serverless Inference."
   },
   PermissionDeniedError: {
     summary: "The key has no permission for this request",

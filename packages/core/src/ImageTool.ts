@@ -154,8 +154,8 @@ export const toReference = (image: ImageBytes, location: string): Reference => {
 }
 
 /**
- * An image as a part of a prompt, for a model that shall see it. Providers count it as image tokens. The bytes are copied
- * neither here nor into a result of the tool.
+ * An image as a part of a prompt, for a model that should see it. Providers count it as image tokens. The bytes are not
+ * copied.
  *
  * @category converting
  * @since 0.1.0
@@ -205,7 +205,7 @@ const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
     "BudgetExceededError"
   ].includes(_tag)
 
-/** What was paid for and can still be fetched, if the service replied with URLs. */
+/** The URLs that the service sent in place of images, for the model to pass on. Empty if there are none. */
 const urlsOf = (reason: GradientErrorReason) =>
   reason._tag === "InvalidResponseError" && reason.urls.length > 0
     ? ` The service replied with these URLs, which may soon expire: ${reason.urls.join(" ")}`

@@ -152,7 +152,7 @@ const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Op
   return durable.make(client, { journal, store }, stopping)
 })
 
-/** The same, observed if there is a collector or if metrics are served. */
+/** The `Attempts` of `makeSending`, with telemetry if a collector is configured or metrics are served. */
 const attemptsOf = Effect.fnUntraced(function* (options: Options, stopping: Health.Problem) {
   const { attempts, doubts, health } = yield* makeSending(options, stopping)
   if (!options.metrics && !(yield* hasCollector)) return { attempts, routes: health }

@@ -12,7 +12,7 @@ import type { ImageFolder } from "./ImageFolder.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** What a call came to. */
+/** The result of a call. */
 export interface Generated {
   readonly images: ReadonlyArray<ImageTool.Reference>
   /** Images that could not be written. The result includes them, so that they are not lost. */

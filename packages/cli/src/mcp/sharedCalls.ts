@@ -20,7 +20,7 @@ export const memory = Duration.minutes(10)
 /** How long calls that were sent may take to finish when the process is stopped: as long as a reply may take. */
 const drain = Duration.minutes(10)
 
-/** A host may take a silent call for a dead one. */
+/** How often a waiting host gets a report. A host may give up on a call that reports nothing. */
 const heartbeat = Duration.seconds(10)
 
 /** Reports what happens to those who wait for the call. */
@@ -35,7 +35,7 @@ interface Call<A> {
   expiresAt: number
 }
 
-/** What one who waits for a call gets. */
+/** The result of joining a call. */
 export interface Joined<A> {
   /** The latest report and those that follow, until the call has ended. */
   readonly reports: Stream.Stream<string>

@@ -81,7 +81,7 @@ const readGenerateParams = Effect.fnUntraced(function* (given: Given) {
   return { ...params, partialImages: partialImages ?? undefined }
 })
 
-/** The same for the same params, in whatever order they are given. */
+/** The key by which calls with the same params share one request. The order of the params does not matter. */
 const keyOf = (params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
   JSON.stringify(
     Object.entries(params)

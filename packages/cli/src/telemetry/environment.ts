@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 
 const endpoint = Config.String("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(Config.withDefault(""))
 
-/** Whether there is a collector. An empty variable counts as none, as OpenTelemetry has it. */
+/** Whether a collector is configured. An empty variable counts as absent, as OpenTelemetry specifies. */
 export const hasCollector: Effect.Effect<boolean, Config.ConfigError> = Effect.map(
   endpoint,
   (address) => address.trim() !== ""

@@ -61,7 +61,7 @@ export const imagePrice = (param: string, { perImage }: Price, attempt: Attempt)
     false
   )
 
-/** What the tokens of a reply cost. Undefined if the price is not by tokens, or if the reply does not count them. */
+/** The cost of a reply's tokens. Undefined if the price is not by tokens, or if the reply has no token counts. */
 export const tokensCost = (price: Price | undefined, usage: Usage | undefined): number | undefined => {
   if (price?.perOutputToken === undefined || usage?.outputTokens === undefined) return undefined
   return usage.outputTokens * price.perOutputToken + usage.inputTokens * (price.perInputToken ?? 0)

@@ -164,7 +164,7 @@ const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
     () => []
   )
 
-/** What the first store gives that has the images of this key. */
+/** Reads the images of this key from the first store that has them. */
 const fromStore = <A>(
   parts: Parts,
   read: (store: Attempts) => Effect.Effect<Option.Option<A>, StoreFailure>

@@ -1,5 +1,5 @@
 /**
- * What telemetry writes on spans: attributes of OpenTelemetry's conventions for generative AI, and our own with the prefix
+ * The attributes that telemetry adds to spans: those of OpenTelemetry's conventions for generative AI, and our own with the prefix
  * `gradient.image.`. Nothing here has the prompt or the key, unless content is captured.
  */
 import * as Telemetry from "effect/ai/Telemetry"
@@ -37,7 +37,7 @@ const setAll = (span: Tracer.Span, attributes: Readonly<Record<string, unknown>>
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(name, value)
 }
 
-/** What is known before the request is sent. */
+/** Adds the attributes that are known before the request is sent. */
 export const describeRequest = (span: Tracer.Span, { params, server }: Attempt, capturesContent: boolean): void => {
   const { model, n, outputFormat, partialImages, prompt, quality, size } = params
   Telemetry.addGenAIAnnotations(span, {
@@ -64,7 +64,7 @@ export const describeRequest = (span: Tracer.Span, { params, server }: Attempt, 
 const chargedOf = (span: Tracer.Span, { charged }: AttemptResult) =>
   charged === "no" && span.attributes.get("gradient.image.charged") === "in_doubt" ? "in_doubt" : charged
 
-/** What is known when the attempt has ended. The replies of the service do not name the model that answered. */
+/** Adds the attributes of the result. The replies of the service do not name the model that was used. */
 export const describeResult = (span: Tracer.Span, result: AttemptResult): void => {
   const { bytes, images, partialImages, requestId, usage } = result
   Telemetry.addGenAIAnnotations(span, {
@@ -119,7 +119,7 @@ const withoutWords = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unk
 /** Effect adds each log line to the current span as an event. That of a retry has the words of the service. */
 const isLogLine = (attributes: Readonly<Record<string, unknown>> = {}) => "effect.logLevel" in attributes
 
-/** Only events that are not log lines, and failures without words. */
+/** Keeps log lines and the service's words out of a span. */
 const withholdContent = (span: Tracer.Span): void => {
   const end = span.end.bind(span)
   const event = span.event.bind(span)

@@ -47,7 +47,10 @@ const stopping: ReadonlySet<string> = new Set([
   "NotFoundError"
 ])
 
-/** Whether the batch stops: others would fail too, or be paid for and lost like this one, as the store is full or away. */
+/**
+ * Whether this failure stops the batch. If the store is full or cannot be reached, the images of further requests would be paid
+ * for and lost.
+ */
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
   stopping.has(_tag) || (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
 
