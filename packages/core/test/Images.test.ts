@@ -571,6 +571,30 @@ describe("Images", () => {
         return { spans, exit }
       })
 
+    it.effect("the span of an attempt ends once, with the attempt's outcome", () =>
+      Effect.gen(function* () {
+        const ends: Array<string> = []
+        const tracer = Tracer.make({
+          span(options) {
+            const span = new Tracer.NativeSpan(options)
+            const end = span.end.bind(span)
+            span.end = (time, exit) => {
+              if (span.name === "Images.attempt") ends.push(exit._tag)
+              end(time, exit)
+            }
+            return span
+          }
+        })
+        const { layer } = Service.make((number) =>
+          number === 0
+            ? new Response(null, { status: 429, headers: { "retry-after": "0" } })
+            : Response.json(Wire.response())
+        )
+        yield* Images.generate({ prompt }).pipe(Effect.withTracer(tracer), Effect.provide(layer))
+        expect(ends).toEqual(["Failure", "Success"])
+      })
+    )
+
     it.effect("each attempt has a span", () =>
       Effect.gen(function* () {
         const service = Service.make((number) =>
