@@ -155,7 +155,9 @@ describe("GradientError", () => {
           expect(reason.message).not.toContain("200")
         }
         const refused = yield* answeredWith(() => new Response("{}", { status: 401 }))
-        expect(refused.message).toMatch(/^The key was refused \(401\)\. Check it. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/)
+        expect(refused.message).toMatch(
+          /^The key was refused \(401\)\. Check it. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/
+        )
       })
     )
 
