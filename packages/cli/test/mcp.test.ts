@@ -143,7 +143,7 @@ describe("what an agent can spend", () => {
       yield* call("generate_image", { ...small, n: 2 })
       const refused = yield* call("generate_image", { ...small, prompt: "An owl", n: 2 })
       assert.isTrue(refused.isError)
-      assert.match(textOf(refused), /budget.*1 is left of 3 images.*Ask for at most 1/)
+      assert.match(textOf(refused), /budget.*only 1 of 3 is left.*Ask for at most 1/)
       yield* call("generate_image", { ...small, prompt: "An owl" })
       const last = yield* call("generate_image", { ...small, prompt: "A lynx" })
       assert.match(textOf(last), /Do not call again/)

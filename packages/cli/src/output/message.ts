@@ -6,14 +6,13 @@ import * as Config from "effect/Config"
 const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["from the call's `model`", "from --model"],
   [
-    "Name another one as `model` or in GRADIENT_IMAGE_MODEL; `Models.list` and `gradient-images models` list them.",
-    'Choose another one with --model or GRADIENT_IMAGE_MODEL; "gradient-images models" lists them.'
+    "Set `model` or GRADIENT_IMAGE_MODEL to another model; `Models.list` and `gradient-images models` list all models.",
+    'Choose another model with --model or GRADIENT_IMAGE_MODEL; "gradient-images models" lists all models.'
   ],
   ["Raise `deadline`, or ask for", "Ask for"],
   ["raise `timeout`", "raise --timeout"],
   ["raise `idleTimeout`", "raise --idle-timeout"],
   ["stream with partial images", "use --partial-images"],
-  ["streaming with partial images keeps", "--partial-images keeps"],
   [" The images that arrived are in `images`.", ""], // The command line prints the paths of the images.
   [/an image was sent as a URL;.*(?=\. Check)/, "an image was sent as a URL"] // Each address has a line of its own.
 ]
