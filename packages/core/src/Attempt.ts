@@ -1,18 +1,18 @@
 /**
- * Runs your own code around each request that can be charged for, for limits, budgets, telemetry or a durable record.
- * Each such request is an attempt. A call has one attempt, or several if it is retried.
+ * Runs your own code, such as limits, budgets, telemetry or a durable record, around each request that can be charged
+ * for. Each such request is an attempt. A call has one attempt, or several if it is retried.
  *
  * An `Entry` is a set of functions, which run at these moments of each attempt:
  *
  * 1. The `wait` of every entry runs, the outermost layer's first. It may take long, because no timeout has started yet.
  * 2. The `begin` of every entry runs in the same order, directly before the request is sent. It must not wait for a
- *    limit. If one fails, the request is not sent.
+ *    limit. If a `wait` or a `begin` fails, the request is not sent.
  * 3. `event` runs for each event of a stream.
  * 4. `end` runs once with the `Outcome`, the innermost layer's first, for each entry whose `wait` succeeded. It cannot
  *    be interrupted.
  *
- * `wait` and `begin` are separate so that a durable record is written after all waits. If it were written before them
- * and the process were killed during a wait, the record could not show whether the request was sent.
+ * `wait` and `begin` are separate so that a durable record is written after all waits. If the record were written
+ * before a wait, and the process were killed during the wait, the record could not show whether the request was sent.
  *
  * @example
  * ```ts

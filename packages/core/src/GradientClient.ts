@@ -156,7 +156,8 @@ export const layerConfig = (
   )
 
 /**
- * Provides a client. Reads those of key, base URL and model that `options` does not set from environment variables.
+ * Provides a client. If `options` does not set the key, the base URL or the model, it is read from an environment
+ * variable.
  *
  * @category layers
  * @since 0.1.0

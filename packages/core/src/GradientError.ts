@@ -81,7 +81,7 @@ export const reasons = {
   },
   RateLimitError: {
     summary: "Too many requests",
-    advice: "Wait before the next request, or send fewer at a time.",
+    advice: "Wait before the next request, or send fewer requests at a time.",
     isTemporary: true
   },
   BudgetExceededError: {
@@ -157,9 +157,11 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   requestId: optional(Schema.String),
   /** The response's headers. Values that can be secret are redacted. */
   headers: optional(Schema.Record(Schema.String, Schema.String)),
-  /** The error that the service sent has these three fields. */
+  /** The code of the error that the service sent, such as `model_not_found`. */
   code: optional(Schema.String),
+  /** The type of the error that the service sent, such as `not_found_error`. */
   type: optional(Schema.String),
+  /** The param that the service's error is about, by its name on the wire. */
   param: optional(Schema.String),
   /** How long the service asks to wait before a retry: from the header `retry-after-ms`, else from `retry-after`. */
   retryAfter: optional(Schema.Duration),
@@ -298,7 +300,7 @@ export class ConflictError extends Reason.extend<ConflictError>("@effect-gradien
   _tag: Schema.tag("ConflictError"),
   reached: reachedField("ErrorStatus")
 }) {
-  /** Empty if the conflict is not temporary, because waiting does not help then. */
+  /** The advice. It is empty if the conflict is not temporary, because waiting does not help then. */
   override get advice(): string {
     return this.isRetryable ? super.advice : ""
   }
@@ -380,7 +382,7 @@ export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradi
 }
 
 /**
- * The worst case of the request would exceed the budget of `ImagesBudget`. Nothing was sent.
+ * The request may use more than is left of the budget of `ImagesBudget`. Nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -390,14 +392,17 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
 )({
   _tag: Schema.tag("BudgetExceededError"),
   reached: reachedField("NotSent"),
-  /** Which limit of the budget would be exceeded. `limit`, `left` and `requested` are amounts of this. */
+  /**
+   * Which limit of the budget would be exceeded. `limit`, `left` and `requested` are numbers of images, of output
+   * tokens, or of the currency's units.
+   */
   of: Schema.Literals(["images", "outputTokens", "money"]),
   limit: Schema.Finite,
   /** How much of the limit is left. */
   left: Schema.Finite,
   /** The most that the request may use. */
   requested: Schema.Finite,
-  /** How long the limit applies, before the count starts again at 0. Absent if it never does. */
+  /** How long the limit applies before the count starts again at 0. Absent if the count never starts again. */
   window: optional(Schema.Duration)
 }) {}
 

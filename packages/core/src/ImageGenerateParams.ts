@@ -235,8 +235,8 @@ const hasItsType = (name: string, value: unknown) =>
   numeric.has(name) ? Predicate.isNumber(value) : Predicate.isString(value)
 
 /**
- * Whether a param counts as absent. Null does, except for `prompt` and `model`, for which the API refuses null.
- * `prompt` never does, because it is required.
+ * Whether a param counts as absent. A null counts as absent, except for `prompt` and `model`, for which the API refuses
+ * null. An undefined `prompt` does not count as absent, because it is required.
  */
 const isAbsent = (name: string, value: unknown) =>
   name !== "prompt" && (value === undefined || (value === null && name !== "model"))

@@ -179,7 +179,7 @@ const adviceOf = (reason: GradientErrorReason): string => {
     case "UnprocessableEntityError":
       return correctAndRepeat
     case "NotFoundError":
-      return reason.model === undefined ? notYours : "Leave out `model`, or ask the user for another one."
+      return reason.model === undefined ? notYours : "Leave out `model`, or ask the user for another model."
     case "ContentPolicyError":
       return "Nothing was charged for. Do not send this prompt again: change what it describes, or tell the user."
     case "BudgetExceededError":
@@ -289,7 +289,7 @@ const handle = <E extends { readonly message: string }, R>(keep: Keep<E, R>) =>
 /**
  * Provides the handler of `GenerateImage`, for every toolkit that has this tool. The handler passes each image to
  * `keep`, which returns its location. If `keep` fails, its error is logged, and the model gets a failure. The image was
- * paid for then, and is lost unless `keep` has stored it.
+ * paid for, but is lost unless `keep` has stored it.
  *
  * @category layers
  * @since 0.1.0

@@ -146,7 +146,7 @@ const make = Effect.gen(function* () {
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
         const events = first
-        first = undefined // Otherwise the memory of these images would not be free when the caller drops them.
+        first = undefined // Frees the memory of these images as soon as the caller drops them.
         return Effect.succeed(events)
       })
       return { pull, start }

@@ -52,8 +52,9 @@ export interface Options {
  *
  * - `Done`: the response to one request.
  * - `Failed`: the failure of one request. `error.mayHaveBeenCharged` shows whether it may have been charged for.
- * - `Ended`: how many requests succeeded (`done`), failed and were not charged for (`refused`), or failed and may have
- *   been charged for (`perhapsCharged`), and how many images arrived in total. It is the last element.
+ * - `Ended`, the last element: how many requests succeeded (`done`), failed and were not charged for (`refused`), or
+ *   failed and may have been charged for (`perhapsCharged`), and how many images all responses have together
+ *   (`images`).
  *
  * @category models
  * @since 0.1.0

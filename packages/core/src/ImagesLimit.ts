@@ -161,7 +161,11 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
     if (permits === undefined) return Effect.void
     if (!limits.isFailing) return Effect.asVoid(Semaphore.take(permits, 1))
     return Effect.flatMap(Semaphore.takeIfAvailable(permits, 1), (isTaken) =>
-      isTaken ? Effect.void : Effect.fail(exceeded(`${limits.concurrency} requests are under way`))
+      isTaken
+        ? Effect.void
+        : Effect.fail(
+            exceeded(`${limits.concurrency} requests are under way, and no more are allowed at the same time`)
+          )
     )
   })
   const pause: Effect.Effect<void, Reason> = Effect.flatMap(Clock.currentTimeMillis, (now) => {

@@ -138,5 +138,5 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 export const layerFixed = (
   ...images: ReadonlyArray<Uint8Array>
 ): Layer.Layer<Images.Images | TestTransport.TestTransport> =>
-  // The layer fails only if an option is invalid, and none is set here.
+  // The layer fails only if an option is invalid, and no option is set here.
   Layer.orDie(TestTransport.layerImages((request) => replyTo(request, images)))

@@ -59,8 +59,8 @@ export interface Reply {
 }
 
 /**
- * An Effect that returns the reply to one request. If it fails, the connection breaks before the reply's headers, and
- * the error is the cause.
+ * An Effect that returns the reply to one request. If it fails, the connection breaks before the reply's headers
+ * arrive, and its error is the cause of the failure.
  *
  * @category models
  * @since 0.1.0

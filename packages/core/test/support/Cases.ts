@@ -29,9 +29,9 @@ const shuffled = <A>(items: ReadonlyArray<A>, { below }: Dice): ReadonlyArray<A>
 
 /** How often a text contains unnecessary escapes and white space. */
 interface Manner {
-  /** One in so many characters is escaped, at random. 0: none is. */
+  /** On average, one of this many characters is escaped. 0: no character is escaped. */
   readonly escapes: number
-  /** White space is added in one in so many places, at random. 0: in none. */
+  /** On average, white space is added in one of this many places. 0: in no place. */
   readonly spaces: number
 }
 
@@ -320,14 +320,14 @@ const contentType = fc.constantFrom(
   "nonsense"
 )
 
-/** Random event streams, each with how it arrives. */
+/** Random event streams, each with the way in which its bytes arrive. */
 export const eventStreams = fc.record({
   bytes: fc.tuple(seed, fc.nat(5)).map(([from, events]) => eventStream(from, events)),
   arrival,
   contentType
 })
 
-/** Random JSON replies, each with how it arrives. */
+/** Random JSON replies, each with the way in which its bytes arrive. */
 export const responses = fc.record({
   bytes: fc.tuple(seed, fc.integer({ min: 1, max: 3 })).map(([from, images]) => response(from, images)),
   arrival,

@@ -115,8 +115,8 @@ const parseEvents = (text: string): ReadonlyArray<Event> => {
  */
 const eventsOf = (bytes: Uint8Array): ReadonlyArray<Event> => {
   const blank = bytes.findIndex((byte) => ![0x09, 0x0a, 0x0d, 0x20].includes(byte))
-  // A byte order mark is removed only at the very start of a stream. If white space was before it, a comment line is
-  // put there, so that the parser keeps it.
+  // A byte order mark is removed only at the very start of a stream. If white space was before the mark, a comment line
+  // is put in its place, so that the parser keeps the mark.
   const text = blank > 0 ? `:\n${Buffer.from(bytes.subarray(blank)).toString()}` : new TextDecoder().decode(bytes)
   // A carriage return at the end can be half of a line ending, for which the parser would wait. An added comment ends
   // that line.

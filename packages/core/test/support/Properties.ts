@@ -157,8 +157,8 @@ const agree = (ours: Outcome, theirs: Outcome, given: Case) => {
 }
 
 /**
- * Checks that the library agrees with the other tools. It may also fail where they do not, if the images that it
- * returned before are theirs.
+ * Checks that the library agrees with the other tools. The library may also fail for a reply for which they do not, if
+ * the images that it returned before are theirs too.
  */
 const refuseOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
@@ -166,8 +166,8 @@ const refuseOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
 }
 
 /**
- * Removes images outside of `data`, or in a second `data`: they follow the images that the other tools find. The last
- * entry is not an image, and is kept.
+ * Removes the images that the library finds outside of `data` or in a second `data`. They come after the images that
+ * the other tools find. The last entry is not an image, and is kept.
  */
 const withoutUnnamed = ({ end, pictures }: Outcome, theirs: Outcome): Outcome => ({
   // A damaged JSON reply can start like an event stream. Then it is an event stream without events.
@@ -176,8 +176,8 @@ const withoutUnnamed = ({ end, pictures }: Outcome, theirs: Outcome): Outcome =>
 })
 
 /**
- * Checks that the library agrees with the other tools. It may also skip partial images and fail at the end, if the
- * images that it returned are theirs, in their order.
+ * Checks that the library agrees with the other tools. The library may also skip partial images and then fail at the
+ * end, if all images that it returned are theirs too, in their order.
  */
 const skipOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
