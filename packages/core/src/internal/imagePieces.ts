@@ -11,8 +11,8 @@ import type { EncodedPieces, ImageSource } from "../GeneratedImage.ts"
 import * as Utf8 from "./utf8.ts"
 
 /**
- * The bytes of an image in one piece: a multiple of 3, so that only the last piece has padding. The base64 of a piece
- * is 256 KiB long.
+ * The number of an image's bytes in one piece: a multiple of 3, so that only the last piece has padding. The base64 of
+ * a piece is 256 KiB long.
  */
 const pieceBytes = 192 * 1024
 

@@ -59,8 +59,8 @@ export const kindOf = (value: unknown): string => {
 }
 
 /**
- * Describes a value for a message. Only the length of a string of over 40 characters is shown, and only the kind of an
- * object.
+ * Describes a value for a message. A string of over 40 characters is described by its length, an
+ * object by its kind.
  */
 export const show = (value: unknown): string => {
   if (Predicate.isString(value)) return value.length <= 40 ? JSON.stringify(value) : `${countOf(value)} characters`

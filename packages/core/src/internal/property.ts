@@ -8,7 +8,7 @@ export const property = (holder: unknown, name: string): unknown =>
   Predicate.hasProperty(holder, name) ? holder[name] : undefined
 
 /**
- * Works as `Array.isArray`, but gives the items the type `unknown`. `Array.isArray` alone would give them the type
+ * Works like `Array.isArray`, but gives the items the type `unknown`. `Array.isArray` alone would give them the type
  * `any`.
  */
 export const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)

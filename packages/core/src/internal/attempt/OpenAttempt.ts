@@ -1,5 +1,5 @@
 /**
- * Runs the functions of the entries around one attempt: `wait`, then `begin` directly before the request, then `end`
+ * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, then `end`
  * with the outcome.
  *
  * Each attempt has a span, `Images.attempt`, which lasts from the first `wait` to the outcome. `Effect.withSpan` cannot
@@ -53,7 +53,7 @@ export class OpenAttempt {
   #isSettled = false
   #isSent = false
   #sentAt = 0
-  /** Whether the whole body was read. If so, the request need not be aborted when the scope closes. */
+  /** Whether the whole body was read. If so, the request need not be aborted when its scope closes. */
   isReplyWhole = false
   /** Returns the images decoded so far, for the outcome of an attempt without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []

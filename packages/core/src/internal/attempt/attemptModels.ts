@@ -110,7 +110,7 @@ export interface Entry {
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**
-   * Whether `end` needs the images of a stream. They stay in memory until `end` runs. If no entry needs them, the
+   * Whether `end` needs the images of a stream. The images stay in memory until `end` runs. If no entry needs them, the
    * outcome of a stream has neither `images` nor `response`. Default: true.
    */
   readonly needsImages?: boolean | undefined

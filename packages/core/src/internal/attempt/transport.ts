@@ -106,8 +106,8 @@ const enter = (
     sending.isSent = true
     sending.failure = undefined
     sending.status = undefined
-    // A transform that sends a second request still runs in the span of the first attempt, so the second attempt's span
-    // is set.
+    // A transform that sends a second request still runs in the span of the first attempt, so the span of the second
+    // attempt is set for this request.
     const response = yield* (isRepeated && sending.attempt !== undefined ? sending.attempt.within(send) : send).pipe(
       Scope.provide(sending.scope),
       Effect.catch((error) => fail(reasonOfFailure(error), error)),

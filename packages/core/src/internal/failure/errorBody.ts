@@ -30,7 +30,10 @@ export const parseJson = (text: string, redact: (text: string) => string): Resul
 const deepest = 6
 const mostErrors = 10
 
-/** Whether a value has content. `{}`, `null`, `""`, `false`, `0`, `[]` and values that contain only these have none. */
+/**
+ * Whether a value has content. `{}`, `null`, `""`, `false`, `0`, `[]` and values that contain only these have no
+ * content.
+ */
 const hasContent = (value: unknown, depth = 0): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
   if (!Predicate.isObjectOrArray(value) || depth > deepest) return Boolean(value)
@@ -58,7 +61,7 @@ const distinct = (texts: ReadonlyArray<string | undefined>): ReadonlyArray<strin
   return kept
 }
 
-/** Takes each field from the first body that has it. The description is given. */
+/** Takes each field from the first body that has it. The description is the given one. */
 const merge = (bodies: ReadonlyArray<ErrorBody | undefined>, description: string | undefined): ErrorBody => {
   const first = <Name extends keyof ErrorBody>(name: Name) => bodies.find((body) => body?.[name] !== undefined)?.[name]
   return {

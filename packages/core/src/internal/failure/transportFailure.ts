@@ -74,8 +74,8 @@ const isHeadTooLarge = (error: object): boolean =>
   /message head is too large/.test(messageIn(error))
 
 /**
- * Whether an HTTP parser refused the server's bytes. Names and messages are checked too: some undici errors have no
- * code.
+ * Whether an HTTP parser refused the server's bytes. Names and messages are checked too, because some
+ * errors of undici have no code.
  */
 const isNotHttp = (error: object): boolean => {
   const code = codeOf(error)
@@ -103,7 +103,7 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
     cause,
     description:
       status === 407
-        ? "the proxy refused (407): its URL needs a user and a password, as in http://user:password@proxy:3128"
+        ? "the proxy refused the connection (407): the proxy's URL needs a user and a password, as in http://user:password@proxy:3128"
         : `the proxy refused the connection (${status})`,
     // A proxy that failed (5xx) may recover. A proxy that refused the connection will refuse again.
     shouldRetry: status >= 500 ? undefined : false
@@ -131,7 +131,7 @@ const notHttpDescription = (error: object): string => {
  */
 const tlsDescription = (error: object): string | undefined => {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO$/.test(codeOf(error))) {
-    return "the server does not speak TLS on this port: is it http:// instead of https://?"
+    return "the server does not speak TLS on this port: should the URL start with http:// instead of https://?"
   }
   const reason = property(error, "reason")
   return messageIn(error).includes(":SSL routines:") && Predicate.isString(reason) ? `TLS failed: ${reason}` : undefined

@@ -8,11 +8,11 @@ export const shorten = (text: string, length = 1000): string =>
 
 /**
  * Matches characters that are replaced by a space: control characters, which can control a terminal, and bidirectional
- * ones, which can reorder the text around them.
+ * controls, which can reorder the text around them.
  */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
 
-/** The number of characters that are read of a text from a server. */
+/** The most characters that are read of a text from a server. */
 const longest = 65_536
 
 /** The text as one line of at most 1,000 characters; `undefined` if no characters are left. */

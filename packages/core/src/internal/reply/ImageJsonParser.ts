@@ -113,7 +113,7 @@ export class ImageJsonParser {
     return at
   }
 
-  /** Adds the line end between two lines `data:` of one event. */
+  /** Adds the line end between two `data` lines of one event. */
   writeLineEnd(): void {
     if (this.#sink !== undefined || this.#mediaType !== undefined) this.#giveUp("is not base64")
     else if (!this.#isSkipping) this.#append(lineFeed)
@@ -256,8 +256,8 @@ export class ImageJsonParser {
   #writeImage(sink: Base64Sink, chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
     if (this.#escape === "") {
-      // The text that is searched at once grows with the image. So the work stays linear even for many small images in
-      // one chunk.
+      // The number of bytes that are converted to text at once grows with the image. So the work stays linear even for
+      // many small images in one chunk.
       const length = Math.min(Math.max(sink.length, smallestWindow), largestWindow)
       const text = latin1(chunk, at, at + length)
       const end = text.indexOf('"')
@@ -377,7 +377,7 @@ export const isLineEnd = (byte: number | undefined): boolean => byte === lineFee
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 
-/** The index where the base64 before `end` ends, without its padding. */
+/** The index where the base64 before `end` ends, not counting its padding. */
 const withoutPadding = (text: string, end: number): number => {
   let before = end
   while (before > 0 && text.charCodeAt(before - 1) === equalsSign) before--

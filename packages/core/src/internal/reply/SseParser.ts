@@ -34,7 +34,7 @@ export class SseParser {
    * limit.
    */
   #isIgnored = false
-  /** The size of the last image of this stream in bytes. It is the estimate for the next image. */
+  /** The size of the last image of this stream in bytes. The estimate for the next image is based on it. */
   #lastImageBytes = 0
 
   readonly #limits: Limits
@@ -108,7 +108,10 @@ export class SseParser {
     return at
   }
 
-  /** Data over a limit is a problem, unless the event has an unknown name. */
+  /**
+   * Handles data that exceeded a limit. If the event has a known name, `problem` is set and parsing stops. Otherwise
+   * only the event's data is ignored.
+   */
   #checkData({ problem }: ImageJsonParser): void {
     if (problem === undefined) return
     if (this.#isKnown(this.#name)) {
@@ -119,12 +122,15 @@ export class SseParser {
     this.#isIgnored = true
   }
 
-  /** Ignored data is not kept in memory, so its lines may be as long as one with an image. */
+  /**
+   * The limit for the length of a line in bytes. Ignored data is not kept in memory, so its lines may be long enough
+   * for an image.
+   */
   get #lineLimit(): number {
     return this.#field === "data" ? 2 * this.#limits.imageBytes : this.#limits.lineBytes
   }
 
-  /** Starts the value of a field. The name ended with a colon or with the line. */
+  /** Starts the value of the field with the name in `#text`. The name ended at a colon, or at the end of the line. */
   #startValue(): void {
     this.#field = this.#text === "data" || this.#text === "event" ? this.#text : "skipped"
     this.#text = ""
@@ -164,5 +170,8 @@ export class SseParser {
 
 const space = 0x20
 const colon = 0x3a
-/** Slightly more than the last image, so that a slightly larger image fits into one piece of memory. */
+/**
+ * The estimate for the next image: slightly more than the last one, so that a slightly larger image still fits into one
+ * segment of memory.
+ */
 const guess = (lastImageBytes: number): number => Math.ceil(lastImageBytes * 1.05)
