@@ -217,7 +217,7 @@ describe("a stream of notes without an image", () => {
         Service.failsWith("IncompleteStreamError"),
         Effect.provide(Service.make(() => Wire.stream(text), { retry: RetryPolicy.none }).layer)
       )
-      expect(reason.message).toContain("its last words: Come back later")
+      expect(reason.message).toContain("the last message in the stream: Come back later")
     })
   )
 })
