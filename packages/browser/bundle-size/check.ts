@@ -8,7 +8,8 @@ const budgets = [
   // servers send. It grew by another 0.5 kB for the telemetry of attempts: each attempt has a span that lasts until its
   // outcome.
   { name: "Images on fetch", entry: "images.ts", budget: 25_100 },
-  // This bundle can also reconnect when a connection breaks, and keeps the ids of requests over a reload.
+  // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps the ids of requests over a
+  // reload.
   { name: "BrowserImages", entry: "browser.ts", budget: 26_700 }
 ]
 

@@ -73,7 +73,7 @@ export interface PendingRequest {
 }
 
 /**
- * Lists the requests of earlier pages whose images were not all taken.
+ * The service that lists the requests of earlier pages. See `pending`.
  *
  * @category services
  * @since 0.1.0
@@ -84,8 +84,8 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * Lists the requests of earlier pages, the oldest first. Their images had not all been taken when the page was reloaded
- * or left. Requests that run in this page are not included. The gateway must be durable.
+ * Lists the requests that earlier pages sent, the oldest first. A request is listed if its images had not all been
+ * taken when its page was reloaded or left. Requests that run in this page are not listed. The gateway must be durable.
  *
  * The images of `generateStream` count as taken when the stream was read to its end, and neither the stream nor its
  * consumer failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The

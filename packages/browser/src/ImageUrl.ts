@@ -1,5 +1,5 @@
 /**
- * Makes URLs of images, which a page can show.
+ * Makes URLs with which a page can show images.
  */
 import type { GeneratedImage } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"

@@ -79,7 +79,7 @@ const showOnCanvas =
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 
 const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | undefined): string => {
-  const seen = size === undefined ? "it cannot be shown here" : `${size.width} by ${size.height} pixels`
+  const seen = size === undefined ? "the image cannot be shown here" : `${size.width} by ${size.height} pixels`
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`

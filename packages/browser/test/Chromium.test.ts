@@ -72,7 +72,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
               }, target)
             )
             assert.strictEqual(result.ended, "100 bytes")
-            assert.strictEqual(result.said, "Done: it cannot be shown here, 0.0 MB")
+            assert.strictEqual(result.said, "Done: the image cannot be shown here, 0.0 MB")
             assert.match(result.colour, /^8x8 .* 255$/)
           }
         })

@@ -80,8 +80,8 @@ export interface Options {
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
    * How long things are kept. `images`: how long images are kept. `rows`: how long the row of an expired or free
-   * generation is kept; once it is removed, its key can pay again. `params`: whether params are stored with the images.
-   * Default: images and rows are kept forever, and params are not stored.
+   * generation is kept. After a row is removed, the next call with its key sends a new request. `params`: whether
+   * params are stored with the images. Default: images and rows are kept forever, and params are not stored.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
   /**
@@ -130,11 +130,14 @@ export class DurableImages extends Context.Service<
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /**
-     * Removes the images of a generation, its key, its labels and the digest of its params. The key can never pay
-     * again.
+     * Removes the images of a generation, its key, its labels and the digest of its params. No call with the key ever
+     * sends a request again.
      */
     readonly erase: (key: string) => Failing<Removed>
-    /** Removes the generation of a key and its images, so that the key can pay again. */
+    /**
+     * Removes the generation of a key and its images. The next call with the key sends a new request, which is charged
+     * for.
+     */
     readonly forget: (key: string) => Failing<Removed>
     /**
      * Removes the images of old generations that are `done`, or the rows of old generations with another status. See
@@ -294,7 +297,8 @@ export const resolve = (
   Effect.flatMap(DurableImages, (durable) => durable.resolve(key, resolution))
 
 /**
- * Removes the images of a generation, its key, its labels and the digest of its params. The key can never pay again.
+ * Removes the images of a generation, its key, its labels and the digest of its params. No call with the key ever sends
+ * a request again.
  *
  * @category accessors
  * @since 0.1.0
@@ -303,7 +307,7 @@ export const erase = (key: string): Effect.Effect<Removed, GradientError.Gradien
   Effect.flatMap(DurableImages, (durable) => durable.erase(key))
 
 /**
- * Removes the generation of a key and its images, so that the key can pay again.
+ * Removes the generation of a key and its images. The next call with the key sends a new request, which is charged for.
  *
  * @category accessors
  * @since 0.1.0

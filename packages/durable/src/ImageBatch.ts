@@ -51,7 +51,7 @@ import * as Reasons from "./internal/failureReasons.ts"
  * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed, and
  * was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown. `abandoned`: the
  * request was in doubt, and a person decided that it is not sent again. `sending`: the request is under way. `waiting`:
- * the request was not sent yet.
+ * the request has not been sent, or a person decided that it is sent again.
  *
  * @category models
  * @since 0.1.0
@@ -182,8 +182,8 @@ const checkUnknown = Effect.fnUntraced(function* (name: string) {
   if (done === 0) return
   return yield* GradientError.fromReason(
     Reasons.conflict(
-      `the journal has ${done} finished requests of a batch ${JSON.stringify(name)}, and this store does not have that batch. Use the store of that batch, or give this batch ` +
-        "another name"
+      `the journal has ${done} finished requests of a batch ${JSON.stringify(name)}, and this store does not have that batch. ` +
+        "Use the store of that batch, or give this batch another name"
     )
   )
 })
@@ -263,7 +263,7 @@ export const status = (
   }).pipe(Effect.scoped)
 
 /**
- * Calls `generate` of core several times with the same params. It is `ImagesEach.generate` of core: it uses no journal,
- * and loads nothing else of this package.
+ * Sends several requests with the same params, without a journal. It is `ImagesEach.generate` of core, which a program
+ * can also import from core, without loading this package.
  */
 export { Each, generate as each } from "@effect-gradient/core/ImagesEach"

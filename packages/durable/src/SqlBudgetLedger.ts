@@ -112,8 +112,8 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
     )
   return BudgetLedger.of({
     reserve: Effect.fnUntraced(function* (request) {
-      // If the key has no row yet, the statement inserts one without comparing with the limits, so they are compared
-      // here first.
+      // If the key has no row yet, the statement inserts one without comparing it with the limits, so the amounts are
+      // compared with the limits here first.
       const count = isWithin(request.amounts, request.limits) ? yield* run(reserve(request)) : undefined
       if (count !== undefined) return { isReserved: true, ...count }
       return { isReserved: false, used: nothing, since: 0, ...(yield* run(look(request))) }

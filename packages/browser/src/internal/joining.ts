@@ -70,7 +70,7 @@ const longestWait = Duration.seconds(15)
 const waitBefore = (attempt: number) =>
   attempt === 1 ? Duration.zero : Duration.min(Duration.times(firstWait, 2 ** (attempt - 2)), longestWait)
 
-/** Waits until the browser is online again. On platforms without this event, it never ends. */
+/** Waits until the browser is online again. On platforms without this event, the wait never ends. */
 const online = Effect.callback<void>((resume, signal) => {
   if ("addEventListener" in globalThis) {
     globalThis.addEventListener("online", () => resume(Effect.void), { once: true, signal })
@@ -145,7 +145,7 @@ const continuing = <A>(
   return Stream.catch(first, recover)
 }
 
-/** Makes `Images` with calls that reconnect, and the list of the requests that earlier pages left. */
+/** Makes `Images` with calls that reconnect, and the list of the requests that earlier pages left unfinished. */
 export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage }: Options) {
   const limitMillis = Duration.toMillis(Duration.fromInputUnsafe(limit))
   const images = yield* Images.Images

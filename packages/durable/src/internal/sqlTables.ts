@@ -51,8 +51,8 @@ const createLimitTable = Effect.fnUntraced(function* (limit: string) {
 })
 
 /**
- * Creates the table with the counts of budgets. `money` is in millionths. `since` is when the window started, in
- * milliseconds since 1970.
+ * Creates the table with the counts of budgets. `money` is in millionths of the currency unit. `since` is when the
+ * window started, in milliseconds since 1970.
  */
 const createBudgetTable = Effect.fnUntraced(function* (budget: string) {
   const sql = (yield* SqlClient).withoutTransforms()

@@ -1,7 +1,7 @@
 /**
  * Simulates processes that use one key of a journal and behave as badly as they can: they stall at any point, crash,
- * send late, and repeat a statement after its answer was lost. Counts how many requests were sent and how many may have
- * been sent.
+ * send late, and repeat a statement after its answer was lost. Counts how many requests were sent, and how many the
+ * promise allows.
  */
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

