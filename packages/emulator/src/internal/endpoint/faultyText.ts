@@ -24,7 +24,9 @@ const replaceFinal = (parts: Stream.Stream<ReplyPart>, make: (text: string) => T
 const errorBody = (code = "server_error") =>
   ErrorBody.make({ status: 500, message: "The emulator fails because of the fault error-event.", code })
 
-/** In a stream, an error event after `after` partial images. Otherwise the JSON of the error. */
+/**
+ * Adds an error. In a stream it is an event after `after` partial images. Otherwise the reply is the JSON of the error.
+ */
 const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string | undefined, isStream: boolean): Text =>
   isStream
     ? parts.pipe(
@@ -35,7 +37,7 @@ const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string 
       )
     : Stream.succeed(JSON.stringify(errorBody(code)))
 
-/** Up to the first characters of an image. */
+/** Matches the beginning of an image, up to its first 8 characters. */
 const startOfImage = /"b64_json":"[^"]{8}/
 
 /** The text up to the first characters of the image, then base64 that never ends. */
@@ -66,10 +68,13 @@ const withoutMetadata = (text: string): string =>
 const withEmptyError = (text: string): string =>
   isImage(text) ? mapJson(text, (json) => ({ ...json, error: {} })) : text
 
-/** This host does not exist. */
+/** The URL of an image on a host that does not exist. */
 const url = "https://images.emulator.invalid/1.png"
 
-/** The text of the parts, changed by the fault. `partialImages` is `undefined` if the reply is JSON. */
+/**
+ * Returns the text of the parts, changed by the fault. `partialImages` is `undefined` if the client did not request a
+ * stream.
+ */
 export const toText = (
   parts: Stream.Stream<ReplyPart>,
   fault: Fault | undefined,
