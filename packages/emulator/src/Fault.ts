@@ -48,7 +48,10 @@ const Encodings = text(
   `one or more of ${encodingNames.replaceAll("|", ", ")}, with commas between them`
 )
 
-/** A text in which `%`, `;` and white space are percent-encoded, because `;` and white space separate options. */
+/**
+ * A text in which `%`, `;` and white space are percent-encoded: elsewhere in a fault, `;` and white space separate its
+ * options.
+ */
 const Escaped = text(/^([^%]|%[0-9a-f]{2})*$/i, "text with %25 for %, %3B for ; and %20 for a space").pipe(
   Schema.decodeTo(
     Schema.String,
@@ -347,7 +350,7 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   const parts = Object.entries(rest).map(([key, value]) =>
     key === main ? `=${value}` : `;${kebab(key)}${value === "" ? "" : `=${value}`}`
   )
-  // Writes the value after `=` before the options after `;`, as the grammar requires.
+  // Puts the main option (`=`) before all other options (`;`), as the grammar requires.
   const ordered = parts.toSorted((a, b) => Number(a.startsWith(";")) - Number(b.startsWith(";")))
   return `${_tag}${byte === undefined ? "" : `@${byte}`}${ordered.join("")}${times === undefined ? "" : ` x${times}`}`
 }

@@ -1,6 +1,4 @@
-/**
- * The prompt: the argument, or the text on standard input.
- */
+/** Reads the prompt: the argument, or the text on standard input. */
 import { CliError } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

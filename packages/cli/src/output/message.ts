@@ -1,4 +1,4 @@
-/** The message of an error for a user of the command line. */
+/** Makes the message of an error for a user of the command line. */
 import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Config from "effect/Config"
 

@@ -96,7 +96,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
         reason: new HttpClientError.StatusCodeError({
           request: this.request,
           response: this,
-          description: "this client cannot hand over the connection"
+          description: "this client does not support HTTP upgrades"
         })
       })
     )

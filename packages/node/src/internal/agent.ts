@@ -109,11 +109,12 @@ export const makeSender = Effect.fnUntraced(function* (
     noProxy: proxies.except ?? "",
     requestTls: connect,
     proxyTls: connecting,
-    // undici does not apply `maxHeaderSize` and timeouts to connections with a proxy, so they are set here. A proxy that does not answer in time counts as a connect timeout.
+    // undici does not apply `maxHeaderSize` and timeouts to connections with a proxy, so they are set here. A proxy
+    // that does not answer in time counts as a connect timeout.
     factory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize }),
     clientFactory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize, headersTimeout: timeout })
   })
-  // If `NO_PROXY` is set, only undici knows whether a host is reached through the proxy.
+  // If `NO_PROXY` is set, only undici knows whether a host is reached through the proxy. Then this is always false.
   const isForwarded = ({ protocol }: URL) => protocol === "http:" && httpProxy !== undefined && !proxies.except
   return { dispatcher, isForwarded } satisfies Sender
 })

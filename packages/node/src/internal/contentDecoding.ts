@@ -51,7 +51,10 @@ const isPlain = (bytes: Uint8Array) =>
   bytes.length >= 16 &&
   bytes.subarray(0, 64).every((byte) => (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13)
 
-/** Does not decode a body that is plain text, because some proxies decode a body but keep its `content-encoding`. */
+/**
+ * Makes a decoder that returns a plain text unchanged, because some proxies decode a body but keep its
+ * `content-encoding`.
+ */
 const unlessPlain =
   (decode: Decoder): Decoder =>
   (body, onError) =>
@@ -82,8 +85,7 @@ class CannotDecodeError extends Error {
 }
 
 /**
- * Whether a body begins with text, which has no control characters except white space. JSON, events and HTML contain no
- * others.
+ * Whether a body begins with text: no control characters other than white space. JSON, events and HTML have none.
  */
 const isText = (bytes: Uint8Array) => bytes.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13))
 

@@ -40,7 +40,7 @@ export interface Sender {
 /** If more bytes than this are waiting, the body is paused. It is about one read of the socket. */
 const mostWaiting = 64 * 1024
 
-/** Waits a moment, in which the end of a complete body can arrive after its last bytes. */
+/** Yields twice. In that time the end of a complete body can arrive after its last bytes. */
 const twoTurns = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
 
 const transportError = (request: Request, cause: unknown) =>

@@ -11,7 +11,7 @@ import type { Format } from "../painting/Encoding.ts"
 import type { Quality } from "../painting/Painting.ts"
 import { ApiError } from "./ApiError.ts"
 
-/** A request for images, with every default filled in. */
+/** A decoded request for images, with every default filled in. */
 export interface GenerationRequest {
   readonly prompt: string
   readonly model: string
@@ -22,7 +22,7 @@ export interface GenerationRequest {
   readonly background: "opaque" | "transparent"
   readonly format: Format
   readonly compression: number
-  /** How many partial images are sent before each final image; `undefined` if the request is not for a stream. */
+  /** How many partial images are sent before each final image. `undefined` if the request is not for a stream. */
   readonly partialImages: number | undefined
 }
 

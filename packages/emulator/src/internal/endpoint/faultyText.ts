@@ -15,7 +15,7 @@ const isFinal = ({ kind }: ReplyPart): boolean => kind === "completed" || kind =
 
 type Text = Stream.Stream<string>
 
-/** Replaces the first final part, and drops the parts after it. */
+/** Replaces the first part that contains a final image, and drops all parts after it. */
 const replaceFinal = (parts: Stream.Stream<ReplyPart>, make: (text: string) => Text): Text =>
   Stream.flatMap(Stream.takeUntil(parts, isFinal), (part) =>
     isFinal(part) ? make(part.text) : Stream.succeed(part.text)
@@ -40,7 +40,7 @@ const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string 
 /** Matches the beginning of an image, up to its first 8 characters. */
 const startOfImage = /"b64_json":"[^"]{8}/
 
-/** The text up to the first characters of the image, then base64 that never ends. */
+/** Returns the text up to the first characters of the image, and then base64 that never ends. */
 const endless = (text: string): Text => {
   const image = startOfImage.exec(text)
   const start = image === null ? text : text.slice(0, image.index + image[0].length)
