@@ -1,6 +1,7 @@
 /** Makes the message of an error for a user of the command line. */
 import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Config from "effect/Config"
+import * as SchemaIssue from "effect/SchemaIssue"
 
 /** Phrases for programmers in core's messages, each with the phrase for users of the command line that replaces it. */
 const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
@@ -28,9 +29,25 @@ export const wordsOf = (error: Error): string =>
     ? replacements.reduce((text, [from, to]) => text.replace(from, to), error.message)
     : error.message
 
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/**
+ * Returns a message that begins with the environment variable that is not set or has an unusable value. The message of
+ * `ConfigError` names the variable last.
+ */
+export const configMessageOf = ({ cause }: Config.ConfigError): string =>
+  cause._tag === "SourceError"
+    ? cause.message
+    : issuesOf(cause.issue)
+        .issues.map(
+          ({ message, path = [] }) =>
+            `The environment variable ${path.map(String).join("_")} is not set, or its value cannot be used: ${message}`
+        )
+        .join("\n")
+
 /** Returns the message of an error. For each image that the service sent only as a URL, it has a line with the URL. */
 export const messageOf = (error: unknown): string => {
-  if (error instanceof Config.ConfigError) return error.cause.message // `String(error)` would begin with the names of two classes
+  if (error instanceof Config.ConfigError) return configMessageOf(error)
   return error instanceof Error
     ? [
         wordsOf(error),
