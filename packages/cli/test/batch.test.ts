@@ -21,7 +21,7 @@ const Progress = Schema.fromJsonString(
   Schema.Struct({ total: Schema.Int, done: Schema.Int, failed: Schema.Int, inDoubt: Schema.Int })
 )
 
-/** A folder with a file of requests. */
+/** Makes a folder with a file of requests: `otters.jsonl`. */
 const withFile = Effect.fnUntraced(function* (...lines: ReadonlyArray<string>) {
   const cwd = yield* folder
   yield* Effect.promise(() => writeFile(join(cwd, "otters.jsonl"), lines.map((line) => `${line}\n`).join("")))
@@ -48,7 +48,7 @@ describe("batch", () => {
         const status = yield* run(["batch", "status", "otters", "--store", "images"], { cwd })
         assert.strictEqual(status.stdout, "3 of 3 done, 9 tokens\n")
         const exported = yield* run(["batch", "export", "otters", "--store", "images", "--to", "out"], { cwd })
-        assert.include(exported.stdout, "3 images are in out.")
+        assert.include(exported.stdout, "3 images were written to out.")
         assert.sameMembers(yield* Effect.promise(() => readdir(join(cwd, "out"))), [
           "a.png",
           "b%2F%2E%2E%2Fc.png",
@@ -130,7 +130,7 @@ describe("batch", () => {
   )
 })
 
-/** A service that answers when it is told to. */
+/** A service that replies to no request until `open` runs. */
 const held = Effect.gen(function* () {
   const waiting: Array<ServerResponse> = []
   const arrived = yield* Queue.unbounded<void>()
@@ -147,7 +147,7 @@ const held = Effect.gen(function* () {
   return { baseUrl, requests, open, arrived: (count: number) => Queue.takeN(arrived, count) }
 })
 
-/** A command, and what it prints on standard error. */
+/** Starts a command, and collects what it prints on standard error. */
 const started = Effect.fnUntraced(function* (args: ReadonlyArray<string>, invocation: Invocation) {
   const child = yield* start(args, invocation)
   let said = ""

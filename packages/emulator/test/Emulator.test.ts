@@ -184,7 +184,7 @@ const listed = get("/v1/models").pipe(
   Effect.map(({ data }) => data.map(({ id }) => id))
 )
 
-/** Status and body of the reply to a request for this model. */
+/** Requests an image of this model, and returns the status, the body and the request id of the reply. */
 const askFor = (model: string) =>
   Effect.flatMap(post({ ...small, model }), ({ headers, json, status }) =>
     Effect.map(json, (body) => ({ status, body, id: headers["x-request-id"] }))

@@ -13,7 +13,10 @@ const print = Schema.encodeEffect(Fault.FaultFromString)
 
 const request = JSON.stringify({ ...small, output_format: "jpeg" })
 
-/** The bytes that a socket receives in reply to a request with this fault, and the error that it ends with. */
+/**
+ * Sends a request with this fault over a socket. Returns the bytes that the socket receives, and the code of the error
+ * that ends it.
+ */
 const exchange = (fault: string, text: string = request) =>
   Effect.gen(function* () {
     const { port } = new URL(yield* Emulator.baseUrl)
@@ -37,7 +40,7 @@ const split = (received: Buffer) => {
   return { head: received.subarray(0, end).toString(), body: received.subarray(end + 4) }
 }
 
-/** The chunks of a chunked body. */
+/** Splits a body with chunked transfer encoding into its chunks. */
 const chunksOf = (chunked: Buffer): ReadonlyArray<Buffer> => {
   const chunks: Array<Buffer> = []
   for (let at = 0; ;) {
@@ -352,7 +355,7 @@ describe("the ledger", () => {
 })
 
 describe("the log", () => {
-  /** The lines that the emulator logs while `run` runs. */
+  /** Returns the lines that the emulator logs while `run` runs. */
   const logged = <E, R>(run: Effect.Effect<unknown, E, R>) =>
     Effect.gen(function* () {
       const lines: Array<string> = []
