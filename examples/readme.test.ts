@@ -300,11 +300,11 @@ describe("docs/failures.md", () => {
     IncompleteStreamError: TestTransport.events([])
   }
 
-  const rows = table("docs/failures.md", "reason").map(([reason = "", when = "", charged = "", passes = ""]) => ({
+  const rows = table("docs/failures.md", "reason").map(([reason = "", when = "", charged = "", temporary = ""]) => ({
     reason,
     when,
     charged,
-    passes
+    temporary
   }))
 
   it("has the reasons of GradientError, in its order", () => {
@@ -324,8 +324,8 @@ describe("docs/failures.md", () => {
       const { isRetryable, mayHaveBeenCharged, reason } = yield* Fiber.join(fiber)
       assert.deepInclude(row, {
         reason: reason._tag,
-        charged: mayHaveBeenCharged ? "maybe" : "no",
-        passes: isRetryable ? "yes" : "no"
+        charged: mayHaveBeenCharged ? "may be charged for" : "not charged for",
+        temporary: isRetryable ? "temporary" : "permanent"
       })
       const status = /^\d{3}/.exec(row?.when ?? "")?.[0]
       if (status !== undefined) assert.strictEqual(reason.status, Number(status))
