@@ -188,9 +188,9 @@ const result: Durable = {
 }
 await rm(folder, { recursive: true })
 for (const { added, millis, title } of result.costs) {
-  console.error(`${title}: ${millis.median.toFixed(2)} ms, ${added.median.toFixed(2)} more`)
+  console.error(`${title}: ${millis.median.toFixed(2)} ms, ${added.median.toFixed(2)} ms more than the row before`)
 }
-console.error(`CPU with all layers to that of a plain call: ${result.layers.ratio.median.toFixed(3)}`)
-console.error(`bytes in use per byte of images: ${result.memoryRatio.toFixed(2)}`)
+console.error(`CPU time with all layers, divided by that of a plain call: ${result.layers.ratio.median.toFixed(3)}`)
+console.error(`bytes of memory in use for each byte of the images: ${result.memoryRatio.toFixed(2)}`)
 process.send?.(result)
 process.disconnect?.()

@@ -153,7 +153,7 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
       return { answers, finish: async () => responses.map((response) => response.destroy()) }
     })
   }
-  /** Measures readers that each request another image, and do not read the reply. */
+  /** Measures readers that request one image each, with an id of its own, and do not read the reply. */
   const slowReaders = async (title: string, gateway: typeof paced, readers: number) => {
     const all = Array.from({ length: readers }, () => randomUUID())
     await countEach(readers, 10, (index) => generate(gateway.url, all[index] ?? "", "hostile").then(drop))
@@ -168,10 +168,11 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
     }
     await measure(title, readers, "200", run, gateway.child)
   }
-  for (const readers of [10, 100]) await slowReaders("slow readers, each of another id", { child, url }, readers)
+  for (const readers of [10, 100])
+    await slowReaders("slow readers, each with an id of its own", { child, url }, readers)
   const large = await gatewayTo(`${serverUrl}/stream/1/12000000/65536`)
   for (const readers of [5, 25])
-    await slowReaders("slow readers, each of another id, of images of 12 MB", large, readers)
+    await slowReaders("slow readers, each with an id of its own, of images of 12 MB", large, readers)
   await measure("bodies without an end", 200, "413", async () => ({
     answers: await countEach(200, 50, () =>
       statusOf(

@@ -1,5 +1,5 @@
 /**
- * Sends the request with fetch, for contestants that have only a parser and no HTTP client.
+ * Sends the request with fetch, for contestants that have no HTTP client of their own.
  */
 import type { Endpoint } from "../MakeClient.ts"
 

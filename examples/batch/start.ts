@@ -70,7 +70,7 @@ const program = Effect.gen(function* () {
   yield* Effect.repeat(Effect.delay(paid, "100 millis"), { until: (count) => count > 0 })
   const others = [start(["worker", "otters", ...place], baseUrl), start(["worker", "otters", ...place], baseUrl)]
   yield* Effect.repeat(Effect.delay(paid, "100 millis"), { until: (count) => count > total / 3 })
-  yield* Console.log("One of the three runners is killed.")
+  yield* Console.log("Killing one of the three runners.")
   first.kill("SIGKILL")
   yield* Effect.forEach(others, ended, { concurrency: "unbounded" })
   const { entries } = yield* account

@@ -119,7 +119,9 @@ const resultOf = (runtime: string, row: typeof Row.Type, account: Account | unde
   const differences = Object.entries(actual).filter(([key, value]) => Reflect.get(expected, key) !== value)
   const wrong = [
     ...differences.map(([key, value]) => `${key} is ${value}, expected ${String(Reflect.get(expected, key))}`),
-    ...(charged > 0 && !mayHaveBeenCharged ? ["the error says that nothing was charged"] : []),
+    ...(charged > 0 && !mayHaveBeenCharged
+      ? ["the error says that nothing was charged for, but the service charged"]
+      : []),
     ...(name === "leave" && !left ? ["the connection stays open"] : [])
   ]
   return { name, outcome, attempts, requests, charged, wrong }
