@@ -21,8 +21,7 @@ const request = work.kind === "stream" ? client.stream : client.generate
 const run = async () => {
   const sums = await Promise.all(Array.from({ length: work.requests }, request))
   for (const bytes of sums) {
-    if (bytes < work.images * work.imageBytes)
-      throw new Error(`${contestantId} lost images: its images have ${bytes} bytes in total`)
+    if (bytes < work.images * work.imageBytes) throw new Error(`${contestantId} lost images: it got ${bytes} bytes`)
   }
 }
 

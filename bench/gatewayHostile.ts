@@ -168,11 +168,13 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
     }
     await measure(title, readers, "200", run, gateway.child)
   }
-  for (const readers of [10, 100])
+  for (const readers of [10, 100]) {
     await slowReaders("slow readers, each with an id of its own", { child, url }, readers)
+  }
   const large = await gatewayTo(`${serverUrl}/stream/1/12000000/65536`)
-  for (const readers of [5, 25])
+  for (const readers of [5, 25]) {
     await slowReaders("slow readers, each with an id of its own, of images of 12 MB", large, readers)
+  }
   await measure("bodies without an end", 200, "413", async () => ({
     answers: await countEach(200, 50, () =>
       statusOf(
