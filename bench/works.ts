@@ -22,7 +22,8 @@ export interface Work {
   /** How many requests of this work are sent at once. */
   readonly requests: number
   /**
-   * The maximum of this library's time on undici, divided by the time of the limit. On fetch the maximum is `fetchBudget`.
+   * The maximum of this library's time on undici, divided by the time of the limit. It is CPU time if `paceMicros` is set. On
+   * fetch the maximum is `fetchBudget`.
    */
   readonly budget?: number
 }
@@ -50,7 +51,7 @@ export const works: ReadonlyArray<Work> = [
   {
     ...json,
     id: "json-10-of-1",
-    title: "JSON body, 10 images of 1.5 MB for a request of 1",
+    title: "JSON body, 10 images of 1.5 MB in reply to a request for 1",
     images: 10,
     asked: 1,
     budget: 1.5

@@ -58,7 +58,10 @@ const refuseBlank = () => {
   prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe an image." : "")
 }
 
-/** The most characters that a prompt may have: the default limit of the gateway, which counts characters in the same way. */
+/**
+ * The most characters that a prompt may have: the gateway's default limit. The form counts some characters, such as emoji,
+ * as two. The gateway counts each as one.
+ */
 const longest = 4000
 
 const showLength = () => {
