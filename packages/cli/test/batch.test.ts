@@ -98,7 +98,10 @@ describe("batch", () => {
         yield* Effect.promise(() => writeFile(join(cwd, "otters.jsonl"), lines[1] ?? ""))
         const other = yield* run(running, { cwd, baseUrl })
         assert.deepStrictEqual([other.code, requests()], [1, 1])
-        assert.include(other.stderr, 'the batch "otters" has other requests. Give the changed file another name')
+        assert.include(
+          other.stderr,
+          'the batch "otters" has other requests than the batch of this name in the store. Give the changed file another name'
+        )
         const bucket = yield* run(["batch", "run", "otters.jsonl", "--store", "s3://b/c"], { cwd, baseUrl })
         assert.include(bucket.stderr, "With --store s3://b/c, --journal is required")
         const worker = yield* run(["batch", "worker", "foxes", "--store", "images"], { cwd, baseUrl })

@@ -201,7 +201,10 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
     yield* Copy.write(store, identity, name, checked, lines)
   } else if (found.value.digest !== checked.digest) {
     return yield* GradientError.fromReason(
-      Reasons.conflict(`the batch ${JSON.stringify(name)} has other requests. Give the changed file another name`)
+      Reasons.conflict(
+        `the batch ${JSON.stringify(name)} has other requests than the batch of this name in the store. ` +
+          "Give the changed file another name"
+      )
     )
   }
   return checked

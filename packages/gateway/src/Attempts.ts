@@ -37,7 +37,7 @@ export interface Request {
 }
 
 /**
- * The reply to a request: either the bytes of the service's reply, or decoded images.
+ * The reply to a request: either bytes in the wire format, or decoded images.
  *
  * @category models
  * @since 0.1.0

@@ -221,8 +221,8 @@ class Bucket {
   }
 
   /**
-   * Sends a request for an object, and returns `None` if the object does not exist. If the bucket does not exist, which
-   * is a 404 too, it fails: this does not show that the object was never written.
+   * Sends a request for an object. Returns `None` if the object does not exist. Fails if the bucket does not exist,
+   * which the service reports as a 404 too, because a missing bucket does not show that the object was never written.
    */
   #found<A>(
     request: Request,

@@ -34,13 +34,13 @@ const noEvents = GradientError.fromReason(
 )
 
 /**
- * Makes a streamed response. The stream runs with the context of the request, so that its log entries have the same
- * annotations. Each chunk is sent by itself, because the server would copy several chunks into one.
+ * Makes a streamed response. The stream runs with the context of the request, so that its log entries have the
+ * annotations of the request. Each chunk is sent by itself, because the server would copy several chunks into one.
  */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>
   Effect.map(Effect.context(), (context) => {
-    // This replaces the context once. `Stream.provideContext` would merge two contexts for each chunk, and the server's
-    // own context has nothing that the stream needs.
+    // This replaces the server's context, which has nothing that the stream needs. `Stream.provideContext` would merge
+    // the two contexts for each chunk.
     const annotated = Stream.transformPull(Stream.rechunk(bytes, 1), (pull) =>
       Effect.succeed(Effect.updateContext<never, never>(() => context)(pull))
     )
