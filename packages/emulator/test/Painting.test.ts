@@ -135,7 +135,8 @@ describe("paint", () => {
         [alone, ...widths].toSorted((a, b) => a - b)
       )
       assert.strictEqual(new Set([alone, ...widths]).size, 5)
-      // If no word of the prompt fits or has known letters, the caption is `emulated` alone.
+      // The caption is only `emulated` if the first word of the prompt does not fit, or if no word has letters of the
+      // alphabet.
       assert.strictEqual(widthOf("かわいいラッコ"), alone)
       assert.strictEqual(widthOf("https://example.com/".repeat(20)), alone)
       assert.isAbove(widthOf("One, two. (Three) & „Straße“ 4567890-x?"), alone)

@@ -17,7 +17,8 @@ import * as AtomicFile from "./AtomicFile.ts"
  */
 export interface WriteOptions {
   /**
-   * Whether to replace an existing file, whose mode is then kept. If not, the next free name is used. Default: false.
+   * Whether to replace an existing file. The new file keeps its mode. If false, the next free name is used. Default:
+   * false.
    */
   readonly overwrite?: boolean | undefined
 }

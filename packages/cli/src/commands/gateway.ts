@@ -67,7 +67,7 @@ const config = {
   journal: orVariable(
     "journal",
     "GATEWAY_JOURNAL",
-    "The journal, which records requests: a file, or postgres://... Together with --store, it lets a caller whose connection broke get its images",
+    "The journal, which records requests: a file, or postgres://... If --store is set too, a caller that lost its connection can still get its images",
     text
   ),
   store: orVariable(
@@ -220,7 +220,7 @@ export const gateway = Command.make("gateway", config, run).pipe(
     },
     {
       command: "gradient-images gateway --keys-file keys.txt --journal journal.db --store images",
-      description: "Keeps each image, so that a caller whose connection broke can get it later"
+      description: "Keeps each image, so that a caller that lost its connection can get it later"
     }
   ])
 )

@@ -108,8 +108,8 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
   }
 
   /**
-   * Paints an eye. `outwards` is measured away from the nose, so it has opposite directions for the two eyes. Their
-   * highlights are on the same side of both, as with one light.
+   * Paints an eye. `outwards` is measured away from the nose, so it has opposite directions for the two eyes. The
+   * highlights are on the same side of both eyes, because there is one light.
    */
   const paintEye = (ink: Ink, outwards: number, v: number, side: number) => {
     if (Math.abs(outwards) > 0.3 || Math.abs(v) > 0.3) return
