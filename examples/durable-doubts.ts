@@ -3,7 +3,7 @@ import { Console, Effect, Stream } from "effect"
 
 /**
  * Lists at most `limit` generations in doubt, which may have been paid for and lost. For each, it allows one more request,
- * which is paid for again.
+ * which may be paid for again.
  */
 export const repeatDoubts = (limit: number) =>
   DurableImages.list({ status: "in-doubt", limit }).pipe(

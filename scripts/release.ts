@@ -1,9 +1,9 @@
 /**
- * `pnpm release`: checks and tests everything, and publishes each package whose version is not on npm. Before it,
- * `pnpm changeset:version` sets the versions and writes the changelogs from the files in .changeset; review and commit the
- * changes that it made.
+ * `pnpm release`: checks and tests everything, and publishes each package whose version is not on npm. Run
+ * `pnpm changeset:version` before: it sets the versions and writes the changelogs from the files in .changeset. Review and
+ * commit its changes.
  *
- * `--dry-run` does all of this except publishing, and prints the versions that `pnpm changeset:version` would set.
+ * `--dry-run` checks and tests, and publishes nothing. It prints the versions that `pnpm changeset:version` would set.
  * `--skip-tests` leaves out the tests, for example if CI has run them on this commit.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"

@@ -1,5 +1,5 @@
 /**
- * Runs commands. If a command takes too long, all processes that it has started, such as workerd, end with it.
+ * Runs commands. A command that takes too long is killed, with all processes that it has started, such as workerd.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { platform } from "node:process"

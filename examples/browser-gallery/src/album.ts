@@ -24,7 +24,7 @@ const settled = <A>(request: IDBRequest<A>): Promise<A> =>
     request.addEventListener("error", () => reject(request.error ?? new DOMException("IndexedDB failed")))
   })
 
-/** Waits until the transaction is committed. Only then does what it wrote outlive the page. */
+/** Waits until the transaction is committed. After that, its write outlives the page. */
 const committed = (transaction: IDBTransaction): Promise<void> =>
   new Promise((resolve, reject) => {
     transaction.addEventListener("complete", () => resolve())

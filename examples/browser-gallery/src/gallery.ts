@@ -66,7 +66,7 @@ const addToList = (image: AlbumImage, url: string) => {
 /** Makes an object URL of the image. It is never revoked, because the list shows the image as long as the page is open. */
 const urlOf = ({ blob }: AlbumImage) => URL.createObjectURL(blob)
 
-/** Adds an image that an earlier page stored to the list. */
+/** Adds to the list an image that an earlier page stored. */
 export const addKept = (image: AlbumImage): void => addToList(image, urlOf(image))
 
 /** Shows the facts of an image below the stage. When the scope closes, the image moves to the list. */

@@ -42,7 +42,7 @@ const notKept = element("not-kept", HTMLParagraphElement)
 
 /**
  * Sets the state of the stage. The style sheet shows only the parts that belong to the state. If the focus was within the
- * stage, Cancel or Generate gets it, because the focused part may now be hidden.
+ * stage, it moves to Cancel or Generate, because the focused part may now be hidden.
  */
 const setState = (state: "drawing" | "done" | "cancelled" | "failed") => {
   const hadFocus = stage.contains(document.activeElement)
