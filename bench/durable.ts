@@ -111,7 +111,7 @@ const measureCosts = async (): Promise<ReadonlyArray<DurableCost>> => {
 
 const prices = { "openai-gpt-image-2": { perImage: 0.25, perOutputToken: 0.00003 } }
 
-/** The layers of examples/production, except journal and store. Their limits are so high that no call reaches them. */
+/** Telemetry, budget, fallback and limit, as in examples/production. No call reaches the budget or the limit. */
 const layered = ImagesTelemetry.layer({ prices }).pipe(
   Layer.provide(ImagesBudget.layer({ money: { limit: 1e9, prices }, window: "1 day" })),
   Layer.provide(

@@ -1,7 +1,7 @@
 /**
- * Writes the public API of each package to `api/<package>.md`: the declarations of every module that a user can import, and
- * of the modules that those import from. Fails if the API has changed, so that the change is seen in review. `--write`
- * accepts the change.
+ * Writes the public API of each package except `cli` to `api/<package>.md`: the declarations of every module that a user can
+ * import, and of the modules that those import from. If this changes a file, the script fails, so that the change is seen in
+ * review. With `--write` it does not fail.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -25,8 +25,8 @@ export interface Endpoint {
 
 export interface Options {
   /**
-   * An existing folder for the journal and the images. Processes with the same folder share the budget, the limits and the
-   * idempotency keys.
+   * An existing folder for the journal and the images. Processes with the same folder share the budget, the limit of
+   * requests a minute and the idempotency keys. Each process has its own limit of requests under way.
    */
   readonly folder: string
   /** The endpoints, in the order in which they are tried. */

@@ -11,7 +11,7 @@ import type { Output, Size } from "./record.ts"
 
 /** Milliseconds. All output within this time becomes one frame, so that not each step of a spinner becomes a frame. */
 const frameTime = 300
-/** The longest time that a frame is shown, in milliseconds, because an installation may take long. */
+/** The longest time that a frame other than the last is shown, in milliseconds, because an installation may take long. */
 const longestFrameTime = 1500
 /** How long the last frame is shown before the recording starts again, in milliseconds. */
 const lastFrameTime = 5000

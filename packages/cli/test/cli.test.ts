@@ -452,7 +452,7 @@ describe.concurrent("gradient-images generate", () => {
       name: "a fault without what it needs",
       command: "emulator",
       args: ["--fault", "stall-body@100"],
-      named: ["stall-body needs for=<duration>"]
+      named: ["stall-body needs a value: write stall-body=<duration>"]
     },
     {
       name: "broken rules, all named at once",

@@ -182,8 +182,8 @@ const checkUnknown = Effect.fnUntraced(function* (name: string) {
   if (done === 0) return
   return yield* GradientError.fromReason(
     Reasons.conflict(
-      `the journal has ${done} finished requests of a batch ${JSON.stringify(name)}, and this store does not have that batch. ` +
-        "Use the store of that batch, or give this batch another name"
+      `the journal has ${done} finished requests of a batch ${JSON.stringify(name)}, but this store does not have that batch. ` +
+        "Use the store with which that batch was begun, or give this batch another name"
     )
   )
 })

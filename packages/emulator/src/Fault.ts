@@ -285,7 +285,7 @@ const checkNames = (kind: Kind, values: { readonly [option: string]: unknown }):
   if (foreign !== undefined) return `${name} has no ${foreign === "value" ? "=VALUE" : `option "${kebab(foreign)}"`}`
   if (main === undefined || main in values) return undefined
   const { value } = options[main]
-  return `${name} needs ${main}=${value}: write ${name}=${value}`
+  return `${name} needs a value: write ${name}=${value}`
 }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()

@@ -327,7 +327,7 @@ describe("layerHttpClient", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(Emulator.layerHttpClient({ faults: ["stall-body"] }))))
       assert.strictEqual(error.reason._tag, "InvalidParamsError")
-      assert.include(error.message, "stall-body needs for=<duration>")
+      assert.include(error.message, "stall-body needs a value: write stall-body=<duration>")
     })
   )
 

