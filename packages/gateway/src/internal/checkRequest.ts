@@ -83,9 +83,19 @@ type Params = Request["params"]
 const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: ResolvedRules): ReadonlyArray<Issue> => {
   const isLong = prompt.length > rules.promptLength && Array.from(prompt).length > rules.promptLength
   return [
-    { param: "model", given: `"${model}"`, allowed: `${list(rules.models)} here`, holds: rules.models.includes(model) },
-    { param: "size", given: `"${size}"`, allowed: `${list(rules.sizes)} here`, holds: rules.sizes.includes(size) },
-    { param: "n", given: String(n), allowed: `at most ${rules.n} here`, holds: n <= rules.n },
+    {
+      param: "model",
+      given: `"${model}"`,
+      allowed: `${list(rules.models)} on this gateway`,
+      holds: rules.models.includes(model)
+    },
+    {
+      param: "size",
+      given: `"${size}"`,
+      allowed: `${list(rules.sizes)} on this gateway`,
+      holds: rules.sizes.includes(size)
+    },
+    { param: "n", given: String(n), allowed: `at most ${rules.n} on this gateway`, holds: n <= rules.n },
     {
       param: "prompt",
       given: `${prompt.length} characters`,
