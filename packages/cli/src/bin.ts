@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Starts the command line. This file imports nothing that an old version of Node cannot parse, so that such a version
- * prints a message instead of a SyntaxError.
+ * Checks the version of Node, then loads the command line. An old version could not parse the command line, and would
+ * print a SyntaxError instead of this message.
  */
 import process from "node:process"
 

@@ -1,6 +1,6 @@
 /**
- * Opens the journal and the store that the flags --journal and --store name. This module is loaded only if these flags
- * are given.
+ * Opens the journal and the store that the flags --journal and --store name. `generate` and `gateway` load this module
+ * only if these flags are given.
  */
 import { GradientError, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
@@ -99,7 +99,7 @@ export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Pl
 
 const unsent = Effect.die("a command about generations must not send a request")
 
-/** Provides `DurableImages` for commands that list and change generations. It sends no request. */
+/** Provides `DurableImages` for commands that list and change generations. It requests no images from the service. */
 export const administration = (place: Place) =>
   around(
     Layer.succeed(Images.Images, { generate: () => unsent, generateStream: () => Stream.fromEffect(unsent) }),

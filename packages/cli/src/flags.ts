@@ -61,7 +61,7 @@ export const orVariable = <A>(
 ): Flag.Flag<A | undefined> =>
   given(parse(Flag.withFallbackConfig(Flag.String(name), Config.String(variable))), `${description} (${variable})`)
 
-/** Fails if the value of the flag is empty. */
+/** Fails if the value of the flag is empty or only white space. */
 export const text = (flag: Flag.Flag<string>): Flag.Flag<string> =>
   Flag.filter(
     flag,

@@ -30,7 +30,7 @@ import { layer as layerLedger, type Ledger } from "./Ledger.ts"
  * @since 0.1.0
  */
 export interface EmulatorOptions {
-  /** How long the emulator waits before it replies to a valid request. Default: 0. */
+  /** How long the emulator waits before it replies to a valid request for images. Default: 0. */
   readonly latency?: Duration.Input | undefined
   /** The time before each image of a stream. Default: 0. */
   readonly pace?: Duration.Input | undefined
@@ -46,7 +46,10 @@ export interface EmulatorOptions {
    * Default: `defaultModels`.
    */
   readonly models?: ReadonlyArray<string> | undefined
-  /** The faults to simulate. Each request gets the first fault that has any of its `times` left. Default: none. */
+  /**
+   * The faults to simulate. Each request for images gets the first fault that has any of its `times` left; `retired`
+   * affects only requests for its model. Default: none.
+   */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request may choose its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined
@@ -93,8 +96,8 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
 )
 
 /**
- * Whether the first fault is `refuse` without `times`. Then the emulator refuses every connection: it does not listen,
- * so clients know that nothing was sent. With any other `refuse`, the emulator accepts the connection and closes it,
+ * Whether the first fault is `refuse` without `times`. Then the emulator on a port refuses every connection: it does
+ * not listen, so clients know that nothing was sent. With any other `refuse`, it accepts the connection and closes it,
  * and clients cannot know whether their request was lost.
  *
  * @category accessors

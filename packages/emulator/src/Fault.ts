@@ -50,7 +50,7 @@ const Encodings = text(
 
 /**
  * A text in which `%`, `;` and white space are percent-encoded: elsewhere in a fault, `;` and white space separate its
- * options.
+ * parts.
  */
 const Escaped = text(/^([^%]|%[0-9a-f]{2})*$/i, "text with %25 for %, %3B for ; and %20 for a space").pipe(
   Schema.decodeTo(
@@ -132,12 +132,12 @@ const kinds = [
   fault("no-completed", "The stream ends without a final image", {}),
   fault("completed-first", "The final image comes before its partial images", {}),
   fault("error-event", "An error comes instead of the final image", errorOptions),
-  fault("empty-error", "Each image has an empty error object beside it", {}),
+  fault("empty-error", "Each event with an image, or the JSON, has an empty error object", {}),
   fault("empty-image", "The final images have no bytes", {}),
   fault("image-url", "The final images are URLs instead of base64", {}),
   fault("invalid-base64", "Each image contains a character that is not base64", {}),
   fault("wrong-types", "Times, usage and indexes have wrong types: they are words", {}),
-  fault("no-metadata", "Times, usage and settings are missing", {}),
+  fault("no-metadata", "Times, usage, settings and indexes are missing", {}),
   fault("endless-event", "The final image never ends", {}),
   fault("one-byte", "Each byte of the body is sent by itself", {})
 ] as const
@@ -245,7 +245,7 @@ const split = (input: string): Result.Result<Texts, string> => {
   const found = shape.exec(input.trim())
   if (found === null) {
     return Result.fail(
-      `"${input}" cannot be parsed. Write ${name}@BYTE=VALUE;OPTION=VALUE xN; each part after the name is optional`
+      `"${input}" cannot be parsed. Write ${name}@BYTE=VALUE;OPTION=VALUE xN, with only the parts that this fault needs`
     )
   }
   const [, , byte, main, further = "", times] = found
@@ -332,7 +332,7 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
 }
 
 /**
- * Decodes a fault and fills in its defaults. If it cannot be decoded, the error says what is wrong and what is allowed.
+ * Decodes a fault and fills in its defaults. If it cannot be decoded, the error says what is wrong.
  *
  * @category constructors
  * @since 0.1.0
@@ -364,7 +364,7 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
 export const headerName = "x-emulator-fault"
 
 /**
- * The codec of a fault's text form. If a fault, option or value is unknown, the error names the allowed ones.
+ * The codec of a fault's text form. If the name of a fault is unknown, the error lists all names.
  *
  * @category codecs
  * @since 0.1.0

@@ -24,7 +24,7 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
   n: Schema.Int,
   /** When the request was accepted. */
   at: Schema.DateTimeUtc,
-  /** When the client left. Absent if the client had all images by then. */
+  /** When the client left. Absent if the client had all images by then, or if a fault broke the connection. */
   leftAt: Schema.optionalKey(Schema.DateTimeUtc)
 }) {}
 

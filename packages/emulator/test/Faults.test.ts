@@ -44,7 +44,8 @@ const invalid = (images = 0): Outcome => ({ ...lost("InvalidResponseError", imag
 /** The outcome of a permanent failure that was not charged for. Such a call is not retried. */
 const refused = (reason: Outcome["reason"]): Outcome => ({ reason, isRetryable: false, ...free, requests: 1 })
 /**
- * The outcome of a temporary failure that was not charged for. Such a call is retried, so that three requests are sent.
+ * The outcome of a temporary failure that was not charged for. Such a call is retried, so that three requests are sent,
+ * unless `requests` is given.
  */
 const tried = (reason: Outcome["reason"], requests = 3): Outcome => ({ reason, isRetryable: true, ...free, requests })
 

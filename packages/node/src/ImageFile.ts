@@ -17,8 +17,8 @@ import * as AtomicFile from "./AtomicFile.ts"
  */
 export interface WriteOptions {
   /**
-   * Whether to replace an existing file. The new file keeps its mode. If false, the next free name is used. Default:
-   * false.
+   * Whether to replace an existing file. Its mode is kept. If false, and the file exists, the next free name is used.
+   * Default: false.
    */
   readonly overwrite?: boolean | undefined
 }
@@ -51,8 +51,8 @@ const withExtension = (path: string, image: GeneratedImage.ImageBytes) =>
 
 /**
  * Writes an image and returns the path of its file. If `path` has no extension, the extension of the image's format is
- * added. If the file exists, the next free name is used (`otter-2.png`), because the image is paid for. Creates missing
- * folders.
+ * added. If the file exists and `overwrite` is not set, the next free name is used (`otter-2.png`), because the image
+ * is paid for. Creates missing folders.
  *
  * @category writing
  * @since 0.1.0
@@ -72,7 +72,8 @@ export const write = (
 
 /**
  * Writes each image of a stream to the same file, so that the file always has the latest image. Emits each event with
- * the path of the file. The path is chosen for the first image, as `write` does.
+ * the path of the file. The path is chosen for the first image, as `write` does. If `path` has no extension, each
+ * format gets its own file.
  *
  * @category writing
  * @since 0.1.0

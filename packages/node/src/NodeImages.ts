@@ -23,7 +23,10 @@ export interface TransportOptions {
    * seconds.
    */
   readonly connectTimeout?: Duration.Input | undefined
-  /** The URL of an HTTP proxy, such as `http://user:password@proxy:3128`. It overrides the environment variables. */
+  /**
+   * The URL of an HTTP proxy, such as `http://user:password@proxy:3128`. It overrides the environment variables, also
+   * `NO_PROXY`.
+   */
   readonly proxy?: string | undefined
   /**
    * Certificates in PEM format. `ca` is trusted in addition to the default authorities. `cert` and `key` are the

@@ -192,8 +192,8 @@ describe("proxy", () => {
 
 describe("proxies of the environment", () => {
   /**
-   * Sends a request with these environment variables and returns the requests that the proxy got. PROXY in a variable
-   * is replaced by the proxy's URL, HOST by its host and port.
+   * Sends a request with these environment variables and returns the number of requests that the proxy got. PROXY in a
+   * variable is replaced by the proxy's URL, HOST by its host and port.
    */
   const askedWith = (environment: Record<string, string>, options: { readonly proxy?: string } = {}) =>
     Effect.gen(function* () {

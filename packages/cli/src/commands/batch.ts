@@ -22,7 +22,7 @@ import * as Service from "../service.ts"
 import { exporting } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
 
-/** The batch has ended, but not every image is in the store. */
+/** The batch has ended, but some of its requests failed or are in doubt. */
 class BatchIncompleteError extends Schema.TaggedError<BatchIncompleteError>(
   "@effect-gradient/cli/BatchIncompleteError"
 )("BatchIncompleteError", { lines: Schema.Array(Schema.String) }) {
@@ -49,7 +49,7 @@ const runner = {
     Flag.withDescription("The maximum number of requests that this process has under way at once. Default: 4"),
     Flag.withDefault(4)
   ),
-  json: yes("json", "Print the progress on standard output, one JSON object each second"),
+  json: yes("json", "Print the progress on standard output as JSON objects, each on its own line"),
   emulate: yes("emulate", "Use the emulator even if a key is set: nothing is sent or charged for"),
   baseUrl
 }
@@ -82,8 +82,8 @@ const placeOf = Effect.fnUntraced(function* ({
 const mostNamed = 20
 
 /**
- * Returns one line for each request without an image: its key and why it has none. At most `mostNamed` requests are
- * listed.
+ * Returns one line for each request that failed (`free`) or is in doubt: its key, and why it has no image. At most
+ * `mostNamed` requests are listed.
  */
 const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in-doubt", count: number) {
   const found = yield* DurableImages.list({ prefix: `${batch}/`, status }).pipe(
@@ -95,7 +95,7 @@ const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in
   return [...found.map(({ key = "", note = "no outcome" }) => `  ${key}: ${note}`), ...more]
 })
 
-/** Fails if an image is missing. The error's message lists the requests without an image, and says how to continue. */
+/** Fails if requests failed or are in doubt. The error's message lists the first of them, and says how to continue. */
 const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress) {
   if (failed === 0 && inDoubt === 0) return
   const lines = [
@@ -124,7 +124,7 @@ interface RunnerOptions {
   readonly store: string
 }
 
-/** Shows the progress of a batch until this process has no more to do. */
+/** Runs a batch in this process and shows its progress. At the end it fails if requests failed or are in doubt. */
 const watch = <E, R>(options: RunnerOptions, progress: Stream.Stream<ImageBatch.Progress, E, R>) =>
   Effect.gen(function* () {
     const { images } = yield* Service.choose(options)

@@ -67,7 +67,7 @@ const config = {
   journal: orVariable(
     "journal",
     "GATEWAY_JOURNAL",
-    "The journal, which records requests: a file, or postgres://... If --store is set too, a caller that lost its connection can still get its images",
+    "The journal, which records requests: a file, or postgres://... With it and --store, a caller that lost its connection can still get its images",
     text
   ),
   store: orVariable(
@@ -128,8 +128,8 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 
 /**
- * The maximum time that the process waits, after a signal, for requests that it has sent to the service. A reply takes
- * no longer.
+ * The maximum time that the process waits, after a signal, for requests that it has sent to the service. A reply that
+ * is not a stream takes no longer.
  */
 const drain = "10 minutes"
 
@@ -164,8 +164,8 @@ const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Op
 })
 
 /**
- * Makes the `Attempts` of `makeSending`. If a collector is configured or metrics are served, the attempts have
- * telemetry.
+ * Makes the `Attempts` and the routes of the gateway. If a collector is configured or metrics are served, the attempts
+ * have telemetry.
  */
 const attemptsOf = Effect.fnUntraced(function* (options: Options, stopping: Health.Problem) {
   const { attempts, doubts, health } = yield* makeSending(options, stopping)
@@ -202,11 +202,11 @@ const run = Effect.fnUntraced(function* (options: Options) {
 
 export const gateway = Command.make("gateway", config, run).pipe(
   Command.withDescription(
-    `${descriptions.gateway} Each flag can also be set by the variable in parentheses. ` +
+    `${descriptions.gateway} A flag can also be set by the variable in parentheses. ` +
       "GRADIENT_BASE_URL and GRADIENT_MODEL_ACCESS_KEY set the service and its key. " +
-      "If REDIS_URL is set, --images counts the images of all processes of the gateway together. " +
+      "If REDIS_URL is set, --images limits each caller's images over all processes of the gateway together. " +
       "/healthz and /readyz show whether the gateway runs and is ready. " +
-      "After SIGTERM the gateway first finishes the requests that it has sent to the service."
+      "After SIGTERM the gateway waits for the requests that it has sent to the service, for at most 10 minutes."
   ),
   Command.withShortDescription(descriptions.gateway),
   Command.withExamples([

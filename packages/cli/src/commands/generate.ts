@@ -46,7 +46,7 @@ const paramFlags = {
   outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
   partialImages: given(
     Flag.Finite("partial-images"),
-    "Stream the reply: 1 to 3 partial images arrive before the finished image"
+    "Stream the reply: this many partial images, 1 to 3, arrive before each finished image"
   ),
   complexity: given(
     Flag.String("complexity"),
@@ -102,7 +102,10 @@ const config = {
     Flag.String("store"),
     "The place where the images of recorded calls are kept: a folder, or s3://bucket/prefix"
   ),
-  key: given(Flag.String("key"), "The key of the recorded call. A later call with the same key gets the same images"),
+  key: given(
+    Flag.String("key"),
+    "The key of the recorded call. A later call with the same key and params gets the same images"
+  ),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Use the emulator even if a key is set: nothing is sent or charged for"),
   baseUrl

@@ -1,6 +1,6 @@
 /**
  * `gradient-images generations`: lists and changes the durable generations in a journal and a store. None of its
- * commands sends a request.
+ * commands requests images from the service.
  */
 import { GradientError } from "@effect-gradient/core"
 import { DurableImages, Generation } from "@effect-gradient/durable"
@@ -65,7 +65,7 @@ const show = Command.make(
   })
 ).pipe(Command.withDescription("Shows one generation as JSON."))
 
-/** Allows generations in doubt to be repeated, until `atMost` images in total are allowed. */
+/** Allows generations in doubt to be repeated, as long as they have at most `atMost` images in total. */
 const repeatAll = Effect.fnUntraced(function* (atMost: number) {
   const doubts = yield* Stream.runCollect(DurableImages.list({ status: "in-doubt" }))
   let left = atMost
@@ -104,7 +104,10 @@ const resolve = Command.make(
       whole(1, 1_000_000)(Flag.String("attempt")),
       "The number of the attempt in doubt that you decide about, as `list` shows it"
     ),
-    inDoubt: yes("in-doubt", "Repeat all generations that are in doubt, instead of one key"),
+    inDoubt: yes(
+      "in-doubt",
+      "Decide about the generations in doubt, as far as --at-most allows, instead of about one key"
+    ),
     atMost: given(
       whole(1, 1_000_000)(Flag.String("at-most")),
       "With --in-doubt: the maximum number of images that may be paid for again, in total"

@@ -34,7 +34,7 @@ const config = {
   window: given(duration("window"), "The time window of --images: 1h, 24h. Default: until the server ends"),
   inline: given(
     whole(0, 700_000)(Flag.String("inline")),
-    `The maximum size, in bytes, of all images within one result; larger images are given only as paths. Default: ${defaults.inline}`
+    `The maximum size, in bytes, of all images within one result together; images over it are given only as paths. Default: ${defaults.inline}`
   ),
   emulate: yes("emulate", "Let the emulator draw: nothing is sent or charged for, and no key is needed"),
   baseUrl
@@ -77,13 +77,13 @@ const run = Effect.fnUntraced(function* (options: Options) {
 export const mcp = Command.make("mcp", config, run).pipe(
   Command.withDescription(
     `${descriptions.mcp} It has the tools generate_image, list_images and show_image. ` +
-      "MCP hosts start the server themselves: see the guide on agents. The key comes from GRADIENT_MODEL_ACCESS_KEY."
+      "MCP hosts start the server themselves: see the guide on agents. The key comes from GRADIENT_MODEL_ACCESS_KEY or DIGITALOCEAN_ACCESS_TOKEN."
   ),
   Command.withShortDescription(descriptions.mcp),
   Command.withExamples([
     {
       command: "gradient-images mcp --folder ./images --images 50 --window 24h",
-      description: "At most 50 images a day"
+      description: "At most 50 images in 24 hours, counted while the server runs"
     },
     { command: "gradient-images mcp --emulate", description: "Uses the emulator, so that nothing is charged for" }
   ])

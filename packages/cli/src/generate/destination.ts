@@ -33,7 +33,7 @@ export class OutputError extends Schema.TaggedError<OutputError>("@effect-gradie
   }
 }
 
-/** The extension of a file contradicts the format of its images. */
+/** The extension of a file contradicts the format that is requested, or is not a known format. */
 export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-gradient/cli/ExtensionError")(
   "ExtensionError",
   { path: Schema.String, ext: Schema.String, format: Schema.String, isChosen: Schema.Boolean }
@@ -49,7 +49,10 @@ export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-
   }
 }
 
-/** File systems allow names of 255 bytes. The rest is for the number of the image and the extension. */
+/**
+ * The maximum length of a name in bytes, without the number of the image and the extension. With them, file systems
+ * allow 255 bytes.
+ */
 const mostBytes = 200
 
 /** Names that Windows reserves for devices, even with an extension. */
@@ -57,7 +60,7 @@ const devices = /^(con|prn|aux|nul|com\d|lpt\d)$/
 
 /**
  * Turns a prompt into a file name: `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`. It keeps letters and
- * digits of any script, and at most 60 characters.
+ * digits of any script, at most 60 characters and 200 bytes.
  */
 export const slug = (prompt: string): string => {
   const words = prompt
@@ -116,7 +119,7 @@ const checkFolder = (folder: string): Effect.Effect<void, OutputError, FileSyste
     )
   })
 
-/** Fails unless a file can be written at this path. */
+/** Fails if a folder is at this path, or, without `overwrite`, a file or a link. */
 const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean) {
   const fs = yield* FileSystem.FileSystem
   const type = yield* typeAt(file)
@@ -128,7 +131,7 @@ const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean)
   }
 })
 
-/** The most images of one call. A call for more fails later, before its request is sent. */
+/** The most images of one call with a gpt-image model. A call for more fails later, before its request is sent. */
 const most = 10
 
 interface Wishes {

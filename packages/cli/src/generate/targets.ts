@@ -18,10 +18,13 @@ const formats = new Map<string, "png" | "webp" | "jpeg">([
   [".jpg", "jpeg"]
 ])
 
-/** Returns the format that an extension stands for. */
+/** Returns the format that an extension stands for, if it is known. */
 export const formatOf = (ext: string) => formats.get(ext.toLowerCase())
 
-/** Returns the extension for a format: the name of the format, or `bin` if that name cannot be an extension. */
+/**
+ * Returns the extension for a format: `jpg` for `jpeg`, else the name of the format, or `bin` if that name cannot be an
+ * extension.
+ */
 export const extensionOf = (format: string): string => {
   if (format === "jpeg") return "jpg"
   return /^[a-z\d]+$/i.test(format) ? format : "bin"

@@ -1,6 +1,6 @@
 /**
- * Writes images so that none of those that were paid for is lost: an image that cannot be written to its target is
- * written elsewhere.
+ * Writes images. They were paid for, so an image that cannot be written to its target is written to the system's folder
+ * for temporary files.
  */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"

@@ -32,7 +32,7 @@ export interface Listed {
   readonly modified: Date
 }
 
-/** The maximum size of an image in bytes. A larger file cannot be an image of this command. */
+/** The maximum size of an image in bytes. `read` refuses a larger file. */
 const mostBytes = 100_000_000
 
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
@@ -109,7 +109,8 @@ export const open = Effect.fnUntraced(function* (folder: string) {
   })
 
   /**
-   * Returns nothing for a file that was removed since the folder was read, and for a link that leads out of the folder.
+   * Returns nothing for a file that was removed since the folder was read, for a folder, and for a link that leads out
+   * of the folder.
    */
   const listedOf = (name: string) => Effect.option(Effect.flatMap(pathOf(name), statOf))
 

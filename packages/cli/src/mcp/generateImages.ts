@@ -1,4 +1,4 @@
-/** One call of the tool `generate_image`: requests the images, and writes each image into the folder as it arrives. */
+/** One call of the tool `generate_image`: requests the images, and writes each finished image into the folder. */
 import { type GeneratedImage, type ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
 import * as Duration from "effect/Duration"

@@ -1,7 +1,7 @@
 /**
  * Makes calls of an agent that are paid for once. A host that has waited too long cancels a call and repeats it, while
  * the service is still generating its images. So a call runs to its end even if nobody waits for it. A call with the
- * same key joins it, or gets its outcome.
+ * same key joins it, or, for 10 minutes after its end, gets its outcome.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -18,10 +18,13 @@ import { seconds } from "../output/format.ts"
 /** For how long after a call has ended another call with the same key gets its outcome. */
 export const memory = Duration.minutes(10)
 
-/** When the process is stopped, it waits at most this long for calls that were sent. A reply takes no longer. */
+/**
+ * When the process is stopped, it waits at most this long for calls that are running. A reply that is not a stream
+ * takes no longer.
+ */
 const drain = Duration.minutes(10)
 
-/** How often a host that waits gets a report. A host may give up on a call that reports nothing. */
+/** A host that waits gets a report at least this often. A host may give up on a call that reports nothing. */
 const heartbeat = Duration.seconds(10)
 
 /** Sends a message about the progress of a call to everyone who waits for it. */
@@ -95,10 +98,10 @@ export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boo
       }))
     )
 
-  /** Waits for calls that were sent, because their images are paid for. */
+  /** Waits for calls that are running, because their images may be paid for. */
   const finish = Effect.gen(function* () {
     const running = Array.from(calls.values()).filter(({ expiresAt }) => expiresAt === Infinity)
-    if (running.length > 0) yield* Effect.logWarning(`Waiting for ${running.length} calls whose images are paid for`)
+    if (running.length > 0) yield* Effect.logWarning(`Waiting for ${running.length} calls whose images may be paid for`)
     const ended = Effect.forEach(running, ({ outcome }) => Effect.exit(Deferred.await(outcome)))
     yield* Effect.timeoutOption(ended, drain)
     yield* Scope.close(scope, Exit.void)

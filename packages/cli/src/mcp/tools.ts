@@ -1,7 +1,7 @@
 /**
- * The tools of `gradient-images mcp`: generate, list and show. Their results contain the paths and links of images. An
- * image itself is only in a result if it is small, because hosts cut results at about 1 MB. It is there as image
- * content, never as text.
+ * The tools of `gradient-images mcp`: generate, list and show. Their results contain the paths and links of images. A
+ * result contains an image itself only if the image is small or could not be written to a file, because hosts cut
+ * results at about 1 MB. It is there as image content, never as text.
  */
 import { type GeneratedImage, ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
@@ -24,7 +24,10 @@ import type { ImageFolder, ImageFolderError, Listed } from "./ImageFolder.ts"
 
 export interface Options {
   readonly folder: ImageFolder
-  /** The maximum size, in bytes, of all images within one result. */
+  /**
+   * The maximum size, in bytes, of all images within one result together. Images that could not be written to files do
+   * not count.
+   */
   readonly inline: number
 }
 
@@ -172,7 +175,7 @@ const readOnly = { readOnlyHint: true, destructiveHint: false, idempotentHint: t
 const listTool = new McpSchema.Tool({
   name: "list_images",
   title: "List images",
-  description: "Lists the images that have been generated, the newest first, with their paths.",
+  description: "Lists the images in the folder of this server, the newest first, with their paths.",
   inputSchema: inputSchemaOf(ListParams),
   annotations: readOnly
 })
@@ -181,7 +184,7 @@ const showTool = new McpSchema.Tool({
   name: "show_image",
   title: "Show an image",
   description:
-    "Returns an image that has been generated: its path, media type and size, and the image itself if it is small.",
+    "Returns an image in the folder of this server: its path, media type and size, and the image itself if it is small.",
   inputSchema: inputSchemaOf(ShowParams),
   annotations: readOnly
 })

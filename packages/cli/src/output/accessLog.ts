@@ -7,7 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "effect/http"
 
-/** Returns the path of a URL on one line. The query is left out, because it may contain a secret. */
+/**
+ * Returns the path of a URL on one line, at most 200 characters of it. The query is left out, because it may contain a
+ * secret.
+ */
 const pathOf = (url: string) => JSON.stringify(url.split("?")[0]?.slice(0, 200)).slice(1, -1)
 
 /**

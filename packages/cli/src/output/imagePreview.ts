@@ -82,7 +82,7 @@ const over = (last: Drawn | undefined, cells: Cells): string => {
 const clearBelow = "\u001B[J"
 
 /**
- * Shows images on standard output if it is a terminal with colours. It prints a line about each image on standard
+ * Shows images on standard output if it is a terminal with colours. It prints the caption of an image on standard
  * error.
  */
 export interface Gallery {
@@ -91,7 +91,7 @@ export interface Gallery {
 }
 
 /**
- * If `isVisible` is false, only the lines about the images are printed. `canRedraw` must be false if other output can
+ * If `isVisible` is false, only the captions of the images are printed. `canRedraw` must be false if other output can
  * appear between two images. Then no image replaces another one.
  */
 export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canRedraw: boolean) {

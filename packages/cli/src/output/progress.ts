@@ -1,6 +1,6 @@
 /**
  * Shows on standard error what the command is waiting for. On a terminal it is one line that counts the seconds.
- * Otherwise one line is printed for each wait.
+ * Otherwise a line is printed for each wait, and again every 30 seconds.
  */
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"

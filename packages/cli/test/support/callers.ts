@@ -14,10 +14,10 @@ export const randomOf = (seed: number) => {
 }
 
 export interface Callers {
-  /** The addresses of the gateways that are running now. */
+  /** The addresses that callers use now. */
   readonly urls: () => ReadonlyArray<string>
   readonly random: () => number
-  /** How many connections of each caller are cut. Each one is cut after `cutWithinMillis` at most. */
+  /** How many connections of each caller are cut at most. Each one is cut after `cutWithinMillis` at most. */
   readonly cuts: number
   readonly cutWithinMillis: number
 }

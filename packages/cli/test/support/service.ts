@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 
 /**
  * Starts a server that handles each request with `answer`. `asked` completes when the first request has arrived,
- * `closed` when its connection has closed. A text in `bodies` may be incomplete until the request has been read to its
- * end.
+ * `closed` when the first response has ended or its connection broke. A text in `bodies` may be incomplete until the
+ * request has been read to its end.
  */
 export const service = Effect.fnUntraced(function* (answer: (response: ServerResponse) => void) {
   const asked = yield* Deferred.make<void>()

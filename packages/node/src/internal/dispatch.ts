@@ -138,7 +138,7 @@ const bodyStream = <E>(
   )
 }
 
-/** Whether the refusal of a request comes from a proxy. A refusal of the service itself has a JSON body. */
+/** Whether a reply is the refusal of a proxy: a 403 that is not JSON. A 403 of the service itself is JSON. */
 const isProxyRefusal = (status: number, headers: ReplyHeaders) =>
   status === 403 && !/json/i.test(String(headers["content-type"]))
 

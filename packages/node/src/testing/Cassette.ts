@@ -128,7 +128,7 @@ const scriptOf = (path: string, { exchanges, images }: CassetteFile.CassetteCont
 
 /**
  * Replays a cassette and sends nothing. If the connection broke while a reply was recorded, the replayed reply breaks
- * at the same place.
+ * at the same place, or, in a stream, after the last complete event.
  *
  * @category layers
  * @since 0.1.0
@@ -212,9 +212,9 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
 })
 
 /**
- * Sends requests with the HttpClient in context and records the replies. An existing cassette is replaced. A reply is
- * written when its body has been read, or when the connection breaks within the body. A request that gets no response
- * is not recorded. If a file cannot be written, that is a defect.
+ * Sends requests with the HttpClient in context and records the replies. An existing cassette is replaced when the
+ * first reply is written. A reply is written when its body has been read, or when the connection breaks within the
+ * body. A request that gets no response is not recorded. If a file cannot be written, that is a defect.
  *
  * @example
  * ```ts

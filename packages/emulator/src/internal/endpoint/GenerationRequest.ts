@@ -136,6 +136,6 @@ const decode = (body: string, defaultModel: string): Result.Result<GenerationReq
     return yield* resolve(params, kind, defaultModel)
   })
 
-/** Decodes the body of a request. If that is not possible, fails with the error that the API would reply with. */
+/** Decodes the body of a request. If that is not possible, fails with an error in the API's form. */
 export const fromBody = (body: string, defaultModel: string): Effect.Effect<GenerationRequest, ApiError> =>
   Effect.fromResult(decode(body, defaultModel))

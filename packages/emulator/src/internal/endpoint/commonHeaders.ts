@@ -1,4 +1,4 @@
-/** The headers that every reply has: request id, rate limits, and `x-emulated`. */
+/** The headers that every reply except the ledger has: request id, rate limits, and `x-emulated`. */
 import { RateLimit } from "@effect-gradient/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

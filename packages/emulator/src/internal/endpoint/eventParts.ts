@@ -1,6 +1,7 @@
 /**
- * The events of a streamed reply: partial images, then the final one. Before each event there is a wait of `pace`; a
- * long wait has comments. An image is painted only when its event is pulled, so painting stops when the client leaves.
+ * The events of a streamed reply: for each image its partial images, then the final one. Before each event there is a
+ * wait of `pace`; a long wait has comments. An image is painted only when its event is pulled, so painting stops when
+ * the client leaves.
  */
 import { ImageGenStreamEvent } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"

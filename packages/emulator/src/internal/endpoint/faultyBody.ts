@@ -104,8 +104,9 @@ const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["
 }
 
 /**
- * Makes the reply with this body. If `body` is an array of bytes, the reply has a `content-length`. The body is always
- * sent as a stream, because otherwise the emulator would not notice that the client has left.
+ * Makes the reply with this body. If `body` is an array of bytes, the reply has a `content-length`, unless the fault
+ * changes the length of the body. The body is always sent as a stream, because otherwise the emulator would not notice
+ * that the client has left.
  */
 export const respond = Effect.fnUntraced(function* (
   body: Uint8Array | Stream.Stream<Uint8Array>,

@@ -1,4 +1,4 @@
-/** The models that the emulator knows, as `GET /v1/models` lists them. */
+/** The default models, and the replies about models. */
 import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 

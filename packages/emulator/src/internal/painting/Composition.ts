@@ -1,4 +1,6 @@
-/** Chooses the scene for a prompt. Everything that is random in the scene depends only on the prompt and the seed. */
+/**
+ * Chooses the scene for a prompt. Everything that is random in the scene is the same each time for the same options.
+ */
 import { Ink, smooth } from "./Colour.ts"
 import * as Noise from "./Noise.ts"
 import * as Palette from "./Palette.ts"

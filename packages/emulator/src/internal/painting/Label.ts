@@ -1,7 +1,7 @@
 /**
  * Paints the caption in the lower right corner of every painted image. The caption has the word `emulated`, so that
- * nobody takes the image for one of the real service. It also has the first words of the prompt, because few images
- * show what their prompt says.
+ * nobody takes the image for one of the real service. It also has the first words of the prompt that fit, because few
+ * images show what their prompt says.
  */
 import { hex, type Ink, smooth } from "./Colour.ts"
 import { type Glyph, glyphsOf, type Stroke } from "./Glyphs.ts"
@@ -43,7 +43,9 @@ const layOut = (words: ReadonlyArray<string>): Line => {
 const mark = "emulated"
 const mostWords = 6
 
-/** Returns the caption, such as `emulated: a cute baby sea otter`, with as many words of the prompt as fit. */
+/**
+ * Returns the caption, such as `emulated: a cute baby sea otter`, with as many words of the prompt as fit, 6 at most.
+ */
 const lineOf = (prompt: string, widest: number): Line => {
   const words = prompt
     .slice(0, 200)

@@ -20,7 +20,7 @@ export interface PaintOptions {
   /** `width` and `height` are in pixels: positive integers. */
   readonly width: number
   readonly height: number
-  /** `transparent` paints the subject only; around it alpha is 0. Default: `opaque`. */
+  /** `transparent` paints the subject and the caption only; around them alpha is 0. Default: `opaque`. */
   readonly background?: "opaque" | "transparent"
   /** How much detail and grain the image has. Default: `high`. */
   readonly quality?: Quality

@@ -1,4 +1,4 @@
-/** Paints a sky with a sun or moon, clouds lit by the sun or moon, and stars at night. */
+/** Paints a sky with a sun or moon, clouds lit by the sun or moon, and stars at night and dusk. */
 import { clamp, type Ink, lerp, smooth } from "./Colour.ts"
 import * as Field from "./Field.ts"
 import { hashCell } from "./Random.ts"

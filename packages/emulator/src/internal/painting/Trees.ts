@@ -12,8 +12,8 @@ interface Tree {
 }
 
 /**
- * Returns how much of the point (x, y) the row of trees covers, from 0 to 1. `ground` is the y coordinate of the ground
- * below the point.
+ * Returns how much of the point (x, y) the row of trees and the ground cover, from 0 to 1. `ground` is the y coordinate
+ * of the ground below the point.
  */
 export type Trees = (x: number, y: number, ground: number) => number
 

@@ -158,7 +158,10 @@ const paintHeart = (
   ink.light(hex(0xfff3c4), cover * 0.6 * smooth(0.06, 0.01, seeds) * smooth(0.1, -0.12, dx + dy))
 }
 
-/** Returns the distance from a point to the nearest seed. The seeds form a sunflower's spiral on the unit disc. */
+/**
+ * Returns the distance from a point to the nearest seed, at most 1. The seeds form a sunflower's spiral on the unit
+ * disc.
+ */
 const nearestSeed = (x: number, y: number): number => {
   let nearest = 1
   for (let i = 0; i < seedCount; i++) {

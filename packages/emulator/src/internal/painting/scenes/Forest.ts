@@ -1,4 +1,4 @@
-/** A bright clearing between tall trunks, with rays through the leaves, and fireflies at night. */
+/** A bright clearing between tall trunks, with rays through the leaves, and fireflies at night and dusk. */
 import { blend, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
 import * as Field from "../Field.ts"
 import { hashCell } from "../Random.ts"

@@ -1,4 +1,4 @@
-/** Deep space: folded clouds of gas, stars at three distances, and a planet with a ring. */
+/** Deep space: folded clouds of gas, stars at three distances, and often a planet, which may have a ring. */
 import { blend, clamp, type Colour, hex, type Ink, lerp, type Ramp, ramp, smooth } from "../Colour.ts"
 import * as Field from "../Field.ts"
 import { type Choices, hashCell } from "../Random.ts"
