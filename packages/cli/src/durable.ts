@@ -93,7 +93,7 @@ const services = ({ journal, store }: Place) =>
     return yield* Layer.build(Layer.merge(GenerationJournal.layerSql().pipe(Layer.provide(sql)), images))
   }).pipe(Effect.mapError(readable))
 
-/** Provides `Images` that records its calls, and `DurableImages`. */
+/** Provides `Images` that records its calls with a key, and `DurableImages`. */
 export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
   DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
 

@@ -113,7 +113,7 @@ const kinds = [
   fault("stall-headers", "Nothing is sent for this time before the headers", { for: Time }),
   fault("stall-body", "Nothing is sent for this time after this many bytes of the body", { at, for: Time }),
   fault("slow", "Only newlines are sent for this time, then the body", { for: Time }),
-  fault("status", "The reply is an error with this status", statusOptions),
+  fault("status", "The reply has this status, and no images", statusOptions),
   fault("retired", "The model does not exist: 404, and not in GET /v1/models", { model: Escaped }),
   fault("redirect", "The reply is a 307 to the same URL, or to another origin", {
     to: Schema.Literals(["same", "other"])

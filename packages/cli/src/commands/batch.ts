@@ -108,7 +108,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
     ...(inDoubt > 0
       ? [
           `${inDoubt} requests are in doubt: they may have been charged for, but have no image. To pay for them again, run ` +
-            "gradient-images generations resolve --repeat --in-doubt --at-most N, then the same command again:",
+            "gradient-images generations resolve --repeat --in-doubt --at-most IMAGES, then the same command again:",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]
       : [])

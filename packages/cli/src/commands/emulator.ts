@@ -23,7 +23,7 @@ const config = {
   ),
   latency: given(
     duration("latency"),
-    "The time before the reply to a valid request, in seconds or with a unit: 90, 1.5s, 500ms, 5m. Default: 0"
+    "The time before the reply to a valid request for images, in seconds or with a unit: 90, 1.5s, 500ms, 5m. Default: 0"
   ),
   pace: given(duration("pace"), "The time before each image of a stream. Default: 0"),
   images: Flag.Literals("images", ["painted", "plain"]).pipe(
