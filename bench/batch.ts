@@ -26,7 +26,9 @@ export interface BatchRun {
 }
 
 const runner = (plan: RunnerPlan) => {
-  const child = fork(new URL("batchRunner.ts", import.meta.url), [JSON.stringify(plan)])
+  // As docs/batches.md advises. `gradient-images batch` bounds its memory in the same way, by itself.
+  const execArgv = ["--max-semi-space-size=16"]
+  const child = fork(new URL("batchRunner.ts", import.meta.url), [JSON.stringify(plan)], { execArgv })
   let peakBytes = 0
   child.on("message", (message) => {
     if (typeof message === "number") peakBytes = message
