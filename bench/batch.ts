@@ -26,8 +26,7 @@ export interface BatchRun {
 }
 
 const runner = (plan: RunnerPlan) => {
-  // As docs/batches.md advises. `gradient-images batch` bounds its memory in the same way, by itself.
-  const execArgv = ["--max-semi-space-size=16"]
+  const execArgv = ["--max-semi-space-size=16"] // As docs/batches.md advises.
   const child = fork(new URL("batchRunner.ts", import.meta.url), [JSON.stringify(plan)], { execArgv })
   let peakBytes = 0
   child.on("message", (message) => {

@@ -16,7 +16,6 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { administration, around } from "../durable.ts"
 import { baseUrl, given, whole, yes } from "../flags.ts"
-import { boundNewSpace } from "../newSpace.ts"
 import { BatchProgress, lineOf } from "../output/batchProgress.ts"
 import * as Signals from "../output/signals.ts"
 import * as Service from "../service.ts"
@@ -130,7 +129,6 @@ const watch = <E, R>(options: RunnerOptions, progress: Stream.Stream<ImageBatch.
   Effect.gen(function* () {
     const { images } = yield* Service.choose(options)
     const at = yield* placeOf(options)
-    yield* Effect.forkChild(boundNewSpace)
     const shown = new BatchProgress()
     const show = (now: ImageBatch.Progress) => (options.json ? Console.log(JSON.stringify(now)) : shown.show(now))
     yield* progress.pipe(
