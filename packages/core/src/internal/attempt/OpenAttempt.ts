@@ -51,7 +51,7 @@ export class OpenAttempt {
   #isSettled = false
   #isSent = false
   #sentAt = 0
-  /** The whole body was read, so the request need not be aborted when its scope closes. */
+  /** The reply is complete. The request is then not aborted when its scope closes: closing the body ends it. */
   isReplyWhole = false
   /** The images decoded so far, for an outcome without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []

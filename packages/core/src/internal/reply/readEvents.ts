@@ -128,6 +128,7 @@ class EventReader {
         break
       case "Failed":
         this.ending = { reason: decoded.reason }
+        this.#incoming.onWhole()
     }
     if (this.#completed >= this.#incoming.n && this.#isComplete) this.#end()
   }
@@ -183,8 +184,10 @@ class EventReader {
   /** Ends the stream. There may be fewer images than requested, but the last one must be complete. */
   #end(): void {
     if (this.ending !== undefined) return
-    if (this.#isComplete && !this.#isCompletedFlawed) this.ending = { reason: undefined }
-    else if (this.#flaw !== undefined) this.#fail(this.#flaw)
+    if (this.#isComplete && !this.#isCompletedFlawed) {
+      this.ending = { reason: undefined }
+      this.#incoming.onWhole()
+    } else if (this.#flaw !== undefined) this.#fail(this.#flaw)
     else {
       const { fields } = this.#incoming.head
       const description = this.#words === undefined ? undefined : `its last words: ${this.#words}`
