@@ -299,7 +299,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         assert.strictEqual(yield* Effect.promise(() => page.locator("#failure").innerText()), "Perhaps paid")
         assert.strictEqual(
           yield* statusOf(page),
-          "The connection broke after the request was sent. It may have been charged for. " +
+          "The connection broke. It may have been charged for. " +
             "Ask the operator before you generate it again, or you may pay twice."
         )
         assert.isFalse(yield* Effect.promise(() => retry(page).isVisible()))
