@@ -33,7 +33,7 @@ const titleOf = (error: GradientError.GradientError): ImageError["title"] => {
   return error.reason.status === undefined ? "Failed" : "Refused"
 }
 
-const perhapsPaid = "It may have been charged for."
+const perhapsPaid = "The image may have been charged for."
 const whatToDo = "Ask the operator before you generate it again, or you may pay twice."
 
 const messageOf = (error: GradientError.GradientError) => {
