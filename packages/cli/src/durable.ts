@@ -2,11 +2,13 @@
 import { GradientError, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { configMessageOf } from "./output/message.ts"
 
 /** Where generations are kept. */
 export interface Place {
@@ -73,7 +75,9 @@ const storeOf = (store: string): Effect.Effect<Store, GradientError.GradientErro
  */
 const readable = (error: { readonly _tag: string; readonly message: string }) => {
   if (GradientError.isGradientError(error)) return error
-  if (error._tag === "ConfigError") return refuse(`The store needs its credentials: ${error.message}`, error)
+  if (error instanceof Config.ConfigError) {
+    return refuse(`The store needs its credentials. ${configMessageOf(error)}`, error)
+  }
   return refuse(`The journal cannot be used: ${error.message}`, error)
 }
 

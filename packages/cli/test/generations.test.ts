@@ -58,7 +58,10 @@ describe("generate with a journal", () => {
         const scheme = yield* failing("--key", "k", "--journal", "mysql://host/db", "--store", "images")
         assert.include(scheme.stderr, "--journal must be a file or postgres://... (got mysql://...)")
         const bucket = yield* failing("--key", "k", "--journal", "journal.db", "--store", "s3://images/of-otters")
-        assert.match(bucket.stderr, /The store needs its credentials: .*AWS_ACCESS_KEY_ID/s)
+        assert.include(
+          bucket.stderr,
+          "The store needs its credentials. The environment variable AWS_ACCESS_KEY_ID is not set"
+        )
         const other = yield* failing("--key", "k", "--journal", "journal.db", "--store", "ftp://host/images")
         assert.include(other.stderr, "--store must be a folder or s3://bucket/prefix (got ftp://...)")
         const file = yield* failing("--key", "k", "--journal", "journal.db", "--store", "file")

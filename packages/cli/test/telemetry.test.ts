@@ -100,7 +100,10 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
       const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "collector" }
       const { code, stderr } = yield* run(["generate", prompt, "--emulate"], { cwd: yield* folder, env })
       assert.strictEqual(code, 2)
-      assert.match(stderr, /OTEL_EXPORTER_OTLP_ENDPOINT/)
+      assert.include(
+        stderr,
+        "The environment variable OTEL_EXPORTER_OTLP_ENDPOINT is not set, or its value cannot be used: "
+      )
     }).pipe(Effect.scoped)
   )
 

@@ -18,6 +18,7 @@ import * as CallerLimits from "../gateway/rateLimiter.ts"
 import { StartError } from "../gateway/StartError.ts"
 import { logRequests } from "../output/accessLog.ts"
 import { isServer } from "../output/exit.ts"
+import { configMessageOf } from "../output/message.ts"
 import { PortError } from "../PortError.ts"
 import { exporting, hasCollector } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
@@ -182,7 +183,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
     Layer.provide(NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: drain })),
     Layer.launch,
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(new PortError({ port, cause }))),
-    Effect.catchTag("ConfigError", ({ cause }) => Effect.fail(new StartError({ problem: cause.message })))
+    Effect.catchTag("ConfigError", (error) => Effect.fail(new StartError({ problem: configMessageOf(error) })))
   )
 }, exporting)
 

@@ -1,6 +1,7 @@
 /** The message of an error for a user of the command line. */
 import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Config from "effect/Config"
+import * as SchemaIssue from "effect/SchemaIssue"
 
 /** Phrases of core's messages for programmers, each with its replacement for the command line. */
 const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
@@ -28,9 +29,22 @@ export const wordsOf = (error: Error): string =>
     ? replacements.reduce((text, [from, to]) => text.replace(from, to), error.message)
     : error.message
 
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** The message of an environment variable that is not set, or has an unusable value. `ConfigError` names its path last. */
+export const configMessageOf = ({ cause }: Config.ConfigError): string =>
+  cause._tag === "SourceError"
+    ? cause.message
+    : issuesOf(cause.issue)
+        .issues.map(
+          ({ message, path = [] }) =>
+            `The environment variable ${path.map(String).join("_")} is not set, or its value cannot be used: ${message}`
+        )
+        .join("\n")
+
 /** The message, and a line for each image of which only the URL is known. */
 export const messageOf = (error: unknown): string => {
-  if (error instanceof Config.ConfigError) return error.cause.message // `String(error)` puts the names of two classes before it
+  if (error instanceof Config.ConfigError) return configMessageOf(error)
   return error instanceof Error
     ? [wordsOf(error), ...urlsOf(error).map((url) => `Download this image soon, as it may expire: ${url}`)].join("\n")
     : String(error)
