@@ -46,7 +46,7 @@ export class GradientClient extends Context.Service<
     readonly options: ResolvedOptions
     /**
      * Sends the request of one attempt. Returns the response if its status is 2xx and its head arrives within `timeout`.
-     * When the scope closes, the request is aborted.
+     * When the scope closes, the request is aborted, unless `attempt.isReplyWhole` is set.
      */
     readonly post: (
       call: ResolvedCall,
