@@ -7,7 +7,7 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as ComingBack from "./ComingBack.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, and must not fail because the machine is busy.
+// A test starts several processes, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
 /** Holds the stream in its second image. */

@@ -1,4 +1,4 @@
-/** Measures how much the library adds to a bundle, gzipped. Fails above the budget. */
+/** Measures how many bytes the library adds to a gzipped bundle. Fails if the library adds more than the budget. */
 import { rolldown } from "rolldown"
 import { gzipSync } from "node:zlib"
 

@@ -94,7 +94,7 @@ describe("generations", () => {
           "a: abandoned\n"
         )
         const many = yield* run(generations("resolve", "--repeat", "--in-doubt", "--at-most", "1"), { cwd })
-        assert.strictEqual(many.stdout, "1 of 2 may be asked for again, for at most 1 images.\n")
+        assert.strictEqual(many.stdout, "1 of 2 generations in doubt may be requested again, for 1 images at most.\n")
 
         const listed = decodeListed((yield* run(generations("list", "--json"), { cwd })).stdout)
         assert.deepStrictEqual(listed.generations.map(({ status }) => status).toSorted(), [

@@ -13,7 +13,7 @@ type Reason = GradientError.GradientErrorReason
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array, options?: { readonly stream: boolean }): string }
 
-/** An estimate of the size of each image. */
+/** An estimate of the size of each image in bytes, from the length of the body. 0 if the length is unknown. */
 const expectedBytes = ({ n, response }: IncomingReply): number => {
   const length = Number(response.headers["content-length"])
   return Number.isSafeInteger(length) ? Math.ceil((length * 3) / 4 / n) : 0
@@ -34,7 +34,9 @@ export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, re
   const extracted = parser.finish()
   if (parser.problem !== undefined) return yield* Effect.fail(Reply.invalidReply(head, parser.problem, images()))
   if (!parser.closed) {
-    return yield* Effect.fail(Reply.invalidReply(head, extracted.flaw ?? "it ends before its JSON is closed", images()))
+    return yield* Effect.fail(
+      Reply.invalidReply(head, extracted.flaw ?? "the reply ends before its JSON is closed", images())
+    )
   }
   incoming.onWhole()
   const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(extracted, head))
@@ -49,5 +51,5 @@ export const reasonOfText = ({ head }: IncomingReply, { start }: OpenReply): Rea
   return Reply.notAnObject(head, text)
 }
 
-/** Only the start of a longer chunk is decoded. */
+/** The most bytes that are decoded of each chunk. */
 const longestText = 65_536
