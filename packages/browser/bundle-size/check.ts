@@ -7,9 +7,9 @@ const budgets = [
   // Decoding every kind of reply and error body that real servers send raised it from 12 kB to 23 kB.
   // A span for each attempt that lasts until its outcome, and what telemetry reads of it, took another 0.5 kB.
   // Reading the end of a body, so that Chromium does not report the request as failed, took 0.2 kB.
-  { name: "Images on fetch", entry: "images.ts", budget: 25_300 },
+  { name: "Images on fetch", entry: "images.ts", budget: 25_400 },
   // Returning for images when a connection breaks, and keeping the ids over a reload.
-  { name: "BrowserImages", entry: "browser.ts", budget: 27_000 }
+  { name: "BrowserImages", entry: "browser.ts", budget: 27_100 }
 ]
 
 const gzipped = async (entry: string) => {
