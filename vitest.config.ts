@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config"
 import type { Reporter } from "vitest/node"
 
-/** Ends a run with one plain line that machines can read: `12 passed, 0 failed`. */
+/** Prints one plain line at the end of a run, which programs can read: `12 passed, 0 failed`. */
 const totals: Reporter = {
   onTestRunEnd(modules, unhandledErrors) {
     let passed = 0
@@ -9,7 +9,7 @@ const totals: Reporter = {
     for (const module of modules) {
       const states = Array.from(module.children.allTests(), (test) => test.result().state)
       passed += states.filter((state) => state === "passed").length
-      // A file that does not load, or whose hook fails, counts as one although no test of it ran.
+      // A file that cannot be loaded, or whose hook fails, counts as one failed test, because none of its tests ran.
       failed += states.filter((state) => state === "failed").length || (module.ok() ? 0 : 1)
     }
     console.log(`${passed} passed, ${failed} failed`)

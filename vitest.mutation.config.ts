@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** The tests that `pnpm mutation` runs: those of the files that it changes. */
+/** Runs the tests for `pnpm mutation`: those of the files that it changes. */
 export default defineConfig({
   test: {
     include: [

@@ -1,8 +1,10 @@
 /**
- * The client of a contestant: what each file in `contestants/` makes.
+ * The type of what each file in `contestants/` exports: a function that makes the client of a contestant.
  */
 
-/** A client of one endpoint. Each function returns the total size of the images, so that a missing image is noticed. */
+/**
+ * A client of one endpoint. Each function returns the total size of the images in bytes, so that a missing image is noticed.
+ */
 export interface Client {
   /** Reads the events of a stream, and drops each image. */
   readonly stream: () => Promise<number>
@@ -15,7 +17,7 @@ export interface Endpoint {
   readonly baseUrl: string
   /** The number of images per request. */
   readonly images: number
-  /** The client's timeout, if it has one and its default is not used. */
+  /** The client's timeout in milliseconds. If it is absent, the client's default applies. */
   readonly timeoutMillis?: number
 }
 

@@ -1,6 +1,6 @@
 /**
- * Measures batches: requests a second, the size of the database and the memory of a runner, on SQLite and with several runners
- * on PostgreSQL. The service answers at once with an image of 12 KB.
+ * Measures batches: the time, the size of the database and the memory of a runner, on SQLite and with several runners on
+ * PostgreSQL. The service replies at once with an image of 12 KB.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
@@ -21,7 +21,7 @@ export interface BatchRun {
   readonly requests: number
   readonly seconds: number
   readonly databaseBytes: number
-  /** The largest peak of resident memory of a runner. */
+  /** The peak of resident memory, in bytes, of the runner with the highest peak. */
   readonly peakBytes: number
 }
 
@@ -34,7 +34,7 @@ const runner = (plan: RunnerPlan) => {
   return { child, begun: once(child, "message"), ended: once(child, "exit"), peak: () => peakBytes }
 }
 
-/** Runs a batch with this many runners, and returns its time in seconds and the largest peak. */
+/** Runs a batch with this many runners. Returns its time in seconds, and the highest memory peak of a runner in bytes. */
 const timeOf = async (plan: RunnerPlan, runners: number) => {
   const before = performance.now()
   const first = runner(plan)
@@ -46,7 +46,7 @@ const timeOf = async (plan: RunnerPlan, runners: number) => {
   return { seconds: (performance.now() - before) / 1000, peakBytes: Math.max(...all.map(({ peak }) => peak())) }
 }
 
-/** A folder, and the service, while `use` runs. */
+/** Runs `use` with a temporary folder and with the test server, and removes both afterwards. */
 const withService = async <A>(use: (folder: string, baseUrl: string) => Promise<A>): Promise<A> => {
   const folder = mkdtempSync(join(tmpdir(), "bench-batch-"))
   const server = start("./server.ts")
@@ -66,7 +66,7 @@ export const onSqlite = (requests: number): Promise<BatchRun> =>
     return { title: "SQLite, one process", requests, databaseBytes: statSync(journal).size, ...run }
   })
 
-/** The size of the journal's table with its indexes. */
+/** The size in bytes of the journal's table with its indexes, in PostgreSQL. */
 const tableBytes = Effect.gen(function* () {
   const sql = yield* SqlClient
   const [row] = yield* sql`SELECT pg_total_relation_size('gradient_generation') AS size`
@@ -79,7 +79,9 @@ export const onPostgres = (requests: number, runners: number): Promise<BatchRun>
       const server = yield* postgres
       if (Option.isNone(server)) {
         return yield* Effect.fail(
-          new Error("PostgreSQL does not start here. As root, all users must be able to enter this folder.")
+          new Error(
+            "PostgreSQL cannot be started here. If you are root, it starts only in a folder that all users may enter."
+          )
         )
       }
       const { url } = server.value

@@ -1,4 +1,7 @@
-/** A runner of a batch in its own process. One argument, JSON: see `RunnerPlan`. It sends its peak of memory to its parent. */
+/**
+ * A runner of a batch in its own process: `node batchRunner.ts <RunnerPlan as JSON>`. At the end it sends its peak of
+ * resident memory, in bytes, to its parent process.
+ */
 import { NodeImages } from "@effect-gradient/node"
 import { DurableImages, GenerationJournal, ImageBatch, ImageStore } from "@effect-gradient/durable"
 import { SqliteClient } from "@effect-gradient/durable/node"
@@ -14,7 +17,9 @@ const RunnerPlan = Schema.Struct({
   baseUrl: Schema.String,
   journal: Schema.String,
   store: Schema.String,
-  /** How many requests the batch has; absent for a worker. */
+  /**
+   * The number of requests in the batch. It is absent for a runner that helps with a batch that another runner has begun.
+   */
   total: Schema.optional(Schema.Int)
 })
 

@@ -1,15 +1,15 @@
 /**
- * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It
- * sends "ready" to its parent. Each message of the parent is a number of runs; the reply is the time and memory that
- * they took.
+ * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It sends
+ * "ready" to its parent process. Each message of the parent is a number of runs; the reply is the time and the memory that
+ * the runs took.
  */
 import { on } from "node:events"
 import { contestantOf, contestants } from "./contestants.ts"
 import { strain, type Strain, time } from "./measure.ts"
 import { pathOf, workOf } from "./works.ts"
 
-// Each process loads all contestants. The more code is loaded, the longer garbage collection takes, so a contestant that
-// loaded only itself would also be measured by the size of its code.
+// Each process loads the code of all contestants, because garbage collection takes longer when more code is loaded. If each
+// process loaded only its own contestant, the size of that contestant's code would affect its time.
 await Promise.all(contestants.map(({ load }) => load()))
 
 const [, , contestantId, workId, serverUrl] = process.argv
@@ -21,7 +21,7 @@ const request = work.kind === "stream" ? client.stream : client.generate
 const run = async () => {
   const sums = await Promise.all(Array.from({ length: work.requests }, request))
   for (const bytes of sums) {
-    if (bytes < work.images * work.imageBytes) throw new Error(`${contestantId} lost images: ${bytes} bytes`)
+    if (bytes < work.images * work.imageBytes) throw new Error(`${contestantId} lost images: it got ${bytes} bytes`)
   }
 }
 

@@ -1,18 +1,22 @@
 /**
- * The contestants. Each does what a user of it would do, and decodes every image to a `Uint8Array`.
+ * The contestants: the clients that the benchmark compares. Each one does what its users would do, and decodes every image
+ * to a `Uint8Array`.
  */
 import type { MakeClient } from "./MakeClient.ts"
 
 interface Contestant {
-  /** The name of its file in `contestants/`. */
+  /** The name of the contestant's file in `contestants/`. */
   readonly id: string
   readonly title: string
-  /** The title for JSON bodies, if it differs. */
+  /** The title in the results of works with a JSON body, if it is another one. */
   readonly jsonTitle?: string
   readonly load: () => Promise<{ readonly make: MakeClient }>
 }
 
-/** The first one is the limit that the others are compared with. The second one is this library. */
+/**
+ * All contestants. The first one is the limit: code that only reads the reply and drops it, which all others are compared
+ * with. The second one is this library.
+ */
 export const contestants: ReadonlyArray<Contestant> = [
   { id: "limit", title: "the limit: fetch, read and drop", load: () => import("./contestants/limit.ts") },
   { id: "ours", title: "**ours, on undici**", load: () => import("./contestants/ours.ts") },
@@ -46,6 +50,6 @@ export const contestants: ReadonlyArray<Contestant> = [
 
 export const contestantOf = (id: string | undefined): Contestant => {
   const contestant = contestants.find((candidate) => candidate.id === id)
-  if (contestant === undefined) throw new Error(`no contestant has the id ${id}`)
+  if (contestant === undefined) throw new Error(`There is no contestant with the id ${id}`)
   return contestant
 }

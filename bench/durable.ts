@@ -1,7 +1,7 @@
 /**
- * Measures what a durable call adds to a plain one, and what the other layers add: `node --expose-gc bench/durable.ts
- * [rounds]` prints the figures, and sends them to its parent process if there is one. No network: the transport answers at
- * once.
+ * Measures what a durable call costs more than a plain one, and what the other layers cost: `node --expose-gc
+ * bench/durable.ts [rounds]` prints the figures, and sends them to its parent process if there is one. Nothing is sent over
+ * the network: the transport replies at once.
  */
 import { Images } from "@effect-gradient/core"
 import * as BudgetLedger from "@effect-gradient/core/BudgetLedger"
@@ -26,22 +26,25 @@ interface DurableCost {
   readonly title: string
   /** Milliseconds of a call. */
   readonly millis: Spread
-  /** Milliseconds that it takes longer than the contestant before, in the same round. */
+  /** Milliseconds that a call takes longer than with the contestant before, in the same round. */
   readonly added: Spread
 }
 
-/** CPU time of a call in milliseconds, with telemetry, budget, fallback and limit, and without. */
+/** CPU time of a call in milliseconds: without any layer, and with telemetry, budget, fallback and limit. */
 interface LayersCost {
   readonly plainMillis: Spread
   readonly layeredMillis: Spread
-  /** The second divided by the first, in the same round. */
+  /** `layeredMillis` divided by `plainMillis` of the same round. */
   readonly ratio: Spread
 }
 
 export interface Durable {
   readonly costs: ReadonlyArray<DurableCost>
   readonly layers: LayersCost
-  /** Bytes in use per byte of the images of a call, when all its images are stored and its manifest is not. */
+  /**
+   * Bytes of memory in use for each byte of the images of a call, at the moment when all its images are stored and its
+   * manifest is not.
+   */
   readonly memoryRatio: number
 }
 
@@ -77,13 +80,13 @@ const durable = (
 const { layerMemory: memoryJournal } = GenerationJournal
 const { layerMemory: memoryStore } = ImageStore
 
-/** Each adds one part to the one before. */
+/** Each contestant adds one part to the one before. */
 const contestants: ReadonlyArray<readonly [string, Layer.Layer<Images.Images, unknown>]> = [
   ["a plain call", plain],
   ["a record, in memory", durable(memoryJournal, memoryStore, false)],
   ["the journal on SQLite", durable(sqlite("one"), memoryStore, false)],
   ["the store in a synced folder", durable(sqlite("two"), synced("two"), false)],
-  ["a look into the store first", durable(sqlite("three"), synced("three"), true)]
+  ["the check for images in the store before the call", durable(sqlite("three"), synced("three"), true)]
 ]
 
 const generate = (key: string) => Images.generate({ prompt: "An otter" }, { idempotencyKey: key })
@@ -108,7 +111,7 @@ const measureCosts = async (): Promise<ReadonlyArray<DurableCost>> => {
 
 const prices = { "openai-gpt-image-2": { perImage: 0.25, perOutputToken: 0.00003 } }
 
-/** The layers of examples/production without journal and store. No limit is reached. */
+/** Telemetry, budget, fallback and limit, as in examples/production. No call reaches the budget or the limit. */
 const layered = ImagesTelemetry.layer({ prices }).pipe(
   Layer.provide(ImagesBudget.layer({ money: { limit: 1e9, prices }, window: "1 day" })),
   Layer.provide(
@@ -123,8 +126,9 @@ const layered = ImagesTelemetry.layer({ prices }).pipe(
 )
 
 /**
- * The two take turns, and every other time the second starts. A turn is short and a round has many, because garbage
- * collections and other load come at random and cost more than the layers do.
+ * Measures calls without layers and calls with layers in turn. Every other time, the calls with layers go first. A turn is
+ * short and a round has many turns, because garbage collections and other load on the machine come at random, and cost more
+ * than the layers do.
  */
 const measureLayers = async (): Promise<LayersCost> => {
   const lanes = [plain, layered].map((layer) => ({ runtime: ManagedRuntime.make(layer), millis: new Array<number>() }))
@@ -145,7 +149,7 @@ const measureLayers = async (): Promise<LayersCost> => {
   return { plainMillis: spreadOf(plainMillis), layeredMillis: spreadOf(layeredMillis), ratio: spreadOf(ratios) }
 }
 
-/** A store that calls a function before it writes a manifest. */
+/** Wraps a store, and calls `onManifest` before a manifest is written. */
 const watching = (store: Layer.Layer<ImageStore.ImageStore, unknown>, onManifest: () => void) =>
   Layer.effect(
     ImageStore.ImageStore,
@@ -170,7 +174,7 @@ const measureMemory = async (): Promise<number> => {
     )
   await call("first")
   most = 0
-  await setImmediate() // What the first call used is released.
+  await setImmediate() // Lets the garbage collector release what the first call used.
   const before = Measure.inUse()
   await call("second")
   await runtime.dispose()
@@ -184,9 +188,9 @@ const result: Durable = {
 }
 await rm(folder, { recursive: true })
 for (const { added, millis, title } of result.costs) {
-  console.error(`${title}: ${millis.median.toFixed(2)} ms, ${added.median.toFixed(2)} more`)
+  console.error(`${title}: ${millis.median.toFixed(2)} ms, ${added.median.toFixed(2)} ms more than the row before`)
 }
-console.error(`CPU with all layers to that of a plain call: ${result.layers.ratio.median.toFixed(3)}`)
-console.error(`bytes in use per byte of images: ${result.memoryRatio.toFixed(2)}`)
+console.error(`CPU time with all layers, divided by that of a plain call: ${result.layers.ratio.median.toFixed(3)}`)
+console.error(`bytes of memory in use for each byte of the images: ${result.memoryRatio.toFixed(2)}`)
 process.send?.(result)
 process.disconnect?.()

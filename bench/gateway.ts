@@ -42,13 +42,16 @@ const serverUrl = String(await answer(server))
 
 const sizes = values.sizes.split(",").map(Number)
 
-/** Runs the load with images of this size, on a new gateway. */
+/**
+ * Runs the load on a new gateway, with images of this size in bytes. Returns the results of the callers and the gateway's
+ * peak of memory.
+ */
 const measure = async (imageBytes: number) => {
   const upstream = `${serverUrl}/stream/${values.images}/${imageBytes}/65536`
   const gateway = start("./gatewayServer.ts", [upstream, values.streams])
   const callers = start("./gatewayLoad.ts", [String(await answer(gateway)), values.streams])
   const load = await ask(callers, 1)
-  if (!isLoad(load)) throw new Error(`the callers sent no load: ${JSON.stringify(load)}`)
+  if (!isLoad(load)) throw new Error(`The callers sent no results of the load: ${JSON.stringify(load)}`)
   const peakBytes = Number(await ask(gateway, 1))
   callers.disconnect()
   gateway.disconnect()
@@ -78,5 +81,5 @@ server.disconnect()
 
 const medians = [...peaks.values()].map((peaksOfSize) => spreadOf(peaksOfSize).median)
 const ratio = (medians.at(-1) ?? 0) / (medians[0] ?? 0)
-console.log(`peak memory, largest to smallest images: ${ratio.toFixed(2)} (at most 1.2)`)
+console.log(`peak memory with the largest images, divided by that with the smallest: ${ratio.toFixed(2)} (at most 1.2)`)
 process.exitCode = isGood && ratio <= 1.2 ? 0 : 1

@@ -1,5 +1,6 @@
 /**
- * The CPU time of the gateway over that of a bare proxy, with the same load in turn.
+ * Compares the CPU time of the gateway with that of a proxy that only passes bytes on. Both get the same load, one after the
+ * other.
  */
 import { Agent, request as send } from "node:http"
 import { answer, ask, start } from "./process.ts"
@@ -7,12 +8,15 @@ import { type Spread, spreadOf } from "./statistics.ts"
 
 interface Load {
   readonly title: string
-  /** The reply of the test server. */
+  /** The path at the test server, which decides the server's reply. */
   readonly path: string
   readonly isStream: boolean
-  /** How the gateway sends: it passes bytes on, or it decodes and stores the images first. */
+  /**
+   * How the gateway sends a request. `once`: it passes the reply's bytes on. `durable`: it first decodes and stores the
+   * images.
+   */
   readonly attempts: "once" | "durable"
-  /** How many requests a round has, and how many of them run at once. */
+  /** How many requests a round has. `atOnce` of them run at the same time. */
   readonly requests: number
   readonly atOnce: number
   readonly budget: number
@@ -50,14 +54,14 @@ const loads: ReadonlyArray<Load> = [
 
 export interface GatewayCpu extends Load {
   readonly ratio: Spread
-  /** Of one request, in milliseconds. */
+  /** The gateway's CPU time for one request, in milliseconds. */
   readonly gatewayMillis: number
   readonly proxyMillis: number
 }
 
 const agent = new Agent({ keepAlive: true })
 
-/** Reads one reply and drops it. */
+/** Sends one request, reads the reply and drops it. */
 const call = (url: string, isStream: boolean): Promise<void> =>
   new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", authorization: "Bearer caller" }
@@ -83,7 +87,7 @@ const measure = async (load: Load, serverUrl: string, rounds: number): Promise<G
     start("./bareProxy.ts", [behind])
   ]
   const urls = await Promise.all(proxies.map(answer))
-  /** The CPU time of each proxy in a round, in milliseconds for each request. */
+  /** Runs a round with each of the two proxies. Returns the CPU time that each needs for one request, in milliseconds. */
   const round = async () => {
     const times: Array<number> = []
     for (const [index, child] of proxies.entries()) {

@@ -1,6 +1,6 @@
 /**
- * What a hostile caller can cost a durable gateway. Each case is one row of the report; a case whose answers are not the
- * expected ones throws.
+ * Measures what a hostile caller can cost a durable gateway. Each case is one row of the report. A case throws if the
+ * gateway's replies are not the expected ones.
  */
 import { randomUUID } from "node:crypto"
 import { Agent, type ClientRequest, type IncomingMessage, request as send } from "node:http"
@@ -10,9 +10,12 @@ export interface Hostility {
   readonly title: string
   readonly requests: number
   readonly answers: string
-  /** Of one request, in the gateway. */
+  /** The gateway's CPU time for one request, in milliseconds. */
   readonly cpuMillis: number
-  /** Memory in use while all requests are open, less the memory before, each after a garbage collection. */
+  /**
+   * How many bytes of memory the gateway uses while all requests are open, less what it used before. Both are measured after
+   * a garbage collection.
+   */
   readonly memoryBytes: number
 }
 
@@ -25,7 +28,10 @@ interface Ask {
 
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
 
-/** Sends the head and the start of a request. `finish` ends its body. The promise resolves with the head of the response. */
+/**
+ * Opens a request: sends its headers and calls `finish`, which may send and end the body. The promise resolves with the
+ * response as soon as its headers arrive.
+ */
 const open = (
   url: string,
   { id = "", isStream = true, key = "hostile", method = "GET" }: Ask,
@@ -54,7 +60,7 @@ const drop = async (response: IncomingMessage): Promise<number> => {
   return bytes
 }
 
-/** Runs it for each index, `atOnce` at a time, and counts the results. */
+/** Calls `each` with every index below `count`, at most `atOnce` calls at a time. Returns how often each result occurred. */
 const countEach = async (count: number, atOnce: number, each: (index: number) => Promise<string | number>) => {
   const counts = new Map<string | number, number>()
   let next = 0
@@ -69,7 +75,7 @@ const countEach = async (count: number, atOnce: number, each: (index: number) =>
 }
 
 const expectAll = (title: string, answers: string, expected: string): string => {
-  if (answers !== expected) throw new Error(`${title}: ${answers} instead of ${expected}`)
+  if (answers !== expected) throw new Error(`${title}: the replies are ${answers}, not ${expected}`)
   return answers.replace(/ \(\d+\)$/, "")
 }
 
@@ -82,10 +88,10 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
   const { child, url } = await gatewayTo(`${serverUrl}/stream/1/1500000/65536`)
   const rows: Array<Hostility> = []
 
-  /** A stream that takes 2 s. The server can pace only one at a time. */
+  /** A gateway whose service sends a stream that takes 2 s. The server can send only one stream at a time so slowly. */
   const paced = await gatewayTo(`${serverUrl}/stream/1/1500000/85000/85000`)
 
-  /** Measures a case. `run` gives the answers, and what to do after the memory was read. */
+  /** Measures a case. `run` returns the gateway's replies, and `finish`, which is called after the memory was measured. */
   const measure = async (
     title: string,
     requests: number,
@@ -134,7 +140,7 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
       })
       return { answers }
     }
-    await measure("joins of one id under way", readers, `${size} bytes`, joinAll, paced.child)
+    await measure("requests that join one id under way", readers, `${size} bytes`, joinAll, paced.child)
   }
   for (const readers of [10, 900]) {
     await measure("slow readers of one id", readers, "200", async () => {
@@ -147,7 +153,7 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
       return { answers, finish: async () => responses.map((response) => response.destroy()) }
     })
   }
-  /** Each reader has an image of its own, and does not read it. */
+  /** Measures readers that request one image each, with an id of its own, and do not read the reply. */
   const slowReaders = async (title: string, gateway: typeof paced, readers: number) => {
     const all = Array.from({ length: readers }, () => randomUUID())
     await countEach(readers, 10, (index) => generate(gateway.url, all[index] ?? "", "hostile").then(drop))
@@ -162,9 +168,13 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
     }
     await measure(title, readers, "200", run, gateway.child)
   }
-  for (const readers of [10, 100]) await slowReaders("slow readers, an id each", { child, url }, readers)
+  for (const readers of [10, 100]) {
+    await slowReaders("slow readers, each with an id of its own", { child, url }, readers)
+  }
   const large = await gatewayTo(`${serverUrl}/stream/1/12000000/65536`)
-  for (const readers of [5, 25]) await slowReaders("the same with images of 12 MB", large, readers)
+  for (const readers of [5, 25]) {
+    await slowReaders("slow readers, each with an id of its own, of images of 12 MB", large, readers)
+  }
   await measure("bodies without an end", 200, "413", async () => ({
     answers: await countEach(200, 50, () =>
       statusOf(
@@ -188,7 +198,10 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
   return rows
 }
 
-/** The length of the event with the picture: comments and partial images before it do not count. */
+/**
+ * The number of bytes from the event `image_generation.completed` on. Comments and partial images before this event do not
+ * count.
+ */
 const completedBytes = async (response: IncomingMessage): Promise<number> => {
   let bytes = 0
   let isFound = false

@@ -1,13 +1,14 @@
 /**
- * The callers of the gateway, in their own process: `node gatewayLoad.ts <url of the gateway> <streams>`. At a message of
- * the parent it opens all streams and waits for their headers, sends requests that must be refused, then reads all streams.
+ * The callers of the gateway, in their own process: `node gatewayLoad.ts <url of the gateway> <streams>`. When the parent
+ * process sends a message, this process opens all streams and waits for their headers, sends requests that the gateway must
+ * refuse, and then reads all streams.
  */
 import { Agent, request as send, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 
 /** The results of the callers. */
 export interface Load extends Count {
   readonly seconds: number
-  /** The status of each request that must be refused. */
+  /** The status of the reply to each request that the gateway must refuse, by the request's name. */
   readonly refusals: Readonly<Record<string, number>>
 }
 
@@ -28,7 +29,7 @@ const call = ({ headers, params }: Call = {}): Promise<IncomingMessage> =>
 
 interface Count {
   readonly bytes: number
-  /** Streams that did not end with `image_generation.completed`. */
+  /** The number of streams that did not end with `image_generation.completed`. */
   readonly broken: number
 }
 
@@ -38,7 +39,7 @@ const read = async (response: IncomingMessage): Promise<Count> => {
   for await (const chunk of response) {
     if (!Buffer.isBuffer(chunk)) throw new Error("chunks are bytes")
     bytes += chunk.length
-    // In the last event the usage comes after the image.
+    // Only the last event of a complete stream has `usage`, and has it after the image.
     end = (end + chunk.subarray(-200).toString("latin1")).slice(-200)
   }
   const isComplete = response.statusCode === 200 && end.includes('"usage"') && end.endsWith("\n\n")
@@ -70,7 +71,7 @@ const run = async (): Promise<Load> => {
   const refusals: Record<string, number> = {}
   for (const [name, options] of Object.entries(refused)) refusals[name] = await statusOf(options)
   const counts = await Promise.all(open.map(read))
-  // The streams have used up the caller's limit.
+  // This caller has now requested as many images as it may, so the gateway must refuse another request.
   refusals["a caller over the limit"] = await statusOf({})
   return { ...sum(counts), seconds: (performance.now() - start) / 1000, refusals }
 }

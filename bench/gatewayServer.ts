@@ -1,7 +1,7 @@
 /**
- * The gateway under load, in its own process: `node gatewayServer.ts <upstream url> <limit of images> [once|durable]`. It
- * sends its URL to the parent, and replies to each message with its peak resident memory in bytes, to `"cpu"` with its CPU
- * time, and to `"memory"` with the memory that it still holds after a garbage collection.
+ * The gateway under test, in its own process: `node gatewayServer.ts <upstream url> <limit of images> [once|durable]`. It
+ * sends its URL to the parent process. It replies to `"cpu"` with its CPU time in microseconds, to `"memory"` with the bytes
+ * in use after a garbage collection, and to any other message with its peak of resident memory in bytes.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -28,7 +28,7 @@ const [, , upstream = "", images, kind = "once"] = process.argv
 
 const folder = mkdtempSync(join(tmpdir(), "bench-gateway-"))
 
-/** The journal on SQLite, and images that are synced to a folder. */
+/** Makes the gateway durable: the journal is on SQLite, and the images are synced to a folder. */
 const durable = Attempts.layerDurable.pipe(
   Layer.provide(DurableImages.layer()),
   Layer.provide([
@@ -58,7 +58,8 @@ const ready = Layer.effectDiscard(
 
 process.on("message", (question) => {
   if (question === "memory") {
-    // Twice: the first collection finds which buffers are free, and they are released after it.
+    // The garbage collection runs twice, because the memory of the buffers that the first one finds is only released after
+    // it.
     globalThis.gc?.()
     setTimeout(() => {
       globalThis.gc?.()

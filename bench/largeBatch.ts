@@ -1,6 +1,6 @@
 /**
- * Measures a large batch beside one of a tenth of its size, and writes batch-results.md: `node bench/largeBatch.ts [requests]`.
- * Default: 100,000 requests, which take minutes.
+ * `node bench/largeBatch.ts [requests]`: measures a large batch, and one with a tenth of its requests, and writes
+ * batch-results.md. By default the large batch has 100,000 requests, which takes minutes.
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -14,7 +14,7 @@ for (const step of steps) {
   runs.push(await step())
   console.log(runs.at(-1))
   const date = new Date().toISOString().slice(0, 10)
-  // After each step, so that a run that is stopped leaves what it has measured.
+  // The results are written after each step, so that those of the finished steps remain if the run is stopped.
   writeFileSync(
     join(import.meta.dirname, "batch-results.md"),
     `# Large batches\n\nWritten by \`pnpm bench:batch\` on ${date}, with Node ${process.version}.\n\n${batchReport(runs)}\n`

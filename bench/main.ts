@@ -1,7 +1,7 @@
 /**
  * `pnpm bench` runs all works and writes `results.md`. `--quick` runs shorter rounds, in less than a minute. `--work <id>`
- * runs only that work, and can be repeated: an id of works.ts, `startup`, `gateway`, `hostile`, `durable`, `batch`, `growth`, `paid` or
- * `memory`.
+ * runs only that work, and can be given several times. The id is one of works.ts, or `startup`, `gateway`, `hostile`,
+ * `durable`, `batch`, `growth`, `paid` or `memory`.
  */
 import { Schema } from "effect"
 import { writeFile } from "node:fs/promises"
@@ -53,13 +53,16 @@ const known = [
   "memory"
 ]
 const unknown = options.work.filter((id) => !known.includes(id))
-if (unknown.length > 0) throw new Error(`unknown work: ${unknown.join(", ")}. The works are ${known.join(", ")}`)
+if (unknown.length > 0) throw new Error(`There is no work ${unknown.join(", ")}. The works are ${known.join(", ")}`)
 
 const title = heading(["pnpm bench", ...args].join(" "))
 const server = start("./server.ts")
 const serverUrl = String(await answer(server))
 
-/** The chunks of a reply as fetch gives them. They differ from the server's: a read of the socket can end anywhere. */
+/**
+ * The number of chunks in which fetch returns a reply, and their median size. They are not the chunks that the server wrote,
+ * because a read of the socket can end anywhere.
+ */
 const chunksOf = async (work: Work): Promise<Race["chunks"]> => {
   const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images: work.asked ?? work.images }
   const sizes: Array<number> = []
@@ -73,7 +76,10 @@ const raceOf = async (work: Work, workEffort: Effort, leftOut: ReadonlySet<strin
   return { work, chunks, standings: await race(work, serverUrl, workEffort, leftOut) }
 }
 
-/** With `--quick` the provider's SDKs are left out of this work, because a run of theirs takes seconds. */
+/**
+ * The contestants that do not run in this work. With `--quick`, DigitalOcean's SDKs do not run at the work with images of 12
+ * MB, because each of their runs takes seconds.
+ */
 const leftOutOf = ({ id }: Work) => new Set(options.quick && id === "stream-12MB" ? ["gradient", "dots"] : [])
 
 const races: Array<Race> = []
@@ -81,7 +87,10 @@ for (const work of works) {
   if (isWanted(work.id)) races.push(await raceOf(work, effort, leftOutOf(work)))
 }
 
-/** A contestant that takes more than a second at a size is left out of the larger ones, which are each 4 times as large. */
+/**
+ * The results of the works with growing images. Each image is 4 times as large as the one before. A contestant that takes
+ * more than a second with one image does not run with the larger ones.
+ */
 const growing: Array<Race> = []
 const leftOut = new Set<string>()
 const growthEffort = { ...effort, rounds: Math.min(effort.rounds, 5), millis: effort.millis / 2 }

@@ -1,21 +1,21 @@
 /**
- * Measures the time and memory of a run in this process.
+ * Measures the time and the memory that a run takes in this process.
  */
 import { setImmediate } from "node:timers/promises"
 import { spreadOf } from "./statistics.ts"
 
-/** The time of a run, averaged over several. */
+/** The average time of several runs. */
 export interface Time {
   readonly wallMillis: number
-  /** User and system time, of all threads. */
+  /** CPU time of all threads, user and system, in milliseconds. */
   readonly cpuMillis: number
 }
 
-/** The time of a run, and its effects on the rest of the process. */
+/** The time of a run, and what the run costs the rest of the process. */
 export interface Strain extends Time {
-  /** The longest time that the event loop was blocked. */
+  /** The longest time, in milliseconds, that the event loop was blocked. */
   readonly blockMillis: number
-  /** The peak of resident memory. */
+  /** The peak of resident memory, in bytes. */
   readonly peakBytes: number
 }
 
@@ -30,7 +30,10 @@ export const time = async (run: () => Promise<void>, times: number): Promise<Tim
   return { wallMillis: wallMillis / times, cpuMillis: (user + system) / 1000 / times }
 }
 
-/** Runs once while a loop samples the event loop and the memory. Sampling costs time, so `time` measures without it. */
+/**
+ * Runs once while a loop samples the event loop's delay and the memory. The samples cost time, so the times in the results
+ * come from `time`, which takes no samples.
+ */
 const watch = async (run: () => Promise<void>): Promise<Strain> => {
   let blockMillis = 0
   let peakBytes = 0
@@ -54,10 +57,16 @@ const watch = async (run: () => Promise<void>): Promise<Strain> => {
   return { ...timed, blockMillis, peakBytes }
 }
 
-/** The maximum of watched runs. A garbage collection hits a run at random; the median of three depends less on it. */
+/**
+ * The most runs that `strain` watches. A garbage collection may occur in any run; the median of three runs depends less on
+ * it than one run would.
+ */
 export const mostWatched = 3
 
-/** Watches up to `mostWatched` runs. */
+/**
+ * Watches up to `mostWatched` runs, and at least one. Returns the median of the longest blocks, and the highest peak of
+ * memory.
+ */
 export const strain = async (run: () => Promise<void>, times: number): Promise<Strain> => {
   const first = await watch(run)
   const runs = [first]
@@ -69,7 +78,7 @@ export const strain = async (run: () => Promise<void>, times: number): Promise<S
   }
 }
 
-/** Heap and array buffers after garbage collection, in bytes. */
+/** The bytes of heap and array buffers in use after a garbage collection. */
 export const inUse = (): number => {
   if (globalThis.gc === undefined) throw new Error("run with --expose-gc")
   globalThis.gc()

@@ -1,19 +1,19 @@
 /**
- * Counts the paid generations that one call causes if it fails. The server counts a generation for each request, like the
- * service, whether or not the client receives the reply.
+ * Counts how many generations are paid for when one call fails. The server counts one generation for each request that it
+ * receives, whether or not the client receives the reply, like the service.
  */
 import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
 import { setTimeout } from "node:timers/promises"
 import { contestantOf } from "./contestants.ts"
 
-/** The failures, and how the server causes them. */
+/** The failures. Each function makes the server's reply fail in that way. */
 const cases = {
   "the reply is slower than the client's timeout": () => {},
   "500 after the work": (response: ServerResponse) => {
     response.writeHead(500, { "content-type": "application/json" }).end('{"id":"server_error","message":"lost"}')
   },
-  "reset before the head, after the work": (response: ServerResponse) => {
+  "reset before the headers, after the work": (response: ServerResponse) => {
     response.socket?.resetAndDestroy()
   },
   "reset within the body": (response: ServerResponse) => {
@@ -23,16 +23,19 @@ const cases = {
 } satisfies Record<string, (response: ServerResponse) => void>
 
 const timeoutMillis = 150
-/** Without dots, which has no timeout: the first case would last until fetch fails after 300 s. */
+/**
+ * The clients that make the calls. `@digitalocean/dots` is left out because it has no timeout: it would wait for the slow
+ * reply until fetch fails after 300 s.
+ */
 const callers = ["ours", "oursOnFetch", "openai", "gradient"]
 
 export interface Paid {
   readonly title: string
-  /** The number of generations by the caller's id. */
+  /** The number of paid generations, by the id of the client that made the call. */
   readonly generations: ReadonlyMap<string, number>
 }
 
-/** The number of generations that a call of this caller causes. */
+/** Makes one call with this client against a server with this fault, and returns the number of paid generations. */
 const count = async (caller: string, fault: (response: ServerResponse) => void): Promise<number> => {
   let generations = 0
   const server = createServer((request, response) => {
@@ -49,13 +52,13 @@ const count = async (caller: string, fault: (response: ServerResponse) => void):
     () => false
   )
   if (succeeded) throw new Error(`${caller} got an image from a server that sends none`)
-  await setTimeout(timeoutMillis) // Waits for a request that was sent but has not arrived.
+  await setTimeout(timeoutMillis) // Waits for a request that the client has sent and that has not arrived yet.
   server.closeAllConnections()
   server.close()
   return generations
 }
 
-/** Runs all cases and callers at once, because most of the time is spent waiting between attempts. */
+/** Runs all cases with all clients at the same time, because they mostly wait between attempts. */
 export const countPaid = (): Promise<ReadonlyArray<Paid>> =>
   Promise.all(
     Object.entries(cases).map(async ([title, fault]) => ({

@@ -1,6 +1,6 @@
 /**
- * Runs the contestants at one work, each in its own process. They take turns in each round, so that other load on the
- * machine affects all of them alike.
+ * Runs the contestants at one work, each in its own process. In each round all contestants run one after another, so that
+ * other load on the machine affects all of them alike.
  */
 import { Schema } from "effect"
 import { contestants } from "./contestants.ts"
@@ -11,13 +11,22 @@ import type { Work } from "./works.ts"
 /** How long a race takes. */
 export interface Effort {
   readonly rounds: number
-  /** The approximate time of the runs in a round. It is long enough for garbage collections to occur in each round. */
+  /**
+   * The approximate time of a contestant's runs in a round, in milliseconds. It is long enough for garbage collections to
+   * occur in each round.
+   */
   readonly roundMillis: number
-  /** The time that a contestant may use for a work. A slow one runs in fewer rounds, but in at least one. */
+  /**
+   * The most time that a contestant may use for a work, in milliseconds. A slow contestant runs in fewer rounds, but in at
+   * least one.
+   */
   readonly millis: number
 }
 
-/** The results of a contestant, by round. The limit, which is the first contestant, runs in all rounds. */
+/**
+ * The results of a contestant, one for each round in which it ran. The limit, which is the first contestant, runs in all
+ * rounds.
+ */
 export interface Standing {
   readonly id: string
   readonly rounds: ReadonlyArray<Strain>
@@ -42,7 +51,10 @@ const enter = async (id: string, work: Work, serverUrl: string) => {
 
 type Entrant = Awaited<ReturnType<typeof enter>>
 
-/** Warms a contestant up. Returns its rounds, and the functions that run a round and end the process. */
+/**
+ * Lets a contestant run until it is warm. Returns the array of its results, a function that runs a round, and a function
+ * that ends its process.
+ */
 const warmUp = async ({ child, id }: Entrant, effort: Effort) => {
   const request = async (runs: number) => answerOf(await ask(child, runs))
   const runsOf = ({ wallMillis }: Strain) => Math.min(Math.ceil(effort.roundMillis / wallMillis), mostRunsInRound)

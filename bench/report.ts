@@ -1,5 +1,5 @@
 /**
- * Writes the results as Markdown, for `results.md`.
+ * Turns the results into Markdown, for `results.md`.
  */
 import { availableParallelism, loadavg } from "node:os"
 import { contestants } from "./contestants.ts"
@@ -15,7 +15,7 @@ import type { Start } from "./startup.ts"
 import { type Spread, spreadOf } from "./statistics.ts"
 import { blockBudget, fetchBudget, growthBudget, type Work } from "./works.ts"
 
-/** A work, the results of its contestants, and the chunks that a reader with fetch gets. */
+/** The results of all contestants at a work, and the number and median size of the chunks that fetch returned. */
 export interface Race {
   readonly work: Work
   readonly standings: ReadonlyArray<Standing>
@@ -44,7 +44,7 @@ type Figure = Exclude<keyof Strain, "peakBytes">
 
 const medianOf = ({ rounds }: Standing, figure: Figure): number => spreadOf(rounds.map((round) => round[figure])).median
 
-/** The ratios to the limit, each to the limit in the same round. */
+/** Divides a contestant's figure by the limit's figure of the same round, for each round. */
 const toLimit = ({ standings }: Race, { rounds }: Standing, figure: Figure): Spread => {
   const limit = standings[0]?.rounds ?? []
   // On a slow machine a contestant may have run in fewer rounds than the limit.
@@ -79,13 +79,16 @@ const raceSection = (race: Race): string => {
   const { chunks, work } = race
   const pace =
     work.paceMicros > 0
-      ? ` The server waits ${work.paceMicros} µs between chunks, so CPU is what counts; the longest block is a garbage collection.`
+      ? ` The server waits ${work.paceMicros} µs between two chunks, which decides the total time, so compare the CPU time. The client is idle in between, so its longest block is a garbage collection.`
       : ""
-  const sees = `A reader with fetch sees ${decimal(chunks.count, 0)} chunks, half of them of at least ${decimal(chunks.medianBytes, 0)} bytes.${pace}`
+  const sees = `With fetch, a reader gets ${decimal(chunks.count, 0)} chunks, half of them of at least ${decimal(chunks.medianBytes, 0)} bytes.${pace}`
   return `### ${work.title}\n\n${sees}\n\n${raceTable(race)}`
 }
 
-/** The contestant that shows what Effect's HttpClient takes on the same transport, with nothing of this library. */
+/**
+ * For each contestant of this library, the one that reads and drops the body with Effect's HttpClient on the same transport:
+ * the time that Effect alone takes.
+ */
 const floors: Readonly<Record<string, string>> = { ours: "floorOnUndici", oursOnFetch: "floorOnFetch" }
 
 const budgetTable = (races: ReadonlyArray<Race>): string => {
@@ -116,12 +119,15 @@ const budgetTable = (races: ReadonlyArray<Race>): string => {
 
 export const racesReport = (races: ReadonlyArray<Race>): string =>
   [
-    `## Budgets\n\nThe floor is what Effect's HttpClient takes on the same transport to read the body and drop it.\n\n${budgetTable(races)}`,
+    `## Budgets\n\nThe floor is the time in which Effect's HttpClient, on the same transport, reads the body and drops it.\n\n${budgetTable(races)}`,
     "## Works",
     ...races.map(raceSection)
   ].join("\n\n")
 
-/** The exponent p, if the time grows as size^p over these sizes. */
+/**
+ * The exponent p in the assumption that the time grows as size^p. It is computed from the second of these sizes and the
+ * last.
+ */
 const powerOf = (sizes: ReadonlyArray<{ readonly megabytes: number; readonly millis: number }>): number | undefined => {
   const [from, to] = [sizes[sizes.length > 2 ? 1 : 0], sizes.at(-1)]
   if (from === undefined || to === undefined || from === to) return undefined
@@ -151,8 +157,8 @@ export const growthReport = (races: ReadonlyArray<Race>): string => {
   const heads = races.map(({ work }) => `${work.imageBytes / 1e6} MB`)
   return `## Growth
 
-Milliseconds per MB of an image in a stream, and the power of the size with which the time grows from the second size on:
-1 is linear, the budget is ${growthBudget}. A contestant that takes more than a second at a size is left out of the larger ones.
+Milliseconds per MB of an image in a stream, and the power p if the time grows as size^p from the second size on: 1 is
+linear, the budget is ${growthBudget}. A contestant that takes more than a second with one size does not run with the larger ones.
 
 ${table(["", ...heads, "power", ""], rows)}`
 }
@@ -167,8 +173,8 @@ export const startupReport = (starts: ReadonlyArray<Start>): string => {
   ])
   return `## Start-up
 
-Fresh processes in turn, from start to end, with the built packages. The calls are divided by the first row, and
-\`--version\` by the row before it.
+The time of new processes from start to end, with the built packages. The ratio is to the first row, and for
+\`--version\` to the row before it.
 
 ${table(["", "time (ms)", "ratio", "budget", ""], rows)}`
 }
@@ -184,15 +190,17 @@ export const gatewayReport = (cpus: ReadonlyArray<GatewayCpu>): string => {
   ])
   return `## Gateway
 
-CPU time of one request, in the gateway and in a bare proxy (node:http to undici, \`pipe\`), with the same load in turn.
+CPU time of one request, in the gateway and in a proxy that only passes bytes on (node:http to undici, \`pipe\`). Both get
+the same load, one after the other.
 
 ${table(["", "proxy (ms)", "gateway (ms)", "ratio", "budget", ""], rows)}`
 }
 
 export const hostileReport = (rows: ReadonlyArray<Hostility>): string => `## A hostile caller
 
-What a caller with a key can cost a durable gateway: the journal on SQLite, the images of 1.5 MB in a folder. CPU time of one
-request, and what the process holds more while all of them are open than before, after a garbage collection.
+What a caller with a key can cost a durable gateway, with the journal on SQLite and images of 1.5 MB in a folder: the CPU time
+of one request, and how much more memory the process uses while all requests are open than before, after a garbage
+collection.
 
 ${table(
   ["", "requests", "answers", "CPU (ms)", "memory (MB)"],
@@ -219,14 +227,14 @@ export const durableReport = ({ costs, layers, memoryRatio }: Durable): string =
   ])
   return `## Durable calls
 
-One image of 1.5 MB, without a network. Each row has one part more than the row before.
+Calls for one image of 1.5 MB, without a network. Each row adds one part to the row before.
 
 ${table(["", "time (ms)", "more than the row before (ms)", "budget"], rows)}
 
-Memory, when the images of a call (10 of 1.5 MB) are stored: ${decimal(memoryRatio, 2)} bytes in use for each byte of the images. Budget:
-${durableMemoryBudget}, ${verdict(memoryRatio, durableMemoryBudget)}.
+Memory at the moment when the 10 images of a call (1.5 MB each) are stored: ${decimal(memoryRatio, 2)} bytes in use for each byte of the
+images. Budget: ${durableMemoryBudget}, ${verdict(memoryRatio, durableMemoryBudget)}.
 
-The same call with telemetry, budget, fallback and limit, and without journal and store:
+The CPU time of a call with telemetry, budget, fallback and limit, but without journal and store:
 
 ${table(
   ["", "CPU (ms)", "to a plain call", "budget", ""],
@@ -255,7 +263,7 @@ export const batchReport = (runs: ReadonlyArray<BatchRun>): string => {
   const titles = ["", "requests", "time (s)", "a second", "bytes of database each", "memory of a runner (MB)"]
   return `## Batches
 
-The service answers at once with an image of 12 KB. The store is a synced folder, and each runner has 32 requests under way. A
+The service replies at once with an image of 12 KB. The store is a synced folder, and each runner has 32 requests under way. A
 request takes two commits of the journal. All processes share the ${availableParallelism()} cores of this machine.
 
 ${table(titles, rows)}`
@@ -266,8 +274,8 @@ export const paidReport = (cases: ReadonlyArray<Paid>): string => {
   const rows = cases.map(({ generations, title }) => [title, ...callers.map((id) => String(generations.get(id) ?? ""))])
   return `## Paid generations
 
-How many paid generations one failed call causes, with the client's defaults except for a shorter timeout. No call gets an
-image.
+How many generations are paid for when one call fails. The clients have their defaults, except for a shorter timeout. No call
+gets an image.
 
 ${table(["", ...callers.map((id) => titleOf(id, "json"))], rows)}`
 }
@@ -276,18 +284,23 @@ export const memoryReport = ({ atImage10, atImage100, keptRatio }: Memory): stri
   const megabytes = (bytes: number) => decimal(bytes / 1e6, 1)
   return `## Memory
 
-Images of 12 MB, streamed with ours on undici. The figures are heap and array buffers after garbage collection.
+Images of 12 MB, streamed by this library on undici. The figures are heap and array buffers in use after a garbage collection.
 
 ${table(
   ["", "measured", "budget", ""],
   [
     [
-      "100 images, each dropped: MB in use after the 100th",
+      "100 images, each dropped: MB in use after the 100th image",
       megabytes(atImage100),
       `${megabytes(atImage10)} after the 10th, and 15`,
       verdict(atImage100, atImage10 + 15e6)
     ],
-    ["20 images, kept: in use for each byte of them", decimal(keptRatio, 2), "1.3", verdict(keptRatio, 1.3)]
+    [
+      "20 images, all kept: bytes in use for each byte of the images",
+      decimal(keptRatio, 2),
+      "1.3",
+      verdict(keptRatio, 1.3)
+    ]
   ]
 )}`
 }
@@ -296,12 +309,13 @@ export const heading = (command: string): string =>
   `# Results
 
 \`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores. The load
-average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If it exceeds the number of cores, the spread is wider.
+average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If the load average exceeds the number of cores, the figures spread wider.
 
 The limit reads the body with fetch and drops it: no client on fetch can be faster. A ratio compares a contestant with the
-limit in the same round, so that other load on the machine affects both. The figures are the median of the rounds and, in
-brackets, their middle half. Each contestant runs in its own process, which has loaded all contestants; the server is
-another process. Each decodes every image to a \`Uint8Array\`. CPU is the time of all threads, garbage collection included.
+limit in the same round, so that other load on the machine affects both. Each figure is the median of the rounds and, in
+brackets, the range of their middle half. Each contestant runs in its own process, which has loaded the code of all
+contestants; the server is another process. Each contestant decodes every image to a \`Uint8Array\`. CPU is the time of all
+threads, garbage collection included.
 The longest block is the longest time that the event loop was blocked: the median of up to ${mostWatched} runs per round. Memory is the
-peak of resident memory above that of the idle process. Both are measured in runs that are not timed. A slow contestant
-runs in fewer rounds. Ours validates what it returns.`
+peak of resident memory above that of the idle process. The longest block and the memory are measured in runs of their own,
+which are not timed. A slow contestant runs in fewer rounds. This library validates what it returns.`

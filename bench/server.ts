@@ -1,6 +1,7 @@
 /**
- * The server, in its own process. It sends bytes that were prepared before, chunked coding included, so that it is always
- * faster than the client. `pathOf` makes the path, which says what to send.
+ * The test server, in its own process. All bytes that it sends are prepared before, even those of HTTP's chunked coding, so
+ * that the server is always faster than the client. `pathOf` makes the path of a request, which decides what the server
+ * sends.
  */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
@@ -35,7 +36,7 @@ const streamReply = (images: number, base64: string, chunkBytes: number, paceMic
       ),
       chunkBytes
     )
-  // All partial images are the same buffer, with the same index, so that a hundred of them take the memory of one.
+  // All partial images are the same buffer, with the same index, so that a hundred of them take no more memory than one.
   const partial = event("image_generation.partial_image", { partial_image_index: 0 })
   const completed = event("image_generation.completed", { usage })
   return {
@@ -83,12 +84,12 @@ const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) =
       "ratelimit-remaining": 249
     })
     response.flushHeaders()
-    response.chunkedEncoding = false // The parts are already in chunked coding.
+    response.chunkedEncoding = false // The parts already contain HTTP's chunked coding.
     void send(reply, response)
   })
 })
 
-/** Writes each part to the socket, with pauses. `response.write` would join them. */
+/** Writes each part to the socket, with the work's pauses between them. `response.write` would join parts. */
 const send = async ({ paceMicros, parts }: Reply, response: ServerResponse): Promise<void> => {
   const { socket } = response
   if (socket === null) return

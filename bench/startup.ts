@@ -1,5 +1,5 @@
 /**
- * How long fresh processes take, from their start to their end, with the packages as they are published.
+ * Measures how long new processes take from start to end, with the built packages as they are published.
  */
 import { Schema } from "effect"
 import { execFileSync } from "node:child_process"
@@ -17,7 +17,10 @@ const Manifest = Schema.StructWithRest(Schema.Struct({ publishConfig: Schema.Rec
 ])
 const decodeManifest = Schema.decodeSync(Schema.fromJsonString(Manifest))
 
-/** A folder with the programs of `startup/` and the built packages, without the types that Node would have to strip. */
+/**
+ * Makes a folder with the programs of `startup/` and the built packages, and returns its path. The packages are built to
+ * JavaScript, so that Node has no types to strip.
+ */
 const makeProject = (): string => {
   execFileSync("npx", ["--yes", "pnpm", "build"], { cwd: join(packages, ".."), stdio: ["ignore", "ignore", "inherit"] })
   const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-gradient-startup-")))
@@ -39,15 +42,19 @@ const makeProject = (): string => {
 interface Program {
   readonly title: string
   readonly args: ReadonlyArray<string>
-  /** The index of the program that this one is compared with. */
+  /** The index of the program whose time this program's time is divided by. */
   readonly over: number
   readonly budget?: number
 }
 
 const programs: ReadonlyArray<Program> = [
-  { title: "what the first program needs of Effect, platform-node and undici", args: ["baseline.mjs"], over: 0 },
-  { title: "import of what the first program needs", args: ["import.mjs"], over: 0, budget: 1.25 },
-  { title: "its first call, an image of 1.5 MB", args: ["firstCall.mjs"], over: 0, budget: 1.8 },
+  {
+    title: "modules of Effect, platform-node and undici that the README's first program loads",
+    args: ["baseline.mjs"],
+    over: 0
+  },
+  { title: "all modules that the README's first program imports", args: ["import.mjs"], over: 0, budget: 1.25 },
+  { title: "the README's first program: one call, an image of 1.5 MB", args: ["firstCall.mjs"], over: 0, budget: 1.8 },
   { title: "the same call with Effect and undici alone", args: ["firstCallOnEffect.mjs"], over: 0 },
   { title: "node with `effect/cli` alone", args: ["effectCli.mjs"], over: 4 },
   {
@@ -63,7 +70,7 @@ export interface Start extends Program {
   readonly ratio: Spread
 }
 
-/** Runs the programs in turn; the server at this URL answers the calls. */
+/** Runs the programs one after another, in each round. The server at this URL replies to their calls. */
 export const startups = (serverUrl: string, rounds: number): ReadonlyArray<Start> => {
   const project = makeProject()
   const { PATH } = env

@@ -1,5 +1,5 @@
 /**
- * The works: what the server sends, and in which chunks. Sizes are in bytes; 1 MB is 1,000,000 bytes.
+ * The works of the benchmark: what the server sends, and in which chunks. Sizes are in bytes; 1 MB is 1,000,000 bytes.
  */
 
 export interface Work {
@@ -8,20 +8,23 @@ export interface Work {
   /** `stream`: an event stream with one image per event. `json`: one JSON body with all images. */
   readonly kind: "stream" | "json"
   readonly images: number
-  /** How many images a request asks for, if it differs from the number that arrives. */
+  /** How many images a request asks for, if the server sends another number. */
   readonly asked?: number
   readonly imageBytes: number
-  /** The size of the chunks of a stream, in HTTP's chunked coding. A JSON body has a content-length and no chunks. */
+  /** The size of the chunks in which the server sends a stream, in bytes. A JSON body is sent in one piece. */
   readonly chunkBytes: number
   /**
-   * How long the server waits between two chunks. Without a wait, the kernel joins small chunks before they are read. With
-   * one, the server determines the total time, so the budget is for CPU time. The client is idle between chunks, so its
-   * longest block is a garbage collection, if any.
+   * How long the server waits between two chunks, in microseconds. Without a wait, the kernel joins small chunks before the
+   * client reads them. With a wait, the server determines the total time, so the budget is for CPU time, and the client's
+   * longest block is a garbage collection, if there is one.
    */
   readonly paceMicros: number
-  /** How many of these requests are sent at once. */
+  /** How many requests of this work are sent at once. */
   readonly requests: number
-  /** The maximum for this library on undici, as a ratio to the limit. On fetch the maximum is `fetchBudget`. */
+  /**
+   * The maximum of this library's time on undici, divided by the time of the limit. It is CPU time if `paceMicros` is set. On
+   * fetch the maximum is `fetchBudget`.
+   */
   readonly budget?: number
 }
 
@@ -48,7 +51,7 @@ export const works: ReadonlyArray<Work> = [
   {
     ...json,
     id: "json-10-of-1",
-    title: "JSON body, 10 images of 1.5 MB where 1 was asked for",
+    title: "JSON body, 10 images of 1.5 MB in reply to a request for 1",
     images: 10,
     asked: 1,
     budget: 1.5
@@ -58,32 +61,35 @@ export const works: ReadonlyArray<Work> = [
   {
     ...in4KiB,
     id: "stream-4KiB-paced",
-    title: "Stream, 4 images of 1.5 MB in chunks of 4 KiB, one at a time",
+    title: "Stream, 4 images of 1.5 MB in chunks of 4 KiB, with a pause after each chunk",
     paceMicros: 25
   },
   {
     ...in1400B,
     id: "stream-1400B-paced",
-    title: "Stream, 4 images of 1.5 MB in chunks of 1,400 bytes, one at a time",
+    title: "Stream, 4 images of 1.5 MB in chunks of 1,400 bytes, with a pause after each chunk",
     paceMicros: 25
   },
   {
     ...json,
     id: "small",
-    title: "JSON body, 64 requests at once, an image of 12 KB each",
+    title: "JSON body, 64 requests at once, each for an image of 12 KB",
     imageBytes: 12_000,
     requests: 64,
     budget: 2
   }
 ]
 
-/** The maximum for this library on fetch in works with a budget, as a ratio to the limit. */
+/** The maximum of this library's time on fetch, divided by the time of the limit, in works that have a `budget`. */
 export const fetchBudget = 1.6
 
-/** The maximum of the longest block in works with a budget and without a pace, as a ratio to the limit's. */
+/**
+ * The maximum of this library's longest block, divided by that of the limit, in works that have a `budget` and no pause
+ * between chunks.
+ */
 export const blockBudget = 2
 
-/** Works with one image of growing size. The time must not grow faster than the size. */
+/** Works with one image each, of growing size. This library's time must not grow faster than the size. */
 export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
   ...stream,
   id: `growth-${size}MB`,
@@ -93,7 +99,8 @@ export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
 }))
 
 /**
- * The maximum exponent p, if the time grows as size^p from the second size on. 1 is linear, and 0.15 allows for noise.
+ * The maximum of the exponent p, if the time grows as size^p from the second size on. 1 is linear, and 0.15 is for noise in
+ * the measurement.
  */
 export const growthBudget = 1.15
 
@@ -103,6 +110,6 @@ export const workOf = (id: string | undefined): Work => {
   return work
 }
 
-/** The path of a work's requests. The server reads from it what to send. */
+/** The path of a work's requests. It tells the server what to send. */
 export const pathOf = ({ chunkBytes, imageBytes, images, kind, paceMicros }: Work): string =>
   `/${kind}/${images}/${imageBytes}/${chunkBytes}/${paceMicros}`

@@ -5,12 +5,18 @@ import { ImageFile } from "@effect-gradient/node"
 import { Layer } from "effect"
 import { LanguageModel } from "effect/ai"
 
-/** Around `Images`: the model may generate 20 images an hour, which are kept as files in this folder. */
+/**
+ * Provides the handler of the tool `GenerateImage`, and needs a layer with `Images`. The model may generate at most 20
+ * images an hour. Each image is written to a file in `folder`.
+ */
 export const tools = (folder: string) =>
   ImageTool.layer((image) => ImageFile.write(image, `${folder}/drawing`)).pipe(
     Layer.provide(ImagesBudget.layer({ images: 20, window: "1 hour" })),
     Layer.provide(BudgetLedger.layerMemory)
   )
 
-/** Asks the model, which draws if it should. Provide `tools` once for the program: each building starts a new budget. */
+/**
+ * Sends the prompt to the language model, which may call the tool `GenerateImage`. Provide `tools` once for the program:
+ * each time that the layer is built, a new budget starts.
+ */
 export const answer = (prompt: string) => LanguageModel.generateText({ prompt, toolkit: ImageTool.toolkit })

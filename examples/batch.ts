@@ -1,7 +1,10 @@
 import { ImageBatch } from "@effect-gradient/durable"
 import { Effect, FileSystem, Stream } from "effect"
 
-/** Provide it with `DurableImages.layer`, and the journal and the store that this layer uses. */
+/**
+ * Runs the requests in this file as a batch, and logs its progress. Provide it with `DurableImages.layer`, and with the
+ * journal and the store that this layer uses.
+ */
 export const runFile = (path: string) =>
   Stream.unwrap(
     Effect.map(FileSystem.FileSystem, (fs) =>

@@ -3,10 +3,13 @@ import { SqlBudgetLedger } from "@effect-gradient/durable"
 import { SqliteClient } from "@effect-gradient/durable/node"
 import { Layer } from "effect"
 
-/** The most that one image of a model costs, and what a token costs, as your price list has it. */
+/**
+ * Prices in dollars, from your price list: the most that one image of the model can cost, and the price of one output token
+ * and of one input token.
+ */
 const prices = { "openai-gpt-image-2": { perImage: 0.25, perOutputToken: 0.00003, perInputToken: 0.000005 } }
 
-/** Wraps a layer with `Images`: at most 20 dollars a day, over all processes with this journal. */
+/** Wraps a layer with `Images`: at most 20 dollars a day are spent, by all processes with this journal together. */
 export const budgeted = (journal: string) =>
   ImagesBudget.layer({ money: { limit: 20, prices }, window: "1 day" }).pipe(
     Layer.provide(SqlBudgetLedger.layer()),

@@ -2,7 +2,10 @@ import type { GradientError } from "@effect-gradient/core"
 import { Cause, Effect, type Exit, Layer, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 
-/** Opens after 5 failures in a row, for 30 seconds. Then one call is let through, and its outcome decides. */
+/**
+ * A circuit breaker. It opens after 5 failures in a row, for 30 seconds. Then it lets one call through: if the call
+ * succeeds, the circuit closes; if the call fails, the circuit opens again.
+ */
 export const breaker = CircuitBreaker.layer({
   tripPolicy: CircuitBreaker.consecutive(5),
   openDuration: "30 seconds"
@@ -19,6 +22,9 @@ const classify = (exit: Exit.Exit<unknown, GradientError.GradientError>) => {
   return Option.isSome(error) ? CircuitBreaker.failure(error.value.reason) : CircuitBreaker.ignored
 }
 
-/** Runs a call of `Images`. While the circuit is open, nothing is sent, and the call fails with `CircuitBreakerError`. */
+/**
+ * Runs a call of `Images` through the circuit breaker. While the circuit is open, nothing is sent, and the call fails with
+ * `CircuitBreakerError`.
+ */
 export const guarded = <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
   Effect.flatMap(CircuitBreaker.CircuitBreaker, ({ execute }) => execute(call, { key: "images", classify }))

@@ -1,7 +1,10 @@
 import { DurableImages } from "@effect-gradient/durable"
 import { Console, Effect, Stream } from "effect"
 
-/** Lists what may have been paid for and lost, and lets at most `limit` of them be paid for again. */
+/**
+ * Lists at most `limit` generations in doubt, which may have been paid for and lost. For each, it allows one more request,
+ * which may be paid for again.
+ */
 export const repeatDoubts = (limit: number) =>
   DurableImages.list({ status: "in-doubt", limit }).pipe(
     Stream.tap(({ attempt, key, note, sentAt }) => Console.log(key, attempt, note, sentAt.toString())),

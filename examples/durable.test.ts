@@ -14,7 +14,9 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true }))
 )
 
-/** `Images` on an emulator of its own, and how many generations it would have charged for. */
+/**
+ * Returns a layer of `Images` on a new emulator, and an effect that counts the generations that would have been charged for.
+ */
 const emulated = Effect.fnUntraced(function* (...faults: ReadonlyArray<string>) {
   const images = Images.layer.pipe(
     Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("any") })),

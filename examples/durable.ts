@@ -4,7 +4,10 @@ import { SqliteClient } from "@effect-gradient/durable/node"
 import { NodeServices } from "@effect/platform-node"
 import { Layer } from "effect"
 
-/** Around any layer of `Images`, such as `NodeImages.layerFromConfig()`. The folder must exist. */
+/**
+ * Makes a layer of `Images` durable, such as `NodeImages.layerFromConfig()`. The journal and the images are in the folder,
+ * which must exist.
+ */
 export const durable = (folder: string) => {
   const sqlite = SqliteClient.layer({ filename: `${folder}/journal.db` })
   const journal = GenerationJournal.layerSql().pipe(Layer.provide(sqlite))
@@ -12,7 +15,10 @@ export const durable = (folder: string) => {
   return DurableImages.layer().pipe(Layer.provide([journal, store]))
 }
 
-/** Whatever happens to the process, this order is paid for once. Asking again gives the same image. */
+/**
+ * Generates the image of an order. Whatever happens to the process, at most one image is paid for. Calling it again with the
+ * same number returns the same image.
+ */
 export const order = (number: number) =>
   Images.generate(
     { prompt: "A cute baby sea otter" },

@@ -1,7 +1,10 @@
 import { Emulator } from "@effect-gradient/emulator"
 import { Console, Effect } from "effect"
 
-/** Prints the base URL. Clients need it, as `GRADIENT_BASE_URL` or as an option. */
+/**
+ * Runs the emulator on a port until it is interrupted, and prints its base URL. Clients need the base URL, as
+ * `GRADIENT_BASE_URL` or as an option.
+ */
 export const serve = (port: number) =>
   Emulator.baseUrl.pipe(
     Effect.flatMap((baseUrl) => Console.log(`Listening on ${baseUrl}`)),

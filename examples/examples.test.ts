@@ -58,7 +58,10 @@ const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIE
 
 const configOf = (baseUrl: string) => ConfigProvider.layer(ConfigProvider.fromEnv({ env: environmentOf(baseUrl) }))
 
-/** The emulator on a port, and the effect that reads its ledger. */
+/**
+ * Starts the emulator on a port. Returns its base URL, a config with this URL, and an effect that counts the generations
+ * that would have been charged for.
+ */
 const service = Effect.fnUntraced(function* (...broken: ReadonlyArray<string>) {
   const context = yield* Layer.build(Emulator.layerServer({ port: 0, faults: broken }))
   const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
@@ -66,7 +69,7 @@ const service = Effect.fnUntraced(function* (...broken: ReadonlyArray<string>) {
   return { baseUrl, config: configOf(baseUrl), charges: Effect.map(account, ({ entries }) => entries.length) }
 })
 
-/** A server on loopback that closes with the scope. */
+/** Starts the server on loopback, and returns its URL. The server closes with the scope. */
 const listening = Effect.fnUntraced(function* (server: Server) {
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
@@ -76,7 +79,7 @@ const listening = Effect.fnUntraced(function* (server: Server) {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 })
 
-/** A proxy, and the number of requests that it has passed on. */
+/** Starts a proxy. Returns its URL, and a function that counts the requests that it has passed on. */
 const forwarding = Effect.gen(function* () {
   let passed = 0
   const server = createServer((incoming, response) => {
@@ -90,7 +93,10 @@ const forwarding = Effect.gen(function* () {
   return { proxy: yield* listening(server), passed: () => passed }
 })
 
-/** A service that refuses all requests, and the headers that it received. */
+/**
+ * Starts a service that replies to all requests with a 401. Returns its URL, and a function that returns the headers of all
+ * requests.
+ */
 const listener = Effect.gen(function* () {
   const headers: Array<IncomingHttpHeaders> = []
   const server = createServer((incoming, response) => {
@@ -143,11 +149,14 @@ describe("stream.ts", () => {
   )
 })
 
-/** A service that always replies with this status and error. */
+/** `Images` on a fake service that replies to all requests with this status and error. */
 const refusing = (status: number, error: object = {}) =>
   TestTransport.layerImages(() => TestTransport.respond({ status, json: { error: { message: "No", ...error } } }))
 
-/** Generates with this layer, from the emulator on a port. */
+/**
+ * Generates an image with this layer, from an emulator with these faults. Returns whether the call succeeded, and how many
+ * generations were charged for.
+ */
 const generateThrough = Effect.fnUntraced(function* <E>(
   layer: Layer.Layer<Images.Images, E>,
   ...broken: Array<string>
@@ -274,7 +283,7 @@ describe("circuit-breaker.ts", () => {
   const busy = TestTransport.respond({ status: 429, json: { error: { message: "Slow down" } } })
   const image = TestTransport.response(TestImages.makeResponse(TestImages.png))
 
-  /** Makes a call. Returns its outcome, and how many requests all calls so far have sent. */
+  /** Makes one call. Returns its outcome, and how many requests have been sent by all calls so far. */
   const ask = Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.result(call))
     yield* TestClock.adjust("10 seconds")
@@ -558,7 +567,7 @@ describe("gateway-client.ts", () => {
   )
 })
 
-/** Sends a JSON body to this router. */
+/** Posts a JSON body to this web handler. */
 const post = (handler: (request: Request) => Promise<Response>, path: string, body: unknown) =>
   Effect.promise(() =>
     handler(

@@ -2,7 +2,7 @@ import * as ImagesFallback from "@effect-gradient/core/ImagesFallback"
 import { NodeImages } from "@effect-gradient/node"
 import { Redacted } from "effect"
 
-/** First the service, then your own server with the same wire format and another model. */
+/** Tries the service first, then your own server at `baseUrl`, which has the same wire format and another model. */
 export const withFallback = (baseUrl: string, model: string) =>
   ImagesFallback.layer([
     { layer: NodeImages.layerFromConfig() },

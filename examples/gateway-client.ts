@@ -4,20 +4,23 @@ import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { AtomHttpApi } from "effect/reactivity"
 
-/** A client of the gateway, with one of its keys. It returns a response, or a stream of bytes if `stream` is true. */
+/**
+ * Makes a client of the gateway at `baseUrl`. `key` is one of the keys that the gateway accepts. A call returns a response,
+ * or a stream of bytes if `stream` is true.
+ */
 export const client = (baseUrl: string, key: Redacted.Redacted) =>
   HttpApiClient.make(ImagesApi.ImagesApi, {
     baseUrl,
     transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(Redacted.value(key)))
   })
 
-/** A failure is an error of the API, with its status and message. */
+/** Generates an image through the gateway. A failure is an error of the gateway's API, with a status and a message. */
 export const draw = (baseUrl: string, key: Redacted.Redacted) =>
   Effect.flatMap(client(baseUrl, key), ({ images }) =>
     images.generate({ headers: {}, payload: { prompt: "A cute baby sea otter" } })
   )
 
-/** The same for a page on the gateway's own origin, with Effect's atoms. */
+/** The same client for Effect's atoms, in a page that the gateway's own origin serves. */
 export class Gateway extends AtomHttpApi.Service<Gateway>()("Gateway", {
   api: ImagesApi.ImagesApi,
   baseUrl: "/v1",

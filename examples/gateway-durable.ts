@@ -6,7 +6,10 @@ import { NodeImages } from "@effect-gradient/node"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Layer } from "effect"
 
-/** Use it in place of `Attempts.layerOnce`. `folder` must exist: it gets the journal and the images. */
+/**
+ * Makes the gateway durable. Use it in place of `Attempts.layerOnce`. The journal and the images are in `folder`, which must
+ * exist.
+ */
 export const durableAttempts = (folder: string) =>
   Attempts.layerDurable.pipe(
     Layer.provide(DurableImages.layer()),

@@ -5,7 +5,10 @@ import { Layer, type Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 
-/** For Bun, Deno and Cloudflare's runtime: `export default { fetch: webGateway(...).handler }`. */
+/**
+ * Makes the gateway's handler for Bun, Deno and Cloudflare's runtime: `export default { fetch: webGateway(...).handler }`.
+ * `keys` are the keys that it accepts from callers.
+ */
 export const webGateway = (client: GradientClient.Options, keys: ReadonlyArray<Redacted.Redacted>) =>
   HttpRouter.toWebHandler(
     ImagesGateway.layer().pipe(

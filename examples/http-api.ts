@@ -40,7 +40,10 @@ const show = Effect.fnUntraced(function* ({ params }: { readonly params: { reado
   return HttpServerResponse.uint8Array(bytes.value, { contentType: mediaType, headers })
 })
 
-/** Provide `Images` and an `ImageStore` with `HttpRouter.provideRequest`, such as `ImageStore.layerFolder("images")`. */
+/**
+ * Serves the endpoints of `Api`. Provide `Images` and an `ImageStore`, such as `ImageStore.layerFolder("images")`, with
+ * `HttpRouter.provideRequest`.
+ */
 export const album = HttpApiBuilder.layer(Api).pipe(
   Layer.provide(
     HttpApiBuilder.group(Api, "images", (handlers) => handlers.handle("create", create).handle("show", show))

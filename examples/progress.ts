@@ -12,5 +12,5 @@ const draw = (prompt: string) =>
     ImageStream.runCompleted
   )
 
-/** Draws three images at a time, with a line for each image that arrives and for each retry. */
+/** Generates an image for each prompt, three at a time. It prints a line for each image that arrives and for each retry. */
 export const drawAll = (prompts: ReadonlyArray<string>) => Effect.forEach(prompts, draw, { concurrency: 3 })

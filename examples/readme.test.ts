@@ -208,7 +208,7 @@ describe("the commands", () => {
     }).pipe(Effect.scoped)
   )
 
-  // Those on a bucket and a PostgreSQL server need both.
+  // Commands with an `s3://` URL are left out, because they need a bucket and a PostgreSQL server.
   it.live("of a batch work one after the other, with the file of docs/batches.md", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -237,8 +237,8 @@ describe("the commands", () => {
 
 describe("docs/options.md", () => {
   /**
-   * For each option, whether a layer, a call, both or the transport accepts it. The compiler reports a missing or an
-   * unknown option.
+   * For each option, what accepts it: a layer, a call, both, or the transport. The compiler reports an option that is
+   * missing or unknown.
    */
   const options: Record<
     keyof GradientClient.Options | keyof GradientClient.RequestOptions | keyof NodeImages.TransportOptions,
@@ -276,7 +276,10 @@ describe("docs/options.md", () => {
 describe("docs/failures.md", () => {
   const refuse = (status: number, code?: string) => TestTransport.respond({ status, json: { error: { code } } })
 
-  /** A cause for each reason. Those of `@effect-gradient/durable` and of `ImagesBudget` are tested there. */
+  /**
+   * The reasons that are tested elsewhere: those of `@effect-gradient/durable`, and that of `ImagesBudget`. `causes` has a
+   * cause for each other reason.
+   */
   type Elsewhere = "BudgetExceededError" | "ExpiredError" | "InDoubtError" | "JournalError" | "StoreError"
   const causes: Record<Exclude<keyof typeof GradientError.reasons, Elsewhere>, TestTransport.Step> = {
     InvalidParamsError: Effect.never,
@@ -297,11 +300,11 @@ describe("docs/failures.md", () => {
     IncompleteStreamError: TestTransport.events([])
   }
 
-  const rows = table("docs/failures.md", "reason").map(([reason = "", when = "", charged = "", passes = ""]) => ({
+  const rows = table("docs/failures.md", "reason").map(([reason = "", when = "", charged = "", temporary = ""]) => ({
     reason,
     when,
     charged,
-    passes
+    temporary
   }))
 
   it("has the reasons of GradientError, in its order", () => {
@@ -321,8 +324,8 @@ describe("docs/failures.md", () => {
       const { isRetryable, mayHaveBeenCharged, reason } = yield* Fiber.join(fiber)
       assert.deepInclude(row, {
         reason: reason._tag,
-        charged: mayHaveBeenCharged ? "maybe" : "no",
-        passes: isRetryable ? "yes" : "no"
+        charged: mayHaveBeenCharged ? "may be charged for" : "not charged for",
+        temporary: isRetryable ? "temporary" : "permanent"
       })
       const status = /^\d{3}/.exec(row?.when ?? "")?.[0]
       if (status !== undefined) assert.strictEqual(reason.status, Number(status))

@@ -2,13 +2,14 @@ import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Schedule } from "effect"
 
-// Retries like other clients. One call may be charged for up to three times.
+// Retries the failures that other clients retry, such as a 500. One call may be charged for up to three times.
 export const eager = NodeImages.layerFromConfig({ retry: RetryPolicy.eager })
 
-// Retries more often, but still only what was not charged for: a schedule changes only the timing.
+// Retries up to 10 times, every 5 seconds. Still only failures that were not charged for are retried: a schedule decides
+// when to retry, not which failures.
 export const patient = NodeImages.layerFromConfig({
   retry: Schedule.spaced("5 seconds").pipe(Schedule.upTo({ times: 10 }))
 })
 
-// No retries, for one call.
+// Makes one call without retries.
 export const once = Images.generate({ prompt: "A lighthouse" }, { retry: RetryPolicy.none })

@@ -5,7 +5,7 @@ import { join } from "node:path"
 const root = join(import.meta.dirname, "..")
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 
-/** The last cell of each row: a file, and the title of a test in it. */
+/** The test that each row of SECURITY.md names in its last cell: its file and its title. */
 const defences = Array.from(
   read("SECURITY.md").matchAll(/\| `([^`|]+\.test\.ts)`: (.+?) +\|$/gm),
   ([, file = "", title = ""]) => ({

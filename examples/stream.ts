@@ -2,7 +2,9 @@ import { Images } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import { Console, Stream } from "effect"
 
-/** Writes each image to the file, in place of the one before. Each is sharper. */
+/**
+ * Generates an image, and writes each partial image and then the final one to the file. Each image replaces the one before.
+ */
 export const watch = (file: string) =>
   Images.generateStream({ prompt: "A cute baby sea otter", partialImages: 3 }).pipe(
     ImageFile.writeLatest(file, { overwrite: true }),

@@ -2,7 +2,10 @@ import { Images } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Effect } from "effect"
 
-/** Tests code that uses an image, without a network. The image is always the same small one. */
+/**
+ * Runs code that uses an image, without a network. `TestImages` returns the same small image for every request, and
+ * `TestTransport.requests` has the requests.
+ */
 export const tested = Effect.gen(function* () {
   const response = yield* Images.generate({ prompt: "A sea otter", outputFormat: "webp" })
   const [request] = yield* TestTransport.requests

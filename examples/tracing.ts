@@ -1,4 +1,4 @@
 import { NodeImages } from "@effect-gradient/node"
 
-/** Sends `traceparent` and `b3`, so that a gateway of yours can continue the trace. */
+/** Sends the headers `traceparent` and `b3`, so that your own gateway can continue the trace. */
 export const traced = NodeImages.layerFromConfig({ propagateTrace: true })

@@ -1,4 +1,7 @@
-/** Tests `transformClient` over real sockets, on both transports: the wait of a limiter is not part of the timeout. */
+/**
+ * Tests `transformClient` over real sockets, on both transports: the time that a limiter in it waits is not part of the
+ * call's timeout.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { BrowserImages } from "@effect-gradient/browser"
 import { type GradientClient, Images, RetryPolicy } from "@effect-gradient/core"

@@ -5,10 +5,10 @@ import { Layer } from "effect"
 // Through a proxy.
 export const throughProxy = (proxy: string) => NodeImages.layerFromConfig({ proxy })
 
-// Trusts your own certificate, in addition to the usual ones.
+// Trusts your own certificate authority, in addition to those that Node trusts.
 export const trusting = (ca: string) => NodeImages.layerFromConfig({ tls: { ca } })
 
-// The same layer from its parts. You can replace each of them.
+// `NodeImages.layerFromConfig`, put together from its parts. You can replace each part.
 export const assembled = Images.layer.pipe(
   Layer.provide(GradientClient.layerFromConfig()),
   Layer.provide(NodeImages.layerHttpClient({ connectTimeout: "2 seconds" }))

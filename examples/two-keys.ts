@@ -2,10 +2,10 @@ import { Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Context, Layer, type Redacted } from "effect"
 
-/** `Images` with the key of guests: `const guests = yield* GuestImages`, then `guests.generate({ prompt })`. */
+/** `Images` with the key for guests. Use it with `const guests = yield* GuestImages`, then `guests.generate({ prompt })`. */
 export class GuestImages extends Context.Service<GuestImages, Images.Images["Service"]>()("GuestImages") {}
 
-/** `Images.generate` uses the key of the team. */
+/** Provides two clients: `Images` uses the key of the team, and `GuestImages` the key for guests. */
 export const twoKeys = (team: Redacted.Redacted, guests: Redacted.Redacted) =>
   Layer.merge(
     NodeImages.layerFromConfig({ modelAccessKey: team }),

@@ -1,6 +1,7 @@
 /**
- * The public API of each package: `api/<package>.md` holds the declarations of every module that a user can import, and of
- * those they mention. Fails if they have changed, so that a change of the API is seen in review. `--write` writes the files.
+ * Writes the public API of each package except `cli` to `api/<package>.md`: the declarations of every module that a user can
+ * import, and of the modules that those import from. If this changes a file, the script fails, so that the change is seen in
+ * review. With `--write` it does not fail.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -12,7 +13,7 @@ import { root } from "./packed.ts"
 const folder = join(root, "api")
 const tsc = join(root, "node_modules/typescript/bin/tsc")
 
-/** The declarations of a package without comments: the path of each module, and its text. */
+/** Compiles a package to declarations without comments. Returns the text of each module by its path. */
 const declarationsOf = (name: string): ReadonlyMap<string, string> => {
   const temporary = mkdtempSync(join(tmpdir(), "effect-gradient-api-"))
   try {
@@ -26,13 +27,13 @@ const declarationsOf = (name: string): ReadonlyMap<string, string> => {
   }
 }
 
-/** The modules of the same package that this text imports or exports. */
+/** The paths of the modules of the same package that this text imports or exports from. */
 const mentioned = (path: string, text: string) =>
   Array.from(text.matchAll(/from "(\.[^"]+)"|import\("(\.[^"]+)"\)/g), ([, from, typeOnly]) =>
     normalize(join(dirname(path), (from ?? typeOnly ?? "").replace(/\.(ts|js)$/, ".d.ts")))
   )
 
-/** The public modules, then the internal ones whose types they mention. */
+/** The paths of the public modules, then those of the internal modules that they import from, directly or through others. */
 const reachable = (declarations: ReadonlyMap<string, string>): ReadonlyArray<string> => {
   const found = new Set([...declarations.keys()].filter((path) => !/(^|\/)internal\//.test(path)).toSorted())
   for (const path of found) {
@@ -51,14 +52,17 @@ const report = (name: string) => {
   return [title, ...sections].join("\n")
 }
 
-/** The same for two reports that differ only in the order of a union's members, which varies from run to run of the compiler. */
+/**
+ * Makes texts that are equal for two reports which differ only in the order of a union's members. This order varies from run
+ * to run of the compiler.
+ */
 const unordered = (text: string) =>
   text
     .split(/[^\w$.-]+/)
     .toSorted()
     .join(" ")
 
-/** The packages that can be imported: the cli is only run. */
+/** The packages that can be imported. `cli` is left out, because it is only run. */
 const packages = readdirSync(join(root, "packages")).filter((name) =>
   existsSync(join(root, "packages", name, "src/index.ts"))
 )
@@ -69,7 +73,7 @@ const changed = packages
     const file = join(folder, `${name}.md`)
     const found = report(name)
     if (existsSync(file) && unordered(readFileSync(file, "utf8")) === unordered(found)) return false
-    // Without `--write`, the file is written too, so that `git diff` shows the change after the check has failed.
+    // The file is also written without `--write`. Then the check fails, and `git diff` shows the change.
     writeFileSync(file, found)
     return true
   })

@@ -1,6 +1,7 @@
 /**
- * Checks which modules a user loads. Fails if they differ from `imports.txt`, so that a slower start does not go
- * unnoticed. `--write` writes the list: add a module only if it is needed.
+ * Checks which modules are loaded when a user starts the README's first program or the command line. Fails if they are not
+ * those in `imports.txt`, so that a slower start does not go unnoticed. `--write` writes the list: add a module only if it
+ * is needed.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -11,7 +12,7 @@ import { root } from "./packed.ts"
 
 const listFile = join(import.meta.dirname, "imports.txt")
 
-/** The imports of the README's first program, without the program. */
+/** The imports of the README's first program, without the rest of the program. */
 const firstImports = readFileSync(join(root, "examples/generate.ts"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith("import "))
@@ -20,14 +21,14 @@ const firstImports = readFileSync(join(root, "examples/generate.ts"), "utf8")
 
 const bin = join(root, "packages/cli/src/bin.ts")
 
-/** Each start of Node: what it is, its folder and its arguments. */
+/** The programs that are started: for each a title, its folder, and its arguments to Node. */
 const starts = [
   ["the README's first program", "examples", "--input-type=module", "--eval", firstImports],
   ["gradient-images --version", "packages/cli", bin, "--version"],
   ["gradient-images --help", "packages/cli", bin, "--help"]
 ] as const
 
-/** Writes the URL of each module that is loaded, when the process ends. */
+/** A module that, preloaded by Node, writes the URL of each loaded module to the file `output` when the process ends. */
 const hook = (output: string) => `
   import { registerHooks } from "node:module"
   import { writeFileSync } from "node:fs"
@@ -56,7 +57,8 @@ const modulesOf = (folder: string, args: ReadonlyArray<string>): ReadonlyArray<s
 }
 
 /**
- * The modules that each start loads. For `effect` it is only their number, because its modules change with its version.
+ * For each start, the modules that it loads. For `effect` only their number is listed, because its modules change with its
+ * version.
  */
 const found = starts
   .map(([title, folder, ...args]) => {
@@ -73,7 +75,7 @@ if (listed !== found) {
   const added = found.split("\n").filter((line) => !isIn(listed)(line))
   const removed = listed.split("\n").filter((line) => !isIn(found)(line))
   process.stderr.write(
-    `What is loaded at a start has changed. If each added module is needed: node scripts/check-imports.ts --write\n` +
+    `The modules that are loaded at a start have changed. If each added module is needed: node scripts/check-imports.ts --write\n` +
       [...added.map((line) => `+ ${line}\n`), ...removed.map((line) => `- ${line}\n`)].join("")
   )
 }

@@ -1,7 +1,8 @@
 /**
- * Checks the packages as a user gets them: packed, and installed in empty projects. With all of them, it type-checks the
- * examples with three versions of TypeScript, with declarations and without `skipLibCheck`. With those of the README, it
- * runs the README's first program against the emulator, installed by npm, pnpm, Yarn and Bun.
+ * Checks the packages as a user gets them: packed, and installed in empty projects. In a project with all packages, it
+ * type-checks the examples with three versions of TypeScript, with declarations and without `skipLibCheck`. In projects with
+ * the packages that the README installs, it runs the README's first program against the emulator; npm, pnpm, Yarn and Bun
+ * each install one of these projects.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -13,7 +14,7 @@ import { runWithEach } from "./managers.ts"
 import { installPacked, root, run, version } from "./packed.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "effect-gradient-packed-"))
-/** The project with all packages. Their tarballs are in it. */
+/** The folder of the project in which all packages are installed. It also has their tarballs. */
 const project = join(folder, "all")
 
 const print = (line: string) => process.stdout.write(`${line}\n`)
@@ -27,7 +28,7 @@ const checkFiles = () => {
   }
 }
 
-/** The packages of the compilers. 7 is the one of the catalog. */
+/** The names under which the compilers are installed. `typescript` is TypeScript 7, in the version of the catalog. */
 const compilers = ["typescript", "typescript-6", "typescript-5"]
 
 const resolutions = {
@@ -39,7 +40,7 @@ const checkTypes = () => {
   for (const name of readdirSync(join(root, "examples")).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
     copyFileSync(join(root, "examples", name), join(project, name))
   }
-  // With declarations, as in a library: they require that each exported type has a name that can be imported.
+  // Declarations are emitted, as for a library, because then each exported type must have a name that can be imported.
   const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
   const output = {
     target: "ES2024",
@@ -52,7 +53,7 @@ const checkTypes = () => {
     const compilerOptions = { ...strict, ...output, ...options }
     const configs = {
       node: { compilerOptions: { ...compilerOptions, types: ["node"] }, include: ["*.ts"] },
-      // A page does not have Node's types.
+      // Code in a page has no types of Node.
       page: { compilerOptions: { ...compilerOptions, types: [] }, files: ["gateway-client.ts"] }
     }
     for (const [name, config] of Object.entries(configs)) {
@@ -60,7 +61,7 @@ const checkTypes = () => {
       writeFileSync(path, JSON.stringify(config))
       for (const compiler of compilers) {
         run(execPath, [join(project, "node_modules", compiler, "bin/tsc"), "-p", path], project)
-        print(`${compiler}, ${resolution}, ${name}: no errors`)
+        print(`${compiler}, moduleResolution ${resolution}, ${name}: no type errors`)
       }
     }
   }
@@ -77,7 +78,7 @@ const startEmulator = async () => {
     if (url !== undefined) return { child, baseUrl: url.endsWith("/v1") ? url : `${url}/v1` }
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error(`the emulator printed no URL: ${printed}`)
+  throw new Error(`The emulator did not print its URL. It printed: ${printed}`)
 }
 
 const versionOf = (name: string) => version(name).slice(`${name}@`.length)

@@ -1,4 +1,6 @@
-/** Packs the packages, and installs them with npm in an empty project, as a user would. */
+/**
+ * Packs the packages of the workspace, and installs them with npm in an empty project, as a user would.
+ */
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -7,7 +9,7 @@ import { env, execPath, platform } from "node:process"
 /** The root folder of the workspace. */
 export const root = join(import.meta.dirname, "..")
 
-/** On Windows, npm and npx are scripts, which only a shell can start. */
+/** Whether a command needs a shell: on Windows, npm and npx are scripts, which only a shell can start. */
 const needsShell = (command: string) => platform === "win32" && command !== execPath
 
 /** Runs a command. Its output goes to this process's output. */
@@ -24,20 +26,20 @@ export const run = (
     shell: needsShell(command)
   })
 
-/** What a command prints, without the white space around it. */
+/** Runs a command, and returns what it prints, without white space at the start and the end. */
 export const outputOf = (command: string, args: ReadonlyArray<string>, cwd: string) =>
   execFileSync(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"], shell: needsShell(command) })
     .toString()
     .trim()
 
-/** A package with its version in the catalog, such as `effect@4.1.0`. */
+/** Returns a package with its version in the catalog of the workspace, such as `effect@4.1.0`. */
 export const version = (name: string) => {
   const line = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8").match(new RegExp(`^ +"?${name}"?: (.+)$`, "m"))
-  if (line?.[1] === undefined) throw new Error(`${name} is not in the catalog`)
+  if (line?.[1] === undefined) throw new Error(`${name} is not in the catalog of pnpm-workspace.yaml`)
   return `${name}@${line[1]}`
 }
 
-/** Packs all packages of the workspace into a folder, and returns the names of the files. They must be built before. */
+/** Packs all packages of the workspace into a folder, and returns the names of the files. Build the packages first. */
 const packAll = (folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, "packages"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -47,7 +49,7 @@ const packAll = (folder: string): ReadonlyArray<string> =>
       return file
     })
 
-/** Installs all packages of the workspace, and `others` from npm. The packages must be built before. */
+/** Installs all packages of the workspace in the folder `project`, and `others` from npm. Build the packages first. */
 export const installPacked = (project: string, others: ReadonlyArray<string>) => {
   const packed = packAll(project).map((file) => `./${file}`)
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "packed", private: true, type: "module" }))

@@ -1,9 +1,9 @@
 /**
- * `pnpm release`: checks and tests everything, and publishes each package whose version is not on npm. Before it,
- * `pnpm changeset:version` sets the versions and writes the changelogs from the files in .changeset; review and commit what
- * it did.
+ * `pnpm release`: checks and tests everything, and publishes each package whose version is not on npm. Run
+ * `pnpm changeset:version` before: it sets the versions and writes the changelogs from the files in .changeset. Review and
+ * commit its changes.
  *
- * `--dry-run` does the same without publishing, and prints the versions that `pnpm changeset:version` would set.
+ * `--dry-run` checks and tests, and publishes nothing. It prints the versions that `pnpm changeset:version` would set.
  * `--skip-tests` leaves out the tests, for example if CI has run them on this commit.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -17,10 +17,13 @@ const { values } = parseArgs({ options: { "dry-run": { type: "boolean" }, "skip-
 
 const pnpm = (...args: ReadonlyArray<string>) => run("npx", ["--yes", "pnpm", ...args], root)
 
-/** What `pnpm changeset:version` has not yet turned into versions and changelogs. */
+/** The files of changes that `pnpm changeset:version` has not yet turned into versions and changelogs. */
 const changesets = globSync(".changeset/*.md", { cwd: root })
 
-/** What changesets would do. Packages that are not published, such as the examples, need no version. */
+/**
+ * The output of `changeset status`: the versions that `pnpm changeset:version` would set. A package that is not published,
+ * such as the examples, may have no version.
+ */
 const Status = Schema.fromJsonString(
   Schema.Struct({
     releases: Schema.Array(

@@ -1,4 +1,7 @@
-/** Writes the version of @effect-gradient/node into its source, for the User-Agent. A bundle cannot read package.json. */
+/**
+ * Writes the version of @effect-gradient/node into its source, for the header User-Agent. The source cannot read the version
+ * from package.json, because a bundle has no package.json.
+ */
 import { readFileSync, writeFileSync } from "node:fs"
 
 const node = new URL("../packages/node/", import.meta.url)

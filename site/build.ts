@@ -1,6 +1,6 @@
 /**
  * `pnpm site`: builds the documentation site in site/dist. Its pages are the guides in docs/, and a reference that is made
- * from the docstrings. VitePress fails if a link leads nowhere.
+ * from the docstrings. The build fails if a link leads nowhere.
  */
 import { execFileSync } from "node:child_process"
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -16,7 +16,7 @@ const pages = join(site, "pages")
 const bin = (path: string, ...args: ReadonlyArray<string>) =>
   execFileSync(execPath, [join(site, "node_modules", path), ...args], { cwd: site, stdio: "inherit" })
 
-/** Links of a guide to files that are not pages lead to the repository. */
+/** Replaces links to files outside of docs/, which are not pages of the site, with links to the repository. */
 const withLinks = (markdown: string): string =>
   markdown.replace(
     /\]\((\.\.\/[^)\s]+)\)/g,
@@ -35,13 +35,16 @@ const copyGuides = () => {
   cpSync(join(site, "playground", "playground.md"), join(pages, "playground.md"))
 }
 
-/** The modules that a user can import. */
+/** The paths of the modules of a package that a user can import. */
 const publicModules = (name: string) =>
   globSync(["*.ts", "testing/*.ts", "node/*.ts"], { cwd: join(root, "packages", name, "src") })
     .filter((path) => basename(path) !== "index.ts")
     .map((path) => join(root, "packages", name, "src", path))
 
-/** Leaves out the members that every Schema class has, which say nothing about this one. `@since` is a line, not a section. */
+/**
+ * Removes the members that every Schema class inherits, because they do not describe this class. Turns the section "Since"
+ * into one line.
+ */
 const plain = (markdown: string): string =>
   markdown
     .replace(/^#+ Inherited from\n\n.*\n\n?/gm, "")

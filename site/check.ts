@@ -1,7 +1,8 @@
 /**
- * Checks the links of the built site, and opens it in Chromium, dark and light, as wide as a desktop and as a phone. Fails if
- * a link leads nowhere, if axe finds a fault, if a page logs an error, lacks an image or is wider than the screen, if the
- * search does not find a word of a guide, or if the playground draws no image. With a folder as its argument, it writes a screenshot of each page.
+ * Checks the links of the built site, and opens its pages in Chromium, light and dark, in the width of a desktop and of a
+ * phone. Fails if a link leads nowhere, if axe finds a fault, if a page logs an error, lacks an image or is wider than the
+ * screen, if the search does not find a word of a guide, or if the playground draws no image. If a folder is given as an
+ * argument, it also writes a screenshot of each page to it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -20,7 +21,9 @@ const dist = join(import.meta.dirname, "dist")
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 const [, , screenshots] = argv
 
-/** The guides, and one page of the reference: the others are made in the same way. */
+/**
+ * The pages to open: the guides, and one page of the reference, because all pages of the reference are made in the same way.
+ */
 const paths = [
   ...globSync("*.html", { cwd: dist }).filter((path) => path !== "404.html"),
   "reference/core/GradientError.html"
@@ -38,7 +41,9 @@ const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`${axe}; axe.run().then(({ violations }) =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)
 
-/** The sources of images that cannot be shown. Those further down are loaded when they are scrolled to. */
+/**
+ * The sources of images that cannot be shown. It first loads the images that would be loaded only when they are scrolled to.
+ */
 const missingImages = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`Promise.all(Array.from(document.images, async (image) => {
     image.loading = "eager"
@@ -56,7 +61,7 @@ const check = Effect.fnUntraced(function* (baseUrl: string, path: string, look: 
     await page.goto(`${baseUrl}/${path}`, { waitUntil: "load" })
     await page.waitForFunction("document.querySelector('.VPContent') !== null")
     faults.push(...(await brokenRules(page)), ...(await missingImages(page)))
-    if (await isTooWide(page)) faults.push("it is wider than the screen")
+    if (await isTooWide(page)) faults.push("the page is wider than the screen")
     if (screenshots !== undefined) {
       await page.screenshot({ path: join(screenshots, `${path.replaceAll("/", "-")}.${look.name}.png`) })
     }
@@ -64,7 +69,10 @@ const check = Effect.fnUntraced(function* (baseUrl: string, path: string, look: 
   return faults.map((fault) => `${path}, ${look.name}: ${fault}`)
 }, Effect.scoped)
 
-/** Searches for an option that a guide explains, and opens the first result. */
+/**
+ * Searches for an option that a guide explains, and opens the first result. Fails the check if that page does not have the
+ * option's name.
+ */
 const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
   const page = yield* Chromium.openPage()
   return yield* Effect.promise(async () => {
@@ -78,7 +86,7 @@ const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
   })
 }, Effect.scoped)
 
-/** Draws in the playground, and lets its service refuse a prompt. */
+/** Draws an image in the playground. Then makes the playground's service refuse a prompt, and draws again. */
 const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
   const page = yield* Chromium.openPage()
   return yield* Effect.promise(async () => {
@@ -115,7 +123,7 @@ const program = Effect.gen(function* () {
     ...shown.flat()
   ]
   yield* Effect.forEach(faults, (fault) => Console.error(fault))
-  yield* Console.log(`${paths.length} pages in ${looks.length} looks: ${faults.length} faults`)
+  yield* Console.log(`${paths.length} pages, each in ${looks.length} looks: ${faults.length} faults`)
   if (faults.length > 0) process.exitCode = 1
 })
 

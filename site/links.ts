@@ -1,11 +1,11 @@
 /**
- * Checks the links of the built site, without a browser: those to its own pages, with their anchors; those to files of the
- * repository; and those of llms.txt. Links to other sites are not followed.
+ * Checks the links of the built site, without a browser: links to its own pages, with their anchors; links to files of the
+ * repository; and the links of llms.txt. It does not follow links to other sites.
  */
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 
-/** The files of the repository, as the pages link to them. */
+/** The URL of the repository's files, with which the links to them begin. */
 export const repository = "https://github.com/effect-gradient/effect-gradient/blob/main"
 
 const root = join(import.meta.dirname, "..")
@@ -15,7 +15,7 @@ const read = (path: string) => readFileSync(join(dist, path), "utf8")
 
 const hasId = (page: string, id: string) => read(page).includes(`id="${id}"`)
 
-/** The built page of a path such as `/streaming` or `/reference/core/`. */
+/** The file of the built page at a path such as `/streaming` or `/reference/core/`. */
 const pageOf = (path: string): string | undefined =>
   [path, `${path}.html`, join(path, "index.html")].find((file) => /\.\w+$/.test(file) && existsSync(join(dist, file)))
 
@@ -34,17 +34,19 @@ const brokenLinks = (page: string) =>
     .filter((href) => isBroken(page, href))
     .map((href) => `${page}: the link ${href} leads nowhere`)
 
-/** The guides that llms.txt does not list, and its links to files that do not exist. */
+/** One line for each guide that llms.txt does not list, and for each of its links to a file that does not exist. */
 const llmsFaults = (): ReadonlyArray<string> => {
   const targets = Array.from(read("llms.txt").matchAll(/\]\(\/([^)]+)\)/g), ([, target = ""]) => target)
   const guides = globSync("docs/*.md", { cwd: root }).map((path) => path.slice("docs/".length))
   return [
     ...guides.filter((guide) => !targets.includes(guide)).map((guide) => `llms.txt does not list ${guide}`),
-    ...targets.filter((target) => !existsSync(join(dist, target))).map((target) => `llms.txt: there is no ${target}`)
+    ...targets
+      .filter((target) => !existsSync(join(dist, target)))
+      .map((target) => `llms.txt has a link to ${target}, which does not exist`)
   ]
 }
 
-/** One line for each fault that was found. */
+/** One line for each broken link of the site, and for each fault of llms.txt. */
 export const linkFaults = (): ReadonlyArray<string> => [
   ...globSync("**/*.html", { cwd: dist }).flatMap(brokenLinks),
   ...llmsFaults()

@@ -1,6 +1,7 @@
 /**
- * What we use of `@digitalocean/dots/inference`. The package has TypeScript sources in place of declarations, and they
- * do not compile under this repository's options; `paths` in tsconfig.json leads here instead.
+ * Declarations of the parts of `@digitalocean/dots/inference` that this repository uses. The package has TypeScript sources
+ * in place of declarations, and they do not compile with this repository's options. So `paths` in tsconfig.json leads to
+ * this file.
  */
 export interface Image {
   readonly b64_json?: string
@@ -14,7 +15,7 @@ interface Params {
   readonly size?: string
 }
 
-/** The SDK itself types params and replies as `Record<string, any>`. */
+/** The client of the SDK. The SDK itself types params and replies only as `Record<string, any>`. */
 export declare class Client {
   constructor(options: { readonly apiKey: string; readonly baseURL?: string })
   readonly images: {

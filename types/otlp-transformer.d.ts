@@ -1,4 +1,6 @@
-/** The messages of OpenTelemetry's protocol, made from its .proto files. */
+/**
+ * Declarations of the messages of OpenTelemetry's protocol, which the package has made from the protocol's .proto files.
+ */
 declare module "@opentelemetry/otlp-transformer/build/src/generated/root.js" {
   interface Message {
     fromObject(json: unknown): object

@@ -1,4 +1,6 @@
-/** The part of the parser's result that tests use. Of a histogram it keeps the buckets. */
+/**
+ * Declarations of the part of the parser's result that tests use. For a histogram, `buckets` has its counts.
+ */
 declare module "parse-prometheus-text-format" {
   interface Sample {
     readonly value?: string

@@ -1,4 +1,6 @@
-/** The parts of `@20minutes/s3rver` that tests use. It has no declarations of its own. */
+/**
+ * Declarations of the parts of `@20minutes/s3rver` that tests use. The package has no declarations of its own.
+ */
 declare module "@20minutes/s3rver" {
   export default class S3rver {
     constructor(options: {

@@ -10,7 +10,7 @@ import type { MakeClient } from "../MakeClient.ts"
 const Event = Schema.Struct({ type: Schema.String, b64_json: Schema.Uint8ArrayFromBase64 })
 const Response = Schema.Struct({ data: Schema.Array(Schema.Struct({ b64_json: Schema.Uint8ArrayFromBase64 })) })
 
-/** The default is 10 MiB. A stream with an image of 12 MB would fail with it. */
+/** The longest event that is accepted, in bytes. With the default of 10 MiB, a stream with an image of 12 MB would fail. */
 const maxEventSize = 256 * 1024 * 1024
 
 export const make: MakeClient = ({ baseUrl, images }) => {

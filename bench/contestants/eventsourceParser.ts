@@ -1,5 +1,6 @@
 /**
- * fetch, eventsource-parser and JSON.parse: the least code that works. It only checks that the base64 is there.
+ * fetch, eventsource-parser and JSON.parse, with the least code that works. The only check of a reply is that each image has
+ * its base64.
  */
 import { createParser } from "eventsource-parser"
 import { text } from "node:stream/consumers"

@@ -1,5 +1,5 @@
 /**
- * The floor for a library on Effect: its HttpClient reads the body as a stream and drops it.
+ * The floor for a library on Effect: code that reads the body as a stream with Effect's HttpClient and drops it.
  */
 import { type Layer, ManagedRuntime, Stream } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"

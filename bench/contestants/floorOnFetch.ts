@@ -1,5 +1,5 @@
 /**
- * The floor on the platform's fetch.
+ * The floor with Effect's HttpClient on the platform's fetch: reads the body and drops it.
  */
 import { FetchHttpClient } from "effect/http"
 import { makeOn } from "./floor.ts"

@@ -1,5 +1,5 @@
 /**
- * The floor on undici, as Effect's own layer uses it.
+ * The floor with Effect's HttpClient on undici, in Effect's own layer: reads the body and drops it.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { makeOn } from "./floor.ts"

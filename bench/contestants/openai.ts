@@ -1,5 +1,5 @@
 /**
- * The `openai` package, with the endpoint as its base URL.
+ * The `openai` package, with the test server's URL as its base URL.
  */
 import OpenAI from "openai"
 import type { MakeClient } from "../MakeClient.ts"

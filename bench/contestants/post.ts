@@ -1,9 +1,9 @@
 /**
- * Sends the request with fetch, for the contestants without a client.
+ * Sends the request with fetch, for contestants that have no HTTP client of their own.
  */
 import type { Endpoint } from "../MakeClient.ts"
 
-/** The body of the reply. */
+/** Sends a request for images, and returns the body of the reply. */
 export const post = async ({ baseUrl, images }: Endpoint, stream: boolean): Promise<AsyncIterable<Uint8Array>> => {
   const response = await fetch(`${baseUrl}/images/generations`, {
     method: "POST",

@@ -1,5 +1,6 @@
 /**
- * The client of both contestants of this library: it runs the library on a given layer.
+ * Makes the client of a contestant that uses this library, with the given layer. Both such contestants, on undici and on
+ * fetch, use it.
  */
 import { type GradientClient, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, Redacted, Stream } from "effect"

@@ -1,6 +1,7 @@
 /**
- * `node examples/batch/start.ts [postgres://...]`: 2,000 requests on three runners, of which one is killed on the way. It
- * starts a PostgreSQL from npm if no URL is given, and the emulator, which counts what was paid for.
+ * `node examples/batch/start.ts [postgres://...]`: runs a batch of 2,000 requests on three runners, and kills one runner
+ * midway. The requests go to the emulator, which counts the generations that would have been paid for. The journal is in the
+ * PostgreSQL at the URL. If no URL is given, the program starts a PostgreSQL from npm.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
@@ -20,15 +21,20 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** The URL of the given server, or of one from npm, which ends with the scope. */
+/**
+ * The URL of the PostgreSQL for the journal: the given URL, or that of a PostgreSQL from npm, which stops when the scope
+ * closes.
+ */
 const journalUrl = Effect.gen(function* () {
   const [, , given] = argv
   if (given?.startsWith("postgres") === true) return given
   const server = yield* postgres
   if (Option.isSome(server)) return server.value.url
-  const advice = "Give the URL of a server: pnpm example:batch postgres://..."
+  const advice = "Give the URL of a running PostgreSQL: pnpm example:batch postgres://..."
   return yield* Effect.fail(
-    new Error(`PostgreSQL does not start here. As root, it starts only in a folder that all users may enter. ${advice}`)
+    new Error(
+      `PostgreSQL cannot be started here. If you are root, it starts only in a folder that all users may enter. ${advice}`
+    )
   )
 })
 
@@ -64,7 +70,7 @@ const program = Effect.gen(function* () {
   yield* Effect.repeat(Effect.delay(paid, "100 millis"), { until: (count) => count > 0 })
   const others = [start(["worker", "otters", ...place], baseUrl), start(["worker", "otters", ...place], baseUrl)]
   yield* Effect.repeat(Effect.delay(paid, "100 millis"), { until: (count) => count > total / 3 })
-  yield* Console.log("One of the three runners is killed.")
+  yield* Console.log("Killing one of the three runners.")
   first.kill("SIGKILL")
   yield* Effect.forEach(others, ended, { concurrency: "unbounded" })
   const { entries } = yield* account

@@ -1,6 +1,7 @@
 /**
- * `pnpm screenshots`: opens the gallery on the emulator in Chromium, in each of its states, on a wide screen and a phone, light
- * and dark. The screenshots are in out/screenshots, or in the folder that is given.
+ * `pnpm screenshots`: opens the gallery in Chromium, with the emulator as the service, and takes screenshots of each state
+ * of the page: on a wide screen and on a phone, light and dark. It writes them to the folder that is given, by default
+ * out/screenshots.
  */
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Emulator, type Fault } from "@effect-gradient/emulator"
@@ -47,11 +48,11 @@ const askUntilFailed = async ({ page }: { readonly page: Page }) => {
   await page.locator('#stage[data-state="failed"]').waitFor()
 }
 
-/** Holds the stream in its third image. */
+/** A fault that makes the emulator stop sending for 10 minutes, within the third image of a stream. */
 const held: Fault.Fault = { _tag: "stall-body", at: 9_000_000, for: Duration.minutes(10) }
 const refusal = { _tag: "status", form: "openai" } as const
 
-/** Keeps images in the browser, as earlier orders do. */
+/** Stores `count` images in the page's IndexedDB, as if the user had generated them before, and reloads the page. */
 const keep = async (page: Page, images: ReadonlyArray<Kept>, count: number) => {
   await page.evaluate(
     ({ kept, length }) =>
@@ -146,13 +147,13 @@ const take = Effect.fnUntraced(function* (
   [look, browser]: [string, BrowserContextOptions]
 ) {
   const { front, page } = yield* Site.open({ faults, browser })
-  // A screenshot of 50 images takes long on a busy machine.
+  // With 50 images on the page, a screenshot takes long on a busy machine.
   page.setDefaultTimeout(120_000)
   const file = join(folder, `${name}-${look}`)
   yield* Effect.promise(async () => {
     await reach({ page, cut: () => front.cut() })
     await page.screenshot({ path: `${file}.png` })
-    // On a phone, all of the page as well.
+    // On a phone, takes a second screenshot, of the full page.
     if (look.startsWith("phone") && name !== "large") {
       await page.screenshot({ path: `${file}-full.png`, fullPage: true })
     }

@@ -1,5 +1,6 @@
 /**
- * The page and the gateway behind it, on one port of this machine. The key, if there is one, never leaves this server.
+ * Serves the page and the gateway behind it, on one port of this machine. The key of the service, if there is one, is never
+ * sent to the page.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Images } from "@effect-gradient/core"
@@ -11,10 +12,13 @@ import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
 import { build } from "vite"
 
-/** The page cannot be built, because of a mistake in its source. */
+/** The page could not be built, because its source has a mistake. */
 export class BuildError extends Data.TaggedError("BuildError")<{ readonly cause: unknown }> {}
 
-/** Builds the page into a folder, which is deleted when the scope closes. The page shows the note. */
+/**
+ * Builds the page into a temporary folder, and returns the folder's path. The folder is deleted when the scope closes. The
+ * page shows `note`.
+ */
 export const buildPage = Effect.fn("buildPage")(function* (note: string) {
   const fileSystem = yield* FileSystem.FileSystem
   const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "browser-gallery-" })
@@ -25,7 +29,7 @@ export const buildPage = Effect.fn("buildPage")(function* (note: string) {
         configFile: false,
         logLevel: "warn",
         define: { "import.meta.env.VITE_SERVICE": JSON.stringify(note) },
-        // The page's content security policy blocks data URLs, so no asset may become one.
+        // The page's content security policy blocks data URLs, so the build must not turn an asset into one.
         build: { outDir: folder, emptyOutDir: true, assetsInlineLimit: 0 }
       }),
     catch: (cause) => new BuildError({ cause })
@@ -54,15 +58,22 @@ const page = (folder: string) =>
     })
   )
 
-/** Serves only requests to a name of this machine: another site could make its own name lead to this server. */
+/**
+ * Accepts only requests whose Host header is 127.0.0.1 or localhost. This keeps out a site that makes its own domain name
+ * lead to this server, because the Host header then has that name.
+ */
 const callers = Layer.succeed(Callers.Callers, {
   identify: ({ host = "" }) =>
     /^(127\.0\.0\.1|localhost):\d+$/.test(host)
       ? Effect.succeed({ id: "page" })
-      : Effect.fail(new Callers.Unauthorized({ message: "This gateway serves this machine's own page." }))
+      : Effect.fail(
+          new Callers.Unauthorized({
+            message: "This gateway accepts only requests to 127.0.0.1 or localhost, from its own page."
+          })
+        )
 })
 
-/** It is durable, so that a page that lost its connection can reconnect and get its image. */
+/** The gateway. It is durable, so that a page that lost its connection can reconnect and get its image. */
 const gateway = (durable: DurableImages.Options) =>
   ImagesGateway.layer().pipe(
     Layer.provide([
@@ -72,7 +83,7 @@ const gateway = (durable: DurableImages.Options) =>
     ])
   )
 
-/** A server that ends with its scope, even if clients are still connected. */
+/** An HTTP server that stops when its scope closes, even if clients are still connected. */
 const nodeServer = (port: number) =>
   Layer.unwrap(
     Effect.sync(() => {
@@ -86,8 +97,9 @@ const nodeServer = (port: number) =>
   )
 
 /**
- * Serves the page of this folder, and the gateway on this client, on a port of this machine; 0 is any free one. Servers that
- * share a journal and a store can take over from each other.
+ * Serves the page in `folder`, and the gateway, on a port of this machine; port 0 is any free one. The gateway sends
+ * requests with the `GradientClient` that is provided. Servers that share a journal and a store can take over each other's
+ * requests.
  */
 export const layer = ({
   durable = {},

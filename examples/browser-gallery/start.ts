@@ -1,7 +1,7 @@
 /**
- * `pnpm gallery`: serves the page until it is stopped. With a key in the environment the real service draws, without one
- * the emulator. `PORT` is the port; any free one if it is not set. `GALLERY_DATA` is the folder of the journal and the images;
- * a gallery that is started again with the same folder finds what was asked of the last one.
+ * `pnpm gallery`: serves the page until it is stopped. With a key in the environment, the service draws the images; without
+ * a key, the emulator does. `PORT` sets the port (default: any free one). `GALLERY_DATA` sets the folder of the journal and
+ * the images. A gallery that is started again with the same folder still has the images that were requested before.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -28,7 +28,7 @@ const dataFolder = Config.String("GALLERY_DATA").pipe(
   Config.withDefault(fileURLToPath(new URL("../../out/gallery", import.meta.url)))
 )
 
-/** The journal and the store of images in this folder. */
+/** The journal and the image store, both in this folder. */
 const records = (folder: string) =>
   Layer.merge(
     GenerationJournal.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: `${folder}/journal.db` }))),
@@ -57,7 +57,7 @@ Layer.unwrap(gallery).pipe(
   Layer.provide(NodeServices.layer),
   Layer.launch,
   NodeRuntime.runMain({
-    // The program runs until it is stopped, so an interrupt is a success.
+    // The program runs until the user stops it, so an interrupt is a success.
     teardown: (exit, onExit) => onExit(Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? 1 : 0)
   })
 )

@@ -1,7 +1,7 @@
 import type { GradientError } from "@effect-gradient/core"
 import { codes } from "@effect-gradient/core/ErrorBody"
 
-/** The message for the person who asked for the image. */
+/** Returns a message about this failure for the user who requested the image. */
 export const inWords = ({ isRetryable, mayHaveBeenCharged, reason }: GradientError.GradientError) => {
   if (reason.code === codes.inDoubt) {
     return "Nobody knows whether this image was made. It may have been charged for, so it is not asked for again."

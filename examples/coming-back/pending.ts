@@ -1,7 +1,7 @@
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { Effect } from "effect"
 
-/** Shows the images that an earlier page asked for, one after the other. Run it when the page has loaded. */
+/** Shows the images that an earlier page requested and did not get, one after another. Run it when the page has loaded. */
 export const resume = (target: HTMLImageElement, status: HTMLElement) =>
   Effect.gen(function* () {
     for (const { events } of yield* BrowserImages.pending) {

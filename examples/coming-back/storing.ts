@@ -2,7 +2,10 @@ import { BrowserImages } from "@effect-gradient/browser"
 import { Images } from "@effect-gradient/core"
 import { Effect } from "effect"
 
-/** If the page is closed before the image is stored, the next page has the request in `BrowserImages.pending`. */
+/**
+ * Generates an image, and stores it in the browser's cache. If the page is closed before the image is stored, the next page
+ * finds the request in `BrowserImages.pending`.
+ */
 export const generateAndStore = (prompt: string) =>
   Effect.gen(function* () {
     const { data } = yield* Images.generate({ prompt })

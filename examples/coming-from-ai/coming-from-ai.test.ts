@@ -1,4 +1,6 @@
-/** The claims of docs/coming-from-ai.md about the `ai` SDK. */
+/**
+ * Tests the claims of docs/coming-from-ai.md about the `ai` SDK.
+ */
 import { createOpenAI } from "@ai-sdk/openai"
 import { assert, describe, it } from "@effect/vitest"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
@@ -15,7 +17,10 @@ const draw = (baseURL: string, options: { readonly n: number; readonly maxImages
     })
   )
 
-/** How the call ends with this fault, and how many generations were charged for when 3 requests had arrived. */
+/**
+ * Runs the `ai` SDK against an emulator with this fault until 3 requests have arrived. Returns whether the SDK's call
+ * succeeded, and how many generations were charged for.
+ */
 const charges = (fault: string, options: { readonly n: number; readonly maxImagesPerCall?: number }) =>
   Effect.gen(function* () {
     const { _tag } = yield* Effect.result(draw(yield* Emulator.baseUrl, options))

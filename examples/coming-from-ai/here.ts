@@ -4,7 +4,7 @@ import { Effect, Redacted } from "effect"
 
 const layer = NodeImages.layer({ modelAccessKey: Redacted.make("the key") })
 
-/** Two images in one request. */
+/** Requests two images in one request, and returns their bytes. */
 export const draw = (prompt: string): Promise<ReadonlyArray<Uint8Array>> =>
   Images.generate({ prompt, n: 2 }).pipe(
     Effect.map((response) => response.data.map((image) => image.bytes)),

@@ -3,7 +3,10 @@ import { generateImage } from "ai"
 
 const provider = createOpenAI({ apiKey: "the key", baseURL: "https://inference.do-ai.run/v1" })
 
-/** Two images, of a model that makes them one at a time or together. */
+/**
+ * Returns the bytes of two images. The `ai` SDK requests them in one request, or in two if the model makes one image at a
+ * time.
+ */
 export const draw = async (prompt: string): Promise<ReadonlyArray<Uint8Array>> => {
   const { images } = await generateImage({ model: provider.image("openai-gpt-image-2"), prompt, n: 2 })
   return images.map((image) => image.uint8Array)

@@ -29,7 +29,10 @@ const clients: Readonly<Record<string, (baseURL: string, path: string) => Promis
   }
 }
 
-/** Runs a program against the emulator with these faults. `read` returns bytes 1 to 3 of the file that the program wrote. */
+/**
+ * Runs a program against an emulator with these faults. Returns the program's result, and `read`, which reads bytes 1 to 3
+ * of the file that the program wrote: `PNG` in a PNG file.
+ */
 const run = Effect.fnUntraced(function* (
   draw: (baseURL: string, path: string) => Promise<string>,
   ...faults: ReadonlyArray<string>

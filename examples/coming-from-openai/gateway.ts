@@ -1,6 +1,9 @@
 import OpenAI from "openai"
 
-/** `apiKey` is one of the keys for callers. `baseURL` is the line that the gateway prints. */
+/**
+ * Prints the type of each event of a stream that the gateway sends. `apiKey` is one of the keys that the gateway accepts.
+ * `baseURL` is the URL that the gateway prints when it starts.
+ */
 export const printEvents = async (baseURL: string, apiKey: string) => {
   const client = new OpenAI({ apiKey, baseURL })
   const events = await client.images.generate({ prompt: "A red fox", stream: true, partial_images: 2 })

@@ -2,7 +2,7 @@ import { Images } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import { Effect, Stream } from "effect"
 
-/** Writes each image to the file. Each is sharper. */
+/** Writes each image to the file, in place of the one before, which was less sharp. Returns a message for the user. */
 export const draw = (prompt: string, path: string) =>
   Images.generateStream({
     prompt,

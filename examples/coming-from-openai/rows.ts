@@ -1,4 +1,7 @@
-/** The code of docs/coming-from-openai.md, so that it is compiled: `there` and `here` are the cells of a row. */
+/**
+ * The code in the table of docs/coming-from-openai.md, so that the compiler checks it. In each row, `there` is the code for
+ * the other client, and `here` the code for this library.
+ */
 import Gradient from "@digitalocean/gradient"
 import {
   type GradientClient,
@@ -23,7 +26,7 @@ type HereEvent = ImageGenStreamEvent.ImageGenStreamEvent
 type Call = Effect.Effect<Here, GradientError.GradientError>
 
 interface Row {
-  /** The code for `openai` or `@digitalocean/gradient`. */
+  /** The code for the other client: `openai` or `@digitalocean/gradient`. */
   readonly there: (...args: ReadonlyArray<never>) => unknown
   readonly here: (...args: ReadonlyArray<never>) => unknown
 }

@@ -3,7 +3,10 @@ import { Effect } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 
-/** Asks a gateway for an image, with one of its keys. Needs only an `HttpClient`, such as `FetchHttpClient.layer`. */
+/**
+ * Generates an image through a gateway. `key` is one of the keys that the gateway accepts. It needs only an `HttpClient`,
+ * such as `FetchHttpClient.layer`.
+ */
 export const draw = (baseUrl: string, key: string, prompt: string) =>
   HttpApiClient.make(ImagesApi.ImagesApi, {
     baseUrl,

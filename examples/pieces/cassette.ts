@@ -3,7 +3,10 @@ import { NodeImages } from "@effect-gradient/node"
 import { Cassette } from "@effect-gradient/node/testing"
 import { Layer } from "effect"
 
-/** Replays the replies in this file. If it does not exist, sends the requests once and records them. */
+/**
+ * `Images` with replies from the file at `path`. If the file does not exist, requests are sent to the service, and its
+ * replies are recorded in the file.
+ */
 export const recorded = (path: string) =>
   Images.layer.pipe(
     Layer.provide(GradientClient.layerFromConfig()),

@@ -4,7 +4,10 @@ import { Effect, Schema } from "effect"
 
 const encode = Schema.encodeEffect(Schema.fromJsonString(ImageGenerateResponse.Json))
 
-/** Keeps the whole response as JSON, in the API's own form. After a crash the file is the old one or the new one. */
+/**
+ * Generates an image, and writes the whole response to a file, as JSON in the API's own form. After a crash, the file is
+ * complete: it has the old content or the new one.
+ */
 export const drawAndKeep = (prompt: string, path: string) =>
   Images.generate({ prompt }).pipe(
     Effect.flatMap(encode),

@@ -2,7 +2,10 @@ import { ImageUrl } from "@effect-gradient/browser"
 import { Images } from "@effect-gradient/core"
 import { Effect } from "effect"
 
-/** Shows an image in an `img` until the scope closes, which frees the memory of its object URL. */
+/**
+ * Generates an image, and shows it in an `img`. When the scope closes, the object URL of the image is revoked, which frees
+ * its memory.
+ */
 export const show = (img: HTMLImageElement, prompt: string) =>
   Effect.gen(function* () {
     const { data } = yield* Images.generate({ prompt })

@@ -4,7 +4,10 @@ import { SqliteClient } from "@effect-gradient/durable/node"
 import { Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 
-/** At most 250 requests a minute over all processes that use this database. `layerStoreRedis` does the same on Redis. */
+/**
+ * Wraps a layer with `Images`: all processes that use this database send at most 250 requests a minute together.
+ * `layerStoreRedis` would count in Redis instead.
+ */
 export const limited = (filename: string) =>
   ImagesLimit.layer({ limit: 250, window: "1 minute" }).pipe(
     Layer.provide(RateLimiter.layer),

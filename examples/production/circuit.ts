@@ -3,7 +3,10 @@ import { Effect, Layer, Queue, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { breaker, guarded } from "../circuit-breaker.ts"
 
-/** The circuit is open, so nothing was sent: a fallback moves on, and a durable key is free. */
+/**
+ * Turns the error of an open circuit into a `ConnectionError`, which means that nothing was sent. So a fallback moves on to
+ * the next endpoint, and the key of a durable call stays free.
+ */
 const notSent = (error: CircuitBreaker.CircuitBreakerError) =>
   GradientError.fromReason(new GradientError.ConnectionError({ description: error.message, cause: error }))
 
@@ -17,7 +20,8 @@ const guardedImages = Layer.effect(
     const own = yield* CircuitBreaker.CircuitBreaker
     return Images.Images.of({
       generate: (...call) => guard(generate(...call)).pipe(Effect.provideService(CircuitBreaker.CircuitBreaker, own)),
-      // A stream is one call, from its request to its last event. The queue lets the breaker see how it ends.
+      // For the circuit breaker, a stream is one call, from its request to its last event. The queue passes the events on to
+      // the caller, while the breaker waits for the end of the stream.
       generateStream: (...call) =>
         Stream.callback(
           (queue) =>
@@ -31,5 +35,7 @@ const guardedImages = Layer.effect(
   })
 ).pipe(Layer.provide(breaker))
 
-/** Puts the calls of one endpoint behind a circuit breaker. It is fresh, so that each endpoint has its own. */
+/**
+ * Puts the calls of one endpoint behind a circuit breaker. `Layer.fresh` gives each endpoint a circuit breaker of its own.
+ */
 export const circuit = Layer.fresh(guardedImages)

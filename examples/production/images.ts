@@ -16,7 +16,7 @@ import { Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { circuit } from "./circuit.ts"
 
-/** A service with its key, and the model to ask it for. */
+/** A service with its key, and the model to request from it. */
 export interface Endpoint {
   readonly name: string
   readonly client: NodeImages.Options
@@ -24,29 +24,35 @@ export interface Endpoint {
 }
 
 export interface Options {
-  /** An existing folder for the journal and the images. Processes with the same folder share budget, limits and keys. */
+  /**
+   * An existing folder for the journal and the images. Processes with the same folder share the budget, the limit of
+   * requests a minute and the idempotency keys. Each process has its own limit of requests under way.
+   */
   readonly folder: string
-  /** They are tried in order. */
+  /** The endpoints, in the order in which they are tried. */
   readonly endpoints: ReadonlyArray<Endpoint>
   readonly dollarsADay: number
 }
 
-/** The most that one image of each model costs, as your price list has it. */
+/** The most that one image of each model costs, in dollars, from your price list. */
 const prices = { "openai-gpt-image-2": { perImage: 0.25 }, "openai-gpt-image-1.5": { perImage: 0.25 } }
 
-/** One endpoint. Only the last one makes calls over its limit wait: before, the next endpoint is asked instead. */
+/**
+ * The layers of one endpoint. A call over the limit of the last endpoint waits. A call over the limit of another endpoint
+ * fails at once, so that the fallback sends it to the next endpoint.
+ */
 const endpointOf = ({ client, name }: Endpoint, isLast: boolean) => {
   const onExceeded = isLast ? "delay" : "fail"
   return circuit.pipe(
-    // Inside the circuit breaker: a call that is refused takes no place in the queue.
-    // Inside the fallback: a 429 of one endpoint does not hold up the others.
+    // The limit is inside the circuit breaker: a call that the open circuit refuses takes no place in the limit's queue. The
+    // limit is inside the fallback: a 429 of one endpoint does not delay the calls of the others.
     Layer.provide(ImagesLimit.layer({ key: name, limit: 250, window: "1 minute", concurrency: 8, onExceeded })),
-    // The innermost layer repeats what was not charged for. Each of these attempts passes all limits and budgets.
+    // The innermost layer retries failures that were not charged for. Each retry passes all limits and budgets again.
     Layer.provide(NodeImages.layer(client))
   )
 }
 
-/** `Images` with all layers, from the outermost to the innermost. */
+/** `Images` with all layers around it. */
 export const production = ({ dollarsADay, endpoints, folder }: Options) => {
   const sqlite = SqliteClient.layer({ filename: `${folder}/journal.db` })
   const ledger = SqlBudgetLedger.layer().pipe(Layer.provide(sqlite))
@@ -58,17 +64,19 @@ export const production = ({ dollarsADay, endpoints, folder }: Options) => {
     layer: endpointOf(endpoint, index === endpoints.length - 1),
     model: endpoint.model
   }))
-  // Around the fallback: one record covers all endpoints, so a key is paid for once.
-  // Around the circuit breaker: what is stored is returned even while the service is down.
+  // `DurableImages` is around the fallback: one record covers all endpoints, so a key is paid for once. It is around the
+  // circuit breaker: images that are stored are returned even while the service is down.
   const durable = DurableImages.layer().pipe(
     Layer.provide(ImagesFallback.layer(entries)),
     Layer.provide([limiter, journal, store])
   )
-  // Around the journal: if the process is killed between reserving and recording, the key is not in doubt.
+  // The budget is around the journal: if the process is killed after the budget reserved the cost and before the journal
+  // recorded the attempt, the key is not in doubt.
   const budget = ImagesBudget.layer({ money: { limit: dollarsADay, prices }, window: "1 day" }).pipe(
     Layer.provide(ledger)
   )
-  // The outermost layer: it also sees the requests that the budget refuses, and the waits for limits.
+  // Telemetry is the outermost layer: it also sees the requests that the budget refuses, and the time that attempts wait for
+  // limits.
   const telemetry = ImagesTelemetry.layer({ prices }).pipe(Layer.provide(budget))
   return Layer.merge(telemetry, ImagesTelemetry.layerDoubts(DurableImages.doubts)).pipe(Layer.provideMerge(durable))
 }

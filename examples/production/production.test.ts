@@ -16,7 +16,10 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true }))
 )
 
-/** An emulator of its own, as an endpoint, and what it was asked and paid for. */
+/**
+ * Starts an emulator. Returns it as an endpoint, with an effect that reads how many requests it received and which
+ * generations it charged for.
+ */
 const endpointWith = Effect.fnUntraced(function* (name: string, model: string, faults: ReadonlyArray<string> = []) {
   const server = yield* Layer.build(Layer.fresh(Emulator.layerServer({ port: 0, images: "plain", faults })))
   const baseUrl = yield* Effect.provide(Emulator.baseUrl, server)
@@ -24,13 +27,13 @@ const endpointWith = Effect.fnUntraced(function* (name: string, model: string, f
   return { endpoint, account: Context.get(server, Ledger.Ledger).account }
 })
 
-/** Runs an effect in a process of its own: with other layers than the one before, and the same folder. */
+/** Runs an effect as a new process with the same folder: with layers that are built anew. */
 const inProcess = (path: string, endpoints: ReadonlyArray<Endpoint>) => {
   const layer = Layer.fresh(production({ folder: path, endpoints, dollarsADay: 2.5 }))
   return <A, E>(effect: Effect.Effect<A, E, Images.Images>) => Effect.provide(effect, layer)
 }
 
-/** The emulator's plain images depend on the size alone, so each order has a size of its own. */
+/** Each order has a size of its own, because the size alone decides what the emulator's plain images look like. */
 const params = (number: number) => ({ prompt: `A lighthouse, number ${number}`, size: `64x${64 + number}` })
 const keyOf = (number: number) => ({ idempotencyKey: `order ${number}` })
 const order = (number: number) => Effect.exit(Images.generate(params(number), keyOf(number)))
@@ -38,7 +41,7 @@ const orders = (numbers: ReadonlyArray<number>, concurrency = 4) => Effect.forEa
 
 type Ended = Effect.Success<ReturnType<typeof order>>
 
-/** The image of an order. `undefined` after a failure. */
+/** The bytes of the order's image. `undefined` if the order failed. */
 const bytesOf = (exit: Ended) => (Exit.isSuccess(exit) ? [...exit.value.data[0].bytes] : undefined)
 
 const reasonOf = (exit: Exit.Exit<unknown, GradientError.GradientError>) => {
@@ -71,7 +74,8 @@ describe("images.ts", () => {
       const accounts = Effect.all([first.account, second.account])
       const { spans, tracer } = recording()
 
-      // The first orders meet the faults at once. The budget is enough for 10 images, so 2 of the 4 late orders are refused.
+      // The early orders run at the same time, and get all the faults. The budget is enough for 10 images, so 2 of the 4
+      // late orders are refused.
       const before = yield* Effect.all([orders(early), orders(late, 1)]).pipe(run, Effect.withTracer(tracer))
       const reasons = before.flat().map(reasonOf)
       assert.deepStrictEqual(reasons.slice(8), ["none", "none", "BudgetExceededError", "BudgetExceededError"])

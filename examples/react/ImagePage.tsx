@@ -4,7 +4,9 @@ import { AsyncResult, Atom } from "effect/reactivity"
 import { useEffect, useState } from "react"
 import { imageAtom, useAtom } from "./atoms.ts"
 
-/** An object URL of the image, revoked when another image replaces it or the component is removed. */
+/**
+ * Makes an object URL of the image. It is revoked when another image replaces this one, or when the component is removed.
+ */
 const useImageUrl = (image: ImageGenStreamEvent.ImageGenStreamEvent | undefined) => {
   const [url, setUrl] = useState<string>()
   useEffect(() => {
@@ -17,7 +19,10 @@ const useImageUrl = (image: ImageGenStreamEvent.ImageGenStreamEvent | undefined)
   return url
 }
 
-/** Cancelling ends in a failure that has interrupts only. A failure keeps the last image. */
+/**
+ * The text for the state of the atom. Cancelling makes the result a failure that has only interrupts as its cause. After a
+ * failure, the result still has the last image.
+ */
 const statusOf = (result: Atom.Type<typeof imageAtom>) => {
   if (result.waiting) return AsyncResult.isSuccess(result) ? "Getting sharper" : "Waiting for the first image"
   if (AsyncResult.isInterrupted(result)) return "Cancelled"

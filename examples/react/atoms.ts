@@ -4,12 +4,14 @@ import { useCallback, useSyncExternalStore } from "react"
 
 const registry = AtomRegistry.make()
 
-/** The value of an atom, and a function that writes to it. The component is rendered again when the value changes. */
+/**
+ * Returns the value of an atom, and a function that writes to it. The component is rendered again when the value changes.
+ */
 export const useAtom = <R, W>(atom: Atom.Writable<R, W>): readonly [R, (value: W) => void] => {
   const subscribe = useCallback((onChange: () => void) => registry.subscribe(atom, onChange), [atom])
   const value = useSyncExternalStore(subscribe, () => registry.get(atom))
   return [value, useCallback((next: W) => registry.set(atom, next), [atom])]
 }
 
-/** The page's server has the gateway at /v1. A page must never contain a key. */
+/** Requests images from the gateway at /v1 of the server of this page. A page must never contain a key. */
 export const imageAtom = ImageAtom.make(BrowserImages.layer({ baseUrl: `${location.origin}/v1` }))

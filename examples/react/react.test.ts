@@ -31,7 +31,7 @@ const built = Layer.effect(
   })
 ).pipe(Layer.provide(NodeServices.layer))
 
-/** Stands for the gateway: it adds a key. */
+/** Takes the place of the gateway: adds a key to each request, and sends it to the emulator. */
 const api = HttpRouter.add(
   "POST",
   "/v1/images/generations",
@@ -61,7 +61,7 @@ const click = (page: Page, name: string) => page.getByRole("button", { name }).c
 
 const says = (page: Page, text: string) => page.getByRole("status").getByText(text, { exact: true }).waitFor()
 
-/** The width of the image that is shown; 0 if it cannot be shown. */
+/** The width in pixels of the image that is shown. It fails if the image cannot be decoded. */
 const shownWidth = (page: Page) =>
   page.getByRole("img").evaluate(async (image: HTMLImageElement) => {
     await image.decode()

@@ -8,6 +8,6 @@ import { Otlp } from "effect/observability"
 const collector = (baseUrl: string) =>
   Otlp.layerJson({ baseUrl, resource: { serviceName: "posters" } }).pipe(Layer.provide(FetchHttpClient.layer))
 
-/** `Images` with spans and metrics that are sent to the collector at this URL. */
+/** `Images` with telemetry: spans, metrics and logs are sent to the collector at this URL. */
 export const observed = (baseUrl: string) =>
   ImagesTelemetry.layer().pipe(Layer.provide(NodeImages.layerFromConfig()), Layer.provideMerge(collector(baseUrl)))

@@ -1,6 +1,6 @@
 /**
- * `node examples/telemetry/start.ts [http://localhost:4318]`: draws an image, sends spans and metrics of it to the collector,
- * and serves the metrics for Prometheus until it is stopped. The service and its key come from the environment.
+ * `node examples/telemetry/start.ts [http://localhost:4318]`: generates an image, sends the spans and metrics of that call
+ * to the collector, and serves the metrics for Prometheus until it is stopped. The key comes from the environment.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -14,7 +14,7 @@ import { observed } from "./observed.ts"
 
 const [, , collector = "http://localhost:4318"] = argv
 
-/** `/metrics`, which Prometheus asks for. */
+/** Serves the metrics at `/metrics`, for Prometheus. `PORT` sets the port (default: 9464). */
 const metrics = HttpRouter.serve(PrometheusMetrics.layerHttp(), { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provideMerge(
     Layer.unwrap(

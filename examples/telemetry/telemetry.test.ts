@@ -1,4 +1,7 @@
-/** Reads back what the program sends, with the messages of OpenTelemetry's own package and a parser for Prometheus. */
+/**
+ * Tests what the program of examples/telemetry sends. It decodes the spans and metrics with the messages of OpenTelemetry's
+ * own package, and reads the page for Prometheus with a parser.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { Emulator } from "@effect-gradient/emulator"
@@ -17,7 +20,10 @@ const messages = {
   "/v1/metrics": metrics.v1.ExportMetricsServiceRequest
 } as const
 
-/** The JSON through the protocol's own encoding. A field that the protocol does not have is lost, or fails. */
+/**
+ * Encodes the JSON as a message of OpenTelemetry's protocol, and decodes it again. A field that the protocol does not have
+ * gets lost, or makes the encoding fail.
+ */
 const decoded = (path: keyof typeof messages, json: unknown): unknown => {
   const message = messages[path]
   const bytes = message.encode(message.fromObject(json)).finish()
@@ -27,7 +33,10 @@ const decoded = (path: keyof typeof messages, json: unknown): unknown => {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
 
-/** Asserts that nothing of the JSON is lost or changed. Numbers of 64 bits are text after decoding. */
+/**
+ * Asserts that each value of `sent` is also in `found`. Values are compared as text, because numbers of 64 bits are text
+ * after decoding.
+ */
 const assertIn = (found: unknown, sent: unknown, path = ""): void => {
   if (!isRecord(sent)) return assert.strictEqual(String(found), String(sent), path)
   for (const [name, value] of Object.entries(sent)) {
@@ -83,7 +92,10 @@ const collector = Effect.gen(function* () {
   return { url: `http://127.0.0.1:${port}`, sent }
 })
 
-/** Runs the program until it serves its metrics. Gives them and ends it, so that it sends the rest. */
+/**
+ * Runs the program until it serves its metrics, and reads them. Then it ends the program, so that the program sends the
+ * spans and metrics that it has not sent yet. Returns the metrics for Prometheus.
+ */
 const run = Effect.fnUntraced(function* (collectorUrl: string) {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain" }))
   const path = fileURLToPath(new URL("start.ts", import.meta.url))

@@ -1,4 +1,7 @@
-/** Tests with `Cassette`, which replays recorded replies of the service: without a key and a network. See `record.ts`. */
+/**
+ * Tests with `Cassette`, which replays recorded replies of the service, without a key and a network. `record.ts` recorded
+ * them.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Cassette } from "@effect-gradient/node/testing"

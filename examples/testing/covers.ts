@@ -1,4 +1,6 @@
-/** The application under test: it makes book covers. */
+/**
+ * The application that the tests of this folder test. It makes book covers.
+ */
 import { ImageStream, Images } from "@effect-gradient/core"
 import { Effect, Stream } from "effect"
 
@@ -6,7 +8,7 @@ const looks = { size: "1024x1536", outputFormat: "jpeg", outputCompression: 10 }
 
 const promptOf = (title: string) => `The cover of a book called "${title}"`
 
-/** The cover of a book. If moderation refuses the title, the cover is plain linen. */
+/** Generates the cover of a book. If moderation refuses the title, it generates a cover of plain linen. */
 export const cover = (title: string) =>
   Images.generate({ ...looks, prompt: promptOf(title) }).pipe(
     Effect.catchReason("GradientError", "ContentPolicyError", () =>
@@ -15,7 +17,10 @@ export const cover = (title: string) =>
     Effect.map((response) => response.data[0])
   )
 
-/** Shows each sketch while the cover is generated. If that fails, the last sketch becomes the cover. */
+/**
+ * Calls `show` with each partial image while the cover is generated. If the generation fails, the last partial image becomes
+ * the cover.
+ */
 export const watchCover = (title: string, show: (bytes: Uint8Array) => Effect.Effect<void>) =>
   Images.generateStream({ ...looks, prompt: promptOf(title), partialImages: 2 }).pipe(
     Stream.tap((event) => show(event.bytes)),

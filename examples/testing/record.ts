@@ -1,6 +1,6 @@
 /**
- * Records the cassette: `GRADIENT_MODEL_ACCESS_KEY=... node record.ts`, which costs one image. It costs nothing with
- * `GRADIENT_BASE_URL` set to an emulator, which is how the cassette in this folder was recorded.
+ * `GRADIENT_MODEL_ACCESS_KEY=... node record.ts` records the cassette, and pays for one image. With `GRADIENT_BASE_URL` set
+ * to an emulator, recording costs nothing. The cassette in this folder was recorded from an emulator.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { GradientClient, Images } from "@effect-gradient/core"

@@ -1,4 +1,6 @@
-/** Tests with `TestTransport`, which plays a slow, busy or broken service. No test waits in real time. */
+/**
+ * Tests with `TestTransport`, which plays a slow, busy or broken service. Time is simulated, so no test waits.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Effect, Fiber } from "effect"

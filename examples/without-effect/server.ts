@@ -5,9 +5,10 @@ import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
 import { images } from "./images.ts"
 
-/** Streams images as server-sent events. When the client leaves, the request to the service is cancelled. */
+/** Streams images as server-sent events. If the client closes the connection, the request to the service is cancelled. */
 export const server = createServer((request, response) => {
-  // An image costs money, and browsers repeat a GET by themselves: EventSource does after each end of a stream.
+  // Only POST is accepted: an image costs money, and browsers repeat a GET by themselves. `EventSource` sends another GET
+  // each time that a stream ends.
   if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end()
   const left = new AbortController()
   response.on("close", () => left.abort())
@@ -31,14 +32,17 @@ const send = async (response: ServerResponse, event: ImageGenStreamEvent.ImageGe
   if (!hasRoom) await once(response, "drain", { signal })
 }
 
-/** Before the first event, a failure has a status. After it, a failure is an event. */
+/**
+ * Reports a failure to the client. Before the first event, the reply has an error status. After the first event, the failure
+ * is an event of the stream.
+ */
 const fail = (response: ServerResponse, error: unknown) => {
   console.error(error)
   const known = error instanceof GradientError.GradientError ? error : undefined
   const status = known === undefined ? 500 : GradientError.httpStatus(known.reason)
   const body = ErrorBody.make({ status, message: known?.reason.summary ?? "Internal error" })
   if (response.headersSent) return response.end(ErrorBody.toServerSentEvent(body))
-  // Many clients retry a 5xx by themselves, and this one may have been paid for.
+  // Many clients retry by themselves after a 5xx. This request may have been charged for, so they are asked not to.
   if (known?.mayHaveBeenCharged === true) response.setHeader("x-should-retry", "false")
   response.setHeader("content-type", "application/json")
   return response.writeHead(status).end(JSON.stringify(body))

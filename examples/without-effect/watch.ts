@@ -2,6 +2,6 @@ import { Images } from "@effect-gradient/core"
 import { Stream } from "effect"
 import { images } from "./images.ts"
 
-/** The images as they arrive, for `for await`. Leaving the loop cancels the request. */
+/** Returns the images as they arrive, for a `for await` loop. Leaving the loop cancels the request. */
 export const watch = async (prompt: string) =>
   Stream.toAsyncIterableWith(Images.generateStream({ prompt, partialImages: 3 }), await images.context())

@@ -3,8 +3,9 @@ import { Stream } from "effect"
 import { images } from "./images.ts"
 
 /**
- * Streams images with the web's Request and Response, for Hono, Next.js, SvelteKit, Bun.serve and Deno.serve. A failure
- * before the first image has a status. A later one breaks the body.
+ * Streams images as server-sent events, with the web's Request and Response: for Hono, Next.js, SvelteKit, Bun.serve and
+ * Deno.serve. If the request fails before the first image, the reply has an error status. A later failure breaks the body
+ * off.
  */
 export const pictures = async (request: Request): Promise<Response> => {
   const prompt = new URL(request.url).searchParams.get("prompt") ?? ""

@@ -8,7 +8,7 @@ vi.spyOn(console, "error").mockReturnValue() // server.ts logs failures
 const prompt = "A lighthouse"
 const query = `/pictures?prompt=${encodeURIComponent(prompt)}`
 
-/** A server on a free port that closes with the scope. */
+/** Starts the server on a free port, and returns its URL. The server closes with the scope. */
 const listening = Effect.fnUntraced(function* (server: Server) {
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
@@ -18,7 +18,7 @@ const listening = Effect.fnUntraced(function* (server: Server) {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 })
 
-/** Loads the examples again, with this environment in place of the process's. */
+/** Loads the examples again, with `env` in place of the process's environment variables. */
 const load = Effect.fnUntraced(function* (env: Record<string, string>) {
   const config = ConfigProvider.layer(ConfigProvider.fromEnv({ env }))
   vi.resetModules()
@@ -42,13 +42,15 @@ const load = Effect.fnUntraced(function* (env: Record<string, string>) {
 
 const environmentOf = (baseUrl: string) => ({ GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "any" })
 
-/** The examples with an emulator on a port that has these faults. */
+/** Loads the examples with an emulator as their service, which has these options and faults. */
 const onEmulator = Effect.fnUntraced(function* (options: Emulator.EmulatorOptions, ...faults: ReadonlyArray<string>) {
   const decoded = yield* Effect.forEach(faults, (fault) => Schema.decodeEffect(Fault.FaultFromString)(fault))
   const context = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain", ...options, faults: decoded }))
   const { account } = Context.get(context, Ledger.Ledger)
   const examples = yield* load(environmentOf(yield* Effect.provide(Emulator.baseUrl, context)))
-  /** Waits until the emulator has recorded that its client left, which shows that the request was cancelled. */
+  /**
+   * Waits until the emulator has recorded that the client closed its connection, which shows that the request was cancelled.
+   */
   const left = account.pipe(
     Effect.repeat({
       schedule: Schedule.spaced("20 millis"),

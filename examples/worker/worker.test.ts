@@ -5,7 +5,7 @@ import { Miniflare } from "miniflare"
 import { join } from "node:path"
 import { build } from "rolldown"
 
-/** The worker in workerd, as one module. */
+/** Bundles the worker as one module, and starts it in workerd. */
 const started = Effect.fnUntraced(function* (baseUrl: string) {
   const { output } = yield* Effect.promise(() =>
     build({

@@ -5,7 +5,7 @@ import { Layer, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 
-/** The worker's secrets and variables. Set the secrets with `wrangler secret put`. */
+/** The secrets and variables of the worker. Set the secrets with `wrangler secret put`. */
 interface Env {
   readonly GRADIENT_MODEL_ACCESS_KEY: string
   readonly GATEWAY_KEY: string
@@ -33,6 +33,9 @@ const makeHandler = (env: Env) =>
 
 let handler: ReturnType<typeof makeHandler> | undefined
 
-/** The secrets arrive with the first request. The ids and limits are those of one isolate. */
+/**
+ * Handles requests. The handler is made at the first request, because the secrets arrive with it. Each isolate of the worker
+ * has its own request ids and limits.
+ */
 // oxlint-disable-next-line import/no-default-export -- Cloudflare's runtime requires it
 export default { fetch: (request: Request, env: Env) => (handler ??= makeHandler(env))(request) }

@@ -11,16 +11,16 @@ export interface Size {
   readonly rows: number
 }
 
-/** Bytes that a terminal received, and the time in milliseconds since the start. */
+/** Bytes that the terminal received at once. `at` is the time in milliseconds since the start. */
 export interface Output {
   readonly at: number
   readonly bytes: Buffer
 }
 
-/** Variables that would make programs take the terminal for another one, or for none. */
+/** Environment variables that would make programs believe that they run in a special terminal, or in no terminal. */
 const misleading = new Set(["CI", "FORCE_COLOR", "NO_COLOR", "STY", "TERM_PROGRAM", "TMUX"])
 
-/** A terminal of the usual kind, with all colours. The spinner of npm, which looks for pnpm first, is left out. */
+/** Environment variables for a usual terminal with all colours. npm shows no spinner. */
 const environment = () => ({
   ...Object.fromEntries(Object.entries(env).filter(([name]) => !misleading.has(name))),
   TERM: "xterm-256color",
@@ -28,7 +28,10 @@ const environment = () => ({
   npm_config_progress: "false"
 })
 
-/** The first line is the prompt with the command. */
+/**
+ * Runs the command in a pseudo-terminal of this size, and returns what the terminal received. The first line is the prompt
+ * with the command.
+ */
 export const record = (command: string, { columns, rows }: Size, cwd: string): ReadonlyArray<Output> => {
   const folder = mkdtempSync(join(tmpdir(), "effect-gradient-recording-"))
   const [log, timing] = [join(folder, "log"), join(folder, "timing")]
@@ -46,7 +49,10 @@ export const record = (command: string, { columns, rows }: Size, cwd: string): R
   }
 }
 
-/** Each line of the timing file is the seconds since the line before, and a number of bytes. `script` adds a line to the log. */
+/**
+ * Splits the log into outputs. Each line of the timing file has the seconds since the line before, and the number of bytes.
+ * `script` begins the log with a line of its own, which is left out.
+ */
 const outputs = (log: Buffer, timing: string): ReadonlyArray<Output> => {
   let at = 0
   let start = log.indexOf("\n") + 1

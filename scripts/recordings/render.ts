@@ -1,4 +1,6 @@
-/** Plays a recording in xterm.js in Chromium, and writes its screenshots as an animated WebP. */
+/**
+ * Plays a recording in xterm.js in Chromium, and writes screenshots of it as an animated WebP.
+ */
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -7,11 +9,11 @@ import sharp from "sharp"
 import * as Chromium from "../../packages/browser/test/support/Chromium.ts"
 import type { Output, Size } from "./record.ts"
 
-/** All output within this time is one frame, so that a spinner does not make a frame of each of its steps. */
+/** Milliseconds. All output within this time becomes one frame, so that not each step of a spinner becomes a frame. */
 const frameTime = 300
-/** A frame is shown for at most this time: an installation may take long. */
+/** The longest time that a frame other than the last is shown, in milliseconds, because an installation may take long. */
 const longestFrameTime = 1500
-/** How long the last frame is shown before the recording starts again. */
+/** How long the last frame is shown before the recording starts again, in milliseconds. */
 const lastFrameTime = 5000
 
 const fileOf = (specifier: string) => fileURLToPath(import.meta.resolve(specifier))
@@ -26,7 +28,7 @@ const fontFace = (family: string, file: string) => {
   return `@font-face { font-family: ${family}; src: url(data:font/ttf;base64,${font}) }`
 }
 
-/** The monospaced font lacks the signs of spinners, which are in the other. */
+/** Opens a page with a terminal of this size. It has two fonts, because the monospaced one lacks the signs of spinners. */
 const openTerminal = async (page: Page, { columns, rows }: Size) => {
   await page.setContent("<div id='terminal' style='display: inline-block; padding: 12px; background: #0d1117'></div>")
   await page.addStyleTag({ path: fileOf("@xterm/xterm/css/xterm.css") })
@@ -41,13 +43,13 @@ const openTerminal = async (page: Page, { columns, rows }: Size) => {
   })`)
 }
 
-/** Writes to the terminal, and waits until it has drawn it. */
+/** Writes the bytes to the terminal, and waits until the page shows them. */
 const write = (page: Page, bytes: Buffer) =>
   page.evaluate(`new Promise((resolve) =>
     terminal.write(Uint8Array.fromBase64("${bytes.toString("base64")}"), () =>
       requestAnimationFrame(() => requestAnimationFrame(resolve))))`)
 
-/** The outputs that arrive within one frame, together. */
+/** Joins the outputs that belong to one frame. */
 const inFrames = (recording: ReadonlyArray<Output>): ReadonlyArray<Output> => {
   const frames = Map.groupBy(recording, ({ at }) => Math.floor(at / frameTime))
   return Array.from(frames, ([frame, all]) => ({

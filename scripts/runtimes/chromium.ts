@@ -1,4 +1,7 @@
-/** Runs a program in a page of Chromium. The page has the origin of the service, as a page and its gateway have one origin. */
+/**
+ * Runs a program in a page of Chromium. The page has the same origin as the service, because a page usually has the same
+ * origin as its gateway.
+ */
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -7,7 +10,7 @@ import * as Chromium from "../../packages/browser/test/support/Chromium.ts"
 
 export { isAvailable } from "../../packages/browser/test/support/Chromium.ts"
 
-/** Opens a page with this script, a module that exports `result`, and returns the result as JSON. */
+/** Opens a page that imports the bundle, and returns the bundle's export `result` as JSON. */
 export const resultInPage = (project: string, bundle: string, service: string): Promise<string> =>
   Effect.gen(function* () {
     const page = yield* Chromium.openPage()

@@ -1,6 +1,6 @@
 /**
- * Requests to the gateway's web handler, with their expected responses. They run on every runtime, so they use only web
- * APIs. The gateway's upstream is `upstream.ts`, which chooses its reply by the prompt.
+ * Requests to the gateway's web handler, with the responses that are expected. The requests are sent on every runtime, so
+ * this file uses only web APIs. The gateway's upstream is `upstream.ts`, which chooses its reply by the prompt.
  */
 
 /** A handler of web requests. */
@@ -10,7 +10,7 @@ export type Handler = (request: Request) => Promise<Response>
 export interface Row {
   readonly name: string
   readonly isRight: boolean
-  /** The status and the start of the body. */
+  /** The status and the first 200 characters of the body. */
   readonly received: string
 }
 
@@ -48,7 +48,7 @@ const request = ({
 interface Case extends RequestOptions {
   readonly name: string
   readonly status: number | ReadonlyArray<number>
-  /** A text that the body must include; `broken` if reading the body must fail. */
+  /** A text that the body must contain. Use `broken` for a body that must break off. */
   readonly includes: string
 }
 
@@ -89,7 +89,7 @@ const runCase = async (handler: Handler, { includes, name, status, ...options }:
   return { name, isRight, received: `${response.status} ${text.slice(0, 200)}` }
 }
 
-/** A caller that leaves within a stream. The upstream's connection must be closed. */
+/** Requests a stream and leaves it. Then checks that the gateway has closed its connection to the upstream. */
 const leave = async (handler: Handler, upstream: string): Promise<Row> => {
   const name = "a caller that leaves"
   const response = await handler(request({ prompt: "endless", stream: true }))
@@ -104,7 +104,7 @@ const leave = async (handler: Handler, upstream: string): Promise<Row> => {
   return { name, isRight: open === "0", received: `${open} open` }
 }
 
-/** Runs the cases one after another. */
+/** Sends the requests of all cases, one after another, and returns the results. */
 export const runCases = async (handler: Handler, upstream: string): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []
   for (const each of cases) rows.push(await runCase(handler, each))

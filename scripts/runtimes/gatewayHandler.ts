@@ -1,4 +1,6 @@
-/** Makes the gateway's web handler, with this upstream. */
+/**
+ * Makes the gateway's web handler. `upstream` is the URL of the gateway's upstream.
+ */
 import { BrowserImages } from "@effect-gradient/browser"
 import { GradientClient } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"

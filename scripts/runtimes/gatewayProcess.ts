@@ -1,4 +1,7 @@
-/** The program for Node, Bun and Deno: `gatewayProcess.ts <upstream url>` prints the rows as JSON in its last line. */
+/**
+ * The gateway's cases as a program for Node, Bun and Deno: `gatewayProcess.ts <upstream url>` prints the results as JSON in
+ * its last line.
+ */
 import { argv, exit } from "node:process"
 import { runCases } from "./gatewayCases.ts"
 import { makeHandler } from "./gatewayHandler.ts"

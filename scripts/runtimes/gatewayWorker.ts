@@ -1,8 +1,11 @@
-/** The worker for workerd: a request runs the cases, and the response is the rows. The handler is made at module scope. */
+/**
+ * The gateway's cases as a worker for workerd: each request runs all cases, and the response has their results. The
+ * gateway's handler is made when the module is loaded.
+ */
 import { runCases } from "./gatewayCases.ts"
 import { makeHandler } from "./gatewayHandler.ts"
 
-/** The upstream URL. The bundler replaces this constant. */
+/** The URL of the upstream. The bundler replaces this constant with its value. */
 declare const ARGUMENTS: readonly [upstream: string]
 
 const [upstream] = ARGUMENTS

@@ -1,13 +1,13 @@
 /**
- * Makes calls of `Images`, and records their results. They run on every runtime, so they use only web APIs. The service is
- * `imagesService.ts`. It chooses its reply by the case, which is the last part of the base URL's path.
+ * Makes calls of `Images`, and records their results. The calls are made on every runtime, so this file uses only web APIs.
+ * The service is `imagesService.ts`. It chooses its reply by the case, whose name is the last part of the base URL's path.
  */
 import { type GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, References, Stream } from "effect"
 
-/** The servers that the calls go to. */
+/** The servers that the calls are sent to. */
 export interface Servers {
-  /** The URL of the service, with the path of this run. */
+  /** The URL of the service, with the path of this runtime and this layer. */
   readonly service: string
   /** A URL whose port refuses connections. */
   readonly refused: string
@@ -16,7 +16,7 @@ export interface Servers {
 /** The result of a call. */
 export interface Row {
   readonly name: string
-  /** `ok`, or the tag of the reason. */
+  /** `ok` if the call succeeded, else the tag of the error's reason. */
   readonly outcome: string
   /** The number of images that the call returned, or that the error carries. */
   readonly images: number
@@ -25,7 +25,7 @@ export interface Row {
   readonly mayHaveBeenCharged: boolean
 }
 
-/** Makes the layer that is tested. */
+/** Makes a layer that is tested, with these options of the client. */
 export type MakeLayer = (options: GradientClient.Options) => Layer.Layer<Images.Images, GradientError.GradientError>
 
 type Call = Effect.Effect<number, GradientError.GradientError, Images.Images>
@@ -38,7 +38,7 @@ const generate = (options: GradientClient.RequestOptions = {}): Call =>
 const stream = (options: GradientClient.RequestOptions = {}): Call =>
   Stream.runCount(Images.generateStream({ prompt, partialImages: 1 }, options))
 
-/** The calls by case. Each case gets a new layer. */
+/** The calls, by the name of their case. Each call gets a new layer. */
 const calls: Readonly<Record<string, Call>> = {
   json: generate(),
   stream: stream(),
@@ -47,7 +47,8 @@ const calls: Readonly<Record<string, Call>> = {
   refused: generate(),
   redirect: generate(),
   break: generate(),
-  // The second call reuses the connection of the first. Some runtimes resend such a request by themselves.
+  // The second call reuses the connection of the first one, and the service closes it. Some runtimes then send the request
+  // again by themselves.
   "break-kept": Effect.andThen(generate(), generate()),
   "break-kept-stream": Effect.andThen(stream(), stream()),
   "break-body": generate(),
@@ -55,7 +56,8 @@ const calls: Readonly<Record<string, Call>> = {
   "end-stream": stream(),
   "stall-head": generate({ timeout: "1 second" }),
   "stall-body": generate({ idleTimeout: "1 second" }),
-  // The layer stays open for 3 seconds, so that the connection is not closed by the end of the layer.
+  // The layer stays open for 3 seconds after the caller has left. So a connection that closes before that was closed because
+  // the caller left.
   leave: Images.generateStream({ prompt, partialImages: 1 }).pipe(
     Stream.take(1),
     Stream.runCount,
@@ -78,7 +80,7 @@ const rowOf = (name: string, call: Call) =>
     Effect.provideService(References.MinimumLogLevel, "None")
   )
 
-/** Makes the calls one after another. */
+/** Makes all calls, one after another, and returns their results. */
 export const runCases = async (makeLayer: MakeLayer, { refused, service }: Servers): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []
   for (const [name, call] of Object.entries(calls)) {

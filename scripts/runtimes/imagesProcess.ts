@@ -1,6 +1,6 @@
 /**
- * The program for Node, Bun and Deno: `imagesProcess.ts <url of the service> <url that refuses>` prints the results of the
- * calls through each layer as JSON in its last line.
+ * The calls of `imagesCases.ts` as a program for Node, Bun and Deno: `imagesProcess.ts <url of the service> <url that
+ * refuses connections>` makes the calls through each layer, and prints their results as JSON in its last line.
  */
 import { BrowserImages } from "@effect-gradient/browser"
 import { GeneratedImage } from "@effect-gradient/core"
@@ -14,7 +14,7 @@ import { type MakeLayer, runCases } from "./imagesCases.ts"
 
 const [, , service = "", refused = ""] = argv
 
-/** The rows, or the error message if the layer cannot be built. */
+/** Makes all calls through a layer. Returns their results, or the error message if the layer cannot be built. */
 const runLayer = async (name: string, makeLayer: MakeLayer) => {
   const refusal = await Layer.build(makeLayer({ baseUrl: service })).pipe(
     Effect.scoped,
@@ -27,7 +27,7 @@ const runLayer = async (name: string, makeLayer: MakeLayer) => {
     : { layer: name, rows: [], refusal }
 }
 
-/** Writes an image file, and returns whether it has the right bytes. */
+/** Writes an image file, and returns whether the file has the image's bytes. */
 const imageFile = async () => {
   const folder = await mkdtemp(join(tmpdir(), "effect-gradient-file-"))
   const image = new GeneratedImage.GeneratedImage({ bytes: new Uint8Array([0x89, 0x50, 0x4e, 0x47]) })

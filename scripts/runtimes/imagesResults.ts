@@ -1,4 +1,6 @@
-/** Compares the results of the calls and the service's counts with the expected ones. */
+/**
+ * Compares the results of the calls, and the service's counts of requests, with the expected ones.
+ */
 import { Schema } from "effect"
 import type { Account } from "./imagesService.ts"
 
@@ -17,7 +19,7 @@ const Printed = Schema.Struct({
   imageFile: Schema.optionalKey(Schema.Boolean)
 })
 
-/** Decodes the output of a program. */
+/** Decodes the line that a program printed: the results of its calls. */
 export const decodePrinted = Schema.decodeSync(Schema.fromJsonString(Printed))
 
 interface Counts {
@@ -30,18 +32,20 @@ interface Counts {
 
 interface Expected extends Counts {
   readonly what: string
-  /** The values that differ on a runtime, by its name. */
+  /** By the name of a runtime, the values that are different on it. */
   readonly except?: Readonly<Record<string, Partial<Counts>>>
 }
 
 const paid = { attempts: 1, requests: 1, charged: 1 }
-/** A first call that succeeds, and a second one. */
+/** The counts of a case with two calls, of which the first succeeds and the second fails. */
 const paidTwice = { attempts: 1, requests: 2, charged: 2 }
 
-/** Chromium sends a request again by itself if a connection that it reuses closes before the headers. */
+/**
+ * The exception for Chromium: it sends a request again by itself if a connection that it reuses closes before the headers.
+ */
 const resent = (first: typeof paid) => ({ Chromium: { requests: first.requests + 1, charged: first.charged + 1 } })
 
-/** The expected results of each case. */
+/** The expected results, by the name of the case. */
 export const cases: Readonly<Record<string, Expected>> = {
   json: { what: "a good reply", outcome: "ok", images: 1, ...paid },
   stream: { what: "a good stream", outcome: "ok", images: 2, ...paid },
@@ -53,7 +57,7 @@ export const cases: Readonly<Record<string, Expected>> = {
     attempts: 3,
     requests: 0,
     charged: 0,
-    // workerd and Chromium give the same error for a refused connection and for a broken one.
+    // workerd and Chromium give the same error for a refused connection and for a connection that breaks later.
     except: {
       workerd: { outcome: "DisconnectedError", attempts: 1 },
       Chromium: { outcome: "DisconnectedError", attempts: 1 }
@@ -81,18 +85,18 @@ export const cases: Readonly<Record<string, Expected>> = {
   leave: { what: "a stream that the caller leaves", outcome: "ok", images: 1, ...paid }
 }
 
-/** A call on one runtime through one layer. */
+/** The result of a call on one runtime through one layer. */
 export interface Result {
   readonly name: string
   readonly outcome: string
   readonly attempts: number
   readonly requests: number
   readonly charged: number
-  /** The differences from the expected result. */
+  /** The differences between the result and the expected one, in words. */
   readonly wrong: ReadonlyArray<string>
 }
 
-/** The results of a layer on a runtime. */
+/** The results of all calls through one layer on one runtime. */
 export interface Run {
   readonly runtime: string
   readonly layer: string
@@ -115,16 +119,18 @@ const resultOf = (runtime: string, row: typeof Row.Type, account: Account | unde
   const differences = Object.entries(actual).filter(([key, value]) => Reflect.get(expected, key) !== value)
   const wrong = [
     ...differences.map(([key, value]) => `${key} is ${value}, expected ${String(Reflect.get(expected, key))}`),
-    ...(charged > 0 && !mayHaveBeenCharged ? ["the error says that nothing was charged"] : []),
+    ...(charged > 0 && !mayHaveBeenCharged
+      ? ["the error says that nothing was charged for, but the service charged"]
+      : []),
     ...(name === "leave" && !left ? ["the connection stays open"] : [])
   ]
   return { name, outcome, attempts, requests, charged, wrong }
 }
 
-/** The path below which a runtime makes its calls. */
+/** The first part of the path of all requests that a runtime sends. */
 export const pathOf = (runtime: string) => `/${runtime.replace(" ", "-")}`
 
-/** The results of the layers on a runtime. */
+/** The results of all calls on a runtime, for each layer. */
 export const runsOf = (
   runtime: string,
   { runs }: typeof Printed.Type,

@@ -1,8 +1,11 @@
-/** Makes the calls through `BrowserImages` where there are no files: in workerd and in a page. */
+/**
+ * Makes the calls of `imagesCases.ts` through `BrowserImages` in workerd and in a page, which have no files.
+ */
 import { BrowserImages } from "@effect-gradient/browser"
 import { type MakeLayer, runCases, type Servers } from "./imagesCases.ts"
 
-// A page would return to its gateway for 5 minutes after a broken connection. The service of these calls keeps no images.
+// Reconnecting is turned off. A page would reconnect to its gateway for 5 minutes after a broken connection, but the service
+// of these calls is not a gateway, and keeps no images.
 const makeLayer: MakeLayer = (options) => BrowserImages.layer({ ...options, reconnect: false })
 
 export const runImages = async ({ refused, service }: Servers) => ({

@@ -1,15 +1,15 @@
 /**
- * The service of the calls, on loopback. It uses plain sockets, so that it can count each request and break a connection at
- * any byte. The path of a request is `/<runtime>/<layer>/<case>/images/generations`.
+ * The service that the calls of `imagesCases.ts` are sent to, on loopback. It uses plain sockets, so that it can count each
+ * request and break a connection at any byte. The path of a request is `/<runtime>/<layer>/<case>/images/generations`.
  */
 import { createServer, type Socket } from "node:net"
 
-/** The service's counts for one case. */
+/** The service's counts for one case, on one runtime and through one layer. */
 export interface Account {
   requests: number
-  /** The requests that would have been charged for: all except those of the `free` cases. */
+  /** The number of requests that would have been charged for: all, except in the cases of `free`. */
   charged: number
-  /** Whether the client closed the connection soon after the first event. */
+  /** Whether the client closed the connection within 2.5 s after the first event. */
   left: boolean
 }
 
@@ -29,7 +29,7 @@ const empty = (status: string, ...headers: ReadonlyArray<string>) => head(status
 
 const soon = (then: () => void) => void setTimeout(then, 200)
 
-/** The cases whose requests are not charged for. */
+/** The names of the cases whose requests are not charged for. */
 const free = new Set(["busy", "redirect"])
 
 const replies: Readonly<Record<string, (socket: Socket, account: Account, path: string) => void>> = {
@@ -59,7 +59,10 @@ const replies: Readonly<Record<string, (socket: Socket, account: Account, path: 
   }
 }
 
-/** Whether the request is complete: its headers, and a body with a content-length or in chunks. A GET has no body. */
+/**
+ * Whether the text is a complete HTTP request: the headers, and a body with a content-length or in chunks. A GET has no
+ * body.
+ */
 const isComplete = (text: string) => {
   const end = text.indexOf("\r\n\r\n")
   if (end === -1) return false
@@ -68,7 +71,7 @@ const isComplete = (text: string) => {
   return length === undefined ? text.endsWith("0\r\n\r\n") : text.length >= end + 4 + Number(length)
 }
 
-/** Starts the service on a free port. The keys of `accounts` are `/<runtime>/<layer>/<case>`. */
+/** Starts the service on a free port. `accounts` has the counts by `/<runtime>/<layer>/<case>`. */
 export const startService = async () => {
   const accounts = new Map<string, Account>()
   const server = createServer((socket) => {
@@ -78,7 +81,8 @@ export const startService = async () => {
       text += bytes.toString("latin1")
       if (!isComplete(text)) return
       const [method, path = ""] = text.split(" ")
-      // `BrowserImages` asks whether a gateway has kept the reply of a call whose connection broke. A service keeps none.
+      // After a broken connection, `BrowserImages` requests the reply that a gateway may have kept. A service keeps no
+      // replies.
       if (method === "GET") {
         text = ""
         return void socket.write(empty("404 Not Found"))
@@ -103,7 +107,7 @@ const listen = async (server: ReturnType<typeof createServer>) => {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 }
 
-/** A URL that refuses connections: nothing listens on its port. */
+/** Makes a URL that refuses connections, because nothing listens on its port. */
 export const refusedUrl = async () => {
   const server = createServer()
   const url = await listen(server)

@@ -1,7 +1,9 @@
-/** The worker for workerd: a request makes the calls, and the response is their results. */
+/**
+ * The calls of `imagesCases.ts` as a worker for workerd: each request makes all calls, and the response has their results.
+ */
 import { runImages } from "./imagesRun.ts"
 
-/** The bundler replaces this constant. */
+/** The URLs of the service and of the server that refuses. The bundler replaces this constant with its value. */
 declare const ARGUMENTS: readonly [service: string, refused: string]
 
 const [service, refused] = ARGUMENTS

@@ -1,7 +1,8 @@
 /**
- * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno, workerd and Chromium. On each, it makes the
- * same calls through the layers for that runtime, and on all but Chromium it sends the same requests to the gateway's web handler. It prints the results, writes them to
- * docs/runtimes.md, and exits with 1 if one is wrong.
+ * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno, workerd and Chromium. On each
+ * runtime, the same calls are made through the layers for that runtime. On all runtimes except Chromium, the same requests
+ * are sent to the gateway's web handler. The results are printed, and written to docs/runtimes.md. The exit code is 1 if a
+ * result is wrong.
  */
 import { Schema } from "effect"
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -20,7 +21,7 @@ const decodeGatewayRows = Schema.decodeSync(
   )
 )
 
-/** Installs the packages, the tools and the programs in an empty folder. */
+/** Installs the packages and the tools in an empty folder, and copies the test programs into it. */
 const prepare = (project: string) => {
   installPacked(project, [version("effect"), version("@effect/platform-node"), ...tools])
   for (const name of readdirSync(import.meta.dirname).filter((file) => /^(gateway|images)/.test(file))) {
@@ -33,8 +34,8 @@ const tryAll = async (project: string): Promise<ReadonlyArray<Outcome>> => {
   const upstream = await startUpstream()
   const refused = await refusedUrl()
   try {
-    // The runtimes make their calls at the same time, because calls mostly wait, and each runtime has its own path. They
-    // run the gateway one after another, because they share its upstream.
+    // The runtimes make their calls at the same time, because a call mostly waits, and each runtime has a path of its own at
+    // the service. They test the gateway one after another, because they share the gateway's upstream.
     const called = await Promise.all(
       Object.entries({ ...runtimes, ...browsers }).map(async ([runtime, runOn]) => {
         const printed = decodePrinted(await runOn(project, "images", [`${service.url}${pathOf(runtime)}`, refused]))
@@ -58,7 +59,7 @@ const wrongOf = ({ gateway, imageFile, runs, runtime }: Outcome): ReadonlyArray<
   ...runs.flatMap(({ layer, results }) =>
     results.flatMap(({ name, wrong }) => wrong.map((what) => `${runtime}, ${layer}, ${name}: ${what}`))
   ),
-  ...(imageFile === false ? [`${runtime}, ImageFile: the file has other bytes`] : []),
+  ...(imageFile === false ? [`${runtime}, ImageFile: the file does not have the image's bytes`] : []),
   ...gateway.filter(({ isRight }) => !isRight).map(({ name, received }) => `${runtime}, gateway, ${name}: ${received}`)
 ]
 

@@ -1,10 +1,12 @@
-/** Runs commands. A command that takes too long ends with all processes that it has started, such as workerd. */
+/**
+ * Runs commands. A command that takes too long is killed, with all processes that it has started, such as workerd.
+ */
 import { type ChildProcess, spawn } from "node:child_process"
 import { platform } from "node:process"
 
 const running = new Set<ChildProcess>()
 
-/** Ends the command's process group. Windows has no groups: there, only the command itself ends. */
+/** Kills the command's process group. Windows has no process groups, so there only the command itself is killed. */
 const kill = (child: ChildProcess) => {
   if (child.pid === undefined || platform === "win32") return child.kill("SIGKILL")
   try {
@@ -14,11 +16,13 @@ const kill = (child: ChildProcess) => {
   }
 }
 
-// The commands are in groups of their own, so Ctrl-C does not reach them.
+// The commands run in process groups of their own, so Ctrl-C does not end them. So this process kills them when it exits.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 process.once("exit", () => running.forEach(kill))
 
-/** Returns the last line that the command prints. Rejects if it fails, or takes longer than 2 minutes. */
+/**
+ * Runs a command, and returns the last line that it prints. Rejects if the command fails, or takes longer than 2 minutes.
+ */
 export const lastLine = async (command: string, args: ReadonlyArray<string>, cwd: string): Promise<string> => {
   const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"], detached: platform !== "win32" })
   running.add(child)

@@ -1,4 +1,6 @@
-/** Writes docs/runtimes.md: which layer runs where, and the results of the calls. */
+/**
+ * Makes docs/runtimes.md, which shows on which runtimes each layer works, and the results of the calls.
+ */
 import { cases, type Result, type Run } from "./imagesResults.ts"
 import { chromiumVersion, tools } from "./runtimes.ts"
 
@@ -6,9 +8,9 @@ import { chromiumVersion, tools } from "./runtimes.ts"
 export interface Outcome {
   readonly runtime: string
   readonly runs: ReadonlyArray<Run>
-  /** Whether a file was written; `undefined` if the runtime has no files. */
+  /** Whether the image file was written correctly; `undefined` if the runtime has no files. */
   readonly imageFile: boolean | undefined
-  /** Empty if the runtime is a browser. */
+  /** The results of the gateway's cases. Empty for a browser, in which the gateway does not run. */
   readonly gateway: ReadonlyArray<{ readonly name: string; readonly isRight: boolean; readonly received: string }>
 }
 
@@ -23,7 +25,7 @@ const layerCell = (run: Run | undefined) => {
   return run.results.every(({ wrong }) => wrong.length === 0) ? "yes" : "with faults"
 }
 
-/** The table of the layers by runtime. The README has it too. */
+/** Makes the table of the layers by runtime, which is also in the README. */
 const layers = (outcomes: ReadonlyArray<Outcome>) =>
   table(
     ["layer", ...outcomes.map(({ runtime }) => runtime)],
@@ -44,7 +46,7 @@ const gatewayCell = ({ gateway }: Outcome) => {
 
 const counts = ({ attempts, charged, requests }: Result) => `${attempts}, ${requests}, ${charged}`
 
-/** The counts of a call, and its outcome if that differs from the second column. */
+/** The cell for a call on one runtime: its counts, and its outcome if that is not the one in the second column. */
 const callCell = (name: string, { results }: Run) => {
   const result = results.find((each) => each.name === name)
   if (result === undefined) return "-"
@@ -84,11 +86,11 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     "## The calls",
     "Each cell has three numbers: the attempts that the error lists (1 if the call succeeds), the requests that the server" +
       " received, and the requests that it would have charged for. If a runtime resent requests by itself, it would have" +
-      " more requests than attempts. A call on a reused connection follows a successful call, which is counted too.",
+      " more requests than attempts. A call on a reused connection comes after a successful call, whose request is counted too.",
     "workerd and Chromium give the same error for a refused connection and for a broken one. So the call is not retried, and the" +
       " error says that it may have been charged for.",
     "Chromium sends a request again by itself if a connection that it reuses closes before the headers. The service would" +
-      " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so it sends the first only.",
+      " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so the gateway sends only the first one.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",
     "The gateway's web handler gets the same requests on each runtime: " +

@@ -1,4 +1,7 @@
-/** Runs a program on a version of Node, on Bun, Deno, workerd or Chromium. All but the current Node are npm packages. */
+/**
+ * Runs a program on a version of Node, on Bun, Deno, workerd or Chromium. Each runtime is an npm package, except the Node
+ * that runs this script.
+ */
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -7,22 +10,28 @@ import * as Chromium from "./chromium.ts"
 import { lastLine } from "./processes.ts"
 import { version as packageVersion } from "../packed.ts"
 
-/** The oldest version of Node that is supported, and the newest. The one in between is the one that runs this script. */
+/**
+ * The oldest version of Node that is supported, and the newest version. A third version is tested too: the one that runs
+ * this script.
+ */
 const nodes = ["22.19.0", "26.10.0"]
 
 const nodeName = (nodeVersion: string) => `Node ${nodeVersion.replace(/\.\d+$/, "")}`
 
-/** The package of the binary alone: that of `node` would replace the npm that installs it. */
+/**
+ * The npm package that contains only Node's binary. The package `node` would also put its binary in front of the Node that
+ * runs npm.
+ */
 const nodePackage = (nodeVersion: string) =>
   `node-${nodeVersion}@npm:node-${platform === "win32" ? "win" : platform}-${arch}@${nodeVersion}`
 
-/** The npm packages of the runtimes, and the bundler for workerd and Chromium. */
+/** The npm packages to install: the runtimes, and the bundler for workerd and Chromium. */
 export const tools = [...nodes.map(nodePackage), "bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
 
 /**
- * Runs a program in the project's folder, and returns the last line that it prints. The program is `<name>Process.ts`,
- * with the arguments on its command line. On workerd it is `<name>Worker.ts`, and in
- * Chromium `<name>Page.ts`, with the arguments in `ARGUMENTS`.
+ * A function that runs a program in the project's folder, and returns the last line that the program prints. The program is
+ * `<name>Process.ts`, with `args` on its command line. On workerd it is `<name>Worker.ts`, and in Chromium `<name>Page.ts`,
+ * with `args` in the constant `ARGUMENTS`.
  */
 type Runtime = (project: string, name: string, args: ReadonlyArray<string>) => Promise<string>
 
@@ -33,7 +42,7 @@ const processOn =
 
 const installed = (name: string) => (project: string) => join(project, "node_modules/.bin", name)
 
-/** Bundles a program, and returns the name of the bundle. */
+/** Bundles a program with these arguments, and returns the name of the bundle's file. */
 const bundle = (project: string, program: string, args: ReadonlyArray<string>, conditions: string) => {
   const file = `${program}.bundle.js`
   const options = ["--bundle", "--format=esm", `--conditions=${conditions}`, `--outfile=${file}`]
@@ -45,7 +54,7 @@ const bundle = (project: string, program: string, args: ReadonlyArray<string>, c
   return file
 }
 
-/** The script that runs the bundle in workerd, and prints its response to one request. */
+/** The source of a script that loads the bundle in workerd, sends one request to it, and prints the response. */
 const miniflare = `
 import { Miniflare } from "miniflare"
 const worker = new Miniflare({ modules: true, scriptPath: process.argv[2], compatibilityDate: "2025-11-01" })
@@ -69,10 +78,13 @@ const nodeOf = (nodeVersion: string) => (project: string) =>
 
 const [oldest = "", newest = ""] = nodes
 
-/** The version of its npm package, without the last digits. */
+/** The main version of Chromium, from the version of its npm package. */
 export const chromiumVersion = packageVersion("@sparticuz/chromium").replace(/^.*@(\d+).*$/, "$1")
 
-/** The gateway does not run in a page, so Chromium makes the calls only. Its npm package is for Linux on x64. */
+/**
+ * Chromium, if its npm package runs on this machine: it is for Linux on x64. It only makes the calls, because the gateway
+ * does not run in a page.
+ */
 export const browsers: Readonly<Record<string, Runtime>> = Chromium.isAvailable ? { Chromium: chromium } : {}
 
 export const runtimes: Readonly<Record<string, Runtime>> = {

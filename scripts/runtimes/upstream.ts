@@ -1,4 +1,6 @@
-/** The gateway's upstream, on loopback. It chooses its reply by the prompt. */
+/**
+ * The service behind the gateway in the tests of runtimes, on loopback. It chooses its reply by the prompt.
+ */
 import { createServer, type ServerResponse } from "node:http"
 
 const image = Buffer.from("iVBORw").toString("base64")
@@ -13,7 +15,7 @@ const begin = (response: ServerResponse) => {
 
 const soon = (then: () => void) => void setTimeout(then, 100)
 
-/** The open responses of the reply `endless`. */
+/** The responses to the prompt `endless` that have not been closed. */
 const open = new Set<ServerResponse>()
 
 const replies: Readonly<Record<string, (response: ServerResponse) => void>> = {
@@ -50,7 +52,7 @@ const promptOf = (body: string): string => {
   return typeof value === "object" && value !== null && "prompt" in value ? String(value.prompt) : ""
 }
 
-/** Starts the upstream on a free port. `GET /open` returns the number of open `endless` responses. */
+/** Starts the upstream on a free port. `GET /open` returns the number of responses to the prompt `endless` that are open. */
 export const startUpstream = async () => {
   const server = createServer((request, response) => {
     if (request.url === "/open") return void response.end(String(open.size))

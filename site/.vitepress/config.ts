@@ -45,7 +45,7 @@ const guides = [
   }
 ]
 
-/** The reference of each package, by module. */
+/** The reference: the modules of each package. */
 const reference = ["core", "node", "browser", "gateway", "durable", "emulator"].map((name) => ({
   text: `@effect-gradient/${name}`,
   link: `/reference/${name}/`,
@@ -66,14 +66,14 @@ export default defineConfig({
   markdown: { theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
   // Makes llms.txt, llms-full.txt and a Markdown file beside each page.
   vite: { plugins: [llmstxt()] },
-  // Code side by side needs the room of the outline.
+  // Pages with two programs side by side have no outline, because the programs need its room.
   transformPageData: ({ frontmatter, relativePath }) =>
     relativePath.startsWith("coming-from-") ? { frontmatter: { ...frontmatter, aside: false, pageClass: "wide" } } : {},
-  // VitePress gives the home page no landmark for its content.
+  // VitePress does not mark the content of the home page as its main part, which screen readers need.
   transformHtml: (html) => html.replace(/<div class="VPContent is-home"/, '<div role="main" class="VPContent is-home"'),
   themeConfig: {
     nav: [item("Guide", "getting-started"), item("Playground", "playground"), item("Reference", "reference/core/")],
-    // llms.txt lists the pages in this order.
+    // llms.txt lists the pages in the order of the sidebar.
     sidebar: { "/": guides, "/reference/": reference },
     search: { provider: "local" },
     outline: [2, 3],

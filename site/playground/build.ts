@@ -1,10 +1,16 @@
-/** Bundles the worker of the playground. The emulator's server is left out, and its encoder is replaced. */
+/**
+ * Bundles the worker of the playground, for a browser. The emulator's server is left out, and its encoder is replaced with
+ * one for browsers.
+ */
 import { join } from "node:path"
 import { build, type Plugin } from "rolldown"
 
 const empty = "\0empty"
 
-/** The parts of the emulator that need Node, and that its HttpClient in process does not use. */
+/**
+ * The modules that need Node. The emulator's `HttpClient`, which runs without a server, does not use them, so the bundle has
+ * empty modules in their place.
+ */
 const onlyOnNode = /^node:|^@effect\/platform-node|\/onPort\.ts$/
 
 const forPages: Plugin = {

@@ -1,11 +1,13 @@
-/** Takes the place of the emulator's encoder, which needs Node: encodes images on a canvas. */
+/**
+ * Replaces the emulator's image encoder, which needs Node: encodes images on a canvas.
+ */
 import type { RawImage } from "../../packages/emulator/src/internal/painting/Painting.ts"
 import type { EncodeOptions, Flat } from "../../packages/emulator/src/internal/painting/Encoding.ts"
 import { Data, Effect } from "effect"
 
 export class EncodingError extends Data.TaggedError("EncodingError")<{ readonly cause: unknown }> {
   override get message() {
-    return "The image could not be encoded"
+    return "The browser could not encode the image"
   }
 }
 

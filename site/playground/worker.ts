@@ -1,4 +1,7 @@
-/** The library and the emulator in a worker: a message with params starts a call, and each event is posted back. */
+/**
+ * Runs the library and the emulator in the playground's worker. A message with params starts a call, and each event of the
+ * call is posted to the page.
+ */
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
 import { Effect, Layer, Redacted, References, Schema, Stream } from "effect"

@@ -1,5 +1,5 @@
 /**
- * The images, in the browser's IndexedDB: they were paid for, and must outlive the page.
+ * The album: finished images in the browser's IndexedDB. They were paid for, so they must outlive the page.
  */
 import { ImageGenerateParams, type ImageGenStreamEvent } from "@effect-gradient/core"
 import { Data, Duration, Effect, Option, Schema } from "effect"
@@ -15,7 +15,7 @@ const AlbumImage = Schema.Struct({
 /** A finished image. */
 export type AlbumImage = typeof AlbumImage.Type
 
-/** The browser does not keep the image: its disk is full, or the user denies storage. */
+/** The browser's IndexedDB failed, for example because the disk is full or the user denies storage. */
 export class AlbumError extends Data.TaggedError("AlbumError")<{ readonly cause: unknown }> {}
 
 const settled = <A>(request: IDBRequest<A>): Promise<A> =>
@@ -24,7 +24,7 @@ const settled = <A>(request: IDBRequest<A>): Promise<A> =>
     request.addEventListener("error", () => reject(request.error ?? new DOMException("IndexedDB failed")))
   })
 
-/** A write outlives the page only if its transaction was committed. */
+/** Waits until the transaction is committed. After that, its write outlives the page. */
 const committed = (transaction: IDBTransaction): Promise<void> =>
   new Promise((resolve, reject) => {
     transaction.addEventListener("complete", () => resolve())
@@ -54,7 +54,7 @@ const use = <A>(mode: IDBTransactionMode, run: (store: IDBObjectStore) => IDBReq
 
 const decode = Schema.decodeUnknownOption(AlbumImage)
 
-/** All images, the oldest first. */
+/** All images of the album, the oldest first. A record that cannot be decoded is left out. */
 export const all: Effect.Effect<ReadonlyArray<AlbumImage>, AlbumError> = Effect.map(
   use("readonly", (store) => store.getAll()),
   (values: ReadonlyArray<unknown>) => values.flatMap((value) => Option.toArray(decode(value)))

@@ -1,5 +1,6 @@
 /**
- * The form. Its fields have the names of the wire, so core's codec reads and fills it.
+ * The form for an image's params. Its fields have the names of the API's fields, so core's codec decodes the form into
+ * params, and encodes params to fill it.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import { Effect, Schema } from "effect"
@@ -16,16 +17,16 @@ const chosen = element("chosen", HTMLSpanElement)
 const decode = Schema.decodeUnknownSync(ImageGenerateParams.Json)
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 
-/** Partial images on the way to the finished one. */
+/** How many partial images are requested before the finished one. */
 const partialImages = 3
 
-/** The params of the next order. */
+/** Waits until the user submits the form, and returns its params. */
 export const submitted: Effect.Effect<Params> = Effect.map(next(form, "submit"), () => ({
   ...decode(Object.fromEntries(new FormData(form))),
   partialImages
 }))
 
-/** Fills the form with the params of an earlier order. */
+/** Fills the form with the params of an earlier image. */
 export const fill = (params: Params): void => {
   for (const [name, value] of Object.entries(encode(params))) {
     const field = form.elements.namedItem(name)
@@ -40,7 +41,10 @@ export const fill = (params: Params): void => {
 const radio = (name: string, value: string): HTMLInputElement | null =>
   form.querySelector<HTMLInputElement>(`[name="${name}"][value="${value}"]`)
 
-/** JPEG has no transparency, so one of the two cannot be chosen while the other is. */
+/**
+ * Disables JPEG while a transparent background is chosen, and the transparent background while JPEG is chosen, because JPEG
+ * has no transparency.
+ */
 const keepPossible = () => {
   const jpeg = radio("output_format", "jpeg")
   const transparent = radio("background", "transparent")
@@ -49,12 +53,15 @@ const keepPossible = () => {
   transparent.disabled = jpeg.checked
 }
 
-/** The attribute `required` accepts white space, which core refuses. */
+/** Makes a blank prompt invalid. The attribute `required` accepts white space, which core refuses. */
 const refuseBlank = () => {
   prompt.setCustomValidity(prompt.value.trim() === "" ? "Describe an image." : "")
 }
 
-/** The gateway's default limit of characters. The gateway counts them in the same way. */
+/**
+ * The most characters that a prompt may have: the gateway's default limit. The form counts some characters, such as emoji,
+ * as two. The gateway counts each as one.
+ */
 const longest = 4000
 
 const showLength = () => {
@@ -65,14 +72,14 @@ const showLength = () => {
   if (length > longest) prompt.setCustomValidity(`Use at most ${longest.toLocaleString("en")} characters.`)
 }
 
-/** Shows the chosen options beside the heading of the folded form. */
+/** Shows the chosen options beside the heading of the options, because the options themselves may be folded. */
 const showChosen = () => {
   chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.textContent)
     .filter((label, index) => index === 0 || label !== "Auto")
     .join(", ")
 }
 
-/** The options are folded if they would push the image out of view. */
+/** Whether the window is wide. On a narrow window the options are folded, because they would push the image out of view. */
 const isWide = matchMedia("(width >= 60rem)")
 const fold = () => {
   options.open = isWide.matches

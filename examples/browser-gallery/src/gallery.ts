@@ -1,6 +1,7 @@
 /**
- * The images of this browser: each opens large, where it can be downloaded and its settings can be used again. The newest
- * one is on the stage, with its facts under it. It joins the list when the next one begins, so that it is shown once.
+ * Shows the images that this browser has stored. The newest image is on the stage, with its facts below. When the next image
+ * begins, the newest one moves to the list, so that no image is shown twice. A click on an image in the list shows it large,
+ * with a download link and a button that puts its settings into the form.
  */
 import { Effect, type Scope } from "effect"
 import type { AlbumImage } from "./album.ts"
@@ -62,13 +63,13 @@ const addToList = (image: AlbumImage, url: string) => {
   none.hidden = true
 }
 
-/** The URL lives as long as the page: the list shows it. */
+/** Makes an object URL of the image. It is never revoked, because the list shows the image as long as the page is open. */
 const urlOf = ({ blob }: AlbumImage) => URL.createObjectURL(blob)
 
-/** Adds an image that was kept by an earlier page. */
+/** Adds to the list an image that an earlier page stored. */
 export const addKept = (image: AlbumImage): void => addToList(image, urlOf(image))
 
-/** Puts the facts of an image under the stage. When the scope closes, the image moves to the list. */
+/** Shows the facts of an image below the stage. When the scope closes, the image moves to the list. */
 export const add = (image: AlbumImage): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const url = urlOf(image)
@@ -82,7 +83,7 @@ export const add = (image: AlbumImage): Effect.Effect<void, never, Scope.Scope> 
     )
   })
 
-/** A click beside the image closes it, as Escape does. */
+/** Closes the large image if the user clicks beside it. Escape closes it without any code. */
 large.addEventListener("click", ({ target }) => {
   if (target === large) large.close()
 })

@@ -1,5 +1,5 @@
 /**
- * Asks for images through the gateway behind this page, and shows each while it gets sharper.
+ * The page's program. It requests images from the gateway that serves the page, and shows each image while it gets sharper.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import {
@@ -18,7 +18,7 @@ import * as Words from "./words.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** One image to draw, or one that an earlier page asked for. */
+/** One image to show: a new one, or one that an earlier page requested. */
 interface Order {
   readonly params: Params
   readonly sentAt: number
@@ -40,7 +40,10 @@ const details = element("details", HTMLDetailsElement)
 const ids = element("ids", HTMLElement)
 const notKept = element("not-kept", HTMLParagraphElement)
 
-/** The style sheet shows the parts of the stage that belong to a state. If the focused part goes, another gets the focus. */
+/**
+ * Sets the state of the stage. The style sheet shows only the parts that belong to the state. If the focus was within the
+ * stage, it moves to Cancel or Generate, because the focused part may now be hidden.
+ */
 const setState = (state: "drawing" | "done" | "cancelled" | "failed") => {
   const hadFocus = stage.contains(document.activeElement)
   stage.dataset["state"] = state
@@ -57,7 +60,7 @@ const begin = (params: Params) => {
   stage.scrollIntoView({ block: "nearest" })
 }
 
-/** Counts the seconds since the click, without end. */
+/** Shows the seconds since `sentAt`, and updates them every second. It never ends. */
 const tick = (sentAt: number) =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.sync(() => {
@@ -82,19 +85,23 @@ const draw = ({ events, sentAt }: Order) =>
     ),
     Stream.mapError(Words.toImageError),
     ImageView.run({ target: img, status }),
-    // A stream of core fails by itself if the last image does not come.
+    // `ImageView.run` fails with a `GradientError` if the stream has no final image. A stream of `Images` fails by itself in
+    // that case, so this failure is a defect.
     Effect.catchTag("GradientError", Effect.die),
     Effect.raceFirst(tick(sentAt))
   )
 
-/** Keeps the image in this browser, and says so if that fails: then only Download keeps it. */
+/**
+ * Stores the image in this browser's album. If that fails, the page asks the user to download the image. Then it shows the
+ * image's facts.
+ */
 const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: ImageGenStreamEvent.Completed) {
   const now = yield* Clock.currentTimeMillis
   const made = Album.imageOf(params, image, Duration.millis(now - sentAt), now)
   yield* Album.keep(made).pipe(
     Effect.catchTag("AlbumError", (error) =>
       Effect.andThen(
-        Effect.logDebug("The image is not kept", error),
+        Effect.logDebug("The browser did not store the image", error),
         Effect.sync(() => {
           notKept.hidden = false
         })
@@ -106,7 +113,7 @@ const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: Imag
 
 const showFailure = (error: Words.ImageError) =>
   Effect.sync(() => {
-    // ImageView has put the message into the status.
+    // ImageView.run has shown the error's message in the element `status`.
     title.textContent = error.title
     ids.textContent = error.ids
     details.hidden = error.ids === ""
@@ -114,12 +121,15 @@ const showFailure = (error: Words.ImageError) =>
     retry.hidden = !error.canRetry
   })
 
-/** Draws an order, then waits for the next one and returns it. The image stays until then. */
+/**
+ * Draws one image: shows it while it gets sharper, and stores it. Returns how that ended. The facts of the image stay below
+ * the stage until the scope closes.
+ */
 const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
   const end = yield* draw(order).pipe(
     Effect.flatMap((image) => keep(order, image)),
-    // A page that is closed before the image is kept returns for it.
+    // If the page is closed before the image is stored, the next page finds its request in `BrowserImages.pending`.
     BrowserImages.pendingUntilDone,
     Effect.as("done" as const),
     Effect.raceFirst(Effect.as(next(cancel, "click"), "cancelled" as const)),
@@ -130,7 +140,10 @@ const turn = Effect.fnUntraced(function* (order: Order) {
   return end
 })
 
-/** Shows the images that are kept, then draws those that an earlier page left, then those that are asked for. */
+/**
+ * Shows the stored images. Then it draws, one after another, the images that an earlier page requested and did not store,
+ * and then each image that the user requests.
+ */
 const page = Effect.gen(function* () {
   for (const kept of yield* Effect.orElseSucceed(Album.all, () => [])) Gallery.addKept(kept)
   const waiting: Array<Order> = [...(yield* BrowserImages.pending)]

@@ -1,24 +1,25 @@
 /**
- * What the page shows after a failure.
+ * Turns a failure into texts for the page.
  */
 import type { GradientError } from "@effect-gradient/core"
 import { ApiError } from "@effect-gradient/gateway"
 import { Data } from "effect"
 
-/** A failure in words for the page. */
+/** A failure, in the texts that the page shows. */
 export class ImageError extends Data.TaggedError("ImageError")<{
-  /** What kind of failure it is, in a word or two. */
+  /** The kind of failure, in one or two words. */
   readonly title: "Refused" | "Busy" | "Failed" | "In doubt" | "Perhaps paid"
   readonly message: string
-  /** Ids by which the operator can find the request. */
+  /** The status, code and request id of the error, in one text. The operator can find the request by them. */
   readonly ids: string
-  /** Whether the person can try again without paying twice. */
+  /** Whether the user can try again without the risk of paying twice. */
   readonly canRetry: boolean
 }> {}
 
 /**
- * The gateway writes its messages for the person who asked, and each has a type. A failure without one was noticed in this
- * page, and core's message about it is for programmers.
+ * Describes the failure for the user. The gateway writes its messages for users, and gives each a `type`. An error without a
+ * `type` was detected in this page, and its description is for programmers. So its summary is shown instead, unless it is an
+ * `InvalidParamsError`.
  */
 const whatHappened = ({ reason }: GradientError.GradientError): string => {
   if (reason.code === ApiError.duplicateAttempt) return "The connection broke."

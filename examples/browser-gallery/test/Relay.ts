@@ -1,10 +1,11 @@
 /**
- * A TCP relay between two programs. It records what they send and which one closes a connection, and can break one.
+ * A TCP relay between a client and a server. It records what both send and which of them closes a connection first, and it
+ * can break connections.
  */
 import { Effect, type Scope } from "effect"
 import * as Net from "node:net"
 
-/** One connection that was relayed. */
+/** One connection of a client through the relay. */
 interface Connection {
   readonly requests: Array<string>
   readonly replies: Array<Buffer>
@@ -14,12 +15,15 @@ interface Connection {
 /** A relay that listens. */
 export class Relay {
   readonly connections: Array<Connection> = []
-  /** Hangs up on the next POST when its reply begins, before any of it has passed. */
+  /**
+   * Whether to break the connection of the next POST when the server begins to reply, before the client gets any of the
+   * reply.
+   */
   dropNextReply = false
   private readonly server: Net.Server
   private readonly sockets = new Set<Net.Socket>()
 
-  /** The server of the next connections. */
+  /** The URL of the server that new connections go to. Open connections stay with the server that they have. */
   target: URL
 
   constructor(target: URL) {
@@ -39,7 +43,7 @@ export class Relay {
     return this.connections.flatMap(({ requests }) => requests).filter((text) => text.startsWith("POST ")).length
   }
 
-  /** Everything that was sent to clients. */
+  /** All bytes that clients received, as text. */
   get replies(): string {
     return Buffer.concat(this.connections.flatMap(({ replies }) => replies)).toString("latin1")
   }
@@ -55,7 +59,7 @@ export class Relay {
     for (const socket of this.sockets) socket.destroy()
   }
 
-  /** Closes the port and all connections. */
+  /** Closes the port and breaks all connections. */
   end(): void {
     this.server.close()
     this.cut()
@@ -97,7 +101,7 @@ export class Relay {
   }
 }
 
-/** A relay to this address, on a port of its own. */
+/** Starts a relay to this URL on a free port. It stops when the scope closes. */
 export const make = (target: string): Effect.Effect<Relay, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {

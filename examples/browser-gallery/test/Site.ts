@@ -1,6 +1,6 @@
 /**
- * The gallery of one test: a page in Chromium, the server, and the emulator behind it, with a relay before each server to
- * record and break connections.
+ * Opens the gallery for a test: a page in Chromium, the gallery's server, and the emulator as its service. A relay is before
+ * the server, and another one before the emulator. They record what is sent, and can break connections.
  */
 import { NodeServices } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
@@ -15,10 +15,10 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Gallery from "../server.ts"
 import * as Relay from "./Relay.ts"
 
-/** The key, which no page may ever see. */
+/** The key of the service. Tests assert that no page receives it. */
 export const key = "sk-do-this-stays-behind-the-gateway"
 
-/** The folder with the built page, and Chromium: shared by all tests. */
+/** The folder with the built page. All tests share it. */
 export class Built extends Context.Service<Built, string>()("test/Built") {}
 
 export const layer = Layer.merge(
@@ -28,7 +28,10 @@ export const layer = Layer.merge(
   )
 )
 
-/** Records each text of the status, because a text can be replaced before a test reads it. */
+/**
+ * Runs in the page. It records each text that the element `status` shows, because a text can be replaced before a test reads
+ * it.
+ */
 export const listen = () => {
   const said: Array<string> = []
   Object.assign(globalThis, { said })
@@ -48,22 +51,28 @@ export const errorsOf = (page: Page) => {
   return errors
 }
 
-/** The errors that the page does not say in words. Chromium itself writes a line for each reply that is an error or missing. */
+/**
+ * Leaves out the errors that Chromium logs for each reply with an error status and each request without a reply, because the
+ * page itself shows those failures. The errors that remain should not occur.
+ */
 export const unsaid = (errors: ReadonlyArray<string>) =>
   errors.filter((text) => !text.startsWith("Failed to load resource"))
 
-/** Waits until this is so. */
+/** Waits until the condition is true, at most 20 seconds. */
 export const until = (condition: () => boolean | Promise<boolean>) =>
   Effect.promise(() => vi.waitUntil(condition, { timeout: 20_000, interval: 20 }))
 
 interface Options {
   readonly faults?: ReadonlyArray<Fault.Fault>
   readonly browser?: BrowserContextOptions
-  /** Plain ones are made in no time, and are small. */
+  /** `plain` images are small, and the emulator makes them at once. Default: `painted`. */
   readonly images?: "painted" | "plain"
 }
 
-/** Opens the gallery. `said` lists the texts of the status so far; `errors` lists what the page logged. */
+/**
+ * Opens the gallery. `said` has the texts that the element `status` has shown; `errors` has the errors and warnings of the
+ * page's console. `front` is the relay before the gallery's server, `back` the one before the emulator.
+ */
 export const open = Effect.fn("Site.open")(function* ({ browser, faults, images }: Options = {}) {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, images }))
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))

@@ -10,10 +10,10 @@ import { vi } from "vitest"
 import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, and must not fail because the machine is busy.
+// A test starts several processes, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
-/** The folder with the page that runs the recipes. */
+/** Builds the page that runs the recipes, and returns its folder, which is deleted when the scope closes. */
 const built = Effect.acquireRelease(
   Effect.promise(async () => {
     const folder = await mkdtemp(join(tmpdir(), "coming-back-"))
@@ -30,7 +30,7 @@ const built = Effect.acquireRelease(
 
 const site = Layer.merge(Chromium.layer, Layer.effect(Site.Built, built))
 
-/** Holds the stream in its second image. */
+/** A fault that makes the emulator stop sending for 3 seconds, within the second image of a stream. */
 const holding: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.seconds(3) }
 
 const click = (page: Page, name: string) => page.getByRole("button", { name }).click()

@@ -11,13 +11,16 @@ import * as Site from "./Site.ts"
 
 const prompt = "A cute baby sea otter"
 
-/** On a phone the options are folded. */
+/** Opens the options if they are folded, as they are on a phone. */
 const openOptions = async (page: Page) => {
   const folded = page.locator("#options:not([open]) > summary")
   if (await folded.isVisible()) await folded.click()
 }
 
-/** Asks by the keyboard for an image that the emulator draws fast: of low quality, and JPEG. */
+/**
+ * Fills in the form, and submits it with the keyboard. It requests a JPEG of low quality, because the emulator draws that
+ * fast.
+ */
 const ask = (page: Page) =>
   Effect.promise(async () => {
     await openOptions(page)
@@ -33,7 +36,7 @@ const reach = (page: Page, state: "drawing" | "done" | "cancelled" | "failed") =
 
 const statusOf = (page: Page) => Effect.promise(() => page.getByRole("status").innerText())
 
-/** Whether the whole element is within the window. */
+/** Whether the whole element is within the visible part of the page. */
 const isInView = (part: Locator) =>
   part.evaluate((element) => {
     const { bottom, left, right, top } = element.getBoundingClientRect()
@@ -44,12 +47,15 @@ const retry = (page: Page) => page.getByRole("button", { name: "Try again" })
 
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
 
-/** A fault that stops the stream within its second image, for longer than a test takes. */
+/** A fault that makes the emulator stop sending within the second image of a stream, for longer than a test takes. */
 const held: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.minutes(10) }
 
 const refusal = { _tag: "status", form: "openai" } as const
 
-/** Draws with this fault, and gives what the page then says. */
+/**
+ * Requests an image while the emulator has this fault, waits until the page shows a failure, and returns what the page
+ * shows.
+ */
 const failing = Effect.fnUntraced(function* (fault: Fault.Fault) {
   const site = yield* Site.open({ faults: [fault] })
   yield* ask(site.page)
@@ -62,7 +68,10 @@ const failing = Effect.fnUntraced(function* (fault: Fault.Fault) {
   }
 })
 
-/** Posts an order with these headers, which fetch would not let through, and gives the status of the reply. */
+/**
+ * Posts a request for an image with these headers, and returns the status of the reply. It does not use fetch, which does
+ * not let a program set the headers `host` and `origin`.
+ */
 const post = (url: string, headers: Http.OutgoingHttpHeaders) =>
   new Promise<number | undefined>((resolve, reject) => {
     Http.request(url, { method: "POST", headers: { "content-type": "application/json", ...headers } }, (reply) => {
@@ -75,7 +84,7 @@ const post = (url: string, headers: Http.OutgoingHttpHeaders) =>
 
 const axeFile = fileURLToPath(import.meta.resolve("axe-core/axe.min.js"))
 
-/** What axe finds that is serious or worse. */
+/** The accessibility faults of the page that axe calls serious or critical. */
 const violations = (page: Page) =>
   Effect.promise(async () => {
     const { violations: found } = await page.evaluate<AxeResults>("axe.run()")
@@ -479,7 +488,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       it.effect(`can be used by everyone, ${name}`, () =>
         Effect.gen(function* () {
           const { page } = yield* Site.open({ faults: [{ ...refusal, status: 400, times: 1 }], browser })
-          // By the debugger, which the page's policy does not concern.
+          // The page's content security policy does not apply to scripts that the debugger runs, such as axe.
           yield* Effect.promise(async () => page.evaluate(await readFile(axeFile, "utf8")))
           assert.deepStrictEqual(yield* violations(page), [])
           yield* ask(page)

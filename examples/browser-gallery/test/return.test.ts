@@ -12,12 +12,12 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Relay from "./Relay.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, and must not fail because the machine is busy.
+// A test starts several processes, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
 const prompt = "A cute baby sea otter"
 
-/** Holds the stream in its second image. */
+/** A fault that makes the emulator stop sending for this time, within the second image of a stream. */
 const holding = (duration: Duration.Duration): Fault.Fault => ({ _tag: "stall-body", at: 2_000_000, for: duration })
 
 const stop = (server: ChildProcess, signal: "SIGTERM" | "SIGKILL") =>
@@ -28,7 +28,7 @@ const stop = (server: ChildProcess, signal: "SIGTERM" | "SIGKILL") =>
     await exit
   })
 
-/** A server in a process of its own. */
+/** Starts the gallery's server in its own process, and returns the process and its URL. */
 const start = Effect.fnUntraced(function* (env: Record<string, string>) {
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -41,8 +41,8 @@ const start = Effect.fnUntraced(function* (env: Record<string, string>) {
 })
 
 /**
- * Opens the gallery on a server that `startAnother` can replace, as both have one journal and one store. It asks for an image
- * when `prepare` is done.
+ * Opens the gallery, runs `prepare`, and requests an image. `startAnother` starts another server with the same journal and
+ * store, which gets all connections from then on.
  */
 const open = Effect.fnUntraced(function* (fault: Fault.Fault, prepare?: (page: Page) => Promise<void>) {
   const data = yield* Effect.acquireRelease(
@@ -84,7 +84,7 @@ const reach = (page: Page, state: "done" | "failed") =>
 const isShown = (page: Page) =>
   page.getByRole("img", { name: prompt }).evaluate((img: HTMLImageElement) => img.naturalWidth === 1024)
 
-/** Holds the browser's database by a transaction that goes on, so that the page waits to store its image. */
+/** Keeps a transaction on the page's IndexedDB open, so that the page has to wait before it can store its image. */
 const holdDatabase = (page: Page) =>
   page.evaluate(
     () =>
@@ -108,7 +108,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery returns for its image, in Ch
         const { entries, errors, front, page, said } = yield* open(holding(Duration.seconds(3)))
         yield* Effect.promise(async () => {
           await page.context().setOffline(true)
-          // Chromium keeps open connections when a debugger takes it offline.
+          // When a debugger takes Chromium offline, connections that are open stay open. So the relay breaks them.
           front.cut()
           await page.getByText("The connection broke: reconnecting in 2 s (attempt 3)").waitFor()
           await page.context().setOffline(false)

@@ -9,10 +9,10 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { vi } from "vitest"
 
-// A test starts several processes, and must not fail because the machine is busy.
+// A test starts several processes, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
-/** Ends it, and gives its exit code. */
+/** Ends the gallery's process, and returns its exit code. */
 const end = (gallery: ChildProcess) =>
   Effect.promise(async () => {
     if (gallery.exitCode === null) {
@@ -23,13 +23,13 @@ const end = (gallery: ChildProcess) =>
     return gallery.exitCode
   })
 
-/** A folder for the journal and the images. */
+/** A temporary folder for the journal and the images of the gallery. */
 const data = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "gallery-"))),
   (folder) => Effect.promise(() => rm(folder, { recursive: true }))
 )
 
-/** `pnpm gallery` with this data and these variables, and no others. */
+/** Starts `pnpm gallery` with this folder as `GALLERY_DATA`, and with no environment variables except that and `env`. */
 const start = (folder: string, env: Record<string, string> = {}) =>
   Effect.acquireRelease(
     Effect.sync(() =>
@@ -38,7 +38,7 @@ const start = (folder: string, env: Record<string, string> = {}) =>
     end
   )
 
-/** What it prints, up to its address. */
+/** Reads what the gallery prints until it prints its address. Returns the address, and everything printed so far. */
 const printed = (gallery: ChildProcess) =>
   Effect.promise(async () => {
     const lines: Array<string> = []
@@ -73,7 +73,7 @@ describe("pnpm gallery", () => {
       assert.include(yield* Effect.promise(() => page.text()), "The emulator draws. Nothing is charged for.")
       const reply = yield* generate(address)
       assert.strictEqual(reply.headers.get("content-type"), "text/event-stream")
-      // A reply that is on its way does not keep it from ending.
+      // The gallery ends although it is still sending a reply.
       assert.strictEqual(yield* end(gallery), 0)
     })
   )

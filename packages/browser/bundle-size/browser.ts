@@ -1,4 +1,4 @@
-/** The same application with images from a gateway, which returns for them when a connection breaks. */
+/** The application of `effect.ts`, with images from a gateway. Its calls reconnect when a connection breaks. */
 import { BrowserImages } from "@effect-gradient/browser"
 import { Images } from "@effect-gradient/core"
 import { Effect, Stream } from "effect"

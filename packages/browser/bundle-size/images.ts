@@ -1,4 +1,4 @@
-/** The same application with images: both functions, on fetch. */
+/** The application of `effect.ts`, with images over fetch: it calls `generate` and `generateStream`. */
 import { BrowserImages } from "@effect-gradient/browser"
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Effect, Layer, Stream } from "effect"

@@ -1,5 +1,5 @@
 /**
- * Layers for browsers, workers and edge runtimes: an HttpClient on fetch, alone or together with `Images`.
+ * Layers for browsers, workers and edge runtimes. They provide an HttpClient on fetch, alone or together with `Images`.
  *
  * A page must never contain a key. Set `baseUrl` to a gateway that has the key (`@effect-gradient/gateway`).
  */
@@ -42,16 +42,16 @@ export interface TransportOptions {
  */
 export interface Options extends GradientClient.Options, TransportOptions {
   /**
-   * How a call reconnects after its connection to the gateway has broken. `false`: the call fails instead. Default: it
-   * reconnects for up to 5 minutes in a browser. Elsewhere the default is `false`, because the endpoint there is mostly
-   * the service itself, which keeps no images.
+   * How a call reconnects after its connection to the gateway has broken. `false`: the call fails instead. Default: in
+   * a browser, the call tries to reconnect for up to 5 minutes. Elsewhere the default is `false`, because servers
+   * usually call the service itself, which keeps no images.
    */
   readonly reconnect?: Reconnect.Options | false | undefined
 }
 
 /**
- * A request of an earlier page. Its images had not all been taken when that page was left. To join it never sends it
- * again.
+ * A request that an earlier page sent. Its images had not all been taken when that page was left. `response` and
+ * `events` ask the gateway for the reply, and never send the request again.
  *
  * @category models
  * @since 0.1.0
@@ -59,18 +59,21 @@ export interface Options extends GradientClient.Options, TransportOptions {
 export interface PendingRequest {
   readonly id: string
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
-  /** The time of the call, in milliseconds since 1970. */
+  /** When the request was sent, in milliseconds since 1970. */
   readonly sentAt: number
   /** Waits until all images have arrived, and returns the complete response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
-  /** The images as they arrive, the newest partial image first. */
+  /**
+   * The images as a stream. It begins with the images that are complete already and with the newest partial image, and
+   * continues as further images arrive.
+   */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
-  /** Removes the request from the list. Its images are still generated and charged for. */
+  /** Removes the request from the list. The gateway still generates its images, and they are charged for. */
   readonly forget: Effect.Effect<void>
 }
 
 /**
- * Lists the requests of an earlier page that had not ended when that page was left.
+ * The service that lists the requests of earlier pages. See `pending`.
  *
  * @category services
  * @since 0.1.0
@@ -81,12 +84,13 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * The requests of an earlier page: their images had not all been taken when it was reloaded or left. The oldest is first.
- * Requests that run in this page are not included. The gateway must be durable.
+ * Lists the requests that earlier pages sent, the oldest first. A request is listed if its images had not all been
+ * taken when its page was reloaded or left. Requests that run in this page are not listed. The gateway must be durable.
  *
- * The images of `generateStream` are taken when the stream was read to its end without a failure, and what read it too: so
- * store them within the stream, such as with `Stream.tap`, or use `pendingUntilDone`. The images of `generate` are taken when
- * it returns, unless `pendingUntilDone` is around it.
+ * The images of `generateStream` count as taken when the stream was read to its end, and neither the stream nor its
+ * consumer failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The
+ * images of `generate` count as taken when `generate` returns, or, within `pendingUntilDone`, when the effect around it
+ * succeeds.
  *
  * @example
  * ```ts
@@ -109,8 +113,8 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 )
 
 /**
- * Keeps the requests of `self` pending until it succeeds. If the page is closed before an image is stored, or storing it
- * fails, the next page finds the request in `pending`.
+ * Runs `self`, and keeps its requests pending until `self` succeeds. If the page is closed before an image is stored,
+ * or if storing the image fails, the next page finds the request in `pending`.
  *
  * @example
  * ```ts
@@ -131,8 +135,8 @@ export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.
   Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
 /**
- * Deno resends a POST if a kept-alive connection breaks before the head of the reply. The image would then be charged
- * for twice. So each body is sent as a stream, which Deno cannot resend.
+ * On Deno, sends each request body as a stream, which Deno cannot resend. Deno resends any other POST if a kept-alive
+ * connection breaks before the head of the reply arrives, and the image would then be charged for twice.
  */
 const withStreamOnDeno = HttpClient.mapRequest((request) =>
   "Deno" in globalThis && request.body._tag === "Uint8Array"
@@ -143,8 +147,8 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 )
 
 /**
- * Provides an HttpClient on fetch. It does not follow redirects, which could be charged for twice, and it sends an
- * `x-attempt-id` with each request.
+ * Provides an HttpClient on fetch. It does not follow redirects, because a request that is sent again could be charged
+ * for twice. It sends an `x-attempt-id` with each request.
  *
  * @category layers
  * @since 0.1.0
@@ -154,7 +158,8 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
     HttpClient.HttpClient,
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
-      // An application can provide a RequestInit for the layer or for a call. They are merged, so that none is lost.
+      // An application can provide a RequestInit for the layer and another one for a call. Both are merged, so that no
+      // option is lost.
       const built = Context.getOrUndefined(yield* Effect.context(), FetchHttpClient.RequestInit)
       const merged = HttpClient.transformResponse(
         client,
@@ -169,15 +174,16 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
       )
       return withStreamOnDeno(withAttemptId(merged))
     })
-    // Fresh, because Effect's layer is memoised by reference and keeps the RequestInit and Fetch of its first use.
+    // Effect memoises a layer by reference. Without `Layer.fresh`, all clients would use the RequestInit and Fetch of
+    // the first one.
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
 
-/** Only browsers and their workers know whether they are online. */
+/** Whether this is a browser or a browser's worker. Other platforms have no `navigator.onLine`. */
 const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
 
 /**
  * Provides `Images`, and `GradientClient` for `Models.list`, with these options. If the connection to a durable gateway
- * breaks, a call reconnects to get its images; see `Reconnect`.
+ * breaks, a call reconnects to get its images: see `Reconnect`.
  *
  * @category layers
  * @since 0.1.0
@@ -198,9 +204,9 @@ export const layer = (
 }
 
 /**
- * Provides `Images` with key, base URL and model from the environment. `options` overrides these. For servers on
- * runtimes without undici, such as Bun. A page has no environment. The layer does not reconnect. See
- * `GradientClient.layerFromConfig`.
+ * Provides `Images` with the key, the base URL and the model from environment variables. `options` override these. Use
+ * it on servers whose runtime has no undici, such as Bun. It cannot be used in a page, which has no environment. Calls
+ * do not reconnect. See `GradientClient.layerFromConfig`.
  *
  * @category layers
  * @since 0.1.0

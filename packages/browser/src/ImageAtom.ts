@@ -1,5 +1,5 @@
 /**
- * A stream of images as an Atom, for applications with a UI framework.
+ * Provides a stream of images as an Atom, for applications with a UI framework.
  */
 import {
   type GradientClient,
@@ -22,18 +22,19 @@ import { type Event, OnReconnect } from "./Reconnect.ts"
  * @since 0.1.0
  */
 export interface Options extends GradientClient.RequestOptions {
-  /** Runs before each reconnection, while the Atom keeps its last image and waits. See `Reconnect.OnReconnect`. */
+  /** Runs before each reconnection. The Atom is waiting then, and keeps its last image. See `Reconnect.OnReconnect`. */
   readonly onReconnect?: ((event: Event) => Effect.Effect<void>) | undefined
 }
 
 /**
- * Makes an Atom. Write params to start a stream, `Atom.Interrupt` to cancel it, `Atom.Reset` to return to the initial state.
+ * Makes an Atom that generates images. Write params to start a stream, `Atom.Interrupt` to cancel it, `Atom.Reset` to
+ * return to the initial state.
  *
- * Its value is an `AsyncResult`. It is `Initial` at first. Each `PartialImage` is a waiting `Success`. `Completed` is a
- * `Success` that is not waiting. A `Failure` has the last image as its previous success.
+ * Its value is an `AsyncResult`. It is `Initial` at first. Each `PartialImage` gives a `Success` that is waiting. The
+ * final `Completed` gives a `Success` that is not waiting. A `Failure` keeps the last image as its previous success.
  *
- * `options` are the options of each call: with `onRetry`, a component can show that the service is busy, and with
- * `onReconnect`, that the connection broke and the image is on its way.
+ * `options` apply to each call. With `onRetry`, a component can show that the service is busy. With `onReconnect`, it
+ * can show that the connection broke and is being restored.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,12 +1,13 @@
 /**
- * Images as URLs that a page can show.
+ * Makes URLs with which a page can show images.
  */
 import type { GeneratedImage } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * Makes an object URL of the image. It is revoked when the scope closes; elements that have loaded it keep the image.
+ * Makes an object URL of the image, or a data URL if the platform has no `Blob`. The object URL is revoked when the
+ * scope closes. Elements that have loaded the image by then still show it.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Shows a stream of images in a page. Each image replaces the last one after it is decoded, so that nothing flickers. A
- * status text describes the progress.
+ * Shows a stream of images in a page. Each image is decoded before it replaces the previous one, so that nothing
+ * flickers. A status text describes the progress.
  */
 import type { GradientClient, ImageGenStreamEvent } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError, ImageStream } from "@effect-gradient/core"
@@ -20,11 +20,11 @@ import { type Event as ReconnectEvent, OnReconnect } from "./Reconnect.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The element that shows the images. In a worker, an `OffscreenCanvas`. */
+  /** The element that shows the images. In a worker, it is an `OffscreenCanvas`. */
   readonly target: HTMLImageElement | HTMLCanvasElement | OffscreenCanvas
   /**
-   * An element for the status text. It gets the role `status`, so that screen readers announce it. After a failure it shows
-   * the error's message: use `Stream.mapError` for a text of your own.
+   * An element for the status text. It gets the role `status`, so that screen readers announce the text. After a
+   * failure it shows the error's message. To show another text, change the error with `Stream.mapError`.
    */
   readonly status?: HTMLElement | undefined
 }
@@ -34,13 +34,16 @@ interface Size {
   readonly height: number
 }
 
-/** Decodes and shows one image. */
+/** Decodes and shows one image. Returns its size in pixels. */
 type Show = (image: GeneratedImage.ImageBytes) => Effect.Effect<Size, Cause.UnknownError>
 
 const isElement = (target: Options["target"]): target is HTMLImageElement =>
   typeof HTMLImageElement !== "undefined" && target instanceof HTMLImageElement
 
-/** The URL of an image is revoked when the next image is shown. The last URL is revoked when `scope` closes. */
+/**
+ * Shows images in an `img`, each by an object URL. The URL of an image is revoked when the next image is shown. The
+ * last URL is revoked when `scope` closes.
+ */
 const showInElement = (target: HTMLImageElement, scope: Scope.Scope): Show => {
   let shown: Scope.Closeable | undefined
   target.decoding = "sync"
@@ -76,7 +79,7 @@ const showOnCanvas =
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 
 const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | undefined): string => {
-  const seen = size === undefined ? "it cannot be shown here" : `${size.width} by ${size.height} pixels`
+  const seen = size === undefined ? "the image cannot be shown here" : `${size.width} by ${size.height} pixels`
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
@@ -99,8 +102,8 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
 }
 
 /**
- * Makes the call option `onRetry` for this status element. Until the next attempt begins, it shows "The service is busy:
- * retrying in 30 s (attempt 2)".
+ * Makes the call option `onRetry`, which shows the wait before a retry in this status element. Until the next attempt
+ * begins, the element shows a text such as "The service is busy: retrying in 30 s (attempt 2)".
  *
  * @example
  * ```ts
@@ -120,7 +123,8 @@ export const onRetry = (status: HTMLElement): ((event: GradientClient.RetryEvent
   Effect.fnUntraced(function* ({ attempt, delay, reason }) {
     const seconds = Math.ceil(Duration.toSeconds(delay))
     yield* setText(status, `${whyRetrying(reason)}: retrying in ${seconds} s (attempt ${attempt + 1})`)
-    // The text is updated by a child of the call's fiber, which ends when the call is cancelled. It does not delay the retry.
+    // A child of the call's fiber changes the text when the wait is over. It does not delay the retry, and it ends when
+    // the call is cancelled.
     yield* Effect.forkChild(Effect.delay(setText(status, waiting), delay))
   })
 
@@ -130,8 +134,8 @@ const reconnecting = ({ attempt, delay }: ReconnectEvent): string =>
     : `The connection broke: reconnecting in ${Math.ceil(Duration.toSeconds(delay))} s (attempt ${attempt})`
 
 /**
- * Shows the images of a stream and returns its last `Completed`. An image that the platform cannot decode is not shown, and
- * the status text says so. It is still returned, because it is paid for.
+ * Shows the images of a stream and returns its last `Completed`. If the platform cannot decode an image, that image is
+ * not shown, and the status text says so. The last image is returned even then, because it was paid for.
  *
  * @category running
  * @since 0.1.0

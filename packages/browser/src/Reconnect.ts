@@ -1,6 +1,8 @@
 /**
- * Reconnects after the connection to a durable gateway has broken. The gateway continues the request meanwhile.
- * `BrowserImages` only asks for the reply, and never sends the request again, so nothing is paid for twice.
+ * Options and events of reconnections.
+ *
+ * After the connection to a durable gateway has broken, the gateway continues the request. `BrowserImages` reconnects
+ * and asks for the reply. It never sends the request again, so nothing is paid for twice.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as Context from "effect/Context"
@@ -15,32 +17,33 @@ import * as Effect from "effect/Effect"
  */
 export interface Options {
   /**
-   * How long to try, counted from the time when the connection broke. Then the call fails with its first error.
-   * Default: 5 minutes.
+   * How long the call tries to reconnect, counted from the time when the connection broke. When this time is over, the
+   * call fails with its first failure. Default: 5 minutes.
    */
   readonly limit?: Duration.Input | undefined
   /**
-   * Keeps requests until their images were taken, for `BrowserImages.pending`. The params, and so the prompts, are
-   * stored too. `false` stores nothing. Default: `sessionStorage`, if the platform has it.
+   * Where requests are kept until their images have been taken, for `BrowserImages.pending`. The params are stored too,
+   * and so the prompts. `false`: nothing is stored. Default: `sessionStorage`, if the platform has it.
    */
   readonly storage?: Storage | false | undefined
 }
 
 /**
- * A reconnection that is about to happen: after `delay`, or as soon as the browser is online again.
+ * A reconnection that will be made after `delay`, or as soon as the browser is online again.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Event {
-  /** The number of the reconnection, from 1. After an image has arrived, the next one is 1 again. */
+  /** The number of the reconnection, from 1. After an image has arrived, the count begins at 1 again. */
   readonly attempt: number
   readonly delay: Duration.Duration
   readonly reason: GradientError.GradientErrorReason
 }
 
 /**
- * Runs before each reconnection. `ImageView.run` shows each reconnection in its status text. Default: does nothing.
+ * A function that runs before each reconnection. The default does nothing. `ImageView.run` adds a function that shows
+ * the reconnection in its status text.
  *
  * @example
  * ```ts

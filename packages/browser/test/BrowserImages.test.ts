@@ -4,7 +4,7 @@ import { GradientClient, Images } from "@effect-gradient/core"
 import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 
-/** Replies to every fetch with this, and records the requests. */
+/** A fetch that replies to every request with the response of `answer`, and records the requests in `asked`. */
 const fetching = (answer: () => Response) => {
   const asked: Array<RequestInit> = []
   const fetch: typeof globalThis.fetch = (_input, init = {}) => {
@@ -50,7 +50,7 @@ describe("BrowserImages.layer", () => {
 
   it.effect("the error for an opaque redirect describes it", () =>
     Effect.gen(function* () {
-      // In browsers, such a response has no status, headers or body.
+      // In browsers, the response to a redirect that is not followed has no status, headers or body.
       const opaque = Object.defineProperty(new Response(null), "status", { value: 0 })
       const { layer: fetch } = fetching(() => opaque)
       const error = yield* Images.generate({ prompt: "x" }).pipe(

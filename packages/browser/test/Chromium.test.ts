@@ -4,7 +4,7 @@ import type { Page } from "playwright-core"
 import * as Chromium from "./support/Chromium.ts"
 import * as Site from "./support/Site.ts"
 
-/** Opens the test page and runs this in it. */
+/** Opens the test page and runs this function in it. */
 const inPage = <A>(run: () => Promise<A>) =>
   Effect.flatMap(Site.open, (page: Page) => Effect.promise(() => page.evaluate(run)))
 
@@ -72,7 +72,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
               }, target)
             )
             assert.strictEqual(result.ended, "100 bytes")
-            assert.strictEqual(result.said, "Done: it cannot be shown here, 0.0 MB")
+            assert.strictEqual(result.said, "Done: the image cannot be shown here, 0.0 MB")
             assert.match(result.colour, /^8x8 .* 255$/)
           }
         })
@@ -171,7 +171,7 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
             page.evaluate(() => testPage.drawInWorker({ prompt: "a harbour", size: "96x64" }))
           )
           assert.match(String(said), /^\d+ bytes, 96x64$/)
-          // The worker's painting appears in one of the page's next frames.
+          // What the worker has drawn appears in the page only with one of the next frames.
           yield* Effect.promise(() => page.waitForFunction(() => /^96x64 .* 255$/.test(testPage.colourOf("offscreen"))))
         })
       )

@@ -8,7 +8,7 @@ import { AsyncResult, Atom, AtomRegistry } from "effect/reactivity"
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Result = AsyncResult.AsyncResult<Event, unknown>
 
-/** An atom with events that a test sends, and every state that it had. */
+/** Makes an Atom whose stream emits what a test puts into `events`. `reach` waits for a state of the Atom. */
 const setUp = Effect.gen(function* () {
   const events = yield* Queue.unbounded<Event, GradientError.GradientError | Cause.Done>()
   const left = yield* Queue.unbounded<void>()
@@ -25,7 +25,7 @@ const setUp = Effect.gen(function* () {
   registry.subscribe(atom, (state) => Queue.offerUnsafe(states, state), { immediate: true })
   const write = (value: { readonly prompt: string } | Atom.Interrupt | Atom.Reset) =>
     Effect.sync(() => registry.set(atom, value))
-  /** The next state that matches this predicate. */
+  /** Waits for the next state that matches this predicate, and returns it. */
   const reach = (isIt: (state: Result) => boolean) =>
     Effect.gen(function* () {
       while (true) {

@@ -10,7 +10,7 @@ const partial = (index: number) =>
   `data: {"type":"image_generation.partial_image","b64_json":"${b64}","partial_image_index":${index}}\n\n`
 const completed = `data: {"type":"image_generation.completed","b64_json":"${b64}"}\n\n`
 
-/** A stream with these events, which then ends, or breaks. */
+/** A response with these server-sent events, after which the stream ends, or breaks with a network error. */
 const events = (text: string, end: "ends" | "breaks" = "ends") => {
   const parts = text.split(/(?<=\n\n)/)
   return new Response(
@@ -46,7 +46,10 @@ const makeStorage = (): Storage => {
   }
 }
 
-/** A gateway with these replies, one after the other; the last one is repeated. */
+/**
+ * A fetch that gives these replies one after the other, and then repeats the last one, and a page that uses it. The
+ * requests are recorded in `asked`.
+ */
 const gateway = (...replies: ReadonlyArray<() => Response | Promise<Response>>) => {
   const asked: Array<{
     readonly method: string
@@ -285,7 +288,7 @@ describe("BrowserImages.pendingUntilDone", () => {
           return [storage.length, (yield* BrowserImages.pending).length]
         })
         const during = yield* call.pipe(Effect.andThen(look), BrowserImages.pendingUntilDone, Effect.provide(page()))
-        // It runs in this page, so it is not listed.
+        // The call runs in this page, so `pending` does not list its request.
         assert.deepStrictEqual(during, [1, 0])
         assert.strictEqual(storage.length, 0)
       }

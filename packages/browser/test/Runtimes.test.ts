@@ -8,14 +8,15 @@ const Outcome = Schema.fromJsonString(
   Schema.Struct({ requests: Schema.Number, reasons: Schema.Record(Schema.String, Schema.String) })
 )
 
-/** Runs the program of `runtimes/` on this runtime, and returns its output. */
+/** Runs `runtimes/program.ts` on this runtime, and returns its output. */
 const run = async (command: string, args: ReadonlyArray<string>) => {
   const program = join(import.meta.dirname, "runtimes", "program.ts")
   const { stdout } = await promisify(execFile)(command, [...args, program], { timeout: 60_000 })
   return Schema.decodeSync(Outcome)(stdout)
 }
 
-// Neither is installed here: `npm i bun deno` in some folder, and its node_modules/.bin on the PATH, runs these tests.
+// A test is skipped if its runtime is not installed. To run both, install the runtimes with `npm i bun deno` in any
+// folder, and add the folder's node_modules/.bin to the PATH.
 describe.each([
   ["deno", ["run", "-A", "--no-check"]],
   ["bun", []]

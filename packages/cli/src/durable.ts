@@ -1,12 +1,17 @@
-/** Opens the journal and the store that flags name. Loaded only if these flags are given. */
+/**
+ * Opens the journal and the store that the flags --journal and --store name. This module is loaded only if these flags
+ * are given.
+ */
 import { GradientError, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { configMessageOf } from "./output/message.ts"
 
 /** Where generations are kept. */
 export interface Place {
@@ -45,12 +50,15 @@ const sqlOf = (journal: string) => {
     : refuse(`--journal must be a file or postgres://... (got ${scheme}://...)`)
 }
 
-/** The credentials come from the environment variables of the AWS command line. Flags could be read by other users. */
+/**
+ * Opens a bucket. The credentials come from the environment variables of the AWS command line, because other users
+ * could read flags.
+ */
 const bucketOf = (store: string) => {
   const { hostname: bucket, pathname } = new URL(store)
   return ImageStore.layerS3FromConfig({ bucket, prefix: decodeURIComponent(pathname) }).pipe(
     Layer.provide(FetchHttpClient.layer),
-    // Redirects are not followed, because they would send the images to another address.
+    // Redirects are not followed, because they could send the images to another address.
     Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
   )
 }
@@ -68,12 +76,14 @@ const storeOf = (store: string): Effect.Effect<Store, GradientError.GradientErro
 }
 
 /**
- * Turns failures of the database and of the environment into wrong usage. The user can fix them: a path, an address, a
- * missing variable.
+ * Turns an error of the database or of the environment into an error of wrong usage, because the user can mend its
+ * cause: a path, an address, a missing variable.
  */
 const readable = (error: { readonly _tag: string; readonly message: string }) => {
   if (GradientError.isGradientError(error)) return error
-  if (error._tag === "ConfigError") return refuse(`The store needs its credentials: ${error.message}`, error)
+  if (error instanceof Config.ConfigError) {
+    return refuse(`The store needs its credentials. ${configMessageOf(error)}`, error)
+  }
   return refuse(`The journal cannot be used: ${error.message}`, error)
 }
 
@@ -87,9 +97,9 @@ const services = ({ journal, store }: Place) =>
 export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
   DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
 
-const unsent = Effect.die("a command about generations sends nothing")
+const unsent = Effect.die("a command about generations must not send a request")
 
-/** Provides `DurableImages` for commands that list and settle generations. It sends nothing. */
+/** Provides `DurableImages` for commands that list and change generations. It sends no request. */
 export const administration = (place: Place) =>
   around(
     Layer.succeed(Images.Images, { generate: () => unsent, generateStream: () => Stream.fromEffect(unsent) }),

@@ -1,13 +1,13 @@
-/**
- * Kinds of flags that the commands share, and the names of flags in messages.
- */
+/** The kinds of flags that several commands use, and the function that puts the names of flags into an error. */
 import { GradientConfig, GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import { Flag } from "effect/cli"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/** The error with the names of flags in place of these params: `--output-format` for `outputFormat`. */
+/**
+ * Returns the error with the names of flags instead of the names of these params: `--output-format` for `outputFormat`.
+ */
 export const inFlags = (error: GradientError.GradientError, params: ReadonlyArray<string>) => {
   const { reason } = error
   if (reason._tag !== "InvalidParamsError" || reason.issues.length === 0) return error
@@ -18,7 +18,7 @@ export const inFlags = (error: GradientError.GradientError, params: ReadonlyArra
   return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }), error.attempts)
 }
 
-/** An optional flag: `undefined` if it is absent. */
+/** Makes a flag optional. Its value is `undefined` if the flag is absent. */
 export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
 
@@ -26,7 +26,7 @@ export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A |
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
-/** The base URL of the service, for every command that calls it. */
+/** The flag for the base URL of the service. Every command that calls the service has it. */
 export const baseUrl = given(
   Flag.String("base-url"),
   `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
@@ -46,10 +46,13 @@ const isDuration = (flag: Flag.Flag<string>): Flag.Flag<Duration.Duration> =>
     Flag.filterMap(parseDuration, () => "Expected seconds, or a number with its unit: 90, 1.5s, 500ms, 5m, 1h, 30d")
   )
 
-/** Seconds, or a number with its unit: `90`, `1.5s`, `500ms`, `5m`, `1h`, `30d`. */
+/** A flag for a duration: seconds, or a number with its unit: `90`, `1.5s`, `500ms`, `5m`, `1h`, `30d`. */
 export const duration = (name: string): Flag.Flag<Duration.Duration> => isDuration(Flag.String(name))
 
-/** An optional flag with an environment variable as its fallback: `undefined` if neither is set. */
+/**
+ * An optional flag. If the flag is absent, the environment variable is used; if both are absent, the value is
+ * `undefined`.
+ */
 export const orVariable = <A>(
   name: string,
   variable: string,
@@ -58,7 +61,7 @@ export const orVariable = <A>(
 ): Flag.Flag<A | undefined> =>
   given(parse(Flag.withFallbackConfig(Flag.String(name), Config.String(variable))), `${description} (${variable})`)
 
-/** A text. It must not be empty. */
+/** Fails if the value of the flag is empty. */
 export const text = (flag: Flag.Flag<string>): Flag.Flag<string> =>
   Flag.filter(
     flag,
@@ -74,7 +77,7 @@ export const list = (flag: Flag.Flag<string>): Flag.Flag<ReadonlyArray<string>> 
     Flag.map((items) => items.filter((item) => item !== ""))
   )
 
-/** A whole number in this range. */
+/** Reads the value of a flag as a whole number from `minimum` to `maximum`. */
 export const whole =
   (minimum: number, maximum: number) =>
   (flag: Flag.Flag<string>): Flag.Flag<number> =>
@@ -89,5 +92,5 @@ export const whole =
       )
     )
 
-/** A time, for a flag that can also be set by a variable. */
+/** Reads the value of a flag as a duration, for use with `orVariable`. */
 export const time = isDuration

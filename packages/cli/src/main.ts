@@ -14,13 +14,19 @@ import * as Signals from "./output/signals.ts"
 import * as StandardOutput from "./output/standardOutput.ts"
 import { version } from "./version.ts"
 
-/** Whether the arguments contain this command. Completions and the wizard need all commands. */
+/**
+ * Whether the command must be loaded: because the arguments contain its name, or because they ask for completions or
+ * the wizard, which need all commands.
+ */
 const isNamed = (name: string) => [name, "--completions", "--wizard"].some((word) => argv.includes(word))
 
-/** A command without an implementation, for the list of commands in the help of `gradient-images`. */
+/**
+ * Makes a command without an implementation. It only appears in the list of commands in the help of `gradient-images`.
+ */
 const listed = (name: keyof typeof descriptions) => Command.make(name).pipe(Command.withDescription(descriptions[name]))
 
-// Each command is loaded only if it is named: the emulator's encoder alone takes longer than everything else.
+// A command is loaded only if the arguments name it, because loading the emulator's image encoder alone takes longer
+// than everything else.
 const subcommands = [
   isNamed("generate") ? (await import("./commands/generate.ts")).generate : listed("generate"),
   isNamed("batch") ? (await import("./commands/batch.ts")).batch : listed("batch"),

@@ -1,5 +1,5 @@
 /**
- * Chooses what generates the images: the service that the flags and the environment name, or the emulator in this
+ * Chooses what generates the images: the service that flags and environment variables name, or an emulator within this
  * process.
  */
 import * as GradientClient from "@effect-gradient/core/GradientClient"
@@ -22,7 +22,7 @@ export interface Wanted {
   readonly emulate: boolean
 }
 
-/** Loaded only if it is used, because its image encoder takes long to load. */
+/** The emulator within this process. It is loaded only if it is used, because its image encoder takes long to load. */
 const emulator = Images.layer.pipe(
   Layer.provideMerge(
     GradientClient.layerFromConfig({
@@ -40,7 +40,10 @@ const emulator = Images.layer.pipe(
   )
 )
 
-/** Chooses the emulator if neither a key nor an endpoint is set, and prints a note. */
+/**
+ * Chooses the emulator in this process if `--emulate` is set, or if neither a key nor another base URL is set. In the
+ * second case it prints a note.
+ */
 export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
   const baseUrl = wanted.baseUrl ?? (yield* GradientConfig.baseUrlConfig)
@@ -51,7 +54,7 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
     )
   }
   let emulated = inProcess
-  /** An emulator on a port marks each reply. */
+  /** Notices replies of an emulator on a port, which marks each reply with the header `x-emulated`. */
   const transformClient = HttpClient.tap((response) =>
     Effect.sync(() => {
       if (response.headers["x-emulated"] !== undefined) emulated = true
@@ -63,7 +66,7 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
     : hasKey
       ? NodeImages.layerFromConfig({ baseUrl: wanted.baseUrl, transformClient })
       : Images.layer.pipe(
-          // Without a key `layerFromConfig` would fail.
+          // `layerFromConfig` would fail, because there is no key.
           Layer.provideMerge(GradientClient.layer({ baseUrl, model, transformClient })),
           Layer.provide(NodeImages.layerHttpClientFromConfig())
         )

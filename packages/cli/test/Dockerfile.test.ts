@@ -23,7 +23,7 @@ const argumentsOf = (keyword: string) =>
 const words = (instructions: ReadonlyArray<JSONInstruction>) =>
   instructions.flatMap((instruction) => instruction.getJSONStrings().map((word) => word.getJSONValue()))
 
-/** The packages that the command line needs, packed into this folder. */
+/** Packs the packages that the command line needs into this folder. */
 const pack = (tarballs: string) => {
   mkdirSync(tarballs)
   for (const name of ["core", "node", "durable", "emulator", "gateway", "cli"]) {

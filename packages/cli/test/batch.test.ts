@@ -21,7 +21,7 @@ const Progress = Schema.fromJsonString(
   Schema.Struct({ total: Schema.Int, done: Schema.Int, failed: Schema.Int, inDoubt: Schema.Int })
 )
 
-/** A folder with a file of requests. */
+/** Makes a folder with a file of requests: `otters.jsonl`. */
 const withFile = Effect.fnUntraced(function* (...lines: ReadonlyArray<string>) {
   const cwd = yield* folder
   yield* Effect.promise(() => writeFile(join(cwd, "otters.jsonl"), lines.map((line) => `${line}\n`).join("")))
@@ -48,7 +48,7 @@ describe("batch", () => {
         const status = yield* run(["batch", "status", "otters", "--store", "images"], { cwd })
         assert.strictEqual(status.stdout, "3 of 3 done, 9 tokens\n")
         const exported = yield* run(["batch", "export", "otters", "--store", "images", "--to", "out"], { cwd })
-        assert.include(exported.stdout, "3 images are in out.")
+        assert.include(exported.stdout, "3 images were written to out.")
         assert.sameMembers(yield* Effect.promise(() => readdir(join(cwd, "out"))), [
           "a.png",
           "b%2F%2E%2E%2Fc.png",
@@ -98,7 +98,10 @@ describe("batch", () => {
         yield* Effect.promise(() => writeFile(join(cwd, "otters.jsonl"), lines[1] ?? ""))
         const other = yield* run(running, { cwd, baseUrl })
         assert.deepStrictEqual([other.code, requests()], [1, 1])
-        assert.include(other.stderr, 'the batch "otters" has other requests. Give the changed file another name')
+        assert.include(
+          other.stderr,
+          'the batch "otters" has other requests than the batch of this name in the store. Give the changed file another name'
+        )
         const bucket = yield* run(["batch", "run", "otters.jsonl", "--store", "s3://b/c"], { cwd, baseUrl })
         assert.include(bucket.stderr, "With --store s3://b/c, --journal is required")
         const worker = yield* run(["batch", "worker", "foxes", "--store", "images"], { cwd, baseUrl })
@@ -130,7 +133,7 @@ describe("batch", () => {
   )
 })
 
-/** A service that answers when it is told to. */
+/** A service that replies to no request until `open` runs. */
 const held = Effect.gen(function* () {
   const waiting: Array<ServerResponse> = []
   const arrived = yield* Queue.unbounded<void>()
@@ -147,7 +150,7 @@ const held = Effect.gen(function* () {
   return { baseUrl, requests, open, arrived: (count: number) => Queue.takeN(arrived, count) }
 })
 
-/** A command, and what it prints on standard error. */
+/** Starts a command, and collects what it prints on standard error. */
 const started = Effect.fnUntraced(function* (args: ReadonlyArray<string>, invocation: Invocation) {
   const child = yield* start(args, invocation)
   let said = ""

@@ -47,7 +47,7 @@ const Failure = Schema.fromJsonString(
   })
 )
 
-/** One event of a stream. Its bytes are not an image, which does not matter here. */
+/** One event of a stream. Its bytes are not an image, but these tests do not decode them. */
 const partialImage = `data: ${JSON.stringify({
   type: "image_generation.partial_image",
   partial_image_index: 0,
@@ -61,7 +61,7 @@ const completed = `data: ${JSON.stringify({
 
 const failed = `event: error\ndata: ${JSON.stringify({ type: "error", error: { message: "out of paint" } })}\n\n`
 
-/** Of any call that failed. */
+/** The JSON object that `--json` prints if the call fails. */
 const Refusal = Schema.fromJsonString(
   Schema.Struct({
     error: Schema.Struct({ reason: Schema.String, message: Schema.String }),
@@ -69,7 +69,7 @@ const Refusal = Schema.fromJsonString(
   })
 )
 
-/** A reply with one item for each text. The texts are not images, which does not matter here. */
+/** A reply with one item for each text. The texts are not images, but these tests do not decode them. */
 const reply = (...texts: ReadonlyArray<string>) =>
   JSON.stringify({ created: 1, data: texts.map((text) => ({ b64_json: Buffer.from(text).toString("base64") })) })
 
@@ -261,7 +261,7 @@ describe.concurrent("gradient-images generate", () => {
         baseUrl
       })
       assert.strictEqual(code, 1)
-      assert.match(stderr, /Kept what had arrived: x-kept\.bin/)
+      assert.match(stderr, /Saved an image that had arrived: x-kept\.bin/)
       assert.deepStrictEqual((yield* Schema.decodeEffect(Failure)(stdout)).kept, [join(cwd, "x-kept.bin")])
       assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-kept.bin"), "utf8")), "a first impression")
     }).pipe(Effect.scoped)
@@ -271,7 +271,7 @@ describe.concurrent("gradient-images generate", () => {
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* service((response) => {
-        mkdirSync(join(cwd, "x-1.bin")) // Between the check and the reply.
+        mkdirSync(join(cwd, "x-1.bin")) // The command has already checked that no file has this name.
         response.end(reply("first", "second"))
       })
       const { code, stdout } = yield* run(["generate", "x", "--model", "another", "--n", "2", "--json"], {
@@ -289,7 +289,7 @@ describe.concurrent("gradient-images generate", () => {
     Effect.gen(function* () {
       const cwd = yield* folder
       const { baseUrl } = yield* service((response) => {
-        writeFileSync(join(cwd, "out"), "") // A folder of this name was to be made.
+        writeFileSync(join(cwd, "out"), "") // The command was going to make a folder with this name.
         response.end(reply("first", "second"))
       })
       const args = ["generate", "x", "--model", "another", "--n", "2", "--output", "out/x"]
@@ -412,7 +412,7 @@ describe.concurrent("gradient-images generate", () => {
   )
 
   it.live.each([
-    { name: "the service", headers: {}, says: /Cancelled\. .*may be charged for/ },
+    { name: "the service", headers: {}, says: /Cancelled\. .*may still charge/ },
     { name: "an emulator, which charges for nothing,", headers: { "x-emulated": "true" }, says: /Cancelled\.$/m }
   ])("SIGINT keeps the last picture that a stream of $name has shown", ({ headers, says }) =>
     Effect.gen(function* () {
@@ -436,7 +436,7 @@ describe.concurrent("gradient-images generate", () => {
       assert.strictEqual(Number(yield* running.exitCode), 130)
       yield* Fiber.join(reading)
       assert.match(said, says)
-      assert.match(said, /Kept what had arrived: x-kept\.bin/)
+      assert.match(said, /Saved an image that had arrived: x-kept\.bin/)
       assert.strictEqual(yield* Effect.promise(() => readFile(join(cwd, "x-kept.bin"), "utf8")), "a first impression")
     }).pipe(Effect.scoped)
   )
@@ -452,7 +452,7 @@ describe.concurrent("gradient-images generate", () => {
       name: "a fault without what it needs",
       command: "emulator",
       args: ["--fault", "stall-body@100"],
-      named: ["stall-body needs for=<duration>"]
+      named: ["stall-body needs a value: write stall-body=<duration>"]
     },
     {
       name: "broken rules, all named at once",
@@ -519,7 +519,7 @@ describe.concurrent("gradient-images generate", () => {
       yield* asked
       yield* Effect.forkScoped(running.kill({ killSignal: "SIGINT" }))
       assert.strictEqual(Number(yield* running.exitCode), 130)
-      assert.match(yield* Fiber.join(said), /Cancelled\..* may be charged for/)
+      assert.match(yield* Fiber.join(said), /Cancelled\..* may still charge/)
       yield* closed
       assert.deepStrictEqual(yield* list(cwd), [])
     }).pipe(Effect.scoped)
@@ -648,7 +648,7 @@ describe("gradient-images emulator", () => {
       const cwd = yield* folder
       const none = yield* start(["emulator", "--port", "0", "--fault", "refuse"], { cwd })
       const line = yield* none.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
-      assert.match(line, /^The emulator does not listen on http:/)
+      assert.match(line, /^Nothing listens on http:/)
       const some = yield* start(["emulator", "--port", "0", "--fault", "refuse x2"], { cwd })
       const note = yield* some.stderr.pipe(Stream.decodeText, Stream.splitLines, Stream.take(1), Stream.mkString)
       assert.match(note, /looks like a lost request.*"--fault refuse"/)

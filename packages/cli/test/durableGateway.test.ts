@@ -8,13 +8,16 @@ import { callers, gateway } from "./support/gateway.ts"
 
 beforeAll(build)
 
-/** `GATEWAY_CALLERS=200` runs the tests with so many callers; `SEED` repeats a run. */
+/** `GATEWAY_CALLERS=200` runs the tests with 200 callers. `SEED` repeats the random choices of an earlier run. */
 const settings = Config.all({
   count: Config.Int("GATEWAY_CALLERS").pipe(Config.withDefault(40)),
   seed: Config.Int("SEED").pipe(Config.withDefault(Date.now() % 1_000_000))
 })
 
-/** The service, and how to start gateways in front of it that share a journal and a store. */
+/**
+ * Starts the service, and returns a function that starts gateways in front of it. The gateways share a journal and a
+ * store.
+ */
 const world = Effect.gen(function* () {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, latency: "100 millis", pace: "100 millis" }))
   const behind = yield* Effect.provide(Emulator.baseUrl, emulator)
@@ -31,7 +34,7 @@ const world = Effect.gen(function* () {
   }
 })
 
-/** What the service itself draws for this prompt. */
+/** Returns the image that the service generates for this prompt without a gateway. */
 const drawn = (behind: string, prompt: string) =>
   Effect.promise(async () => {
     const response = await fetch(`${behind}/images/generations`, {
@@ -42,7 +45,7 @@ const drawn = (behind: string, prompt: string) =>
     return pictureIn(await response.text())
   })
 
-/** Every picture is the service's, byte for byte, and was generated once. */
+/** Checks that each image is the same as the service's, byte for byte, and that each was generated once. */
 const check = Effect.fnUntraced(function* (
   { account, behind }: Effect.Success<typeof world>,
   received: ReadonlyArray<Received>
@@ -111,7 +114,8 @@ describe("two gateways with one journal and one store", () => {
         const load = yield* Effect.forkChild(receiveAll(count, options, 6000))
         for (const { child, url } of gateways) {
           yield* Effect.sleep("500 millis")
-          // As with a rolling restart, the next one starts first. Callers still know the old one's address for a while.
+          // As in a rolling restart, the next gateway starts before the old one is stopped. Callers use the old one's
+          // address for a while longer.
           yield* startOne
           const ended = yield* Effect.forkChild(child.kill({ killSignal: "SIGTERM", forceKillAfter: "1 minute" }))
           yield* Effect.sleep("100 millis")

@@ -58,7 +58,10 @@ describe("generate with a journal", () => {
         const scheme = yield* failing("--key", "k", "--journal", "mysql://host/db", "--store", "images")
         assert.include(scheme.stderr, "--journal must be a file or postgres://... (got mysql://...)")
         const bucket = yield* failing("--key", "k", "--journal", "journal.db", "--store", "s3://images/of-otters")
-        assert.match(bucket.stderr, /The store needs its credentials: .*AWS_ACCESS_KEY_ID/s)
+        assert.include(
+          bucket.stderr,
+          "The store needs its credentials. The environment variable AWS_ACCESS_KEY_ID is not set"
+        )
         const other = yield* failing("--key", "k", "--journal", "journal.db", "--store", "ftp://host/images")
         assert.include(other.stderr, "--store must be a folder or s3://bucket/prefix (got ftp://...)")
         const file = yield* failing("--key", "k", "--journal", "journal.db", "--store", "file")
@@ -91,7 +94,7 @@ describe("generations", () => {
           "a: abandoned\n"
         )
         const many = yield* run(generations("resolve", "--repeat", "--in-doubt", "--at-most", "1"), { cwd })
-        assert.strictEqual(many.stdout, "1 of 2 may be asked for again, for at most 1 images.\n")
+        assert.strictEqual(many.stdout, "1 of 2 generations in doubt may be requested again, for 1 images at most.\n")
 
         const listed = decodeListed((yield* run(generations("list", "--json"), { cwd })).stdout)
         assert.deepStrictEqual(listed.generations.map(({ status }) => status).toSorted(), [

@@ -73,7 +73,7 @@ describe("gradient-images mcp", () => {
         const [{ size = 0 } = assert.fail("no link")] = linksOf(result)
         assert.isAbove(size, 256 * 1024)
         assert.deepStrictEqual(imagesOf(result), [])
-        assert.include(textOf(result), "not included here because of its size")
+        assert.include(textOf(result), "too large to be included here")
         assert.isBelow(JSON.stringify(result).length, 2000)
       }
     }).pipe(Effect.scoped)
@@ -143,7 +143,7 @@ describe("what an agent can spend", () => {
       yield* call("generate_image", { ...small, n: 2 })
       const refused = yield* call("generate_image", { ...small, prompt: "An owl", n: 2 })
       assert.isTrue(refused.isError)
-      assert.match(textOf(refused), /budget.*1 is left of 3 images.*Ask for at most 1/)
+      assert.match(textOf(refused), /budget.*only 1 of 3 is left.*Ask for at most 1/)
       yield* call("generate_image", { ...small, prompt: "An owl" })
       const last = yield* call("generate_image", { ...small, prompt: "A lynx" })
       assert.match(textOf(last), /Do not call again/)
@@ -264,7 +264,7 @@ describe("what an agent can spend", () => {
   )
 })
 
-/** An image, a text and a folder outside of the server's folder. */
+/** Makes a folder outside of the server's folder, with a file that the server must not read. */
 const outside = Effect.acquireRelease(
   Effect.promise(async () => {
     const path = await mkdtemp(join(tmpdir(), "outside-"))
@@ -324,7 +324,7 @@ describe("the folder", () => {
       yield* Effect.promise(() => rm(images))
       yield* Effect.promise(() => rename(`${images}-old`, images))
       assert.isTrue(refused.isError)
-      assert.match(textOf(refused), /another one than at the start.*Nothing was sent/)
+      assert.match(textOf(refused), /leads to another folder than when the server started.*Nothing was sent/)
       assert.deepStrictEqual([yield* files(other), yield* requests], [["secret.png"], 0])
     }).pipe(Effect.scoped)
   )
@@ -341,7 +341,7 @@ describe("the folder", () => {
       yield* Effect.promise(() => writeFile(images, "a file in place of the folder"))
       const result = yield* Effect.promise(() => call)
       assert.isTrue(result.isError)
-      assert.include(textOf(result), "It was paid for. This result includes it")
+      assert.include(textOf(result), "The image was paid for. This result includes it")
       assert.deepStrictEqual(
         imagesOf(result).map(({ mimeType }) => mimeType),
         ["image/png"]

@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as SharedCalls from "../src/mcp/sharedCalls.ts"
 
-/** Calls of which each waits until it is released, and how often one was started. */
+/** Makes calls that all wait until `release` runs. `started` returns how many calls were started. */
 const makeCalls = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const { join } = yield* Scope.provide(
@@ -76,8 +76,8 @@ describe("calls of an agent", () => {
       yield* release("final")
       assert.deepStrictEqual(yield* Fiber.join(collecting), [
         "Asking the service",
-        "Waiting for the service since 10.0 s",
-        "Waiting for the service since 20.0 s"
+        "Waiting for the service, for 10.0 s so far",
+        "Waiting for the service, for 20.0 s so far"
       ])
     })
   )

@@ -12,7 +12,7 @@ const reasons: ReadonlyArray<GradientError.GradientErrorReason> = [
   new GradientError.NotFoundError({ model: "x", description: '"x", from the call\'s `model`' }),
   new GradientError.InvalidResponseError({
     description:
-      "an image was sent as a URL; download it soon, because it may expire: https://example.com/1 (and 1 more in `urls`)",
+      "an image was sent as a URL; download it soon, because it may expire: https://example.com/1 (and 1 more in the error's `urls`)",
     urls: ["https://example.com/1", "https://example.com/2"]
   }),
   new GradientError.IncompleteStreamError({ images: [image] })

@@ -21,7 +21,7 @@ const bytesOf = (format: "png" | "jpeg") =>
       .toBuffer()
   )
 
-/** A service that answers with these pictures. */
+/** A service that replies with these images. */
 const sending = (...images: ReadonlyArray<Uint8Array>) =>
   service((response) =>
     response.end(
@@ -133,7 +133,7 @@ describe.concurrent("standard output", () => {
       const { baseUrl } = yield* sending(yield* bytesOf("png"))
       const image = yield* runInShell("cli generate x -o - > /dev/full", { cwd, baseUrl })
       assert.strictEqual(image.code, 1)
-      const [, kept = ""] = /Kept what had arrived: (.*)/.exec(image.stderr) ?? []
+      const [, kept = ""] = /Saved an image that had arrived: (.*)/.exec(image.stderr) ?? []
       assert.match(image.stderr, /Standard output could not be written: .*ENOSPC/)
       assert.deepStrictEqual(yield* Effect.promise(() => readFile(kept)), yield* bytesOf("png"))
       for (const command of ["generate x --json", "generate y", "--version", "--help", "models --emulate"]) {
@@ -182,9 +182,9 @@ describe.concurrent("a picture that is known by its address alone", () => {
       const { baseUrl } = yield* service((response) => response.end(answer))
       const { code, stderr, stdout } = yield* run(["generate", "x", "--n", "2"], { cwd, baseUrl })
       assert.deepStrictEqual([code, stdout], [1, ""])
-      assert.include(stderr.split("\n"), `Download this image soon, as it may expire: ${url}`)
+      assert.include(stderr.split("\n"), `Download this image soon, because its URL may expire: ${url}`)
       assert.strictEqual(stderr.split(url.slice(0, 50)).length, 2) // Once.
-      assert.match(stderr, /Kept what had arrived: x-kept\.bin/)
+      assert.match(stderr, /Saved an image that had arrived: x-kept\.bin/)
       assert.deepStrictEqual(yield* list(cwd), ["x-kept.bin"])
     }).pipe(Effect.scoped)
   )

@@ -14,7 +14,9 @@ describe("progress without a terminal", () => {
       yield* TestClock.adjust("60 seconds")
       const lines = yield* TestConsole.errorLines
       assert.strictEqual(lines.length, 2)
-      for (const line of lines) assert.match(String(line), /^- Waiting for the finished image, for [\d.]+ s$/)
+      for (const line of lines) {
+        assert.match(String(line), /^- Still waiting for the finished image, for [\d.]+ s so far$/)
+      }
     })
   )
 })

@@ -6,14 +6,14 @@ import { service } from "./support/service.ts"
 
 beforeAll(build, 120_000)
 
-/** A reply. Its bytes are only the beginning of an image, which does not matter here. */
+/** A reply with an image. It has only the first bytes of a PNG, but these tests do not decode it. */
 const png = '{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}'
 
 const Request = Schema.fromJsonString(Schema.Struct({ prompt: Schema.String }))
 
 const Failure = Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ reason: Schema.String }) }))
 
-/** Runs with these bytes on standard input, and gives the request's prompt as well. */
+/** Runs `generate` with these bytes on standard input. The result also has the prompts that were requested. */
 const draw = Effect.fnUntraced(function* (args: ReadonlyArray<string>, input: Uint8Array) {
   const cwd = yield* folder
   const { baseUrl, bodies } = yield* service((response) => void response.end(png))

@@ -6,10 +6,10 @@ import { build, folder, run } from "./support/cli.ts"
 
 beforeAll(build, 120_000)
 
-/** A module that runs before the command line. */
+/** Options of Node that run a module before the command line. */
 const preload = (source: string) => ["--import", `data:text/javascript,${encodeURIComponent(source)}`]
 
-/** Writes the address of each module that is loaded into a file. */
+/** Options of Node that write the address of each loaded module into a file. */
 const recording = (file: string) =>
   preload(`
     import { appendFileSync } from "node:fs"
@@ -21,7 +21,7 @@ const recording = (file: string) =>
       }
     })`)
 
-/** Runs the command line and gives the modules that it loads, without those of Node. */
+/** Runs the command line and returns the modules that it loads, without Node's own. */
 const modulesOf = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const cwd = yield* folder
   const file = join(cwd, "modules")

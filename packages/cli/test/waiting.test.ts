@@ -15,7 +15,7 @@ const png = Effect.map(
   (bytes) => bytes.toString("base64")
 )
 
-/** Answers with 429 as often as this, and then with a picture. */
+/** A service that replies with 429 to the first `times` requests, and then with an image. */
 const busy = Effect.fnUntraced(function* (times: number, retryAfter: string) {
   const reply = JSON.stringify({ created: 1, data: [{ b64_json: yield* png }] })
   let left = times
@@ -24,7 +24,10 @@ const busy = Effect.fnUntraced(function* (times: number, retryAfter: string) {
   )
 })
 
-/** Starts the command line and waits until standard error has this text; `rest` gives all of it at the end. */
+/**
+ * Starts the command line and waits until standard error contains `text`. `rest` waits for the end and returns all of
+ * standard error.
+ */
 const startUntil = Effect.fnUntraced(function* (
   text: string,
   baseUrl: string,
@@ -99,7 +102,7 @@ describe.concurrent("a retry", () => {
       const { rest, running } = yield* startUntil("The service failed: retrying", baseUrl, cwd, ["--retry", "eager"])
       yield* Effect.forkScoped(running.kill({ killSignal: "SIGINT" }))
       assert.strictEqual(Number(yield* running.exitCode), 130)
-      assert.match(yield* rest, /Cancelled\. .*may be charged for/)
+      assert.match(yield* rest, /Cancelled\. .*may still charge/)
     }).pipe(Effect.scoped)
   )
 })
@@ -110,7 +113,7 @@ const partial = Effect.map(
     `data: ${JSON.stringify({ type: "image_generation.partial_image", partial_image_index: 0, b64_json })}\n\n`
 )
 
-/** Sends this and then nothing. */
+/** A service that sends these events and then nothing more. */
 const stalling = (events: string) =>
   service((response: ServerResponse) => response.writeHead(200, { "content-type": "text/event-stream" }).write(events))
 
@@ -128,7 +131,7 @@ describe.concurrent("a signal", () => {
         const { rest, running } = yield* startUntil("Image 1 of 1", baseUrl, cwd, ["--partial-images", "1"])
         yield* Effect.forkScoped(running.kill({ killSignal: signal }))
         assert.strictEqual(Number(yield* running.exitCode), exitCode)
-        assert.match(yield* rest, /Cancelled\. .*may be charged for[^]*Kept what had arrived: x-kept\.png/)
+        assert.match(yield* rest, /Cancelled\. .*may still charge[^]*Saved an image that had arrived: x-kept\.png/)
         assert.deepStrictEqual(yield* Effect.promise(() => readdir(cwd)), ["x-kept.png"])
         const bytes = yield* Effect.promise(() => readFile(join(cwd, "x-kept.png"), "base64"))
         assert.strictEqual(bytes, yield* png)
@@ -148,7 +151,7 @@ describe.concurrent("pictures on a terminal", () => {
         return up === undefined ? [] : [Number(up)]
       })
       const rows = stdout.split("\n").filter((line) => line.includes("\u2584")).length
-      // Up by the rows of a picture and the line about it, before the second and the third one.
+      // Before the second and the third image, the cursor moves up by the rows of an image and the line about it.
       assert.deepStrictEqual(moves, [rows / 3 + 1, rows / 3 + 1])
     }).pipe(Effect.scoped)
   )

@@ -1,16 +1,18 @@
 /**
- * Code that runs around each request that can be charged for, such as limits, budgets, telemetry or a durable record. Such
- * a request is an attempt. A call has one attempt or, after failures that were not charged for, several.
+ * Runs your own code, such as limits, budgets, telemetry or a durable record, around each request that can be charged
+ * for. Each such request is an attempt. A call has one attempt, or several if it is retried.
  *
- * An `Entry` has up to three functions. For each attempt:
+ * An `Entry` is a set of functions, which run at these moments of each attempt:
  *
- * 1. Every `wait` runs, the outermost layer's first. They may take long: no timeout has started yet.
- * 2. Every `begin` runs, directly before the request is sent. It must not wait for a limit. If one fails, nothing is sent.
- * 3. `end` runs once with the `Outcome`, the innermost layer's first, for each entry whose `wait` succeeded. It cannot
+ * 1. The `wait` of every entry runs, the outermost layer's first. It may take long, because no timeout has started yet.
+ * 2. The `begin` of every entry runs in the same order, directly before the request is sent. It must not wait for a
+ *    limit. If a `wait` or a `begin` fails, the request is not sent.
+ * 3. `event` runs for each event of a stream.
+ * 4. `end` runs once with the `Outcome`, the innermost layer's first, for each entry whose `wait` succeeded. It cannot
  *    be interrupted.
  *
- * `wait` and `begin` are separate so that a durable record begins after all waits. If the process were killed during a
- * wait, a record that had begun could not show whether the request was sent.
+ * `wait` and `begin` are separate so that a durable record is written after all waits. If the record were written
+ * before a wait, and the process were killed during the wait, the record could not show whether the request was sent.
  *
  * @example
  * ```ts
@@ -42,7 +44,8 @@ export { Around, type Attempt, type Call, type Entry, Outcome } from "./internal
 export { open, OpenAttempt } from "./internal/attempt/OpenAttempt.ts"
 
 /**
- * Adds an entry to all calls through this layer. Layers can be stacked; the outermost is the one provided last.
+ * Adds an entry to all calls through this layer. Several such layers can be stacked. The outermost one is the layer
+ * whose `Images` your program calls.
  *
  * @category layers
  * @since 0.1.0
@@ -50,7 +53,7 @@ export { open, OpenAttempt } from "./internal/attempt/OpenAttempt.ts"
 export const layer = (entry: Entry): Layer.Layer<Images, never, Images> => layerEffect(Effect.succeed(entry))
 
 /**
- * Adds an entry that an Effect makes when the layer is built.
+ * Adds an entry to all calls through this layer, like `layer`. An Effect makes the entry when the layer is built.
  *
  * @category layers
  * @since 0.1.0

@@ -1,9 +1,10 @@
 /**
- * Counts what requests have used of a budget: images, output tokens and money. `ImagesBudget` reserves the worst case of
- * each request here, and later replaces it by what was used.
+ * Counts how much of a budget the requests have used: images, output tokens and money. Before each request,
+ * `ImagesBudget` reserves here the most that the request may use. Afterwards, it replaces that amount by what the
+ * request used.
  *
- * `layerMemory` counts for one process. `SqlBudgetLedger` of `@effect-gradient/durable` counts over all processes, in the
- * journal's database.
+ * `layerMemory` counts for one process. `SqlBudgetLedger` of `@effect-gradient/durable` counts for all processes that
+ * use the journal's database.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,7 +14,7 @@ import * as Layer from "effect/Layer"
 import type { ConnectionError } from "./GradientError.ts"
 
 /**
- * What is counted. Every field is an integer, so that sums are exact.
+ * Amounts that a budget counts. Every field is an integer, so that sums are exact.
  *
  * @category models
  * @since 0.1.0
@@ -21,7 +22,7 @@ import type { ConnectionError } from "./GradientError.ts"
 export interface Amounts {
   readonly images: number
   readonly outputTokens: number
-  /** Money in millionths of the currency's unit. */
+  /** Money in millionths of one unit of the currency: 1000000 is one dollar, if prices are in dollars. */
   readonly money: number
 }
 
@@ -33,9 +34,11 @@ export interface Request {
   /** The name of the budget. Requests with the same name are counted together. */
   readonly key: string
   readonly amounts: Amounts
-  /** The limits of the budget. A field without a limit is `Number.MAX_SAFE_INTEGER`. */
+  /** The limits of the budget. A limit that is not set is `Number.MAX_SAFE_INTEGER`. */
   readonly limits: Amounts
-  /** The count is reset to 0 this long after the window started. `undefined`: it is never reset. */
+  /**
+   * How long a window lasts. When it has ended, the count starts again at 0. `undefined`: the count never starts again.
+   */
   readonly window: Duration.Duration | undefined
 }
 
@@ -45,7 +48,7 @@ export interface Request {
  */
 export interface Reservation {
   readonly isReserved: boolean
-  /** The count of the window, including this reservation if it was made. */
+  /** The amounts counted in this window, including the requested ones if `isReserved` is true. */
   readonly used: Amounts
   /** When the window started, in milliseconds since 1970. It identifies the window in `settle`. */
   readonly since: number
@@ -57,15 +60,15 @@ export interface Reservation {
  */
 export interface Settlement {
   readonly key: string
-  /** `since` of the reservation. If that window has ended, nothing changes. */
+  /** The `since` that `reserve` returned. If that window has ended, `settle` changes nothing. */
   readonly since: number
   readonly reserved: Amounts
-  /** What was used. Zeros give the whole reservation back. */
+  /** The amounts that the request used. Zeros give back the whole reservation. */
   readonly used: Amounts
 }
 
 /**
- * The service. Both functions are atomic.
+ * The service that counts. `reserve` and `settle` are atomic.
  *
  * @category services
  * @since 0.1.0
@@ -73,9 +76,11 @@ export interface Settlement {
 export class BudgetLedger extends Context.Service<
   BudgetLedger,
   {
-    /** Adds the amounts, unless a limit would be exceeded. They remain counted if the process is killed afterwards. */
+    /**
+     * Adds the amounts to the count, unless a limit would be exceeded. Without a later `settle`, they remain counted.
+     */
     readonly reserve: (request: Request) => Effect.Effect<Reservation, ConnectionError>
-    /** Replaces what was reserved by what was used. */
+    /** Replaces the reserved amounts in the count by the amounts that were used. */
     readonly settle: (settlement: Settlement) => Effect.Effect<void, ConnectionError>
   }
 >()("@effect-gradient/core/BudgetLedger") {}
@@ -147,7 +152,7 @@ const makeMemory = Effect.sync(() => {
 })
 
 /**
- * A count in memory. It starts at 0 each time that the layer is built.
+ * Counts in the memory of one process. The count starts at 0 each time that the layer is built.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The errors of the API as JSON, for a server that answers in its form: `{ error: { message, type, param, code } }`. It is not
- * part of the index, because a client does not need it.
+ * The errors of the API as JSON, for your own server that implements the same API: `{ error: { message, type, param,
+ * code } }`. This module is not part of the index, because a client does not need it.
  *
  * @example
  * ```ts
@@ -14,7 +14,7 @@
 import { eventNames } from "./internal/wire.ts"
 
 /**
- * The codes of errors that core knows. Others may be sent as well.
+ * Values of `code` that this library knows. A server may also send others.
  *
  * @category wire
  * @since 0.1.0
@@ -22,7 +22,7 @@ import { eventNames } from "./internal/wire.ts"
 export { errorCodes as codes } from "./internal/wire.ts"
 
 /**
- * The body of an error.
+ * The JSON body of an error.
  *
  * @category models
  * @since 0.1.0
@@ -31,13 +31,13 @@ export interface ErrorBody {
   readonly error: {
     readonly message: string
     readonly type: string
-    /** The wire name of the param that is wrong. */
+    /** The name of the wrong param on the wire, such as `output_format`. */
     readonly param: string | null
     readonly code: string | null
   }
 }
 
-/** The `type` of an error by its status. `typeOf` also has a type for every other status. */
+/** The `type` of an error with one of these HTTP statuses. For any other status, see `typeOf`. */
 const types: { readonly [status: number]: string } = {
   401: "authentication_error",
   402: "billing_error",
@@ -47,7 +47,7 @@ const types: { readonly [status: number]: string } = {
 }
 
 /**
- * The `type` of errors with this status.
+ * The `type` of an error with this HTTP status.
  *
  * @category wire
  * @since 0.1.0
@@ -56,7 +56,7 @@ export const typeOf = (status: number): string =>
   types[status] ?? (status < 500 ? "invalid_request_error" : "server_error")
 
 /**
- * Makes the body of an error with this status.
+ * Makes the JSON body of an error. The `type` follows from `status`.
  *
  * @category constructors
  * @since 0.1.0
@@ -72,7 +72,7 @@ export const make = (fields: {
 }
 
 /**
- * The error as the last event of a stream.
+ * The error as text of a `text/event-stream`: an event that a server sends as the last one of a stream.
  *
  * @category converting
  * @since 0.1.0

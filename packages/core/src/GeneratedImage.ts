@@ -10,19 +10,23 @@ import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./inter
 import { optional, suggest } from "./internal/schemaFields.ts"
 
 /**
- * The encoded bytes of one image and their format. It prints as format and size, because printing the bytes of a 12 MB
- * image would block the process for seconds.
+ * The encoded bytes of one image and their format. When an `ImageBytes` is printed, its format and its size are shown.
+ * The bytes are not, because printing 12 MB would block the process for seconds.
  *
  * @category models
  * @since 0.1.0
  */
 export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/ImageBytes")({
-  /** The encoded image, in the format of `mediaType`. Never empty in a reply. Wire: `b64_json`, in base64. */
+  /**
+   * The encoded image, in the format of `mediaType`. An image of a reply is never empty. Wire: `b64_json`, in base64.
+   */
   bytes: Schema.Uint8Array,
-  /** The format by the reply. An image without one gets that of the whole response. Wire: `output_format`. */
+  /** The format that the reply names for this image, else for the whole response. Wire: `output_format`. */
   outputFormat: optional(suggest<"png" | "webp" | "jpeg">())
 }) {
-  /** The media type by the first bytes, else by `outputFormat`, else `application/octet-stream`. */
+  /**
+   * The media type, from the first bytes, else from `outputFormat`. If both are unknown: `application/octet-stream`.
+   */
   get mediaType(): string {
     return mediaTypeOf(this.bytes, this.outputFormat)
   }
@@ -34,12 +38,12 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
     return type === "image/jpeg" ? "jpg" : type.slice("image/".length)
   }
 
-  /** The image as a `data:` URL, a third longer than the bytes. Each call encodes it again. */
+  /** The image as a `data:` URL, which is a third longer than the bytes. Each call encodes the image again. */
   toDataUrl(): string {
     return `data:${this.mediaType};base64,${toBase64(this.bytes)}`
   }
 
-  /** The image as a `Blob` with its media type. `undefined` on a platform without `Blob`. */
+  /** The image as a `Blob` with its media type, or `undefined` if the platform has no `Blob`. */
   toBlob(): PlatformBlob | undefined {
     return makeBlob(this.bytes, this.mediaType)
   }
@@ -73,7 +77,7 @@ export class GeneratedImage extends ImageBytes.extend<GeneratedImage>("@effect-g
 }
 
 /**
- * The bytes of an image that are read in pieces, such as those of an image in a store.
+ * An image whose bytes are read in pieces, for example from a store.
  *
  * @category models
  * @since 0.1.0
@@ -86,14 +90,14 @@ export interface ImageSource<E = never> {
 }
 
 /**
- * A part of a reply with images in base64, encoded piece by piece while it is read. For servers: a client that reads slowly
- * takes the memory of one piece, which is about 256 KiB.
+ * A JSON reply, or one event of a stream, with its images in base64. It is encoded piece by piece while it is read. For
+ * servers: even if a client reads slowly, only one piece of about 256 KiB is in memory.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EncodedPieces<E = never> {
-  /** How many bytes there are in all, for `content-length`. */
+  /** The number of bytes of all pieces together, for the header `content-length`. */
   readonly length: number
   readonly bytes: Stream.Stream<Uint8Array, E>
 }

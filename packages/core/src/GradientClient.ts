@@ -1,5 +1,6 @@
 /**
- * Sends requests to the service, with its URL, key and headers. A response with a status other than 2xx becomes a reason.
+ * Sends requests to the service, with its base URL, the key and the headers. If the status of a response is not 2xx,
+ * sending fails with a reason of `GradientError`.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -34,7 +35,7 @@ export { type ResolvedCall, resolveCall } from "./internal/request/resolveCall.t
 export type { ResolvedOptions } from "./internal/request/resolveOptions.ts"
 
 /**
- * Checks calls, and sends one request for each attempt. `Images` and the gateway use it.
+ * The client of the service: its checked options, and functions that send one request. `Images` and the gateway use it.
  *
  * @category services
  * @since 0.1.0
@@ -42,17 +43,23 @@ export type { ResolvedOptions } from "./internal/request/resolveOptions.ts"
 export class GradientClient extends Context.Service<
   GradientClient,
   {
-    /** The layer's options, checked and with every default. `resolveCall` needs them. */
+    /**
+     * The layer's options, after they were checked, with defaults for those that were not set. `resolveCall` takes
+     * them.
+     */
     readonly options: ResolvedOptions
     /**
-     * Sends the request of one attempt. Returns the response if its status is 2xx and its head arrives within `timeout`.
-     * When the scope closes, the request is aborted.
+     * Sends the request of one attempt. Returns the response if its status is 2xx and its headers arrive within
+     * `timeout`. When the scope closes before the reply was read completely, the request is aborted.
      */
     readonly post: (
       call: ResolvedCall,
       attempt: OpenAttempt
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
-    /** Sends a GET request to this path and returns the text of the reply, within `timeout`. It costs nothing. */
+    /**
+     * Sends a GET request to this path, and returns the text of the reply, which must be complete within `timeout`.
+     * Such requests are never charged for.
+     */
     readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
   }
 >()("@effect-gradient/core/GradientClient") {}
@@ -66,7 +73,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
   )
   const transport = client.transformClient(runAttempts(yield* HttpClient.HttpClient))
 
-  /** Returns the response if its status is 2xx. */
+  /** Sends a request, and returns the response if its status is 2xx. */
   const send = Effect.fnUntraced(function* (
     request: HttpClientRequest.HttpClientRequest,
     timeout: Duration.Duration,
@@ -102,7 +109,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
         orElse: () =>
           new GradientError.RequestTimeoutError({
             phase: "response",
-            description: `no complete reply for ${Duration.toSeconds(client.timeout)} s`
+            description: `no complete reply within ${Duration.toSeconds(client.timeout)} s`
           })
       }),
       Effect.mapError((reason) => Object.assign(reason, { isFree: true })),
@@ -135,7 +142,7 @@ export const layer = (
   Layer.effect(GradientClient, makeWith(options))
 
 /**
- * Provides a client with options from Configs.
+ * Provides a client with options that are read from Configs.
  *
  * @category layers
  * @since 0.1.0
@@ -149,7 +156,8 @@ export const layerConfig = (
   )
 
 /**
- * Provides a client with key, base URL and model from the environment. `options` overrides these.
+ * Provides a client. If `options` does not set the key, the base URL or the model, it is read from an environment
+ * variable.
  *
  * @category layers
  * @since 0.1.0

@@ -1,22 +1,23 @@
 /**
- * Options from the environment: key, base URL and model. Each is a `Config`, so any `ConfigProvider` can supply it.
+ * Configs for the options that can be read from environment variables: key, base URL and model. Because they are
+ * `Config`s, any other `ConfigProvider` can supply them too.
  */
 import * as Config from "effect/Config"
 import * as Redacted from "effect/Redacted"
 import * as Variables from "./internal/request/environment.ts"
 
 /**
- * The service's own base URL, used if no other is set.
+ * The base URL of DigitalOcean's service, used if no other is set.
  *
  * @category constants
  * @since 0.1.0
  */
 export const defaultBaseUrl = "https://inference.do-ai.run/v1"
 
-// The Configs are marked as pure, so that a bundle that does not read the environment leaves them out.
+// The Configs are marked as pure, so that a bundler can leave them out of a program that does not use them.
 
 /**
- * The key: `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`.
+ * Reads the key from `GRADIENT_MODEL_ACCESS_KEY`, else from `DIGITALOCEAN_ACCESS_TOKEN`. Fails if neither is set.
  *
  * @category configs
  * @since 0.1.0
@@ -25,7 +26,8 @@ export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =
   Config.map(Variables.keyVariable, ({ value }) => Redacted.make(value)))()
 
 /**
- * The base URL: `GRADIENT_BASE_URL`, else the host in `GRADIENT_INFERENCE_ENDPOINT`, else the service's own.
+ * Reads the base URL from `GRADIENT_BASE_URL`, else makes it from the host in `GRADIENT_INFERENCE_ENDPOINT`. If neither
+ * is set, returns `defaultBaseUrl`.
  *
  * @category configs
  * @since 0.1.0
@@ -34,7 +36,7 @@ export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
   Config.map(Variables.baseUrlVariable, (variable) => variable?.value ?? defaultBaseUrl))()
 
 /**
- * The model: `GRADIENT_IMAGE_MODEL`. `undefined` if it is not set.
+ * Reads the model from `GRADIENT_IMAGE_MODEL`. Returns `undefined` if it is not set.
  *
  * @category configs
  * @since 0.1.0

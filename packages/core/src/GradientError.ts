@@ -1,6 +1,6 @@
 /**
- * The error of this library, `GradientError`, and its reasons. A reason describes the failure, whether a retry may succeed,
- * and whether an image may have been charged for.
+ * The error of this library, `GradientError`, and its reasons. A reason shows what failed, whether a retry may succeed,
+ * and whether the attempt may have been charged for.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -14,12 +14,12 @@ import { optional } from "./internal/schemaFields.ts"
 import { nextReset, RateLimit } from "./RateLimit.ts"
 
 /**
- * How far an attempt got.
+ * How far an attempt got before it failed.
  *
- * - `NotSent`: nothing was sent. This is proven, never guessed.
- * - `Sent`: the request was sent, or may have been, and no response arrived.
- * - `ErrorStatus`: the response had a status other than 2xx.
- * - `Accepted`: the response had a status of 2xx.
+ * - `NotSent`: it is proven that nothing was sent.
+ * - `Sent`: the request was sent, or may have been sent, and no response arrived.
+ * - `ErrorStatus`: a response arrived with a status other than 2xx.
+ * - `Accepted`: a response arrived with a status of 2xx.
  *
  * @category models
  * @since 0.1.0
@@ -32,12 +32,12 @@ export const Reached = Schema.Literals(["NotSent", "Sent", "ErrorStatus", "Accep
  */
 export type Reached = typeof Reached.Type
 
-/** The texts of a reason, and whether it is temporary. */
+/** The texts for one kind of failure, and whether it is temporary. */
 interface Row {
   readonly summary: string
   /** How to fix the problem. */
   readonly advice: string
-  /** The failure is temporary; a retry may succeed. */
+  /** Set if the failure is temporary, so that a retry may succeed. */
   readonly isTemporary?: true
 }
 
@@ -57,7 +57,7 @@ export const reasons = {
   AuthenticationError: {
     summary: "The key was refused",
     advice:
-      "Check it. Model access keys (GRADIENT_MODEL_ACCESS_KEY) are created at cloud.digitalocean.com, under Serverless Inference."
+      "Check the key. Model access keys (GRADIENT_MODEL_ACCESS_KEY) are created at cloud.digitalocean.com, under Serverless Inference."
   },
   PermissionDeniedError: {
     summary: "The key has no permission for this request",
@@ -81,12 +81,12 @@ export const reasons = {
   },
   RateLimitError: {
     summary: "Too many requests",
-    advice: "Wait before the next request, or send fewer at a time.",
+    advice: "Wait before the next request, or send fewer requests at a time.",
     isTemporary: true
   },
   BudgetExceededError: {
     summary: "The request would exceed the budget",
-    advice: "Nothing was sent. Raise the budget of `ImagesBudget.layer`, or ask for less."
+    advice: "Nothing was sent. Raise the budget of `ImagesBudget.layer`, or ask for fewer images."
   },
   ConnectionError: {
     summary: "The connection failed before anything was sent",
@@ -110,12 +110,12 @@ export const reasons = {
     isTemporary: true
   },
   InDoubtError: {
-    summary: "An earlier request under this key may have been charged for, and its outcome is unknown",
-    advice: "Nothing is sent under this key until a person decides: `DurableImages.resolve`."
+    summary: "An earlier request with this idempotency key may have been charged for, and its outcome is unknown",
+    advice: "Nothing is sent with this key until you decide, with `DurableImages.resolve`."
   },
   ExpiredError: {
-    summary: "The images of this key were generated, and have been removed",
-    advice: "Nothing was sent. `DurableImages.forget` allows the key to pay again."
+    summary: "The images of this idempotency key were generated, and have been removed since",
+    advice: "Nothing was sent. To generate and pay for them again, call `DurableImages.forget` first."
   },
   JournalError: { summary: "The journal of generations failed", advice: "" },
   StoreError: { summary: "The store of images failed", advice: "" }
@@ -123,7 +123,7 @@ export const reasons = {
 
 const idleProxies = "Proxies close idle connections"
 
-/** The advice for each phase of `RequestTimeoutError`. */
+/** The advice of a `RequestTimeoutError`, by the timeout that expired. */
 const timeoutAdvice = {
   connect: "Check the network and the host of the base URL.",
   response: "A high-quality image takes 2 to 4 minutes: raise `timeout`.",
@@ -133,12 +133,12 @@ const timeoutAdvice = {
 
 const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 
-/** The row of a reason. A reason that another package defines has none. */
+/** The texts for a reason. A reason that another package defines has no row here, so its tag is its summary. */
 const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag, advice: "" })
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
 
-/** A status of 2xx does not explain a failure, so it is not shown. */
+/** The status as it is shown in the message. A status of 2xx is left out, because it does not explain a failure. */
 const failureStatus = (status: number | undefined) =>
   status === undefined || (status >= 200 && status < 300) ? "" : ` (${status})`
 
@@ -153,28 +153,36 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   description: optional(Schema.String),
   /** The HTTP status, if a response arrived. */
   status: optional(Schema.Int),
-  /** From the header `x-request-id`, else from `request_id` in the error's body. */
+  /** The id of the request, from the header `x-request-id`, else from `request_id` in the error's body. */
   requestId: optional(Schema.String),
   /** The response's headers. Values that can be secret are redacted. */
   headers: optional(Schema.Record(Schema.String, Schema.String)),
-  /** `code`, `type` and `param` of the service's error. */
+  /** The code of the error that the service sent, such as `model_not_found`. */
   code: optional(Schema.String),
+  /** The type of the error that the service sent, such as `not_found_error`. */
   type: optional(Schema.String),
+  /** The param that the service's error is about, by its name on the wire. */
   param: optional(Schema.String),
-  /** The wait that the service asks for, from the header `retry-after-ms`, else from `retry-after`. */
+  /** How long the service asks to wait before a retry: from the header `retry-after-ms`, else from `retry-after`. */
   retryAfter: optional(Schema.Duration),
-  /** From the header `x-should-retry`. */
+  /** Whether the service allows a retry, from the header `x-should-retry`. */
   shouldRetry: optional(Schema.Boolean),
-  /** True for a request that costs nothing, such as listing models. */
+  /** True for a request that is never charged for, such as listing models. */
   isFree: optional(Schema.Boolean),
-  /** Images that were decoded and not returned to the caller. For a stream, its last partial image. */
+  /**
+   * Images that arrived before the failure. For a stream only the last one, partial or complete, even if the caller has
+   * it.
+   */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
   /** The transport's own error. */
   cause: Schema.optional(Schema.Defect())
 }) {
   declare readonly _tag: string
 
-  /** Whether the failure is temporary, so that a retry may succeed. See `mayHaveBeenCharged` for the cost. */
+  /**
+   * Whether the failure is temporary, so that a retry may succeed. `mayHaveBeenCharged` shows whether the retry may be
+   * charged for a second time.
+   */
   get isRetryable(): boolean {
     return this.shouldRetry ?? (this.status === 408 || rowOf(this._tag).isTemporary === true)
   }
@@ -215,11 +223,11 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 }
 
-/** The field `reached`, with its default for a reason that is constructed without it. */
+/** The field `reached`. Its value is `byDefault` if a reason is constructed without it. */
 const reachedField = (byDefault: Reached) => Reached.pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
 
 /**
- * The params or options cannot be sent.
+ * The params or options are invalid, so nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -229,7 +237,7 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
 )({
   _tag: Schema.tag("InvalidParamsError"),
   reached: reachedField("NotSent"),
-  /** Every broken rule, with the param or option that breaks it. */
+  /** Every broken rule, each with the name of the param or option that breaks it. */
   issues: Schema.Array(Issue).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
 
@@ -278,7 +286,7 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
   override get advice(): string {
     return this.model === undefined
       ? super.advice
-      : "Name another one as `model` or in GRADIENT_IMAGE_MODEL; `Models.list` and `gradient-images models` list them."
+      : "Set `model` or GRADIENT_IMAGE_MODEL to another model; `Models.list` and `gradient-images models` list all models."
   }
 }
 
@@ -292,7 +300,7 @@ export class ConflictError extends Reason.extend<ConflictError>("@effect-gradien
   _tag: Schema.tag("ConflictError"),
   reached: reachedField("ErrorStatus")
 }) {
-  /** Waiting helps only if the conflict is temporary. */
+  /** The advice. It is empty if the conflict is not temporary, because waiting does not help then. */
   override get advice(): string {
     return this.isRetryable ? super.advice : ""
   }
@@ -312,7 +320,7 @@ export class UnprocessableEntityError extends Reason.extend<UnprocessableEntityE
 }) {}
 
 /**
- * Any other status of 4xx.
+ * 400, or another 4xx that has no reason of its own here.
  *
  * @category reasons
  * @since 0.1.0
@@ -342,7 +350,7 @@ export class ContentPolicyError extends Reason.extend<ContentPolicyError>(
 }) {}
 
 /**
- * The account has no credit left.
+ * 402, or another 4xx whose code shows that the account has no credit left.
  *
  * @category reasons
  * @since 0.1.0
@@ -355,7 +363,7 @@ export class QuotaExceededError extends Reason.extend<QuotaExceededError>(
 }) {}
 
 /**
- * 429: too many requests. It has the limits from the response's headers.
+ * 429: too many requests. Its fields contain the rate limits from the response's headers.
  *
  * @category reasons
  * @since 0.1.0
@@ -374,7 +382,7 @@ export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradi
 }
 
 /**
- * The worst case of the request would exceed the budget of `ImagesBudget`. Nothing was sent.
+ * The request may use more than is left of the budget of `ImagesBudget`. Nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -384,14 +392,17 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
 )({
   _tag: Schema.tag("BudgetExceededError"),
   reached: reachedField("NotSent"),
-  /** Which limit would be exceeded. `limit`, `left` and `requested` count this. */
+  /**
+   * Which limit of the budget would be exceeded. `limit`, `left` and `requested` are numbers of images, of output
+   * tokens, or of the currency's units.
+   */
   of: Schema.Literals(["images", "outputTokens", "money"]),
   limit: Schema.Finite,
-  /** What is left of the limit. */
+  /** How much of the limit is left. */
   left: Schema.Finite,
   /** The most that the request may use. */
   requested: Schema.Finite,
-  /** The time for which the limit applies. Absent if the budget is never renewed. */
+  /** How long the limit applies before the count starts again at 0. Absent if the count never starts again. */
   window: optional(Schema.Duration)
 }) {}
 
@@ -409,7 +420,7 @@ export class ConnectionError extends Reason.extend<ConnectionError>(
 }) {}
 
 /**
- * 5xx, or an error within a stream that fits no other reason.
+ * 5xx, or an error within a reply of status 200 that fits no other reason.
  *
  * @category reasons
  * @since 0.1.0
@@ -433,8 +444,13 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(
   _tag: Schema.tag("RequestTimeoutError"),
   reached: reachedField("Sent"),
   /**
-   * The timeout that expired. `connect`: no connection. `response`: no complete reply within `timeout`; for a stream, no
-   * head. `idle`: no byte for `idleTimeout`. `deadline`: the stream was not complete within `deadline`.
+   * Which timeout expired.
+   *
+   * - `connect`: no connection was made in time.
+   * - `response`: the reply was not complete within `timeout`. For a stream, its headers did not arrive within
+   *   `timeout`.
+   * - `idle`: no byte of the reply arrived for `idleTimeout`.
+   * - `deadline`: the stream was not complete within `deadline`.
    */
   phase: Schema.Literals(["connect", "response", "idle", "deadline"])
 }) {
@@ -456,12 +472,14 @@ export class DisconnectedError extends Reason.extend<DisconnectedError>(
   reached: reachedField("Sent")
 }) {
   override get advice(): string {
-    return this.reached === "Accepted" ? `${idleProxies}: streaming with partial images keeps them busy.` : super.advice
+    return this.reached === "Accepted"
+      ? `${idleProxies}: stream with partial images, so that the connection is not idle.`
+      : super.advice
   }
 }
 
 /**
- * The response does not follow the API; `description` has the path of the problem. Also a redirect, which is not followed.
+ * The response does not follow the API, or is a redirect, which is not followed. `description` shows what is wrong.
  *
  * @category reasons
  * @since 0.1.0
@@ -471,12 +489,12 @@ export class InvalidResponseError extends Reason.extend<InvalidResponseError>(
 )({
   _tag: Schema.tag("InvalidResponseError"),
   reached: reachedField("Accepted"),
-  /** URLs that the reply has in place of images. The images are paid for, and the URLs may soon expire. */
+  /** URLs that the reply has instead of images. The images are paid for, and the URLs may soon expire. */
   urls: Schema.Array(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
 
 /**
- * The stream ended before `Completed`.
+ * The stream ended before its `Completed` event.
  *
  * @category reasons
  * @since 0.1.0
@@ -489,8 +507,9 @@ export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(
 }) {}
 
 /**
- * A request under this idempotency key was sent and has no outcome: its process was killed, or its connection broke. It
- * is not sent again without a person's decision.
+ * An earlier request with this idempotency key was sent, or may have been, and its outcome is unknown, because the
+ * process was killed or the connection broke. Nothing is sent with this key until someone decides, with
+ * `DurableImages.resolve`.
  *
  * @category reasons
  * @since 0.1.0
@@ -501,18 +520,20 @@ export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/
   key: Schema.String,
   /** The number of the attempt that is in doubt. */
   attempt: Schema.Int,
-  /** When it was sent. */
+  /** When that attempt was sent. */
   since: Schema.DateTimeUtc,
-  /** Whether a person has decided that it is never sent again. */
+  /** Whether someone decided, with `DurableImages.resolve`, that the request is never sent again. */
   abandoned: Schema.Boolean
 }) {
   override get summary(): string {
-    return this.abandoned ? "The generation under this key was abandoned, and may have been charged for" : super.summary
+    return this.abandoned
+      ? "An earlier request with this idempotency key was abandoned, and may have been charged for"
+      : super.summary
   }
 }
 
 /**
- * The generation under this idempotency key was completed, and its images have been removed from the store.
+ * The images of this idempotency key were generated, and have been removed from the store since.
  *
  * @category reasons
  * @since 0.1.0
@@ -527,13 +548,13 @@ const phase = Schema.Literals(["before", "after"])
 
 const phaseAdvice = {
   before: "Nothing was sent. Try again later.",
-  after: "The request had been sent. Asking again with the same key does not pay twice."
+  after: "The request was sent. Another call with the same key does not pay a second time."
 } as const
 
 /**
- * The journal of generations could not be reached, or rejected a statement. Phase `before`: nothing was sent. Phase
- * `after`: the request was sent, and its outcome could be kept neither in the store nor in the journal; the images are
- * in `images`.
+ * The journal, which records durable requests, could not be reached or rejected a statement. If `phase` is `before`,
+ * nothing was sent. If it is `after`, the request was sent, and its outcome could be saved neither in the store nor in
+ * the journal. Then `images` has the images.
  *
  * @category reasons
  * @since 0.1.0
@@ -549,8 +570,8 @@ export class JournalError extends Reason.extend<JournalError>("@effect-gradient/
 }
 
 /**
- * The store of images could not be reached, is full, or refused a write. Phase `before`: nothing was sent. Phase `after`:
- * the images that it did not take are in `images`.
+ * The store of images could not be reached, is full, or refused a write. If `phase` is `before`, nothing was sent. If
+ * it is `after`, the request was sent, and `images` has the images that could not be stored.
  *
  * @category reasons
  * @since 0.1.0
@@ -609,7 +630,7 @@ export type GradientErrorReason = typeof GradientErrorReason.Type
  */
 export const FailedAttempt = Schema.Struct({
   reason: GradientErrorReason,
-  /** The time from its start to its failure. */
+  /** The time from the start of the attempt to its failure. */
   elapsed: Schema.Duration
 })
 
@@ -622,7 +643,8 @@ export type FailedAttempt = typeof FailedAttempt.Type
 const TypeId = "~@effect-gradient/core/GradientError"
 
 /**
- * The only error of this library. Match on its `reason` with `Effect.catchReason`. Its `message` is for the developer.
+ * The only error of this library. Match on its `reason` with `Effect.catchReason`. Its `message` is for developers, not
+ * for end users.
  *
  * @category errors
  * @since 0.1.0
@@ -633,7 +655,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     reason: GradientErrorReason,
     /** Every failed attempt of the call, including the last. Empty if the call failed before its first attempt. */
     attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
-    /** The failure of each endpoint or model, if `ImagesFallback` tried several. */
+    /** The messages of all failures in one text, if `ImagesFallback` tried several endpoints or models. */
     details: optional(Schema.String),
     cause: Schema.optional(Schema.Defect())
   }
@@ -661,7 +683,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
 }
 
 /**
- * Makes an error with this reason. It keeps the transport's cause.
+ * Makes an error with this reason. The `cause` of the reason, from the transport, becomes the `cause` of the error.
  *
  * @category constructors
  * @since 0.1.0
@@ -678,16 +700,18 @@ export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<
 export const isGradientError = (value: unknown): value is GradientError => Predicate.hasProperty(value, TypeId)
 
 /**
- * The HTTP status that your own server should answer with when a call fails for this reason.
+ * The HTTP status with which your own server should reply if a call fails for this reason.
  *
- * - 400 (also for moderation and invalid params), 404, 409, 422, 429: the caller can fix the request. A key in doubt is 409.
+ * - 400 (also for moderation and invalid params), 404, 409, 422 and 429: your caller can correct the request. An
+ *   idempotency key in doubt is a 409 too.
  * - 410: the images of an idempotency key were removed.
- * - 502: only the operator can fix the problem (key, permission, credit, budget), or any other failure. A 401 would ask the
- *   caller for credentials although theirs are right.
+ * - 502: only you can solve the problem (key, permission, credit, budget), or the failure is of any other kind. A 401
+ *   of the service becomes a 502, because a 401 would ask your caller for credentials.
  * - 503: nothing was charged for, because nothing was sent or the service is busy. A retry is safe.
- * - 504: a timeout.
+ * - 504: a timeout expired.
  *
- * Many clients retry every 5xx by themselves. If `mayHaveBeenCharged` is true, also answer with `x-should-retry: false`.
+ * Many clients retry after every 5xx. If `mayHaveBeenCharged` is true, also send `x-should-retry: false`, so that they
+ * do not.
  *
  * @category converting
  * @since 0.1.0

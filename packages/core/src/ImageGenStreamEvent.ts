@@ -1,5 +1,6 @@
 /**
- * The events of a stream: `PartialImage`s, each sharper than the one before, then `Completed` with the final image.
+ * The events of `Images.generateStream`. For each image: `PartialImage`s, each sharper than the one before, then a
+ * `Completed` with the final image.
  */
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
@@ -30,9 +31,12 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
   _tag: Schema.Literal(eventNames.partialImage)
     .transform("PartialImage")
     .pipe(Schema.withConstructorDefault(Effect.succeed("PartialImage" as const))),
-  /** The number of this partial image, from 0. Wire: `partial_image_index`; if absent, the previous index plus 1. */
+  /**
+   * The number of this partial image, from 0. Wire: `partial_image_index`. If the service omits it: the previous one
+   * plus 1.
+   */
   partialImageIndex: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
-  /** How many partial images the call asked for. */
+  /** How many partial images of each image the call asked for. */
   partialImages: optional(Schema.Int),
   ...eventFields
 }) {
@@ -70,14 +74,17 @@ export class Completed extends ImageBytes.extend<Completed>("@effect-gradient/co
  */
 export type ImageGenStreamEvent = PartialImage | Completed
 
-/** The encoded side has bytes in place of base64, because the reply's parser decodes base64. No bytes are copied. */
+/**
+ * The schemas with the names of the wire. The encoded image is bytes, not base64, because the parser of replies has
+ * already decoded the base64. No bytes are copied.
+ */
 const withBytes = Schema.Union([
   PartialImage.pipe(Schema.encodeKeys({ ...eventKeys, partialImageIndex: "partial_image_index" })),
   Completed.pipe(Schema.encodeKeys({ ...eventKeys, revisedPrompt: "revised_prompt" }))
 ])
 
 /**
- * A codec between an event and its data as JSON with base64. For servers.
+ * A codec between an event and its JSON on the wire, with the image in base64. For servers.
  *
  * @category codecs
  * @since 0.1.0
@@ -87,8 +94,8 @@ export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)
 const encode = /* @__PURE__ */ Schema.encodeSync(withBytes)
 
 /**
- * The event as text of a `text/event-stream`, as the service sends it. For servers. The fields that were read from the
- * headers (`requestId`, `rateLimit`) are left out.
+ * The event as text of a `text/event-stream`, as the service sends it. For servers. `requestId` and `rateLimit` are
+ * left out, because they are headers on the wire.
  *
  * @example
  * ```ts
@@ -112,8 +119,9 @@ export const toServerSentEvent = (event: ImageGenStreamEvent): string => {
 const sharedPieces = /* @__PURE__ */ new WeakMap<ImageGenStreamEvent, SharedPieces>()
 
 /**
- * The bytes of `toServerSentEvent`, encoded piece by piece. The image is `event.bytes`, or what `image` reads: then the
- * event needs no bytes. Those who read the same event at the same time share its pieces.
+ * The bytes of the text that `toServerSentEvent` returns, encoded piece by piece. If `image` is given, the image is
+ * read from it, and `event.bytes` may be empty. Otherwise the image is `event.bytes`, and readers that read the same
+ * event at the same time share its pieces in memory.
  *
  * @category converting
  * @since 0.1.0
@@ -129,7 +137,10 @@ export const toServerSentEventPieces = <E = never>(
   return aroundImages(texts, [sourceOf(event.bytes)], shared)
 }
 
-/** The text before the image and after it. `JSON.stringify` would look at each character of the image. */
+/**
+ * The text of an event before its image and after it. The image is left out of the JSON, because `JSON.stringify` would
+ * look at each character of its base64.
+ */
 const textAround = (event: ImageGenStreamEvent): readonly [head: string, tail: string] => {
   const data = { ...encode(event), b64_json: "", requestId: undefined, rateLimit: undefined }
   const [head = "", tail = ""] = splitAtImages(JSON.stringify(data))

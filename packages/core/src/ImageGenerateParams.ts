@@ -1,6 +1,7 @@
 /**
- * The params of `POST /v1/images/generations`, and the rules that are checked before anything is sent. A model, size,
- * quality or format that this version does not know is allowed. Rules of one model are not applied to other models.
+ * The params of `POST /v1/images/generations`, and the rules that are checked before anything is sent. Values of model,
+ * size, quality and format that this version does not know are allowed. A rule for some models is not applied to other
+ * models.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -12,7 +13,7 @@ import { sendable, sendableNonNull, suggest } from "./internal/schemaFields.ts"
 export { Issue, renderIssue, renderIssues } from "./internal/issue.ts"
 
 /**
- * The model of a call if the call, the layer and `GRADIENT_IMAGE_MODEL` do not set one.
+ * The model of a call if none is set by the call, by the layer or in `GRADIENT_IMAGE_MODEL`.
  *
  * @category constants
  * @since 0.1.0
@@ -26,17 +27,17 @@ const Fields = Schema.Struct({
   model: sendableNonNull(suggest<"openai-gpt-image-2" | "openai-gpt-image-1.5" | "stable-diffusion-3.5-large">()),
   /** How many images, 1 to 10. Default: 1. */
   n: sendable(Schema.Finite),
-  /** The background. `transparent` needs png or webp. */
+  /** The background of the image. `transparent` needs the format png or webp. */
   background: sendable(suggest<"transparent" | "opaque" | "auto">()),
-  /** How much computation is spent on planning the image. Independent of `quality`. */
+  /** How much computation the service spends on planning the image. Independent of `quality`. */
   complexity: sendable(suggest<"low" | "medium" | "high">()),
-  /** How strict the moderation is. */
+  /** How strictly the service moderates the request. */
   moderation: sendable(suggest<"low" | "auto">()),
-  /** Quality from 0 to 100, for webp and jpeg. Wire: `output_compression`. */
+  /** The quality of the compression from 0 to 100, for the formats webp and jpeg. Wire: `output_compression`. */
   outputCompression: sendable(Schema.Finite),
-  /** The format of the image. Wire: `output_format`. */
+  /** The file format of the image. Wire: `output_format`. */
   outputFormat: sendable(suggest<"png" | "webp" | "jpeg" | "gif" | "svg">()),
-  /** The quality of the image. `high` takes minutes. */
+  /** The quality of the image. With `high`, the service takes minutes. */
   quality: sendable(suggest<"auto" | "low" | "medium" | "high" | "xhigh" | "max">()),
   /** A stable, anonymous identifier of the end user. Wire: `safety_identifier`. */
   safetyIdentifier: sendable(Schema.String),
@@ -50,12 +51,15 @@ const Fields = Schema.Struct({
 
 const StreamingFields = Schema.Struct({
   ...Fields.fields,
-  /** How many partial images to send, at least 1; gpt-image models send at most 3. Default: 1. Wire: `partial_images`. */
+  /**
+   * How many partial images of each image to send: at least 1, and at most 3 for gpt-image models. Default: 1. Wire:
+   * `partial_images`.
+   */
   partialImages: sendable(Schema.Finite)
 })
 
 /**
- * The function of a call: `generate` for `Images.generate`, `stream` for `Images.generateStream`.
+ * Which function the call uses: `generate` for `Images.generate`, `stream` for `Images.generateStream`.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +67,8 @@ const StreamingFields = Schema.Struct({
 export type Kind = "generate" | "stream"
 
 /**
- * The params of both functions, as a plain object: `{ prompt: "a sea otter" }`.
+ * The params that `Images.generate` and `Images.generateStream` have in common, as a plain object: `{ prompt: "a sea
+ * otter" }`.
  *
  * @category models
  * @since 0.1.0
@@ -71,7 +76,8 @@ export type Kind = "generate" | "stream"
 export type ImageGenerateParams = typeof Fields.Type
 
 /**
- * The params of `Images.generate`. It has no partial images, so `partialImages` does not compile.
+ * The params of `Images.generate`. A reply that is not a stream has no partial images, so setting `partialImages` does
+ * not compile.
  *
  * @category models
  * @since 0.1.0
@@ -91,7 +97,7 @@ export type ImageGenerateParamsStreaming = typeof StreamingFields.Type
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The params that have another name on the wire.
+ * The params whose name on the wire is different, with that name.
  *
  * @category wire
  * @since 0.1.0
@@ -122,7 +128,8 @@ export const wireNameOf = (param: string): string => (isRenamed(param) ? wireNam
 export const names: ReadonlyArray<string> = Object.keys(StreamingFields.fields)
 
 /**
- * The params of a request's body, unchecked and with the names of this library, for `check`. Other members are left out.
+ * The params in a request's body, by their names in this library. They are unchecked: pass them to `check`. Other
+ * members of the body are left out.
  *
  * @category wire
  * @since 0.1.0
@@ -131,7 +138,7 @@ export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(names.map((name) => [name, property(body, wireNameOf(name))]))
 
 /**
- * Adds the defaults of params that the API requires: `model`, `n` and, for a stream, `partialImages`.
+ * Adds the defaults of `model`, `n` and, for a stream, `partialImages` if they are absent. The API requires them.
  *
  * @category defaults
  * @since 0.1.0
@@ -153,17 +160,17 @@ export const withDefaults = <
 // Rules
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Params of the right types. */
+/** Params whose types were checked. */
 type Typed = { readonly [Name in keyof ImageGenerateParamsStreaming]?: ImageGenerateParamsStreaming[Name] }
 
-/** Returns what is allowed if the params break the rule, else `undefined`. */
+/** A rule for a param. If the params break it, it returns what is allowed, else `undefined`. */
 type Rule = (params: Typed, kind: Kind) => { readonly allowed: string; readonly given?: string } | undefined
 
 const isGptImage = (model = defaultModel) => /^(openai-)?gpt-image/.test(model)
 
 const isLongerThan = (text: string, maximum: number) => text.length > maximum && countOf(text) > maximum
 
-/** A whole number in a range. Without a maximum, it is "at least" the minimum. */
+/** Checks that a number is whole and within a range. Without `maximum`, the range has no upper end. */
 const within = (value: number | undefined, minimum: number, maximum?: number) => {
   if (value === undefined || (value >= minimum && value <= (maximum ?? value) && Number.isInteger(value))) {
     return undefined
@@ -176,8 +183,8 @@ const shortText = (text: string | undefined) =>
   text !== undefined && isLongerThan(text, 256) ? { allowed: "up to 256 characters" } : undefined
 
 /**
- * The rules of each param; the first broken one is reported. Texts do not name other params, because the cli shows the
- * names of flags instead.
+ * The rules of each param. Only the first broken rule of a param is reported. The texts do not name other params,
+ * because the command line has flags instead of params.
  */
 const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyArray<Rule> } = {
   prompt: [
@@ -205,7 +212,7 @@ const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyA
   partialImages: [
     ({ model, partialImages }, kind) =>
       kind === "stream" ? within(partialImages, 1, isGptImage(model) ? 3 : undefined) : undefined,
-    // 0 is allowed, because it is the API's default without a stream.
+    // 0 is allowed for `generate`, because it is the API's default for a request that does not stream.
     ({ partialImages }, kind) =>
       kind === "generate" && (partialImages ?? 0) !== 0 ? { allowed: "left out without a stream" } : undefined
   ],
@@ -227,7 +234,10 @@ const numeric: ReadonlySet<string> = new Set(["n", "outputCompression", "partial
 const hasItsType = (name: string, value: unknown) =>
   numeric.has(name) ? Predicate.isNumber(value) : Predicate.isString(value)
 
-/** Null counts as absent, except for `prompt` and `model`, for which the API refuses it. */
+/**
+ * Whether a param counts as absent. A null counts as absent, except for `prompt` and `model`, for which the API refuses
+ * null. An undefined `prompt` does not count as absent, because it is required.
+ */
 const isAbsent = (name: string, value: unknown) =>
   name !== "prompt" && (value === undefined || (value === null && name !== "model"))
 
@@ -235,8 +245,9 @@ const isTyped = (params: Readonly<Record<string, unknown>>): params is Typed =>
   names.every((name) => params[name] === undefined || hasItsType(name, params[name]))
 
 /**
- * Returns every broken rule of these params, including wrong types; an empty list if the params can be sent. It never
- * throws. Null counts as absent, as in the API, except for `prompt` and `model`.
+ * Checks params without throwing. Returns an issue for each param that has the wrong type or breaks a rule, and an
+ * empty list if the params can be sent. As in the API, a param that is null counts as absent, except for `prompt` and
+ * `model`.
  *
  * @example
  * ```ts
@@ -278,7 +289,7 @@ const allRules = (kind: Kind) =>
   )
 
 /**
- * The schema of the params of `Images.generate`, with every rule.
+ * The schema of the params of `Images.generate`. It checks every rule.
  *
  * @category schemas
  * @since 0.1.0
@@ -286,7 +297,7 @@ const allRules = (kind: Kind) =>
 export const ImageGenerateParams = Fields.check(allRules("generate"))
 
 /**
- * The schema of the params of `Images.generateStream`, with every rule.
+ * The schema of the params of `Images.generateStream`. It checks every rule.
  *
  * @category schemas
  * @since 0.1.0
@@ -294,8 +305,8 @@ export const ImageGenerateParams = Fields.check(allRules("generate"))
 export const ImageGenerateParamsStreaming = StreamingFields.check(allRules("stream"))
 
 /**
- * A codec between the params and the request's body. Absent params are not sent, and null is decoded as absent. It checks
- * types, not rules.
+ * A codec between the params and the request's body. Params that are absent are left out of the body, and a null in the
+ * body is decoded as absent. It checks types, not rules.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,5 +1,6 @@
 /**
- * The response of `POST /v1/images/generations`: images as bytes, usage, settings, and values from the headers.
+ * The response of `POST /v1/images/generations`: the images as bytes, the tokens used, the settings, and values from
+ * the headers.
  */
 import * as Arr from "effect/Array"
 import * as Inspectable from "effect/Inspectable"
@@ -14,7 +15,8 @@ const ImageItem = GeneratedImage.pipe(
 )
 
 /**
- * Text tokens and image tokens. Wire: `usage.input_tokens_details`.
+ * How many of the tokens are text tokens and how many are image tokens. Wire: `usage.input_tokens_details` and
+ * `usage.output_tokens_details`.
  *
  * @category models
  * @since 0.1.0
@@ -33,17 +35,18 @@ export const InputTokensDetails = Schema.Struct({
 export type InputTokensDetails = typeof InputTokensDetails.Type
 
 /**
- * The tokens that were used. Absent if the reply has no usage, or if it cannot be read. Wire: `usage`.
+ * The tokens that the request used. A response has no `usage` if the reply has none, or none that can be read. Wire:
+ * `usage`.
  *
  * @category models
  * @since 0.1.0
  */
 export const Usage = Schema.Struct({
-  /** Tokens of the prompt. Wire: `input_tokens`. */
+  /** The number of tokens of the prompt. Wire: `input_tokens`. */
   inputTokens: Count,
-  /** Tokens of the images. Wire: `output_tokens`. */
+  /** The number of tokens of the images. Wire: `output_tokens`. */
   outputTokens: optional(Count),
-  /** Input and output tokens together. Wire: `total_tokens`. */
+  /** The number of input tokens and output tokens together. Wire: `total_tokens`. */
   totalTokens: Count,
   /** Wire: `input_tokens_details`. */
   inputTokensDetails: optional(InputTokensDetails),
@@ -74,7 +77,10 @@ export type Usage = typeof Usage.Type
 export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   "@effect-gradient/core/ImageGenerateResponse"
 )({
-  /** When the images were made; if the reply lacks it, when the reply arrived. Wire: `created`, Unix seconds. */
+  /**
+   * When the images were made, or when the reply arrived if it does not contain that time. Wire: `created`, Unix
+   * seconds.
+   */
   created: UnixSeconds,
   /** The images, at least one. */
   data: Schema.NonEmptyArray(ImageItem),
@@ -87,11 +93,15 @@ export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   }
 }
 
-/** The encoded side has bytes in place of base64, because the reply's parser decodes base64. No bytes are copied. */
+/**
+ * The schema with the names of the wire. The encoded images are bytes, not base64, because the parser of replies has
+ * already decoded the base64. No bytes are copied.
+ */
 const withBytes = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputFormat: "output_format" }))
 
 /**
- * A codec between `ImageGenerateResponse` and the reply's JSON with base64. For servers, and for JSON that you have.
+ * A codec between `ImageGenerateResponse` and the JSON of a reply, with images in base64. For servers, and to decode
+ * JSON that you have saved.
  *
  * @category codecs
  * @since 0.1.0
@@ -100,7 +110,7 @@ export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)
 
 const encode = /* @__PURE__ */ Schema.encodeSync(/* @__PURE__ */ Schema.fromJsonString(Json))
 
-/** The response without the bytes of its images. */
+/** A copy of the response in which each image has empty bytes. */
 const outlineOf = (response: ImageGenerateResponse) =>
   new ImageGenerateResponse({
     ...response,
@@ -108,8 +118,8 @@ const outlineOf = (response: ImageGenerateResponse) =>
   })
 
 /**
- * The reply's JSON with base64, encoded piece by piece. The images are those of the response, or what `images` reads, one for
- * each: then those of the response need no bytes.
+ * The JSON of the response with images in base64, encoded piece by piece. If `images` is given, each image is read from
+ * it, in the order of `data`, and the images in `response` may be empty.
  *
  * @category converting
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Functions on the stream of events from `Images.generateStream`.
+ * Functions for the stream of events that `Images.generateStream` returns.
  */
 import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
@@ -13,7 +13,7 @@ import type { Completed, ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { completedOf, responseOfCompleted } from "./internal/reply/decodeReply.ts"
 
 /**
- * One `Completed` for each image of a response.
+ * Turns a response into the events of a stream: one `Completed` for each image.
  *
  * @category converting
  * @since 0.1.0
@@ -22,8 +22,8 @@ export const fromResponse = (response: ImageGenerateResponse): Arr.NonEmptyReado
   completedOf(response)
 
 /**
- * Makes a response with the images of these events. All other fields come from the last event. If that event has no
- * time, `created` is `arrivedAt`.
+ * Makes a response with the images of these events. All other fields come from the last event. If the last event has no
+ * `createdAt`, `created` is `arrivedAt`.
  *
  * @category converting
  * @since 0.1.0
@@ -34,7 +34,7 @@ export const toResponse = (
 ): ImageGenerateResponse => responseOfCompleted(events, { arrivedAt: DateTime.toEpochMillis(arrivedAt) })
 
 /**
- * Runs a stream and returns its last `Completed`.
+ * Runs a stream to its end and returns its last `Completed`. Fails with `IncompleteStreamError` if there is none.
  *
  * @category consuming
  * @since 0.1.0
@@ -55,23 +55,23 @@ export const runCompleted = <E, R>(
   )
 
 /**
- * The progress of a stream at one event.
+ * The progress of a stream when an event arrives.
  *
  * @category consuming
  * @since 0.1.0
  */
 export interface Progress {
   readonly event: ImageGenStreamEvent
-  /** The number of images so far, including this one. */
+  /** How many images have arrived so far, partial ones included. */
   readonly images: number
-  /** The bytes of these images together. */
+  /** The number of bytes of these images together. */
   readonly bytes: number
-  /** The time since the stream began to run. */
+  /** The time since the stream was started. */
   readonly elapsed: Duration.Duration
 }
 
 /**
- * Runs `onProgress` for each event. The stream continues when it is done.
+ * Runs `onProgress` for each event. The event is passed on when `onProgress` has ended.
  *
  * @category consuming
  * @since 0.1.0

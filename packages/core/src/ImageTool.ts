@@ -1,9 +1,10 @@
 /**
- * A tool for `effect/ai`, with which a language model generates images. The model gets a reference to each image, never its
- * bytes: an image of 1.5 MB as text would be about a million tokens. You decide where images are kept.
+ * A tool for `effect/ai` with which a language model can generate images. The model gets a reference to each image,
+ * never its bytes: an image of 1.5 MB as text would be about a million tokens. Your function `keep` decides where
+ * images are kept.
  *
- * Failures are returned to the model, in words that it can act on. With `ImagesBudget` around `Images`, a model cannot spend
- * without end.
+ * Failures are returned to the model, as text that tells it what to do. To limit what a model can spend, put
+ * `ImagesBudget` around `Images`.
  *
  * It is not part of the index, so that a program without a language model does not load it.
  *
@@ -49,8 +50,9 @@ const text = (description: string) => sendable(Schema.String, description)
 const number = (description: string) => sendable(Schema.Finite, description)
 
 /**
- * The params of `Images.generate`, described for a model. Null counts as absent, because some providers require every
- * field. It checks types; `Images.generate` checks the rules, before anything is sent.
+ * The params of `Images.generate`, with descriptions for a language model. A param that is null counts as absent,
+ * because some providers make the model send every field. This schema checks only types. `Images.generate` checks the
+ * rules, before anything is sent.
  *
  * @category schemas
  * @since 0.1.0
@@ -60,20 +62,20 @@ export const Parameters = Schema.Struct({
     description: "What the image shows: subject, style, light, composition, and any text in it. 1 to 32,000 characters."
   }),
   model: text("The image model. Leave it out unless the user names one."),
-  n: number("How many images, 1 to 10. Each is paid for. Default: 1."),
-  background: text("transparent (needs png or webp), opaque or auto. Default: auto."),
-  complexity: text("How much is computed to plan the image: low, medium or high."),
+  n: number("How many images, 1 to 10. Each image is paid for. Default: 1."),
+  background: text("The background: transparent (needs png or webp), opaque or auto. Default: auto."),
+  complexity: text("How much computation is spent on planning the image: low, medium or high."),
   moderation: text("How strict the moderation is: auto or low. Leave it out unless the user asks for it."),
-  outputCompression: number("Quality from 0 to 100, for webp and jpeg alone. Default: 100."),
+  outputCompression: number("Quality of the compression from 0 to 100, only for webp and jpeg. Default: 100."),
   outputFormat: text("The file format: png, webp or jpeg. webp and jpeg files are much smaller. Default: png."),
-  quality: text("low, medium, high or auto. high takes minutes and costs most. Default: auto."),
+  quality: text("The quality: low, medium, high or auto. high takes minutes and costs most. Default: auto."),
   safetyIdentifier: text("A stable, anonymous identifier of the end user. Leave it out unless you were given one."),
   size: text("Width and height in pixels: 1024x1024, 1536x1024 (landscape), 1024x1536 (portrait) or auto."),
   user: text("An identifier of the end user, up to 256 characters. Leave it out unless you were given one.")
 } satisfies { readonly [Name in keyof ImageGenerateParams]: Schema.Schema<ImageGenerateParams[Name]> })
 
 /**
- * What a model gets instead of an image.
+ * What a language model gets in place of an image: where the image is kept, and its properties.
  *
  * @category schemas
  * @since 0.1.0
@@ -81,12 +83,12 @@ export const Parameters = Schema.Struct({
 export const Reference = Schema.Struct({
   location: Schema.String.annotate({ description: "Where the image is kept: a path, a URL or a key." }),
   mediaType: Schema.String,
-  size: Schema.optionalKey(Schema.String.annotate({ description: "Width and height in pixels: 1024x1024." })),
-  bytes: Schema.Int.annotate({ description: "The length of the file." })
+  size: Schema.optionalKey(Schema.String.annotate({ description: "Width and height in pixels, such as 1024x1024." })),
+  bytes: Schema.Int.annotate({ description: "The size of the file in bytes." })
 })
 
 /**
- * What a model gets instead of an image. `size` is absent if the format is not PNG, WebP or JPEG.
+ * What a language model gets in place of an image. `size` is absent if the format is not PNG, WebP or JPEG.
  *
  * @category models
  * @since 0.1.0
@@ -94,7 +96,7 @@ export const Reference = Schema.Struct({
 export interface Reference extends Schema.Schema.Type<typeof Reference> {}
 
 /**
- * What a model gets if a call fails.
+ * What a language model gets if its call fails.
  *
  * @category schemas
  * @since 0.1.0
@@ -106,7 +108,7 @@ export const Failure = Schema.Struct({
 })
 
 /**
- * What a model gets if a call fails.
+ * What a language model gets if its call fails.
  *
  * @category models
  * @since 0.1.0
@@ -118,14 +120,14 @@ export interface Failure extends Schema.Schema.Type<typeof Failure> {}
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The tool. `layer` makes its handler.
+ * The tool that a language model can call. `layer` provides its handler.
  *
  * @category tools
  * @since 0.1.0
  */
 export const GenerateImage = Tool.make("GenerateImage", {
   description:
-    "Generates images from a prompt, which costs money and takes from seconds to minutes. Returns where each is kept.",
+    "Generates images from a prompt, which costs money and takes from seconds to minutes. Returns the location of each image.",
   parameters: Parameters,
   success: Schema.Struct({ images: Schema.Array(Reference) }),
   failure: Failure,
@@ -133,7 +135,7 @@ export const GenerateImage = Tool.make("GenerateImage", {
 })
 
 /**
- * A toolkit with this tool alone. For others beside it: `Toolkit.make(ImageTool.GenerateImage, Another)`.
+ * A toolkit that has only this tool. To add other tools: `Toolkit.make(ImageTool.GenerateImage, Another)`.
  *
  * @category tools
  * @since 0.1.0
@@ -141,7 +143,7 @@ export const GenerateImage = Tool.make("GenerateImage", {
 export const toolkit = Toolkit.make(GenerateImage)
 
 /**
- * The reference to an image that is kept at this location.
+ * Makes the reference to an image that is kept at `location`.
  *
  * @category converting
  * @since 0.1.0
@@ -154,8 +156,8 @@ export const toReference = (image: ImageBytes, location: string): Reference => {
 }
 
 /**
- * An image as a part of a prompt, for a model that should see it. Providers count it as image tokens. The bytes are not
- * copied.
+ * An image as a part of a prompt, for a language model that should see the image. Providers count it as image tokens.
+ * The bytes are not copied.
  *
  * @category converting
  * @since 0.1.0
@@ -163,13 +165,13 @@ export const toReference = (image: ImageBytes, location: string): Reference => {
 export const toFilePart = ({ bytes, mediaType }: ImageBytes): Prompt.FilePart =>
   Prompt.filePart({ mediaType, data: bytes })
 
-const askFirst = "It may have been charged for: ask the user before you call again."
+const askFirst = "The request may have been charged for: ask the user before you call again."
 
-const notYours = "Only the operator of this tool can correct that: tell the user, and do not call again."
+const notYours = "Only the operator of this tool can solve this problem: tell the user, and do not call again."
 
 const correctAndRepeat = "Nothing was charged for. Correct the params and call again."
 
-/** What a model can do after a failure that was not charged for. */
+/** The advice for a language model after a failure that was not charged for. */
 const adviceOf = (reason: GradientErrorReason): string => {
   switch (reason._tag) {
     case "InvalidParamsError":
@@ -177,7 +179,7 @@ const adviceOf = (reason: GradientErrorReason): string => {
     case "UnprocessableEntityError":
       return correctAndRepeat
     case "NotFoundError":
-      return reason.model === undefined ? notYours : "Leave out `model`, or ask the user for another one."
+      return reason.model === undefined ? notYours : "Leave out `model`, or ask the user for another model."
     case "ContentPolicyError":
       return "Nothing was charged for. Do not send this prompt again: change what it describes, or tell the user."
     case "BudgetExceededError":
@@ -194,7 +196,10 @@ const waitAndRepeat = ({ retryAfter }: GradientErrorReason) => {
   return `Nothing was charged for. Call again in ${wait}.`
 }
 
-/** The service's own words about other failures can name what only the operator should see. */
+/**
+ * Whether the service's own message is shown to the model. For other failures, it can contain what only the operator
+ * should see.
+ */
 const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
   [
     "InvalidParamsError",
@@ -205,14 +210,17 @@ const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
     "BudgetExceededError"
   ].includes(_tag)
 
-/** The URLs that the service sent in place of images, for the model to pass on. Empty if there are none. */
+/**
+ * A sentence with the URLs that the service sent in place of images, for the model to pass on. Empty if there are none.
+ */
 const urlsOf = (reason: GradientErrorReason) =>
   reason._tag === "InvalidResponseError" && reason.urls.length > 0
     ? ` The service replied with these URLs, which may soon expire: ${reason.urls.join(" ")}`
     : ""
 
 /**
- * What went wrong and what to do, for a model. The service's words are left out if only the operator can act on them.
+ * Explains a failure to a language model: what went wrong, and what to do. The service's own message is left out if
+ * only the operator can act on it.
  *
  * @category converting
  * @since 0.1.0
@@ -229,7 +237,7 @@ export const explain = (error: GradientError): string => {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Keeps an image and returns its location: a path, a URL or a key of a store.
+ * A function that keeps an image and returns its location: a path, a URL or a key of a store.
  *
  * @category models
  * @since 0.1.0
@@ -238,7 +246,7 @@ export interface Keep<E extends { readonly message: string }, R> {
   (image: GeneratedImage): Effect.Effect<string, E, R>
 }
 
-/** Keeps each image. One that cannot be kept does not prevent the others. */
+/** Keeps each image. If one cannot be kept, the others still are. */
 const keepAll = Effect.fnUntraced(function* <E extends { readonly message: string }, R>(
   keep: Keep<E, R>,
   images: ReadonlyArray<GeneratedImage>
@@ -255,8 +263,7 @@ const keepAll = Effect.fnUntraced(function* <E extends { readonly message: strin
 })
 
 const notKept = (images: ReadonlyArray<Reference>): Failure => ({
-  error:
-    "The images were generated, and some could not be kept. They are paid for: tell the user, and do not call again.",
+  error: "The images were generated and paid for, but some could not be kept: tell the user, and do not call again.",
   mayHaveBeenCharged: true,
   images
 })
@@ -272,16 +279,17 @@ const handle = <E extends { readonly message: string }, R>(keep: Keep<E, R>) =>
       }
       return isComplete ? { images: kept } : yield* Effect.fail(notKept(kept))
     })
-    // Images that were paid for are kept even if the call is interrupted meanwhile.
+    // The reply is handled without interruption, so that images that were paid for are kept even if the call is
+    // interrupted.
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.result(restore(Images.generate(params))), answer)
     )
   })
 
 /**
- * The handler of `GenerateImage`, for every toolkit that has this tool. `keep` gets each image, and returns where it is
- * kept. If `keep` fails, that is logged, and the model gets a failure: the image was paid for, and is lost unless `keep`
- * has stored it elsewhere.
+ * Provides the handler of `GenerateImage`, for every toolkit that has this tool. The handler passes each image to
+ * `keep`, which returns its location. If `keep` fails, its error is logged, and the model gets a failure. The image was
+ * paid for, but is lost unless `keep` has stored it.
  *
  * @category layers
  * @since 0.1.0

@@ -56,7 +56,7 @@ export class Images extends Context.Service<
       params: ImageGenerateParamsNonStreaming,
       options?: RequestOptions
     ) => Effect.Effect<ImageGenerateResponse, GradientError.GradientError>
-    /** Sends a request when the stream runs, and emits each image as it arrives. */
+    /** When the stream runs, sends a request and emits each image as it arrives. */
     readonly generateStream: (
       params: ImageGenerateParamsStreaming,
       options?: RequestOptions
@@ -64,7 +64,7 @@ export class Images extends Context.Service<
   }
 >()("@effect-gradient/core/Images") {}
 
-/** A call as `Attempt.Around` sees it. */
+/** The params and options of a call that the entries of `Attempt` can see. */
 const attemptOf = (
   { idempotencyKey, kind, labels, model, n, params, partialImages }: ResolvedCall,
   { server }: ResolvedOptions
@@ -76,14 +76,14 @@ const attemptOf = (
   server
 })
 
-/** Makes the service, with the `GradientClient` in context. */
+/** Makes the service. It sends through the `GradientClient` in context. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
   const resolve = (kind: Kind, params: unknown, options: RequestOptions) =>
     Effect.mapError(Effect.fromResult(resolveCall(client.options, params, kind, options)), GradientError.fromReason)
 
-  /** Sends the request of an attempt, and returns the response with the limits and timeouts for reading it. */
+  /** Sends the request of an attempt. Returns the response, and the limits and timeouts for reading its body. */
   const send = Effect.fnUntraced(function* (call: ResolvedCall, attempt: OpenAttempt) {
     const response = yield* client.post(call, attempt)
     const isStream = call.kind === "stream"
@@ -113,7 +113,8 @@ const make = Effect.gen(function* () {
     const attempts = new AttemptLog()
     const once = Effect.gen(function* () {
       const attempt = yield* open(attemptOf(call, client.options), attempts)
-      // No interruption between the response and its outcome: images that have arrived are settled as `Completed`.
+      // Once the response is complete, the attempt cannot be interrupted before its outcome is settled. Otherwise, images
+      // that have arrived would not count as `Completed`.
       return yield* Effect.uninterruptibleMask((restore) =>
         restore(Effect.flatMap(send(call, attempt), readResponse)).pipe(
           Effect.catch((reason) => attempt.fail(reason)),
@@ -127,8 +128,8 @@ const make = Effect.gen(function* () {
   })
 
   /**
-   * Sends the request and waits for the first event. Until then, the attempt can be retried. If it fails, its scope is
-   * closed.
+   * Sends the request of an attempt and waits for the first event. A failure before the first event can be retried, and
+   * closes the scope of the attempt.
    */
   const openStream = Effect.fnUntraced(function* (call: ResolvedCall, attempts: AttemptLog, parent: Scope.Scope) {
     const start = yield* Clock.currentTimeMillis
@@ -145,7 +146,7 @@ const make = Effect.gen(function* () {
       const pull = Effect.suspend(() => {
         if (first === undefined) return rest
         const events = first
-        first = undefined // The images are not kept here, so that their memory is free when the caller drops them.
+        first = undefined // Frees the memory of these images as soon as the caller drops them.
         return Effect.succeed(events)
       })
       return { pull, start }
@@ -179,7 +180,8 @@ const make = Effect.gen(function* () {
  * @category layers
  * @since 0.1.0
  */
-// Fresh, because Effect memoises layers by reference: a second client in one program would get the first one's service.
+// Effect builds a layer once for each reference. Without `fresh`, a second client in a program would get the service of
+// the first.
 export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
 
 /**
@@ -195,8 +197,8 @@ export const generate = (
   Effect.flatMap(Images, (images) => images.generate(params, options))
 
 /**
- * Generates images and emits each one as it arrives: `PartialImage`s, then `Completed`. The request is sent when the stream
- * runs. A consumer that stops early closes the connection. The default of `partialImages` is 1.
+ * Generates images and emits each one as it arrives: `PartialImage`s, then a `Completed`. The request is sent when the
+ * stream runs. If the consumer stops early, the connection is closed. The default of `partialImages` is 1.
  *
  * @category constructors
  * @since 0.1.0

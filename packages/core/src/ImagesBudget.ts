@@ -1,11 +1,12 @@
 /**
- * Limits how many images, how many output tokens and how much money the requests may use, within a time or in all. The
- * worst case of a request is reserved before it is sent. If that exceeds the budget, nothing is sent, and the call fails
- * with `BudgetExceededError`. Afterwards:
+ * Limits how many images, how many output tokens and how much money the requests may use, within a time window or in
+ * total. Before a request is sent, the most that it may use is reserved in the budget. If that would exceed the budget,
+ * nothing is sent, and the call fails with `BudgetExceededError`. After the request:
  *
- * - If all images arrived, the worst case is replaced by what was used, as far as the reply shows it.
- * - If the request may have been charged for, the worst case remains counted. So it does if the process is killed.
- * - If it was not charged for, the worst case is given back.
+ * - If all images arrived, the reservation is replaced by what was used, as far as the reply shows it.
+ * - If the request failed and may have been charged for, the whole reservation remains counted. If the process is
+ *   killed, it remains counted too.
+ * - If the request was not charged for, the reservation is given back.
  *
  * It is not part of the index, so that a program without a budget does not load it.
  *
@@ -39,21 +40,30 @@ export type { Price } from "./internal/prices.ts"
 type Reason = GradientError.GradientErrorReason
 
 /**
- * At least one of `images`, `outputTokens` and `money` must be set.
+ * Options of the budget. At least one of `images`, `outputTokens` and `money` must be set.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** How many images may be generated. */
+  /** The most images that may be generated. */
   readonly images?: number | undefined
-  /** How many output tokens may be used, and how many one image takes at most. */
+  /** `limit`: the most output tokens that may be used. `perImage`: the most output tokens that one image can take. */
   readonly outputTokens?: { readonly limit: number; readonly perImage: number } | undefined
-  /** How much money may be spent, in any currency. A model without a price is refused. Amounts count in millionths. */
+  /**
+   * `limit`: the most money that may be spent, in any currency. `prices`: the price of each model, in the same
+   * currency. A call of a model without a price fails. Amounts are rounded to millionths.
+   */
   readonly money?: { readonly limit: number; readonly prices: Prices } | undefined
-  /** The time for which the budget applies, from its first request. Default: the budget is never renewed. */
+  /**
+   * How long the limits apply, from the first request. Then the count starts again at 0. Default: it never starts
+   * again.
+   */
   readonly window?: Duration.Input | undefined
-  /** The name of the count in the ledger. Processes with the same name share a budget. Default: `images`. */
+  /**
+   * The name of the count in the ledger. Processes that use the same ledger and the same name share a budget. Default:
+   * `images`.
+   */
   readonly key?: string | undefined
 }
 
@@ -101,8 +111,8 @@ const checked = (options: Options): Effect.Effect<Budget, GradientError.Gradient
 }
 
 /**
- * The price of one image in money's unit. Refuses a model without a price, and a function that returns an invalid
- * price.
+ * The highest price of one image, in the currency of `money`. Fails if the model has no price, or if its price is a
+ * function that returns an invalid price.
  */
 const pricePerImageOf = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.Effect<number, Reason> => {
   if (prices === undefined) return Effect.succeed(0)
@@ -114,7 +124,7 @@ const pricePerImageOf = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.E
   return Result.isSuccess(result) ? Effect.succeed(result.success) : Effect.fail(invalidParams(result.failure))
 }
 
-/** The most that this number of images may use. */
+/** The most that a request for this number of images may use. */
 const ofImages = (budget: Budget, images: number, pricePerImage: number): BudgetLedger.Amounts => ({
   images,
   outputTokens: images * budget.tokensPerImage,
@@ -129,9 +139,13 @@ interface Reserved {
 
 type Completed = Extract<Attempt.Outcome, { readonly _tag: "Completed" }>
 
-/** What a complete reply used. Without `usage`, its images count with their worst case. */
+/**
+ * What a complete reply used. If the reply has no `usage`, each of its images counts with the most that an image may
+ * use.
+ */
 const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { images, usage }: Completed) => {
-  // If a gateway passes bytes on without decoding them, the number of images is unknown.
+  // If a gateway passes the reply on without decoding it, the number of images is unknown, and the whole reservation
+  // counts.
   const worst = images.length === 0 ? reserved.amounts : ofImages(budget, images.length, reserved.pricePerImage)
   if (usage?.outputTokens === undefined) return worst
   const cost = tokensCost(priceOf(budget.prices, attempt), usage)
@@ -142,7 +156,7 @@ const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { 
   }
 }
 
-/** What is counted after an attempt. An attempt that may have been charged for keeps its worst case. */
+/** The amounts that remain counted after an attempt. If it may have been charged for, the whole reservation remains. */
 const countedAfter = (
   budget: Budget,
   attempt: Attempt.Attempt,
@@ -154,7 +168,7 @@ const countedAfter = (
   return isUncharged ? BudgetLedger.nothing : reserved.amounts
 }
 
-/** The names for messages. Money has no unit, because the caller chooses the currency. */
+/** The names of amounts in messages. Money has no unit, because the caller chooses the currency. */
 const names = { images: "images", outputTokens: "output tokens", money: "in money" } as const
 
 const exceeded = ({ limits, window }: Budget, amounts: BudgetLedger.Amounts, used: BudgetLedger.Amounts): Reason => {
@@ -164,9 +178,9 @@ const exceeded = ({ limits, window }: Budget, amounts: BudgetLedger.Amounts, use
   const limit = limits[of] / unit
   const left = Math.max(0, limits[of] - used[of]) / unit
   const requested = amounts[of] / unit
-  const time = window === undefined ? "" : ` within ${Duration.format(window)}`
+  const time = window === undefined ? "" : ` for this window of ${Duration.format(window)}`
   return new GradientError.BudgetExceededError({
-    description: `it may use ${requested}, and ${left} is left of ${limit} ${names[of]}${time}`,
+    description: `it may use ${requested} ${names[of]}, and only ${left} of ${limit} is left${time}`,
     of,
     limit,
     left,
@@ -181,7 +195,8 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
   const { key, limits, window } = budget
   const reservations = new WeakMap<Attempt.Attempt, Reserved>()
 
-  // In `begin`, not in `wait`: a process that is killed while it waits for a limit has used nothing.
+  // The reservation is made in `begin`, not in `wait`: if the process is killed while it waits for a limit, nothing
+  // remains counted.
   const begin = Effect.fnUntraced(function* (attempt: Attempt.Attempt): Effect.fn.Return<void, Reason> {
     const pricePerImage = yield* pricePerImageOf(budget, attempt)
     const amounts = ofImages(budget, attempt.params.n, pricePerImage)
@@ -195,8 +210,11 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
     if (reserved === undefined) return Effect.void
     const used = countedAfter(budget, attempt, reserved, outcome)
     return ledger.settle({ key, since: reserved.since, reserved: reserved.amounts, used }).pipe(
-      // The images are not withheld for this. The worst case remains counted, so that the budget is not exceeded.
-      Effect.catch((reason) => Effect.logWarning("The budget keeps the worst case of an attempt", reason))
+      // If the ledger fails, the caller still gets the images. The whole reservation remains counted, so that the
+      // budget is not exceeded.
+      Effect.catch((reason) =>
+        Effect.logWarning("The budget ledger failed, so an attempt counts with the most that it may have used", reason)
+      )
     )
   }
   const entry: Attempt.Entry = { begin, end }
@@ -204,7 +222,8 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
 })
 
 /**
- * Limits what all calls through this layer use. Fails with `InvalidParamsError` if an option cannot be used.
+ * Limits what all calls through this layer may use together. Fails with `InvalidParamsError` if an option cannot be
+ * used.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The same params several times, each in a request of its own, for a model that makes one image at a time. One failure loses no
- * image of another request.
+ * Sends the same params several times, each time in a request of its own, for models that generate only one image in
+ * each request. If a request fails, the images of the other requests are not lost.
  *
  * It is not part of the index, so that a program that does not use it does not load it.
  *
@@ -35,7 +35,7 @@ import { issuesOf } from "./internal/request/checked.ts"
 import { invalidParams } from "./internal/request/invalidParams.ts"
 
 /**
- * How many requests, and how many at once.
+ * How many requests to send, and how many of them at the same time.
  *
  * @category models
  * @since 0.1.0
@@ -43,14 +43,18 @@ import { invalidParams } from "./internal/request/invalidParams.ts"
 export interface Options {
   /** How many requests are sent, at least 1. */
   readonly count: number
-  /** How many requests are under way at once. Default: 4. */
+  /** How many requests are under way at the same time. Default: 4. */
   readonly concurrency?: number | undefined
 }
 
 /**
- * What the stream gives: the images of a request, or its failure, which says whether it may have been charged for; and at the
- * end how many of each there were. `refused`: failed, and nothing was charged. `perhapsCharged`: failed, and may have been charged
- * for. `images` counts those of all requests.
+ * What the stream emits. `index` is the number of the request, from 0.
+ *
+ * - `Done`: the response to one request.
+ * - `Failed`: the failure of one request. `error.mayHaveBeenCharged` shows whether it may have been charged for.
+ * - `Ended`, the last element: how many requests succeeded (`done`), failed and were not charged for (`refused`), or
+ *   failed and may have been charged for (`perhapsCharged`), and how many images all responses have together
+ *   (`images`).
  *
  * @category models
  * @since 0.1.0
@@ -97,8 +101,8 @@ const checked = ({ concurrency, count }: Options) => {
 }
 
 /**
- * Gives each result as it arrives, in any order, and at last the tally. It fails only with `InvalidParamsError`, if an option
- * cannot be used; then nothing was sent.
+ * Emits the result of each request as it arrives, in any order, and at last `Ended`. A request that fails does not fail
+ * the stream. The stream fails only with `InvalidParamsError`, if an option cannot be used; then nothing was sent.
  *
  * @category generating
  * @since 0.1.0

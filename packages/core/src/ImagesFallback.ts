@@ -1,16 +1,17 @@
 /**
- * Tries several endpoints or models in order. It moves on to the next one only if nothing can have been charged for, so
- * that a call is paid for at most once if each entry keeps the default retries.
+ * Tries several endpoints or models in order. If one fails, the next one is tried only if nothing can have been charged
+ * for. So a call is paid for at most once, if each entry keeps the default retry policy.
  *
  * It is not part of the index, so that a program without a fallback does not load it.
  *
- * These failures move on, if no attempt of the entry may have been charged for: `ConnectionError`, `RateLimitError`,
- * `QuotaExceededError`, `AuthenticationError`, `PermissionDeniedError`, `NotFoundError`, `InternalServerError` (a 503 with
- * `retry-after`) and `RequestTimeoutError` (no connection). All others end the call: the image may have been paid for, or
- * another endpoint would refuse the same request. A stream moves on only before its first event.
+ * After these failures the next entry is tried, if no attempt of the failed entry may have been charged for:
+ * `ConnectionError`, `RateLimitError`, `QuotaExceededError`, `AuthenticationError`, `PermissionDeniedError`,
+ * `NotFoundError`, `InternalServerError` (a 503 with `retry-after`) and `RequestTimeoutError` (no connection was made).
+ * All other failures end the call, because the image may have been paid for, or because another endpoint would refuse
+ * the same request. For a stream, the next entry is tried only before the first event.
  *
- * The retries of an entry's own client happen before it moves on. To move on at once, set `retry: RetryPolicy.none`
- * there. Each entry numbers its attempts from 1.
+ * The client of an entry makes its own retries before the next entry is tried. To try the next entry at once, set
+ * `retry: RetryPolicy.none` in the options of that client. The attempts of each entry are numbered from 1.
  *
  * @example
  * ```ts
@@ -32,15 +33,15 @@ import { issuesOf, refuse } from "./internal/request/checked.ts"
 import { invalidParams } from "./internal/request/invalidParams.ts"
 
 /**
- * An endpoint, or a model of an endpoint.
+ * An endpoint to try, or a model of an endpoint.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Entry<E, R> {
-  /** The endpoint. Entries with the same layer share its client. */
+  /** The layer of the endpoint's client. Entries with the same layer share the client. */
   readonly layer: Layer.Layer<Images, E, R>
-  /** The model to request. It overrides the call's model. Default: the call's model. */
+  /** The model to request instead of the call's model. Default: the call's model. */
   readonly model?: string | undefined
 }
 
@@ -49,7 +50,7 @@ interface Target {
   readonly model: string | undefined
 }
 
-/** A target that was tried, and its error. */
+/** An entry that was tried and failed: its name and its error. */
 interface Tried {
   readonly name: string
   readonly error: GradientError.GradientError
@@ -70,7 +71,7 @@ const canMoveOn = (error: GradientError.GradientError) => !error.mayHaveBeenChar
 
 const nameOf = ({ model }: Target, index: number) => `Entry ${index + 1}${model === undefined ? "" : ` (${model})`}`
 
-/** The last error, with the attempts and the messages of all. */
+/** The last error, with the attempts and the messages of all entries that were tried. */
 const combined = (tried: ReadonlyArray<Tried>, last: GradientError.GradientError): GradientError.GradientError =>
   tried.length === 1
     ? last
@@ -136,7 +137,7 @@ const build = Effect.fnUntraced(function* <E, R>(entries: ReadonlyArray<Entry<E,
 })
 
 /**
- * Tries the entries in order. Fails with `InvalidParamsError` if there are none.
+ * Provides `Images` that tries the entries in order. Fails with `InvalidParamsError` if there are no entries.
  *
  * @category layers
  * @since 0.1.0

@@ -1,12 +1,13 @@
 /**
- * Limits how many requests are sent in a time, and how many at once. It counts requests, as the service does: a retry is
- * another request, and a request for several images is one. A call waits before its request is sent, so that the wait is
- * not part of `timeout`.
+ * Limits how many requests are sent within a time window, and how many are under way at the same time. It counts
+ * requests, as the service does: each retry counts, and a request for several images counts once. A call waits before
+ * its request is sent, so the wait is not part of `timeout`.
  *
  * It is not part of the index, so that a program without limits does not load it.
  *
- * The count is kept by Effect's `RateLimiter`: in memory for one process, or in Redis for many. After a 429, or when the
- * service says that no request is left, this process sends nothing until the time that the service names.
+ * Effect's `RateLimiter` keeps the count: in memory for one process, or in Redis for several processes. After a 429, or
+ * after a reply whose headers show that no request is left, this process sends nothing until the time that the service
+ * names.
  *
  * @example
  * ```ts
@@ -41,26 +42,32 @@ import { nextReset } from "./RateLimit.ts"
 type Reason = GradientError.GradientErrorReason
 
 /**
- * At least one of `limit` and `concurrency` must be set.
+ * Options of the limit. At least one of `limit` and `concurrency` must be set.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** How many requests are sent within `window`. Default: no limit. */
+  /** The most requests that are sent within `window`. Default: no limit. */
   readonly limit?: number | undefined
-  /** The time for which `limit` applies. Default: 1 minute. */
+  /** How long `limit` applies before the count starts again. Default: 1 minute. */
   readonly window?: Duration.Input | undefined
   /**
-   * `fixed-window` counts from the first request of each window. `token-bucket` spreads requests over the window, after
-   * a first burst. Default: `fixed-window`.
+   * How requests are counted. `fixed-window`: a window starts with its first request. `token-bucket`: after a first
+   * burst, requests are spread over the window. Default: `fixed-window`.
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
-  /** How many requests this process has under way at once. Default: no limit. */
+  /** The most requests of this process that are under way at the same time. Default: no limit. */
   readonly concurrency?: number | undefined
-  /** Whether a request over a limit waits, or fails with `RateLimitError` without a retry. Default: `delay`. */
+  /**
+   * What a request over a limit does: `delay` waits, `fail` fails with `RateLimitError`, which is not retried. Default:
+   * `delay`.
+   */
   readonly onExceeded?: "delay" | "fail" | undefined
-  /** The name of the count in the limiter's store. Processes with the same name share a limit. Default: `images`. */
+  /**
+   * The name of the count in the store of the `RateLimiter`. Processes that use the same store and the same name share
+   * a limit. Default: `images`.
+   */
   readonly key?: string | undefined
 }
 
@@ -92,7 +99,7 @@ const checked = (options: Options): Effect.Effect<Limits, GradientError.Gradient
     : GradientError.fromReason(invalidParams(issuesOf(parts)))
 }
 
-/** The failure of a request over a limit. It is not retried: the caller chose not to wait. */
+/** The failure of a request over a limit. It is not retried, because the caller chose `fail` and not `delay`. */
 const exceeded = (description: string, retryAfter?: Duration.Duration): Reason =>
   new GradientError.RateLimitError({
     reached: "NotSent",
@@ -103,7 +110,7 @@ const exceeded = (description: string, retryAfter?: Duration.Duration): Reason =
 
 const seconds = (wait: Duration.Duration) => `${Math.ceil(Duration.toSeconds(wait) * 10) / 10} s`
 
-/** The time in milliseconds until which the service wants no request; 0 if it does not say. */
+/** Until when the service wants no request, in milliseconds since 1970. 0 if it does not say. */
 const pausedUntil = (outcome: Attempt.Outcome, now: number): number => {
   if (outcome._tag === "Completed") {
     const rateLimit = outcome.response?.rateLimit
@@ -117,11 +124,11 @@ const pausedUntil = (outcome: Attempt.Outcome, now: number): number => {
   return reset === undefined ? 0 : DateTime.toEpochMillis(reset)
 }
 
-/** Waits, or fails if `onExceeded` is `fail`. */
+/** Waits for this time, or fails if `onExceeded` is `fail`. */
 const delayed = ({ isFailing }: Limits, what: string, wait: Duration.Duration): Effect.Effect<void, Reason> =>
   isFailing ? Effect.fail(exceeded(`${what} for another ${seconds(wait)}`, wait)) : Effect.sleep(wait)
 
-/** A failure of the limiter: the limit is used up, or its store cannot be reached. */
+/** The reason for a failure of the `RateLimiter`: its limit is used up, or its store cannot be reached. */
 const limiterFailed = ({ reason }: RateLimiter.RateLimiterError): Reason =>
   reason._tag === "RateLimitExceeded"
     ? exceeded(
@@ -133,7 +140,7 @@ const limiterFailed = ({ reason }: RateLimiter.RateLimiterError): Reason =>
         cause: reason
       })
 
-/** Takes one request of the limit. */
+/** Takes one request from the limit. If none is left, waits or fails. */
 const take = (limits: Limits, limiter: RateLimiter.RateLimiter): Effect.Effect<void, Reason> => {
   const { algorithm, isFailing, key, limit, window } = limits
   if (limit === undefined) return Effect.void
@@ -154,18 +161,24 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
     if (permits === undefined) return Effect.void
     if (!limits.isFailing) return Effect.asVoid(Semaphore.take(permits, 1))
     return Effect.flatMap(Semaphore.takeIfAvailable(permits, 1), (isTaken) =>
-      isTaken ? Effect.void : Effect.fail(exceeded(`${limits.concurrency} requests are under way`))
+      isTaken
+        ? Effect.void
+        : Effect.fail(
+            exceeded(`${limits.concurrency} requests are under way, and no more are allowed at the same time`)
+          )
     )
   })
   const pause: Effect.Effect<void, Reason> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const wait = Duration.millis(paused - now)
     return paused <= now ? Effect.void : Effect.andThen(delayed(limits, "the service allows no request", wait), pause)
   })
-  // The permit is taken first: requests that wait for one must not go out together later, over the limit.
+  // The permit is taken before the wait for the limit. Otherwise, requests that have waited for the limit would wait
+  // for permits, and could then be sent together, over the limit.
   const wait = Effect.uninterruptibleMask((restore) =>
     Effect.andThen(
       restore(acquire),
-      // The service may have refused another request while this one waited for the limit.
+      // The second `pause` is needed because the service may have refused another request during the wait for the
+      // limit.
       Effect.onError(restore(Effect.andThen(Effect.andThen(pause, take(limits, limiter)), pause)), () => release)
     )
   )

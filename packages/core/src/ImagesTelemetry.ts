@@ -1,14 +1,14 @@
 /**
  * Traces and metrics of requests, by OpenTelemetry's conventions for generative AI. The spans `Images.generate`,
- * `Images.generateStream` and `Images.attempt` get attributes and an event for each partial image. Effect's metrics get
- * durations, tokens, bytes, failures and, with prices, money. Any exporter of Effect sends them, such as `Otlp` or
- * `PrometheusMetrics` of `effect/observability`.
+ * `Images.generateStream` and `Images.attempt` get attributes, and an event for each partial image. Effect's metrics
+ * get durations, tokens, bytes, failures and, if prices are set, costs. Any exporter of Effect sends them, such as
+ * `Otlp` or `PrometheusMetrics` of `effect/observability`.
  *
  * It is not part of the index, so that a program without telemetry does not load it.
  *
- * Neither the prompt nor the key is on a span or in a metric. An error of the service can repeat the prompt, so these
- * spans have its reason without its words, and no log lines, unless `captureContent` is set. A span of your own around the
- * call has the whole error, and so has the log.
+ * Neither the prompt nor the key is in a span or in a metric. The service's error messages can repeat the prompt. So,
+ * unless `captureContent` is set, these spans have only the reason of an error, without the service's message, and they
+ * have no log lines. The log itself has the whole message, and so has a span of your own around the call.
  *
  * @example
  * ```ts
@@ -55,11 +55,11 @@ import * as Spans from "./internal/telemetry/spans.ts"
  */
 export interface Options {
   /**
-   * The price of each model, as for `ImagesBudget`, in any currency. With it, the cost of attempts is counted. Attempts of a
-   * model without a price are not. Default: no cost is counted.
+   * The price of each model, as for `ImagesBudget`, in any currency. If set, metrics have the cost of the attempts of
+   * these models. Default: no cost is measured.
    */
   readonly prices?: Prices | undefined
-  /** Whether spans have the prompt, the words of the service in errors, and log lines. Default: false. */
+  /** Whether spans contain the prompt, the service's error messages, and log lines. Default: false. */
   readonly captureContent?: boolean | undefined
 }
 
@@ -82,7 +82,7 @@ const checked = (options: Options): Effect.Effect<Settings, GradientError.Gradie
   return Result.isSuccess(all) ? Effect.succeed(all.success) : GradientError.fromReason(invalidParams(issuesOf(parts)))
 }
 
-/** An attempt is never failed for its telemetry, for example if the function of a price throws. */
+/** Logs a failure of telemetry, for example if the function of a price throws, so that it does not fail the attempt. */
 const safely = (effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchCause(effect, (cause) => Effect.logWarning("The telemetry of an attempt is incomplete", cause))
 
@@ -127,8 +127,8 @@ const makeEntry = ({ capturesContent, prices }: Settings): Attempt.Entry => {
 }
 
 /**
- * Makes the change of context that observes a call. `layer` applies it to calls of `Images`. Apply it yourself, with
- * `Effect.updateContext`, to what calls `Attempt.open`, such as the gateway's `Attempts`.
+ * Makes a function that adds telemetry to the context of a call. `layer` applies it to calls of `Images`. For code that
+ * calls `Attempt.open` itself, such as the gateway's `Attempts`, apply it with `Effect.updateContext`.
  *
  * @category constructors
  * @since 0.1.0
@@ -145,8 +145,8 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /**
- * Observes all calls through this layer. Fails with `InvalidParamsError` if an option cannot be used. Put it around
- * `ImagesLimit` and `ImagesBudget`, so that it also counts the requests that they refuse.
+ * Adds traces and metrics to all calls through this layer. Fails with `InvalidParamsError` if an option cannot be used.
+ * Provide `ImagesLimit` and `ImagesBudget` to this layer, so that it also counts the requests that they refuse.
  *
  * @category layers
  * @since 0.1.0
@@ -165,20 +165,20 @@ export const layer = (options: Options = {}): Layer.Layer<Images, GradientError.
   )
 
 /**
- * The generations in doubt: `DurableImages.doubts` of `@effect-gradient/durable`.
+ * How many generations are in doubt, as `DurableImages.doubts` of `@effect-gradient/durable` returns it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Doubts {
   readonly count: number
-  /** When the oldest one was sent. */
+  /** When the oldest of these generations was sent. */
   readonly oldest: DateTime.DateTime | undefined
 }
 
 /**
- * Sets the metrics of generations in doubt now and every 30 seconds. If the effect fails, that is logged, and the metrics
- * keep their values.
+ * Sets the metrics of generations in doubt when the layer is built, and then every 30 seconds. If `doubts` fails, the
+ * failure is logged, and the metrics keep their values.
  *
  * @category layers
  * @since 0.1.0

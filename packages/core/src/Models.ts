@@ -1,5 +1,5 @@
 /**
- * Lists the models of the service, because the service adds and retires models.
+ * Lists the models that the service has now. It adds and retires models, so this library has no fixed list.
  *
  * @example
  * ```ts
@@ -27,25 +27,29 @@ import { visibleText } from "./internal/failure/visibleText.ts"
 import { isList, property } from "./internal/property.ts"
 
 /**
- * A model. `created` and `ownedBy` are absent if the service does not send them in a readable form.
+ * A model of the service. `created` and `ownedBy` are absent if the service does not send them, or if they cannot be
+ * read.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Model {
-  /** The name for the param `model`. */
+  /** The name of the model, for the param `model`. */
   readonly id: string
   readonly created?: DateTime.Utc
   readonly ownedBy?: string
 }
 
-/** Unix seconds. Large numbers are read as milliseconds: as seconds, they would be after the year 5000. */
+/**
+ * Reads a time in Unix seconds. A large number is read as milliseconds, because as seconds it would be after the year
+ * 5000.
+ */
 const timeOf = (value: unknown): DateTime.Utc | undefined => {
   if (!Predicate.isNumber(value) || value < 0) return undefined
   return Option.getOrUndefined(DateTime.make(value < 1e11 ? value * 1000 : value))
 }
 
-/** An entry without an id is left out, because it cannot be used. */
+/** Reads one entry of the list. An entry without an id is left out, because it cannot be used. */
 const modelOf = (entry: unknown): ReadonlyArray<Model> => {
   const id = property(entry, "id")
   if (!Predicate.isString(id) || id === "") return []
@@ -62,7 +66,7 @@ const modelOf = (entry: unknown): ReadonlyArray<Model> => {
 
 const free = { isFree: true } as const
 
-/** The models of a reply: a list, or an object with the list in `data`. */
+/** Reads the models from a reply, which is a list, or an object with the list in `data`. */
 const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.GradientErrorReason> => {
   const json = Result.try((): unknown => JSON.parse(text))
   const value = Result.getOrUndefined(json)
@@ -78,8 +82,8 @@ const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.
 }
 
 /**
- * Lists all models, including those that do not make images. It costs nothing. Temporary failures are retried by the
- * layer's retry policy.
+ * Lists all models, including those that do not make images. The service does not charge for this. Temporary failures
+ * are retried by the layer's retry policy.
  *
  * @category constructors
  * @since 0.1.0

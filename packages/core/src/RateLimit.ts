@@ -1,12 +1,12 @@
 /**
- * Rate limits from the headers of a response.
+ * The service's rate limits, read from the headers of a response.
  */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import { optional } from "./internal/schemaFields.ts"
 
 /**
- * One limit, on requests or on tokens.
+ * One rate limit, on requests or on tokens.
  *
  * @category models
  * @since 0.1.0
@@ -16,7 +16,7 @@ export const Window = Schema.Struct({
   limit: optional(Schema.Finite),
   /** How many requests or tokens are left until the reset. */
   remaining: optional(Schema.Finite),
-  /** When the limit is reset. Absent if no wait is needed. */
+  /** When the limit is reset. Absent if the service sends no time, or sends 0 because no wait is needed. */
   resetAt: optional(Schema.DateTimeUtc)
 })
 
@@ -27,19 +27,20 @@ export const Window = Schema.Struct({
 export type Window = typeof Window.Type
 
 /**
- * The limits of a key. `limit`, `remaining` and `resetAt` are the limit on requests. The limits on tokens are absent if the
- * service does not send them. They are read from the headers `x-ratelimit-{limit,remaining,reset}-requests`,
- * `-tokens-per-minute` and `-tokens-per-day`. Without these, the limit on requests is read from
- * `ratelimit-{limit,remaining,reset}`.
+ * The rate limits of an API key. `limit`, `remaining` and `resetAt` are for the limit on requests. The limits on tokens
+ * are absent if the service does not send them.
+ *
+ * The limits are read from the headers `x-ratelimit-{limit,remaining,reset}-requests`, `-tokens-per-minute` and
+ * `-tokens-per-day`. If there is none for requests, that limit is read from `ratelimit-{limit,remaining,reset}`.
  *
  * @category models
  * @since 0.1.0
  */
 export const RateLimit = Schema.Struct({
   ...Window.fields,
-  /** The limit on tokens, of prompts and images, within a minute. */
+  /** The limit on the tokens of prompts and images within a minute. */
   tokensPerMinute: optional(Window),
-  /** The limit on tokens within a day. */
+  /** The limit on the tokens of prompts and images within a day. */
   tokensPerDay: optional(Window)
 })
 
@@ -50,8 +51,8 @@ export const RateLimit = Schema.Struct({
 export type RateLimit = typeof RateLimit.Type
 
 /**
- * Functions that return the name of a limit's header. The argument is `limit`, `remaining` or `reset`. `controlPlane`
- * has the names that the provider's other APIs use.
+ * The names of the headers of each limit, as functions. Their argument is `limit`, `remaining` or `reset`.
+ * `controlPlane` has the names that the provider's other APIs use.
  *
  * @category wire
  * @since 0.1.0
@@ -64,7 +65,7 @@ export const headerNames = {
 } as const
 
 /**
- * The soonest reset of the limits.
+ * The time at which the first of the limits is reset.
  *
  * @category getters
  * @since 0.1.0

@@ -1,12 +1,15 @@
 /**
- * When to retry. The default, `chargeSafe`, retries only after failures that cannot have been charged for.
+ * When to retry a failed attempt. The default policy, `chargeSafe`, retries only after failures that cannot have been
+ * charged for.
  *
  * These rules apply to every policy:
  *
  * - The header `x-should-retry: false` stops retries.
- * - If the service asks for a wait, that wait replaces the delay of the schedule. It is in the header `retry-after-ms`, else
- *   `retry-after`. After a 429 without these, it is the time until the soonest reset of the rate limit.
- * - A wait of more than a minute stops retries. The error has it as `retryAfter`, or as the reset of the rate limit.
+ * - If the service asks for a wait, that wait replaces the delay of the schedule. The service asks with the header
+ *   `retry-after-ms`, else with `retry-after`. After a 429 without these headers, the wait is the time until the first
+ *   rate limit is reset.
+ * - If the wait is longer than a minute, the call fails instead. The wait is in the error, as `retryAfter` or as the
+ *   reset of a rate limit.
  * - A stream is retried only before its first event.
  */
 import * as Duration from "effect/Duration"
@@ -22,11 +25,11 @@ import type { GradientErrorReason } from "./GradientError.ts"
 export interface RetryPolicy {
   /** Whether to retry after this failure. */
   readonly while: (reason: GradientErrorReason) => boolean
-  /** How often to retry, and after how long. */
+  /** How many retries there are, and the delay before each. */
   readonly schedule: Schedule.Schedule<unknown, GradientErrorReason>
 }
 
-/** At most 2 retries, after 0.5 s and 1 s, each shortened at random by up to 25 %. */
+/** At most 2 retries, after 0.5 s and 1 s. Each delay is shortened at random by up to 25 %. */
 const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe(
   Schedule.upTo({ times: 2 }),
   Schedule.modifyDelay(({ duration }) =>
@@ -35,8 +38,8 @@ const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe
 )
 
 /**
- * Retries only if no image can have been generated: after `RateLimitError`, `ConnectionError`, `ConflictError`, 408, 503
- * with `retry-after`, and a connect timeout. One call never causes more than one paid generation.
+ * Retries only if no image can have been generated: after `RateLimitError`, `ConnectionError`, `ConflictError`, status
+ * 408, status 503 with `retry-after`, and a timeout while connecting. A call is never charged for more than once.
  *
  * @category policies
  * @since 0.1.0
@@ -47,8 +50,9 @@ export const chargeSafe: RetryPolicy = {
 }
 
 /**
- * Also retries temporary failures that may have been charged for, as other clients do. One call can be charged for up to
- * three times. A failure that carries an image is not retried: the image is paid for, and is in `reason.images`.
+ * Retries after every temporary failure, even if it may have been charged for, as other clients do. So one call can be
+ * charged for up to three times. A failure with an image in `reason.images` is not retried, because that image is paid
+ * for.
  *
  * @category policies
  * @since 0.1.0
@@ -67,8 +71,8 @@ export const eager: RetryPolicy = {
 export const none: RetryPolicy = { while: () => false, schedule: backoff }
 
 /**
- * Makes a policy from a schedule, with the `while` of `chargeSafe`. If the argument is a policy, it is returned
- * unchanged.
+ * Makes a policy that retries after the same failures as `chargeSafe`, with the delays of this schedule. A policy is
+ * returned unchanged.
  *
  * @category constructors
  * @since 0.1.0

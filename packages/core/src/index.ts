@@ -1,4 +1,7 @@
-/** Image generation with DigitalOcean Gradient, with Effects and Streams. Each module is a namespace. */
+/**
+ * Generates images with DigitalOcean Gradient, with Effects and Streams. Each module is exported as a namespace:
+ * `Images.generate`.
+ */
 export * as Attempt from "./Attempt.ts"
 export * as GeneratedImage from "./GeneratedImage.ts"
 export * as GradientClient from "./GradientClient.ts"

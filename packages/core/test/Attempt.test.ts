@@ -22,7 +22,7 @@ const busy = () => Response.json({ id: "too_many_requests", message: "slow down"
 const refused = () => Object.assign(new Error("connect ECONNREFUSED"), { syscall: "connect", code: "ECONNREFUSED" })
 const reset = () => Object.assign(new Error("read ECONNRESET"), { syscall: "read", code: "ECONNRESET" })
 
-/** An entry that records its calls, and each outcome. */
+/** An entry that logs the name of each of its functions when it runs, and collects the outcomes. */
 const recorder = (name = "", log: Array<string> = []) => {
   const outcomes: Array<Attempt.Outcome> = []
   const note = (what: string) => Effect.sync(() => void log.push(`${name}${what}`))
@@ -38,7 +38,7 @@ const recorder = (name = "", log: Array<string> = []) => {
   return { log, outcomes, layer: Attempt.layer(entry) }
 }
 
-/** A service with this entry around its attempts. */
+/** A service, and a layer of `Images` that sends to it with a recording entry around its attempts. */
 const around = (answer: (number: number) => Service.Answer, options?: Parameters<typeof Service.make>[1]) => {
   const service = Service.make(answer, options)
   const record = recorder()
@@ -340,7 +340,7 @@ describe("a limiter as an entry", () => {
       yield* Service.settle
       yield* Service.advance("2 seconds")
       expect(service.asked.length).toBe(1)
-      // The first attempt has failed: another call gets the permit while the first one backs off.
+      // The first call has released its permit before it waits for its retry, so another caller can take the permit.
       const free = yield* Effect.timeoutOption(Semaphore.withPermits(semaphore, 1)(Effect.succeed("free")), "1 millis")
       expect(free._tag).toBe("Some")
       yield* Service.advance("10 seconds")
@@ -376,7 +376,7 @@ describe("retrying", () => {
 })
 
 describe("transformClient", () => {
-  /** A service whose client is transformed, and the outcome of a call. */
+  /** A service, and the result of one call that goes to it through `transformClient`. */
   const transformed = (
     transformClient: NonNullable<NonNullable<Parameters<typeof Service.make>[1]>["transformClient"]>
   ) => {

@@ -16,7 +16,7 @@ import * as Wire from "./support/Wire.ts"
 const prompt = "a sea otter"
 const drawn = () => Response.json(Wire.response())
 
-/** The request of a call with these options. */
+/** The first request that the service gets from a call with these options of the layer and of the call. */
 const requestOf = (layer: GradientClient.Options, call: GradientClient.RequestOptions = {}) => {
   const service = Service.make(drawn, layer)
   return Images.generate({ prompt }, call).pipe(
@@ -28,7 +28,7 @@ const requestOf = (layer: GradientClient.Options, call: GradientClient.RequestOp
 const headersOf = (layer: GradientClient.Options, call?: GradientClient.RequestOptions) =>
   Effect.map(requestOf(layer, call), (asked) => ({ ...asked?.headers }))
 
-/** The request of a call through this client. */
+/** The first request that the service gets from a call through this client. */
 const requestThrough = <E>(client: Layer.Layer<GradientClient.GradientClient, E, HttpClient.HttpClient>) => {
   const service = Service.transport(drawn)
   return Images.generate({ prompt }).pipe(
@@ -232,7 +232,7 @@ describe("GradientClient", () => {
         const ofLayer = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(layer))
         expect(ofLayer).toMatchObject({ _tag: "NotFoundError", model: "of-layer", isRetryable: false })
         expect(ofLayer.message).toContain(`"of-layer", from the layer's \`model\`: Model not found`)
-        expect(ofLayer.message).toContain("`Models.list` and `gradient-images models` list them")
+        expect(ofLayer.message).toContain("`Models.list` and `gradient-images models` list all models")
         const stream = Images.generateStream({ prompt, model: "of-call" }).pipe(Stream.runDrain)
         const ofCall = yield* stream.pipe(Service.reasonOf, Effect.provide(layer))
         expect(ofCall.message).toContain(`"of-call", from the call's \`model\``)

@@ -12,11 +12,11 @@ import * as Wire from "./support/Wire.ts"
 const prompt = "a sea otter"
 const once = { retry: RetryPolicy.none }
 
-/** The reason of a call with this reply. */
+/** The reason with which `generate` fails if the service replies with `answer`. */
 const answeredWith = (answer: () => Service.Answer) =>
   Images.generate({ prompt }, once).pipe(Service.reasonOf, Effect.provide(Service.make(answer).layer))
 
-/** The reason of a stream with this reply. */
+/** The reason with which `generateStream` fails if the service replies with `answer`. */
 const streamedWith = (answer: () => Service.Answer) =>
   Images.generateStream({ prompt }, once).pipe(
     Stream.runDrain,
@@ -156,7 +156,7 @@ describe("GradientError", () => {
         }
         const refused = yield* answeredWith(() => new Response("{}", { status: 401 }))
         expect(refused.message).toMatch(
-          /^The key was refused \(401\)\. Check it. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/
+          /^The key was refused \(401\)\. Check the key. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/
         )
       })
     )

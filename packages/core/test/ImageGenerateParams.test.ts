@@ -9,7 +9,7 @@ import * as Wire from "./support/Wire.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** The body that is sent for these params. */
+/** The request's body that the service gets from a call of `generate` with these params. */
 const sentFor = (
   params: ImageGenerateParams.ImageGenerateParamsNonStreaming,
   options?: GradientClient.RequestOptions
@@ -30,7 +30,7 @@ const sentForStream = (params: Params, options?: GradientClient.RequestOptions) 
   )
 }
 
-/** The rules that these params break, each as a sentence. */
+/** The issues of these params, each as a sentence. */
 const brokenBy = (params: object, kind: ImageGenerateParams.Kind = "generate") =>
   ImageGenerateParams.check({ prompt, ...params }, kind).map((issue) => ImageGenerateParams.renderIssue(issue))
 

@@ -425,7 +425,7 @@ describe("ImageGenerateResponse", () => {
     const error = GradientError.fromReason(reason)
     const things = [image, response, reason, error, Cause.fail(error), { nested: [response] }, [image]]
 
-    // Printing the bytes would take seconds and millions of characters.
+    // If the 12 MB of the image were printed, the text would have millions of characters and take seconds.
     const isShort = (text: string) => {
       expect(text.length).toBeLessThan(4_000)
       return text

@@ -11,14 +11,14 @@ import sharp, { type Sharp } from "sharp"
 
 const prompt = "A sea otter"
 
-/** Keeps images in a list, and names them after their places in it. */
+/** A `keep` that puts images in a list, and returns their place in the list as their location. */
 const shelf = () => {
   const images: Array<GeneratedImage.GeneratedImage> = []
   const keep = (image: GeneratedImage.GeneratedImage) => Effect.sync(() => `shelf/${images.push(image)}`)
   return { images, keep }
 }
 
-/** Calls the tool as a model would, and returns what the model gets. */
+/** Calls the tool as a language model would, and returns what the model gets. */
 const call = Effect.fnUntraced(function* (params: object) {
   const tools = yield* ImageTool.toolkit
   const decoded = Schema.decodeUnknownEffect(Schema.toEncoded(ImageTool.Parameters))(params)
@@ -132,7 +132,7 @@ describe("failures", () => {
       /Leave out `model`/,
       false
     ],
-    ["the budget, if something is left", budget, { n: 4 }, /3 is left of 3 images.*at most 3/, false],
+    ["the budget, if something is left", budget, { n: 4 }, /only 3 of 3 is left.*at most 3/, false],
     ["when to call again", refusing(429), {}, /Call again in/, false],
     ["to ask the user, if money may have been spent", refusing(500), {}, /ask the user before/, true],
     [
@@ -185,7 +185,7 @@ describe("failures", () => {
       const { encodedResult, isFailure } = yield* Effect.provide(call({ prompt, n: 2 }), ImageTool.layer(keep))
       const failure = yield* Schema.decodeUnknownEffect(ImageTool.Failure)(encodedResult)
       assert.isTrue(isFailure)
-      assert.include(failure.error, "They are paid for")
+      assert.include(failure.error, "generated and paid for")
       assert.notInclude(failure.error, "disk")
       assert.isTrue(failure.mayHaveBeenCharged)
       assert.deepStrictEqual(

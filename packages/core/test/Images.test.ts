@@ -29,7 +29,7 @@ const none: GradientClient.Options = { retry: RetryPolicy.none }
 
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 
-/** Every event of a stream with this reply. */
+/** The events of `generateStream` if the service replies with `answer`. */
 const eventsOf = (
   answer: () => Service.Answer,
   params: ImageGenerateParams.ImageGenerateParamsStreaming = { prompt }
@@ -37,7 +37,7 @@ const eventsOf = (
 
 const tagsOf = (events: ReadonlyArray<Event>) => events.map(({ _tag }) => _tag)
 
-/** The reason for which a stream with this reply fails. */
+/** The reason with which `generateStream` fails if the service replies with `answer`. */
 const failureOf = (answer: () => Service.Answer) => Service.reasonOf(eventsOf(answer))
 
 const partial = (index: number) => Wire.event(Wire.partial(index, Wire.png(20 + index, index)))

@@ -35,10 +35,13 @@ const budgeted = (
 
 const call = (n = 1) => Images.generate({ prompt, model, n })
 
-/** The failure of a call that would exceed the budget. */
+/** The reason with which a call for `n` images fails, because it would exceed the budget. */
 const exceeding = (n = 1) => Service.failsWith("BudgetExceededError")(call(n))
 
-/** What is left of the budget: a request for 10 images asks for more than that. */
+/**
+ * How many images are left in the budget. It is read from the error of a call for 10 images, which is more than is
+ * left.
+ */
 const left = Effect.map(exceeding(10), (reason) => reason.left)
 
 describe("ImagesBudget", () => {
@@ -52,8 +55,8 @@ describe("ImagesBudget", () => {
         expect(error.reason).toMatchObject({ of: "images", limit: 3, left: 1, requested: 2, reached: "NotSent" })
         expect([error.isRetryable, error.mayHaveBeenCharged]).toEqual([false, false])
         expect(error.message).toBe(
-          "The request would exceed the budget: it may use 2, and 1 is left of 3 images. Nothing was sent. Raise the " +
-            "budget of `ImagesBudget.layer`, or ask for less."
+          "The request would exceed the budget: it may use 2 images, and only 1 of 3 is left. Nothing was sent. Raise the " +
+            "budget of `ImagesBudget.layer`, or ask for fewer images."
         )
       }).pipe(Effect.provide(layer))
       expect(service.asked.length).toBe(1)
@@ -245,7 +248,7 @@ describe("ImagesBudget", () => {
     })
   )
 
-  /** Options as plain JavaScript can give them. */
+  /** Options whose types are not checked, as in plain JavaScript. */
   const untyped = (options: object): ImagesBudget.Options => ({ ...options })
   const price = (perImage: unknown) => untyped({ money: { limit: 1, prices: { m: { perImage } } } })
   const wrong: ReadonlyArray<readonly [ImagesBudget.Options, string]> = [

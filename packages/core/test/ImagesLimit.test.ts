@@ -28,7 +28,7 @@ const limited = (
 const call = Images.generate({ prompt })
 const calls = (count: number) => Effect.forEach(Array.from({ length: count }), () => call, { concurrency: "unbounded" })
 
-/** When the requests were sent, in seconds. */
+/** The times at which requests were sent, in seconds. */
 const sentAt = (service: ReturnType<typeof Service.make>) => service.asked.map(({ at }) => at / 1000)
 
 describe("ImagesLimit", () => {
@@ -94,7 +94,7 @@ describe("ImagesLimit", () => {
       for (let step = 0; step < 12; step++) yield* Service.advance("5 seconds")
       yield* Service.join(fiber)
       expect(most).toBe(2)
-      // Four calls went through while the first one waited 30 s for its retry.
+      // In the 30 s for which the first call waited for its retry, the four other calls could send their requests.
       expect(sentAt(service).filter((at) => at < 30).length).toBe(5)
     })
   )
@@ -144,7 +144,7 @@ describe("ImagesLimit", () => {
     })
   )
 
-  /** Options of a caller in plain JavaScript. */
+  /** Options whose types are not checked, as in plain JavaScript. */
   const plain = (options: object): ImagesLimit.Options => ({ ...options })
 
   const wrong = [

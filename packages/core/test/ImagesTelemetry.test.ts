@@ -30,7 +30,7 @@ interface Observed {
   readonly answer?: (number: number) => Service.Answer
 }
 
-/** Runs a call, and gives its spans and the metrics of it alone. */
+/** Runs a call. Returns its result, its spans, and metrics that no other call has changed. */
 const observe = <A, E>(
   call: Effect.Effect<A, E, Images.Images>,
   { answer = () => good(), client = {}, options = {} }: Observed = {}
@@ -60,7 +60,7 @@ const only = <A>(values: ReadonlyArray<A>): A => {
 
 type Snapshots = ReadonlyArray<Metric.Metric.Snapshot>
 
-/** What a counter or a histogram has counted, for these attributes. */
+/** The value of a counter, or the sum of a histogram, for each metric with this id and these attributes. */
 const valueOf = (metrics: Snapshots, id: string, attributes: Readonly<Record<string, string>> = {}) => {
   const found = metrics.filter(
     (metric) =>
@@ -69,7 +69,7 @@ const valueOf = (metrics: Snapshots, id: string, attributes: Readonly<Record<str
   return found.map(({ state }) => ("sum" in state ? state.sum : "count" in state ? state.count : undefined))
 }
 
-/** Everything that an exporter could send. */
+/** The text of everything that an exporter could send from these spans and metrics. */
 const exported = (spans: ReadonlyArray<Tracer.NativeSpan>, metrics: Snapshots) =>
   inspect(
     [
@@ -311,7 +311,7 @@ describe("ImagesTelemetry", () => {
   )
 
   describe("content", () => {
-    /** A service that repeats what it was asked, and the key, in its errors. */
+    /** An error reply whose message repeats the prompt and the key. */
     const echo = (status: number, headers: Record<string, string> = {}) =>
       Response.json({ error: { message: `refused: ${prompt} for ${Service.key}`, code: prompt } }, { status, headers })
     const error = { type: "error", error: { message: `refused: ${prompt} for ${Service.key}` } }

@@ -8,7 +8,7 @@ import { inspect } from "node:util"
 import { GradientClient, Models, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
 
-/** The models of a service with this reply. */
+/** What `Models.list` returns if the service replies with `answer`, and the requests that the service got. */
 const listed = (answer: (number: number) => Service.Answer, options: GradientClient.Options = {}) => {
   const service = Service.transport(answer)
   const client = GradientClient.layer({ modelAccessKey: Redacted.make(Service.key), ...options })

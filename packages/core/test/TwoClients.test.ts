@@ -10,7 +10,9 @@ import * as Wire from "./support/Wire.ts"
 
 const generate = Images.generate({ prompt: "a sea otter" })
 
-/** A client with its own endpoint and key, and the requests that it received. */
+/**
+ * A client with its own base URL and key. `seen` returns the host and the key of each request that was sent through it.
+ */
 const client = (name: string) => {
   const { asked, layer: http } = Service.transport(() => Response.json(Wire.response()))
   const options = { baseUrl: `http://${name}.example/v1`, modelAccessKey: Redacted.make(`key-of-${name}`) }

@@ -1,6 +1,7 @@
 /**
- * Checks the properties of every reply on a million cases, or for some minutes: `pnpm fuzz [cases] [seed]`,
- * `pnpm fuzz --minutes 10`. A failing case is printed with the arguments that repeat it.
+ * Checks the properties of `support/Properties.ts` on random replies: a million by default (`pnpm fuzz [cases]
+ * [seed]`), or as many as fit in the given minutes (`pnpm fuzz --minutes 10`). A reply for which a property does not
+ * hold is printed with the seed that repeats it.
  */
 import * as Schema from "effect/Schema"
 import fc from "fast-check"
@@ -11,11 +12,11 @@ import { properties } from "./support/Properties.ts"
 
 const batch = 2_000
 
-/** The work of one thread. */
+/** What one thread has to do. */
 const Share = Schema.Struct({
   cases: Schema.Int,
   seed: Schema.Int,
-  /** The time at which it stops, in milliseconds. */
+  /** When the thread stops, in milliseconds since 1970. */
   end: Schema.Number
 })
 
@@ -33,7 +34,7 @@ const work = async ({ cases, end, seed }: typeof Share.Type) => {
   }
 }
 
-/** A whole number on the command line, or the default if it is absent. */
+/** Reads a whole number of at least 1 from an argument of the command line. If it is absent, returns the default. */
 const wholeNumber = (name: string, text: string | undefined, byDefault: number) => {
   const number = Number(text ?? byDefault)
   if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${name} must be a whole number (got ${text})`)

@@ -11,7 +11,7 @@ import * as Wire from "./support/Wire.ts"
 const prompt = "a sea otter"
 const model = "a model without rules"
 
-/** A reply with status 200, this body and this content type. */
+/** The body and the content type of a reply with status 200. */
 interface Reply {
   readonly body: string
   readonly type?: string | undefined
@@ -23,7 +23,10 @@ const answer = ({ body, type }: Reply) => {
   return Service.make(() => new Response(Wire.body([body]), { headers }), { retry: RetryPolicy.eager })
 }
 
-/** Both functions, with their results as a list of tags and bytes. */
+/**
+ * Both functions of `Images`. Each makes one call to a service with this reply, and returns the bytes of the complete
+ * images.
+ */
 const functions = {
   generate: (reply: Reply) => {
     const { asked, layer } = answer(reply)
@@ -214,13 +217,13 @@ describe("a stream of notes without an image", () => {
         Service.failsWith("IncompleteStreamError"),
         Effect.provide(Service.make(() => Wire.stream(text), { retry: RetryPolicy.none }).layer)
       )
-      expect(reason.message).toContain("its last words: Come back later")
+      expect(reason.message).toContain("the last message in the stream: Come back later")
     })
   )
 })
 
 describe("over a socket", () => {
-  /** Sends a head and these bytes on one connection, and then closes or breaks it. */
+  /** Makes a call to an HTTP server on this machine, which replies by calling `write`. */
   const served = <A, E>(write: (response: ServerResponse) => void, call: Effect.Effect<A, E, Images.Images>) =>
     Effect.gen(function* () {
       const server = createServer((request, response) => {

@@ -1,9 +1,11 @@
 /**
  * Pays for each call once, even if processes crash or restart. A call with an `idempotencyKey` is a generation: its
- * request is recorded in a journal before it is sent, and its images are in a store before the caller gets them. For
- * one key and one journal, at most 1 request is sent, plus those that are proven uncharged, plus one for each time a
- * person decided `repeat` or `forget`. This holds despite crashes, stalls and differing clocks, with any number of
- * processes. A call without a key passes through unchanged.
+ * request is recorded in a journal before it is sent, and its images are in a store before the caller gets them. A call
+ * without a key passes through unchanged.
+ *
+ * For one key and one journal, at most 1 request is sent, plus the requests that are proven uncharged, plus one for
+ * each time a person decided `repeat` or `forget`. This holds despite crashes, stalls and differing clocks, with any
+ * number of processes.
  *
  * @example
  * ```ts
@@ -61,37 +63,44 @@ export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/
  * @since 0.1.0
  */
 export interface Options {
-  /** How long a process may be silent before its requests are in doubt. At least 1 second. Default: 1 minute. */
+  /**
+   * How long a process may fail to renew its lease before its requests count as in doubt. At least 1 second. Default: 1
+   * minute.
+   */
   readonly lease?: Duration.Input | undefined
   /**
-   * When the layer closes, it waits this long for requests that were sent. Those still running then are in doubt.
-   * Default: 10 minutes.
+   * How long the closing layer waits for requests that were sent. Requests that are still running after this time are
+   * in doubt. Default: 10 minutes.
    */
   readonly drain?: Duration.Input | undefined
   /**
-   * What happens to a call when its last caller leaves. `finish`: it is finished and stored. `interrupt`: it ends in
-   * doubt. Default: `finish`.
+   * What happens to a call when its last caller leaves. `finish`: the call continues, and its images are stored.
+   * `interrupt`: the call is cancelled, and its request is in doubt if it was sent. Default: `finish`.
    */
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
-   * `images`: how long images are kept. `rows`: after how long the row of an expired or free generation is removed, so
-   * that its key can pay again. `params`: whether params are kept with the images. Default: everything is kept, params
-   * are not.
+   * How long things are kept. `images`: how long images are kept. `rows`: how long the row of an expired or free
+   * generation is kept. After a row is removed, the next call with its key sends a new request. `params`: whether
+   * params are stored with the images. Default: images and rows are kept forever, and params are not stored.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
   /**
-   * Whether to look for a key's images in the store before its request is sent, in case the journal was lost or is
-   * outdated. Default: true.
+   * Whether a call looks for the images of its key in the store before it sends a request. The store may have them
+   * although the journal does not know it, because the journal was lost or is outdated. Default: true.
    */
   readonly checkStore?: boolean | undefined
-  /** A second store, for images that cannot be written to the store: it refuses them, is full or cannot be reached. */
+  /**
+   * A second store. It gets the images that cannot be written to the store, because that store refuses them, is full or
+   * cannot be reached.
+   */
   readonly spare?: ImageStore["Service"] | undefined
 }
 
 type Failing<A> = Effect.Effect<A, GradientError.GradientError>
 
 /**
- * Functions to list, join, settle and remove durable generations. None of them sends a request.
+ * The functions with which a person lists, joins, settles and removes durable generations. None of them sends a
+ * request.
  *
  * @category services
  * @since 0.1.0
@@ -103,27 +112,42 @@ export class DurableImages extends Context.Service<
     readonly list: (options?: ListOptions) => Stream.Stream<Generation, GradientError.GradientError>
     readonly get: (key: string) => Failing<Option.Option<Generation>>
     /**
-     * Joins a generation that was asked for before: at once if it is under way in this process, else when it is done. Fails
-     * with `NotFoundError` if nothing is under way for the key and nothing was charged for. With `params` it only looks in
-     * the journal, not in the store, and fails with `ConflictError` if the generation was asked for with others.
+     * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this
+     * process, else when the generation is done. Fails with `NotFoundError` if nothing is under way for the key and
+     * nothing was charged for.
+     *
+     * With `params`, fails with `ConflictError` if the generation was asked for with other params. To compare them, the
+     * journal must know the generation: one that only the store has is not found.
      */
     readonly join: (
       key: string,
       params?: ImageGenerateParams.ImageGenerateParamsStreaming
     ) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
     /**
-     * Decides about the attempt that is in doubt. `repeat`: the next call may pay again. `abandon`: it is never sent
-     * again. `accept`: the images that were found are the result. Fails with `ConflictError` if it is no longer in
-     * doubt.
+     * Decides about the attempt that is in doubt. `repeat`: the next call with the key sends another request, which may
+     * be charged for again. `abandon`: no request is sent for the key any more. `accept`: the images that the store has
+     * of the attempt become the result. Fails with `ConflictError` if the attempt is no longer in doubt.
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
-    /** Removes images, key, labels and digest. The key can never pay again. */
+    /**
+     * Removes the images of a generation, its key, its labels and the digest of its params. No call with the key ever
+     * sends a request again.
+     */
     readonly erase: (key: string) => Failing<Removed>
-    /** Removes the generation and its images, so that the key can pay again. */
+    /**
+     * Removes the generation of a key and its images. The next call with the key sends a new request, which is charged
+     * for.
+     */
     readonly forget: (key: string) => Failing<Removed>
-    /** Removes old generations: the images of those that are `done`, or the rows of another status. */
+    /**
+     * Removes the images of old generations that are `done`, or the rows of old generations with another status. See
+     * `PruneOptions`.
+     */
     readonly prune: (options: PruneOptions) => Failing<Removed>
-    /** Restores rows that the journal has lost, from the store's manifests. Returns the generations that it changed. */
+    /**
+     * Writes the rows that the journal has lost, from the manifests in the store. Emits each generation whose row was
+     * written.
+     */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
 >()("@effect-gradient/durable/DurableImages") {}
@@ -189,7 +213,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 /**
- * Makes calls with an `idempotencyKey` durable. In one process, use a journal with only one such layer.
+ * Makes calls with an `idempotencyKey` durable. Within one process, do not use the same journal in two of these layers.
  *
  * @category layers
  * @since 0.1.0
@@ -203,7 +227,7 @@ export const layer = (
 > => Layer.effectContext(make(options))
 
 /**
- * The generations of the journal, the newest first.
+ * Lists the generations of the journal, the newest first.
  *
  * @category accessors
  * @since 0.1.0
@@ -212,7 +236,7 @@ export const list = (options?: ListOptions): Stream.Stream<Generation, GradientE
   Stream.unwrap(Effect.map(DurableImages, (durable) => durable.list(options)))
 
 /**
- * The generation of a key. It never sends a request.
+ * Returns the generation of a key. It never sends a request.
  *
  * @category accessors
  * @since 0.1.0
@@ -223,7 +247,8 @@ export const get = (
   Effect.flatMap(DurableImages, (durable) => durable.get(key))
 
 /**
- * How many generations are in doubt, and when the oldest of them was sent: for `ImagesTelemetry.layerDoubts`.
+ * Counts the generations in doubt, and returns when the request of the oldest one was sent. Pass it to
+ * `ImagesTelemetry.layerDoubts`.
  *
  * @example
  * ```ts
@@ -246,8 +271,8 @@ export const doubts: Effect.Effect<ImagesTelemetry.Doubts, GradientError.Gradien
 )
 
 /**
- * Joins a generation that was asked for before: at once if it is under way in this process, else when it is done. It never
- * sends.
+ * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this process,
+ * else when the generation is done. It never sends a request.
  *
  * @category accessors
  * @since 0.1.0
@@ -259,7 +284,8 @@ export const join = (
   Effect.flatMap(DurableImages, (durable) => durable.join(key, params))
 
 /**
- * Decides about the attempt that is in doubt.
+ * Decides whether the attempt in doubt is repeated, abandoned, or accepted with the images that were found. See
+ * `Resolution`.
  *
  * @category accessors
  * @since 0.1.0
@@ -271,7 +297,8 @@ export const resolve = (
   Effect.flatMap(DurableImages, (durable) => durable.resolve(key, resolution))
 
 /**
- * Removes images, key, labels and digest. The key can never pay again.
+ * Removes the images of a generation, its key, its labels and the digest of its params. No call with the key ever sends
+ * a request again.
  *
  * @category accessors
  * @since 0.1.0
@@ -280,7 +307,7 @@ export const erase = (key: string): Effect.Effect<Removed, GradientError.Gradien
   Effect.flatMap(DurableImages, (durable) => durable.erase(key))
 
 /**
- * Removes the generation of a key and its images, so that the key can pay again.
+ * Removes the generation of a key and its images. The next call with the key sends a new request, which is charged for.
  *
  * @category accessors
  * @since 0.1.0
@@ -298,8 +325,8 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
 
 /**
- * Restores rows that the journal has lost, from the store's manifests. Run it after the journal was restored from a
- * backup.
+ * Writes the rows that the journal has lost, from the manifests in the store. Run it after the journal was restored
+ * from a backup.
  *
  * @category accessors
  * @since 0.1.0

@@ -1,13 +1,15 @@
-/** A durable generation as a person sees it: a row of the journal, without the prompt and the images. */
+/** A durable generation as a person sees it: the content of a row of the journal. It has no prompt and no images. */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import type { Found } from "./internal/journalModels.ts"
 
 /**
- * - `free`: nothing was charged; the next call with the key sends.
+ * The status of a generation.
+ *
+ * - `free`: nothing was charged for, or a person decided `repeat`. The next call with the key sends a request.
  * - `sending`: a request is under way.
  * - `in-doubt`: a request may have been charged for, and its outcome is unknown.
- * - `abandoned`: a person decided that it is never sent again.
+ * - `abandoned`: a person decided that no request is sent for the key any more.
  * - `done`: the images are in the store.
  * - `expired`: the images were removed.
  *
@@ -31,23 +33,26 @@ export type Status = typeof Status.Type
 export class Generation extends Schema.Class<Generation>("@effect-gradient/durable/Generation")({
   /** Absent after `erase`. */
   key: Schema.optional(Schema.String),
-  /** The SHA-256 of the key in hex: its folder in the store, and its `Idempotency-Key`. */
+  /**
+   * The SHA-256 of the key in hexadecimal. It names the generation's folder in the store, and is sent as the header
+   * `Idempotency-Key`.
+   */
   id: Schema.String,
   labels: Schema.Record(Schema.String, Schema.String),
   status: Status,
   /** The number of the last attempt, from 1. */
   attempt: Schema.Int,
   model: Schema.String,
-  /** How many images were asked for. */
+  /** The number of images that were asked for. */
   n: Schema.Int,
-  /** How many images the store has. */
+  /** The number of images that the store has. */
   images: Schema.Int,
   /**
-   * How many other attempts returned images after the generation was done. They were paid for too, and the store has
-   * their images.
+   * The number of other attempts that returned images after the generation was done. These attempts were paid for too,
+   * and the store has their images.
    */
   extra: Schema.Int,
-  /** Why it has this status, such as the reason of a failure. */
+  /** Why the generation has this status, such as the reason of a failure. */
   note: Schema.optional(Schema.String),
   inputTokens: Schema.optional(Schema.Finite),
   outputTokens: Schema.optional(Schema.Finite),
@@ -66,7 +71,7 @@ const statuses = new Map<string, Status>([
 ])
 
 /**
- * A state that this version does not know is in doubt: nothing is sent.
+ * The status of a row. A state that this version does not know counts as in doubt, so that no request is sent.
  *
  * @category converting
  * @since 0.1.0

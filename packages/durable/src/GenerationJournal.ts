@@ -1,6 +1,6 @@
 /**
- * The record of every request that may be charged for: one row for each idempotency key. It outlives the process that
- * sends. It holds no prompt, no image and no secret.
+ * Records every request that may be charged for, in one row for each idempotency key. The journal outlives the process
+ * that sends the request. It contains no prompt, no image and no secret.
  *
  * @example
  * ```ts
@@ -29,7 +29,8 @@ export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
- * The journal. Leases are measured by its clock only.
+ * The journal. Only its own clock decides when a lease ends. By its own clock, a process stops sending when half of its lease
+ * has passed.
  *
  * @category services
  * @since 0.1.0
@@ -38,15 +39,15 @@ export class GenerationJournal extends Context.Service<
   GenerationJournal,
   {
     /**
-     * Applies a move in one atomic statement. Returns the row after the move, or the removed row. `None` if the move's
-     * condition did not hold.
+     * Applies a move in one atomic statement. Returns the row after the move, or the removed row. Returns `None` if the
+     * condition of the move does not hold.
      */
     readonly move: (id: string, move: JournalMove) => Effect.Effect<Option.Option<Row>, JournalFailure>
     readonly find: (id: string) => Effect.Effect<Option.Option<Found>, JournalFailure>
     readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<Found>, JournalFailure>
-    /** The number of generations in each status, among those with this prefix of the key. */
+    /** Counts the generations in each status. Only generations whose key begins with this prefix are counted. */
     readonly count: (prefix: string) => Effect.Effect<ReadonlyArray<Count>, JournalFailure>
-    /** Extends the lease of a process to this many milliseconds from now. 0 ends it. */
+    /** Sets the lease of a process to end this many milliseconds from now. 0 ends the lease at once. */
     readonly renew: (holder: string, leaseMillis: number) => Effect.Effect<void, JournalFailure>
   }
 >()("@effect-gradient/durable/GenerationJournal") {}
@@ -133,13 +134,13 @@ const makeMemory = Effect.sync(() => {
  * @category layers
  * @since 0.1.0
  */
-// Fresh: two journals in one program must not share their rows.
+// `Layer.fresh`, because two journals in one program must not share their rows.
 export const layerMemory: Layer.Layer<GenerationJournal> = Layer.fresh(Layer.effect(GenerationJournal, makeMemory))
 
 /**
- * The journal in a SQL database: PostgreSQL, or SQLite through `@effect-gradient/durable/node`. It makes its tables
- * unless `migrate` is `"check"`. Fails with `InvalidParamsError` if the database may lose a commit that it has
- * confirmed.
+ * Provides the journal in a SQL database: PostgreSQL, or SQLite through `@effect-gradient/durable/node`. The layer
+ * creates its tables unless `migrate` is `"check"`. Fails with `InvalidParamsError` if the database may lose a commit
+ * that it has confirmed.
  *
  * @category layers
  * @since 0.1.0

@@ -1,10 +1,13 @@
 /**
- * Many requests, each paid for once. A batch is a file with a request on each line: JSON with the params by their wire
- * names, and an `id` that no other line has. Its runners are processes that share a journal and a store, on one machine
- * or on many. If a runner is killed, the others go on. The same call continues a batch that was stopped.
+ * Runs many requests, and pays for each of them once. A batch is a file with one request on each line. A line is JSON:
+ * the params by their wire names, and an `id` that no other line has.
  *
- * The key of a request is `<batch>/<id>`. If a runner is killed, its requests under way are in doubt: they are not sent
- * again unless a person decides so.
+ * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
+ * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way are in
+ * doubt: they are not sent again unless a person decides so. If all runners have stopped, calling `run` again continues
+ * the batch.
+ *
+ * The idempotency key of a request is `<batch>/<id>`.
  *
  * @example
  * ```ts
@@ -45,8 +48,10 @@ import type { Count } from "./internal/journalModels.ts"
 import * as Reasons from "./internal/failureReasons.ts"
 
 /**
- * The progress of a batch. `failed`: refused, and not charged for. `inDoubt`: may have been charged for, and the image
- * is not in the store. `abandoned`: was in doubt, and a person gave it up. `waiting`: not sent yet.
+ * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed, and
+ * was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown. `abandoned`: the
+ * request was in doubt, and a person decided that it is not sent again. `sending`: the request is under way. `waiting`:
+ * the request has not been sent, or a person decided that it is sent again.
  *
  * @category models
  * @since 0.1.0
@@ -60,9 +65,11 @@ export interface Progress {
   readonly abandoned: number
   readonly sending: number
   readonly waiting: number
-  /** Images in the store, also those of requests in doubt. */
+  /** The number of images in the store, including images of requests in doubt. */
   readonly images: number
-  /** Tokens that the service counted for the requests that are done, also if their images were removed. */
+  /**
+   * The number of tokens that the service counted for all requests that are done, even if their images were removed.
+   */
   readonly totalTokens: number
 }
 
@@ -73,9 +80,9 @@ export interface Progress {
  * @since 0.1.0
  */
 export interface WorkerOptions {
-  /** The name of the batch: 1 to 100 characters, without a slash. */
+  /** The name of the batch: 1 to 100 characters, none of which is a slash. */
   readonly name: string
-  /** How many requests this runner has under way at once. Default: 4. */
+  /** How many requests this runner has under way at the same time. Default: 4. */
   readonly concurrency?: number | undefined
 }
 
@@ -86,7 +93,10 @@ export interface WorkerOptions {
  * @since 0.1.0
  */
 export interface RunOptions<E, R> extends WorkerOptions {
-  /** The lines of the file. They are read up to three times: to check them, to copy them, and to compare equal ids. */
+  /**
+   * The lines of the file. The stream is read up to three times: to check the lines, to copy them, and to compare ids
+   * with equal hashes.
+   */
   readonly lines: Stream.Stream<string, E, R>
 }
 
@@ -104,7 +114,8 @@ const refuse = (param: string, given: string, allowed: string) =>
 
 const checkOptions = ({ concurrency = defaultConcurrency, name }: WorkerOptions) => {
   if (name.length < 1 || name.length > 100) return refuse("name", `${name.length} characters`, "1 to 100 characters")
-  // The key of a request is <batch>/<id>: with a slash in the name, two requests could have the same key.
+  // The key of a request is <batch>/<id>. If a name could contain a slash, requests of two batches could have the same
+  // key.
   if (name.includes("/")) return refuse("name", JSON.stringify(name), "without a slash")
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     return refuse("concurrency", String(concurrency), "an integer of at least 1")
@@ -140,7 +151,10 @@ const progress = (journal: GenerationJournal["Service"], batch: string, total: n
     Effect.mapError((failure) => GradientError.fromReason(Reasons.journalBefore(failure)))
   )
 
-/** Runs in the background, and gives the progress every second, and at the end. */
+/**
+ * Starts the runner in the background. Returns a stream that emits the progress every second, and once more when the
+ * runner has ended.
+ */
 const watching = Effect.fnUntraced(function* (
   { concurrency, name }: { readonly concurrency: number; readonly name: string },
   { total, ...checked }: Checked,
@@ -150,7 +164,7 @@ const watching = Effect.fnUntraced(function* (
   const runner = yield* Effect.forkScoped(runRunner(parts, { ...checked, total, name, concurrency, isRetrying }))
   const now = progress(parts.journal, name, total)
   const ticks = Stream.tick("1 second").pipe(
-    // The journal may be unreachable for a while.
+    // While the journal cannot be reached, no progress is emitted.
     Stream.mapEffect(() => Effect.option(now)),
     Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found))),
     Stream.haltWhen(Fiber.await(runner))
@@ -158,20 +172,26 @@ const watching = Effect.fnUntraced(function* (
   return Stream.concat(ticks, Stream.fromEffect(Effect.andThen(Fiber.join(runner), now)))
 })
 
-/** Fails if the journal has requests of a batch that the store does not have: their images are in another store. */
+/**
+ * Fails if the journal has finished requests of this batch. It is called if the store does not have the batch, so the
+ * images of those requests are in another store.
+ */
 const checkUnknown = Effect.fnUntraced(function* (name: string) {
   const journal = yield* GenerationJournal
   const { done } = yield* progress(journal, name, 0)
   if (done === 0) return
   return yield* GradientError.fromReason(
     Reasons.conflict(
-      `the journal has ${done} requests of a batch ${JSON.stringify(name)} that this store does not have. Use its store, or ` +
-        "another name"
+      `the journal has ${done} finished requests of a batch ${JSON.stringify(name)}, but this store does not have that batch. ` +
+        "Use the store with which that batch was begun, or give this batch another name"
     )
   )
 })
 
-/** The batch of this name in the store, copied there if it is new. */
+/**
+ * Checks the lines of the batch, and copies them to the store if no batch of this name is there yet. Fails if the store
+ * has a batch of this name with other lines.
+ */
 const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.Stream<string, E, R>) {
   const { identity, store } = yield* places
   const checked = yield* checkLines(lines, identity)
@@ -181,17 +201,20 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
     yield* Copy.write(store, identity, name, checked, lines)
   } else if (found.value.digest !== checked.digest) {
     return yield* GradientError.fromReason(
-      Reasons.conflict(`the batch ${JSON.stringify(name)} has other requests. Give the changed file another name`)
+      Reasons.conflict(
+        `the batch ${JSON.stringify(name)} has other requests than the batch of this name in the store. ` +
+          "Give the changed file another name"
+      )
     )
   }
   return checked
 })
 
 /**
- * Runs a batch to its end, and gives its progress every second. It checks every line before anything is sent, and fails with
- * `InvalidParamsError` that lists all problems by line. Requests that failed before are asked for once more. It fails with
- * `ConflictError` if the batch of this name has other requests; and as soon as a failure shows that every request would fail,
- * such as a wrong key.
+ * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line: it
+ * fails with `InvalidParamsError`, which lists all problems by line, or with `ConflictError` if the store has a batch
+ * of this name with other requests. A request that failed in an earlier run, and was not charged for, is sent once
+ * more. If a failure shows that every other request would fail too, such as a wrong key, the run fails with it at once.
  *
  * @category running
  * @since 0.1.0
@@ -214,7 +237,8 @@ const known = Effect.fnUntraced(function* (name: string) {
 })
 
 /**
- * Helps with a batch that `run` has begun in another process, until it has ended.
+ * Helps with a batch that `run` has begun in another process, and emits the progress every second. Ends when the batch
+ * has ended.
  *
  * @category running
  * @since 0.1.0
@@ -228,7 +252,7 @@ export const worker = (options: WorkerOptions): Stream.Stream<Progress, Gradient
   )
 
 /**
- * How far a batch is. It sends nothing.
+ * Returns the progress of a batch. It sends no request.
  *
  * @category running
  * @since 0.1.0
@@ -241,5 +265,8 @@ export const status = (
     return yield* progress(yield* GenerationJournal, name, total)
   }).pipe(Effect.scoped)
 
-/** The same params several times, without a journal: `ImagesEach.generate` of core, which loads nothing of this package. */
+/**
+ * Sends several requests with the same params, without a journal. It is `ImagesEach.generate` of core, which a program
+ * can also import from core, without loading this package.
+ */
 export { Each, generate as each } from "@effect-gradient/core/ImagesEach"

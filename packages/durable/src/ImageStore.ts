@@ -1,5 +1,5 @@
 /**
- * Keeps the images of durable generations as files under `<id>/<attempt>-<token>/`, each written once.
+ * Keeps the images of durable generations as files under `<id>/<attempt>-<token>/`. Each file is written once.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ export type { S3Options } from "./internal/s3Store.ts"
 export { type Entry, StoreFailure } from "./internal/storeModels.ts"
 
 /**
- * A store of files by path. Paths have `/` between their parts, on any system.
+ * A store of files by path. The parts of a path are separated by `/` on every operating system.
  *
  * @category services
  * @since 0.1.0
@@ -36,23 +36,23 @@ export { type Entry, StoreFailure } from "./internal/storeModels.ts"
 export class ImageStore extends Context.Service<
   ImageStore,
   {
-    /** Writes a file. Once this succeeds, the file outlives a crash. A file that exists is not changed. */
+    /** Writes a file. Once this has succeeded, the file survives a crash. A file that already exists is not changed. */
     readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /**
-     * Reads `length` bytes from `start` on, so that a large file need not be in memory. It may give fewer bytes; it gives an
-     * empty array only at the end of the file.
+     * Reads up to `length` bytes from `start` on, so that a large file need not be in memory. The result may be shorter
+     * than `length`. It is empty only at the end of the file.
      */
     readonly read: (
       path: string,
       start: number,
       length: number
     ) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
-    /** The size of a file, without reading it. */
+    /** Returns the size of a file without reading the file. */
     readonly head: (path: string) => Effect.Effect<Option.Option<Entry>, StoreFailure>
-    /** The files in this folder and below; `""` for all. */
+    /** Lists the files in this folder and its subfolders. `""` lists all files. */
     readonly list: (folder: string) => Stream.Stream<Entry, StoreFailure>
-    /** Removes this folder, or this file. It need not exist. */
+    /** Removes this file, or this folder with its files. Succeeds too if it does not exist. */
     readonly remove: (path: string) => Effect.Effect<void, StoreFailure>
   }
 >()("@effect-gradient/durable/ImageStore") {}
@@ -91,13 +91,13 @@ const makeMemory = Effect.sync(() => {
  * @category layers
  * @since 0.1.0
  */
-// Fresh: two stores in one program must not share their files.
+// `Layer.fresh`, because two stores in one program must not share their files.
 export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(ImageStore, makeMemory))
 
 /**
- * A store in a folder, which is made if it is missing. A file is synced, then renamed, then its folder is synced, so
- * that it exists completely or not at all. Fails with `InvalidParamsError` if `path` is a file, or cannot be written
- * to.
+ * Provides a store in a folder, which is created if it is missing. A file is written under a temporary name, synced and
+ * renamed, and then its folder is synced, so that the file exists completely or not at all. Fails with
+ * `InvalidParamsError` if `path` is a file, or cannot be written to.
  *
  * @category layers
  * @since 0.1.0
@@ -108,9 +108,9 @@ export const layerFolder = (
   Layer.effect(ImageStore, Effect.map(makeFolder(path), ImageStore.of))
 
 /**
- * A store in a bucket of DigitalOcean Spaces, of AWS, or of another S3 server. An object is never overwritten, if the server
- * knows `If-None-Match`. A request that fails with a 5xx, a 429 or without an answer is repeated for half a minute. Fails with
- * `InvalidParamsError` if the bucket does not exist, or the credentials are refused.
+ * Provides a store in a bucket of DigitalOcean Spaces, AWS or another S3 server. If the server supports
+ * `If-None-Match`, an object is never overwritten. A request that gets a 5xx, a 429 or no answer is repeated for up to
+ * half a minute. Fails with `InvalidParamsError` if the bucket does not exist, or the credentials are refused.
  *
  * @category layers
  * @since 0.1.0
@@ -141,9 +141,9 @@ const s3Config = Config.all({
 })
 
 /**
- * A store in a bucket, with options from the environment variables of the AWS command line: `AWS_ACCESS_KEY_ID`,
- * `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` and `AWS_ENDPOINT_URL_S3`. For DigitalOcean Spaces the
- * last one is required, such as `https://fra1.digitaloceanspaces.com`.
+ * Provides a store in a bucket, with options from the environment variables of the AWS command line:
+ * `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` and `AWS_ENDPOINT_URL_S3`. For
+ * DigitalOcean Spaces, set `AWS_ENDPOINT_URL_S3` to a URL such as `https://fra1.digitaloceanspaces.com`.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,7 @@
 /**
- * The counts of `ImagesBudget` in the journal's database, so that many processes share one budget. Each reservation is one
- * atomic statement, by the clock of the database. If a process is killed, what it had reserved remains counted.
+ * Keeps the counts of `ImagesBudget` in the journal's database, so that many processes share one budget. Each
+ * reservation is one atomic statement, and uses the clock of the database. If a process is killed, the amounts that it
+ * had reserved remain counted.
  *
  * @example
  * ```ts
@@ -35,7 +36,10 @@ const Counts = Schema.Array(Schema.Struct({ images: Integer, output_tokens: Inte
 const decode = Schema.decodeUnknownEffect(Counts)
 
 const failureOf = (cause: SqlError | Schema.SchemaError) =>
-  new GradientError.ConnectionError({ description: `the budget's ledger cannot be reached: ${cause.message}`, cause })
+  new GradientError.ConnectionError({
+    description: `the database of the budget cannot be reached: ${cause.message}`,
+    cause
+  })
 
 const statementsOn = (sql: SqlClient, name: string) => {
   const table = sql(name)
@@ -44,7 +48,7 @@ const statementsOn = (sql: SqlClient, name: string) => {
     pg: () => sql`CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)`,
     orElse: () => sql`CAST(unixepoch('subsec') * 1000 AS BIGINT)`
   })
-  /** The count of the current window: 0 if the row's window has ended. */
+  /** SQL for a count in the current window: `count`, or `otherwise` if the window of the row has ended. */
   const current = ({ window }: Request, count: Fragment, otherwise: Fragment) =>
     window === undefined
       ? count
@@ -84,7 +88,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
   const sql = (yield* SqlClient).withoutTransforms()
   yield* checkDurability(sql)
   yield* runMigrations(sql, names, migrate)
-  // With `migrate: "check"`, the table can be missing.
+  // With `migrate: "check"`, no table is created. If the table of budgets is missing, this statement fails.
   yield* sql`SELECT 1 FROM ${sql(names.budget)} LIMIT 1`
   const { look, reserve, settle } = statementsOn(sql, names.budget)
 
@@ -108,7 +112,8 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
     )
   return BudgetLedger.of({
     reserve: Effect.fnUntraced(function* (request) {
-      // The statement compares with the limits only if the row exists.
+      // If the key has no row yet, the statement inserts one without comparing it with the limits, so the amounts are
+      // compared with the limits here first.
       const count = isWithin(request.amounts, request.limits) ? yield* run(reserve(request)) : undefined
       if (count !== undefined) return { isReserved: true, ...count }
       return { isReserved: false, used: nothing, since: 0, ...(yield* run(look(request))) }
@@ -118,7 +123,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
 })
 
 /**
- * The ledger of a budget in the database of the journal.
+ * Provides the ledger of a budget in the database of the journal.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,7 @@
 /**
- * The counts of Effect's `RateLimiter` in the journal's database, so that many processes share one limit without Redis.
- * Each request for a permit is one atomic statement, by the clock of the database. Adaptive limits are not kept.
+ * Keeps the counts of Effect's `RateLimiter` in the journal's database, so that many processes share one limit without
+ * Redis. Each request for a permit is one atomic statement, and uses the clock of the database. Adaptive limits are not
+ * supported.
  *
  * @example
  * ```ts
@@ -54,7 +55,7 @@ const statementsOn = (sql: SqlClient, name: string) => {
     sql.onDialectOrElse({ pg: () => sql`FLOOR(${value})`, orElse: () => sql`CAST(${value} AS INTEGER)` })
   const smaller = (a: Fragment, b: Fragment) => sql`CASE WHEN ${a} < ${b} THEN ${a} ELSE ${b} END`
 
-  /** `at` is when the window ends. */
+  /** A limit for each window of time. The column `at` is the time when the current window ends. */
   const fixedWindow = ({ key, limit, refillRate, tokens }: Parameters<Store["fixedWindow"]>[0]) => {
     const length = double(Duration.toMillis(refillRate) * tokens)
     const count = sql`(CASE WHEN l.at <= ${now} THEN 0 ELSE l.tokens END + ${double(tokens)})`
@@ -68,7 +69,7 @@ const statementsOn = (sql: SqlClient, name: string) => {
     }
   }
 
-  /** `at` is when the bucket was last refilled. */
+  /** A bucket that is refilled over time. The column `at` is the time when it was last refilled. */
   const tokenBucket = ({ allowOverflow, key, limit, refillRate, tokens }: Parameters<Store["tokenBucket"]>[0]) => {
     const rate = double(Duration.toMillis(refillRate))
     const refills = floor(sql`(${now} - l.at) / ${rate}`)
@@ -95,7 +96,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
 
   const run = (statement: Fragment & Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
     statement.pipe(Effect.retry({ while: isBusy, schedule: whileBusy }), Effect.flatMap(decode))
-  /** Takes the tokens. If that is not allowed, it only reads the count. */
+  /** Takes the tokens if the limit allows it, else only reads the count. */
   const counted = ({ look, take }: ReturnType<(typeof statements)["fixedWindow"]>) =>
     run(take).pipe(
       Effect.flatMap((rows) => (rows.length > 0 ? Effect.succeed(rows) : run(look))),
@@ -111,7 +112,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
 })
 
 /**
- * The store of a `RateLimiter` in the database of the journal.
+ * Provides the store of a `RateLimiter` in the database of the journal.
  *
  * @category layers
  * @since 0.1.0

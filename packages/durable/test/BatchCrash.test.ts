@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { journalAt } from "./support/journalAt.ts"
 import { postgres } from "./support/postgres.ts"
 
-/** How many requests the batch has. CI takes a few; `BATCH_REQUESTS=1000` takes minutes. */
+/** The number of requests in the batch. CI uses the default. `BATCH_REQUESTS=1000` makes the tests take minutes. */
 const total = Effect.runSync(Config.Int("BATCH_REQUESTS").pipe(Config.withDefault(240)))
 const seed = Effect.runSync(Config.Int("BATCH_SEED").pipe(Config.withDefault(Date.now() % 1_000_000)))
 const concurrency = 8
@@ -25,18 +25,18 @@ const dice = (start: number) => {
   }
 }
 
-/** No two images are the same. */
+/** Makes an image that differs from all others. */
 const makeImage = () => Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(4000, randomUUID())])
 
 /**
- * A service with faults: bursts of 429, which cost nothing; connections that are reset after the generation was paid for; and
- * slow replies.
+ * A service with faults: it replies 429 for short times, which costs nothing, resets some connections after the
+ * generation was paid for, and delays some replies.
  */
 const faultyService = Effect.acquireRelease(
   Effect.promise(async () => {
     const random = dice(seed)
     const paid = new Map<string, number>()
-    /** The image of each request that was answered. */
+    /** The image of each request that was answered with one, by the idempotency key of the request. */
     const images = new Map<string, Buffer>()
     const ledger = { paid, images, resets: 0, busyUntil: 0 }
     const server = http.createServer((request, response) => {
@@ -79,7 +79,7 @@ interface Plan {
   readonly file?: string
 }
 
-/** A runner. It is killed with the scope. */
+/** Starts a runner in a process of its own. The process is killed when the scope closes. */
 const runner = (plan: Plan) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -106,7 +106,10 @@ const ended = (child: ChildProcess) =>
 
 const idOf = (key: string) => createHash("sha256").update(key).digest("hex")
 
-/** Runs the batch with three runners, of which two are killed, one is ended, and one of the new ones is stopped for a while. */
+/**
+ * Runs the batch with three runners. The first is killed, and a fourth takes its place. The fourth is stopped for a
+ * while. In that time the second is killed, the third is ended with SIGTERM, and a fifth begins.
+ */
 const runBatch = (journal: string) =>
   Effect.gen(function* () {
     const folder = mkdtempSync(join(tmpdir(), "batch-"))
@@ -126,7 +129,8 @@ const runBatch = (journal: string) =>
     const fourth = yield* runner(plan)
     yield* until(() => ledger.paid.size >= total / 2)
     fourth.kill("SIGSTOP")
-    // A process that is stopped within a commit keeps SQLite's lock: then nobody goes on until it is continued.
+    // A process that is stopped in the middle of a commit keeps the lock of the SQLite file. Then no runner continues
+    // until that process does.
     yield* Effect.timeoutOption(
       until(() => ledger.paid.size >= (total * 2) / 3),
       "10 seconds"
@@ -138,7 +142,7 @@ const runBatch = (journal: string) =>
     fourth.kill("SIGCONT")
     const all = [first, second, third, fourth, fifth]
     expect(yield* Effect.forEach(all, ended)).toEqual(["SIGKILL", "SIGKILL", 130, 0, 0])
-    // The same command once more: nothing is left to send.
+    // Running the same command once more sends nothing, because every request has an outcome.
     const paid = ledger.paid.size
     expect(yield* ended(yield* runner({ ...plan, file }))).toBe(0)
     expect(ledger.paid.size).toBe(paid)
@@ -147,7 +151,7 @@ const runBatch = (journal: string) =>
 
 type Ledger = Effect.Success<typeof faultyService>["ledger"]
 
-/** The image files of a finished request in the store. */
+/** Reads the image files of a finished request from the store. */
 const storedImages = (
   store: string,
   { id, folder = "" }: { readonly id: string; readonly folder?: string | undefined }
@@ -174,7 +178,8 @@ const check = (url: string, { ledger, store }: { readonly ledger: Ledger; readon
     for (const { row } of done) expect(storedImages(store, row)).toEqual([images.get(row.id)])
     const doubts = found.filter(({ row }) => row.state !== "done")
     expect(doubts.filter(({ isLapsed, row }) => !isLapsed && row.state !== "doubt")).toEqual([])
-    // Two runners were killed with at most so many requests under way. The one that was ended left none.
+    // Each of the two runners that were killed had at most `concurrency` requests under way. The runner that was ended
+    // with SIGTERM left no request in doubt.
     expect(doubts.length).toBeLessThanOrEqual(2 * concurrency + resets)
     expect(doubts.filter(({ row }) => row.note === "interrupted")).toEqual([])
     return { done: found.length - doubts.length, doubts: doubts.length, resets }

@@ -1,4 +1,7 @@
-/** Batches whose database or bucket is away for a while. The emulator's ledger says what was paid for. */
+/**
+ * Runs batches while their database or bucket cannot be reached for some time. The ledger of the emulator shows which
+ * requests were paid for.
+ */
 import { GradientClient, Images, RetryPolicy } from "@effect-gradient/core"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { describe, expect, it } from "@effect/vitest"
@@ -33,7 +36,7 @@ const run = ImageBatch.run({
 
 const emulator = Emulator.layerHttpClient({ images: "plain", latency: "50 millis" })
 
-/** A service of the emulator, and what it was paid for. */
+/** The emulator as the service, and the prompts of the requests that it was paid for. */
 const service = Effect.map(
   Layer.build(
     Images.layer.pipe(
@@ -49,14 +52,14 @@ const service = Effect.map(
 
 type Service = Effect.Success<typeof service>
 
-/** A process with this journal and this store. */
+/** One simulated process, which uses this journal and this store. */
 const processOn = <E, F>(
   { images }: Service,
   journal: Layer.Layer<GenerationJournal.GenerationJournal, E>,
   store: Layer.Layer<ImageStore.ImageStore, F>
 ) => Layer.build(DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.merge(journal, store))))
 
-/** Runs the batch. `outage` begins when so many requests were paid for. */
+/** Runs the batch. `outage` runs when a quarter of the requests have been paid for. */
 const runDuring = ({ paid }: Service, outage: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const running = yield* Effect.forkChild(Stream.runLast(run))
@@ -65,7 +68,7 @@ const runDuring = ({ paid }: Service, outage: Effect.Effect<void>) =>
     return Option.getOrUndefined(yield* Fiber.join(running))
   })
 
-/** Every image is in the store, and each request was paid for once. */
+/** Checks that the store has every image, and that each request was paid for once. */
 const checkAll = ({ paid }: Service) =>
   Effect.gen(function* () {
     for (const index of indexes) {
@@ -86,7 +89,7 @@ const listening = (server: http.Server) =>
     () => Effect.sync(() => server.close().closeAllConnections())
   )
 
-/** A bucket that can be away: then every request gets a 503. */
+/** A bucket behind a proxy. While `isAway` is true, the proxy replies 503 to every request. */
 const bucket = Effect.gen(function* () {
   const { options } = yield* s3
   const state = { isAway: false, refused: 0 }
@@ -96,7 +99,8 @@ const bucket = Effect.gen(function* () {
       return void request.resume().on("end", () => response.writeHead(503).end())
     }
     const target = new URL(request.url ?? "", options.endpoint)
-    // Without a connection that is kept: the server would wait for its end when it closes.
+    // `agent: false` closes the connection after the reply. The server waits until its connections are closed before it
+    // closes.
     const forwarded = http.request(
       target,
       { method: request.method, headers: request.headers, agent: false },
@@ -146,7 +150,7 @@ describe("a batch", () => {
         const end = yield* Effect.provide(runDuring(paying, outage), process)
         expect(end).toMatchObject({ done: total, failed: 0, inDoubt: 0 })
         yield* Effect.provide(checkAll(paying), process)
-        // The log says that outcomes are written later.
+        // The log would show that outcomes are written later, so it is turned off.
       }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
     180_000
   )

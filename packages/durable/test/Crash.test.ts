@@ -11,7 +11,10 @@ import { journalAt } from "./support/journalAt.ts"
 import { postgres } from "./support/postgres.ts"
 import { type Line, type Plan, service, Started } from "./support/processes.ts"
 
-/** How many processes are killed at random moments. CI takes a few; `DURABLE_KILLS=200` takes minutes. */
+/**
+ * How many processes are killed at random moments. CI uses the default. `DURABLE_KILLS=200` makes the tests take
+ * minutes.
+ */
 const kills = Effect.runSync(Config.Int("DURABLE_KILLS").pipe(Config.withDefault(6)))
 const seed = Effect.runSync(Config.Int("DURABLE_SEED").pipe(Config.withDefault(Date.now() % 1_000_000)))
 
@@ -31,7 +34,7 @@ const setup = (journal?: string) =>
     return { plan, paid: (key: string) => generations.get(idOf(key)) ?? 0, generations }
   })
 
-/** Runs to its end, and gives what it printed of each key. */
+/** Runs a process to its end. Returns the line that it printed for each key. */
 const run = (plan: Plan) =>
   Effect.promise(async () => {
     const process = new Started(plan)
@@ -39,7 +42,10 @@ const run = (plan: Plan) =>
     return new Map(process.lines.map((line) => [line.key, line]))
   })
 
-/** Where a process is killed; what was paid for by then; and what the next process gets. */
+/**
+ * The points at which a process is killed. Each has the number of requests that were paid for by then, and the outcome
+ * that the next process gets for the key.
+ */
 const points = [
   ["before Begin", 0, "image"],
   ["after Begin", 0, "InDoubtError"],
@@ -79,7 +85,10 @@ const killedAtEachPoint = (journal?: string) =>
     return { plan, generations }
   })
 
-/** A small generator of numbers below 1: a seed gives the same moments again. */
+/**
+ * Makes a generator of pseudo-random numbers from 0 to 1. With the same seed, the processes are killed at the same
+ * moments.
+ */
 const dice = (start: number) => {
   let state = start
   return () => {
@@ -88,7 +97,10 @@ const dice = (start: number) => {
   }
 }
 
-/** Two processes at a time ask for the same keys, and are killed at random moments; the next two go on. */
+/**
+ * Starts two processes that ask for the same keys, kills both at random moments, and repeats this with the next two. At
+ * the end, one process asks for all keys.
+ */
 const killedAtRandom = (journal?: string) =>
   Effect.gen(function* () {
     const { generations, plan } = yield* setup(journal)
@@ -116,10 +128,10 @@ const killedAtRandom = (journal?: string) =>
     const settled = ({ outcome, status }: Line) =>
       (outcome === "image" && status === "done") ||
       (outcome === "InDoubtError" && status === "in-doubt") ||
-      // On a slow machine a process may stall for half of so short a lease: then it sends nothing.
+      // On a slow machine a process may stall for half of this short lease. Then it sends nothing.
       (outcome === "JournalError" && status === "free")
     expect([...lines.values()].filter((line) => !settled(line))).toEqual([])
-    // Asking once more pays for nothing twice.
+    // Another run that asks for all keys pays for no key twice.
     yield* run({ ...plan, keys, concurrency: 64 })
     expectPromise(generations)
   })
@@ -156,7 +168,7 @@ const until = async (holds: () => boolean) => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-/** Where a process is stopped; what the others are told; what is paid for in the end, after one `repeat`. */
+/** The points at which a process is stopped, and the outcome that another process then gets for the key. */
 const stops = points.map(([point, , outcome]) => [point, outcome] as const)
 
 const repeat = (journal: string, key: string) =>
@@ -165,7 +177,7 @@ const repeat = (journal: string, key: string) =>
     expect(Option.isSome(moved)).toBe(true)
   }).pipe(Effect.scoped)
 
-/** A process that is killed with the scope: one that is stopped would never end. */
+/** Starts a process, and kills it when the scope closes, because a stopped process would never end. */
 const started = (plan: Plan) =>
   Effect.acquireRelease(
     Effect.sync(() => new Started(plan)),
@@ -181,7 +193,8 @@ const stalledAtEachPoint = (journal?: string) =>
         Effect.tap(started({ ...plan, keys: [point], point, signal: "SIGSTOP" }), (process) =>
           Effect.promise(() => until(() => isStopped(process)))
         ),
-      // Few at a time: a process that starts slowly would stall for half its lease, and send nothing.
+      // Only three processes start at a time. A process that starts slowly would stall for half its lease, and then
+      // send nothing.
       { concurrency: 3 }
     )
     yield* Effect.sleep("3 seconds")
@@ -189,7 +202,8 @@ const stalledAtEachPoint = (journal?: string) =>
     const lines = yield* run({ ...plan, keys })
     expect(stops.map(([point]) => [point, lines.get(point)?.outcome])).toEqual(stops)
 
-    // A person says `repeat` for what would still be sent: it is paid for again, and no more than that.
+    // A person decides `repeat` for a request that the stopped process will still send. It may then be paid for twice,
+    // but not more often.
     const repeated = "before sending"
     yield* repeat(plan.journal, repeated)
     expect((yield* run({ ...plan, keys: [repeated] })).get(repeated)?.outcome).toBe("image")
@@ -200,7 +214,8 @@ const stalledAtEachPoint = (journal?: string) =>
     expect(paid(repeated)).toBe(2)
     generations.delete(idOf(repeated))
     expectPromise(generations)
-    expect(paid("after Begin")).toBe(0) // It saw that its lease was over.
+    // The process that was stopped after `Begin` saw that its lease was over, and sent nothing.
+    expect(paid("after Begin")).toBe(0)
 
     const after = yield* run({ ...plan, keys })
     expect([...after.values()].map(({ outcome }) => outcome)).toEqual(keys.map(() => "image"))

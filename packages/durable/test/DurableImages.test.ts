@@ -32,14 +32,14 @@ const requests = Effect.map(TestTransport.requests, ({ length }) => length)
 const status = Effect.map(DurableImages.get(key), (found) => Option.getOrUndefined(found)?.status)
 const busy = TestTransport.respond({ status: 429, headers: { "retry-after": "1" }, json: {} })
 
-/** Digests are made outside of Effect, in real time. */
+/** Waits in real time, because digests are computed outside of Effect and its test clock. */
 const settle = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 40)))
 
-/** Waits until a request was sent. */
+/** Waits until the process has sent a request. */
 const untilSent = (process: Process) =>
   Effect.repeat(Effect.andThen(settle, Effect.provide(requests, process)), { until: (count) => count > 0 })
 
-/** Moves the test clock in steps, and lets what can run do so. */
+/** Moves the test clock in steps. Before each step, fibers that can run do so in real time. */
 const advance = (duration: Duration.Input, steps = 1) =>
   Effect.repeat(
     Effect.andThen(settle, TestClock.adjust(Duration.toMillis(Duration.fromInputUnsafe(duration)) / steps)),
@@ -52,7 +52,10 @@ const away = new GenerationJournal.JournalFailure({
   isRetryable: true
 })
 
-/** Moves the test clock until the fiber has ended: how much work is done in real time between two steps varies. */
+/**
+ * Moves the test clock until the fiber has ended. The number of steps varies, because the work between two steps is
+ * done in real time.
+ */
 const joined = <A, E>(fiber: Fiber.Fiber<A, E>) =>
   Effect.andThen(
     Effect.repeat(advance("500 millis"), { until: () => fiber.pollUnsafe() !== undefined }),
@@ -338,7 +341,10 @@ describe("a process that ends", () => {
     }).pipe(Effect.scoped)
   )
 
-  /** A process whose renewals and outcomes no longer arrive, as if it had been killed. */
+  /**
+   * A journal for a process that is killed later. After `kill`, the process's renewals and outcomes no longer reach the
+   * journal.
+   */
   const killable = (journal: GenerationJournal.GenerationJournal["Service"]) => {
     let isKilled = false
     const kill = Effect.sync(() => {
@@ -377,7 +383,8 @@ describe("a process that ends", () => {
       const { dying, kill } = killable(all.journal)
       yield* startIn({ ...all, journal: dying })
       yield* kill
-      yield* advance("1 minute") // Stored; the outcome never arrives.
+      // The images are stored in this time, but the outcome never reaches the journal.
+      yield* advance("1 minute")
       const process = yield* processOn(all, [])
       const fiber = yield* Effect.forkChild(Effect.provide(generate, process))
       yield* advance("2 minutes", 24)
@@ -408,7 +415,7 @@ describe("a process that ends", () => {
 })
 
 describe("a journal that is away", () => {
-  /** A journal that answers while `isThere`. */
+  /** A journal that can be reached only while `isThere` is true. */
   const switchable = (journal: GenerationJournal.GenerationJournal["Service"]) => {
     const state = { isThere: true }
     const whileThere = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -645,7 +652,8 @@ describe("a person", () => {
 
   const done = Effect.gen(function* () {
     const all = yield* shared
-    const process = yield* processOn(all, answering, { lease: "90 days" }) // Few renewals: the tests take months.
+    // These tests move the clock by months. With a long lease, few renewals have to run meanwhile.
+    const process = yield* processOn(all, answering, { lease: "90 days" })
     yield* Effect.provide(Images.generate({ prompt }, { ...options, labels: { team: "otters" } }), process)
     const files = Effect.map(Stream.runCollect(all.store.list("")), ({ length }) => length)
     return { process, files }

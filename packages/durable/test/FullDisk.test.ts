@@ -15,7 +15,7 @@ import { service } from "./support/processes.ts"
 
 const noMount = "a small disk cannot be mounted here: that needs Linux and root"
 
-/** A disk of 1 MB. Nothing if this system does not allow to mount one. */
+/** Mounts a disk of 1 MB. Returns `None` if this system does not allow that. */
 const smallDisk = Effect.acquireRelease(
   Effect.sync(() => {
     const folder = mkdtempSync(join(tmpdir(), "small-disk-"))
@@ -34,7 +34,7 @@ const smallDisk = Effect.acquireRelease(
   })
 )
 
-/** Fills a disk except for this many of its blocks. */
+/** Writes a file that leaves only this many blocks of the disk free. */
 const fill = (folder: string, free: number) => {
   const { bavail, bsize } = statfsSync(folder)
   writeFileSync(join(folder, "filler"), Buffer.alloc(Math.max(0, bavail - free) * bsize))
@@ -46,7 +46,10 @@ const bytesOf = (images: ReadonlyArray<GeneratedImage.GeneratedImage>) => images
 const reasonOf = <A, R>(effect: Effect.Effect<A, GradientError.GradientError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
 
-/** A generation whose images come while the disk of the store has so many free blocks. */
+/**
+ * Sets up a store on a small disk and a journal on another one. `fillDisk` leaves this many blocks of the small disk
+ * free, `freeDisk` makes room again.
+ */
 const onFullDisk = (free: number) =>
   Effect.gen(function* () {
     const disk = yield* smallDisk

@@ -21,7 +21,7 @@ const { Move } = GenerationJournal
 type Journal = GenerationJournal.GenerationJournal["Service"]
 
 const asked = { key: "a/key", salt: "s", digest: "v1:d", labels: { team: "otters" }, model: "m", n: 2 }
-/** What another attempt was asked for. */
+/** Params of another attempt than the one in the row. */
 const completed = { salt: "other", digest: "v1:other", labels: {}, model: "other", n: 3 }
 const tokens = { input: 10, output: undefined, total: 5_000_000_000 }
 const leaseMillis = 60_000
@@ -29,7 +29,7 @@ const leaseMillis = 60_000
 const token = fc.constantFrom("t1", "t2", "t3")
 const attempt = fc.integer({ min: 1, max: 3 })
 
-/** Any move, by holders that may be dead. */
+/** Any move. Moves with `Begin` come from a process with a lease or from one whose lease has ended. */
 const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
   token.map((name) => Move.Begin({ ...asked, token: name, holder: name === "t1" ? "alive" : "dead", leaseMillis: 0 })),
   fc.record({ token, note: fc.constant("RateLimitError") }).map((given) => Move.Release(given)),
@@ -47,7 +47,7 @@ const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
   token.map((given) => Move.Forget({ token: given }))
 )
 
-/** The row without the times of its clock. */
+/** The row without its times, which differ between the clocks of two journals. */
 const withoutTimes = (row: Option.Option<GenerationJournal.Row>) =>
   Option.getOrUndefined(
     Option.map(row, ({ createdAt: _c, leaseUntil: _l, sentAt: _s, updatedAt: _u, ...rest }) => rest)
@@ -59,7 +59,7 @@ const newMemory = Effect.map(Effect.scoped(Layer.build(GenerationJournal.layerMe
 
 let generations = 0
 
-/** Makes the same moves in memory and in SQL, and compares each answer and each row. */
+/** Applies the same moves to the journal in memory and to the journal in SQL, and compares each answer and each row. */
 const sameAsMemory = (sqlJournal: Journal) =>
   fc.asyncProperty(fc.array(anyMove, { maxLength: 30, size: "max" }), async (moves) => {
     const id = `id ${++generations}`
@@ -92,7 +92,7 @@ const doubt = Move.Doubt({ token: "t1", note: "Disconnected", images: 1 })
 const complete = Move.Complete({ ...asked, attempt: 1, token: "t1", folder: "1-t1", images: 2, tokens })
 const abandon = Move.Abandon({ attempt: 1 })
 
-/** The moves to each state, from nothing. */
+/** For each state, the moves that lead to it from an id without a row. */
 const toState = {
   none: [],
   sending: [begin("t1")],
@@ -103,7 +103,7 @@ const toState = {
   expired: [begin("t1"), complete, Move.Expire()]
 }
 
-/** The state after each move that changes a row in that state. No other move changes it. */
+/** For each state, the moves that change a row in it, and the state that follows. Other moves do not change the row. */
 const changes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   none: { Begin: "sending", Complete: "done" },
   sending: { Release: "free", Doubt: "doubt", Complete: "done" },
@@ -114,7 +114,7 @@ const changes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   expired: { Extra: "expired", Erase: "expired", Forget: "none" }
 }
 
-/** One of each move, about attempt 1. */
+/** One move of each kind. Those that name an attempt name attempt 1. */
 const oneOfEach = [
   begin("t2"),
   release,
@@ -131,7 +131,10 @@ const oneOfEach = [
 const stateOf = (journal: Journal, id: string) =>
   Effect.map(journal.find(id), (found) => (Option.isNone(found) ? "none" : found.value.row.state))
 
-/** Makes the moves on a new id, and then the last one. Returns the row that changed, and the state. */
+/**
+ * Applies the moves to a new id, and then applies `last`. Returns the row that `last` returned, and the state
+ * afterwards.
+ */
 const moved = Effect.fnUntraced(function* (
   journal: Journal,
   moves: ReadonlyArray<GenerationJournal.Move>,
@@ -143,19 +146,19 @@ const moved = Effect.fnUntraced(function* (
   return { row, state: yield* stateOf(journal, id) }
 })
 
-/** What holds for the journal on any database. */
+/** Checks the rules that the journal keeps on any database. */
 const contract = (journal: Journal) =>
   Effect.gen(function* () {
     yield* Effect.promise(() => fc.assert(sameAsMemory(journal), { numRuns: 60 }))
 
-    // Of many that begin at once, one gets the permission.
+    // If many processes begin at once, one of them gets the permission to send.
     const names = Array.from({ length: 20 }, (_, index) => `token ${index}`)
     const begun = yield* Effect.forEach(names, (name) => journal.move("contended", begin(name)), {
       concurrency: "unbounded"
     })
     expect(begun.filter(Option.isSome).length).toBe(1)
 
-    // Pages go on where the last one ended, and prefixes are not patterns.
+    // Each page begins after the last row of the previous page. A `%` in a prefix is not a wildcard.
     for (const name of ["p%/1", "p%/2", "px/3"]) {
       yield* journal.move(`listed ${name}`, Move.Begin({ ...asked, key: name, token: name, holder: "h", leaseMillis }))
     }
@@ -187,7 +190,7 @@ describe.each([
         const found: Record<string, string> = {}
         for (const move of oneOfEach) {
           const { row, state: after } = yield* moved(journal, moves, move)
-          // `Forget` removes the row, which is then not returned.
+          // A move has changed something if it returned a row, or if the state is another one.
           if (Option.isSome(row) || after !== state) found[move._tag] = after
         }
         expect({ [state]: found }).toEqual({ [state]: changes[state] })

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { DurableImages, GenerationJournal, ImageBatch, ImageStore } from "../src/index.ts"
 import { answering, type Shared, shared } from "./support/Durable.ts"
 
-/** A process with everything that a batch needs. */
+/** One simulated process that can run a batch. */
 const processOn = ({ journal, store }: Shared, script: TestTransport.Script) =>
   Layer.build(
     DurableImages.layer().pipe(
@@ -25,7 +25,10 @@ const linesOf = (texts: ReadonlyArray<string>) => Stream.fromIterable(texts)
 const run = (name: string, texts: ReadonlyArray<string>, concurrency = 8) =>
   Effect.map(Stream.runCollect(ImageBatch.run({ name, lines: linesOf(texts), concurrency })), (all) => all.at(-1))
 
-/** Every so many requests, the first of all too, one fails like this. */
+/**
+ * A service that replies with `reply` to the first request and then to every `every`-th one, and with an image to all
+ * others.
+ */
 const failing = (every: number, reply: Parameters<typeof TestTransport.respond>[0]): TestTransport.Script => {
   let count = 0
   return () =>
@@ -170,7 +173,7 @@ describe("ImageBatch.run", () => {
   it.live("does not take the lines of a copy that was not finished for those of a changed file", () =>
     Effect.gen(function* () {
       const { journal, store } = yield* shared
-      // The process ends before the copy is complete.
+      // Writing the description fails, as if the process had ended before the copy was complete.
       const put = (path: string, bytes: Uint8Array) =>
         path.endsWith("batch.json")
           ? Effect.fail(new ImageStore.StoreFailure({ message: "gone", cause: undefined }))
@@ -193,7 +196,7 @@ describe("ImageBatch.run", () => {
       yield* Effect.provide(run("otters", many(2)), process)
       const other = yield* processOn({ journal, store: (yield* shared).store }, [])
       const reason = yield* Effect.provide(reasonOf(run("otters", many(2))), other)
-      expect(reason.message).toContain("the journal has 2 requests of a batch")
+      expect(reason.message).toContain("the journal has 2 finished requests of a batch")
     }).pipe(Effect.scoped)
   )
 

@@ -12,7 +12,10 @@ import { service } from "./support/processes.ts"
 
 const { Move } = GenerationJournal
 
-/** Short, because a lapsed permission is looked at twice, a third of a lease apart. */
+/**
+ * Runs an effect with a lease of 1 second. The lease is short because a call waits until two reads of the journal, a
+ * third of a lease apart, have found a permission lapsed.
+ */
 const onDisk = <A, E>(places: Places, effect: Effect.Effect<A, E, Provided>) =>
   provideOnDisk(places, effect, { lease: "1 second" })
 
@@ -25,7 +28,7 @@ const ask = (key: string) =>
 
 const askAll = (keys: ReadonlyArray<string>) => Effect.forEach(keys, ask)
 
-/** Leaves the first attempt of a key as it was when the backup was made. */
+/** Gives a key the row that it had when the backup was made, with one attempt. */
 const begin = (key: string, then: (token: string) => ReadonlyArray<GenerationJournal.Move>, digest?: string) =>
   Effect.gen(function* () {
     const journal = yield* GenerationJournal.GenerationJournal
@@ -42,7 +45,10 @@ const sent = "was under way at the backup, and repeated later"
 const after = ["after 1", "after 2", "after 3"]
 const later = [refused, doubtful, sent, ...after]
 
-/** A journal that is older than its store: the images of `later` came after the backup. */
+/**
+ * Restores a journal from a backup. The store is newer: it has the images of the keys in `later`, which were generated
+ * after the backup.
+ */
 const restored = Effect.gen(function* () {
   const { baseUrl, generations } = yield* service
   const folder = mkdtempSync(join(tmpdir(), "restore-"))
@@ -53,7 +59,7 @@ const restored = Effect.gen(function* () {
   const made = yield* onDisk(
     places,
     Effect.gen(function* () {
-      // Its params were others, which is allowed after a refusal.
+      // The refused attempt had other params. After a refusal, a call may have other params.
       yield* begin(refused, (token) => [Move.Release({ token, note: "ContentPolicyError" })], "v1:of other params")
       yield* begin(doubtful, (token) => [Move.Doubt({ token, note: "DisconnectedError", images: 0 })])
       yield* begin(sent, () => [])
@@ -64,7 +70,8 @@ const restored = Effect.gen(function* () {
   const madeLater = yield* onDisk(
     places,
     Effect.gen(function* () {
-      yield* Effect.sleep("10 millis") // So that the permission of `sent` has lapsed.
+      // In this time, the permission of `sent` lapses.
+      yield* Effect.sleep("10 millis")
       for (const key of [doubtful, sent]) yield* DurableImages.resolve(key, { attempt: 1, as: "repeat" })
       return yield* askAll(later)
     })

@@ -15,7 +15,7 @@ import { inBucket, s3 } from "./support/s3.ts"
 const bytes = Uint8Array.from([1, 2, 3])
 const secret = "a-secret-that-nobody-may-see"
 
-/** A server whose replies a test writes, and the requests that it got. */
+/** An S3 server that replies as a test describes, and records its requests. */
 const raw = (
   answer: (request: http.IncomingMessage, number: number) => { readonly status: number; readonly xml?: string }
 ) =>
@@ -166,7 +166,7 @@ describe("a store in a bucket", () => {
 
   it.live.each([
     [{ endpoint: "fra1" }, "must be an http or https URL (got fra1)"],
-    [{ bucket: "a/b" }, "must be a bucket with a name"],
+    [{ bucket: "a/b" }, 'must be a name without a slash (got "a/b")'],
     [{ secretAccessKey: Redacted.make("") }, "needs an access key and its secret"]
   ] as const)("refuses options that cannot be used: %o", ([options, words]) =>
     Effect.gen(function* () {
@@ -203,7 +203,8 @@ describe("a generation in a bucket", () => {
               if (isRefused) return void request.resume().on("end", () => response.writeHead(503).end())
               const target = new URL(request.url ?? "", options.endpoint)
               const { headers, method } = request
-              // Without a connection that is kept: the server would wait for its end when it closes.
+              // `agent: false` closes the connection after the reply. The server waits until its connections are closed
+              // before it closes.
               const forwarded = http.request(target, { method, headers, agent: false }, (reply) => {
                 response.writeHead(reply.statusCode ?? 500, reply.headers)
                 reply.pipe(response)

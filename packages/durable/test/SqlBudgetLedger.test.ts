@@ -25,7 +25,7 @@ const sqlite = () => join(mkdtempSync(join(tmpdir(), "budget-")), "journal.db")
 
 const program = join(import.meta.dirname, "support/budgetedProcess.ts")
 
-/** The service replies with two images to each request. */
+/** The number of images of each call. The service replies with two images to each request. */
 const n = 2
 
 const run = (plan: { readonly baseUrl: string; readonly ledger: string; readonly images: number }) =>
@@ -36,7 +36,9 @@ const run = (plan: { readonly baseUrl: string; readonly ledger: string; readonly
 
 const sumOf = (counts: Iterable<number>) => [...counts].reduce((sum, count) => sum + count, 0)
 
-/** How many calls of two processes succeed, and how many requests arrived. */
+/**
+ * Runs two processes with one budget. Returns how many of their calls succeeded, and how many requests the service got.
+ */
 const twoProcesses = Effect.fnUntraced(function* (ledger: string) {
   const { baseUrl, generations } = yield* service
   const plan = { baseUrl, ledger, images: 31 }
@@ -81,7 +83,8 @@ describe("a process that is killed", () => {
         yield* run(plan)
         const requests = sumOf(generations.values())
         expect(requests).toBeLessThanOrEqual(10)
-        // The budget is used up: what the killed process had reserved for unfinished requests remains counted.
+        // The budget is used up, because the amounts that the killed process had reserved for its unfinished requests
+        // remain counted.
         expect(yield* run(plan)).toBe(0)
         expect(sumOf(generations.values())).toBe(requests)
       }).pipe(Effect.scoped),
@@ -120,7 +123,10 @@ const reserve = (request: Partial<Request> & Pick<Request, "key">) =>
 const settle = (key: string, { since }: Reservation, used: Amounts) =>
   Effect.flatMap(BudgetLedger, (ledger) => ledger.settle({ key, since, reserved: amounts, used }))
 
-/** What the ledger does on every database, and the reservation at the end of it. */
+/**
+ * The behaviours that the ledger must have on every database: a title, what is done, whether the last reservation
+ * succeeds, and how many images are counted after it.
+ */
 const behaviours = [
   ["adds up to the limit", Effect.andThen(reserve({ key: "a" }), reserve({ key: "a" })), true, 4],
   ["refuses what exceeds a limit", reserve({ key: "a", amounts: { ...amounts, money: 900_000 } }), false, 4],
@@ -148,7 +154,7 @@ const behaviours = [
   ]
 ] as const
 
-/** What the behaviours return on one database, in their order. */
+/** The results of all behaviours on one database, in the order of `behaviours`. */
 const outcomes = Effect.forEach(behaviours, ([title, behaviour]) =>
   Effect.map(behaviour, ({ isReserved, used }) => [title, isReserved, used.images])
 )

@@ -18,7 +18,9 @@ const algorithms = ["fixed-window", "token-bucket"] as const
 
 const sqlite = () => join(mkdtempSync(join(tmpdir(), "limit-")), "journal.db")
 
-/** How many calls of two processes succeed, and how many requests arrived. */
+/**
+ * Runs two processes with one limit. Returns how many of their calls succeeded, and how many requests the service got.
+ */
 const twoProcesses = Effect.fnUntraced(function* (store: string, algorithm: (typeof algorithms)[number]) {
   const { baseUrl, generations } = yield* service
   const plan = JSON.stringify({ baseUrl, store, algorithm, limit: 25, calls: 40 })

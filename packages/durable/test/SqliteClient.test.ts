@@ -39,7 +39,7 @@ describe("SqliteClient", () => {
       yield* Effect.forEach(numbers, insert)
       const oneByOne = size() - before
       yield* Effect.forEach(numbers, (name) => insert(`another ${name}`), { concurrency: "unbounded" })
-      // Each commit writes every page that it has changed.
+      // A commit writes every changed page to the write-ahead log. So if writes share commits, the log grows less.
       expect(size() - before - oneByOne).toBeLessThan(oneByOne / 5)
     }).pipe(Effect.scoped)
   )

@@ -9,7 +9,10 @@ import { GenerationJournal } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
 import { leaseMillis, type Process, World } from "./support/World.ts"
 
-/** What a simulated clock does to a journal: the one in memory reads it, that of SQLite has its times moved back. */
+/**
+ * A simulated world, and a function that moves its clock. The journal in memory reads this clock. In SQLite, the times
+ * of the leases are moved back instead.
+ */
 interface Setup {
   readonly world: World
   readonly advance: (millis: number) => Promise<void>
@@ -39,7 +42,7 @@ class Step implements fc.AsyncCommand<object, Setup> {
   }
 }
 
-/** A step of one of the processes; `false`: the answer of the database is lost. */
+/** Makes a step of one of the three processes. In a quarter of the steps, the answer of the database is lost. */
 const ofProcess = (name: string, run: (world: World, process: Process, isAnswered: boolean) => Promise<void> | void) =>
   fc.record({ index: fc.integer({ min: 0, max: 2 }), isAnswered: fc.integer({ min: 0, max: 3 }) }).map(
     ({ index, isAnswered }) =>
@@ -81,7 +84,10 @@ const lookAndForget = fc.boolean().map(
     })
 )
 
-/** What leads to many requests is there several times, so that it is chosen more often than what ends a generation. */
+/**
+ * Steps that lead to many requests are in the list several times, so that they are chosen more often than steps that
+ * end a generation.
+ */
 const steps = [
   ...Array.from({ length: 5 }, () => beginAndSend),
   ...Array.from({ length: 3 }, () => uncharged),

@@ -1,7 +1,7 @@
 /**
- * Emulates the images endpoint: `layerServer` on a port, `layerHttpClient` in process. It paints an image from the prompt,
- * the same image each time, and replies in the real service's format. It accepts any key; without one it replies with 401.
- * Nothing is charged for.
+ * Emulates the images endpoint: `layerServer` on a port, `layerHttpClient` in process. It paints images from the
+ * prompt, the same ones each time, and replies in the real service's format. It accepts any key, but replies with 401
+ * if there is none. Nothing is charged for.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -30,27 +30,27 @@ import { layer as layerLedger, type Ledger } from "./Ledger.ts"
  * @since 0.1.0
  */
 export interface EmulatorOptions {
-  /** How long the service works before it answers. Default: 0. */
+  /** How long the emulator waits before it replies to a valid request. Default: 0. */
   readonly latency?: Duration.Input | undefined
   /** The time before each image of a stream. Default: 0. */
   readonly pace?: Duration.Input | undefined
   /** Another seed gives other images for the same prompts. Default: 0. */
   readonly seed?: number | undefined
   /**
-   * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one colour,
-   * whatever the prompt, and take almost no time: use them in load tests. Default: `painted`.
+   * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one
+   * colour, whatever the prompt, and take almost no time: use them in load tests. Default: `painted`.
    */
   readonly images?: "painted" | "plain" | undefined
   /**
-   * The models of the service. A request without a model gets the first. A request for another model gets a 404. Default:
-   * `defaultModels`.
+   * The models that exist. A request without a model gets the first one. A request for another model gets a 404.
+   * Default: `defaultModels`.
    */
   readonly models?: ReadonlyArray<string> | undefined
-  /** The faults. Each request gets the first fault that has any of its `times` left. Default: none. */
+  /** The faults to simulate. Each request gets the first fault that has any of its `times` left. Default: none. */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request may choose its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined
-  /** Whether to log a line for each request: method, path, status, time and what was charged. Default: false. */
+  /** Whether to log a line for each request: method, path, status, duration and what was charged. Default: false. */
   readonly logRequests?: boolean | undefined
 }
 
@@ -61,7 +61,7 @@ export interface EmulatorOptions {
  * @since 0.1.0
  */
 export interface ServerOptions extends EmulatorOptions {
-  /** The port to listen on. 0 means any free port; `baseUrl` gives it. */
+  /** The port to listen on. If it is 0, any free port is used, and `baseUrl` contains its number. */
   readonly port: number
   /** The address to listen on. Default: `127.0.0.1`, which only this machine can reach. */
   readonly host?: string | undefined
@@ -93,9 +93,9 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
 )
 
 /**
- * Whether the emulator refuses every connection, because its first fault is `refuse` without `times`. It does not
- * listen then, so clients know that nothing was sent. If it refuses only some requests, it accepts the connection and
- * closes it, and clients cannot know whether the request was lost.
+ * Whether the first fault is `refuse` without `times`. Then the emulator refuses every connection: it does not listen,
+ * so clients know that nothing was sent. With any other `refuse`, the emulator accepts the connection and closes it,
+ * and clients cannot know whether their request was lost.
  *
  * @category accessors
  * @since 0.1.0
@@ -133,7 +133,7 @@ export const layerServer = (
     )
   ).pipe(Layer.provideMerge(Layer.merge(nodeServer(options), Layer.fresh(layerLedger))))
 
-/** A client whose requests never leave the process. */
+/** Makes an HttpClient that passes each request to the emulator within this process. */
 const inProcess = (options: EmulatorOptions) =>
   Effect.map(endpoint(options), (app) =>
     HttpClient.make((request) =>
@@ -151,8 +151,8 @@ const inProcess = (options: EmulatorOptions) =>
   )
 
 /**
- * The emulator in process: an HttpClient that opens no connection. It answers requests to any host, also under `TestClock`.
- * Fails with `InvalidParamsError` if a fault cannot be decoded.
+ * The emulator in process: an HttpClient that opens no connection. It answers requests to any host, also under
+ * `TestClock`. Fails with `InvalidParamsError` if a fault cannot be decoded.
  *
  * @category layers
  * @since 0.1.0

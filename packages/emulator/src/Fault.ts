@@ -1,7 +1,8 @@
 /**
  * The faults that the emulator can simulate. Each has a text form for options, the command line and the request header
- * `x-emulator-fault`: its name, then `@` with a byte, `=` with the main value, `;` with each further option, and ` x` with
- * a number of requests. Examples: `reset-body@50000`, `stall-headers=5s`, `status=503;retry-after=2;form=gradient x2`.
+ * `x-emulator-fault`: its name, then `@` with a byte, `=` with the main value, `;` with each further option, and ` x`
+ * with a number of requests. Examples: `reset-body@50000`, `stall-headers=5s`, `status=503;retry-after=2;form=gradient
+ * x2`.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -47,7 +48,10 @@ const Encodings = text(
   `one or more of ${encodingNames.replaceAll("|", ", ")}, with commas between them`
 )
 
-/** A text in which `%`, `;` and white space are percent-encoded, because `;` and white space separate options. */
+/**
+ * A text in which `%`, `;` and white space are percent-encoded: elsewhere in a fault, `;` and white space separate its
+ * options.
+ */
 const Escaped = text(/^([^%]|%[0-9a-f]{2})*$/i, "text with %25 for %, %3B for ; and %20 for a space").pipe(
   Schema.decodeTo(
     Schema.String,
@@ -75,7 +79,7 @@ const fault = <const Tag extends string, const Fields extends Schema.Struct.Fiel
   schema: Schema.Struct({
     _tag: Schema.Literal(tag),
     ...fields,
-    /** The fault affects this many requests, then no more. Default: all. */
+    /** How many requests the fault affects. Default: all. */
     times: Schema.optionalKey(Count)
   })
 })
@@ -101,38 +105,47 @@ const statusOptions = {
 const errorOptions = { after: Schema.optionalKey(Amount), code: Schema.optionalKey(Schema.String) }
 
 const kinds = [
-  fault("refuse", "No connection; with xN, a connection that is closed at once", {}),
+  fault("refuse", "The connection is refused; with xN, it is accepted and closed", {}),
   fault("not-http", "The reply is not HTTP", {}),
   fault("reset", "The connection is reset before the headers", {}),
   fault("reset-headers", "The connection is reset within the headers", {}),
   fault("reset-body", "The connection is reset after this many bytes of the body", { at }),
-  fault("stall-headers", "Nothing is sent for a time before the headers", { for: Time }),
-  fault("stall-body", "Nothing is sent for a time after this many bytes", { at, for: Time }),
-  fault("slow", "The body takes this long; newlines keep it busy", { for: Time }),
-  fault("status", "An error reply with this status", statusOptions),
-  fault("retired", "404 for this model; GET /v1/models does not list it", { model: Escaped }),
-  fault("redirect", "A 307 to the same URL, or to another origin", { to: Schema.Literals(["same", "other"]) }),
-  fault("large-head", "The headers are this many bytes longer", { bytes: Amount }),
-  fault("content-type", "Another content type, or none", { type: Escaped }),
-  fault("content-length", "A content-length that is wrong by this many bytes", { by: SignedBytes }),
-  fault("content-encoding", "gzip, br, zstd, deflate, deflate-raw, identity; or several: a,b", { encoding: Encodings }),
-  fault("swap-stream", "Events for a plain request, JSON for stream: true", {}),
-  fault("cut-event", "The last event, or the JSON, is cut off at this byte", { at }),
-  fault("no-blank-line", "The last event has no blank line after it", {}),
-  fault("no-completed", "A stream without its last event", {}),
-  fault("completed-first", "The last event comes before the partial images", {}),
-  fault("error-event", "An error instead of the last event, or of the JSON", errorOptions),
-  fault("empty-error", "An empty error object beside each image", {}),
-  fault("empty-image", "Final images without any bytes", {}),
-  fault("image-url", "Final images as URLs instead of base64", {}),
+  fault("stall-headers", "Nothing is sent for this time before the headers", { for: Time }),
+  fault("stall-body", "Nothing is sent for this time after this many bytes of the body", { at, for: Time }),
+  fault("slow", "Only newlines are sent for this time, then the body", { for: Time }),
+  fault("status", "The reply is an error with this status", statusOptions),
+  fault("retired", "The model does not exist: 404, and not in GET /v1/models", { model: Escaped }),
+  fault("redirect", "The reply is a 307 to the same URL, or to another origin", {
+    to: Schema.Literals(["same", "other"])
+  }),
+  fault("large-head", "The headers contain this many extra bytes", { bytes: Amount }),
+  fault("content-type", "The reply has this content type, or none", { type: Escaped }),
+  fault("content-length", "The header content-length is wrong by this many bytes", { by: SignedBytes }),
+  fault(
+    "content-encoding",
+    "The body is encoded as gzip, br, zstd, deflate, deflate-raw, identity; or as several: a,b",
+    { encoding: Encodings }
+  ),
+  fault("swap-stream", "A plain request gets events, and stream: true gets JSON", {}),
+  fault("cut-event", "The event of the first final image, or the JSON, ends at this byte", { at }),
+  fault("no-blank-line", "The event of the first final image has no blank line and is the last", {}),
+  fault("no-completed", "The stream ends without a final image", {}),
+  fault("completed-first", "The final image comes before its partial images", {}),
+  fault("error-event", "An error comes instead of the final image", errorOptions),
+  fault("empty-error", "Each image has an empty error object beside it", {}),
+  fault("empty-image", "The final images have no bytes", {}),
+  fault("image-url", "The final images are URLs instead of base64", {}),
   fault("invalid-base64", "Each image contains a character that is not base64", {}),
-  fault("wrong-types", "Words instead of times, usage and indexes", {}),
-  fault("no-metadata", "Images without times, usage and settings", {}),
-  fault("endless-event", "An image that never ends", {}),
-  fault("one-byte", "The body in pieces of one byte", {})
+  fault("wrong-types", "Times, usage and indexes have wrong types: they are words", {}),
+  fault("no-metadata", "Times, usage and settings are missing", {}),
+  fault("endless-event", "The final image never ends", {}),
+  fault("one-byte", "Each byte of the body is sent by itself", {})
 ] as const
 
-/** The value of each option in the grammar, and its summary, unless the summary of the fault explains the option. */
+/**
+ * How the grammar shows each option: the form of its value, and a summary. An option that the summary of its fault
+ * explains has none.
+ */
 const options = {
   at: { value: "<byte>" },
   for: { value: "<duration>" },
@@ -145,22 +158,25 @@ const options = {
   encoding: { value: "<encodings>" },
   form: { value: "openai|gradient|html|empty", summary: "The form of the error. Default: openai" },
   code: { value: "<code>", summary: "The error's code" },
-  body: { value: "<text>", summary: "Another body, with %20 for a space and %3B for ;" },
-  contentType: { value: "<content-type>|none", summary: "Default: that of the form, or application/json with body" },
-  contentEncoding: { value: "<encodings>", summary: "The body is encoded: see the fault content-encoding" },
+  body: { value: "<text>", summary: "The body, with %20 for a space and %3B for ;" },
+  contentType: {
+    value: "<content-type>|none",
+    summary: "The content type. Default: that of the form, or application/json with ;body"
+  },
+  contentEncoding: { value: "<encodings>", summary: "Encodes the body, as the fault content-encoding does" },
   endless: { value: "", summary: "The body never ends" },
-  retryAfter: { value: "<seconds>", summary: "Header retry-after. A 503 with it is not charged for" },
-  retryAfterDate: { value: "<duration>", summary: "Header retry-after, as a date this far away" },
+  retryAfter: { value: "<seconds>", summary: "The header retry-after. A 503 with it is not charged for" },
+  retryAfterDate: { value: "<duration>", summary: "The header retry-after, as a date this far in the future" },
   retryAfterMs: { value: "<milliseconds>", summary: "Header retry-after-ms" },
-  reset: { value: "<duration>", summary: "Rate limit headers: no request is left until then" },
-  after: { value: "<images>", summary: "The images sent before the error. With 0, no charge" }
+  reset: { value: "<duration>", summary: "Rate limit headers say that no request is left for this time" },
+  after: { value: "<images>", summary: "How many partial images come before the error. With 0, nothing is charged" }
 }
 
 type OptionName = keyof typeof options
 
 const isOption = (name: string): name is OptionName => name in options
 
-/** The main option of each fault that has one: it is written after the name with `=`, and is required. */
+/** The main option of each fault that has one. It is written after the fault's name, with `=`, and is required. */
 const mainOptions: { readonly [name: string]: OptionName } = {
   "stall-headers": "for",
   "stall-body": "for",
@@ -206,7 +222,7 @@ type InputOf<F> = F extends Fault
   : never
 
 /**
- * A fault as an option: its text form, or a value. A value may omit the fields that have a default.
+ * A fault as users write it: in its text form, or as an object. An object may omit the fields that have a default.
  *
  * @category models
  * @since 0.1.0
@@ -222,7 +238,7 @@ const shape = /^([a-z0-9-]+)(?:@([^=;\s]*))?(?:=([^;\s]*))?((?:;[^;\s]+)*)(?:\s+
 
 const unknown = (input: string) => `"${input}" is not a fault. A fault begins with one of ${names.join(", ")}`
 
-/** Splits a text into its options. Their values are not checked yet. */
+/** Splits the text form of a fault into one text for each option. The values are not checked yet. */
 const split = (input: string): Result.Result<Texts, string> => {
   const name = input.trim().split(/[^a-z0-9-]/, 1)[0] ?? ""
   if (!(name in byTag)) return Result.fail(unknown(input))
@@ -248,7 +264,10 @@ type Value = Exclude<Input, string>
 
 const asDuration = (input: Duration.Input) => Option.getOrElse(Duration.fromInput(input), () => input)
 
-/** The options of a value, without those that are undefined, and with each duration as a `Duration`. */
+/**
+ * Returns the options of a fault that was given as an object. Options that are undefined are left out, and each
+ * duration becomes a `Duration`.
+ */
 const optionsOf = (value: Value): { readonly [option: string]: unknown } => ({
   ...Object.fromEntries(Object.entries(value).filter(([, option]) => option !== undefined)),
   ...("for" in value && value.for !== undefined ? { for: asDuration(value.for) } : {}),
@@ -258,7 +277,7 @@ const optionsOf = (value: Value): { readonly [option: string]: unknown } => ({
     : {})
 })
 
-/** An error message if an option does not belong to the fault, or its main option is missing. */
+/** Returns an error message if an option does not belong to the fault, or if the fault's main option is missing. */
 const checkNames = (kind: Kind, values: { readonly [option: string]: unknown }): string | undefined => {
   const name = kind.tag
   const main = mainOptions[name]
@@ -266,12 +285,12 @@ const checkNames = (kind: Kind, values: { readonly [option: string]: unknown }):
   if (foreign !== undefined) return `${name} has no ${foreign === "value" ? "=VALUE" : `option "${kebab(foreign)}"`}`
   if (main === undefined || main in values) return undefined
   const { value } = options[main]
-  return `${name} needs ${main}=${value}: write ${name}=${value}`
+  return `${name} needs a value: write ${name}=${value}`
 }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The codec's first issue as a message, with the names of the fault and the option. */
+/** Returns the first error of decoding as a message with the names of the fault and the option. */
 const messageOf = (name: string, { issue }: Schema.SchemaError): string => {
   const { message = "cannot be decoded", path = [] } = format(issue).issues[0] ?? {}
   const [option] = path.map((part) => kebab(String(typeof part === "object" ? part.key : part)))
@@ -293,7 +312,9 @@ const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
 
 const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap(split(input), fromTexts)
 
-/** Encodes the value before it is decoded, so that both forms pass the same checks. */
+/**
+ * Decodes a fault that was given as an object. The object is encoded first, so that both forms pass the same checks.
+ */
 const fromValue = (value: Value): Result.Result<Fault, string> => {
   const values = optionsOf(value)
   const kind = byTag[value._tag]
@@ -311,7 +332,7 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
 }
 
 /**
- * Decodes a fault and fills in its defaults. The error names what is wrong and what is allowed.
+ * Decodes a fault and fills in its defaults. If it cannot be decoded, the error says what is wrong and what is allowed.
  *
  * @category constructors
  * @since 0.1.0
@@ -323,13 +344,13 @@ export const make = (input: Input): Effect.Effect<Fault, GradientError.GradientE
     )
   )
 
-/** The text form of these options. */
+/** Returns the text form of a fault with these options. */
 const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
   const main = mainOptions[_tag]
   const parts = Object.entries(rest).map(([key, value]) =>
     key === main ? `=${value}` : `;${kebab(key)}${value === "" ? "" : `=${value}`}`
   )
-  // Writes the value after `=` before the options after `;`, as the grammar requires.
+  // Puts the main option (`=`) before all other options (`;`), as the grammar requires.
   const ordered = parts.toSorted((a, b) => Number(a.startsWith(";")) - Number(b.startsWith(";")))
   return `${_tag}${byte === undefined ? "" : `@${byte}`}${ordered.join("")}${times === undefined ? "" : ` x${times}`}`
 }
@@ -343,7 +364,7 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
 export const headerName = "x-emulator-fault"
 
 /**
- * The codec of the text form. An unknown fault, option or value is an error that names the allowed ones.
+ * The codec of a fault's text form. If a fault, option or value is unknown, the error names the allowed ones.
  *
  * @category codecs
  * @since 0.1.0
@@ -363,7 +384,7 @@ export const FaultFromString = Schema.String.pipe(
   )
 )
 
-/** The lines of the grammar for a fault and its options. */
+/** Returns the lines of the grammar about a fault and its options. */
 const grammarOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usage: string, summary: string]> => {
   const main = mainOptions[tag]
   const further = Object.keys(schema.fields)
@@ -379,7 +400,7 @@ const grammarOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usag
   ]
 }
 
-/** The column in which the summaries begin. */
+/** The column of the grammar in which the summaries begin. */
 const summaryColumn = 36
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Records what the real service would have charged for. A generation is entered when its request is accepted, because the
- * service charges for it from then on, even if the client leaves before its images arrive.
+ * Records what the real service would have charged for. A generation is entered when its request is accepted, because
+ * the service charges for it from then on, even if the client leaves before its images arrive.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -24,12 +24,12 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
   n: Schema.Int,
   /** When the request was accepted. */
   at: Schema.DateTimeUtc,
-  /** When the client closed the connection. Absent if it had all images by then. */
+  /** When the client left. Absent if the client had all images by then. */
   leftAt: Schema.optionalKey(Schema.DateTimeUtc)
 }) {}
 
 /**
- * The content of a ledger. `GET /emulator/ledger` gives it as JSON.
+ * The content of a ledger. `GET /emulator/ledger` returns it as JSON.
  *
  * @category models
  * @since 0.1.0
@@ -49,7 +49,7 @@ export class Account extends Schema.Class<Account>("@effect-gradient/emulator/Le
 export class Ledger extends Context.Service<
   Ledger,
   {
-    /** What the ledger contains now. */
+    /** Returns what the ledger contains now. */
     readonly account: Effect.Effect<Account>
     /** Counts a request for images. */
     readonly count: Effect.Effect<void>
@@ -84,7 +84,7 @@ export const layer: Layer.Layer<Ledger> = Layer.effect(
 )
 
 /**
- * The codec of `GET /emulator/ledger`.
+ * The codec of an account as JSON, as `GET /emulator/ledger` returns it.
  *
  * @category codecs
  * @since 0.1.0

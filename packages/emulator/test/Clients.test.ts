@@ -16,7 +16,7 @@ const gradient = Effect.map(
 
 const dots = Effect.map(Emulator.baseUrl, (baseURL) => new Client({ apiKey: "any", baseURL }))
 
-/** Collects the events of a client's stream. */
+/** Collects all events of a client's stream. */
 const received = <A>(open: () => PromiseLike<AsyncIterable<A>>) =>
   Effect.promise(open).pipe(
     Effect.flatMap((events) =>

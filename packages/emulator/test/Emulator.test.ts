@@ -184,7 +184,7 @@ const listed = get("/v1/models").pipe(
   Effect.map(({ data }) => data.map(({ id }) => id))
 )
 
-/** Status and body of the reply to a request for this model. */
+/** Requests an image of this model, and returns the status, the body and the request id of the reply. */
 const askFor = (model: string) =>
   Effect.flatMap(post({ ...small, model }), ({ headers, json, status }) =>
     Effect.map(json, (body) => ({ status, body, id: headers["x-request-id"] }))
@@ -327,7 +327,7 @@ describe("layerHttpClient", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(Emulator.layerHttpClient({ faults: ["stall-body"] }))))
       assert.strictEqual(error.reason._tag, "InvalidParamsError")
-      assert.include(error.message, "stall-body needs for=<duration>")
+      assert.include(error.message, "stall-body needs a value: write stall-body=<duration>")
     })
   )
 

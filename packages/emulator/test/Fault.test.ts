@@ -13,7 +13,10 @@ const print = Schema.encodeEffect(Fault.FaultFromString)
 
 const request = JSON.stringify({ ...small, output_format: "jpeg" })
 
-/** The bytes that a socket receives in reply to a request with this fault, and the error that it ends with. */
+/**
+ * Sends a request with this fault over a socket. Returns the bytes that the socket receives, and the code of the error
+ * that ends it.
+ */
 const exchange = (fault: string, text: string = request) =>
   Effect.gen(function* () {
     const { port } = new URL(yield* Emulator.baseUrl)
@@ -37,7 +40,7 @@ const split = (received: Buffer) => {
   return { head: received.subarray(0, end).toString(), body: received.subarray(end + 4) }
 }
 
-/** The chunks of a chunked body. */
+/** Splits a body with chunked transfer encoding into its chunks. */
 const chunksOf = (chunked: Buffer): ReadonlyArray<Buffer> => {
   const chunks: Array<Buffer> = []
   for (let at = 0; ;) {
@@ -99,9 +102,9 @@ describe("FaultFromString", () => {
   test.effect.each([
     ["explode", "one of refuse, not-http, "],
     ["", "one of refuse, not-http, "],
-    ["status", "status needs status=<200-599>: write status=<200-599>"],
-    ["stall-body", "stall-body needs for=<duration>"],
-    ["stall-body@100", "stall-body needs for=<duration>"],
+    ["status", "status needs a value: write status=<200-599>"],
+    ["stall-body", "stall-body needs a value: write stall-body=<duration>"],
+    ["stall-body@100", "stall-body needs a value: write stall-body=<duration>"],
     ["status=400;body=%zz", "%25 for %"],
     ["status=400;body=%ff", "percent-encoded UTF-8"],
     ["content-encoding=lzw", "gzip, br"],
@@ -144,7 +147,7 @@ describe("make", () => {
   )
 
   test.effect.each([
-    ["stall-body", "stall-body needs for=<duration>"],
+    ["stall-body", "stall-body needs a value: write stall-body=<duration>"],
     [{ _tag: "status", status: 999 }, "status: status: Expected a status from 200 to 599"],
     [{ _tag: "reset", times: 0 }, "reset: times: Expected a number of requests"],
     [{ _tag: "slow", for: "Infinity" }, "slow: for: Expected a duration, such as 500ms"],
@@ -352,7 +355,7 @@ describe("the ledger", () => {
 })
 
 describe("the log", () => {
-  /** The lines that the emulator logs while `run` runs. */
+  /** Returns the lines that the emulator logs while `run` runs. */
   const logged = <E, R>(run: Effect.Effect<unknown, E, R>) =>
     Effect.gen(function* () {
       const lines: Array<string> = []

@@ -1,6 +1,6 @@
 /**
- * Each fault with `generate` and `generateStream`, over undici, over fetch and in process. A table has a row for each fault
- * with the error that the library gives, and the number of requests that it sends.
+ * Tests each fault with `generate` and `generateStream`: over undici, over fetch and in process. A table has one row
+ * for each fault. A row has the error that the library gives, and the number of requests that it sends.
  */
 import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"
@@ -17,9 +17,12 @@ interface Outcome {
   readonly phase?: string
   readonly isRetryable: boolean
   readonly mayHaveBeenCharged: boolean
-  /** The images that the call returns, or that its error carries. */
+  /** The number of images that the call returns, or that its error carries. */
   readonly images: number
-  /** The requests that the emulator received, and the generations that it would have charged for. */
+  /**
+   * `requests` is the number of requests that the emulator received, `charged` the number of generations that it would
+   * have charged for.
+   */
   readonly requests: number
   readonly charged: number
 }
@@ -28,7 +31,7 @@ const one = { requests: 1, charged: 1 }
 const free = { mayHaveBeenCharged: false, images: 0, charged: 0 }
 
 const done: Outcome = { reason: "none", isRetryable: false, mayHaveBeenCharged: false, images: 1, ...one }
-/** A temporary failure that may have been charged for, so it is not retried. */
+/** The outcome of a temporary failure that may have been charged for. Such a call is not retried. */
 const lost = (reason: Outcome["reason"], images = 0): Outcome => ({
   reason,
   isRetryable: true,
@@ -38,16 +41,18 @@ const lost = (reason: Outcome["reason"], images = 0): Outcome => ({
 })
 const late = (phase: string, images = 0): Outcome => ({ ...lost("RequestTimeoutError", images), phase })
 const invalid = (images = 0): Outcome => ({ ...lost("InvalidResponseError", images), isRetryable: false })
-/** A permanent failure that was not charged for. */
+/** The outcome of a permanent failure that was not charged for. Such a call is not retried. */
 const refused = (reason: Outcome["reason"]): Outcome => ({ reason, isRetryable: false, ...free, requests: 1 })
-/** A temporary failure that was not charged for, so three requests are sent. */
+/**
+ * The outcome of a temporary failure that was not charged for. Such a call is retried, so that three requests are sent.
+ */
 const tried = (reason: Outcome["reason"], requests = 3): Outcome => ({ reason, isRetryable: true, ...free, requests })
 
 interface Row {
   readonly fault: string
   readonly generate: Outcome
   readonly stream: Outcome
-  /** The outcomes in process, if they differ. */
+  /** The outcomes in process, if they differ from those on a port. */
   readonly inProcess?: Partial<Pick<Row, "generate" | "stream">>
   readonly options?: Pick<GradientClient.RequestOptions, "timeout" | "idleTimeout">
 }
@@ -62,9 +67,9 @@ const both = (fault: string, outcome: Outcome, options: Row["options"] = {}): Ro
 const impatient = { timeout: "500 millis" } as const
 const restless = { idleTimeout: "300 millis" } as const
 
-/** END stands for a byte near the end of the reply: after the image, but before the reply is complete. */
+/** END stands for a position near the end of the reply: after the image, but before the reply is complete. */
 const rows: ReadonlyArray<Row> = [
-  // On a port nothing proves that the request was not sent.
+  // On a port the emulator accepts the connection and closes it, so nothing proves that the request was not sent.
   {
     ...both("refuse", { ...lost("DisconnectedError"), charged: 0 }),
     inProcess: both("refuse", tried("ConnectionError"))
@@ -134,13 +139,13 @@ const rows: ReadonlyArray<Row> = [
   both("invalid-base64", invalid()),
   both("wrong-types", done),
   { fault: "content-length=-150", generate: invalid(1), stream: lost("IncompleteStreamError", 1) },
-  // The header is wrong, but the reply is complete: its JSON is closed, or its last event has arrived.
+  // The header is wrong, but the client has a complete reply: its JSON is closed, or its last event has arrived.
   both("content-length=+100", done),
   { fault: "endless-event", generate: invalid(), stream: invalid(1) },
   both("one-byte", done),
   {
     ...both("content-encoding=gzip,br", done),
-    // In process nothing decodes the body.
+    // In process no client decodes the body.
     inProcess: { generate: invalid(), stream: invalid() }
   }
 ]
@@ -165,7 +170,10 @@ const calls = {
 
 type Call = keyof typeof calls
 
-/** Makes the call over this transport, with the default retry policy but without delays, and returns its outcome. */
+/**
+ * Makes the call over this transport and returns its outcome. The call has the default retry policy, but without
+ * delays.
+ */
 const outcomeOf = Effect.fnUntraced(function* (
   call: Call,
   options: GradientClient.RequestOptions,
@@ -204,13 +212,13 @@ const outcomeOf = Effect.fnUntraced(function* (
   } satisfies Outcome
 })
 
-/** The options of a call that gets the row's fault. */
+/** Returns the options of a call that gets the fault of this row. */
 const optionsFor = Effect.fnUntraced(function* ({ fault, options }: Row, call: Call) {
   const text = fault.includes("END") ? fault.replace("END", String((yield* replyLength(call)) - 150)) : fault
   return { ...options, headers: { [Fault.headerName]: text } }
 })
 
-/** The length of a reply without a fault. */
+/** Returns the length of a reply without a fault. */
 const replyLength = (call: Call) =>
   Effect.gen(function* () {
     let length = 0
@@ -232,7 +240,7 @@ const fetchTransport = FetchHttpClient.layer.pipe(
   Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
 )
 
-/** The sockets that servers of this process accepted. */
+/** The sockets that servers in this process have accepted. */
 const accepted: Array<Socket> = []
 const onSocket = (message: unknown) => {
   if (typeof message === "object" && message !== null && "socket" in message && message.socket instanceof Socket) {
@@ -242,7 +250,7 @@ const onSocket = (message: unknown) => {
 beforeAll(() => subscribe("net.server.socket", onSocket))
 afterAll(() => unsubscribe("net.server.socket", onSocket))
 
-/** Waits until every accepted socket is closed, and forgets them. */
+/** Waits until every accepted socket is closed, and clears the list. */
 const allClosed = Effect.promise(async () => {
   for (const socket of accepted.splice(0)) {
     if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve))
@@ -269,7 +277,7 @@ layer(Emulator.layerServer({ port: 0, ...faulty }), { excludeTestServices: true 
         Effect.gen(function* () {
           const { headers, ...options } = yield* optionsFor(row, call)
           const baseUrl = yield* Emulator.baseUrl
-          // Without `connection: close` fetch would keep the connection for the next request.
+          // Without `connection: close`, fetch would keep the connection open for a next request.
           const closing = { ...options, headers: { ...headers, connection: "close" } }
           assert.deepStrictEqual(yield* outcomeOf(call, closing, baseUrl, fetchTransport), row[call])
           yield* allClosed
@@ -292,8 +300,8 @@ describe("in process", () => {
           const timers = timersRunning()
           const outcome = yield* outcomeOf(call, yield* optionsFor(row, call), "http://emulator.test/v1", transport)
           assert.deepStrictEqual(outcome, row.inProcess?.[call] ?? row[call])
-          // In process there are no sockets, so a fiber that is left behind waits on a timer. The timer that woke this test
-          // counts as running until the next turn of the event loop.
+          // In process there are no sockets. A fiber that was left behind would wait on a timer, so timers are counted.
+          // The timer that woke this test counts as running until the next turn of the event loop.
           yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
           assert.isAtMost(timersRunning(), timers)
         }).pipe(Effect.provide(Emulator.layerHttpClient(faulty)))
@@ -311,7 +319,7 @@ describe("a port on which nothing listens", () => {
       test.live(`refuse: ${call} over ${name}`, () =>
         Effect.gen(function* () {
           const outcome = yield* outcomeOf(call, {}, yield* Emulator.baseUrl, transport)
-          // No request reaches the emulator.
+          // No request reached the emulator.
           assert.deepStrictEqual(outcome, tried("ConnectionError", 0))
         }).pipe(Effect.provide(Emulator.layerServer({ port: 0, faults: [{ _tag: "refuse" }] })))
       )

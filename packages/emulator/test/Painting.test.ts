@@ -135,7 +135,8 @@ describe("paint", () => {
         [alone, ...widths].toSorted((a, b) => a - b)
       )
       assert.strictEqual(new Set([alone, ...widths]).size, 5)
-      // `emulated` is shown even if the prompt is in an unknown alphabet or its first word is too long.
+      // The caption is only `emulated` if the first word of the prompt does not fit, or if no word has letters of the
+      // alphabet.
       assert.strictEqual(widthOf("かわいいラッコ"), alone)
       assert.strictEqual(widthOf("https://example.com/".repeat(20)), alone)
       assert.isAbove(widthOf("One, two. (Three) & „Straße“ 4567890-x?"), alone)
@@ -179,7 +180,7 @@ describe("paint", () => {
   )
 })
 
-/** The shares of the caption's box that are as bright as its letters, and as dark as its plate. */
+/** Returns two shares of the caption's pixels: those as bright as its letters, and those as dark as its plate. */
 const labelPixels = ({ height, pixels, width }: RawImage) => {
   const box = Label.make({ width, height, aspect: width / height, pixel: 1 / height }, small.prompt)
   let [white, dark, all] = [0, 0, 0]

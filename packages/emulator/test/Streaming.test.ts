@@ -32,7 +32,7 @@ const Event = Schema.fromJsonString(
   ])
 )
 
-/** Parses the events of a reply's text, with their names. */
+/** Parses the text of a reply into its events and their names. */
 const eventsOf = (text: string) =>
   Effect.forEach(
     text.split("\n\n").filter((part) => part !== "" && !part.startsWith(":")),
@@ -119,7 +119,8 @@ describe("pace", () => {
         ),
         Effect.forkChild
       )
-      // Painting takes real time, pauses take time of the TestClock. So the clock is advanced until the stream has ended.
+      // Painting takes real time, but pauses take time of the TestClock. So the clock is advanced until the stream has
+      // ended.
       for (let seconds = 0; reading.pollUnsafe() === undefined; seconds++) {
         yield* TestClock.adjust("1 second")
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))

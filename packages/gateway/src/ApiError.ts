@@ -1,6 +1,7 @@
 /**
- * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. The messages are for
- * the user of a page. They never contain the upstream's text, which could name the operator's key or an internal address.
+ * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. The messages are
+ * written for the user of a page. They never contain a text of the service, which could contain the operator's key or
+ * an internal address.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as ErrorBodies from "@effect-gradient/core/ErrorBody"
@@ -33,13 +34,13 @@ export const ErrorBody = Schema.Struct({
 export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 
 /**
- * The headers of an error: whether and when to retry, and what would be accepted.
+ * The headers of an error. They say whether and when to retry, and which methods and encodings the gateway accepts.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const ErrorHeaders = Schema.Struct({
-  /** Seconds to wait before the next request. */
+  /** The number of seconds to wait before the next request. */
   "retry-after": Schema.optionalKey(Schema.String),
   /** `false` if a retry could be charged for again, or would fail again. */
   "x-should-retry": Schema.optionalKey(Schema.Literals(["true", "false"])),
@@ -51,7 +52,7 @@ export const ErrorHeaders = Schema.Struct({
 })
 
 /**
- * The headers of an error: whether and when to retry, and what would be accepted.
+ * The headers of an error. They say whether and when to retry, and which methods and encodings the gateway accepts.
  *
  * @category models
  * @since 0.1.0
@@ -62,13 +63,14 @@ export interface ErrorHeaders extends Schema.Schema.Type<typeof ErrorHeaders> {}
 const descriptions = {
   400: "The request is invalid, or moderation refused the prompt. The message names what to change.",
   401: "The credentials are missing or wrong.",
-  403: "Pages of this origin are not allowed to call.",
+  403: "Pages of this origin are not allowed to call this API.",
   404: "The model or the request does not exist.",
   405: "The path does not allow this method. The header allow lists the allowed ones.",
   408: "The request did not arrive in time.",
   409:
-    "A request with this x-attempt-id was already sent. It may have been charged for (codes duplicate_attempt and " +
-    "in_doubt), or had other params (code idempotency_key_reused).",
+    "A request with this x-attempt-id was already sent. " +
+    "With the code duplicate_attempt or in_doubt, that request may have been charged for. " +
+    "With the code idempotency_key_reused, that request had other params.",
   410: "The images of this request have been removed.",
   413: "The body is too large.",
   415: "The body is not JSON, or it is compressed.",
@@ -76,7 +78,7 @@ const descriptions = {
   429: "Too many images were requested. The header retry-after gives the seconds to wait.",
   500: "The gateway failed.",
   502: "The image service failed, or its reply cannot be used. The image may have been charged for.",
-  503: "The image service is busy or cannot be reached. With the header retry-after, nothing was charged for.",
+  503: "The image service is busy or cannot be reached. If the header retry-after is present, nothing was charged for.",
   504: "The image service did not reply in time. The image may have been charged for."
 } as const
 
@@ -104,7 +106,7 @@ export interface ApiError extends ErrorBody {
 }
 
 /**
- * The encoded side of `ErrorSchema`.
+ * An error as it is sent: its body and its headers.
  *
  * @category models
  * @since 0.1.0
@@ -115,7 +117,7 @@ export interface Encoded {
 }
 
 /**
- * The schema of errors with one status.
+ * The schema of the errors with one status.
  *
  * @category schemas
  * @since 0.1.0
@@ -183,7 +185,10 @@ const statusOf = (reason: Reason): Status => {
 
 const misconfigured = "No image can be generated until the operator of this service corrects its settings."
 
-/** The messages for the user of a page. Core's own messages are for the operator, who has the key. */
+/**
+ * The messages of errors, for the user of a page. Core's own messages are not used, because they are for the operator,
+ * who has the key.
+ */
 const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   InvalidParamsError: misconfigured,
   AuthenticationError: misconfigured,
@@ -204,12 +209,13 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   IncompleteStreamError: "The image service stopped before the image was complete.",
   InDoubtError: "The outcome of this request is unknown, so it is not sent again. It may have been charged for.",
   ExpiredError: "The images of this request have been removed.",
-  JournalError: "The record of images cannot be reached now.",
+  JournalError: "The record of requests cannot be reached now.",
   StoreError: "The store of images cannot be reached now."
 }
 
 /**
- * The error code for an `x-attempt-id` that was already used. The first request may have been charged for.
+ * The error code for an `x-attempt-id` that an earlier request already had. The earlier request may have been charged
+ * for.
  *
  * @category codes
  * @since 0.1.0
@@ -225,7 +231,7 @@ export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 export const inDoubt = ErrorBodies.codes.inDoubt
 
 /**
- * The error code for a request that the caller did not send, or that failed without being charged for.
+ * The error code for a request that this caller did not send, or that failed without being charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -233,7 +239,7 @@ export const inDoubt = ErrorBodies.codes.inDoubt
 export const notFound = ErrorBodies.codes.notFound
 
 /**
- * The error code of a gateway that does not keep replies.
+ * The error code for joining a request at a gateway that does not keep replies.
  *
  * @category codes
  * @since 0.1.0
@@ -241,13 +247,13 @@ export const notFound = ErrorBodies.codes.notFound
 export const notKept = "not_kept"
 
 /**
- * Messages for the gateway's own codes. They are used only if the gateway refused the request itself, because the
- * service may send the same codes.
+ * Messages for the error codes of the gateway itself. They are not used if the code came from the service, which may
+ * send the same codes.
  */
 const messagesOfCodes: { readonly [code: string]: string } = {
   [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
-  [notFound]: "No request with this id is under way, and none was charged for. Send it again.",
-  [notKept]: "The request does not exist. This gateway does not keep replies.",
+  [notFound]: "No request with this id is under way, and no request with it was charged for. Send the request again.",
+  [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
   idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id."
 }
 
@@ -258,7 +264,10 @@ const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, w
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
-/** The codes of failures that only the operator can correct. They show core's client that nothing was charged for. */
+/**
+ * The codes of failures that only the operator can correct. By these codes, core's client knows that nothing was
+ * charged for.
+ */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: ErrorBodies.codes.notConfigured,
   PermissionDeniedError: ErrorBodies.codes.notConfigured,
@@ -266,7 +275,7 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
 
-/** The codes of these reasons if the service sent none. */
+/** The codes for these reasons if the service sent no code. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: ErrorBodies.codes.rateLimitExceeded,
@@ -275,14 +284,15 @@ const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
 }
 
 /**
- * The name if it is a plain word, else `undefined`: a text from the service could contain a URL or a part of the key.
+ * Returns the name if it is a plain word, else `undefined`. Any other text from the service could contain a URL or a
+ * part of the key.
  */
 const plainName = (name: string | undefined) =>
   name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined
 
 /**
- * The error that a caller gets for a failure of the upstream. You can use it in a route of your own that calls `Images`.
- * Log the GradientError too: it has the details.
+ * Makes the error that a caller gets from a failure of the service. You can use it in your own route that calls
+ * `Images`. Log the GradientError as well, because only it has the details.
  *
  * @category constructors
  * @since 0.1.0
@@ -291,7 +301,8 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
   const status = statusOf(reason)
   const retryAfter = reason.retryAfter ?? (status === 503 ? Duration.seconds(1) : undefined)
   const wait = retryAfter === undefined ? undefined : Math.ceil(Duration.toSeconds(retryAfter))
-  // Other clients retry after any 5xx. A retry would be charged for again, or fail again.
+  // Clients other than core retry after any 5xx. So `x-should-retry` is `false` if a retry would be charged for again
+  // or would fail again.
   const isFinal = mayHaveBeenCharged || (status >= 500 && !reason.isRetryable)
   const shouldRetry = isFinal ? false : reason.shouldRetry
   const param = plainName(reason.param)
@@ -319,7 +330,7 @@ export const toResponse = ({ error, headers, status }: ApiError): HttpServerResp
   HttpServerResponse.setHeaders(HttpServerResponse.jsonUnsafe({ error }, { status }), { ...headers })
 
 /**
- * The error as the last event of a stream of server-sent events.
+ * Encodes the error as the last event of a stream of server-sent events.
  *
  * @category converting
  * @since 0.1.0

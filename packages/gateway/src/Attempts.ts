@@ -1,6 +1,6 @@
 /**
- * Sends the gateway's requests to the service. It knows which ids were sent, so it also answers a request that is sent
- * a second time.
+ * Sends the gateway's requests to the service. It remembers the ids of requests, so that it recognises a request that
+ * is sent a second time.
  */
 import {
   Attempt,
@@ -30,14 +30,14 @@ import { makeUpstream } from "./internal/upstream.ts"
  * @since 0.1.0
  */
 export interface Request {
-  /** `stream` if the caller asked for server-sent events. */
+  /** `stream` if the caller asked for server-sent events, else `generate`. */
   readonly kind: ImageGenerateParams.Kind
-  /** The params, with their defaults filled in. */
+  /** The params. Defaults are filled in for those that the caller left out. */
   readonly params: Attempt.Call["params"]
 }
 
 /**
- * The reply to a request: either the bytes of the service's reply, or decoded images.
+ * The reply to a request: either bytes in the wire format, or decoded images.
  *
  * @category models
  * @since 0.1.0
@@ -57,7 +57,7 @@ export type Reply =
     }
 
 /**
- * Identifies a request. A caller cannot reach another caller's requests.
+ * Identifies a request. It contains the id of the caller, so that a caller cannot reach the requests of another caller.
  *
  * @category models
  * @since 0.1.0
@@ -65,14 +65,14 @@ export type Reply =
 export interface RequestId {
   /** The id of the caller. */
   readonly caller: string
-  /** From the header `x-attempt-id`: 32 hexadecimal digits. `undefined` if the caller sent none. */
+  /** The header `x-attempt-id` of the request, as 32 hexadecimal digits. `undefined` if the request had none. */
   readonly attempt: string | undefined
-  /** From the response's header `x-request-id`, in the same form. Every request has one. */
+  /** The header `x-request-id` of the response, as 32 hexadecimal digits. Every response has one. */
   readonly request: string
 }
 
 /**
- * Sends requests, each at most once.
+ * Sends requests to the service, each at most once.
  *
  * @category services
  * @since 0.1.0
@@ -81,15 +81,15 @@ export class Attempts extends Context.Service<
   Attempts,
   {
     /**
-     * Sends the request, unless one with this id was sent before. If it is sent, `limit` runs as the outermost entry of
-     * `Attempt.Around`. The scope closes when the caller leaves.
+     * Sends the request, unless a request with this id was sent before. `limit` runs as the outermost entry of
+     * `Attempt.Around` if the request is sent. The scope closes when the caller leaves.
      */
     readonly run: (
       id: RequestId,
       request: Request,
       limit: Attempt.Entry
     ) => Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>
-    /** Returns the reply to an earlier request of this caller. It never sends a request. */
+    /** Returns the reply to an earlier request of this caller. It never sends a request to the service. */
     readonly join: (
       id: Omit<RequestId, "attempt">,
       kind: ImageGenerateParams.Kind
@@ -97,7 +97,10 @@ export class Attempts extends Context.Service<
   }
 >()("@effect-gradient/gateway/Attempts") {}
 
-/** The code shows core's client that the first request may have been charged for. */
+/**
+ * The error for a request that has the same id as an earlier one. By its code, core's client knows that the earlier
+ * request may have been charged for.
+ */
 const duplicate = GradientError.fromReason(
   new GradientError.ConflictError({ code: duplicateAttempt, status: 409, shouldRetry: false })
 )
@@ -105,17 +108,18 @@ const duplicate = GradientError.fromReason(
 const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: notKept, reached: "NotSent" }))
 
 /**
- * Passes the service's bytes on without decoding them. A request whose id was sent before fails with `ConflictError`. An
- * id can be used again if its request was not charged for. The entries of `Attempt.Around` run around each request; their
- * outcomes have no images, because none is decoded.
+ * Sends each request once, and passes the bytes of the reply on without decoding them. A request fails with
+ * `ConflictError` if an earlier request had the same id. If a request was not charged for, its id can be used again.
+ * The entries of `Attempt.Around` run around each request. Their outcomes have no images, because no image is decoded.
  *
- * The ids of the last hour are kept in memory, at most 100,000. With several processes, all requests of a connection
- * must reach the same process.
+ * The ids of the last hour are kept in memory, at most 100,000. Each process knows only its own ids, so if there are
+ * several processes, all requests of one connection must reach the same process.
  *
  * @category layers
  * @since 0.1.0
  */
-// Fresh, because Effect memoises a layer by reference: a second gateway in one program would send with the first one's key.
+// Effect memoises a layer by reference. Without `Layer.fresh`, a second gateway in the same program would send requests
+// with the key of the first one.
 export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClient> = Layer.fresh(
   Layer.effect(
     Attempts,
@@ -142,12 +146,12 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
 )
 
 /**
- * Sends through `DurableImages`, with the key `<caller>/<id>`. A caller who leaves does not end the generation. A request
- * with an id that was sent before joins it, or gets its images from the store. Any number of processes can share a journal
- * and a store.
+ * Sends each request once through `DurableImages`, with the idempotency key `<caller>/<id>`. The generation continues
+ * when its caller leaves. A second request with the same id joins the generation, or gets its images from the store.
+ * Any number of processes can share a journal and a store.
  *
- * Without `x-attempt-id` the id is the one in the response's header `x-request-id`. The optional peer dependency
- * `@effect-gradient/durable` has the layers that this one requires.
+ * The id is the request's header `x-attempt-id`, or the response's header `x-request-id` if the request had none. The
+ * services that this layer requires are in the optional peer dependency `@effect-gradient/durable`.
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Identifies callers and rejects unknown ones. There is no default that accepts everyone.
+ * Identifies callers and rejects unknown ones. There is no default, so that no gateway accepts everyone by mistake.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ import * as Redacted from "effect/Redacted"
 import type { Caller } from "./ImagesApi.ts"
 
 /**
- * The headers do not identify a caller. The message is sent to the client.
+ * The error for headers that do not identify a caller. Its message is sent to the client.
  *
  * @category errors
  * @since 0.1.0
@@ -54,7 +54,7 @@ export class Unauthorized extends Data.TaggedError("Unauthorized")<{ readonly me
 export class Callers extends Context.Service<
   Callers,
   {
-    /** The caller of a request with these headers. */
+    /** Returns the caller of a request with these headers. */
     readonly identify: (headers: Headers.Headers) => Effect.Effect<Caller, Unauthorized>
   }
 >()("@effect-gradient/gateway/Callers") {}
@@ -64,8 +64,8 @@ const unknownKey = new Unauthorized({
 })
 
 /**
- * Accepts requests with one of these keys in `Authorization: Bearer <key>`. Each key is a caller, whose id is the first 12
- * hexadecimal digits of the key's SHA-256. Blank keys are ignored.
+ * Accepts requests that have one of these keys in the header `Authorization: Bearer <key>`. Each key is a caller of its
+ * own. The caller's id is the first 12 hexadecimal digits of the key's SHA-256. Blank keys are ignored.
  *
  * @category layers
  * @since 0.1.0
@@ -77,7 +77,8 @@ export const layerKeys = (keys: ReadonlyArray<Redacted.Redacted>): Layer.Layer<C
       const { digest } = yield* Digest.Digest
       const digestOf = (key: string) => digest(Digest.sha256, new TextEncoder().encode(key))
       const values = Arr.filter(Arr.map(keys, Redacted.value), (key) => key.trim() !== "")
-      // Computed at the first request: Cloudflare's runtime does not allow it outside of requests, where layers are built.
+      // The digests are computed at the first request. Layers are built outside of requests, where Cloudflare's runtime
+      // does not allow this.
       const known = yield* Effect.cached(Effect.forEach(values, digestOf))
       return Callers.of({
         identify: Effect.fnUntraced(function* (headers) {

@@ -1,6 +1,7 @@
 /**
- * The definition of the API: its endpoint, payload and errors. The gateway's routes, its OpenAPI document, its reference
- * page and clients are made from it. It imports only core and effect, so it can be used in a page.
+ * The definition of the API: its endpoints, payload and errors. The gateway's routes, its OpenAPI document, its
+ * reference page and its clients are made from this definition. The module imports only core and effect, so a page can
+ * use it.
  *
  * @example
  * ```ts
@@ -41,7 +42,10 @@ import * as ApiError from "./ApiError.ts"
  * @since 0.1.0
  */
 export interface Caller {
-  /** Limits are counted per id, and the id is logged. It must not be a secret. */
+  /**
+   * Identifies the caller. The images of each id are counted and limited, and the id is written to the log, so it must
+   * not be a secret.
+   */
   readonly id: string
 }
 
@@ -56,7 +60,7 @@ export class CurrentCaller extends Context.Service<CurrentCaller, Caller>()(
 ) {}
 
 /**
- * Finds the caller from the request's headers.
+ * Identifies the caller by the headers of the request.
  *
  * @category middleware
  * @since 0.1.0
@@ -115,7 +119,7 @@ export const Payload: Schema.Codec<Payload, EncodedPayload> = Schema.Struct({
   stream: Schema.optional(Schema.NullOr(Schema.Boolean))
 }).pipe(Schema.encodeKeys(ImageGenerateParams.wireNames))
 
-/** A UUID, with or without hyphens. */
+/** A UUID, or 32 hexadecimal digits without hyphens. */
 const Id = Schema.String.check(
   Schema.isPattern(/^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i, {
     message: "must be 32 hexadecimal digits, with or without hyphens"
@@ -136,8 +140,8 @@ const replies = [
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
     /**
-     * 128 random bits in hexadecimal, new for each attempt. A second request with the same id is not sent: it joins the
-     * first one if the gateway is durable, else it is refused.
+     * An id of 128 random bits in hexadecimal. Each attempt has a new one. If a second request has the same id, it is
+     * not sent: a durable gateway joins it to the first one, another gateway refuses it.
      */
     "x-attempt-id": Schema.optionalKey(Id)
   },
@@ -149,9 +153,10 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
     OpenApi.annotations({
       summary: "Generate images",
       description:
-        "Replies with JSON. With `stream: true` it replies with server-sent events: `image_generation.partial_image` for each " +
-        "partial image, then `image_generation.completed`, or `error` with an error's body as its data. Comments keep the " +
-        "connection open between events."
+        "Replies with JSON. With `stream: true`, it replies with server-sent events instead. " +
+        "The events are `image_generation.partial_image` for each partial image, then `image_generation.completed`. " +
+        "If the request fails, the last event is `error`, and its data is the body of an error. " +
+        "Comments between the events keep the connection open."
     })
   )
   .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all", reportInput: true }) {}
@@ -164,11 +169,11 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
  */
 export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id", {
   params: {
-    /** The `x-attempt-id` of the request, or the `x-request-id` of its response if it had none. */
+    /** The `x-attempt-id` of the request, or the `x-request-id` of its response if the request had none. */
     id: Id
   },
   headers: {
-    /** With `text/event-stream` the reply is server-sent events. */
+    /** With `text/event-stream`, the reply consists of server-sent events. Otherwise it is JSON. */
     accept: Schema.optionalKey(Schema.String)
   },
   success: replies,
@@ -177,10 +182,12 @@ export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id",
   OpenApi.annotations({
     summary: "Join a request",
     description:
-      "Waits for a request that was sent before, for example after its connection broke. It never sends. With `accept: " +
-      "text/event-stream` it replies with server-sent events, the newest partial image first, else with JSON. 404 with the " +
-      "code `not_found`: the caller has no such request, or it failed without being charged for. 409 with the code " +
-      "`in_doubt`: its outcome is unknown. A gateway that does not keep replies answers 404 with the code `not_kept`."
+      "Waits for the reply to an earlier request, for example after the connection broke. It never sends a request. " +
+      "With `accept: text/event-stream`, it replies with server-sent events that begin with the newest partial image. " +
+      "Otherwise it replies with JSON. " +
+      "404 with the code `not_found`: the caller sent no such request, or it failed without being charged for. " +
+      "409 with the code `in_doubt`: the outcome of the request is unknown. " +
+      "404 with the code `not_kept`: this gateway does not keep replies."
   })
 ) {}
 
@@ -197,7 +204,7 @@ export class Images extends HttpApiGroup.make("images")
   .middleware(Authorization) {}
 
 /**
- * The API. `ImagesApi.prefix("/v1")` gives it another path.
+ * The API. `ImagesApi.prefix("/v1")` puts its endpoints under the path `/v1`.
  *
  * @category api
  * @since 0.1.0

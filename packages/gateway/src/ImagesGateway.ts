@@ -1,9 +1,10 @@
 /**
- * The images endpoint on your own server, so that pages and other clients do not need the key. It has the same wire format,
- * for this library, `openai` or curl. The key stays on the server.
+ * Serves the images endpoint of DigitalOcean Gradient on your own server, so that pages and other clients do not need
+ * the key. Its wire format is that of the service, so that this library, `openai` and curl can call it.
  *
- * `layer` adds the routes. You provide `Callers`, which identifies callers, `Attempts`, which sends requests, and Effect's
- * `RateLimiter`, in memory or shared through Redis. Everything else is an option with a safe default.
+ * `layer` adds the routes. You provide three services: `Callers` identifies callers, `Attempts` sends requests, and
+ * Effect's `RateLimiter` counts images, in memory or in a Redis that gateways share. Everything else is an option with
+ * a safe default.
  *
  * @example
  * ```ts
@@ -64,38 +65,45 @@ import { makeRequestGuards, RequestId } from "./internal/requestGuards.ts"
 import { respond } from "./internal/respond.ts"
 
 /**
- * Rules for the params of a request. A param that `ImageGenerateParams` does not have is always refused.
+ * Rules for the params of a request. A param that does not exist in `ImageGenerateParams` is always refused.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Rules {
-  /** The allowed models. A request without a model gets the first. Default: only `openai-gpt-image-2`. */
+  /** The allowed models. A request that names no model gets the first one. Default: only `openai-gpt-image-2`. */
   readonly models?: ReadonlyArray<string> | undefined
-  /** The allowed sizes. A request without a size counts as `auto`. Default: `auto`, `1024x1024`, `1536x1024`, `1024x1536`. */
+  /**
+   * The allowed sizes. A request that names no size counts as `auto`. Default: `auto`, `1024x1024`, `1536x1024`,
+   * `1024x1536`.
+   */
   readonly sizes?: ReadonlyArray<string> | undefined
-  /** The maximum number of images of a request. Default: 1. */
+  /** The maximum number of images that a request may ask for. Default: 1. */
   readonly n?: number | undefined
-  /** The maximum number of characters of a prompt. Default: 4,000. */
+  /** The maximum number of characters in a prompt. Default: 4,000. */
   readonly promptLength?: number | undefined
 }
 
 /**
- * Limits for each caller and each request.
+ * Limits on the images and the open requests of each caller, and on the body of each request: its size and the time in which
+ * it arrives. What a request may ask for is in `Rules`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface CallerLimits {
-  /** The maximum number of images of a caller within `window`. Refused requests do not count. Default: 10. */
+  /**
+   * The maximum number of images that a caller may request within `window`. Images of requests that were not charged
+   * for do not count. Default: 10.
+   */
   readonly images?: number | undefined
-  /** The time for which `images` is counted. Default: 1 minute. */
+  /** The duration within which the limit `images` applies. Default: 1 minute. */
   readonly window?: Duration.Input | undefined
-  /** The maximum number of a caller's requests that are open at once in one process. Default: 1,000. */
+  /** The maximum number of requests of one caller that are open at the same time in one process. Default: 1,000. */
   readonly open?: number | undefined
-  /** The maximum size of a request's body. Default: 512 KiB, which is enough for the longest prompt. */
+  /** The maximum size of the body of a request. Default: 512 KiB, which is enough for the longest prompt. */
   readonly bodySize?: ByteSize.Input | undefined
-  /** The maximum time in which a request's body must arrive. Default: 30 seconds. */
+  /** The maximum time in which the body of a request must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
 }
 
@@ -106,11 +114,14 @@ export interface CallerLimits {
  * @since 0.1.0
  */
 export interface Options {
-  /** The path of the routes: `<path>/images/generations`, `<path>/openapi.json` and `<path>/docs`. Default: `/v1`. */
+  /**
+   * The path before the routes, which are `<path>/images/generations`, `<path>/openapi.json` and `<path>/docs`.
+   * Default: `/v1`.
+   */
   readonly path?: `/${string}` | undefined
   /** Rules for the params of a request. */
   readonly rules?: Rules | undefined
-  /** Limits for each caller and each request. */
+  /** Limits on the requests of each caller, and on the body of each request. */
   readonly limits?: CallerLimits | undefined
   /**
    * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Pages of the
@@ -120,8 +131,9 @@ export interface Options {
   /** Whether pages of `origins` may send cookies. Set it if `Callers` reads a session cookie. Default: false. */
   readonly credentials?: boolean | undefined
   /**
-   * The maximum time without data on the connection of a stream. When it is over, the headers are sent, or a comment.
-   * Default: 15 seconds. Proxies often close a connection after 60 seconds of silence.
+   * The maximum time without data on the connection of a stream. After it, the gateway sends the response headers or,
+   * if they were sent, a comment; within a line of an event it sends nothing. Default: 15 seconds, because proxies often close a connection after 60 seconds
+   * without data.
    */
   readonly keepAlive?: Duration.Input | undefined
 }
@@ -153,7 +165,10 @@ type Settings = ReturnType<typeof withDefaults>
 
 const slowBody = ApiError.make(408, "The body of the request took too long to arrive.")
 
-/** Identifies the caller before it waits for the body, so that an unknown caller cannot hold the connection. */
+/**
+ * Identifies the caller before it waits for the body of the request, so that an unknown caller cannot keep the
+ * connection open.
+ */
 const authorization = ({ limits }: Settings) =>
   Layer.effect(
     Authorization,
@@ -167,8 +182,8 @@ const authorization = ({ limits }: Settings) =>
               headers: { "www-authenticate": "Bearer" }
             })
           )
-          // If the body is late, the read is not interrupted, because Node would then close the connection before the error
-          // is sent. A failure of the read is reported when the payload is decoded.
+          // If the body is late, reading it is not interrupted, because Node would then close the connection before the
+          // error is sent. If reading the body fails, the error is reported when the payload is decoded.
           const body = yield* Effect.forkScoped(request.text)
           yield* Fiber.await(body).pipe(
             Effect.timeoutOrElse({ duration: limits.bodyTimeout, orElse: () => Effect.fail(slowBody) })
@@ -186,7 +201,7 @@ const schemaErrors = HttpApiMiddleware.layerSchemaErrorTransform(SchemaErrors, (
   Effect.fail(fromSchemaError(error))
 )
 
-/** The id in lower case and without hyphens, so that each id has only one form. */
+/** Writes an id in lower case and without hyphens, so that equal ids are equal texts. */
 const plain = (id: string) => id.toLowerCase().replaceAll("-", "")
 
 const isEventStream = (accept = "") => /\btext\/event-stream\b/i.test(accept)
@@ -231,15 +246,15 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
     })
   )
 
-/** Routes that refuse the other methods of a path. */
+/** Makes routes that reply 405 to the methods that a path does not allow. */
 const otherMethods = (path: HttpRouter.PathInput, allowed: string, others: ReadonlyArray<HttpMethod.HttpMethod>) => {
   const notAllowed = ApiError.make(405, `This path allows ${allowed}.`, { headers: { allow: allowed } })
   return others.map((method) => HttpRouter.route(method, path, Effect.succeed(ApiError.toResponse(notAllowed))))
 }
 
 /**
- * Replies to other methods with 405. Preflight requests of pages (OPTIONS) do not reach these routes: the guards answer
- * them.
+ * Replies 405 to methods that the paths do not allow. The preflight requests of pages (OPTIONS) do not reach these
+ * routes, because the guards answer them.
  */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([
@@ -248,7 +263,7 @@ const otherRoutes = ({ path }: Settings) =>
   ])
 
 /**
- * Adds the routes to the `HttpRouter`: the endpoint, its OpenAPI document and its reference page.
+ * Adds the routes to the `HttpRouter`: the endpoints, their OpenAPI document and their reference page.
  *
  * @category layers
  * @since 0.1.0

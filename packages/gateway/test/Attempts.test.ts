@@ -19,7 +19,7 @@ describe("attempts", () => {
       answerNow()
       assert.strictEqual((yield* Fiber.join(first)).status, 200)
       for (const { code, headers: told, status } of [during, yield* refusal(baseUrl, { headers })]) {
-        // Not 429, although the limit is reached: a client would retry that with another id.
+        // The status is not 429, although the caller's limit is reached. A client would retry a 429 with another id.
         assert.deepStrictEqual([status, code], [409, "duplicate_attempt"])
         assert.strictEqual(told.get("x-should-retry"), "false")
       }
@@ -87,7 +87,7 @@ describe("attempts", () => {
 })
 
 describe("entries of Attempt.Around", () => {
-  /** An entry that records its calls. */
+  /** Makes an entry of `Attempt.Around` that records when its functions are called. */
   const recorder = () => {
     const recorded: Array<string> = []
     const entry: Attempt.Entry = {

@@ -26,7 +26,7 @@ import {
   textOf
 } from "./support/gateway.ts"
 
-/** Two gateways in front of one service, with one journal and one store. */
+/** Starts two durable gateways in front of one service. They share a journal and a store. */
 const twoGateways = Effect.fnUntraced(function* (upstream: string) {
   const shared = yield* inMemory
   const one = yield* gatewayTo({ upstream, attempts: durableOn(shared) })
@@ -40,7 +40,7 @@ const errorOf = Effect.fnUntraced(function* (response: Response) {
 })
 
 describe("a caller who left", () => {
-  it.live("gets the picture by joining, from the same process and from another one", () =>
+  it.live("gets the image by joining, from the same process and from another one", () =>
     Effect.gen(function* () {
       const { answer, open } = streaming()
       const server = yield* serve(answer)
@@ -268,7 +268,7 @@ describe("open requests", () => {
   )
 })
 
-/** A store in a folder that is removed with the scope. */
+/** A store in a temporary folder, which is removed when the scope closes. */
 const inFolder = Effect.gen(function* () {
   const folder = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(joinPath(tmpdir(), "gateway-"))),
@@ -278,10 +278,10 @@ const inFolder = Effect.gen(function* () {
   return Context.get(yield* Layer.build(layer), ImageStore.ImageStore)
 })
 
-/** Memory in use after a collection. */
+/** The memory in use after garbage collection, in bytes. */
 const inUse = Effect.promise(async () => {
   setFlagsFromString("--expose-gc")
-  // Twice: what the first collection finds unused is freed by the second.
+  // Memory that the first collection finds unused may only be freed by the second one.
   for (let i = 0; i < 2; i++) {
     runInNewContext("gc()")
     await new Promise((resolve) => setTimeout(resolve, 50))

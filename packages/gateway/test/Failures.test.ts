@@ -42,7 +42,10 @@ describe("a budget that is used up", () => {
 describe("failures of the upstream", () => {
   const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }
 
-  /** The error that a caller gets for this upstream reply. Asserts that its body and headers contain no details. */
+  /**
+   * Returns the error that a caller gets if the service replies like this. Asserts that its body and headers contain no
+   * details of the reply.
+   */
   const failure = Effect.fnUntraced(function* (
     status: number,
     headers: Record<string, string>,
@@ -79,7 +82,8 @@ describe("failures of the upstream", () => {
             [422, 422],
             [408, 504],
             [504, 504],
-            // The caller's key is right: only the operator can correct this.
+            // These statuses concern the operator's key or account, not the caller's key. Only the operator can correct
+            // them.
             [401, 502],
             [402, 502],
             [403, 502],
@@ -118,7 +122,7 @@ describe("failures of the upstream", () => {
           Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
         )
         assert.isBelow(failed.message.match(/charged/g)?.length ?? 0, 2)
-        // The service rejected the operator's key, so nothing was charged for.
+        // A status below 500 shows that the service refused the request, so nothing was charged for.
         assert.strictEqual(failed.mayHaveBeenCharged, status >= 500)
       }
     }).pipe(Effect.scoped)

@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib"
 import { eventually, partialImage, png, serve } from "../../node/test/support/server.ts"
 import { alice, answerImages, asStream, call, gatewayTo, reader, refusal } from "./support/gateway.ts"
 
-/** Sends these lines on a socket, and returns the reply up to its end or up to `until`. */
+/** Sends these lines on a socket. Returns the reply up to `until`, or up to its end. */
 const raw = (baseUrl: string, lines: ReadonlyArray<string>, until = "\r\n\r\n") =>
   Effect.callback<string>((resume) => {
     const { hostname, port } = new URL(baseUrl)
@@ -147,7 +147,8 @@ describe("hostile callers", () => {
             const response = await handler(
               new Request("http://gateway/v1/images/generations", { method: "POST", headers, body })
             )
-            await response.text() // Until it is read, the request is open.
+            // The request counts as open until its response is read.
+            await response.text()
             return response.status
           })
         const ids = Array.from({ length: 10_000 }, () => randomUUID())

@@ -8,7 +8,7 @@ const bench = fileURLToPath(new URL("../../../bench/gateway.ts", import.meta.url
 describe("the gateway under load", () => {
   it("many streams at once are complete, and each refusal has its status", async () => {
     const args = [bench, "--streams", "40", "--sizes", "150000", "--rounds", "1"]
-    // Rejects if the process exits with another code than 0.
+    // `execFile` rejects if the process exits with a code other than 0.
     const { stdout } = await promisify(execFile)(process.execPath, args)
     assert.strictEqual(stdout.match(/, 0 broken,/g)?.length, 1)
     assert.include(stdout, "a caller over the limit 429")

@@ -88,7 +88,7 @@ describe("replies", () => {
       const response = yield* call(yield* gatewayTo({ upstream: server.baseUrl }), { body: asStream })
       const read = reader(response)
       yield* read("\n\n")
-      // The upstream writes what fits into the buffers, then stops, although 40 images remain.
+      // The service writes until the buffers are full, and then stops before it has written all 40 images.
       let before = 0
       while (before < written) {
         before = written

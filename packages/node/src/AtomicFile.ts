@@ -1,5 +1,6 @@
 /**
- * Writes files atomically: each is written to a temporary file in the same folder, which then takes its place.
+ * Writes files atomically. A file is first written as a temporary file in the same folder, which then gets the name of
+ * the file.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -10,7 +11,10 @@ import { randomUUID } from "node:crypto"
 
 type Writing = Effect.Effect<string, PlatformError, FileSystem.FileSystem | Path.Path>
 
-/** Writes a temporary file beside `path`, and removes it if `put` fails. Creates missing folders. */
+/**
+ * Writes a temporary file in the folder of `path`, then calls `put` to move it. Removes the temporary file if `put`
+ * fails. Creates missing folders.
+ */
 const writeThen = Effect.fnUntraced(function* (
   path: string,
   bytes: Uint8Array,
@@ -23,7 +27,7 @@ const writeThen = Effect.fnUntraced(function* (
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`) // The name does not contain the target's name, which may already have the maximum length.
   const write = Option.match(mode, {
     onNone: () => fs.writeFile(temporary, bytes),
-    // chmod as well, because the process's umask removes bits from the mode of writeFile.
+    // The process's umask removes bits from the mode that writeFile sets, so chmod sets them again.
     onSome: (bits) => Effect.andThen(fs.writeFile(temporary, bytes, { mode: bits }), fs.chmod(temporary, bits))
   })
   return yield* Effect.andThen(write, put(temporary)).pipe(
@@ -33,10 +37,10 @@ const writeThen = Effect.fnUntraced(function* (
 
 const isTaken = ({ reason }: PlatformError) => reason._tag === "AlreadyExists"
 
-/** Puts the temporary file at `path`. Fails if anything exists there, even a broken link. */
+/** Gives the temporary file the name `path`. Fails if anything with that name exists, even a broken link. */
 const putNew = (fs: FileSystem.FileSystem, temporary: string, path: string): Effect.Effect<string, PlatformError> =>
   Effect.andThen(fs.link(temporary, path), Effect.ignore(fs.remove(temporary))).pipe(
-    // Some file systems lack hard links. There, an empty file reserves the name.
+    // Some file systems have no hard links. On these, an empty file reserves the name first.
     Effect.catchIf(
       (error) => !isTaken(error),
       () => Effect.andThen(fs.writeFile(path, new Uint8Array(0), { flag: "wx" }), fs.rename(temporary, path))
@@ -45,8 +49,9 @@ const putNew = (fs: FileSystem.FileSystem, temporary: string, path: string): Eff
   )
 
 /**
- * Writes a new file and returns its path. If `path` exists, it uses the first of `others` that does not; these must be in
- * the same folder. If all exist, it fails with `AlreadyExists`. It never changes an existing file.
+ * Writes a new file and returns its path. If `path` exists, the first path in `others` that does not exist is used;
+ * `others` must be in the same folder. Fails with `AlreadyExists` if all of them exist. An existing file is never
+ * changed.
  *
  * @category writing
  * @since 0.1.0
@@ -65,8 +70,8 @@ export const create = (path: string, bytes: Uint8Array, others: Iterable<string>
   )
 
 /**
- * Writes a file, replaces an existing one, and returns the path. It keeps the mode of an existing file. If `path` is a link
- * to a file, that file is replaced and the link is kept.
+ * Writes a file and returns its path. An existing file is replaced, and its mode is kept. If `path` is a link to a
+ * file, the file is replaced and the link is kept.
  *
  * @category writing
  * @since 0.1.0
@@ -74,7 +79,7 @@ export const create = (path: string, bytes: Uint8Array, others: Iterable<string>
 export const replace = (path: string, bytes: Uint8Array): Writing =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const target = yield* Effect.orElseSucceed(fs.realPath(path), () => path) // The file may not exist yet.
+    const target = yield* Effect.orElseSucceed(fs.realPath(path), () => path) // realPath fails if the file does not exist yet.
     const mode = Option.map(yield* Effect.option(fs.stat(target)), (info) => info.mode & 0o7777)
     yield* writeThen(target, bytes, mode, (temporary) => Effect.as(fs.rename(temporary, target), target))
     return path

@@ -1,6 +1,4 @@
-/**
- * Writes images to files, atomically.
- */
+/** Writes images to files. Each file is written atomically. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import type { GeneratedImage, ImageGenStreamEvent } from "@effect-gradient/core"
@@ -18,7 +16,10 @@ import * as AtomicFile from "./AtomicFile.ts"
  * @since 0.1.0
  */
 export interface WriteOptions {
-  /** Whether to replace an existing file, with its mode kept. Default: false, which uses the next free name. */
+  /**
+   * Whether to replace an existing file. The new file keeps its mode. If false, the next free name is used. Default:
+   * false.
+   */
   readonly overwrite?: boolean | undefined
 }
 
@@ -27,13 +28,13 @@ const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 /** The longest file name that file systems allow, in bytes. */
 const longestName = 255
 
-/** The longest prefix of `text` that fits into this many bytes. */
+/** Returns the longest prefix of `text` that fits into this many bytes. */
 const fitting = (text: string, bytes: number): string => {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(Math.max(0, bytes)))
   return text.slice(0, read)
 }
 
-/** `otter-2.png`, `otter-3.png` and so on, for `otter.png`. */
+/** Yields the further names for a file: `otter-2.png`, `otter-3.png` and so on, if `path` is `otter.png`. */
 function* numbered(path: string): Generator<string> {
   const extension = extname(path)
   const slash = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"))
@@ -49,8 +50,9 @@ const withExtension = (path: string, image: GeneratedImage.ImageBytes) =>
   extname(path) === "" ? `${path}.${image.extension}` : path
 
 /**
- * Writes an image and returns the path of its file. If `path` has no extension, the one of the image's format is added. If
- * the file exists, the next free name is used (`otter-2.png`), because the image is paid for. Creates missing folders.
+ * Writes an image and returns the path of its file. If `path` has no extension, the extension of the image's format is
+ * added. If the file exists, the next free name is used (`otter-2.png`), because the image is paid for. Creates missing
+ * folders.
  *
  * @category writing
  * @since 0.1.0
@@ -69,8 +71,8 @@ export const write = (
 }
 
 /**
- * Writes each image of a stream to one file, which always has the latest image. Emits each event with the path of the file.
- * The path is chosen as in `write`, for the first image.
+ * Writes each image of a stream to the same file, so that the file always has the latest image. Emits each event with
+ * the path of the file. The path is chosen for the first image, as `write` does.
  *
  * @category writing
  * @since 0.1.0
@@ -85,7 +87,10 @@ export const writeLatest =
     R
   > =>
     Stream.suspend(() => {
-      /** The files of this stream by their requested paths. An image in another format has another extension. */
+      /**
+       * The path that was written for each requested path. There are several if the images have different formats, and
+       * so different extensions.
+       */
       const files = new Map<string, string>()
       return Stream.mapEffect(events, (event) => {
         const target = withExtension(path, event)

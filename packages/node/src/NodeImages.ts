@@ -18,11 +18,17 @@ import * as Dispatch from "./internal/dispatch.ts"
  * @since 0.1.0
  */
 export interface TransportOptions {
-  /** The maximum time to connect. undici measures it in real time, and about a second late. Default: 10 seconds. */
+  /**
+   * The maximum time to open a connection. undici measures it in real time, and fails about a second later. Default: 10
+   * seconds.
+   */
   readonly connectTimeout?: Duration.Input | undefined
-  /** The URL of an HTTP proxy: `http://user:password@proxy:3128`. It overrides the environment variables. */
+  /** The URL of an HTTP proxy, such as `http://user:password@proxy:3128`. It overrides the environment variables. */
   readonly proxy?: string | undefined
-  /** Certificates in PEM: a `ca` to trust in addition to the default ones; a client `cert` and its `key`. */
+  /**
+   * Certificates in PEM format. `ca` is trusted in addition to the default authorities. `cert` and `key` are the
+   * client's own, and `passphrase` decrypts the key.
+   */
   readonly tls?:
     | {
         readonly ca?: string | undefined
@@ -34,14 +40,14 @@ export interface TransportOptions {
 }
 
 /**
- * Options of the client and of its HttpClient.
+ * Options of the client for the service and of its HttpClient.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options extends GradientClient.Options, TransportOptions {}
 
-/** Loads undici when the layer is built, so that importing this module is fast. */
+/** Loads undici. This happens only when a layer is built, so that importing this module is fast. */
 const loadUndici = Effect.suspend(() =>
   "Bun" in globalThis
     ? Effect.fail(
@@ -64,7 +70,8 @@ const makeHttpClient = (options: TransportOptions, environment: Proxies) =>
   })
 
 /**
- * Provides an HttpClient with its own undici Agent, which is closed with the layer. It does not read the environment.
+ * Provides an HttpClient with an undici Agent of its own, which is closed when the layer is. It does not read
+ * environment variables.
  *
  * @category layers
  * @since 0.1.0
@@ -74,7 +81,9 @@ export const layerHttpClient = (
 ): Layer.Layer<HttpClient.HttpClient, GradientError.GradientError> =>
   Layer.effect(HttpClient.HttpClient, makeHttpClient(options, {}))
 
-/** An environment variable in lower or upper case. Lower case has priority, as in other programs. */
+/**
+ * Reads an environment variable with this name in lower or upper case. Lower case has priority, as in other programs.
+ */
 const variable = (name: string) =>
   Config.String(name.toLowerCase()).pipe(
     Config.orElse(() => Config.String(name)),
@@ -83,7 +92,10 @@ const variable = (name: string) =>
     Config.map(Option.getOrUndefined)
   )
 
-/** A proxy without a scheme, such as `proxy:3128`, is allowed, as in other programs. */
+/**
+ * Reads a variable with the URL of a proxy. A proxy without a scheme, such as `proxy:3128`, is allowed, as in other
+ * programs.
+ */
 const proxyVariable = (name: string) =>
   Config.map(variable(name), (value) =>
     value === undefined || value === "" || value.includes("://") ? value : `http://${value}`
@@ -96,8 +108,8 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 })
 
 /**
- * Provides an HttpClient that uses the proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in upper or lower case. The
- * option `proxy` overrides them.
+ * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`,
+ * in upper or lower case. The option `proxy` overrides them.
  *
  * @category layers
  * @since 0.1.0
@@ -111,7 +123,7 @@ export const layerHttpClientFromConfig = (
   )
 
 /**
- * Provides `Images`, and `GradientClient` for `Models.list`, with these options.
+ * Provides `Images` with these options. Also provides `GradientClient`, which `Models.list` needs.
  *
  * @category layers
  * @since 0.1.0
@@ -122,7 +134,7 @@ export const layer = (
   complete(GradientClient.layer(options), layerHttpClient(options))
 
 /**
- * Provides `Images` with options from Configs.
+ * Provides `Images` with options of which each can be a `Config`.
  *
  * @category layers
  * @since 0.1.0
@@ -133,8 +145,8 @@ export const layerConfig = (
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /**
- * Provides `Images` with key, base URL, model and proxies from the environment. `options` overrides these. See
- * `GradientClient.layerFromConfig` and `layerHttpClientFromConfig`.
+ * Provides `Images`. The key, the base URL, the model and the proxies come from environment variables, unless `options`
+ * sets them. See `GradientClient.layerFromConfig` and `layerHttpClientFromConfig`.
  *
  * @category layers
  * @since 0.1.0

@@ -1,4 +1,4 @@
-/** Node layers for `@effect-gradient/core`, and images as files. Each module is a namespace. */
+/** The Node layers of `@effect-gradient/core`, and functions that write images to files. Each module is a namespace. */
 export * as AtomicFile from "./AtomicFile.ts"
 export * as ImageFile from "./ImageFile.ts"
 export * as NodeImages from "./NodeImages.ts"

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { completed, partialImage, png, responseBody, serve } from "./support/server.ts"
 
-/** Starts the call, kills its process at this moment, and returns the lines of its journal. */
+/** Starts a process that makes the call, kills it at this moment, and returns the lines of its journal. */
 const killAt = Effect.fnUntraced(function* (baseUrl: string, order: string, kind: string, moment: string) {
   const file = join(mkdtempSync(join(tmpdir(), "attempt-")), "journal")
   yield* Effect.promise(async () => {
@@ -27,7 +27,7 @@ const killAt = Effect.fnUntraced(function* (baseUrl: string, order: string, kind
   return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : []
 })
 
-/** The attempts without an outcome in a journal: they may have been sent. */
+/** Returns the attempts in a journal that have no outcome. Their requests may have been sent. */
 const unsettled = (lines: ReadonlyArray<string>) =>
   lines
     .filter((line) => line.startsWith("begin "))
@@ -36,7 +36,7 @@ const unsettled = (lines: ReadonlyArray<string>) =>
 
 const image = png(2000)
 
-/** The first request is refused and not charged for. The second gets an image. */
+/** Refuses the first request, which is not charged for, and replies to the second with an image. */
 const answer =
   (requests: () => number) => (request: http.IncomingMessage, response: http.ServerResponse, body: string) => {
     if (requests() === 1) return response.writeHead(429, { "retry-after": "0.1" }).end("{}")
@@ -48,7 +48,8 @@ const answer =
   }
 
 const moments = [
-  // [function, moment of the kill, requests that reached the service, attempts without an outcome in the journal]
+  // [function, moment of the kill, number of requests that reached the service, attempts without an outcome in the
+  // journal]
   ["generate", "waiting 1", 0, []],
   ["generate", "begun 1", 0, ["1"]],
   ["generate", "backing off", 1, []],

@@ -27,7 +27,7 @@ const recording = (path: string, script: TestTransport.Script, options: Gradient
 
 const replaying = (path: string) => images(Cassette.layerReplay(path))
 
-/** A folder that is removed after the test. */
+/** Runs a test with a temporary folder, which is removed after the test. */
 const inFolder = <A, E>(test: (folder: string) => Effect.Effect<A, E, FileSystem.FileSystem>) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -42,7 +42,7 @@ const filesIn = (folder: string) =>
     (names) => names.toSorted()
   )
 
-/** The defect of this call. */
+/** Returns the defect of this call, which must be an UnknownRequestError. */
 const defectOf = <A, E, R>(call: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.exit(call), (exit) => {
     const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -283,7 +283,7 @@ describe("Cassette.layerRecord and layerReplay", () => {
           Effect.provide(recording(join(folder, "slow.json"), [TestTransport.events([partial], { end: "hang" })])),
           Effect.forkChild
         )
-        yield* Deferred.await(begun) // Files are read before, in real time.
+        yield* Deferred.await(begun) // Opening the cassette takes real time. So the TestClock is advanced only after the call has begun.
         yield* TestClock.adjust("6 minutes")
         assert.strictEqual((yield* Fiber.join(call)).reason._tag, "RequestTimeoutError")
         assert.deepStrictEqual(yield* filesIn(folder), [])
@@ -344,10 +344,10 @@ describe("a request without a recorded reply", () => {
           defect.message,
           [
             `The cassette ${path} has no reply for POST https://inference.do-ai.run/v1/images/generations.`,
-            "The nearest recorded request, POST https://inference.do-ai.run/v1/images/generations, differs in:",
+            "This request differs from the nearest recorded one, POST https://inference.do-ai.run/v1/images/generations, in:",
             '  body.quality: "high", recorded: "low"',
             '  body.user: "u-1", recorded: nothing',
-            "Nothing was sent. To record anew, use Cassette.layerRecord."
+            "Nothing was sent. To record the cassette again, use Cassette.layerRecord."
           ].join("\n")
         )
       })

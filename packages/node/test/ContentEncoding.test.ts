@@ -15,7 +15,10 @@ const layer = (baseUrl: string) => NodeImages.layer({ baseUrl, retry: RetryPolic
 const gzip = (body: string | Buffer) => zlib.gzipSync(body)
 const br = (body: string | Buffer) => zlib.brotliCompressSync(body)
 
-/** Encodings that servers send: the header, in one line or several, and the encoder of the body. */
+/**
+ * Encodings that servers use: a name for the test, the header in one line or several, and the function that encodes the
+ * body.
+ */
 const encodings: ReadonlyArray<readonly [string, string | Array<string>, (body: string) => string | Buffer]> = [
   ["gzip", "gzip", gzip],
   ["x-gzip", "x-gzip", gzip],
@@ -49,7 +52,7 @@ const coders: ReadonlyArray<Coder> = [
   ["identity", (body) => body]
 ]
 
-/** Numbers from 0 to 1, the same for the same seed. */
+/** Returns a function that returns random numbers from 0 to 1. The same seed gives the same numbers. */
 const randomFrom = (seed: number) => {
   let state = seed
   return () => {
@@ -170,7 +173,7 @@ describe("content-encoding", () => {
       const blanks = Buffer.alloc(1024 * 1024, " ")
       const sendBlanks = async (response: ServerResponse) => {
         const source = Readable.from(Array.from({ length: 500 }, () => blanks))
-        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The client closes the connection.
+        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The pipeline fails when the client closes the connection early.
       }
       let status = 200
       const server = yield* serve((_, response) => {

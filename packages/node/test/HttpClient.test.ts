@@ -15,7 +15,7 @@ const echo = serve((request, response, body) => {
 
 const bytes = new TextEncoder().encode("a=1&b=2")
 
-/** Posts this body to that server and reads the reply. */
+/** Posts a request to `echo`, changed by `change`, and reads the reply with `read`. */
 const post = <A, E>(
   change: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest,
   read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, E>

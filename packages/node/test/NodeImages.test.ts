@@ -109,7 +109,7 @@ describe("NodeImages.layer", () => {
   it.live("connects to a host with one working address, which accepts after 250 ms", () =>
     Effect.gen(function* () {
       const { port } = yield* slowToAccept
-      // The second address refuses at once.
+      // Nothing listens on the second address, so it refuses connections at once.
       const addresses = [
         { address: "127.0.0.1", family: 4 },
         { address: "127.0.0.2", family: 4 }
@@ -351,7 +351,10 @@ describe("Images.generateStream on NodeImages", () => {
   )
 })
 
-/** A server in a thread that accepts no connection for a while, so that the kernel drops the next one's first packet. */
+/**
+ * A server in a thread of its own, which is blocked for 700 ms. Its queue of connections is full, so the kernel drops
+ * the first packet of the next one.
+ */
 const slowToAccept = Effect.acquireRelease(
   Effect.promise(async () => {
     const worker = new Worker(
@@ -376,8 +379,8 @@ const slowToAccept = Effect.acquireRelease(
 )
 
 /**
- * A full garbage collection, after this turn of the event loop has released its objects. It collects twice: the first may only
- * finish a collection that V8 has already begun, which keeps all that was alive at its beginning.
+ * A full garbage collection, after this turn of the event loop has released its objects. It collects twice: the first
+ * may only finish a collection that V8 has already begun, which keeps all that was alive at its beginning.
  */
 const collectGarbage = async () => {
   await setImmediate()

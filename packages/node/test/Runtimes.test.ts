@@ -8,7 +8,8 @@ import { promisify } from "node:util"
 
 const Outcome = Schema.fromJsonString(Schema.Struct({ call: Schema.String, written: Schema.Array(Schema.String) }))
 
-// Neither is installed here: `npm i bun deno` in some folder, and its node_modules/.bin on the PATH, runs these tests.
+// Bun and Deno are not dependencies of this repository. To run these tests, install both in some folder with `npm i bun
+// deno`, and add its node_modules/.bin to the PATH.
 describe.each([
   ["deno", ["run", "-A", "--no-check"], /^108 bytes$/],
   ["bun", [], /^InvalidParamsError: .*BrowserImages/]

@@ -24,7 +24,7 @@ const certificate = Effect.promise(() =>
   })
 )
 
-/** An HTTPS server with an untrusted certificate. */
+/** An HTTPS server whose certificate is not trusted. */
 const tlsServer = Effect.gen(function* () {
   const pems = yield* certificate
   const server = https.createServer({ key: pems.private, cert: pems.cert }, (request, response) => {
@@ -34,7 +34,10 @@ const tlsServer = Effect.gen(function* () {
   return { baseUrl: `https://127.0.0.1:${port}/v1`, ca: pems.cert }
 })
 
-/** A proxy that forwards requests and opens tunnels, or refuses with a status. It records its requests. */
+/**
+ * A proxy that forwards requests and opens tunnels. If `refusal` is set, it refuses requests with that status. It
+ * records the requests that it gets.
+ */
 const proxyServer = Effect.fnUntraced(function* (refusal?: number) {
   const asked: Array<string> = []
   const server = http.createServer((request, response) => {
@@ -188,7 +191,10 @@ describe("proxy", () => {
 })
 
 describe("proxies of the environment", () => {
-  /** Sends requests with this environment, in which PROXY is replaced by the proxy's URL. Returns the proxy's requests. */
+  /**
+   * Sends a request with these environment variables and returns the requests that the proxy got. PROXY in a variable
+   * is replaced by the proxy's URL, HOST by its host and port.
+   */
   const askedWith = (environment: Record<string, string>, options: { readonly proxy?: string } = {}) =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end(responseBody(image)))

@@ -6,7 +6,9 @@ import { png, responseBody, serve } from "./support/server.ts"
 
 const call = Images.generate({ prompt: "A sea otter" })
 
-/** Two endpoints, a layer with its own key for each, and the keys that each endpoint received. */
+/**
+ * Starts two endpoints, and makes a layer with its own key for each. `keys` returns the keys that an endpoint received.
+ */
 const two = Effect.gen(function* () {
   const [a, b] = [yield* endpoint, yield* endpoint]
   const layer = ({ baseUrl }: typeof a, key: string) =>

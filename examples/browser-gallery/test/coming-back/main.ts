@@ -1,5 +1,5 @@
 /**
- * The page of the tests of examples/coming-back: each button runs a recipe.
+ * The page for the tests of examples/coming-back: each button runs a recipe.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { type GradientError, Images } from "@effect-gradient/core"
@@ -28,7 +28,7 @@ const onClick = (id: string, recipe: Parameters<typeof run>[0]) =>
 
 const prompt = "A cute baby sea otter"
 
-/** The emulator draws these fast, because they are of low quality and JPEG. */
+/** A stream of JPEG images of low quality, because the emulator draws them fast. */
 const events = Images.generateStream({ prompt, quality: "low", outputFormat: "jpeg", partialImages: 3 })
 
 onClick(

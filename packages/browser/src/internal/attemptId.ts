@@ -1,11 +1,17 @@
-/** Adds an id to each request, so that a gateway recognises a request that is resent or joined. */
+/**
+ * Adds an id to each request. By the id, a gateway recognises a request that the browser sends twice, and a call can
+ * ask for the reply to an earlier request.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 
-/** Whether a call sends its request, or joins one that was sent before. */
+/**
+ * What a call does. `Send`: it sends its request, and passes the new id to `onSend`. `Join`: it only asks for the reply
+ * to the request with this id.
+ */
 export type Purpose =
   | { readonly _tag: "Send"; readonly onSend: (id: string) => void }
   | { readonly _tag: "Join"; readonly id: string; readonly accept: string }
@@ -14,11 +20,14 @@ export const Purpose = Context.Reference<Purpose | undefined>("@effect-gradient/
   defaultValue: () => undefined
 })
 
-/** 128 bits in hexadecimal; `crypto.randomUUID` is missing on pages without TLS. */
+/** A random id of 128 bits in hexadecimal. Pages without TLS do not have `crypto.randomUUID`. */
 const randomId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
-/** Asks for the reply to a request. It is a GET without a body, so it cannot be charged for. */
+/**
+ * Turns a request into one that asks for the reply to the request with this id. It is a GET without a body, so it
+ * cannot be charged for.
+ */
 const toJoin = (request: HttpClientRequest.HttpClientRequest, id: string, accept: string) =>
   HttpClientRequest.setMethod(request, "GET").pipe(
     HttpClientRequest.setBody(HttpBody.empty),
@@ -27,8 +36,8 @@ const toJoin = (request: HttpClientRequest.HttpClientRequest, id: string, accept
   )
 
 /**
- * Sends an id with each request, because Chromium may resend a POST when a connection closes early. Turns the request of a
- * call that joins into a GET.
+ * Sends an id with each request, because Chromium may send a POST twice if a connection closes early. If the call joins
+ * an earlier request, turns its request into a GET.
  */
 export const withAttemptId = HttpClient.mapRequestEffect((request) =>
   Effect.map(Purpose, (purpose) => {

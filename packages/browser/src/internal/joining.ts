@@ -1,4 +1,7 @@
-/** Calls that reconnect after their connection has broken: they join their request by its id, and get its images. */
+/**
+ * Makes calls that reconnect after their connection has broken: they ask the gateway for the reply to their request by
+ * its id.
+ */
 import type { GradientError } from "@effect-gradient/core"
 import {
   Attempt,
@@ -28,7 +31,10 @@ type Response = ImageGenerateResponse.ImageGenerateResponse
 
 type Failure = GradientError.GradientError
 
-/** The scope of `BrowserImages.pendingUntilDone`. Requests within it stay pending until it closes with a success. */
+/**
+ * The scope of `BrowserImages.pendingUntilDone`. Requests that are sent within this scope stay pending until the scope
+ * closes with a success.
+ */
 export const PendingScope = Context.Reference<Scope.Scope | undefined>("@effect-gradient/browser/PendingScope", {
   defaultValue: () => undefined
 })
@@ -36,27 +42,35 @@ export const PendingScope = Context.Reference<Scope.Scope | undefined>("@effect-
 /** A request and its state. */
 class Request {
   id: string | undefined
-  /** Whether all images have arrived. */
+  /** Whether all images of the request have arrived. */
   isComplete = false
   /**
-   * Whether the call only asks for the reply, because the request was sent by an earlier page or its connection broke.
+   * Whether the call only asks for the reply. It does so if an earlier page sent the request, or after the connection
+   * broke.
    */
   isJoining = false
-  /** The first failure of the call. */
+  /**
+   * The first failure of the call. The call fails with it if reconnecting takes too long, or if the gateway does not
+   * know the request or no longer accepts the caller.
+   */
   failure: Failure | undefined
-  /** When the connection broke, and the number of reconnections since the last image. */
+  /** When the connection broke, in milliseconds since 1970. */
   brokeAt = 0
+  /** The number of reconnections since the last image. */
   attempts = 0
 }
 
 const firstWait = Duration.seconds(1)
 const longestWait = Duration.seconds(15)
 
-/** The wait before a reconnection: none before the first, then 1, 2, 4, 8 and always 15 seconds. */
+/**
+ * The wait before a reconnection: none before the first, 1, 2, 4 and 8 seconds before the next four, then 15 seconds
+ * before each.
+ */
 const waitBefore = (attempt: number) =>
   attempt === 1 ? Duration.zero : Duration.min(Duration.times(firstWait, 2 ** (attempt - 2)), longestWait)
 
-/** Waits until the browser is online again. Platforms other than browsers have no such event. */
+/** Waits until the browser is online again. On platforms without this event, the wait never ends. */
 const online = Effect.callback<void>((resume, signal) => {
   if ("addEventListener" in globalThis) {
     globalThis.addEventListener("online", () => resume(Effect.void), { once: true, signal })
@@ -73,17 +87,18 @@ const brokenTags: ReadonlySet<GradientError.GradientErrorReason["_tag"]> = new S
 ])
 
 /**
- * What a failure means for the images:
+ * Decides what a failure means for the images of the request:
  *
- * - `broken`: the connection, the gateway or a proxy before it failed. The request may still be running.
+ * - `broken`: the connection, the gateway or a proxy in front of the gateway failed. The request may still be running,
+ *   so the call reconnects.
  * - `failed`: no images will arrive, and this failure is the reason.
  * - `unknown`: the gateway does not know the request, or keeps no replies.
- * - `refused`: the gateway no longer accepts the caller, so its answer says nothing about the request.
+ * - `refused`: the gateway no longer accepts the caller. This says nothing about the request, which stays pending.
  */
 const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed" | "unknown" | "refused" => {
   const { _tag, code } = failure.reason
   if (!isJoining) {
-    // The request was resent, and the first one is still running.
+    // The browser sent the request twice, and the gateway refused the second one. The first one is still running.
     if (code === ErrorBody.codes.duplicateAttempt) return "broken"
     return failure.mayHaveBeenCharged && code !== ErrorBody.codes.inDoubt && brokenTags.has(_tag) ? "broken" : "failed"
   }
@@ -93,8 +108,8 @@ const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed
 }
 
 /**
- * Drops events that were already emitted, because a joined stream begins with its completed images and its newest
- * partial image.
+ * Makes a filter that drops events which the call has already emitted. It is needed because a stream that is joined
+ * begins with the completed images and the newest partial image.
  */
 const makeUnseen = () => {
   let completed = 0
@@ -116,7 +131,10 @@ const makeUnseen = () => {
   }
 }
 
-/** Runs `first`. After each failure that `next` recovers from, runs `join`. */
+/**
+ * Emits the events of `first`. After a failure, runs `next`: if `next` succeeds, the stream continues with `join`, else
+ * it fails. A failure of `join` is handled in the same way.
+ */
 const continuing = <A>(
   first: Stream.Stream<A, Failure>,
   next: (failure: Failure) => Effect.Effect<void, Failure>,
@@ -127,20 +145,23 @@ const continuing = <A>(
   return Stream.catch(first, recover)
 }
 
-/** Makes `Images` that reconnects, and lists the requests that an earlier page left. */
+/** Makes `Images` with calls that reconnect, and the list of the requests that earlier pages left unfinished. */
 export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage }: Options) {
   const limitMillis = Duration.toMillis(Duration.fromInputUnsafe(limit))
   const images = yield* Images.Images
   const client = yield* GradientClient.GradientClient
   const kept = new PendingStorage(storage, client.options.toUrl("/images/generations"))
-  /** The ids of the calls that run in this page. */
+  /** The ids of the requests of calls that run in this page. */
   const running = new Set<string>()
 
   const forget = (request: Request) => {
     if (request.id !== undefined) kept.remove(request.id)
   }
 
-  /** A retry of core sends another id, because nothing was charged for the last one. */
+  /**
+   * Makes the `Purpose` of a call that sends its request. When core retries, it sends another id, which replaces the
+   * earlier one, because nothing was charged for the earlier attempt.
+   */
   const sending = (request: Request, params: Kept["params"], sentAt: number): Purpose => ({
     _tag: "Send",
     onSend: (id) => {
@@ -158,7 +179,9 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
       return Effect.fail(failure)
     })
 
-  /** Waits before the request is joined, or fails if joining it cannot help. */
+  /**
+   * Decides after a failure whether the call reconnects. If it does, waits until it is time to do so. Otherwise fails.
+   */
   const next = (request: Request) =>
     Effect.fnUntraced(function* (failure: Failure) {
       const verdict = verdictOn(request, failure)
@@ -176,8 +199,8 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
     })
 
   /**
-   * The images of a request are taken when the scope of the call closes with a success. A page that is closed before, or a
-   * consumer that fails, leaves the request pending.
+   * Removes the request from `pending` when the scope of the call closes with a success and all images have arrived. If
+   * the page is closed earlier, or the consumer fails, the request stays pending.
    */
   const tracked = Effect.fnUntraced(function* (request: Request) {
     const scope = (yield* PendingScope) ?? (yield* Effect.scope)
@@ -202,7 +225,7 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
   const joinResponse = (request: Request, params: Kept["params"], options: GradientClient.RequestOptions) =>
     Effect.suspend(() => images.generate(Struct.omit(params, ["partialImages"]), { ...options, ...unretried })).pipe(
       Effect.updateService(Purpose, () => joining(request, "application/json")),
-      // Nothing is sent that can be charged for, so this is not an attempt.
+      // Joining a request cannot be charged for. It is not an attempt, so the entries of `Attempt.Around` do not run.
       Effect.provideService(Attempt.Around, [])
     )
 

@@ -1,6 +1,6 @@
 /**
- * Keeps requests in the browser's storage until their images were taken. If the storage is full or denied, nothing is
- * kept.
+ * Keeps requests in the browser's storage until their images have been taken. If the storage is full or the user denies
+ * it, no request is kept.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Option from "effect/Option"
@@ -21,7 +21,9 @@ const decode = Schema.decodeUnknownOption(codec)
 
 const prefix = "@effect-gradient/browser/pending/"
 
-/** Reading the global property fails if the user denies storage, and workers have none. */
+/**
+ * The page's `sessionStorage`, if any. Workers have none, and reading the property throws if the user denies storage.
+ */
 const sessionStorageOf = (): Storage | undefined => {
   try {
     return globalThis.sessionStorage
@@ -39,7 +41,10 @@ export class PendingStorage {
     this.#url = url
   }
 
-  /** Adds a request. If the storage is full, the request is still sent, but a reload loses it. */
+  /**
+   * Keeps a request. If the storage is full, the request is sent all the same, but the next page cannot find it after a
+   * reload.
+   */
   add(request: Omit<Kept, "url">): void {
     const text = encode({ ...request, url: this.#url })
     try {
@@ -53,7 +58,7 @@ export class PendingStorage {
     this.#storage?.removeItem(prefix + id)
   }
 
-  /** The requests to this URL, the oldest first. */
+  /** The kept requests that were sent to this URL, the oldest first. */
   list(): ReadonlyArray<Kept> {
     const storage = this.#storage
     if (storage === undefined) return []

@@ -1,5 +1,5 @@
 /**
- * The page for the tests. It shows streams, records what is shown, and passes canvases to a worker.
+ * The page that the tests open. It shows streams, records what is shown, and passes canvases to a worker.
  */
 import { BrowserImages, ImageUrl, ImageView } from "@effect-gradient/browser"
 import { type GradientClient, type ImageGenerateParams, Images, ImageGenStreamEvent } from "@effect-gradient/core"
@@ -20,7 +20,10 @@ const images = BrowserImages.layer({ baseUrl: `${location.origin}/v1` })
 const said: Array<string> = []
 new MutationObserver(() => said.push(status.textContent)).observe(status, { childList: true })
 
-/** The state of the img at each change of its source, and in each frame after the first. */
+/**
+ * The states of the img in their order. A state is recorded if it differs from the one before. They are recorded at each change of its source and, from the first change
+ * on, in each frame.
+ */
 const seen: Array<string> = []
 const look = () => {
   const { complete, naturalHeight, naturalWidth } = img
@@ -42,7 +45,7 @@ new MutationObserver(() => {
 
 type Events = Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, Error, Images.Images>
 
-/** One stream that is shown. */
+/** Shows one stream, and returns functions that wait for its end, cancel it, or close its scope. */
 const show = (id: keyof typeof targets, events: Events) => {
   const scope = Scope.makeUnsafe()
   const fiber = events.pipe(
@@ -63,7 +66,7 @@ const show = (id: keyof typeof targets, events: Events) => {
 
 const completed = new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
 
-/** The colour in the middle of an element, if it shows an image. */
+/** The size of an element in pixels, and the colour in its middle as red, green, blue and alpha. */
 const colourOf = (source: HTMLImageElement | HTMLCanvasElement) => {
   const canvas = new OffscreenCanvas(1, 1)
   const context = canvas.getContext("2d")
@@ -73,7 +76,7 @@ const colourOf = (source: HTMLImageElement | HTMLCanvasElement) => {
   return `${width}x${height} ${context?.getImageData(0, 0, 1, 1).data.join(" ")}`
 }
 
-/** Passes the canvas to a worker, which draws on it, and returns the worker's message. */
+/** Passes the canvas to a worker, which draws an image on it. Returns the worker's message. */
 const drawInWorker = (params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
   new Promise((resolve, reject) => {
     const worker = new Worker("/worker.js", { type: "module" })
@@ -83,7 +86,7 @@ const drawInWorker = (params: ImageGenerateParams.ImageGenerateParamsStreaming) 
     worker.postMessage({ canvas, params }, [canvas])
   })
 
-/** Fetches the URL of an image while its scope is open, and after. */
+/** Fetches the object URL of an image while the scope of the URL is open, and again after the scope has closed. */
 const fetchUrl = async () => {
   const scope = Scope.makeUnsafe()
   const url = await Effect.runPromise(Scope.provide(ImageUrl.make(completed), scope))
@@ -107,7 +110,7 @@ const page = {
     params: ImageGenerateParams.ImageGenerateParamsStreaming,
     options?: GradientClient.RequestOptions
   ) => show(id, Images.generateStream(params, { onRetry: ImageView.onRetry(status), ...options })),
-  /** An image that can be decoded, then one that cannot. */
+  /** Shows an image that can be decoded, then one that cannot. */
   showBroken: (id: keyof typeof targets) =>
     show(id, Stream.fromIterable(TestImages.makeEvents(TestImages.png, new Uint8Array(100)))),
   isBusy: (id: keyof typeof targets) => targets[id].ariaBusy,
@@ -119,7 +122,7 @@ const page = {
   fetchUrl
 }
 
-/** The functions that the tests call. */
+/** The functions of the page that the tests call. */
 export type TestPage = typeof page
 
 declare global {

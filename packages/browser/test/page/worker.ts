@@ -1,5 +1,5 @@
 /**
- * A worker that generates an image on a canvas from the page.
+ * A worker that generates an image, and draws it on a canvas that the page has passed to it.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { type ImageGenerateParams, Images } from "@effect-gradient/core"

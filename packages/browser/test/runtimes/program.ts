@@ -1,5 +1,6 @@
 /**
- * Runs on Bun and Deno. It makes calls over fetch to its own servers, and prints the reason of each failure as JSON.
+ * A program that runs on Bun and Deno. It makes calls over fetch, most of them to its own servers, and prints the
+ * reason of each failure as JSON.
  */
 import { BrowserImages } from "@effect-gradient/browser"
 import { Images, RetryPolicy } from "@effect-gradient/core"
@@ -28,7 +29,10 @@ const ask = (url: string) =>
   )
 
 let requests = 0
-/** Replies to the first request of a connection with an image, and breaks the connection at the next. */
+/**
+ * A server that replies to the first request of each connection with an image, and closes the connection at the second
+ * request without a reply.
+ */
 const breaking = await listen((socket) => {
   let text = ""
   let isServed = false

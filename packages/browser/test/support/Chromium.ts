@@ -12,15 +12,18 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 
-/** The npm package is built for Linux on x64. */
+/** Whether Chromium can run on this platform. Its npm package is built for Linux on x64. */
 export const isAvailable = process.platform === "linux" && process.arch === "x64"
 
-/** The browser, shared by the tests of a file. */
+/** The browser. All tests of a file share it. */
 export class Chromium extends Context.Service<Chromium, Browser>()("test/Chromium") {}
 
 const packageFolder = fileURLToPath(new URL("..", import.meta.resolve("@sparticuz/chromium")))
 
-/** The package unpacks into `TMPDIR`. It adds its libraries only if it believes that it runs on Lambda. */
+/**
+ * Unpacks Chromium into this folder. The npm package reads the folder from `TMPDIR`, and adds the libraries of Chromium
+ * only if the environment looks like that of AWS Lambda.
+ */
 const unpackInto = async (folder: string) => {
   const script = "import chromium from '@sparticuz/chromium'; await chromium.executablePath()"
   await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], {
@@ -32,7 +35,10 @@ const unpackInto = async (folder: string) => {
 const fontsConf = (folder: string) =>
   `<?xml version="1.0"?><fontconfig><dir>${folder}/fonts/fonts</dir><cachedir>${folder}/fonts-cache</cachedir></fontconfig>`
 
-/** The folder with Chromium. It is renamed when it is complete, so that test files can use it concurrently. */
+/**
+ * The folder with the unpacked Chromium. It is unpacked under another name, and renamed when it is complete, so that
+ * test files that run at the same time can share it.
+ */
 const unpacked = async (): Promise<string> => {
   const manifest = await readFile(join(packageFolder, "package.json"), "utf8")
   const folder = join(tmpdir(), `effect-gradient-chromium-${/"version": "(.+)"/.exec(manifest)?.[1]}`)

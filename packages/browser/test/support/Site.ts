@@ -1,5 +1,5 @@
 /**
- * Serves the test page with the emulator as its upstream, and opens it in Chromium.
+ * Serves the test page, with the emulator as the service, and opens it in Chromium.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Emulator } from "@effect-gradient/emulator"
@@ -20,12 +20,12 @@ import { join } from "node:path"
 import { build } from "rolldown"
 import * as Chromium from "./Chromium.ts"
 
-/** Where the test page is served. */
+/** The URL of the test page. */
 class Address extends Context.Service<Address, string>()("test/Address") {}
 
 const source = join(import.meta.dirname, "../page")
 
-/** The folder with the page and its scripts. */
+/** A temporary folder with the page and its bundled scripts. */
 const built = Effect.acquireRelease(
   Effect.promise(async () => {
     const dir = await mkdtemp(join(tmpdir(), "effect-gradient-page-"))
@@ -40,7 +40,7 @@ const built = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true }))
 )
 
-/** Forwards to the emulator with the key, which the page does not have. */
+/** Forwards requests of the page to the emulator, and adds the key, which the page does not have. */
 const api = HttpRouter.add(
   "POST",
   "/v1/images/generations",
@@ -58,7 +58,7 @@ const server = HttpRouter.serve(Layer.merge(api, files), { disableLogger: true, 
   Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }))
 )
 
-/** Chromium and the page's server, shared by the tests of a file. */
+/** Chromium and the page's server. All tests of a file share them. */
 export const layer = Layer.merge(
   Chromium.layer,
   Layer.effect(Address, HttpServer.addressFormattedWith(Effect.succeed)).pipe(Layer.provide(server))

@@ -1,5 +1,6 @@
 /**
- * `gradient-images batch`: many requests from a file, each paid for once, on one machine or on many.
+ * `gradient-images batch`: generates the images for many requests in a file, pays for each request once, and can share
+ * the work among machines.
  */
 import { GradientError } from "@effect-gradient/core"
 import { DurableImages, ImageBatch } from "@effect-gradient/durable"
@@ -33,7 +34,9 @@ class BatchIncompleteError extends Schema.TaggedError<BatchIncompleteError>(
 }
 
 const place = {
-  store: Flag.String("store").pipe(Flag.withDescription("Where the images are kept: a folder, or s3://bucket/prefix")),
+  store: Flag.String("store").pipe(
+    Flag.withDescription("The place where the images are kept: a folder, or s3://bucket/prefix")
+  ),
   journal: given(
     Flag.String("journal"),
     "The journal, which records the requests: a file, or postgres://... Default: journal.sqlite in the folder of --store"
@@ -56,8 +59,8 @@ const name = Argument.String("batch").pipe(Argument.withDescription("The name of
 const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
 
 /**
- * The journal and the store. By default the journal is a file in the folder of the images. For a bucket, --journal is
- * required.
+ * Returns the journal and the store. By default the journal is a file in the folder of the images. If the store is a
+ * bucket, --journal is required.
  */
 const placeOf = Effect.fnUntraced(function* ({
   journal,
@@ -78,7 +81,10 @@ const placeOf = Effect.fnUntraced(function* ({
 
 const mostNamed = 20
 
-/** One line for each request without an image: its key and why. At most `mostNamed` requests are listed. */
+/**
+ * Returns one line for each request without an image: its key and why it has none. At most `mostNamed` requests are
+ * listed.
+ */
 const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in-doubt", count: number) {
   const found = yield* DurableImages.list({ prefix: `${batch}/`, status }).pipe(
     Stream.filter(({ note }) => status === "in-doubt" || note !== undefined),
@@ -89,20 +95,20 @@ const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in
   return [...found.map(({ key = "", note = "no outcome" }) => `  ${key}: ${note}`), ...more]
 })
 
-/** Fails if an image is missing. The message lists the requests, and says how to continue. */
+/** Fails if an image is missing. The error's message lists the requests without an image, and says how to continue. */
 const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress) {
   if (failed === 0 && inDoubt === 0) return
   const lines = [
     ...(failed > 0
       ? [
-          `${failed} requests failed, and were not charged for. Run the same command again to ask for them once more:`,
+          `${failed} requests failed, and were not charged for. Run the same command again to send them again:`,
           ...(yield* missing(batch, "free", failed))
         ]
       : []),
     ...(inDoubt > 0
       ? [
-          `${inDoubt} requests are in doubt: they may have been charged for, but have no image. To pay for them again, run`,
-          "gradient-images generations resolve --repeat --in-doubt --at-most N, then run the same command again",
+          `${inDoubt} requests are in doubt: they may have been charged for, but have no image. To pay for them again, run ` +
+            "gradient-images generations resolve --repeat --in-doubt --at-most N, then the same command again:",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]
       : [])
@@ -118,7 +124,7 @@ interface RunnerOptions {
   readonly store: string
 }
 
-/** Shows the progress of a runner to its end. */
+/** Shows the progress of a batch until this process has no more to do. */
 const watch = <E, R>(options: RunnerOptions, progress: Stream.Stream<ImageBatch.Progress, E, R>) =>
   Effect.gen(function* () {
     const { images } = yield* Service.choose(options)
@@ -162,7 +168,7 @@ const run = Command.make(
     yield* watch(options, ImageBatch.run({ name: batch ?? path.parse(file).name, concurrency, lines }))
   })
 ).pipe(
-  Command.withDescription("Runs all requests of a file. If it was stopped, the same command continues it."),
+  Command.withDescription("Sends all requests in a file. If the command was stopped, run it again to continue."),
   Command.withExamples([
     {
       command: "gradient-images batch run otters.jsonl --store images",
@@ -170,7 +176,7 @@ const run = Command.make(
     },
     {
       command: "gradient-images batch run otters.jsonl --store s3://bucket/otters --journal postgres://host/db",
-      description: "On many machines: the others run `batch worker otters`"
+      description: "Shares the batch with other machines, which run `batch worker otters`"
     }
   ])
 )
@@ -193,7 +199,7 @@ const status = Command.make(
   })
 ).pipe(Command.withDescription("Shows the progress of a batch. It sends nothing."))
 
-/** The file name for an id. It has no dots, because the text after a dot would be taken for an extension. */
+/** Returns the file name for an id. It has no dots, because the text after a dot would be taken for an extension. */
 const fileOf = (id: string) => encodeURIComponent(id).replaceAll(".", "%2E")
 
 const exportAll = Command.make(
@@ -201,7 +207,9 @@ const exportAll = Command.make(
   {
     name,
     ...place,
-    to: Flag.String("to").pipe(Flag.withDescription("The folder for the image files, named after the ids"))
+    to: Flag.String("to").pipe(
+      Flag.withDescription("The folder to write into. Each file is named after the id of its request")
+    )
   },
   Effect.fnUntraced(function* ({ name: batch, to, ...options }) {
     const at = yield* placeOf(options)
@@ -225,7 +233,7 @@ const exportAll = Command.make(
       ),
       Effect.provide(administration(at))
     )
-    yield* Console.log(`${written} images are in ${to}.`)
+    yield* Console.log(`${written} images were written to ${to}.`)
   })
 ).pipe(Command.withDescription("Writes the images of a batch into files. It sends nothing."))
 

@@ -23,22 +23,26 @@ const config = {
   ),
   latency: given(
     duration("latency"),
-    "The time before each reply, in seconds or with a unit: 90, 1.5s, 500ms, 5m. Default: 0"
+    "The time before the reply to a valid request, in seconds or with a unit: 90, 1.5s, 500ms, 5m. Default: 0"
   ),
-  pace: given(duration("pace"), "The time between the images of a stream. Default: 0"),
+  pace: given(duration("pace"), "The time before each image of a stream. Default: 0"),
   images: Flag.Literals("images", ["painted", "plain"]).pipe(
-    Flag.withDescription("plain images have one colour and take almost no time, for load tests. Default: painted"),
+    Flag.withDescription(
+      "What the images show: painted scenes, or plain images of one colour, which take almost no time. Default: painted"
+    ),
     Flag.withDefault("painted")
   ),
   models: Flag.String("model").pipe(
     Flag.withDescription(
-      "A model that exists; repeatable. Any other model gets a 404. Default: the models that the real service is believed to have"
+      "A model that the emulator has; repeatable. Any other model gets a 404. Default: the models that the real service is believed to have"
     ),
     Flag.atLeast(0)
   ),
   faults: Flag.String("fault").pipe(
     Flag.mapEffect(readFault),
-    Flag.withDescription('A fault to simulate; repeatable: "status=503;retry-after=2 x2". All faults are listed above'),
+    Flag.withDescription(
+      'A fault to simulate; repeatable: "status=503;retry-after=2 x2". The text above these flags lists all faults'
+    ),
     Flag.atLeast(0)
   ),
   allowFaultHeader: yes("allow-fault-header", "Let a request choose its own fault, in the header x-emulator-fault")
@@ -49,9 +53,7 @@ const announce = (options: Command.Command.Config.Infer<typeof config>) =>
   Effect.gen(function* () {
     const baseUrl = yield* Emulator.baseUrl
     if (Emulator.refusesAll(options.faults)) {
-      return yield* Console.log(
-        `The emulator does not listen on ${baseUrl}, because the fault refuse refuses every connection.`
-      )
+      return yield* Console.log(`Nothing listens on ${baseUrl}, because the fault "refuse" refuses every connection.`)
     }
     yield* Console.log(
       `Listening on ${baseUrl}\nUse it with: GRADIENT_BASE_URL=${baseUrl} GRADIENT_MODEL_ACCESS_KEY=any`
@@ -60,8 +62,9 @@ const announce = (options: Command.Command.Config.Infer<typeof config>) =>
   })
 
 const refuseNote =
-  "On a port, refuse for some requests closes their connections, which looks like a lost request to a client. " +
-  'For connections that are refused, "--fault refuse" must be the first fault, without xN.'
+  'On a port, "refuse" with xN or after another fault accepts the connection and closes it at once. ' +
+  "To a client this looks like a lost request. " +
+  'To have all connections refused, give "--fault refuse", without xN, as the first fault.'
 
 const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof config>) {
   const { models, ...rest } = options
@@ -77,7 +80,7 @@ const indented = (text: string) => text.replace(/^/gm, "    ")
 const description = `${descriptions.emulator}
   Each request is logged in one line on standard error.
 
-  A fault is a name, then @BYTE, =VALUE, ;OPTION=VALUE and, for the first N requests alone, " xN":
+  Write a fault as its name, then @BYTE, =VALUE, ;OPTION=VALUE and, to affect only the first N requests, " xN":
 
 ${indented(Fault.grammar)}`
 
@@ -85,14 +88,17 @@ export const emulator = Command.make("emulator", config, run).pipe(
   Command.withDescription(description),
   Command.withShortDescription(descriptions.emulator),
   Command.withExamples([
-    { command: "gradient-images emulator --port 8787 --pace 1", description: "An image a second" },
+    {
+      command: "gradient-images emulator --port 8787 --pace 1",
+      description: "Sends one image of a stream each second"
+    },
     {
       command: 'gradient-images emulator --fault "status=429;retry-after=1 x2"',
-      description: "Refuses the first two requests"
+      description: "Answers the first two requests with status 429"
     },
     {
       command: "gradient-images emulator --fault retired=openai-gpt-image-2",
-      description: "A model that no longer exists"
+      description: "Simulates a model that the service no longer has"
     }
   ])
 )

@@ -19,6 +19,7 @@ import * as CallerLimits from "../gateway/rateLimiter.ts"
 import { StartError } from "../gateway/StartError.ts"
 import { logRequests } from "../output/accessLog.ts"
 import { isServer } from "../output/exit.ts"
+import { configMessageOf } from "../output/message.ts"
 import { PortError } from "../PortError.ts"
 import { exporting, hasCollector } from "../telemetry/environment.ts"
 import { descriptions } from "./descriptions.ts"
@@ -41,17 +42,22 @@ const config = {
   images: orVariable(
     "images",
     "GATEWAY_IMAGES",
-    "The maximum number of images of a caller within --window. Default: 10",
+    "The maximum number of images that one caller may request within --window. Default: 10",
     whole(1, 1e9)
   ),
-  window: orVariable("window", "GATEWAY_WINDOW", "The time for which --images is counted. Default: 1m", time),
+  window: orVariable("window", "GATEWAY_WINDOW", "The time window within which --images is counted. Default: 1m", time),
   models: orVariable(
     "models",
     "GATEWAY_MODELS",
-    `The allowed models. A request without a model gets the first. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
+    `The models that callers may request. A request without a model gets the first one. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
     list
   ),
-  sizes: orVariable("sizes", "GATEWAY_SIZES", "The allowed sizes. Default: auto,1024x1024,1536x1024,1024x1536", list),
+  sizes: orVariable(
+    "sizes",
+    "GATEWAY_SIZES",
+    "The sizes that callers may request. Default: auto,1024x1024,1536x1024,1024x1536",
+    list
+  ),
   n: orVariable("n", "GATEWAY_N", "The maximum number of images of one request. Default: 1", whole(1, 10)),
   promptLength: orVariable(
     "prompt-length",
@@ -62,13 +68,13 @@ const config = {
   journal: orVariable(
     "journal",
     "GATEWAY_JOURNAL",
-    "The journal, which records requests: a file, or postgres://... With --store, no image is lost between service and caller",
+    "The journal, which records requests: a file, or postgres://... If --store is set too, a caller that lost its connection can still get its images",
     text
   ),
   store: orVariable(
     "store",
     "GATEWAY_STORE",
-    "Where the images of recorded requests are kept: a folder, or s3://bucket/prefix",
+    "The place where the images of recorded requests are kept: a folder, or s3://bucket/prefix",
     text
   ),
   metrics: Flag.Boolean("metrics").pipe(
@@ -91,7 +97,9 @@ const noCallers = (problem: string) =>
     problem: `${problem}: put a key for each caller into GATEWAY_KEYS, separated by commas, or into a file for --keys-file.`
   })
 
-/** The keys of callers. They are not a flag, because other users of a machine can list the arguments of processes. */
+/**
+ * Reads the keys of callers. No flag takes them, because other users of a machine can list the arguments of processes.
+ */
 const keysOf = Effect.fnUntraced(function* ({ keysFile }: Options) {
   const { readFileString } = yield* FileSystem.FileSystem
   const fromVariable = Config.Redacted("GATEWAY_KEYS").pipe(
@@ -120,7 +128,10 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
 
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 
-/** After a signal, the process waits this long for requests that were sent: the maximum time of a reply. */
+/**
+ * The maximum time that the process waits, after a signal, for requests that it has sent to the service. A reply takes
+ * no longer.
+ */
 const drain = "10 minutes"
 
 const stoppable = (server: Server) => {
@@ -134,7 +145,7 @@ const stoppable = (server: Server) => {
   }
 }
 
-/** `Attempts`, which sends the requests, and the gateway's health. */
+/** Makes `Attempts`, which sends requests to the service, and the routes that show the gateway's health. */
 const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Options, stopping: Health.Problem) {
   const client = NodeImages.layerFromConfig({ baseUrl })
   if (journal === undefined && store === undefined) {
@@ -153,7 +164,10 @@ const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Op
   return durable.make(client, { journal, store }, stopping)
 })
 
-/** The `Attempts` of `makeSending`, with telemetry if a collector is configured or metrics are served. */
+/**
+ * Makes the `Attempts` of `makeSending`. If a collector is configured or metrics are served, the attempts have
+ * telemetry.
+ */
 const attemptsOf = Effect.fnUntraced(function* (options: Options, stopping: Health.Problem) {
   const { attempts, doubts, health } = yield* makeSending(options, stopping)
   if (!options.metrics && !(yield* hasCollector)) return { attempts, routes: health }
@@ -190,29 +204,31 @@ const run = Effect.fnUntraced(function* (options: Options) {
     Layer.provide(NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: drain })),
     Layer.launch,
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(new PortError({ port, cause }))),
-    Effect.catchTag("ConfigError", ({ cause }) => Effect.fail(new StartError({ problem: cause.message })))
+    Effect.catchTag("ConfigError", (error) => Effect.fail(new StartError({ problem: configMessageOf(error) })))
   )
 }, exporting)
 
 export const gateway = Command.make("gateway", config, run).pipe(
   Command.withDescription(
-    `${descriptions.gateway} Each flag can also be set by the variable in parentheses. The service and its key come from GRADIENT_BASE_URL, ` +
-      "GRADIENT_MODEL_ACCESS_KEY, ... With REDIS_URL, --images counts the images of all processes together. /healthz and /readyz " +
-      "show whether it runs and is ready. After SIGTERM it finishes the requests that were sent."
+    `${descriptions.gateway} Each flag can also be set by the variable in parentheses. ` +
+      "GRADIENT_BASE_URL and GRADIENT_MODEL_ACCESS_KEY set the service and its key. " +
+      "If REDIS_URL is set, --images counts the images of all processes of the gateway together. " +
+      "/healthz and /readyz show whether the gateway runs and is ready. " +
+      "After SIGTERM the gateway first finishes the requests that it has sent to the service."
   ),
   Command.withShortDescription(descriptions.gateway),
   Command.withExamples([
     {
       command: "GATEWAY_KEYS=a-long-random-string gradient-images gateway",
-      description: "For one caller, on http://127.0.0.1:8080/v1"
+      description: "Serves one caller, on http://127.0.0.1:8080/v1"
     },
     {
       command: "gradient-images gateway --keys-file keys.txt --origins https://app.example.com --images 20 --window 1h",
-      description: "For the pages of an app"
+      description: "Lets the pages of an app call the gateway"
     },
     {
       command: "gradient-images gateway --keys-file keys.txt --journal journal.db --store images",
-      description: "Keeps each image, so that a caller whose connection broke can get it later"
+      description: "Keeps each image, so that a caller that lost its connection can get it later"
     }
   ])
 )

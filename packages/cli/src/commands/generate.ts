@@ -26,13 +26,13 @@ import { descriptions } from "./descriptions.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** A flag for every param but the prompt. */
+/** One flag for every param except the prompt. */
 const paramFlags = {
   model: given(
     Flag.String("model"),
     `The model. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`
   ),
-  n: given(Flag.Finite("n"), "How many images, 1 to 10. Default: 1"),
+  n: given(Flag.Finite("n"), "The number of images, 1 to 10. Default: 1"),
   size: given(Flag.String("size"), "Width and height in pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
   quality: given(
     Flag.String("quality"),
@@ -41,10 +41,13 @@ const paramFlags = {
   background: given(Flag.String("background"), "The background: transparent (png and webp), opaque or auto"),
   outputFormat: given(
     Flag.String("output-format"),
-    "The format: png, webp or jpeg. Default: as the extension of --output, else png"
+    "The format: png, webp or jpeg. Default: the one that the extension of --output names, else png"
   ),
   outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
-  partialImages: given(Flag.Finite("partial-images"), "Stream the image, with 1 to 3 partial images before it"),
+  partialImages: given(
+    Flag.Finite("partial-images"),
+    "Stream the reply: 1 to 3 partial images arrive before the finished image"
+  ),
   complexity: given(
     Flag.String("complexity"),
     "How much computation is spent on planning the image: low, medium or high"
@@ -95,7 +98,10 @@ const config = {
     Flag.String("journal"),
     "The journal, which records the call so that it is paid for once: a file, or postgres://..."
   ),
-  store: given(Flag.String("store"), "Where the images of recorded calls are kept: a folder, or s3://bucket/prefix"),
+  store: given(
+    Flag.String("store"),
+    "The place where the images of recorded calls are kept: a folder, or s3://bucket/prefix"
+  ),
   key: given(Flag.String("key"), "The key of the recorded call. A later call with the same key gets the same images"),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Use the emulator even if a key is set: nothing is sent or charged for"),
@@ -112,7 +118,7 @@ const report = (lines: ReadonlyArray<string>) => Effect.forEach(lines, (line) =>
 /** Writes the images that had arrived before a call failed or was cancelled. Prints and returns their paths. */
 const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.ImageBytes>, { kept }: Targets) {
   const { problems, written } = yield* save(images, kept)
-  yield* report([...problems, ...written.map(({ path }) => `Kept what had arrived: ${path}`)])
+  yield* report([...problems, ...written.map(({ path }) => `Saved an image that had arrived: ${path}`)])
   return written.map(({ path }) => path)
 }, Effect.uninterruptible)
 
@@ -125,7 +131,9 @@ const write = Effect.fnUntraced(function* ({ images }: Generated, { finished }: 
 })
 
 const cancelled = (mayHaveBeenCharged: boolean) =>
-  Console.error(mayHaveBeenCharged ? "Cancelled. What the service had begun may be charged for." : "Cancelled.")
+  Console.error(
+    mayHaveBeenCharged ? "Cancelled. The service may still charge for the images that were requested." : "Cancelled."
+  )
 
 /** The call is durable if the journal, the store and the key are all set. It is an error to set only some of them. */
 const recording = Effect.fnUntraced(function* <E, R>(
@@ -142,7 +150,7 @@ const recording = Effect.fnUntraced(function* <E, R>(
   )
 })
 
-/** Asks for the images. If the call fails or is cancelled, the images that have arrived are written to files. */
+/** Requests the images. If the call fails or is cancelled, the images that have arrived are written to files. */
 const askAndKeep = Effect.fnUntraced(function* (
   options: Options,
   params: Params,
@@ -179,7 +187,7 @@ const draw = Effect.fnUntraced(function* (options: Options, display: Display, ar
     const print = json ? Summary.printJson : Summary.printLines
     yield* print(written, generated, display.progress.elapsed(), arrived.isEmulated())
   })
-  // What has been paid for is written even if the user stops waiting now.
+  // Once the images have arrived, they are written even if the user presses Ctrl-C, because they are paid for.
   yield* Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(askAndKeep(options, asked, targets, display, arrived)), finish)
   )

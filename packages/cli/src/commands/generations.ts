@@ -1,5 +1,6 @@
 /**
- * `gradient-images generations`: the durable generations of a journal and a store. Nothing here sends a request.
+ * `gradient-images generations`: lists and changes the durable generations in a journal and a store. None of its
+ * commands sends a request.
  */
 import { GradientError } from "@effect-gradient/core"
 import { DurableImages, Generation } from "@effect-gradient/durable"
@@ -18,7 +19,9 @@ import { descriptions } from "./descriptions.ts"
 
 const place = {
   journal: Flag.String("journal").pipe(Flag.withDescription("The journal: a file, or postgres://...")),
-  store: Flag.String("store").pipe(Flag.withDescription("Where the images are kept: a folder, or s3://bucket/prefix"))
+  store: Flag.String("store").pipe(
+    Flag.withDescription("The place where the images are kept: a folder, or s3://bucket/prefix")
+  )
 }
 
 const key = Argument.String("key").pipe(Argument.withDescription("The key of the generation"))
@@ -62,7 +65,7 @@ const show = Command.make(
   })
 ).pipe(Command.withDescription("Shows one generation as JSON."))
 
-/** Allows generations in doubt to be repeated, as long as they have at most this many images together. */
+/** Allows generations in doubt to be repeated, until `atMost` images in total are allowed. */
 const repeatAll = Effect.fnUntraced(function* (atMost: number) {
   const doubts = yield* Stream.runCollect(DurableImages.list({ status: "in-doubt" }))
   let left = atMost
@@ -78,13 +81,15 @@ const repeatAll = Effect.fnUntraced(function* (atMost: number) {
     left -= n
     settled++
   }
-  yield* Console.log(`${settled} of ${doubts.length} may be asked for again, for at most ${atMost - left} images.`)
+  yield* Console.log(
+    `${settled} of ${doubts.length} generations in doubt may be requested again, for ${atMost - left} images at most.`
+  )
 })
 
 const decisions = {
   repeat: "Allow the next call with the key to pay again",
   abandon: "Never send it again",
-  accept: "Take the images that were found as the result"
+  accept: "Take the images that the store holds as the result"
 } as const
 
 const resolve = Command.make(
@@ -97,12 +102,12 @@ const resolve = Command.make(
     accept: yes("accept", decisions.accept),
     attempt: given(
       whole(1, 1_000_000)(Flag.String("attempt")),
-      "The number of the attempt that you decide about, as `list` shows it"
+      "The number of the attempt in doubt that you decide about, as `list` shows it"
     ),
     inDoubt: yes("in-doubt", "Repeat all generations that are in doubt, instead of one key"),
     atMost: given(
       whole(1, 1_000_000)(Flag.String("at-most")),
-      "With --in-doubt: the maximum number of images that may be paid for again"
+      "With --in-doubt: the maximum number of images that may be paid for again, in total"
     )
   },
   Effect.fnUntraced(function* ({ abandon, accept, atMost, attempt, inDoubt, key: given_, repeat, ...at }) {
@@ -137,7 +142,9 @@ const erase = Command.make(
     yield* removed(yield* Effect.provide(DurableImages.erase(name), administration(at)))
   })
 ).pipe(
-  Command.withDescription("Removes the images, the key and the labels of a generation. The key can never pay again.")
+  Command.withDescription(
+    "Removes the images, the key and the labels of a generation. A later call with the same key can never pay again."
+  )
 )
 
 const prune = Command.make(
@@ -149,13 +156,13 @@ const prune = Command.make(
     ),
     status: given(
       Flag.Literals("status", ["done", "expired", "abandoned", "free"]),
-      "done: removes the images. Any other status: removes the rows, so that their keys can pay again. Default: done"
+      "done: removes the images. Any other status: removes the rows from the journal, so that their keys can pay again. Default: done"
     )
   },
   Effect.fnUntraced(function* ({ olderThan, status, ...at }) {
     yield* removed(yield* Effect.provide(DurableImages.prune({ olderThan, status }), administration(at)))
   })
-).pipe(Command.withDescription("Removes the images of old generations, or their rows."))
+).pipe(Command.withDescription("Removes the images of old generations from the store, or their rows from the journal."))
 
 const reconcile = Command.make(
   "reconcile",
@@ -164,7 +171,7 @@ const reconcile = Command.make(
     const found = yield* Effect.provide(Stream.runCollect(DurableImages.reconcile), administration(at))
     yield* Console.log(`${found.length} generations were written into the journal.`)
   })
-).pipe(Command.withDescription("Restores rows that the journal has lost, from the store."))
+).pipe(Command.withDescription("Restores generations that the journal has lost, from what the store holds."))
 
 export const generations = Command.make("generations").pipe(
   Command.withDescription(descriptions.generations),

@@ -1,6 +1,6 @@
 /**
- * `gradient-images mcp`: an MCP server on standard input and output, for agents that generate images. Standard output has
- * only the protocol; everything else is on standard error.
+ * `gradient-images mcp`: an MCP server on standard input and output, for agents that generate images. Standard output
+ * has only the protocol; everything else is on standard error.
  */
 import * as BudgetLedger from "@effect-gradient/core/BudgetLedger"
 import * as GradientConfig from "@effect-gradient/core/GradientConfig"
@@ -31,27 +31,29 @@ const config = {
     whole(1, 1e9)(Flag.String("images")),
     `The most images that may be generated, in --window or until the server ends. Default: ${defaults.images}`
   ),
-  window: given(duration("window"), "The time that --images is for: 1h, 24h. Default: until the server ends"),
+  window: given(duration("window"), "The time window of --images: 1h, 24h. Default: until the server ends"),
   inline: given(
     whole(0, 700_000)(Flag.String("inline")),
-    `The most bytes of images within a result; larger ones are given as paths alone. Default: ${defaults.inline}`
+    `The maximum size, in bytes, of all images within one result; larger images are given only as paths. Default: ${defaults.inline}`
   ),
   emulate: yes("emulate", "Let the emulator draw: nothing is sent or charged for, and no key is needed"),
   baseUrl
 }
 
-/** Hosts start the server without a shell, which would replace the tilde. */
+/**
+ * Replaces `~` at the beginning by the home folder. A shell does this, but MCP hosts start the server without a shell.
+ */
 const withoutTilde = (path: string) => path.replace(/^~(?=\/|$)/, homedir())
 
 type Options = Command.Command.Config.Infer<typeof config>
 
-/** Without a key, an agent must not get images of the emulator unnoticed. */
+/** Fails if a key is needed and missing. Otherwise an agent would get emulated images and would not notice. */
 const requireKey = Effect.fnUntraced(function* ({ baseUrl: address, emulate }: Options) {
   const url = address ?? (yield* GradientConfig.baseUrlConfig)
   if (!emulate && url === GradientConfig.defaultBaseUrl) yield* GradientConfig.keyConfig
 })
 
-/** All versions of the protocol, the newest first. */
+/** All versions of the MCP protocol that the server speaks, the newest first. */
 const protocols = [
   McpProtocol.v2026_07_28,
   McpProtocol.v2025_11_25,
@@ -74,8 +76,8 @@ const run = Effect.fnUntraced(function* (options: Options) {
 
 export const mcp = Command.make("mcp", config, run).pipe(
   Command.withDescription(
-    `${descriptions.mcp} It has the tools generate_image, list_images and show_image. Hosts start it themselves: see the ` +
-      "guide on agents. The key comes from GRADIENT_MODEL_ACCESS_KEY."
+    `${descriptions.mcp} It has the tools generate_image, list_images and show_image. ` +
+      "MCP hosts start the server themselves: see the guide on agents. The key comes from GRADIENT_MODEL_ACCESS_KEY."
   ),
   Command.withShortDescription(descriptions.mcp),
   Command.withExamples([
@@ -83,6 +85,6 @@ export const mcp = Command.make("mcp", config, run).pipe(
       command: "gradient-images mcp --folder ./images --images 50 --window 24h",
       description: "At most 50 images a day"
     },
-    { command: "gradient-images mcp --emulate", description: "To try it: nothing is charged for" }
+    { command: "gradient-images mcp --emulate", description: "Uses the emulator, so that nothing is charged for" }
   ])
 )

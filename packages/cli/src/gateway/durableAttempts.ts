@@ -1,6 +1,4 @@
-/**
- * Durable attempts of the gateway, with a journal and a store. Loaded only if they are given.
- */
+/** Attempts of the gateway that are recorded in a journal and a store. This module is loaded only if both are given. */
 import type { Images } from "@effect-gradient/core"
 import { DurableImages } from "@effect-gradient/durable"
 import { Attempts } from "@effect-gradient/gateway"
@@ -26,14 +24,14 @@ const problem = Effect.map(DurableImages.DurableImages, ({ get }) =>
   )
 )
 
-/** The attempts, and the routes about the health of the gateway. */
+/** Makes the attempts of the gateway, and the routes that show its health. */
 export const make = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place, stopping: Health.Problem) => {
   const durable = around(images, place)
   const health = Layer.unwrap(Effect.map(problem, (ofJournal) => Health.layer(stopping, ofJournal)))
   return {
     attempts: Attempts.layerDurable.pipe(Layer.provide(durable)),
     health: health.pipe(Layer.provide(durable)),
-    /** Counts the generations in doubt. Loaded only with telemetry. */
+    /** Counts the generations in doubt, as a metric. Used only if the gateway has telemetry. */
     doubts: Layer.unwrap(
       Effect.map(
         Effect.promise(() => import("@effect-gradient/core/ImagesTelemetry")),

@@ -1,6 +1,6 @@
 /**
- * `/healthz` answers while the process runs. `/readyz` is for load balancers: it answers 503 while the gateway should
- * get no requests.
+ * The routes that show the health of the gateway. `/healthz` answers 200 as long as the process runs. `/readyz` is for
+ * load balancers: it answers 503 if the gateway is not ready to get requests.
  */
 import * as Effect from "effect/Effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"

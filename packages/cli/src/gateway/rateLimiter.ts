@@ -1,4 +1,7 @@
-/** Counts the images of each caller: in this process, or in Redis for all processes of the gateway. */
+/**
+ * Limits the images of each caller. The count is kept in this process, or in Redis for all processes of the gateway
+ * together.
+ */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,18 +14,19 @@ const config = Config.option(Config.Redacted("REDIS_URL"))
 
 const isRedis = (url: string) => URL.canParse(url) && ["redis:", "rediss:"].includes(new URL(url).protocol)
 
-/** The message of a failed connection. The URL is not shown, because it may contain a password. */
+/** Makes the error of a failed connection to Redis. Its message does not show the URL, which may contain a password. */
 const unreachable = (cause: unknown) =>
   new StartError({
     problem: `Redis cannot be reached at the address in REDIS_URL: ${cause instanceof Error ? cause.message : String(cause)}`
   })
 
-/** Loaded only if `REDIS_URL` is set, because loading the client takes time. */
+/** Makes the connection to Redis. The client is loaded only if `REDIS_URL` is set, because loading it takes time. */
 const redis = (url: string) =>
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("@effect/platform-node/NodeRedis")),
-      // Without the client's offline queue, a request fails at once while Redis cannot be reached, instead of waiting.
+      // If Redis cannot be reached, a request must fail at once. With its offline queue, the client would let the
+      // request wait.
       (NodeRedis) => NodeRedis.layer({ url, disableOfflineQueue: true })
     )
   ).pipe(Layer.catchTag("RedisError", ({ cause }) => Layer.effectContext(Effect.fail(unreachable(cause)))))

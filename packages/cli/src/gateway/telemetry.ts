@@ -1,13 +1,11 @@
-/**
- * Traces and metrics of the gateway. Loaded only if there is a collector, or if metrics are served.
- */
+/** Traces and metrics of the gateway. This module is loaded only if a collector is configured or metrics are served. */
 import * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
 import { Attempts } from "@effect-gradient/gateway"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
-/** The attempts, of which each is observed. */
+/** Adds a span and metrics to each attempt. */
 export const observed = <E, R>(attempts: Layer.Layer<Attempts.Attempts, E, R>) =>
   Layer.effect(
     Attempts.Attempts,
@@ -18,5 +16,5 @@ export const observed = <E, R>(attempts: Layer.Layer<Attempts.Attempts, E, R>) =
     })
   ).pipe(Layer.provide(attempts))
 
-/** `/metrics`, without a key: whoever runs the gateway keeps the path internal. */
+/** Serves `/metrics` without asking for a key. Whoever runs the gateway must keep the path internal. */
 export const metrics = PrometheusMetrics.layerHttp()

@@ -1,6 +1,4 @@
-/**
- * Decides where images go, and checks before the request is sent that they can be written there.
- */
+/** Decides where images are written, and checks before the request is sent that they can be written there. */
 import type { ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -51,12 +49,16 @@ export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-
   }
 }
 
-const mostBytes = 200 // File systems allow 255. Numbers and extensions need the rest.
+/** File systems allow names of 255 bytes. The rest is for the number of the image and the extension. */
+const mostBytes = 200
 
-/** Names that are devices on Windows, with any extension. */
+/** Names that Windows reserves for devices, even with an extension. */
 const devices = /^(con|prn|aux|nul|com\d|lpt\d)$/
 
-/** `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`: letters and digits of any script, 60 at most. */
+/**
+ * Turns a prompt into a file name: `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`. It keeps letters and
+ * digits of any script, and at most 60 characters.
+ */
 export const slug = (prompt: string): string => {
   const words = prompt
     .normalize("NFKC")
@@ -68,7 +70,10 @@ export const slug = (prompt: string): string => {
   return devices.test(name) ? `${name}-image` : name
 }
 
-/** The type of the file or folder at a path, after links. `Nothing` also if it cannot be read. */
+/**
+ * Returns the type of what is at a path; links are followed. Returns `Nothing` if nothing is there or it cannot be
+ * read.
+ */
 const typeAt = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const info = yield* Effect.option(fs.stat(path))
@@ -123,13 +128,13 @@ const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean)
   }
 })
 
-/** The most images of one call. More are refused before anything is sent. */
+/** The most images of one call. A call for more fails later, before its request is sent. */
 const most = 10
 
 interface Wishes {
   readonly params: Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
   readonly overwrite: boolean
-  /** Whether standard output gets the object of `--json`. */
+  /** Whether `--json` prints its object on standard output. */
   readonly json: boolean
 }
 

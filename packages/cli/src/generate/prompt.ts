@@ -1,6 +1,4 @@
-/**
- * The prompt: the argument, or the text on standard input.
- */
+/** Reads the prompt: the argument, or the text on standard input. */
 import { CliError } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -20,7 +18,7 @@ export class PromptError extends Schema.TaggedError<PromptError>("@effect-gradie
   }
 }
 
-/** More bytes than the longest prompt has in any encoding. */
+/** The maximum size of a prompt in bytes: even the longest prompt, in any encoding, has fewer. */
 const mostBytes = 256 * 1024
 
 const readBytes = Effect.gen(function* () {
@@ -39,7 +37,10 @@ const encodingOf = ([first, second]: Uint8Array): string => {
   return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8"
 }
 
-/** Fails if the bytes are not text, because a prompt of replacement characters would cost as much as any other. */
+/**
+ * Turns bytes into text. Fails if they are not text: a prompt of replacement characters would cost as much as a real
+ * one.
+ */
 const decode = Effect.fnUntraced(function* (bytes: Uint8Array) {
   if (bytes.length > mostBytes) return yield* new PromptError({ problem: "is too long for a prompt" })
   const encoding = encodingOf(bytes)
@@ -56,7 +57,10 @@ const decode = Effect.fnUntraced(function* (bytes: Uint8Array) {
   return text.trim()
 })
 
-/** The argument; standard input if it is `-`, or if it is absent and standard input is not a terminal. */
+/**
+ * Returns the prompt: the argument, or standard input if the argument is `-`. If the argument is absent, standard input
+ * is read unless it is a terminal.
+ */
 export const promptOf = Effect.fnUntraced(function* (argument: Option.Option<string>) {
   if (Option.isSome(argument) && argument.value !== "-") return argument.value
   const stdio = yield* Stdio.Stdio

@@ -1,4 +1,4 @@
-/** Requests images and shows them: all at once, or each as it arrives. */
+/** Requests images and shows them: all at once, or, if they are streamed, each as it arrives. */
 import {
   Attempt,
   type GeneratedImage,
@@ -15,36 +15,36 @@ import { seconds, size } from "../output/format.ts"
 import type { Gallery } from "../output/imagePreview.ts"
 import type { Progress } from "../output/progress.ts"
 
-/** The result of a call, streamed or not. */
+/** The result of a call, whether it was streamed or not. */
 export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateResponse, "usage" | "requestId"> {
   readonly images: ReadonlyArray<GeneratedImage.GeneratedImage | ImageGenStreamEvent.Completed>
 }
 
-/** What has arrived so far, in case the call fails or is cancelled. */
+/** The images that have arrived so far. They are kept if the call fails or is cancelled. */
 export class Arrived {
   readonly finished: Array<GeneratedImage.ImageBytes> = []
-  /** The last partial image of an image that is not finished. */
+  /** The latest partial image, until its finished image arrives. */
   partial: ImageGenStreamEvent.PartialImage | undefined
   /** Whether any attempt so far may have been charged. */
   mayHaveBeenCharged = false
   /** Whether an emulator answers. */
   isEmulated: () => boolean = () => false
-  /** The paths of the images that a failed call left. */
+  /** The paths of the images that were written after the call failed. */
   kept: ReadonlyArray<string> = []
 
-  /** The images to keep if nothing more arrives. */
+  /** All images that have arrived: the finished ones and the latest partial one. */
   get images(): ReadonlyArray<GeneratedImage.ImageBytes> {
     return this.partial === undefined ? this.finished : [...this.finished, this.partial]
   }
 
-  /** The finished images and those that a failure carries, each once: the failure may carry a finished image again. */
+  /** Returns the finished images and the images that an error carries. An image that is among both is returned once. */
   finishedAnd(carried: ReadonlyArray<GeneratedImage.ImageBytes>) {
     const isCarried = (bytes: Uint8Array) => carried.some((image) => image.bytes === bytes)
     return [...this.finished.filter(({ bytes }) => !isCarried(bytes)), ...carried]
   }
 }
 
-/** The parts of the terminal that show a call. */
+/** The two parts of the terminal output of a call: its progress and its images. */
 export interface Display {
   readonly progress: Progress
   readonly gallery: Gallery

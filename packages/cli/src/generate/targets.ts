@@ -1,6 +1,6 @@
 /**
- * Writes each image where `--output` says: to a file, a device or standard output. Nothing is written before the images have
- * arrived; `destination.ts` checks beforehand that it will be possible.
+ * Writes each image where `--output` says: to a file, a device or standard output. Nothing is written before the images
+ * have arrived. Before the request is sent, `destination.ts` checks that they can be written.
  */
 import type { GeneratedImage, ImageGenerateParams } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
@@ -18,16 +18,16 @@ const formats = new Map<string, "png" | "webp" | "jpeg">([
   [".jpg", "jpeg"]
 ])
 
-/** The format that an extension asks for. */
+/** Returns the format that an extension stands for. */
 export const formatOf = (ext: string) => formats.get(ext.toLowerCase())
 
-/** The extension for a format: the format itself if it can be an extension, else `bin`. */
+/** Returns the extension for a format: the name of the format, or `bin` if that name cannot be an extension. */
 export const extensionOf = (format: string): string => {
   if (format === "jpeg") return "jpg"
   return /^[a-z\d]+$/i.test(format) ? format : "bin"
 }
 
-/** A warning if the format of the image contradicts the extension of its file. */
+/** Returns a warning if the format of the image contradicts the extension of its file. */
 export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string): string | undefined => {
   const [ext = ""] = /\.\w+$/.exec(file) ?? []
   const format = formatOf(ext)
@@ -37,18 +37,18 @@ export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string):
 }
 
 /**
- * Where the images of one call are written. `dir`, `name` and `ext` are for files, and for images that a failed call
- * leaves.
+ * The place where the images of one call are written. `dir`, `name` and `ext` are used for files, and for images that
+ * are kept after a failed call.
  */
 export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
   readonly kind: "Files" | "Device" | "StandardOutput"
-  /** `--output` as it was given. */
+  /** The value of `--output`, as the user gave it. */
   readonly output: string
 }
 
-/** Writes images. `index` is the number of the image, from 0. */
+/** Writes images to one kind of place. `index` is the number of the image in its call, from 0. */
 export interface Target {
-  /** The name of the file or device, for messages. */
+  /** Returns the name of the image's file or device, for messages. */
   readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
   /** Writes an image and returns its path. */
   readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
@@ -56,15 +56,15 @@ export interface Target {
 
 /** The targets of one call. */
 export interface Targets {
-  /** For the images of a successful call. */
+  /** Writes the images of a successful call. */
   readonly finished: Target
-  /** For the images that a failed call leaves. They get names that do not exist yet. */
+  /** Writes the images that had arrived before a call failed, to files with new names. */
   readonly kept: Target
 }
 
 type Params = Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
 
-/** Makes the function that returns the path of an image, from its index (from 0) and its extension. */
+/** Makes a function that returns the path of an image from the image's index (from 0) and extension. */
 export const makePathOf = Effect.map(
   Path.Path,
   (path) =>
@@ -73,14 +73,16 @@ export const makePathOf = Effect.map(
       path.join(dir, `${name}${n > 1 || index > 0 ? `-${index + 1}` : ""}${ext || `.${extension}`}`)
 )
 
-/** The targets of a call with this destination. */
+/** Makes the targets for the images of a call. */
 export const makeTargets = Effect.fnUntraced(function* (place: Place, { n, outputFormat }: Params, overwrite: boolean) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const stdio = yield* Stdio.Stdio
   const pathOf = (yield* makePathOf)(place, n)
 
-  /** An image of an unknown format gets the extension of the requested format. */
+  /**
+   * Returns the extension of an image. If the image's format is unknown, it is the extension of the requested format.
+   */
   const endOf = ({ extension }: GeneratedImage.ImageBytes) =>
     extension === "bin" && outputFormat !== undefined ? extensionOf(outputFormat) : extension
   const keptPathOf = (image: GeneratedImage.ImageBytes) => path.join(place.dir, `${place.name}-kept.${endOf(image)}`)

@@ -1,5 +1,6 @@
 /**
- * Writes images so that none that was paid for is lost, even if it cannot be written where it should be.
+ * Writes images so that none of those that were paid for is lost: an image that cannot be written to its target is
+ * written elsewhere.
  */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
@@ -23,16 +24,16 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
   override readonly [Runtime.errorExitCode] = 1
 
   override get message(): string {
-    return [...this.problems, ...this.paths.map((path) => `Kept what had arrived: ${path}`)].join("\n")
+    return [...this.problems, ...this.paths.map((path) => `Saved an image that had arrived: ${path}`)].join("\n")
   }
 }
 
-/** The system's own message, if it has one. */
+/** Returns the operating system's own message, if there is one. */
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
 
 /**
- * Writes each image to its target. If that fails, it is written to a new file in the system's folder for temporary
- * files.
+ * Writes each image to its target. An image that cannot be written there is written to a new file in the system's
+ * folder for temporary files.
  */
 export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageBytes>(
   images: ReadonlyArray<A>,
@@ -49,7 +50,7 @@ export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageB
     const spare = join(tmpdir(), `gradient-images-${randomUUID()}.${image.extension}`)
     yield* attempt(image, nameOf(image, index), put(image, index)).pipe(
       Effect.catch(() => attempt(image, spare, ImageFile.write(image, spare))),
-      Effect.ignore // The failure is in `problems`.
+      Effect.ignore // The message is in `problems`.
     )
   }
   return { written, problems }

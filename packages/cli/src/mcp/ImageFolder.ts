@@ -1,6 +1,6 @@
 /**
- * The folder that keeps the images of `gradient-images mcp`. Nothing outside of it is written or read, whatever names an
- * agent gives and whatever links lie in it.
+ * The folder that keeps the images of `gradient-images mcp`. No file outside of the folder is written or read, even if
+ * an agent names one or a link in the folder leads to one.
  */
 import { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
@@ -13,7 +13,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { slug } from "../generate/destination.ts"
 
-/** A file cannot be written or read. The message is for the agent. */
+/** A file cannot be written or read. The message is written for the agent. */
 export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@effect-gradient/cli/ImageFolderError")(
   "ImageFolderError",
   { problem: Schema.String }
@@ -32,7 +32,7 @@ export interface Listed {
   readonly modified: Date
 }
 
-/** A larger file is not an image of this command. */
+/** The maximum size of an image in bytes. A larger file cannot be an image of this command. */
 const mostBytes = 100_000_000
 
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
@@ -42,12 +42,15 @@ const failing = (problem: string) => (error: PlatformError) =>
 
 const isImageName = (name: string) => /\.(?:png|webp|jpe?g|bin)$/i.test(name) && !name.startsWith(".")
 
-/** Opens the folder, and makes it if it is missing. */
+/** Opens the folder, and makes it if it does not exist. */
 export const open = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const { basename, dirname, join, resolve } = yield* Path.Path
 
-  /** Makes the folder if it is missing, and returns its path with all links resolved. Fails if it is not writable. */
+  /**
+   * Makes the folder if it does not exist, and returns its path with all links resolved. Fails if the folder is not
+   * writable.
+   */
   const make = fs
     .makeDirectory(folder, { recursive: true })
     .pipe(
@@ -57,11 +60,14 @@ export const open = Effect.fnUntraced(function* (folder: string) {
     )
   const root = yield* make
 
-  /** Fails unless a file can be written now. A link that has taken the folder's place meanwhile is not followed. */
+  /**
+   * Fails unless files can be written to the folder. Also fails if the path now leads to another folder, for example
+   * through a link.
+   */
   const check = Effect.filterOrFail(
     make,
     (path) => path === root,
-    () => new ImageFolderError({ problem: `The folder ${folder} is another one than at the start` })
+    () => new ImageFolderError({ problem: `The path ${folder} leads to another folder than when the server started` })
   )
 
   const write = (prompt: string, image: GeneratedImage.ImageBytes) =>
@@ -73,7 +79,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
   const outside = (name: string) =>
     new ImageFolderError({ problem: `${name} is outside of the folder ${root}. See list_images for the images in it.` })
 
-  /** The path, with links resolved, of an image that lies directly in the folder. */
+  /** Returns the path of an image, with links resolved. Fails if the image is not directly in the folder. */
   const pathOf = Effect.fnUntraced(function* (name: string) {
     const path = resolve(root, name)
     if (dirname(path) !== root) return yield* outside(name)
@@ -102,7 +108,9 @@ export const open = Effect.fnUntraced(function* (folder: string) {
     return image.extension === "bin" ? yield* notAnImage(name) : { path, image }
   })
 
-  /** A file that is removed meanwhile, or a link to another folder, is left out. */
+  /**
+   * Returns nothing for a file that was removed since the folder was read, and for a link that leads out of the folder.
+   */
   const listedOf = (name: string) => Effect.option(Effect.flatMap(pathOf(name), statOf))
 
   /** The images, the newest first. */

@@ -1,6 +1,4 @@
-/**
- * One call of `generate_image`: sends it, and keeps each image in the folder as it arrives.
- */
+/** One call of the tool `generate_image`: requests the images, and writes each image into the folder as it arrives. */
 import { type GeneratedImage, type ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
 import * as Duration from "effect/Duration"
@@ -15,14 +13,14 @@ type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 /** The result of a call. */
 export interface Generated {
   readonly images: ReadonlyArray<ImageTool.Reference>
-  /** Images that could not be written. The result includes them, so that they are not lost. */
+  /** Images that could not be written to files. The result of the tool contains them, so that they are not lost. */
   readonly unwritten: ReadonlyArray<GeneratedImage.ImageBytes>
-  /** What went wrong, for the model. Empty if all went well. */
+  /** What went wrong, in words for the language model. Empty if nothing went wrong. */
   readonly problems: ReadonlyArray<string>
   readonly mayHaveBeenCharged: boolean
 }
 
-/** Streams if partial images are asked for. */
+/** Requests the images, as a stream if `partialImages` is set. */
 const asking = (
   { partialImages, ...params }: Params,
   keep: (image: GeneratedImage.ImageBytes) => Effect.Effect<void>,
@@ -36,9 +34,12 @@ const asking = (
           : report(`Partial image ${event.partialImageIndex + 1} of ${partialImages}`)
       )
 
-const repeated = ` For ${Duration.format(memory)} the same params get this answer again: change them to pay again.`
+const repeated = ` For ${Duration.format(memory)} a call with the same params gets this answer again: change the params to pay again.`
 
-/** Never fails: what went wrong is in `problems`, beside the images that arrived before. */
+/**
+ * Generates the images of one call. Never fails: what went wrong is in `problems`, and the images that had arrived are
+ * in the result too.
+ */
 export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
   const images: Array<ImageTool.Reference> = []
   const unwritten: Array<GeneratedImage.ImageBytes> = []
@@ -47,10 +48,12 @@ export const generate = Effect.fnUntraced(function* (params: Params, folder: Ima
   const keep = (image: GeneratedImage.ImageBytes) =>
     folder.write(params.prompt, image).pipe(
       Effect.map((path) => void images.push(ImageTool.toReference(image, path))),
-      Effect.tapError(({ problem }) => Effect.logError("An image that was paid for could not be written", problem)),
+      Effect.tapError(({ problem }) =>
+        Effect.logError("An image that was paid for could not be written to a file", problem)
+      ),
       Effect.catch(({ problem }) => {
         unwritten.push(image)
-        return note(`${problem}. It was paid for. This result includes it: tell the user to save it from here.`)
+        return note(`${problem}. The image was paid for. This result includes it: tell the user to save it from here.`)
       })
     )
   const generated = (mayHaveBeenCharged: boolean): Generated => ({ images, unwritten, problems, mayHaveBeenCharged })

@@ -1,6 +1,7 @@
 /**
- * Calls that are paid for once. A host that loses patience cancels a call and repeats it, while the service is still
- * generating. So a call runs to its end even if nobody waits for it, and the same call joins it or gets its outcome.
+ * Makes calls of an agent that are paid for once. A host that has waited too long cancels a call and repeats it, while
+ * the service is still generating its images. So a call runs to its end even if nobody waits for it. A call with the
+ * same key joins it, or gets its outcome.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -14,30 +15,30 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { seconds } from "../output/format.ts"
 
-/** How long the same call gets the outcome of the first one. */
+/** For how long after a call has ended another call with the same key gets its outcome. */
 export const memory = Duration.minutes(10)
 
-/** How long calls that were sent may take to finish when the process is stopped: as long as a reply may take. */
+/** When the process is stopped, it waits at most this long for calls that were sent. A reply takes no longer. */
 const drain = Duration.minutes(10)
 
-/** How often a waiting host gets a report. A host may give up on a call that reports nothing. */
+/** How often a host that waits gets a report. A host may give up on a call that reports nothing. */
 const heartbeat = Duration.seconds(10)
 
-/** Reports what happens to those who wait for the call. */
+/** Sends a message about the progress of a call to everyone who waits for it. */
 export type Report = (message: string) => Effect.Effect<void>
 
 /** A call that is running or has ended. */
 interface Call<A> {
-  /** The latest report. Undefined when the call has ended. */
+  /** The latest report. `undefined` once the call has ended. */
   readonly reports: SubscriptionRef.SubscriptionRef<string | undefined>
   readonly outcome: Deferred.Deferred<A>
-  /** When its outcome is forgotten, in milliseconds since 1970. Infinite while it is running. */
+  /** The time at which the outcome is forgotten, in milliseconds since 1970. Infinite while the call is running. */
   expiresAt: number
 }
 
 /** The result of joining a call. */
 export interface Joined<A> {
-  /** The latest report and those that follow, until the call has ended. */
+  /** The latest report and all later ones, until the call ends. */
   readonly reports: Stream.Stream<string>
   readonly outcome: Effect.Effect<A>
 }
@@ -45,13 +46,13 @@ export interface Joined<A> {
 const beating = (report: Report) =>
   Effect.flatMap(Clock.currentTimeMillis, (start) =>
     Clock.currentTimeMillis.pipe(
-      Effect.flatMap((now) => report(`Waiting for the service since ${seconds(now - start)}`)),
+      Effect.flatMap((now) => report(`Waiting for the service, for ${seconds(now - start)} so far`)),
       Effect.delay(heartbeat),
       Effect.forever
     )
   )
 
-/** `isFinal` decides whether an outcome is kept for the same call. A call with another outcome is sent again. */
+/** `isFinal` decides whether later calls with the same key get an outcome. If not, such a call is sent again. */
 export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boolean) {
   const calls = new Map<string, Call<A>>()
   const joining = yield* Semaphore.make(1)
@@ -84,7 +85,7 @@ export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boo
     return calls.get(key) ?? (yield* start(key, work))
   })
 
-  /** Joins the call of this key, or starts it. The call continues if whoever waits for it is interrupted. */
+  /** Joins the call with this key, or starts it. The call continues even if all who wait for it are interrupted. */
   const join = (key: string, work: (report: Report) => Effect.Effect<A>): Effect.Effect<Joined<A>> =>
     joining.withPermit(enter(key, work)).pipe(
       Effect.uninterruptible,
@@ -94,10 +95,10 @@ export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boo
       }))
     )
 
-  /** Waits for what was sent: its images are paid for. */
+  /** Waits for calls that were sent, because their images are paid for. */
   const finish = Effect.gen(function* () {
     const running = Array.from(calls.values()).filter(({ expiresAt }) => expiresAt === Infinity)
-    if (running.length > 0) yield* Effect.logWarning(`Waiting for ${running.length} calls that are paid for`)
+    if (running.length > 0) yield* Effect.logWarning(`Waiting for ${running.length} calls whose images are paid for`)
     const ended = Effect.forEach(running, ({ outcome }) => Effect.exit(Deferred.await(outcome)))
     yield* Effect.timeoutOption(ended, drain)
     yield* Scope.close(scope, Exit.void)

@@ -1,6 +1,7 @@
 /**
- * The tools of `gradient-images mcp`: generate, list and show. They answer with paths and links, and with the image itself
- * only if it is small, because hosts cut results at about 1 MB. An image is never answered as text.
+ * The tools of `gradient-images mcp`: generate, list and show. Their results contain the paths and links of images. An
+ * image itself is only in a result if it is small, because hosts cut results at about 1 MB. It is there as image
+ * content, never as text.
  */
 import { type GeneratedImage, ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
@@ -23,7 +24,7 @@ import type { ImageFolder, ImageFolderError, Listed } from "./ImageFolder.ts"
 
 export interface Options {
   readonly folder: ImageFolder
-  /** The most bytes of images in one result. */
+  /** The maximum size, in bytes, of all images within one result. */
   readonly inline: number
 }
 
@@ -38,7 +39,7 @@ const GenerateParams = Schema.Struct({
   partialImages: Schema.optionalKey(
     Schema.NullOr(Schema.Finite).annotate({
       description:
-        "Reports progress by 1 to 3 partial images, which cost extra. Leave it out unless the user asks for it."
+        "The number of partial images, 1 to 3, with which progress is reported. They cost extra: leave this out unless the user asks for progress."
     })
   )
 })
@@ -46,21 +47,24 @@ const GenerateParams = Schema.Struct({
 const ListParams = Schema.Struct({
   limit: Schema.optionalKey(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 })).annotate({
-      description: "How many images to list, 1 to 100. Default: 20."
+      description: "The number of images to list, 1 to 100. Default: 20."
     })
   )
 })
 
 const ShowParams = Schema.Struct({
-  image: Schema.String.annotate({ description: "The name or the path of an image, as list_images gives it." })
+  image: Schema.String.annotate({ description: "The name or the path of an image, as list_images shows it." })
 })
 
-/** The params of a call cannot be used. The message is for the agent. */
+/** The params of a call cannot be used. The message is written for the agent. */
 class ParamsError extends Data.TaggedError("ParamsError")<{ readonly problem: string }> {}
 
 type Given = Readonly<Record<string, unknown>>
 
-/** The params, or what is wrong with them. A param that the tool does not have is refused by name. */
+/**
+ * Makes a function that decodes params. It fails with a message about what is wrong with them. A param that the tool
+ * does not have is an error that names it.
+ */
 const readParams = <A>(schema: Schema.Codec<A, unknown>) => {
   const decode = Schema.decodeUnknownEffect(schema)
   return (given: Given) =>
@@ -70,7 +74,7 @@ const readParams = <A>(schema: Schema.Codec<A, unknown>) => {
     )
 }
 
-/** The params of one call, checked by the rules of core. */
+/** Decodes the params of one call, and checks them by the rules of the core package. */
 const readGenerateParams = Effect.fnUntraced(function* (given: Given) {
   const kind = given["partialImages"] == null ? "generate" : "stream"
   const issues = ImageGenerateParams.check(given, kind)
@@ -81,7 +85,7 @@ const readGenerateParams = Effect.fnUntraced(function* (given: Given) {
   return { ...params, partialImages: partialImages ?? undefined }
 })
 
-/** The key by which calls with the same params share one request. The order of the params does not matter. */
+/** Returns the key that all calls with the same params share. The order of the params does not matter. */
 const keyOf = (params: ImageGenerateParams.ImageGenerateParamsStreaming) =>
   JSON.stringify(
     Object.entries(params)
@@ -111,7 +115,10 @@ const lineOf = ({ bytes, location, mediaType, size }: ImageTool.Reference) =>
 
 const listLineOf = ({ bytes, modified, path }: Listed) => `${path} (${fileSize(bytes)}, ${modified.toISOString()})`
 
-/** The images as paths and links, and as images while these are within the limit together. */
+/**
+ * Makes the result with the paths and links of images. Each image is also included itself as long as all included
+ * images together are within the limit.
+ */
 const imagesResult = Effect.fnUntraced(function* (
   { folder, inline }: Options,
   images: ReadonlyArray<ImageTool.Reference>,
@@ -121,12 +128,12 @@ const imagesResult = Effect.fnUntraced(function* (
   const lines = [...problems, ...images.map(lineOf)]
   const contentOf = ({ bytes, mediaType }: GeneratedImage.ImageBytes) =>
     McpSchema.ImageContent.make({ data: bytes, mimeType: mediaType })
-  // An image that has no file is included whatever its size: it would be lost otherwise.
+  // An image that could not be written to a file is included even if it is large. Otherwise it would be lost.
   const shown: Array<Content> = unwritten.map(contentOf)
   let left = inline
   for (const { bytes, location } of images) {
     if (bytes > left) {
-      lines.push(`${basename(location)} is not included here because of its size: open its path.`)
+      lines.push(`${basename(location)} is too large to be included here: open its path.`)
       continue
     }
     left -= bytes
@@ -151,10 +158,11 @@ const generateTool = new McpSchema.Tool({
   name: "generate_image",
   title: "Generate images",
   description:
-    "Generates images from a prompt, writes them into files, and returns their paths. Each image costs money, and takes " +
-    `from seconds to minutes. The same params within ${Duration.format(SharedCalls.memory)} give the same images, and nothing is paid again: ` +
-    "for variations, change the prompt or set n. A call that was cancelled continues: repeat it to get its images. Small " +
-    "files are included as images: to see one yourself, use outputFormat webp or jpeg with outputCompression.",
+    "Generates images from a prompt, writes them into files, and returns their paths. " +
+    "Each image costs money, and takes from seconds to minutes. " +
+    `A call with the same params within ${Duration.format(SharedCalls.memory)} gets the same images and costs nothing: to get variations, change the prompt or set n. ` +
+    "A call that was cancelled continues: repeat it to get its images. " +
+    "The result includes an image itself only if its file is small: to see an image yourself, use outputFormat webp or jpeg with outputCompression.",
   inputSchema: inputSchemaOf(GenerateParams),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true }
 })
@@ -164,7 +172,7 @@ const readOnly = { readOnlyHint: true, destructiveHint: false, idempotentHint: t
 const listTool = new McpSchema.Tool({
   name: "list_images",
   title: "List images",
-  description: "Lists the images that were generated, the newest first, with their paths.",
+  description: "Lists the images that have been generated, the newest first, with their paths.",
   inputSchema: inputSchemaOf(ListParams),
   annotations: readOnly
 })
@@ -173,7 +181,7 @@ const showTool = new McpSchema.Tool({
   name: "show_image",
   title: "Show an image",
   description:
-    "Returns an image that was generated: its path, media type and size, and the image itself if it is small.",
+    "Returns an image that has been generated: its path, media type and size, and the image itself if it is small.",
   inputSchema: inputSchemaOf(ShowParams),
   annotations: readOnly
 })
@@ -182,7 +190,7 @@ type Server = McpServer.McpServer["Service"]
 
 const isProgressToken = Schema.is(McpSchema.ProgressToken)
 
-/** Sends each report to the host, if it asked for progress. */
+/** Sends each report to the host, if the host asked for progress. */
 const notify = Effect.fnUntraced(function* ({ notifications }: Server, reports: Stream.Stream<string>) {
   const { requestMetadata } = yield* McpSchema.McpRequestContext
   const progressToken = requestMetadata?.["progressToken"]
@@ -195,13 +203,13 @@ const notify = Effect.fnUntraced(function* ({ notifications }: Server, reports: 
 
 const invalidUri = (message: string) => new McpSchema.InvalidParams({ message })
 
-/** Lets the host read an image by the link in a result. */
+/** Lets the host read an image by the link that a result contains. */
 const addResources = (server: Server, folder: ImageFolder) => {
   const root = uriOf(folder.path)
   return server.addResourceTemplate({
     template: new McpSchema.ResourceTemplate({ uriTemplate: `${root}/{name}`, name: "image" }),
     annotations: Context.empty(),
-    // The colon of `file:` would begin a param.
+    // `::` stands for a colon. A single colon, as in `file:`, would begin a param of the route.
     routerPath: `${root.replaceAll(":", "::")}/:name`,
     completions: {},
     handle: (uri) =>

@@ -1,4 +1,4 @@
-/** The access log of a server: one line per request on standard error, after its response was sent. */
+/** The access log of a server. It has one line per request, on standard error, written after the response was sent. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -7,10 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "effect/http"
 
-/** The path on one line, without the query, which may contain a secret. */
+/** Returns the path of a URL on one line. The query is left out, because it may contain a secret. */
 const pathOf = (url: string) => JSON.stringify(url.split("?")[0]?.slice(0, 200)).slice(1, -1)
 
-/** The status of the response, also of one that Effect makes from a failure, such as 404 for a path without a route. */
+/**
+ * Returns the status of the response. A failure has one too: Effect makes a response from it, such as 404 for a path
+ * without a route.
+ */
 const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>): Effect.Effect<string> => {
   if (Exit.isSuccess(exit)) return Effect.succeed(String(exit.value.status))
   if (Cause.hasInterruptsOnly(exit.cause)) return Effect.succeed("left")
@@ -21,7 +24,10 @@ const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown
 const lineOf = (request: HttpServerRequest.HttpServerRequest, status: string, start: number, end: number): string =>
   `${DateTime.formatIso(DateTime.makeUnsafe(end))} ${request.method} ${pathOf(request.url)} ${status} ${end - start} ms`
 
-/** Logs each request that it wraps. A caller who leaves before the response was sent is logged as `left`. */
+/**
+ * Logs each request that `app` handles. If the caller closes the connection before the response was sent, the status is
+ * `left`.
+ */
 export const logRequests = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest

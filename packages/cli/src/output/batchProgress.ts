@@ -1,6 +1,6 @@
 /**
- * Shows the progress of a batch: on a terminal one line with a bar, which is rewritten; elsewhere a new line every few
- * seconds.
+ * Shows the progress of a batch. On a terminal it is one line with a bar, which is rewritten. Otherwise a new line is
+ * printed every few seconds.
  */
 import type { ImageBatch } from "@effect-gradient/durable"
 import * as Console from "effect/Console"
@@ -9,7 +9,7 @@ import process from "node:process"
 import { count, seconds } from "./format.ts"
 
 const barWidth = 24
-/** Without a terminal, one of this many reports is printed. A report arrives every second. */
+/** Without a terminal, only every fifth report is printed. There is one report each second. */
 const printedEvery = 5
 
 const bar = (share: number) => {
@@ -19,7 +19,7 @@ const bar = (share: number) => {
 
 const settledOf = ({ abandoned, done, failed, inDoubt }: ImageBatch.Progress) => done + failed + inDoubt + abandoned
 
-/** The counts of a batch in words. */
+/** Returns the counts of a batch in words, without those that are 0. */
 const countsOf = ({ abandoned, done, failed, inDoubt, sending, total }: ImageBatch.Progress): ReadonlyArray<string> => [
   `${count(done)} of ${count(total)} done`,
   ...(failed > 0 ? [`${count(failed)} failed`] : []),
@@ -30,18 +30,18 @@ const countsOf = ({ abandoned, done, failed, inDoubt, sending, total }: ImageBat
 
 const tokensOf = ({ totalTokens }: ImageBatch.Progress) => (totalTokens > 0 ? [`${count(totalTokens)} tokens`] : [])
 
-/** One line about a batch that this process does not run. */
+/** Returns one line about a batch. It has no rate and no time left, because this process does not run the batch. */
 export const lineOf = (progress: ImageBatch.Progress): string =>
   [...countsOf(progress), ...tokensOf(progress)].join(", ")
 
-/** The reports of one run. The rate and the time left are computed from its first report on. */
+/** Shows the progress of one run. The rate and the time left are computed from what was done since its first report. */
 export class BatchProgress {
   readonly #isLive = process.stderr.isTTY
   readonly #start = performance.now()
   #first: number | undefined
   #reports = 0
 
-  /** One line about this run, with the rate and the time left. */
+  /** Returns one line about this run, with its rate and the time left. */
   lineOf(progress: ImageBatch.Progress): string {
     const rate = (1000 * (settledOf(progress) - (this.#first ?? 0))) / (performance.now() - this.#start)
     const left = progress.total - settledOf(progress)
@@ -66,7 +66,7 @@ export class BatchProgress {
     })
   }
 
-  /** Ends the line that is rewritten. */
+  /** Ends the line that was rewritten, so that later output begins on a new line. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() =>
     this.#isLive && this.#reports > 0 ? Effect.sync(() => void process.stderr.write("\n")) : Effect.void
   )

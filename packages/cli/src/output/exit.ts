@@ -1,6 +1,6 @@
 /**
- * How a run ended: one message on standard error, and an exit code. 0: success; 1: a failure; 2: wrong usage; 128 plus
- * the number of a signal: the signal ended the run. An error of the command line has its code as
+ * Ends a run with at most one message on standard error, and with an exit code. 0: success; 1: a failure; 2: wrong
+ * usage; 128 plus the number of a signal: that signal ended the run. Errors of this package have their exit code as
  * `Runtime.errorExitCode`.
  */
 import * as GradientError from "@effect-gradient/core/GradientError"
@@ -26,8 +26,8 @@ const exitCodeOf = (error: unknown): number => {
 }
 
 /**
- * Prints what went wrong: for a failure its message, without a stack; for a defect everything, because it is a bug of
- * this program.
+ * Prints what went wrong. A failure is printed as its message, without a stack. A defect is printed with everything
+ * that is known, because it is a bug of this program.
  */
 export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
   if (Cause.hasInterruptsOnly(cause)) return
@@ -38,7 +38,7 @@ export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) 
   yield* Console.error(formatCliError(new CliError.UserError({ cause: new Error(messageOf(error)) })))
 })
 
-/** Reports wrong usage on standard error, one line for each mistake, and names the help. */
+/** Prints errors of wrong usage on standard error, one line for each error, and how to get help. */
 export const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function* (event) {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
@@ -50,7 +50,7 @@ export const presenter: CliOutput.Presenter = {
 
 let isServing = false
 
-/** From now on, a signal ends the process with code 0, because a signal is the usual way to stop a server. */
+/** After this, a signal ends the process with exit code 0, because a signal is the usual way to stop a server. */
 export const isServer: Effect.Effect<void> = Effect.sync(() => {
   isServing = true
 })
@@ -61,7 +61,7 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return isServing ? 0 : Signals.exitCode()
 }
 
-/** Ends the process once everything is on standard output. */
+/** Ends the process once all output to standard output is written. */
 export const teardown: Runtime.Teardown = (exit, onExit) => {
   const code = codeOf(exit)
   StandardOutput.flush((error) => {

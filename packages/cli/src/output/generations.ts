@@ -1,12 +1,10 @@
-/**
- * Generations as a table and as JSON, with their totals.
- */
+/** Formats generations as a table and as JSON, with their totals. */
 import type { Generation } from "@effect-gradient/durable"
 import * as DateTime from "effect/DateTime"
 
 type One = Generation.Generation
 
-/** Whether the labels have this one, given as `name=value`. */
+/** Whether the labels contain `wanted`, which is written as `name=value`. */
 export const hasLabel = (labels: Readonly<Record<string, string>>, wanted: string): boolean =>
   Object.entries(labels).some(([name, value]) => `${name}=${value}` === wanted)
 
@@ -20,7 +18,7 @@ export const toJson = (one: One) => ({
 const totalsOf = (all: ReadonlyArray<One>) => ({
   generations: all.length,
   images: all.reduce((sum, { images }) => sum + images, 0),
-  /** Attempts that were paid for in addition to the one of each generation. */
+  /** The number of attempts that were paid for beyond the first one of each generation. */
   extra: all.reduce((sum, { extra }) => sum + extra, 0),
   totalTokens: all.reduce((sum, { totalTokens = 0 }) => sum + totalTokens, 0)
 })
@@ -46,7 +44,7 @@ const rowOf = (one: One) => {
   ]
 }
 
-/** One line for each generation, then the totals. */
+/** Returns a table: one line for each generation, then the totals. */
 export const tableOf = (all: ReadonlyArray<One>): string => {
   const rows = [heading, ...all.map(rowOf)]
   const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))

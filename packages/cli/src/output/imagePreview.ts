@@ -1,4 +1,4 @@
-/** Reads the dimensions of an image, and shows it on a terminal. */
+/** Reads the dimensions of images, and shows images on a terminal. */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { TerminalCapabilities } from "effect/cli"
 import * as Config from "effect/Config"
@@ -7,17 +7,17 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import process from "node:process"
 
-// The image libraries are loaded with the first image, so that help and wrong usage need not wait for them.
+// The image libraries are loaded with the first image, so that help and errors of wrong usage do not wait for them.
 const loadSharp = async () => (await import("sharp")).default
 
-/** Width and height in pixels, if the format is known. */
+/** Returns the width and height of an image in pixels, or nothing if its format is not known. */
 export const dimensions = ({ bytes }: GeneratedImage.ImageBytes) =>
   Effect.tryPromise(async () => (await loadSharp())(bytes).metadata()).pipe(
     Effect.map(({ height, width }) => ({ width, height })),
-    Effect.option // An image is kept even if sharp does not know its format.
+    Effect.option // sharp fails on a format that it does not know. The image is used nevertheless.
   )
 
-/** A size in characters of the terminal. */
+/** A size, counted in characters of the terminal. */
 interface Cells {
   readonly columns: number
   readonly rows: number
@@ -25,7 +25,10 @@ interface Cells {
 
 const screen = (): Cells => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 })
 
-/** As large as fits and leaves room for a few lines. A character is twice as high as it is wide. */
+/**
+ * Returns the largest size at which the image fits on the screen and leaves a few lines free. A character is twice as
+ * high as it is wide.
+ */
 const fit = ({ height, width }: { readonly height: number; readonly width: number }): Cells => {
   const { columns, rows } = screen()
   const most = { columns: Math.max(1, columns - 2), rows: Math.max(1, Math.min(Math.floor(rows * 0.8), rows - 4)) }
@@ -36,7 +39,10 @@ const fit = ({ height, width }: { readonly height: number; readonly width: numbe
   }
 }
 
-/** tmux and screen inherit the variables of the terminal around them, but do not pass its image codes through. */
+/**
+ * Whether tmux or screen is in use. They inherit the variables of the terminal in which they run, but do not pass its
+ * codes for images on to it.
+ */
 const isMultiplexed = Config.all({
   tmux: Config.option(Config.String("TMUX")),
   screen: Config.option(Config.String("STY")),
@@ -46,7 +52,7 @@ const isMultiplexed = Config.all({
   Effect.orElseSucceed(() => false)
 )
 
-/** Scales an image down to what a terminal can show, and converts it to PNG, which terminal-image reads. */
+/** Makes an image small enough for a terminal, and converts it to PNG, which the library terminal-image can read. */
 const preview = async (bytes: Uint8Array) => {
   const sharp = await loadSharp()
   const resized = sharp(bytes).resize(1024, 1024, { fit: "inside", withoutEnlargement: true })
@@ -54,7 +60,7 @@ const preview = async (bytes: Uint8Array) => {
   return { data, cells: fit(info) }
 }
 
-/** An image that was drawn, and the screen that it was drawn on. */
+/** The sizes of the image that was drawn last, and of the screen at that time. */
 interface Drawn {
   readonly cells: Cells
   readonly lines: number
@@ -63,7 +69,10 @@ interface Drawn {
 
 const isSame = (one: Cells, other: Cells) => one.columns === other.columns && one.rows === other.rows
 
-/** Moves the cursor to where `last` began, so that the next image covers it. */
+/**
+ * Returns the codes that move the cursor to where the image `last` begins, so that the next image covers it. They are
+ * empty if that is not possible.
+ */
 const over = (last: Drawn | undefined, cells: Cells): string => {
   if (last === undefined || !isSame(last.screen, screen()) || last.lines >= last.screen.rows) return ""
   const up = `\u001B[${last.lines}A\r`
@@ -72,15 +81,18 @@ const over = (last: Drawn | undefined, cells: Cells): string => {
 
 const clearBelow = "\u001B[J"
 
-/** Shows images on standard output if that is a terminal with colours, with a line about each on standard error. */
+/**
+ * Shows images on standard output if it is a terminal with colours. It prints a line about each image on standard
+ * error.
+ */
 export interface Gallery {
-  /** Shows an image. If `isPartial`, the next image is drawn over this one. */
+  /** Shows an image. If `isPartial`, the next image replaces this one on the screen. */
   readonly show: (image: GeneratedImage.ImageBytes, caption?: string, isPartial?: boolean) => Effect.Effect<void>
 }
 
 /**
- * If `isVisible` is false, only the lines are printed. `canRedraw` is false if other lines can appear between two
- * images. Then no image is drawn over another one.
+ * If `isVisible` is false, only the lines about the images are printed. `canRedraw` must be false if other output can
+ * appear between two images. Then no image replaces another one.
  */
 export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canRedraw: boolean) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
@@ -90,7 +102,7 @@ export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canR
   const draw = async ({ bytes }: GeneratedImage.ImageBytes, caption: string | undefined, isPartial: boolean) => {
     const [{ default: terminalImage }, { cells, data }] = await Promise.all([import("terminal-image"), preview(bytes)])
     const above = over(last, cells)
-    // On terminals with codes for images, terminal-image writes the image itself.
+    // On a terminal that has codes for images, terminal-image itself writes the image to standard output.
     if (preferNativeRender) process.stdout.write(above)
     const options = { width: cells.columns, height: cells.rows, preserveAspectRatio: false, preferNativeRender }
     const text = await terminalImage.buffer(data, options)

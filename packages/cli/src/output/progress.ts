@@ -1,6 +1,6 @@
 /**
- * Shows on standard error what the command waits for: on a terminal one line that counts the seconds, elsewhere one
- * line for each wait.
+ * Shows on standard error what the command is waiting for. On a terminal it is one line that counts the seconds.
+ * Otherwise one line is printed for each wait.
  */
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
@@ -11,30 +11,32 @@ import { seconds } from "./format.ts"
 
 /** @category models */
 export interface Progress {
-  /** Shows what the command waits for from now on. */
+  /** Shows that the command now waits for `what`. */
   readonly waitFor: (what: string) => Effect.Effect<void>
-  /** Shows why a request will be repeated after this delay, and the number of that attempt. */
+  /** Shows why the attempt failed, when the request will be sent again, and the number of the next attempt. */
   readonly waitToRetry: (why: string, delay: Duration.Duration, attempt: number) => Effect.Effect<void>
   /** Hides the progress until the next `waitFor` or `waitToRetry`. */
   readonly stop: Effect.Effect<void>
   /** Milliseconds since the start. */
   readonly elapsed: () => number
-  /** Whether the progress is one line that is rewritten, and removed at the end. Then it moves no other output. */
+  /**
+   * Whether the progress is a single line that is rewritten and finally removed, so that it does not move other output.
+   */
   readonly isLive: boolean
 }
 
-/** Shows progress until the scope closes. An interruption leaves no partial line either. */
+/** Shows progress until the scope closes. The line is also removed if the command is interrupted. */
 export const make = Effect.gen(function* () {
   const { default: ora } = yield* Effect.promise(() => import("ora"))
   const start = performance.now()
   const elapsed = () => performance.now() - start
   const spinner = ora({ discardStdin: false })
-  if (process.stderr.columns === 0) spinner.isEnabled = false // Without a size, ora would clear lines forever.
+  if (process.stderr.columns === 0) spinner.isEnabled = false // If the terminal reports a width of 0, ora would clear lines forever.
   const isLive = spinner.isEnabled
   let waitingFor: string | undefined
 
   const show = (text: string, suffix: () => string) => {
-    // If the suffix is a function, ora calls it for each frame.
+    // ora calls a suffix that is a function for each frame, so that the seconds count on.
     spinner.stop().suffixText = isLive ? suffix : ""
     spinner.start(isLive ? text : [text, suffix()].filter(Boolean).join(" "))
   }
@@ -59,7 +61,9 @@ export const make = Effect.gen(function* () {
     })
 
   const stillWaiting = Effect.suspend(() =>
-    waitingFor === undefined ? Effect.void : Console.error(`- Waiting for ${waitingFor}, for ${seconds(elapsed())}`)
+    waitingFor === undefined
+      ? Effect.void
+      : Console.error(`- Still waiting for ${waitingFor}, for ${seconds(elapsed())} so far`)
   )
   if (!isLive) {
     yield* stillWaiting.pipe(Effect.delay("30 seconds"), Effect.repeat(Schedule.forever), Effect.forkScoped)

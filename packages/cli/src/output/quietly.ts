@@ -5,7 +5,8 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 
 /**
- * Hides core's warnings about retries, because the command itself shows the retries. With --log-level they are logged.
+ * Hides core's warnings about retries, because the command itself shows the retries. If --log-level is set, the
+ * warnings are logged.
  */
 export const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
   const level = yield* GlobalFlag.LogLevel

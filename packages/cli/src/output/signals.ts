@@ -1,6 +1,6 @@
 /**
- * The signals that end the process. `NodeRuntime.runMain` interrupts the program at SIGINT and SIGTERM. SIGHUP, which a
- * terminal sends when it is closed, is handled like SIGTERM.
+ * Handles the signals that end the process. `NodeRuntime.runMain` interrupts the program at SIGINT and SIGTERM. A
+ * terminal that is closed sends SIGHUP, which is handled like SIGTERM.
  */
 import * as Effect from "effect/Effect"
 import process from "node:process"
@@ -26,7 +26,7 @@ const stopListening = Effect.sync(() => {
   process.off("SIGINT", listeners.SIGINT).off("SIGTERM", listeners.SIGTERM).off("SIGHUP", listeners.SIGHUP)
 })
 
-/** Runs a program so that each of the signals interrupts it. */
+/** Runs a program. SIGINT, SIGTERM and SIGHUP each interrupt it. */
 export const handling = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     listen,
@@ -34,10 +34,13 @@ export const handling = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effec
     () => stopListening
   )
 
-/** From now on a signal ends the process at once. */
+/** After this, a signal ends the process at once, and does not wait for requests that were sent. */
 export const endingAtOnce: Effect.Effect<void> = Effect.sync(() => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(codes[signal]))
 })
 
-/** The usual exit code of a process that the first signal ended: 128 and the number of the signal. */
+/**
+ * Returns the usual exit code of a process that was ended by a signal: 128 plus the number of the signal that came
+ * first.
+ */
 export const exitCode = (): number => codes[received ?? "SIGINT"]

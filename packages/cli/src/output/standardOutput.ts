@@ -9,11 +9,13 @@ let failure: Error | undefined
 /** Records the first error of standard output. Errors of standard error are ignored. */
 export const watch = (): void => {
   process.stdout.on("error", (error: Error) => (failure ??= error))
-  process.stderr.on("error", () => undefined) // There is no stream left on which to report it.
+  process.stderr.on("error", () => undefined) // An error of standard error cannot be reported anywhere.
 }
 
-/** Waits until everything is written, and then passes on the first error, if there was one. */
+/**
+ * Waits until standard output is written, then passes its first error to `onFlushed`, or `undefined` if there was none.
+ */
 export const flush = (onFlushed: (error: Error | undefined) => void): void => {
-  // The last error is emitted after this callback.
+  // Node emits an error of this last write after calling this callback.
   process.stdout.write("", () => setImmediate(() => onFlushed(failure)))
 }

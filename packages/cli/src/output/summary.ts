@@ -14,15 +14,15 @@ import * as ImagePreview from "./imagePreview.ts"
 import type { PromptError } from "../generate/prompt.ts"
 import type { WriteError } from "../generate/writeImages.ts"
 
-/** An image and its file. */
+/** An image and the path of the file that it was written to. */
 export interface Written {
   readonly image: GeneratedImage.ImageBytes & { readonly revisedPrompt?: string | undefined }
   readonly path: string
 }
 
 /**
- * Prints path, dimensions and size of each image, then tokens and time. If an image is on standard output, it prints to
- * standard error.
+ * Prints the path, dimensions and size of each image, then the tokens and the time. If an image was written to standard
+ * output, these lines are printed on standard error.
  */
 export const printLines = Effect.fnUntraced(function* (
   written: ReadonlyArray<Written>,
@@ -42,7 +42,7 @@ export const printLines = Effect.fnUntraced(function* (
   yield* print([...tokens, seconds(elapsed), ...(emulated ? ["emulated"] : [])].join(", "))
 })
 
-/** Prints the JSON object of a successful call. */
+/** Prints one JSON object about a successful call. */
 export const printJson = Effect.fnUntraced(function* (
   written: ReadonlyArray<Written>,
   { requestId, usage }: Generated,
@@ -71,7 +71,7 @@ type Failure =
   | PromptError
   | WriteError
 
-/** Prints the JSON object of a failed call. */
+/** Prints one JSON object about a failed call. */
 export const printJsonError = Effect.fnUntraced(function* (
   error: Failure,
   kept: ReadonlyArray<string>,

@@ -1,6 +1,6 @@
 /**
- * The collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names, and the other variables of OpenTelemetry. Logs are not sent: they
- * have the words of the service, which can repeat a prompt.
+ * Sends traces and metrics to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names, as the other variables of
+ * OpenTelemetry say. Logs are not sent: they contain texts of the service, which can repeat a prompt.
  */
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
@@ -13,10 +13,10 @@ import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as OtlpTracer from "effect/observability/OtlpTracer"
 import { env } from "node:process"
 
-/** Without these variables Effect's exporters send nothing, or fail. */
+/** Defaults for variables that are not set. Without them Effect's exporters send nothing, or fail. */
 const defaults = { OTEL_TRACES_EXPORTER: "otlp", OTEL_METRICS_EXPORTER: "otlp", OTEL_SERVICE_NAME: "gradient-images" }
 
-/** The environment without empty variables, which count as unset. */
+/** The environment without its empty variables. OpenTelemetry specifies that an empty variable counts as not set. */
 const variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""))
 
 const exporters = Layer.mergeAll(OtlpTracer.layerFromConfig(), OtlpMetrics.layerFromConfig()).pipe(
@@ -27,7 +27,7 @@ const exporters = Layer.mergeAll(OtlpTracer.layerFromConfig(), OtlpMetrics.layer
   ])
 )
 
-/** A variable that cannot be read is a defect of Effect's exporters. It is the user's to mend. */
+/** Turns a variable that cannot be read into a failure. Effect's exporters die of it, although the user can mend it. */
 export const layer = Layer.catchCause(exporters, (cause) => {
   const defect = Cause.squash(cause)
   return Layer.effectContext(defect instanceof Config.ConfigError ? Effect.fail(defect) : Effect.failCause(cause))

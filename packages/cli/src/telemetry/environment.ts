@@ -1,6 +1,6 @@
 /**
- * Traces and metrics, if the environment names a collector. This module loads the rest on demand: a command without these
- * variables must not wait for it.
+ * Traces and metrics, if the environment names a collector. This module loads their code on demand, so that a command
+ * without a collector does not wait for it.
  */
 import type { Images } from "@effect-gradient/core"
 import * as Config from "effect/Config"
@@ -9,20 +9,23 @@ import * as Layer from "effect/Layer"
 
 const endpoint = Config.String("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(Config.withDefault(""))
 
-/** Whether a collector is configured. An empty variable counts as absent, as OpenTelemetry specifies. */
+/** Whether a collector is configured. An empty variable counts as not set, as OpenTelemetry specifies. */
 export const hasCollector: Effect.Effect<boolean, Config.ConfigError> = Effect.map(
   endpoint,
   (address) => address.trim() !== ""
 )
 
-/** Sends the spans and metrics of an effect to the collector, the last ones when it ends. */
+/**
+ * Runs an effect, and sends its spans and metrics to the collector if one is configured. The last ones are sent when
+ * the effect ends.
+ */
 export const exporting = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
   if (!(yield* hasCollector)) return yield* effect
   const { layer } = yield* Effect.promise(() => import("./collector.ts"))
   return yield* Effect.provide(effect, layer)
 })
 
-/** The same layer, with `Images` whose attempts are observed. */
+/** Adds spans and metrics to the attempts of `Images` in this layer. */
 export const observed = <A, E, R>(images: Layer.Layer<A | Images.Images, E, R>) =>
   Layer.unwrap(
     Effect.map(

@@ -1,4 +1,7 @@
-/** An S3 server of npm on loopback, with the bucket `images`, and the environment of a command that uses it. */
+/**
+ * An S3 server from an npm package, on loopback, with the bucket `images`. Also returns the environment variables of a
+ * command that uses the bucket.
+ */
 import S3rver from "@20minutes/s3rver"
 import { Effect } from "effect"
 import { folder } from "./cli.ts"

@@ -1,7 +1,10 @@
-/** Callers of durable gateways whose connections break: they come back, to any of the processes, until they have the picture. */
+/**
+ * Callers of durable gateways. When a connection of a caller breaks, the caller asks again, any of the gateways, until
+ * it has its image.
+ */
 import { randomUUID } from "node:crypto"
 
-/** Random numbers from 0 to 1, the same for the same seed. */
+/** Returns a function that returns random numbers from 0 to 1. The same seed gives the same numbers. */
 export const randomOf = (seed: number) => {
   let state = seed >>> 0
   return (): number => {
@@ -11,10 +14,10 @@ export const randomOf = (seed: number) => {
 }
 
 export interface Callers {
-  /** The processes that answer now. */
+  /** The addresses of the gateways that are running now. */
   readonly urls: () => ReadonlyArray<string>
   readonly random: () => number
-  /** How many connections of a caller are cut, each after at most so many milliseconds. */
+  /** How many connections of each caller are cut. Each one is cut after `cutWithinMillis` at most. */
   readonly cuts: number
   readonly cutWithinMillis: number
 }
@@ -25,23 +28,26 @@ export interface Received {
   /** The picture in base64. */
   readonly picture: string
   readonly cuts: number
-  /** Connections that were refused, or that the gateway closed. */
+  /** How many connections were refused, or closed by the gateway. */
   readonly broken: number
 }
 
-/** The params of every request, beside its prompt. */
+/** The params of every request, except its prompt. */
 export const wanted = { size: "256x256", stream: true, partial_images: 1 }
 
-/** The picture of a stream, in base64. */
+/** Returns the final image of an event stream, in base64. */
 export const pictureIn = (text: string): string | undefined =>
   /event: image_generation\.completed\ndata: .*?"b64_json":"([^"]+)".*\n\n/.exec(text)?.[1]
 
-/** Neither the picture nor a reason to give up: the connection broke, or this process is stopping. */
+/** The connection broke or the gateway is stopping: the caller asks again. */
 const again = "again"
-/** The gateway has no such request: the one that was cut had not arrived. */
+/**
+ * The gateway does not know the request, because the connection was cut before the request arrived: the caller sends it
+ * again.
+ */
 const unknown = "unknown"
 
-/** Asks once: the picture, or what to do. */
+/** Reads the response to one request. Returns the image, or what the caller must do. */
 const once = async (request: Promise<Response>): Promise<{ picture: string } | typeof again | typeof unknown> => {
   const response = await request
   const text = await response.text()
@@ -49,14 +55,15 @@ const once = async (request: Promise<Response>): Promise<{ picture: string } | t
   if (response.status === 503) return again
   const picture = pictureIn(text)
   if (picture !== undefined) return { picture }
-  // A stream that was cut between two events has no picture yet; an error event would be one after the headers.
+  // An event stream that was cut off has no final image, and the caller asks again. An error event is a failure of the
+  // test.
   if (response.status === 200 && !text.includes("event: error")) return again
   throw new Error(`${response.status} ${text.slice(0, 300)}`)
 }
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** One caller with one picture. */
+/** Runs one caller until it has its image. */
 export const receive = async (prompt: string, { cuts, cutWithinMillis, random, urls }: Callers): Promise<Received> => {
   const headers = { authorization: "Bearer alice", accept: "text/event-stream" }
   const id = randomUUID()

@@ -1,4 +1,6 @@
-/** Runs the built binary as a process, without the keys and endpoints of whoever runs the tests. */
+/**
+ * Runs the built binary as a process. Variables with keys and endpoints of whoever runs the tests are not passed on.
+ */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
@@ -12,7 +14,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 /** The built binary. */
 export const binary = join(root, "dist/bin.js")
 
-/** Builds the binary, and leaves the types to `pnpm check`. */
+/** Builds the binary without checking types, because `pnpm check` checks them. */
 export const build = () => {
   const { status, stdout } = spawnSync("tsc", ["-p", root, "--noCheck"], { encoding: "utf8" })
   if (status !== 0) throw new Error(`the build failed: ${stdout}`)
@@ -20,13 +22,13 @@ export const build = () => {
 
 export interface Invocation {
   readonly cwd: string
-  /** Standard input: nothing unless given. */
+  /** The content of standard input. Default: nothing. */
   readonly input?: string | Uint8Array
-  /** The service's base URL; with it, a key is set. */
+  /** The base URL of the service. If it is set, a key is set too. */
   readonly baseUrl?: string | undefined
   /** `GRADIENT_IMAGE_MODEL`. */
   readonly model?: string | undefined
-  /** More variables of the environment. */
+  /** Further environment variables. */
   readonly env?: Readonly<Record<string, string>>
   /** Options of Node itself. */
   readonly nodeOptions?: ReadonlyArray<string>
@@ -59,7 +61,7 @@ const spawn = Effect.fnUntraced(function* (
   })
 }, Effect.provide(NodeServices.layer))
 
-/** The process, which is ended with the scope. */
+/** Starts the binary as a process. The process is ended when the scope closes. */
 export const start = (args: ReadonlyArray<string>, invocation: Invocation) =>
   spawn(process.execPath, [...(invocation.nodeOptions ?? []), binary, ...args], invocation)
 
@@ -74,12 +76,15 @@ const finish = Effect.fnUntraced(function* ({ exitCode, stderr, stdout }: Effect
 export const run = (args: ReadonlyArray<string>, invocation: Invocation) =>
   start(args, invocation).pipe(Effect.flatMap(finish), Effect.scoped)
 
-/** Whether there is util-linux's `script`, which gives a process a terminal. */
+/** Whether util-linux's `script` is installed. It gives a process a terminal. */
 export const hasTerminal = process.platform === "linux" && spawnSync("script", ["--version"]).status === 0
 
 const quote = (word: string) => `'${word}'`
 
-/** Runs to the end on a terminal of 256 colours and this many columns; both outputs come as one. */
+/**
+ * Runs the binary to its end on a terminal with 256 colours and this many columns. Standard output and standard error
+ * come in one text.
+ */
 export const runOnTerminal = (columns: number, args: ReadonlyArray<string>, invocation: Invocation) => {
   const command = [process.execPath, binary, ...args].map(quote).join(" ")
   return spawn(
@@ -89,14 +94,14 @@ export const runOnTerminal = (columns: number, args: ReadonlyArray<string>, invo
   ).pipe(Effect.flatMap(finish), Effect.scoped)
 }
 
-/** Runs to the end in a shell, as `cli`: for pipes and redirections. */
+/** Runs a shell script to its end. In it `cli` runs the binary, with pipes and redirections if needed. */
 export const runInShell = (script: string, invocation: Invocation) =>
   spawn("sh", ["-c", `cli() { ${quote(process.execPath)} ${quote(binary)} "$@"; }; ${script}`], invocation).pipe(
     Effect.flatMap(finish),
     Effect.scoped
   )
 
-/** An empty folder that goes with the scope. */
+/** An empty folder, which is removed when the scope closes. */
 export const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "gradient-images-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true }))

@@ -4,7 +4,10 @@ import { folder, start } from "./cli.ts"
 
 export const callers = { GATEWAY_KEYS: "alice, bob" }
 
-/** A gateway on a free port, with the lines of its log; it is killed with the scope unless it has ended. */
+/**
+ * Starts a gateway on a free port, and collects the lines of its log. It is killed when the scope closes, unless it has
+ * ended.
+ */
 export const gateway = Effect.fnUntraced(function* (
   baseUrl: string,
   args: ReadonlyArray<string> = [],

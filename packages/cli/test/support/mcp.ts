@@ -1,4 +1,4 @@
-/** `gradient-images mcp` as a process, and the client of the protocol's authors that talks to it. */
+/** Runs `gradient-images mcp` as a process, and talks to it with the MCP project's own client. */
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
@@ -6,14 +6,14 @@ import { type CallToolResult, CallToolResultSchema, type Progress } from "@model
 import { Context, Effect, Layer } from "effect"
 import { binary, folder } from "./cli.ts"
 
-/** The emulator on a port, and its ledger, which knows what was paid for. */
+/** Starts the emulator on a port. Its ledger records what was paid for. */
 export const emulator = Effect.fnUntraced(function* (options: Emulator.EmulatorOptions = {}) {
   const context = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain", ...options }))
   const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
   const { account } = Context.get(context, Ledger.Ledger)
   return {
     baseUrl,
-    /** The images of each request that was paid for. */
+    /** The number of images of each request that was paid for. */
     paid: Effect.map(account, ({ entries }) => entries.map(({ n }) => n)),
     requests: Effect.map(account, ({ requests }) => requests)
   }
@@ -24,7 +24,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-/** A server on this service. Messages on standard output that are not of the protocol are in `violations`. */
+/**
+ * Starts an MCP server that uses the service at `baseUrl`. Messages on its standard output that violate the protocol
+ * are in `violations`.
+ */
 export const server = Effect.fnUntraced(function* (
   baseUrl: string,
   args: ReadonlyArray<string> = [],

@@ -1,10 +1,11 @@
-/** A small service on a port of this machine, for what the emulator does not do. */
+/** A small HTTP server on loopback, for replies that the emulator cannot give. */
 import { Deferred, Effect } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 
 /**
- * Answers each request with `answer`. `asked` ends when the first request arrives, `closed` when its connection closes.
- * `bodies` are complete if `answer` waits for the end of the request or the call has ended.
+ * Starts a server that handles each request with `answer`. `asked` completes when the first request has arrived,
+ * `closed` when its connection has closed. A text in `bodies` may be incomplete until the request has been read to its
+ * end.
  */
 export const service = Effect.fnUntraced(function* (answer: (response: ServerResponse) => void) {
   const asked = yield* Deferred.make<void>()

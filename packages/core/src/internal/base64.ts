@@ -1,6 +1,6 @@
 /**
- * Base64 with the platform's fastest codec: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (Chromium,
- * Node 25), else Effect's. White space, escapes and padding are handled by the callers.
+ * Base64 with the platform's fastest decoder: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (Chromium,
+ * Node 25), else Effect's decoder. White space, escapes and padding must be handled by the callers.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -10,7 +10,7 @@ interface NodeBuffer extends Uint8Array {
   write(text: string, at: number, encoding: "base64"): number
 }
 
-// Declared, not imported: core is compiled without the types of any platform.
+// Declared here, not imported, because core is compiled without the types of any platform.
 declare const Buffer:
   | {
       from(source: ArrayBufferLike, offset: number, length: number): NodeBuffer
@@ -26,20 +26,22 @@ const asBuffer =
   ((bytes: Uint8Array) =>
     nodeBuffer.isBuffer(bytes) ? bytes : nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 
-/** Allocates memory to decode into. On Node it is a `Buffer` outside the shared pool, and may be uninitialised. */
+/** Allocates memory to decode into. On Node, the memory is a `Buffer` outside the shared pool, and is not cleared. */
 export const allocate = (length: number): Uint8Array =>
   nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)
 
-/** A range of bytes as a string, one character for each byte. The platform searches and decodes strings fast. */
+/** Converts a range of bytes to a string with one character per byte. Platforms search and decode strings fast. */
 export const latin1: (bytes: Uint8Array, from: number, to: number) => string = (() => {
   if (asBuffer !== undefined) return (bytes, from, to) => asBuffer(bytes).toString("latin1", from, to)
-  const decoder = new TextDecoder("latin1") // The label latin1 means windows-1252, which differs from latin1 only above 127. Base64 has no such characters.
+  // In TextDecoder, the label latin1 means windows-1252. It differs from latin1 only above 127, where base64 has no
+  // characters.
+  const decoder = new TextDecoder("latin1")
   return (bytes, from, to) => decoder.decode(bytes.subarray(from, to))
 })()
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-/** The value of a character in base64, or -1. */
+/** The 6-bit value of a base64 character, or -1 for another character. `code` is the character's code. */
 export const sextetOf = (code: number): number => alphabet.indexOf(String.fromCharCode(code))
 
 interface SetFromBase64 {
@@ -50,7 +52,7 @@ const hasSetFromBase64 = (bytes: object): bytes is SetFromBase64 => "setFromBase
 
 type DecodeGroups = (text: string, target: Uint8Array, start: number) => number
 
-/** `decodeGroups` for a platform without a decoder. */
+/** The version of `decodeGroups` for platforms without a native base64 decoder. */
 export const decodeGroupsPlainly: DecodeGroups = (text, target, start) => {
   const bytes = Result.getOrElse(Base64.decode(text), () => none)
   target.set(bytes, start)
@@ -60,14 +62,14 @@ export const decodeGroupsPlainly: DecodeGroups = (text, target, start) => {
 const none = new Uint8Array()
 
 /**
- * Decodes groups of 4 characters of the standard alphabet into `target` at `start`, which must have room for 3 bytes a
- * group. Returns how many bytes were decoded. If a character is not in the alphabet, that is fewer than 3 a group, and the
- * bytes in `target` are unspecified.
+ * Decodes groups of 4 characters of the standard base64 alphabet into `target` at `start`. `target` must have room for
+ * 3 bytes per group. Returns the number of decoded bytes. If a character is not in the alphabet, the number is less
+ * than 3 per group, and the bytes in `target` are unspecified.
  */
 export const decodeGroups: DecodeGroups = (() => {
   if (asBuffer !== undefined) {
-    // Node also accepts the URL alphabet, which is refused here. Node skips any other character, so the number of bytes
-    // shows it.
+    // Node also decodes the URL alphabet (- and _), which is refused here. Node skips other invalid characters, so
+    // fewer bytes than expected are returned.
     return (text, target, start) =>
       text.includes("-") || text.includes("_") ? 0 : asBuffer(target).write(text, start, "base64")
   }
@@ -77,13 +79,13 @@ export const decodeGroups: DecodeGroups = (() => {
         const room = target.subarray(start)
         return hasSetFromBase64(room) ? room.setFromBase64(text).written : 0
       } catch {
-        return 0 // A SyntaxError: a character is not in the alphabet.
+        return 0 // setFromBase64 threw a SyntaxError: a character is not in the alphabet.
       }
     }
   }
   return decodeGroupsPlainly
 })()
 
-/** The bytes in base64, with padding. */
+/** Encodes the bytes in base64, with padding. */
 export const toBase64 = (bytes: Uint8Array): string =>
   asBuffer === undefined ? Base64.encode(bytes) : asBuffer(bytes).toString("base64")

@@ -1,5 +1,6 @@
 /**
- * JSON with images in base64, encoded piece by piece: neither an image nor its base64 has to be in memory as a whole.
+ * Encodes JSON with images in base64 piece by piece, so that neither an image nor its base64 must be in memory as a
+ * whole.
  */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -9,12 +10,15 @@ import * as Stream from "effect/Stream"
 import type { EncodedPieces, ImageSource } from "../GeneratedImage.ts"
 import * as Utf8 from "./utf8.ts"
 
-/** A multiple of 3, so that only the last piece of an image has padding. Its base64 has 256 KiB. */
+/**
+ * The number of an image's bytes in one piece: a multiple of 3, so that only the last piece has padding. The base64 of
+ * a piece is 256 KiB long.
+ */
 const pieceBytes = 192 * 1024
 
 export const emptyBytes = new Uint8Array()
 
-/** The source of an image that is in memory. */
+/** An `ImageSource` that reads from memory. */
 export const sourceOf = (bytes: Uint8Array): ImageSource => ({
   size: bytes.length,
   read: (start, length) => Effect.succeed(bytes.subarray(start, start + length))
@@ -23,18 +27,21 @@ export const sourceOf = (bytes: Uint8Array): ImageSource => ({
 const emptyImage = '"b64_json":""'
 
 /**
- * Splits JSON around its images, which must be empty. No other text of the JSON is split: a quotation mark within a string is
- * escaped.
+ * Splits a JSON text at each image. Each image must be an empty string in the text. The text is not split within a
+ * string, because the quotation marks there are escaped.
  */
 export const splitAtImages = (json: string): ReadonlyArray<string> =>
   json
     .split(emptyImage)
     .map((text, index, { length }) => (index > 0 ? '"' : "") + text + (index < length - 1 ? '"b64_json":"' : ""))
 
-/** Pieces by their number, for as long as a reader holds them: readers who are at the same place share one. */
+/**
+ * The encoded pieces by their number. A piece is kept while any reader holds it, so readers at the same position share
+ * one piece.
+ */
 export type SharedPieces = Array<WeakRef<Uint8Array>>
 
-/** The bytes of the texts, with the base64 of an image between each two of them. */
+/** Encodes the texts in UTF-8, with the base64 of one image between each text and the next. */
 export const aroundImages = <E>(
   texts: ReadonlyArray<string>,
   images: ReadonlyArray<ImageSource<E>>,
@@ -53,7 +60,7 @@ const pullAround = <E>(
   let piece = 0
   let index = 0
   let start = 0
-  /** The next piece, unless another reader has it. */
+  /** Encodes the next piece, or takes it from another reader that still holds it. */
   const encode = (image: ImageSource<E>, length: number, isEnd: boolean) => {
     const known = shared[piece]?.deref()
     if (known !== undefined) return Effect.succeed(known)

@@ -9,11 +9,13 @@ export interface ImageSize {
   readonly height: number
 }
 
-/** The frame headers of JPEG. 0xC4, 0xC8 and 0xCC are other segments. */
+/**
+ * Whether a JPEG segment is a frame header, which contains the image's size. 0xC4, 0xC8 and 0xCC are other segments.
+ */
 const isFrame = (marker: number) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
 
 const jpegSize = (view: DataView): ImageSize | undefined => {
-  // Each segment is 0xFF, its marker, its length in two bytes, and its content. The length includes itself.
+  // Each segment is 0xFF, its marker, its length in two bytes, and its content. The length includes its own two bytes.
   for (let at = 2; at + 9 <= view.byteLength && view.getUint8(at) === 0xff; at += 2 + view.getUint16(at + 2)) {
     if (isFrame(view.getUint8(at + 1))) return { height: view.getUint16(at + 5), width: view.getUint16(at + 7) }
   }
@@ -27,7 +29,7 @@ const webpSize = (view: DataView): ImageSize | undefined => {
     case 0x58: // "VP8X", the extended format
       return { width: uint24(24) + 1, height: uint24(27) + 1 }
     case 0x4c: {
-      // "VP8L", lossless: two numbers of 14 bits
+      // "VP8L", the lossless format: width - 1 and height - 1, as numbers of 14 bits
       const bits = view.getUint32(21, true)
       return { width: (bits & 0x3fff) + 1, height: ((bits >> 14) & 0x3fff) + 1 }
     }
@@ -36,7 +38,7 @@ const webpSize = (view: DataView): ImageSize | undefined => {
   }
 }
 
-/** The size of an image; `undefined` if its format is unknown or its header is incomplete. */
+/** The size of an image in pixels; `undefined` if the image's format is unknown or its header is incomplete. */
 export const imageSizeOf = (bytes: Uint8Array): ImageSize | undefined => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   switch (mediaTypeOf(bytes, undefined)) {

@@ -1,6 +1,4 @@
-/**
- * Broken rules of params and options as data, and their messages.
- */
+/** Describes params and options that break a rule, as data and as messages. */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -13,11 +11,14 @@ import { property } from "./property.ts"
  * @since 0.1.0
  */
 export const Issue = Schema.Struct({
-  /** The name of the param or of the option: `outputFormat`, `headers.x-team`. */
+  /** The name of the param or of the option, for example `outputFormat` or `headers.x-team`. */
   param: Schema.String,
-  /** The value or a description of it: `11`, `"soon"`, `a string`, `40000 characters`. Never a secret. */
+  /**
+   * The refused value, or a description of it: `11`, `"soon"`, `a string`, `40000 characters`. It never contains a
+   * secret.
+   */
   given: Schema.String,
-  /** The values that are allowed: `1 to 10`. */
+  /** The values that are allowed, for example `1 to 10`. */
   allowed: Schema.String
 })
 
@@ -28,8 +29,8 @@ export const Issue = Schema.Struct({
 export type Issue = typeof Issue.Type
 
 /**
- * The issue as a sentence: "n must be 1 to 10 (got 11)". `nameOf` translates the param's name for the reader: to its name on
- * the wire (`wireNameOf`), or to a flag of a command.
+ * The issue as a sentence: "n must be 1 to 10 (got 11)". `nameOf` converts the param's name to the one that the reader
+ * knows: the name on the wire (`wireNameOf`), or a flag of a command.
  *
  * @category rendering
  * @since 0.1.0
@@ -48,7 +49,7 @@ export const renderIssue = (
 export const renderIssues = (issues: ReadonlyArray<Issue>, nameOf?: (param: string) => string): string =>
   issues.map((issue) => renderIssue(issue, nameOf)).join("; ")
 
-/** The kind of a value, for messages about a wrong type. */
+/** Names the kind of a value, for messages about a wrong type. */
 export const kindOf = (value: unknown): string => {
   if (value === undefined) return "nothing"
   if (value === null) return "null"
@@ -57,20 +58,23 @@ export const kindOf = (value: unknown): string => {
   return Predicate.isObject(value) ? "an object" : `a ${typeof value}`
 }
 
-/** A value as it is shown in a message: long strings only by their length. */
+/**
+ * Describes a value for a message. A string of over 40 characters is described by its length, an
+ * object by its kind.
+ */
 export const show = (value: unknown): string => {
   if (Predicate.isString(value)) return value.length <= 40 ? JSON.stringify(value) : `${countOf(value)} characters`
   return Predicate.isNumber(value) ? String(value) : kindOf(value)
 }
 
-/** The number of characters as the API counts them: code points. */
+/** The number of characters in a text, counted in code points, as the API counts them. */
 export const countOf = (text: string): number => {
   let count = 0
   for (const _ of text) count++
   return count
 }
 
-/** Reads these members of a value once each. The value must be an object, and its getters must not throw. */
+/** Reads each of the named members of a value once. Fails if the value is not an object, or if a getter throws. */
 export const readMembers = (
   value: unknown,
   names: ReadonlyArray<string>
@@ -79,6 +83,6 @@ export const readMembers = (
   if (!Predicate.isObject(value)) return Result.fail(issue(kindOf(value)))
   return Result.try({
     try: () => Object.fromEntries(names.map((name) => [name, property(value, name)])),
-    catch: () => issue("one with a getter that throws")
+    catch: () => issue("an object with a getter that throws")
   })
 }

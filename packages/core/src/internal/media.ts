@@ -1,6 +1,4 @@
-/**
- * The format of an image, and how images are printed.
- */
+/** Detects the format of an image, and describes images for printing. */
 const ascii = (bytes: Uint8Array, start: number, text: string): boolean => {
   for (let i = 0; i < text.length; i++) {
     if (bytes[start + i] !== text.charCodeAt(i)) return false
@@ -15,7 +13,7 @@ const sniff = (bytes: Uint8Array): string | undefined => {
   return undefined
 }
 
-/** The media type by the first bytes, else by `outputFormat`, else `application/octet-stream`. */
+/** The media type of an image, from its first bytes, else from `outputFormat`, else `application/octet-stream`. */
 export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined): string => {
   const seen = sniff(bytes)
   if (seen !== undefined) return seen
@@ -29,10 +27,10 @@ export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined)
   }
 }
 
-/** The text that is printed instead of an image's bytes. */
+/** The text that is printed in place of an image's bytes. */
 export const describeBytes = (bytes: Uint8Array, mediaType: string): string => `${mediaType}, ${bytes.length} bytes`
 
-/** The platform's `Blob`; `never` if the program's types do not have it. */
+/** The type of the platform's `Blob`; `never` if the program is compiled without a type for it. */
 export type PlatformBlob = typeof globalThis extends { readonly Blob: { readonly prototype: infer B } } ? B : never
 
 interface HasBlob {
@@ -41,7 +39,7 @@ interface HasBlob {
 
 const hasBlob = (platform: object): platform is HasBlob => "Blob" in platform && typeof platform.Blob === "function"
 
-/** The bytes as a `Blob` of this type. `undefined` if the platform has no `Blob`. */
+/** Creates a `Blob` of this media type from the bytes. `undefined` if the platform has no `Blob`. */
 export const makeBlob = (bytes: Uint8Array, type: string): PlatformBlob | undefined => {
   const platform: object = globalThis
   return hasBlob(platform) ? new platform.Blob([bytes], { type }) : undefined

@@ -9,23 +9,27 @@ import * as Result from "effect/Result"
 const redacted = "<redacted>"
 
 /**
- * Names of headers and of query params that can hold a secret. Two exceptions: the idempotency key is not a secret, and
- * tests compare it; the names of rate limit headers contain "tokens".
+ * Matches names of headers and of query params that can hold a secret. Two kinds of names are excluded:
+ * `idempotency-key`, which is not a secret and which tests compare, and rate limit headers, whose names contain
+ * "tokens".
  */
 export const secretName =
   /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
 
-/** Keys of the service, recognised by their prefixes. */
+/** Matches keys of the service, which start with known prefixes. */
 const knownKeys = /\b(?:sk-do-|do[opr]_v1_)[\w-]+/g
 
-/** Shorter secrets are not redacted: they would match ordinary text. */
+/** The length of the shortest secret that is redacted. Shorter secrets would match ordinary text. */
 const shortestSecret = 8
 
-/** The secret within a longer text in base64. Its form depends on how many bytes precede it, modulo 3. */
+/**
+ * All forms that a secret can have within a longer text in base64. The form depends on the number of bytes before the
+ * secret, modulo 3.
+ */
 const base64Forms = (secret: string): ReadonlyArray<string> =>
   [0, 1, 2].flatMap((before) => {
     const encoded = Base64.encode("\0".repeat(before) + secret)
-    // The characters at both ends also depend on the neighbours of the secret.
+    // The characters at both ends of the base64 also depend on the bytes next to the secret, so they are cut off.
     const form = encoded.slice(Math.ceil((before * 8) / 6)).replace(/.=+$/, "")
     return [form, form.replaceAll("+", "-").replaceAll("/", "_")]
   })
@@ -37,10 +41,12 @@ const percentEncoded = (character: string, code: number) => {
   return code >= 0xd800 && code <= 0xdfff ? character : encodeURIComponent(character)
 }
 
-/** Matches a character, plain or escaped for JSON, URLs (also twice) or HTML. */
+/**
+ * A regular expression that matches one character of a secret, plain or escaped for JSON, URLs (also twice) or HTML.
+ */
 const escapesOf = (character: string, index: number): string => {
   const code = character.codePointAt(0) ?? 0
-  // `escaped` matches the backslashes before the first character.
+  // Backslashes before the first character (`index` 0) are matched by `escaped`, not here.
   const [inPlain, inUnicode] = index === 0 ? [0, 1] : [8, 8]
   const plain = `\\\\{0,${inPlain}}${character.replace(/[\\^$.*+?()[\]{}|/]/, String.raw`\$&`)}`
   const inUrl = percentEncoded(character, code).replaceAll("%", "%(?:25){0,3}")
@@ -49,16 +55,19 @@ const escapesOf = (character: string, index: number): string => {
 }
 
 /**
- * Matches these texts however their characters are escaped. Backslashes before a text are matched too, because they
- * would otherwise escape its replacement. A match begins only at the start of a run of backslashes: otherwise a text
- * full of them would take quadratic time.
+ * A regular expression that matches the texts, with any of their characters in one of the forms of `escapesOf`. The match
+ * includes up to 8 backslashes before a text, because they would otherwise escape the replacement. These are included only
+ * from the start of a run of backslashes, because a text full of backslashes would take quadratic time otherwise.
  */
 const escaped = (texts: ReadonlyArray<string>): RegExp => {
   const alternatives = texts.map((text) => Array.from(text, escapesOf).join(""))
   return new RegExp(String.raw`(?:(?<!\\)\\{1,8})?(?:${alternatives.join("|")})`, "giu")
 }
 
-/** The secrets in a header's value: without its scheme, such as Bearer; for Basic, also the password alone. */
+/**
+ * The secrets in the value of a header: the value without its scheme, such as `Bearer`. For `Basic`, also the password
+ * alone.
+ */
 const secretsIn = (value: string): ReadonlyArray<string> => {
   const secret = value.replace(/^\w+ +/, "").trim()
   const pair = /^basic /i.test(value) ? Result.getOrElse(Base64.decodeString(secret), () => "") : ""
@@ -77,17 +86,21 @@ const makeRedact = (secrets: ReadonlyArray<string>): ((text: string) => string) 
   return (text) => {
     const shown = forms.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(knownKeys, redacted)
     if (forms.length === 0 || !/[%\\&]/.test(shown)) return shown
-    pattern ??= escaped(forms) // Built only when needed: it is large, and few texts have escapes.
+    pattern ??= escaped(forms) // The pattern is built only when needed, because it is large and few texts have escapes.
     return shown.replace(pattern, redacted)
   }
 }
 
-/** The last `redact`. Making one costs more than using it, and a client sends the same key each time. */
+/**
+ * The `redact` function made last. It is kept because a client sends the same key each time, and making the function
+ * costs more than a call of it.
+ */
 let last = { key: "", redact: makeRedact([]) }
 
 /**
  * Makes a function that redacts the secrets of a request's headers in a text, such as a response that repeats the key.
- * They are found as sent, in base64, and escaped for JSON, URLs and HTML. Keys of the service are redacted as well.
+ * The function finds a secret as sent, in base64, and escaped for JSON, URLs and HTML. It also redacts the service's
+ * keys.
  *
  * @category redacting
  * @since 0.1.0
@@ -100,7 +113,8 @@ export const redactText = (headers: Headers.Headers): ((text: string) => string)
 }
 
 /**
- * The headers with secret values redacted. `redact` is applied to the values of all other headers.
+ * The headers as a record, with the values of secret headers redacted. `redact` is applied to the values of all other
+ * headers.
  *
  * @category redacting
  * @since 0.1.0

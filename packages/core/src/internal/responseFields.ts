@@ -7,13 +7,13 @@ import { optional, suggest } from "./schemaFields.ts"
 
 /** Fields of a response and of `Completed` that are read from the headers. */
 export const headerFields = {
-  /** From the header `x-request-id`. Quote it when you ask for support. */
+  /** The id of the request, from the header `x-request-id`. Quote the id when you ask for support. */
   requestId: optional(Schema.String),
-  /** From the rate limit headers. */
+  /** The rate limit, from the rate limit headers. */
   rateLimit: optional(RateLimit)
 }
 
-/** The settings that the service used. A response and each event repeat them. */
+/** The settings with which the service generated the images. A response and each event contain them. */
 export const settingsFields = {
   background: optional(suggest<"transparent" | "opaque" | "auto">()),
   outputFormat: optional(suggest<"png" | "webp" | "jpeg">()),

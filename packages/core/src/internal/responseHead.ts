@@ -1,6 +1,4 @@
-/**
- * Reads the head of a response: request id, rate limit, and the wait before a retry.
- */
+/** Reads the head of a response: its request id, its rate limit, and the wait before a retry. */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
@@ -17,7 +15,10 @@ const number = (text: string | undefined): number | undefined => {
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Milliseconds of an interval such as `1h2m3s` or `250ms`, which other servers send as the time until the reset. */
+/**
+ * Converts an interval such as `1h2m3s` or `250ms` to milliseconds. Servers other than DigitalOcean's send the time
+ * until a reset in this form.
+ */
 const interval = (text: string): number | undefined => {
   if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[dhms]))+$/.test(text.slice(0, 64))) return undefined
   const parts = text.match(/[\d.]+[a-z]+/g) ?? []
@@ -26,13 +27,16 @@ const interval = (text: string): number | undefined => {
 
 const yearMillis = 366 * 86_400_000
 
-/** Unix seconds as milliseconds. A time more than a year ago is read as seconds from now, a huge one as milliseconds. */
+/**
+ * Converts a reset in Unix seconds to Unix milliseconds. If the result would be more than a year ago, the number is
+ * taken as seconds from now. If the number is 1e11 or more, it is taken as Unix milliseconds.
+ */
 const unixMillis = (seconds: number, now: number): number => {
   const millis = seconds < 1e11 ? seconds * 1000 : seconds
   return millis < now - yearMillis ? now + millis : millis
 }
 
-/** When a limit is reset. The service sends 0 if no wait is needed. */
+/** The time of a limit's reset. `undefined` for 0, which the service sends if no wait is needed. */
 const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefined => {
   const seconds = number(text)
   if (text === undefined || seconds === 0) return undefined
@@ -41,7 +45,7 @@ const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefine
   return millis === undefined ? undefined : Option.getOrUndefined(DateTime.make(millis))
 }
 
-/** A limit from its three headers; `undefined` if none of them can be read. */
+/** Reads one limit from its three headers. `undefined` if none of the three can be read. */
 const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, now: number): Window | undefined => {
   const limit = number(headers[nameOf("limit")])
   const remaining = number(headers[nameOf("remaining")])
@@ -51,7 +55,7 @@ const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, n
     : { limit, remaining, resetAt }
 }
 
-/** The rate limit from the headers; `undefined` if they have none. `now` is in milliseconds. */
+/** Reads the rate limit from the headers. `undefined` if the headers have none. `now` is in milliseconds since 1970. */
 export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | undefined => {
   const { controlPlane, requests, ...tokens } = headerNames
   const ofRequests = windowOf(headers, requests, now) ?? windowOf(headers, controlPlane, now)
@@ -61,14 +65,14 @@ export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | 
   return { ...ofRequests, tokensPerMinute, tokensPerDay }
 }
 
-/** The headers of one limit, as the service sends them. */
+/** Writes one limit as the three headers that the service sends. */
 const windowHeaders = (window: Window | undefined, nameOf: (field: string) => string) => ({
   [nameOf("limit")]: window?.limit,
   [nameOf("remaining")]: window?.remaining,
   [nameOf("reset")]: window?.resetAt && DateTime.toEpochMillis(window.resetAt) / 1000
 })
 
-/** The headers from which these values would be read. */
+/** Writes a rate limit and a request id as the headers of a response. */
 export const headersOf = ({
   rateLimit,
   requestId
@@ -87,10 +91,13 @@ export const headersOf = ({
   )
 }
 
-/** Seconds with a fraction: not in the standard, but some servers send them. */
+/**
+ * Matches seconds with a fraction. The HTTP standard does not allow a fraction in `retry-after`, but some servers send
+ * one.
+ */
 const fractional = /^\s*\d{0,15}\.\d+\s*$/
 
-/** The wait that the service asks for. */
+/** The wait before a retry that the service asks for. */
 export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
   const millis = number(headers["retry-after-ms"])
   if (millis !== undefined && millis >= 0) return Duration.millis(millis)
@@ -101,11 +108,13 @@ export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Du
   return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, now) : undefined
 }
 
-/** The fields that every reason takes from its response, and the function that redacts the secrets of its request. */
+/**
+ * The fields of a reason that come from the response's head, and a function that redacts the secrets of the request.
+ */
 export const readHead = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
   const redact = redactText(request.headers)
   const shown = redactHeaders(headers, redact)
-  // For a redirect, fetch in a browser reports the status 0.
+  // In a browser, fetch reports the status 0 for a redirect. The reason then has no status.
   return { redact, fields: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
 }
 

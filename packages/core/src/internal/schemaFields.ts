@@ -1,5 +1,6 @@
 /**
- * Schemas for the fields of requests and replies: fields that may be absent or null, suggested values, times and numbers.
+ * Schemas for the fields of requests and replies: fields that may be absent or null, suggested values, times and
+ * numbers.
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
@@ -13,28 +14,37 @@ const absence = <A>() => ({
   encode: SchemaGetter.transformOptional<A, A | undefined>(Option.filter((value): value is A => value !== undefined))
 })
 
-/** A field that the wire may omit or send as null: both are decoded as absent. An absent field is never encoded. */
+/**
+ * A field that JSON may omit or have as null. In both cases, the field is decoded as absent. An absent field is never
+ * encoded.
+ */
 export const optional = <S extends Schema.Top>(schema: S) =>
   Schema.optional(Schema.NullOr(schema)).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
   )
 
-/** A field of a request. It may be undefined or null here; then it is not sent. */
+/** A field of a request. If the caller sets it to undefined or null, the field is not sent. */
 export const sendable = <S extends Schema.Top>(schema: S, description?: string) =>
   Schema.optionalKey(Schema.NullOr(schema).annotate({ description })).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
   )
 
-/** A field of a request for which the API does not accept null. It may be undefined here; then it is not sent. */
+/**
+ * A field of a request for which the API does not accept null. If the caller sets it to undefined, the field is not
+ * sent.
+ */
 export const sendableNonNull = <S extends Schema.Top>(schema: S) =>
   Schema.optionalKey(schema).pipe(Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>()))
 
-/** Any string. The known values are suggestions for the editor; the service may add others. */
+/** A field that accepts any string. The editor suggests the known values, but the service may add others. */
 export const suggest = <Known extends string>(): Schema.Codec<Known | (string & {}), string> => Schema.String
 
 const lastSecond = 253_402_300_799 // 9999-12-31T23:59:59Z, the last time that is accepted
 
-/** Milliseconds since 1970 from a Unix time in seconds or milliseconds, as a number or text, or from an ISO date. */
+/**
+ * Converts a time to milliseconds since 1970. The time is a Unix time in seconds or milliseconds, as a number or as
+ * text, or an ISO date.
+ */
 const millisOf = (time: number | string): number => {
   const number = Number(time === "" ? Number.NaN : time)
   if (Number.isFinite(number)) return Math.round(number > lastSecond ? number : number * 1000)
@@ -46,7 +56,9 @@ const isTime = (time: number | string): boolean => {
   return millis >= 0 && millis <= lastSecond * 1000
 }
 
-/** A `DateTime.Utc`, encoded as Unix seconds. Also decodes milliseconds, numbers as strings, and ISO dates. */
+/**
+ * A `DateTime.Utc`, encoded as Unix seconds. Unix milliseconds, numbers as strings, and ISO dates can be decoded too.
+ */
 export const UnixSeconds = Schema.Union([Schema.Finite, Schema.String])
   .check(Schema.makeFilter(isTime, { expected: "a time" }))
   .pipe(
@@ -56,7 +68,7 @@ export const UnixSeconds = Schema.Union([Schema.Finite, Schema.String])
     })
   )
 
-/** A number. Also decodes a number as a string. */
+/** A number. A string that contains a number of at least 0 can be decoded too. */
 export const Count = Schema.Union([Schema.Finite, Schema.String.check(Schema.isPattern(/^\s*\d+(\.\d+)?\s*$/))]).pipe(
   Schema.decodeTo(Schema.Finite, {
     decode: SchemaGetter.transform(Number),

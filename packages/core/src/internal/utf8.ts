@@ -1,19 +1,22 @@
 /** Text as UTF-8 bytes. */
 import { allocate, toBase64 } from "./base64.ts"
 
-// Declared, not imported: core is compiled without the types of any platform.
+// Declared here, not imported, because core is compiled without the types of any platform.
 declare const TextEncoder: new () => {
   encode(text: string): Uint8Array
   encodeInto(text: string, target: Uint8Array): unknown
 }
 
-/** A multiple of 3, so that only the last part has padding. A text of a whole image would cost more memory than its bytes. */
+/**
+ * The bytes of an image that are encoded at once: a multiple of 3, so that only the last part has padding. A base64
+ * string of a whole image would take more memory than the image.
+ */
 const partBytes = 48 * 1024
 
-/** How many bytes the text has. */
+/** The number of bytes of a text in UTF-8. */
 export const lengthOf = (text: string): number => new TextEncoder().encode(text).length
 
-/** The bytes of `head`, then of the base64 of `image`, then of `tail`. */
+/** Joins the bytes of `head`, the base64 of `image`, and the bytes of `tail`. */
 export const aroundBase64 = (head: string, image: Uint8Array, tail: string): Uint8Array => {
   const encoder = new TextEncoder()
   const [first, last] = [encoder.encode(head), encoder.encode(tail)]

@@ -1,15 +1,13 @@
-/**
- * Names that the service uses: the events of a stream and the codes of errors.
- */
+/** Names that the service uses: the types of events in a stream, and the codes of errors. */
 
-/** The `type` of an event, which is also its name in the event stream. */
+/** The `type` of an event. It is also the event's name in the event stream. */
 export const eventNames = {
   partialImage: "image_generation.partial_image",
   completed: "image_generation.completed",
   error: "error"
 } as const
 
-/** The `code` or `type` of an error, or the `id` that DigitalOcean sends instead. */
+/** The values of `code` or `type` in an error, or of `id`, which DigitalOcean sends instead. */
 export const errorCodes = {
   moderationBlocked: "moderation_blocked",
   contentPolicyViolation: "content_policy_violation",
@@ -27,10 +25,10 @@ export const errorCodes = {
   unprocessableEntity: "unprocessable_entity",
   invalidRequestError: "invalid_request_error",
   badRequest: "bad_request",
-  /** From a gateway: a request with the same attempt id was already sent. */
+  /** Sent by a gateway: a request with the same attempt id was already sent. */
   duplicateAttempt: "duplicate_attempt",
-  /** From a gateway: the request was sent, and its outcome is unknown. */
+  /** Sent by a gateway: the request was sent, and its outcome is unknown. */
   inDoubt: "in_doubt",
-  /** From a gateway: the service refused the gateway's own key. */
+  /** Sent by a gateway: the service refused the gateway's own key. */
   notConfigured: "not_configured"
 } as const

@@ -1,5 +1,5 @@
 /**
- * A request as tests and cassettes see it: with its body parsed and its secrets redacted.
+ * A request as it is recorded in tests and in cassettes: its body is parsed, and its secrets are redacted.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -17,9 +17,9 @@ export { redactHeaders, redactText }
 export interface RecordedRequest {
   readonly method: string
   readonly url: string
-  /** Names are in lower case. Secret values are `<redacted>`. */
+  /** The headers. Names are in lower case, and secret values are replaced by `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
-  /** The body, parsed as JSON; its text if it is not JSON; `undefined` if it is empty. */
+  /** The body, parsed as JSON. If it is not JSON, the body's text. If it is empty, `undefined`. */
   readonly body?: unknown
 }
 
@@ -33,7 +33,7 @@ const parseBody = (text: string, redact: (text: string) => string): unknown => {
 }
 
 /**
- * Records a request. A body that cannot be read is a defect.
+ * Records a request. If its body cannot be read, the Effect dies.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * `Images` for the tests of an application: from your own functions, or with fixed images. Also small valid images of 8 by
- * 8 pixels.
+ * `Images` for the tests of an application, made from your own functions or with fixed images. Also has small valid
+ * images of 8 by 8 pixels.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -48,7 +48,7 @@ export const jpeg: Uint8Array = decode(
     "wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AG//Z"
 )
 
-/** A fixed time, so that responses of tests are equal. */
+/** The time of every response. It is fixed, so that responses of tests are equal. */
 const created = DateTime.makeUnsafe(0)
 
 /**
@@ -81,7 +81,7 @@ export const makeEvents = (
   )
 
 /**
- * Provides `Images` from these functions. Calling a function that is left out is a defect.
+ * Provides `Images` with these functions. A call of a function that is not given dies.
  *
  * @example
  * ```ts
@@ -116,8 +116,9 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 })
 
 /**
- * Provides `Images` that always returns these images, in turn if a call asks for several. Without images, it returns a
- * small image in the requested format. Params are checked as usual, and `TestTransport.requests` has the requests.
+ * Provides `Images` that always returns these images. If a call asks for several, it gets them in turn. If no images
+ * are given, each image is a small one in the requested format. Params are checked as usual, and
+ * `TestTransport.requests` returns the requests.
  *
  * @example
  * ```ts
@@ -137,5 +138,5 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 export const layerFixed = (
   ...images: ReadonlyArray<Uint8Array>
 ): Layer.Layer<Images.Images | TestTransport.TestTransport> =>
-  // There are no options that could be invalid.
+  // The layer fails only if an option is invalid, and no option is set here.
   Layer.orDie(TestTransport.layerImages((request) => replyTo(request, images)))

@@ -1,9 +1,9 @@
 /**
- * An HttpClient for tests. It sends nothing, replies from a script, and records requests. All times are on the Clock. The
- * library itself is not mocked: replies are encoded and decoded as on the wire.
+ * An HttpClient for tests. It sends nothing, replies from a script, and records the requests. Its delays use the Clock,
+ * so `TestClock` controls them. The library itself is not mocked: replies are encoded and decoded as on the wire.
  *
- * A `Step` is an Effect that returns the reply. `Effect.delay(step, "30 seconds")` replies late, and `Effect.never` does not
- * reply. A step runs when its request arrives.
+ * A `Step` is an Effect that returns the reply. `Effect.delay(step, "30 seconds")` replies late, and `Effect.never`
+ * does not reply. A step runs when its request arrives.
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ import { headersOf } from "../internal/responseHead.ts"
 import * as RecordedRequest from "./RecordedRequest.ts"
 
 /**
- * The reply to a request: its head, and its body in chunks.
+ * The reply to a request: its status, its headers, and its body in chunks.
  *
  * @category models
  * @since 0.1.0
@@ -59,7 +59,8 @@ export interface Reply {
 }
 
 /**
- * Replies to one request. If it fails, the connection breaks before the head of the reply, with that error as the cause.
+ * An Effect that returns the reply to one request. If it fails, the connection breaks before the reply's headers
+ * arrive, and its error is the cause of the failure.
  *
  * @category models
  * @since 0.1.0
@@ -67,7 +68,8 @@ export interface Reply {
 export type Step = Effect.Effect<Reply, Error>
 
 /**
- * One step for each request, in order; or a function that returns the step. `number` is the request's number, from 0.
+ * The steps of a test transport: a list with one step for each request, in order, or a function that returns the step
+ * for a request. `number` is the number of the request, from 0.
  *
  * @category models
  * @since 0.1.0
@@ -75,7 +77,7 @@ export type Step = Effect.Effect<Reply, Error>
 export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRequest, number: number) => Step)
 
 /**
- * A recorded request. `aborted` is true if the caller closed its scope before the reply ended.
+ * A recorded request. `aborted` is true if the caller closed the scope of the request before the reply ended.
  *
  * @category models
  * @since 0.1.0
@@ -93,15 +95,21 @@ export interface SeenRequest extends RecordedRequest.RecordedRequest {
 export interface ReplyOptions {
   /** Default: 200. */
   readonly status?: number | undefined
-  /** Names are in lower case. They are added to the `content-type` of the body. */
+  /** Headers of the reply, with names in lower case. They are added to `content-type`, which depends on the body. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** The most bytes in a chunk. Default: each event, or the whole body, is one chunk. */
+  /** The most bytes in a chunk. Default: the whole body is one chunk, or each event if the reply is a stream. */
   readonly chunkSize?: number | undefined
-  /** The time before each chunk. Default: 0. */
+  /** The wait before each chunk is sent. Default: 0. */
   readonly interval?: Duration.Input | undefined
-  /** Sends only this many bytes of the body. A negative number leaves out that many bytes at its end. Default: all. */
+  /**
+   * Sends only this many bytes of the body. If it is negative, leaves out that many bytes at the end of the body.
+   * Default: all.
+   */
   readonly cutAt?: number | undefined
-  /** What follows: `close` ends the body, `reset` breaks the connection, `hang` sends nothing more. Default: `close`. */
+  /**
+   * What happens after the body: `close` ends it, `reset` breaks the connection, `hang` sends nothing more. Default:
+   * `close`.
+   */
   readonly end?: "close" | "reset" | "hang" | undefined
 }
 
@@ -117,7 +125,7 @@ export class TestTransport extends Context.Service<
 >()("@effect-gradient/core/testing/TestTransport") {}
 
 /**
- * The requests so far, in order, with their secrets redacted.
+ * The requests that were sent so far, in order, with their secrets redacted.
  *
  * @category accessors
  * @since 0.1.0
@@ -129,7 +137,7 @@ export const requests: Effect.Effect<ReadonlyArray<SeenRequest>, never, TestTran
 
 const bytesOf = (text: string): Uint8Array => HttpBody.text(text).body
 
-/** The first `length` bytes of the parts. */
+/** The first `length` bytes of all parts together. */
 const cut = (parts: ReadonlyArray<Uint8Array>, length: number): ReadonlyArray<Uint8Array> => {
   let left = length
   return parts.map((part) => {
@@ -178,12 +186,12 @@ export const respond = (
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 
-/** JSON without the members that are read from headers. */
+/** The JSON as text, without `requestId` and `rateLimit`, which are headers on the wire. */
 const wireText = (json: Schema.Json): string =>
   JSON.stringify(json, (name, value: unknown) => (name === "requestId" || name === "rateLimit" ? undefined : value))
 
 /**
- * Replies to `generate` with this response.
+ * Replies to a call of `Images.generate` with this response.
  *
  * @category steps
  * @since 0.1.0
@@ -204,8 +212,8 @@ const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): str
   typeof event === "string" ? event : ImageGenStreamEvent.toServerSentEvent(event)
 
 /**
- * Replies to `generateStream` with these events. A string is sent unchanged, such as a comment (`": ping\n\n"`) or an
- * invalid event.
+ * Replies to a call of `Images.generateStream` with these events. A string is sent unchanged, for example a comment
+ * (`": ping\n\n"`) or an invalid event.
  *
  * @example
  * ```ts
@@ -230,7 +238,7 @@ export const events = (
 }
 
 /**
- * Breaks the connection before anything was sent: `ConnectionError`, which is never charged for.
+ * Breaks the connection before the request is sent. The call fails with `ConnectionError`, which is never charged for.
  *
  * @category steps
  * @since 0.1.0
@@ -243,14 +251,18 @@ export const failNotSent = (cause = new Error("the test transport does not conne
   })
 
 /**
- * Breaks the connection after the request was sent: `DisconnectedError`, which may have been charged for.
+ * Breaks the connection after the request was sent. The call fails with `DisconnectedError`, which may have been
+ * charged for.
  *
  * @category steps
  * @since 0.1.0
  */
 export const failSent = (cause = new Error("the test transport hangs up")): Step => Effect.fail(cause)
 
-/** The body as a stream. `onEnd` is called when everything was sent, so that closing the scope is not an abort. */
+/**
+ * The body as a stream. Calls `onEnd` when the whole body was sent, so that a scope that is closed later does not count
+ * as an abort.
+ */
 const bodyStream = ({ chunks, end, interval }: Reply, onEnd: () => void): Stream.Stream<Uint8Array, Error> => {
   const sent = Stream.fromIterable(chunks.entries()).pipe(
     Stream.mapEffect(([index, chunk]) =>
@@ -268,12 +280,15 @@ const bodyStream = ({ chunks, end, interval }: Reply, onEnd: () => void): Stream
   return Stream.concat(sent, ending)
 }
 
-/** The part of AbortSignal that is used here, because core is compiled without the types of any platform. */
+/**
+ * The part of `AbortSignal` that this module uses. It is declared here because core is compiled without the types of
+ * any platform.
+ */
 interface Signal {
   addEventListener(type: "abort", listener: () => void): void
 }
 
-/** A request, and whether its reply ended or its caller left. */
+/** A request, whether its reply has ended, and whether its caller aborted it. */
 interface RequestState {
   readonly request: RecordedRequest.RecordedRequest
   ended: boolean
@@ -327,7 +342,7 @@ const make = (script: Script) => {
 }
 
 /**
- * Provides the transport alone. A request after the last step of a script is a defect.
+ * Provides only the transport. If a request arrives after the last step of the script, the call dies.
  *
  * @category layers
  * @since 0.1.0
@@ -336,7 +351,7 @@ export const layer = (script: Script): Layer.Layer<HttpClient.HttpClient | TestT
   Layer.effectContext(Effect.sync(() => make(script)))
 
 /**
- * Provides the transport, and `Images` that sends through it.
+ * Provides the transport, and `Images` that sends its requests through it.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Layers for tests, in any test runner and in browsers: an HttpClient that replies from a script, and `Images` from your
- * own functions or with fixed images. Each module is a namespace.
+ * Layers for tests, in any test runner and in browsers: an HttpClient that replies from a script, and `Images` made
+ * from your own functions or with fixed images. Each module is exported as a namespace.
  */
 export * as RecordedRequest from "./RecordedRequest.ts"
 export * as TestImages from "./TestImages.ts"

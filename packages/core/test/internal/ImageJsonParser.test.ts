@@ -15,7 +15,7 @@ const stream = (answer: () => Service.Answer, limits: GradientClient.Options["li
     Effect.provide(Service.make(answer, { retry: RetryPolicy.none, limits }).layer)
   )
 
-/** An endless body: code that reads to its end never returns. */
+/** A reply whose body never ends. A test that reads it to its end would never finish. */
 const endless = (start: string, more: string, headers: Record<string, string> = {}) => {
   const piece = new TextEncoder().encode(more.repeat(Math.ceil(10_000 / more.length)))
   let isStarted = false
@@ -105,7 +105,7 @@ describe("memory used for a hostile server's reply stays within the limits", () 
   )
 })
 
-// Work that grows with the square of the input would take hours here.
+/** A reply with the header `content-length`. */
 const sized = (text: string, headers: Record<string, string> = {}) =>
   new Response(text, { headers: { "content-length": String(text.length), ...headers } })
 
@@ -123,6 +123,7 @@ describe("the memory of an image", () => {
   )
 })
 
+// If the work grew with the square of the input, these tests would take hours.
 describe("the work is linear", () => {
   it.effect("of many tiny images in one chunk", () =>
     Effect.gen(function* () {

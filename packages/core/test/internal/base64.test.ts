@@ -14,7 +14,10 @@ function setFromBase64(this: Uint8Array, text: string) {
 const prototype: object = Uint8Array.prototype
 const own = Object.getOwnPropertyDescriptor(prototype, "setFromBase64")
 
-/** The library detects the platform when it is loaded, so it is loaded again for each simulated platform. */
+/**
+ * Makes the globals like those of a platform. The library detects the platform when it is loaded, so it is loaded again
+ * for each of them.
+ */
 const platforms = {
   Buffer: () => {},
   setFromBase64: () => {

@@ -15,7 +15,7 @@ describe("a 404 for the model", () => {
     const reason = namingModel(notFound("Model not found"), { name: "gone", from })
     expect(reason).toMatchObject({ _tag: "NotFoundError", model: "gone", status: 404, isRetryable: false })
     expect(reason.message).toContain(`There is no such model (404): "gone", ${words}: Model not found.`)
-    expect(reason.message).toContain("`Models.list` and `gradient-images models` list them")
+    expect(reason.message).toContain("`Models.list` and `gradient-images models` list all models")
   })
 
   it("is recognised by its code", () => {

@@ -139,8 +139,8 @@ describe("resolveOptions", () => {
     })
 
     it.each([
-      [{ "x-one": "hidden-value\n" }, "headers.x-one must be made of characters that a header can carry"],
-      [{ "x-one": "hidden-value🦦" }, "headers.x-one must be made of characters that a header can carry"],
+      [{ "x-one": "hidden-value\n" }, "headers.x-one must be made of characters that are allowed in a header"],
+      [{ "x-one": "hidden-value🦦" }, "headers.x-one must be made of characters that are allowed in a header"],
       [{ "x one": "hidden-value" }, "headers.x one must be named with letters"],
       [{ "": "hidden-value" }, "headers. must be named with letters"],
       [{ "x-one": 5 }, "headers.x-one must be a string (got a number)"]

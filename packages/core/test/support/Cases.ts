@@ -1,10 +1,10 @@
 /**
- * Random replies as text on the wire: any order of members, any escape, any line ending, any cut, any content type,
- * metadata of wrong types, and members that only look like images.
+ * Random replies as text on the wire. They vary in the order of members, escapes, line endings, cuts and content types.
+ * Metadata can have wrong types, and some members only look like images.
  */
 import fc from "fast-check"
 
-/** A small random number generator. A case is one seed, so millions of cases are cheap. */
+/** A random number generator. It is small, because each case makes one of its own, from its seed. */
 const dice = (seed: number) => {
   let state = seed >>> 0
   const next = () => {
@@ -27,11 +27,11 @@ const shuffled = <A>(items: ReadonlyArray<A>, { below }: Dice): ReadonlyArray<A>
     .toSorted((a, b) => a.at - b.at)
     .map(({ item }) => item)
 
-/** How often a text has escapes and white space. */
+/** How often a text contains unnecessary escapes and white space. */
 interface Manner {
-  /** One of this many characters is escaped. 0: none. */
+  /** On average, one of this many characters is escaped. 0: no character is escaped. */
   readonly escapes: number
-  /** White space is in one of this many places. 0: in none. */
+  /** On average, white space is added in one of this many places. 0: in no place. */
   readonly spaces: number
 }
 
@@ -42,7 +42,7 @@ const hex = (character: string, { oneIn }: Dice) => {
   return `\\u${oneIn(2) ? digits : digits.toUpperCase()}`
 }
 
-/** A JSON string with unnecessary escapes. */
+/** Writes a text as a JSON string, with unnecessary escapes. */
 const quoted = (text: string, manner: Manner, chance: Dice): string => {
   const body = JSON.stringify(text).slice(1, -1)
   if (manner.escapes === 0 || body.includes("\\")) return `"${body}"`
@@ -54,7 +54,7 @@ const quoted = (text: string, manner: Manner, chance: Dice): string => {
   return `"${escaped.join("")}"`
 }
 
-/** An image as a JSON string of valid base64. It can be empty, which the library refuses. */
+/** A random image, as a JSON string of valid base64. It can be empty. The library must refuse an empty image. */
 const image = (chance: Dice): string => {
   const { below, oneIn, pick } = chance
   return imageOf(Buffer.alloc(below(pick(4, 20, 20, 60, 200, oneIn(6) ? 9000 : 40))), chance)
@@ -76,7 +76,7 @@ const imageOf = (bytes: Buffer, chance: Dice): string => {
   return `"${written}"`
 }
 
-/** A value that must not be decoded as an image. */
+/** A JSON value that is not an image and must not be decoded as one, even if it contains the name `b64_json`. */
 const decoy = ({ below, pick }: Dice): string =>
   pick(
     "null",
@@ -107,10 +107,10 @@ const object = (members: ReadonlyArray<readonly [string, string]>, chance: Dice)
 
 const string = (text: string, chance: Dice) => quoted(text, mannerOf(chance), chance)
 
-/** A value that is not a string. */
+/** A JSON value that is not a string, for a member that should be a string. */
 const strange = ({ pick }: Dice) => pick("7", "{}", "[]", "true", '["png"]', '{"value":"png"}')
 
-/** Times in every accepted form, and some invalid ones. */
+/** A time as JSON, in any form that the library accepts, or invalid. */
 const time = ({ oneIn, pick }: Dice) =>
   oneIn(2)
     ? "1760000000"
@@ -139,7 +139,7 @@ const usage = ({ oneIn, pick }: Dice) =>
         '{"input_tokens":1,"total_tokens":5,"output_tokens":{},"input_tokens_details":"none"}'
       )
 
-/** Members that may be present, null, of a wrong type, or absent. */
+/** Optional members of a reply. Each can be present, null, of a wrong type, or absent. */
 const settings = (chance: Dice): ReadonlyArray<readonly [string, string]> => {
   const always = (key: string, value: () => string): ReadonlyArray<readonly [string, string]> =>
     chance.oneIn(3) ? [[key, chance.oneIn(4) ? "null" : value()]] : []
@@ -162,7 +162,7 @@ const errors = [
   '{"type":"error","message":"no"}'
 ] as const
 
-/** The lines of one event, without their ends. */
+/** The lines of one random event, without line endings. */
 const linesOf = (chance: Dice): ReadonlyArray<string> => {
   const { oneIn, pick } = chance
   const field = (name: string, value: string) => `${name}:${oneIn(4) ? "" : " "}${value}`
@@ -241,11 +241,11 @@ const response = (seed: number, images: number): Buffer => {
   return Buffer.from(`${chance.pick("", "", " \n", "\uFEFF")}${text}${chance.pick("", "\n")}`)
 }
 
-/** How bytes arrive: the largest piece, and the number of pieces at once. */
+/** How the bytes of a reply arrive: cut into pieces of random length, up to `longest` bytes. */
 export interface Arrival {
   readonly seed: number
   readonly longest: number
-  /** Through a web Response, piece by piece; else a few pieces at once. */
+  /** Whether the pieces arrive one by one through a web Response. If not, up to 50 pieces arrive together. */
   readonly web: boolean
 }
 
@@ -260,7 +260,7 @@ export const cut = (bytes: Uint8Array, { longest, seed }: Arrival): ReadonlyArra
   return pieces
 }
 
-/** The bytes with some of them changed, removed, repeated, inserted or cut off. */
+/** A copy of the bytes in which some are changed, removed, repeated, inserted or cut off. */
 const damage = (bytes: Buffer, seed: number): Buffer => {
   const { below, oneIn, pick } = dice(seed)
   let damaged = bytes
@@ -279,7 +279,7 @@ const damage = (bytes: Buffer, seed: number): Buffer => {
   return damaged
 }
 
-/** Texts with a meaning, to insert in wrong places. */
+/** Texts with a meaning in JSON or in an event stream, to insert in wrong places. */
 const telling = [
   '"',
   "\\",
@@ -320,14 +320,14 @@ const contentType = fc.constantFrom(
   "nonsense"
 )
 
-/** An event stream and how it arrives. */
+/** Random event streams, each with the way in which its bytes arrive. */
 export const eventStreams = fc.record({
   bytes: fc.tuple(seed, fc.nat(5)).map(([from, events]) => eventStream(from, events)),
   arrival,
   contentType
 })
 
-/** A JSON reply and how it arrives. */
+/** Random JSON replies, each with the way in which its bytes arrive. */
 export const responses = fc.record({
   bytes: fc.tuple(seed, fc.integer({ min: 1, max: 3 })).map(([from, images]) => response(from, images)),
   arrival,
@@ -338,20 +338,26 @@ export const responses = fc.record({
 export const damaged = (cases: typeof eventStreams): typeof eventStreams =>
   fc.tuple(cases, seed).map(([given, from]) => ({ ...given, bytes: damage(given.bytes, from) }))
 
-/** A unique image, and its text. */
+/** A random image: its JSON string, and its bytes as hex digits. */
 const picture = (chance: Dice) => {
   const bytes = Buffer.alloc(4 + chance.below(40))
   const literal = imageOf(bytes, chance)
   return { literal, hex: bytes.toString("hex") }
 }
 
-/** Where a reply can be cut so that its last image is complete. */
+/**
+ * Cuts the text of a reply at random after its last image, so that no image is lost. In half of the cases it is not
+ * cut.
+ */
 const cutAfter = (text: string, literal: string, { below, oneIn }: Dice) => {
   const end = text.lastIndexOf(literal) + literal.length
   return oneIn(2) ? text : text.slice(0, end + below(text.length - end + 1))
 }
 
-/** A stream with these images. Events between them must not lose them. An error is the last event. */
+/**
+ * An event stream with these images. Among them are events that must not make the library lose an image, and an error
+ * can be the last event.
+ */
 const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
   const event = (type: string, members: ReadonlyArray<readonly [string, string]>) => {
@@ -378,7 +384,7 @@ const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   return all.join("") + pick("", "", "data: [DONE]\n\n", "data: {oops\n\n", `data: ${pick(...errors)}\n\n`, "junk")
 }
 
-/** A JSON reply with these images, among items without images. */
+/** A JSON reply with these images. Among them are items without an image, which must not make the library lose one. */
 const paidResponse = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
   const between = () =>
@@ -405,7 +411,7 @@ const paidReply = (from: number, count: number) => {
   return { bytes: Buffer.from(start + cutText), pictures: pictures.map(({ hex: bytes }) => bytes) }
 }
 
-/** A reply in either form, complete or cut after its last image, and its images. */
+/** Random replies, as event stream or as JSON, complete or cut after the last image. Each is given with its images. */
 export const paidReplies = fc
   .tuple(fc.tuple(seed, fc.integer({ min: 1, max: 4 })), arrival, contentType)
   .map(([[from, count], how, type]) => ({ ...paidReply(from, count), arrival: how, contentType: type }))

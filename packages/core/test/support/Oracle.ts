@@ -1,16 +1,20 @@
 /**
- * Decodes replies without the library: with `eventsource-parser`, `JSON.parse` and `Buffer`.
+ * Decodes replies with other tools than the library: `eventsource-parser`, `JSON.parse` and `Buffer`. Tests compare the
+ * library's results with these.
  */
 import { createParser } from "eventsource-parser"
 import * as Predicate from "effect/Predicate"
 
-/** The result of a reply: its images as plain data, and how it ended. */
+/** What a reply means: its images as plain data, and how it ended, such as `Completed` or the tag of the reason. */
 export interface Outcome {
   readonly pictures: ReadonlyArray<object>
   readonly end: string
 }
 
-/** Decodes base64: the standard alphabet, ASCII white space, and complete or no padding. */
+/**
+ * Decodes base64 and returns hex digits. Allows only the standard alphabet and ASCII white space. Padding may be
+ * complete or absent.
+ */
 const bytesOf = (text: unknown): string | undefined => {
   if (!Predicate.isString(text)) return undefined
   const dense = text.replace(/[ \t\n\f\r]/g, "")
@@ -32,7 +36,7 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** A value that cannot be decoded is absent. */
+/** The value if it is a string. Members of another type count as absent. */
 const textOf = (value: unknown) => (Predicate.isString(value) ? value : undefined)
 
 const settingsOf = (members: Members) => ({
@@ -51,7 +55,7 @@ const usageOf = ({ usage }: Members) =>
 
 const lastSecond = 253_402_300_799
 
-/** A time in seconds, from seconds, milliseconds or dates. */
+/** Reads a time that is given in seconds, in milliseconds or as a date. Returns it in seconds. */
 const timeOf = (value: unknown): number | undefined => {
   if (!Predicate.isNumber(value) && !Predicate.isString(value)) return undefined
   const number = value === "" ? Number.NaN : Number(value)
@@ -105,18 +109,23 @@ const parseEvents = (text: string): ReadonlyArray<Event> => {
   return events
 }
 
-/** The events. The last one counts without its blank line if its data is a complete JSON object. */
+/**
+ * The events of a stream. The blank line after the last event may be missing if the data of that event is a complete
+ * JSON object.
+ */
 const eventsOf = (bytes: Uint8Array): ReadonlyArray<Event> => {
   const blank = bytes.findIndex((byte) => ![0x09, 0x0a, 0x0d, 0x20].includes(byte))
-  // A byte order mark counts only at the very start.
+  // A byte order mark is removed only at the very start of a stream. If white space was before the mark, a comment line
+  // is put in its place, so that the parser keeps the mark.
   const text = blank > 0 ? `:\n${Buffer.from(bytes.subarray(blank)).toString()}` : new TextDecoder().decode(bytes)
-  // The comment ends the last line, of which the line end may be incomplete.
+  // A carriage return at the end can be half of a line ending, for which the parser would wait. An added comment ends
+  // that line.
   const ended = parseEvents(`${text}:\n`)
   const all = parseEvents(`${text}\n\n`)
   return isMembers(parse(all.at(-1)?.data ?? "")) ? all : ended
 }
 
-/** Whether a value has content. */
+/** Whether a value contains more than empty strings, null, false and 0. */
 const says = (value: unknown): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
   return Predicate.isObjectOrArray(value) ? Object.values(value).some(says) : Boolean(value)
@@ -153,7 +162,7 @@ export const streamOutcome = (bytes: Uint8Array): Outcome => {
   return { pictures, end: isFlawed ? "InvalidResponseError" : "IncompleteStreamError" }
 }
 
-/** The first complete JSON value. Bytes after it are ignored. */
+/** Reads the first complete JSON object of a text, and ignores the rest of the text. */
 const firstValue = (text: string): unknown => {
   for (let end = text.indexOf("}"); end !== -1; end = text.indexOf("}", end + 1)) {
     const value = parse(text.slice(0, end + 1))
@@ -162,17 +171,17 @@ const firstValue = (text: string): unknown => {
   return undefined
 }
 
-/** The items of `data`; without `data`, the reply itself if it is an image. */
+/** The items of a JSON reply: those of `data`, or the reply itself if it is an image and `data` has none. */
 const itemsOf = (value: Members): unknown => {
   if (bytesOf(value["b64_json"]) === undefined) return value["data"]
   if (!Array.isArray(value["data"])) return [value]
   return value["data"].length > 0 ? value["data"] : [{ b64_json: value["b64_json"] }]
 }
 
-/** The time of arrival of every reply, in seconds. */
+/** The time at which every reply arrives, in seconds. */
 export const arrivedAt = 42
 
-/** Decodes a JSON reply. A byte order mark after white space is ignored too. */
+/** Decodes a JSON reply. White space before it is ignored, and so is a byte order mark there. */
 export const responseOutcome = (bytes: Uint8Array): Outcome => {
   const value = firstValue(new TextDecoder().decode(bytes).trimStart())
   const data = isMembers(value) ? itemsOf(value) : undefined

@@ -1,6 +1,6 @@
 /**
- * Properties of every reply, however it arrives. `pnpm test` checks them on a few thousand replies, `pnpm fuzz` on a
- * million.
+ * Properties that hold for every reply, whatever its form and however it arrives. `pnpm test` checks them on a few
+ * thousand random replies, `pnpm fuzz` on a million.
  */
 import type { ImageGenerateResponse, ImageGenStreamEvent } from "../../src/index.ts"
 import { GradientClient, type GradientError, Images, RetryPolicy } from "../../src/index.ts"
@@ -24,10 +24,13 @@ interface Case {
   readonly contentType: string | undefined
 }
 
-/** The reply of the service. All cases run on one service, because a layer for each would take longer. */
+/**
+ * The reply to the next request. It is a variable, because all cases share one layer: to build one for each would take
+ * longer.
+ */
 let answer: Case
 
-/** Every reply arrives at the same time, and nothing times out. */
+/** A Clock that stands still. Every reply arrives at the same time, and no timeout expires. */
 const clock: Clock.Clock = {
   currentTimeMillis: Effect.succeed(arrivedAt * 1000),
   currentTimeMillisUnsafe: () => arrivedAt * 1000,
@@ -111,7 +114,7 @@ const runResponse = (given: Case): Promise<Outcome> => {
   )
 }
 
-/** Every image that the caller gets, in the result or in the error. */
+/** Calls each function, and returns the bytes of every image that the caller gets, in the result or in the error. */
 const runForPictures = {
   generate: (given: Case, n: number): Promise<ReadonlyArray<string>> => {
     answer = given
@@ -136,7 +139,10 @@ const runForPictures = {
   }
 }
 
-/** The images and the end, without differences between the two functions. */
+/**
+ * The outcome without what differs between `generate` and `generateStream`: only the complete images and the end
+ * remain.
+ */
 const bare = ({ end, pictures }: Outcome): Outcome => ({
   end: end === "Response" ? "Completed" : end,
   pictures: pictures
@@ -150,20 +156,29 @@ const agree = (ours: Outcome, theirs: Outcome, given: Case) => {
   throw new Error(`${printed(given)}\nis\n${said.join("\nand not\n")}`)
 }
 
-/** The library may fail if the peer does not; the images that it returns must be the peer's. */
+/**
+ * Checks that the library agrees with the other tools. The library may also fail for a reply for which they do not, if
+ * the images that it returned before are theirs too.
+ */
 const refuseOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
   agree(ours, { ...ours, pictures: theirs.pictures.slice(0, ours.pictures.length) }, given)
 }
 
-/** Images outside of `data`, or in a second `data`, follow the images of the peer. The last entry is not an image. */
+/**
+ * Removes the images that the library finds outside of `data` or in a second `data`. They come after the images that
+ * the other tools find. The last entry is not an image, and is kept.
+ */
 const withoutUnnamed = ({ end, pictures }: Outcome, theirs: Outcome): Outcome => ({
-  // The rest of the JSON can look like a comment at the start of an event stream.
+  // A damaged JSON reply can start like an event stream. Then it is an event stream without events.
   end: end === "IncompleteStreamError" ? "InvalidResponseError" : end,
   pictures: [...pictures.slice(0, Math.max(0, theirs.pictures.length - 1)), ...pictures.slice(-1)]
 })
 
-/** The library may skip a partial image, and then fails at the end. What it returns must be the peer's, in the same order. */
+/**
+ * Checks that the library agrees with the other tools. The library may also skip partial images and then fail at the
+ * end, if all images that it returned are theirs too, in their order.
+ */
 const skipOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
   let next = 0
@@ -172,15 +187,19 @@ const skipOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
 }
 
 /**
- * The library skips a partial image with a broken string. The peer cannot parse that event at all, unless the string is one
- * of two members of the same name: then it takes the second one.
+ * Like `skipOrAgree`, but the other tools may also stop at a partial image with a broken string, because they cannot
+ * parse its event. The library skips that event. It must have returned the images that the other tools found before. If
+ * a second member of the same name follows the broken one, the other tools use the second.
  */
 const goOnOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (theirs.end !== "InvalidResponseError") return skipOrAgree(ours, theirs, given)
   agree({ ...theirs, pictures: ours.pictures.slice(0, theirs.pictures.length) }, theirs, given)
 }
 
-/** Whether an event gets a name after some of its data. That data may have been skipped because of its first name. */
+/**
+ * Whether an event has a line `event:` after a line `data:`. The library may have skipped that data because of the
+ * event's first name.
+ */
 const isRenamed = ({ bytes }: Case): boolean => {
   let hasData = false
   return new TextDecoder()
@@ -194,14 +213,14 @@ const isRenamed = ({ bytes }: Case): boolean => {
 
 const printed = ({ bytes }: Case) => JSON.stringify(Buffer.from(bytes).toString("latin1"))
 
-/** Each property by its name. */
+/** The properties, by their names. */
 export const properties = {
   "an event stream means what other tools say": fc.asyncProperty(Cases.eventStreams, async (given) =>
     agree(await runStream(given), streamOutcome(given.bytes), given)
   ),
   "an event stream means the same to generate": fc.asyncProperty(Cases.eventStreams, async (given) => {
     const theirs = streamOutcome(given.bytes)
-    // `generate` returns nothing before the end, and fails for an empty reply.
+    // A reply without images is not compared, because `generate` can fail for it with another reason.
     if (theirs.pictures.length > 0) agree(bare(await runResponse(given)), bare(theirs), given)
   }),
   "a JSON reply means what other tools say": fc.asyncProperty(Cases.responses, async (given) =>

@@ -1,5 +1,5 @@
 /**
- * An image service in memory. It replies with web Responses, and records its requests.
+ * An image service in memory, for tests. It replies with web Responses, and records its requests.
  */
 import { GradientClient, type GradientError, Images } from "../../src/index.ts"
 import * as Clock from "effect/Clock"
@@ -14,10 +14,10 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 
-/** The secret that must not be shown anywhere. */
+/** The API key of the tests. It is a secret, so tests check that nothing shows it. */
 export const key = "sk-do-this-is-the-secret-of-the-tests"
 
-/** One request, as it arrived. */
+/** A request as the service got it. */
 interface Asked {
   readonly url: string
   readonly headers: Readonly<Record<string, string | undefined>>
@@ -27,13 +27,19 @@ interface Asked {
   readonly at: number
 }
 
-/** A Response, an effect that returns one, or the cause of a broken connection. */
+/**
+ * How the service replies to a request: with a Response, with an Effect that returns one, or by breaking the connection
+ * for this cause.
+ */
 export type Answer = Response | Effect.Effect<Response> | Error
 
 const bodyOf = (request: HttpClientRequest.HttpClientRequest): unknown =>
   request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : undefined
 
-/** The transport alone: `answer` is called once a request, with the request's number from 0. */
+/**
+ * The service as an HttpClient, without the library. `answer` is called for each request, with the number of the
+ * request from 0.
+ */
 export const transport = (answer: (number: number) => Answer) => {
   const asked: Array<Asked> = []
   const client = HttpClient.make((request, url, signal) =>
@@ -51,7 +57,7 @@ export const transport = (answer: (number: number) => Answer) => {
   return { asked, layer: Layer.succeed(HttpClient.HttpClient, client) }
 }
 
-/** The transport with the library on it. */
+/** The service, and a layer of `Images` that sends to it. */
 export const make = (answer: (number: number) => Answer, options: GradientClient.Options = {}) => {
   const { asked, layer: http } = transport(answer)
   const layer = Images.layer.pipe(
@@ -61,12 +67,12 @@ export const make = (answer: (number: number) => Answer, options: GradientClient
   return { asked, layer }
 }
 
-/** The reason for which the call fails. */
+/** The reason with which the call fails. If the call succeeds, this fails. */
 export const reasonOf = <A, R>(
   call: Effect.Effect<A, GradientError.GradientError, R>
 ): Effect.Effect<GradientError.GradientErrorReason, A, R> => Effect.map(Effect.flip(call), ({ reason }) => reason)
 
-/** The reason for which the call fails. It must have this tag. */
+/** The reason with which the call fails. If the call succeeds, or fails with another tag, this fails. */
 export const failsWith = <const Tag extends GradientError.GradientErrorReason["_tag"]>(tag: Tag) => {
   const isIt = (
     reason: GradientError.GradientErrorReason
@@ -77,15 +83,15 @@ export const failsWith = <const Tag extends GradientError.GradientErrorReason["_
     )
 }
 
-/** Runs every fiber that does not wait for the Clock. */
+/** Lets every fiber run until it waits for the Clock. */
 export const settle = Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
   Effect.repeat({ times: 4 }),
   Effect.asVoid
 )
 
-/** Adjusts the Clock, and runs the fibers that it wakes. */
+/** Moves the Clock forward by this duration, and lets the fibers run that waited for it. */
 export const advance = (duration: Duration.Input) => Effect.andThen(TestClock.adjust(duration), settle)
 
-/** The result of a fiber. It must have ended. */
+/** The result of a fiber that has ended. A fiber that still runs is a defect. */
 export const join = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> =>
   Effect.suspend(() => fiber.pollUnsafe() ?? Effect.die(new Error("it is still running")))

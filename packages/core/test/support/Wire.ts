@@ -1,8 +1,8 @@
 /**
- * Replies of a service: JSON, events, and bodies that arrive in pieces, hang or break.
+ * Replies for tests, as the service sends them: JSON, events, and bodies that arrive in pieces, hang or break.
  */
 
-/** The first 8 bytes of a PNG, and then this many others. */
+/** An image of `length` bytes. The first 8 are those of every PNG, and the others are `fill`. */
 export const png = (length = 16, fill = 7): Uint8Array => {
   const bytes = new Uint8Array(length).fill(fill)
   bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].slice(0, length))
@@ -38,14 +38,14 @@ export const completed = (bytes = png(), more: object = {}) => ({
   ...more
 })
 
-/** The event as the service sends it: its name, and its data on one line. */
+/** An event as text on the wire: its name, and its data as JSON on one line. */
 export const event = (data: { readonly type: string }): string =>
   `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
 
-/** How a body ends: it closes, sends nothing more, or breaks. */
+/** What happens after the last part of a body: it closes, nothing more is sent, or it fails with this error. */
 export type Ending = "closes" | "hangs" | Error
 
-/** A body in these parts. Each is sent when it is pulled. */
+/** A body that consists of these parts. Each part is sent when the reader asks for more. */
 export const body = (
   parts: ReadonlyArray<string | Uint8Array>,
   ending: Ending = "closes"
@@ -65,14 +65,14 @@ export const body = (
 
 const eventStream = { "content-type": "text/event-stream" }
 
-/** An event stream in these parts. */
+/** A reply that is an event stream and consists of these parts. */
 export const stream = (
   parts: ReadonlyArray<string | Uint8Array>,
   ending: Ending = "closes",
   headers: Record<string, string> = {}
 ): Response => new Response(body(parts, ending), { headers: { ...eventStream, ...headers } })
 
-/** An event stream that a test writes step by step. */
+/** A reply that is an event stream, and functions with which a test writes its text and closes it. */
 export const openStream = () => {
   const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>()
   const writer = writable.getWriter()

@@ -35,7 +35,7 @@ const completed = new ImageGenStreamEvent.Completed({ bytes: png, requestId: "re
 const reasonOf = <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
   Effect.map(Effect.flip(call), ({ reason }) => reason)
 
-/** Every event of a stream, and how it ended. */
+/** The tags of the events that a stream emits, and the reason with which it fails. */
 const collect = Effect.gen(function* () {
   const came: Array<string> = []
   const exit = yield* Images.generateStream(params, { retry: RetryPolicy.none }).pipe(

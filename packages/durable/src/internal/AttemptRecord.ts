@@ -1,6 +1,6 @@
 /**
- * Records each attempt of one call in the journal: it gets the permission to send directly before the request, and
- * writes the outcome directly after it.
+ * Records each attempt of one call in the journal. Directly before the request it asks the journal for the permission
+ * to send, and directly after the request it writes the outcome.
  */
 import type { Attempt } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError } from "@effect-gradient/core"
@@ -27,31 +27,31 @@ export interface Parts {
   readonly store: Attempts
   readonly spare: Attempts | undefined
   readonly keepParams: boolean
-  /** Whether the layer is closing. Then nothing new is sent. */
+  /** Whether the layer is closing. A closing layer sends no new request. */
   readonly isClosing: () => boolean
   readonly close: () => void
 }
 
-/** The call that is sent. */
+/** The call that an attempt belongs to. */
 export interface Sent {
   readonly id: string
-  /** The model and n are missing, because only the attempt knows them. */
+  /** What the caller asked for, without model and n, which only the attempt knows. */
   readonly asked: Omit<Asked, "model" | "n">
 }
 
 /**
- * How long the journal is asked again before a request, if it does not answer. A third of the lease, if that is
- * shorter.
+ * How long the journal is asked again, in milliseconds, if it does not answer before a request. A third of the lease is
+ * used instead if that is shorter.
  */
 const patienceMillis = 10_000
 
-/** Runs around the attempts of one call. */
+/** Makes the entry of `Attempt.Around` that records the attempts of one call. */
 export class AttemptRecord {
   readonly #parts: Parts
   readonly #call: Sent
-  /** The attempt that has a permission and no outcome. */
+  /** The attempt that has a permission to send and no outcome yet. */
   #open: Kept | undefined
-  /** Whether the journal gave no permission, because the generation is no longer free. */
+  /** Whether the journal refused the permission to send because the generation is no longer free. */
   isRefused = false
   #left: Kept | undefined
   #sentAt = 0
@@ -61,12 +61,12 @@ export class AttemptRecord {
     this.#call = call
   }
 
-  /** Whether a request may be under way. */
+  /** Whether an attempt has a permission to send and no outcome yet, so that a request may be under way. */
   get isSent(): boolean {
     return this.#open !== undefined
   }
 
-  /** The error for an attempt that an interruption has left in doubt. */
+  /** The error for the attempt that an interruption has left in doubt. `undefined` if there is no such attempt. */
   leftInDoubt(key: string): GradientError.InDoubtError | undefined {
     if (this.#left === undefined) return undefined
     return Reasons.inDoubt(key, {
@@ -107,8 +107,8 @@ export class AttemptRecord {
     })
 
   /**
-   * Asks the journal for the permission to send. If it does not answer, the same statement with the same token is
-   * repeated for `patience`. Without an answer nothing is sent.
+   * Asks the journal for the permission to send. If the journal does not answer, the same statement with the same token
+   * is repeated for up to `patience` milliseconds. If it still does not answer, nothing is sent.
    */
   #ask(move: Extract<Move, { _tag: "Begin" }>): Effect.Effect<Option.Option<Row>, Reason> {
     const { journal, lease, outcomes } = this.#parts
@@ -129,8 +129,8 @@ export class AttemptRecord {
   }
 
   /**
-   * Checks the lease a last time before the request. If this process stalled, other processes may assume that it was
-   * killed.
+   * Checks the lease a last time before the request. If this process has stalled for too long, other processes may
+   * assume that it was killed, so nothing is sent.
    */
   #check(asked: Moment): Effect.Effect<void, Reason> {
     return Effect.flatMap(this.#parts.lease.isFresh(asked), (isFresh) =>
@@ -157,7 +157,7 @@ export class AttemptRecord {
           return outcome.reason.mayHaveBeenCharged
             ? Effect.andThen(
                 this.#doubt(open, outcome.reason._tag, outcome.images),
-                // No policy may retry, because the journal would not allow another attempt.
+                // A retry would need another permission, which the journal refuses for a generation in doubt.
                 Effect.fail(Object.assign(outcome.reason, { shouldRetry: false }))
               )
             : this.#release(open, outcome.reason._tag)
@@ -170,7 +170,9 @@ export class AttemptRecord {
 
   #doubt(open: Kept, note: string, images: ReadonlyArray<GeneratedImage.GeneratedImage>): Effect.Effect<void> {
     const kept = this.#parts.store.keepPartial(open, images).pipe(
-      Effect.tapError(({ message }) => Effect.logError(`Images of an attempt in doubt could not be kept: ${message}`)),
+      Effect.tapError(({ message }) =>
+        Effect.logError(`The images of an attempt in doubt could not be stored: ${message}`)
+      ),
       Effect.orElseSucceed(() => 0)
     )
     return Effect.flatMap(kept, (count) =>
@@ -194,20 +196,25 @@ export class AttemptRecord {
     })
   }
 
-  /** Writes the images to the store. If that fails, it writes them to the spare store, if there is one. */
+  /** Writes the images to the store. If that fails and a spare store is set, writes them to the spare store. */
   #keep(open: Kept, response: NonNullable<Completed["response"]>) {
     const { spare, store } = this.#parts
     const written = store.write(open, response)
     if (spare === undefined) return written
     return written.pipe(
-      Effect.tapError(({ message }) => Effect.logError(`The images go to the spare store: ${message}`)),
+      Effect.tapError(({ message }) =>
+        Effect.logError(
+          `The images could not be written to the store. They are written to the spare store instead: ${message}`
+        )
+      ),
       Effect.catch(() => spare.write(open, response))
     )
   }
 
   /**
-   * Handles an attempt that ended after its generation was already done or erased. Its images are listed as extra ones.
-   * If the generation was erased, they are removed, because what was erased must not come back.
+   * Handles an attempt whose images arrived after its generation was already done or erased. If the generation was
+   * erased, the images are removed, because erased content must not come back. Otherwise they are listed as extra
+   * images.
    */
   #extra({ id, ...attempt }: Kept): Effect.Effect<void> {
     const { journal, outcomes } = this.#parts
@@ -218,7 +225,9 @@ export class AttemptRecord {
           ? this.#removeFolder(`${id}/${folder}`)
           : Effect.asVoid(outcomes.write(id, Move.Extra({ folder })))
       ),
-      Effect.catch(({ message }) => Effect.logError(`The images of an erased generation may be left: ${message}`))
+      Effect.catch(({ message }) =>
+        Effect.logError(`The images of an erased generation may still be in the store: ${message}`)
+      )
     )
   }
 

@@ -1,5 +1,5 @@
 /**
- * A call that is under way in this process. Any number of callers can wait for it, through `generate` or
+ * A call that is under way in this process. Any number of callers can wait for its result, through `generate` or
  * `generateStream`.
  */
 import type { GradientError } from "@effect-gradient/core"
@@ -18,12 +18,15 @@ type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Completed = ImageGenStreamEvent.Completed
 
 export class SharedCall {
-  /** What the first caller asked for. It is compared with what later callers ask for. */
+  /** What the first caller asked for, as text. A later caller of the same key must have asked for the same. */
   readonly asked: string
   callers = 0
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   readonly #completed: Array<Completed> = []
-  /** The newest partial image of the image that is being made. A slow consumer misses earlier ones. */
+  /**
+   * The newest partial image of the image that is being generated. A slow consumer does not get the partial images
+   * before it.
+   */
   #partial: Event | undefined
   #partialNumber = 0
   #changed = Deferred.makeUnsafe<void>()
@@ -38,7 +41,7 @@ export class SharedCall {
     return Deferred.await(this.#result)
   }
 
-  /** Completes when the call has ended, by success, failure or interruption. */
+  /** Succeeds when the call has ended, whether by success, failure or interruption. */
   get ended(): Effect.Effect<void> {
     return Effect.ignore(this.response)
   }
@@ -54,7 +57,7 @@ export class SharedCall {
     this.#notify()
   }
 
-  /** Ends the call. Images that were not streamed are emitted now. */
+  /** Ends the call with this result. If no image was streamed, the images of the response are emitted now. */
   end(exit: Exit.Exit<Response, GradientError.GradientError>): void {
     if (Exit.isSuccess(exit) && this.#completed.length === 0) {
       this.#completed.push(...ImageStream.fromResponse(exit.value))
@@ -70,7 +73,7 @@ export class SharedCall {
     Deferred.doneUnsafe(changed, Exit.void)
   }
 
-  /** Every `Completed`, and the newest partial image each time that the consumer is ready. */
+  /** Emits every `Completed`. Whenever the consumer is ready for more, also emits the newest partial image. */
   get events(): Stream.Stream<Event, GradientError.GradientError> {
     return Stream.fromPull(
       Effect.sync(() => {

@@ -1,4 +1,7 @@
-/** Lets a person list generations, settle those in doubt, remove them, and restore a journal. */
+/**
+ * The functions with which a person lists generations, settles those in doubt, removes generations, and restores a
+ * journal.
+ */
 import { GradientError } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -24,7 +27,7 @@ import type { StoreFailure } from "./storeModels.ts"
  */
 export interface ListOptions {
   readonly status?: Generation.Status | undefined
-  /** Only keys that begin with this text. */
+  /** Only generations whose key begins with this text. */
   readonly prefix?: string | undefined
   /** Only generations that were created before this time. */
   readonly before?: DateTime.DateTime | undefined
@@ -40,8 +43,8 @@ export interface ListOptions {
  */
 export interface Resolution {
   /**
-   * The number of the attempt that the decision is about. If the generation has another attempt by now, `resolve` fails
-   * with `ConflictError` and changes nothing.
+   * The number of the attempt that the decision is about. If another attempt of the generation has begun in the
+   * meantime, `resolve` fails with `ConflictError` and changes nothing.
    */
   readonly attempt: number
   readonly as: "repeat" | "abandon" | "accept"
@@ -57,8 +60,8 @@ export interface PruneOptions {
   /** Only generations that have not changed for this long. */
   readonly olderThan: Duration.Input
   /**
-   * `done`: the images are removed and the rows are kept. Any other status: the rows are removed, so that their keys
-   * can pay again. Default: `done`.
+   * `done`: the images of generations that are done are removed, and their rows are kept. Another status: the rows of
+   * generations with this status are removed, and the next call with such a key sends a new request. Default: `done`.
    */
   readonly status?: "done" | "expired" | "abandoned" | "free" | undefined
 }
@@ -70,7 +73,7 @@ export interface PruneOptions {
  * @since 0.1.0
  */
 export interface Removed {
-  /** The number of generations with content that was removed. */
+  /** The number of generations whose content or row was removed. */
   readonly generations: number
   /** The number of images that were removed from the store. */
   readonly images: number
@@ -79,8 +82,8 @@ export interface Removed {
 const pageSize = 500
 
 /**
- * The states in which a generation can have this status. A generation in doubt can have any state that is not at rest:
- * `doubt`, `sending` with a lapsed permission, or one that this version does not know.
+ * Selects the states of rows that can have this status. A generation in doubt can have any state except the resting
+ * ones: it can be `doubt`, `sending` with a permission that has lapsed, or a state that this version does not know.
  */
 const filterOf = (status: Generation.Status | undefined): Pick<Filter, "states" | "notStates"> => {
   if (status === undefined) return {}
@@ -93,7 +96,7 @@ const ofJournal = <A>(effect: Effect.Effect<A, JournalFailure>) =>
 const ofStore = <A>(effect: Effect.Effect<A, StoreFailure>) =>
   Effect.mapError(effect, (failure) => GradientError.fromReason(Reasons.storeBefore(failure)))
 
-/** Rows page by page: each page begins after the last row of the one before. */
+/** Reads rows page by page. Each page begins after the last row of the previous page. */
 const rowsOf = ({ journal }: Parts, filter: Omit<Filter, "limit" | "after">) =>
   Stream.paginate<Filter["after"], Found, GradientError.GradientError>(undefined, (after) =>
     Effect.map(ofJournal(journal.list({ ...filter, after, limit: pageSize })), (page) => {
@@ -134,7 +137,7 @@ export const makeAdministration = (parts: Parts) => {
           )
         )
 
-  /** Writes a manifest of the images that were found, for the attempt that the person saw. */
+  /** Writes a manifest of the images that the store has of the attempt in this row, and completes the row with it. */
   const accept = Effect.fnUntraced(function* (row: Row) {
     for (const store of storesOf(parts)) {
       const files = yield* ofStore(store.files(row.id, `${row.attempt}-${row.token}`, "any"))
@@ -152,7 +155,8 @@ export const makeAdministration = (parts: Parts) => {
     const isOpen = row.attempt === attempt && (status === "in-doubt" || (status === "abandoned" && as !== "abandon"))
     const refusal = `attempt ${attempt} is not in doubt`
     if (!isOpen) return yield* changed(key, Option.none(), refusal)
-    // If the store has all images, no decision is needed, and they must not be paid for again.
+    // If the store has all images of the generation, no decision is needed: the row is now completed, so that the
+    // images are not paid for again.
     if (yield* Effect.mapError(recover(parts, row), GradientError.fromReason)) {
       if (as === "accept") return Generation.fromRow(yield* known(key))
       return yield* changed(key, Option.none(), "its images were found")
@@ -174,18 +178,21 @@ export const makeAdministration = (parts: Parts) => {
     const found = yield* known(key)
     yield* checkResting(found)
     const moved = yield* ofJournal(journal.move(found.row.id, Move.Erase()))
-    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("it has just changed"))
+    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("the generation has just changed"))
     yield* removeContent(found.row.id)
     return { generations: 1, images: found.row.images }
   })
 
-  /** Removes the content first and then the row, so that `forget` can be repeated after a crash between the two. */
+  /**
+   * Removes the content of a generation first and its row last, so that `forget` can be repeated after a crash between
+   * the two steps.
+   */
   const forgetRow = Effect.fnUntraced(function* (found: Found) {
     yield* checkResting(found)
     const { id, images, token } = found.row
     yield* removeContent(id)
     const moved = yield* ofJournal(journal.move(id, Move.Forget({ token })))
-    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("it has just changed"))
+    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("the generation has just changed"))
     return { generations: 1, images }
   })
 
@@ -211,7 +218,10 @@ export const makeAdministration = (parts: Parts) => {
       )
     )
 
-  /** Writes the row of a manifest. `None` if the journal already had it. */
+  /**
+   * Writes the row that a manifest describes. Returns `None` if the journal already knew that the generation was done
+   * or expired.
+   */
   const reconcileOne = (id: string, move: Move) =>
     Effect.map(ofJournal(journal.move(id, move)), (moved) =>
       Option.map(moved, (row) => Generation.fromRow({ row, isLapsed: false }))

@@ -1,6 +1,6 @@
 /**
- * Answers one call with a key. It reads the journal, and then answers from the store, waits for another process, sends,
- * or fails.
+ * Answers one call that has an idempotency key. It reads the journal, and then returns images from the store, waits for
+ * another process, sends a request, or fails.
  */
 import { Attempt, GradientError, ImageStream, type ImageGenerateParams, type Images } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
@@ -23,7 +23,7 @@ type Service = Images.Images["Service"]
 type Options = NonNullable<Parameters<Service["generate"]>[1]>
 type Reason = GradientError.GradientErrorReason
 
-/** A generation that somebody waits for. */
+/** The key of a generation, and the id that is made from the key. */
 export interface Named {
   readonly id: string
   readonly key: string
@@ -35,7 +35,10 @@ export interface KeyedCall extends Named {
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
   readonly options: Options
   readonly shared: SharedCall
-  /** Called before the request can be sent, so that the layer knows what to wait for when it closes. */
+  /**
+   * Called with the record of the call's attempts before a request can be sent. When the layer closes, it reads from
+   * the record whether to wait for the call.
+   */
   readonly onRecord: (record: AttemptRecord) => void
 }
 
@@ -43,10 +46,11 @@ const firstPollMillis = 250
 const longestPollMillis = 2000
 
 /**
- * What to do with a generation that may be sent or that is done, and a check that the row belongs to the same call.
+ * What to do if the generation may be sent, and what to do if it is done. `check` fails if the row belongs to a call
+ * with other params.
  */
 interface Policy<A> {
-  /** `undefined`: another process got the permission first. */
+  /** Runs if the generation may be sent. Returns `undefined` if another process got the permission to send first. */
   readonly whenFree: Effect.Effect<A | undefined, GradientError.GradientError>
   readonly whenDone: (row: Row) => Effect.Effect<A, Reason>
   readonly check: (row: Row) => Effect.Effect<void, Reason>
@@ -60,7 +64,10 @@ export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStor
     check: (row) => checkParams(parts, call.shared.asked, row)
   })
 
-/** Waits for a generation that was asked for elsewhere. It never sends a request, and reads no image. */
+/**
+ * Waits until a generation is done that another process or an earlier call asked for. It never sends a request, and
+ * does not read the bytes of the images.
+ */
 export const follow = (parts: Parts, named: Named, checkStore: boolean) =>
   settle<Stored>(parts, named, checkStore, {
     whenFree: Effect.fail(GradientError.fromReason(Reasons.unknown())),
@@ -75,7 +82,7 @@ const settle = Effect.fnUntraced(function* <A extends object>(
   { check, whenDone, whenFree }: Policy<A>
 ): Effect.fn.Return<A, GradientError.GradientError> {
   let poll = firstPollMillis
-  /** The token of the permission, if its lease was over when the journal was last read. */
+  /** The token in the row, if the permission to send had lapsed when the row was last read. */
   let lapsed: string | undefined
   while (true) {
     const found = Option.getOrUndefined(yield* look(parts, named, checkStore))
@@ -91,8 +98,8 @@ const settle = Effect.fnUntraced(function* <A extends object>(
     )
     if (settled === "again") continue
     if (settled !== "wait") return settled
-    // A process that wakes from sleep renews its lease first. So the lease counts as ended only if it is over at two
-    // reads in a row.
+    // A process that wakes from sleep renews its lease first. So a permission counts as lapsed only if two reads in a
+    // row find it lapsed.
     const waits = found.isLapsed ? parts.lease.leaseMillis / 3 : poll
     lapsed = found.isLapsed ? found.row.token : undefined
     poll = Math.min(poll * 2, longestPollMillis)
@@ -101,8 +108,9 @@ const settle = Effect.fnUntraced(function* <A extends object>(
 })
 
 /**
- * Reads the row. If the row allows a request, images of this generation in the store are recorded first, because the
- * journal may have been lost, or restored from an older backup in which the generation is still free.
+ * Reads the row of a generation. If the row is missing or `free`, a request could be sent, so the store is checked
+ * first: if it has the images, the row is completed. The journal may not know these images because it was lost or
+ * restored from an older backup.
  */
 const look = (
   parts: Parts,
@@ -125,7 +133,7 @@ const look = (
 
 export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
 
-/** Fails if the row is of a generation with other params. */
+/** Fails if the generation of this row was asked for with other params. */
 export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row): Effect.Effect<void, Reason> =>
   digest === undefined || salt === undefined || !isKnownDigest(digest)
     ? Effect.void
@@ -133,7 +141,10 @@ export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row):
         own === digest ? Effect.void : Effect.fail(Reasons.keyReused())
       )
 
-/** The answer that the row allows. `wait`: a request is under way. `again`: the row has changed. */
+/**
+ * Decides what the row means for the call: the answer or a failure, `wait` if a request is under way, or `again` if the
+ * row was changed and must be read again.
+ */
 const settledBy = <A>(
   parts: Parts,
   key: string,
@@ -155,8 +166,8 @@ const settledBy = <A>(
 }
 
 /**
- * The images that the store has of an attempt in doubt, partial ones too. If the store cannot be reached, the list is
- * empty, so that the call still fails with the doubt.
+ * The images that the store has of an attempt in doubt, including partial ones. If the store cannot be reached, the
+ * list is empty, so that the call still fails with `InDoubtError`.
  */
 const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
   Effect.orElseSucceed(
@@ -164,7 +175,7 @@ const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
     () => []
   )
 
-/** Reads the images of this key from the first store that has them. */
+/** Reads the images of a key from the first store that has them. */
 const fromStore = <A>(
   parts: Parts,
   read: (store: Attempts) => Effect.Effect<Option.Option<A>, StoreFailure>
@@ -174,10 +185,10 @@ const fromStore = <A>(
       const found = yield* read(store)
       if (Option.isSome(found)) return found.value
     }
-    return yield* Reasons.storeBefore({ message: "it has lost the images of this key", cause: undefined })
+    return yield* Reasons.storeBefore({ message: "the store has lost the images of this key", cause: undefined })
   }).pipe(Effect.catchTag("StoreFailure", (failure) => Effect.fail(Reasons.storeBefore(failure))))
 
-/** The images of a generation that is done, to be read on demand. */
+/** Opens the images of a generation that is done. Their bytes are read on demand. */
 const openStored = (parts: Parts, { folder = "", id }: Row): Effect.Effect<Stored, Reason> =>
   Effect.map(
     fromStore(parts, ({ open }) => open(id, folder)),
@@ -191,7 +202,7 @@ const openStored = (parts: Parts, { folder = "", id }: Row): Effect.Effect<Store
     })
   )
 
-/** Sends the call. `undefined`: another process got the permission first. */
+/** Sends the call. Returns `undefined` if another process got the permission to send first. */
 const send = Effect.fnUntraced(function* (parts: Parts, images: Service, call: KeyedCall) {
   const { id, key, kind, options, params, shared } = call
   const salt = yield* parts.identity.random
@@ -199,7 +210,8 @@ const send = Effect.fnUntraced(function* (parts: Parts, images: Service, call: K
   const labels = { ...options.labels }
   const record = new AttemptRecord(parts, { id, asked: { key, salt, digest, labels } })
   call.onRecord(record)
-  // The key itself may have characters that no header can carry.
+  // The id is sent as the idempotency key, because the key itself may contain characters that are not allowed in a
+  // header.
   const hashed = { ...options, idempotencyKey: id }
   const run = kind === "generate" ? generate(images, params, hashed) : stream(images, params, hashed, shared)
   return yield* run.pipe(

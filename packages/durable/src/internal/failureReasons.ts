@@ -1,5 +1,5 @@
 /**
- * The reasons that durable generations fail with.
+ * Makes the reasons with which durable generations fail.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as ErrorBody from "@effect-gradient/core/ErrorBody"
@@ -41,18 +41,21 @@ export const inDoubt = (
     images
   })
 
-/** A conflict that waiting cannot resolve. */
+/** A conflict that neither waiting nor a retry can resolve. */
 export const conflict = (description: string, code?: string): GradientError.ConflictError =>
   new GradientError.ConflictError({ reached: "NotSent", shouldRetry: false, description, code })
 
 export const keyReused = () =>
   conflict(
-    "the idempotency key belongs to a generation with other params. Use another key, or the params of that generation, or " +
-      "remove that generation with `DurableImages.forget`. Nothing was sent",
+    "the idempotency key belongs to a generation with other params. Nothing was sent. " +
+      "Use another key or the params of that generation, or remove that generation with `DurableImages.forget`",
     "idempotency_key_reused"
   )
 
-/** The failure of `join` if there is nothing to wait for, because joining never sends a request. */
+/**
+ * The failure of `join` if the generation is not under way and nothing was charged for. `join` never sends a request,
+ * so the caller must.
+ */
 export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",
@@ -60,5 +63,5 @@ export const unknown = () =>
     description: "nothing is under way for this key, and nothing was charged for. Ask for the images again"
   })
 
-/** The reason for a call that the closing layer ended before its request was sent. */
+/** The reason of a call that was ended before its request was sent, because the layer is closing. */
 export const closing = () => journalBefore({ message: "the layer is closing", cause: undefined })

@@ -1,5 +1,5 @@
 /**
- * The store in a folder. A file that `put` has confirmed survives a power loss, if the disk keeps what it has
+ * The store in a folder. A file that `put` has written survives a power loss, unless the disk loses what it has
  * confirmed.
  */
 import { GradientError } from "@effect-gradient/core"
@@ -14,7 +14,8 @@ import * as Stream from "effect/Stream"
 import { type Entry, StoreFailure } from "./storeModels.ts"
 
 /**
- * A failure with the system's message, such as `ENOSPC: no space left on device`, which Effect's message leaves out.
+ * Makes a failure with the message of the operating system, such as `ENOSPC: no space left on device`. Effect's own
+ * message leaves it out.
  */
 const failureOf = (path: string) => (cause: PlatformError) => {
   const words = cause.reason.cause instanceof Error ? cause.reason.cause.message : cause.message
@@ -23,28 +24,30 @@ const failureOf = (path: string) => (cause: PlatformError) => {
 
 const isMissing = ({ reason }: PlatformError) => reason._tag === "NotFound"
 
-/** Returns this value if the file or folder is missing. */
+/** Returns `value` if the file or folder is missing. */
 const missingAs =
   <A>(value: A) =>
   (found: Effect.Effect<A, PlatformError>): Effect.Effect<A, PlatformError> =>
     Effect.catchIf(found, isMissing, () => Effect.succeed(value))
 
 /**
- * Whether a file is complete. Files that are being written have names that begin with a dot, and a crash may leave
- * some.
+ * Whether a file is complete. While a file is being written, its name begins with a dot. A crash may leave such a file.
  */
 const isWhole = (name: string) => !name.startsWith(".")
 
 const nothing = new Uint8Array()
 
-/** How many folders are known to be on the disk. One that was forgotten is only made and synced once more. */
+/**
+ * The maximum number of folders that are remembered as existing. At this number all are forgotten, which only means that they
+ * are created and synced once more.
+ */
 const mostMade = 1000
 
 class Folder {
-  /** Folders that exist and are on the disk. */
+  /** Folders that are known to exist on the disk, so that they need not be created and synced again. */
   readonly #made = new Set<string>()
   readonly #rootLock = Semaphore.makeUnsafe(1)
-  /** Those who wait for a sync of the root that has not begun. */
+  /** Callers that wait for the next sync of the root folder. */
   readonly #rootWaiting = new Set<{ isSynced: boolean }>()
   readonly #root: string
   readonly #fs: FileSystem.FileSystem
@@ -61,7 +64,8 @@ class Folder {
   }
 
   /**
-   * Syncs a folder, so that the names of its files survive a power loss. Windows cannot do this, and does not need it.
+   * Syncs a folder, so that the names of its files survive a power loss. On Windows this is not possible and not
+   * necessary.
    */
   #syncFolder(folder: string): Effect.Effect<void, PlatformError> {
     return Effect.scoped(Effect.flatMap(this.#fs.open(folder, { flag: "r" }), (file) => file.sync)).pipe(
@@ -72,7 +76,10 @@ class Folder {
     )
   }
 
-  /** Syncs the root once for all who wait for it, because many folders are made in it at the same time. */
+  /**
+   * Syncs the root folder once for all callers that wait for it, because many folders are created in it at the same
+   * time.
+   */
   #syncRoot(): Effect.Effect<void, PlatformError> {
     return Effect.suspend(() => {
       const own = { isSynced: false }
@@ -89,13 +96,16 @@ class Folder {
     })
   }
 
-  /** This folder and those above it, up to the root, that are not known to be on the disk. */
+  /** Lists this folder and those above it, up to the root, without the folders that are known to exist on the disk. */
   #missing(folder: string): ReadonlyArray<string> {
     if (this.#made.has(folder)) return []
     return folder === this.#root ? [folder] : [...this.#missing(this.#path.dirname(folder)), folder]
   }
 
-  /** Makes a folder and those above it. They are on the disk when `meanwhile` has ended as well. */
+  /**
+   * Creates a folder and those above it. Runs `meanwhile` while they are synced to the disk, and ends when both are
+   * finished.
+   */
   make(
     folder: string,
     meanwhile: Effect.Effect<void, PlatformError> = Effect.void
@@ -110,7 +120,8 @@ class Folder {
     ).pipe(
       Effect.tap(() =>
         Effect.sync(() => {
-          // A generation has folders of its own: without a limit, a large batch would fill the memory with their names.
+          // Each generation has its own folder. Without a limit, the names of all folders of a large batch would fill
+          // the memory.
           if (this.#made.size >= mostMade) this.#made.clear()
           for (const made of missing) this.#made.add(made)
         })
@@ -136,14 +147,17 @@ class Folder {
     )
   }
 
-  /** Opens the file for each piece: a caller who reads slowly must not hold one of the process's file descriptors. */
+  /**
+   * Reads a piece of a file. The file is opened for each piece, because a caller who reads slowly must not hold one of
+   * the process's file descriptors.
+   */
   read(path: string, start: number, length: number): Effect.Effect<Option.Option<Uint8Array>, PlatformError> {
     return Effect.scoped(
       Effect.flatMap(this.#fs.open(this.at(path), { flag: "r" }), (file) =>
         file.readAlloc(length, { position: BigInt(start) })
       )
     ).pipe(
-      // At the end of the file there is nothing to allocate.
+      // `readAlloc` returns `None` at the end of the file.
       Effect.map((bytes) => Option.some(Option.getOrElse(bytes, () => nothing))),
       missingAs<Option.Option<Uint8Array>>(Option.none())
     )

@@ -1,4 +1,7 @@
-/** What identifies a generation: the SHA-256 of its key, and a keyed digest of its params. Neither can be reversed. */
+/**
+ * Computes what identifies a generation: the SHA-256 of its key, and a keyed digest of its params. Neither can be
+ * reversed.
+ */
 import { GradientError, type Images, type ImageGenerateParams } from "@effect-gradient/core"
 import * as Context from "effect/Context"
 import * as Digest from "effect/crypto/Digest"
@@ -14,7 +17,7 @@ type Options = NonNullable<Parameters<Images.Images["Service"]["generate"]>[1]>
 
 const encoder = new TextEncoder()
 
-/** The version of the digest. A row with a digest of another version counts as in doubt. */
+/** The version of the digest. A row with a digest of another version cannot be compared, so it counts as in doubt. */
 const version = "v1:"
 
 export const isKnownDigest = (digest: string): boolean => digest.startsWith(version)
@@ -28,8 +31,8 @@ const invalid = (param: string, given: string, allowed: string) =>
   )
 
 /**
- * Returns the key if it is valid. A key that UTF-8 cannot express is refused, because two such keys could have the same
- * id.
+ * Returns the key if it is valid. A key with half of a surrogate pair is refused: UTF-8 cannot express it, so two such
+ * keys could have the same id.
  */
 const checkKey = (key: unknown): Effect.Effect<string, GradientError.GradientError> => {
   if (!Predicate.isString(key)) return invalid("idempotencyKey", `a ${typeof key}`, "a string")
@@ -40,7 +43,7 @@ const checkKey = (key: unknown): Effect.Effect<string, GradientError.GradientErr
     : invalid("idempotencyKey", "half of a surrogate pair", "valid Unicode")
 }
 
-/** The value with its members in alphabetical order and without null, so that equal params have equal JSON. */
+/** Sorts the members of a value by name and leaves out those that are null, so that equal params have equal JSON. */
 const sorted = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(sorted)
   if (!Predicate.isObject(value)) return value
@@ -53,8 +56,8 @@ const sorted = (value: unknown): unknown => {
 }
 
 /**
- * What the caller asked for, as text. The function that was called and the number of partial images are not part of it,
- * because all callers of a key get the same images.
+ * The params and `extraBody` of a call as text. The number of partial images is left out, and so is whether `generate`
+ * or `generateStream` was called, because all callers of a key get the same images.
  */
 export const askedText = (
   params: ImageGenerateParams.ImageGenerateParamsStreaming,
@@ -77,7 +80,7 @@ const layer = Layer.mergeAll(Digest.layerWebCrypto, Mac.layerWebCrypto).pipe(
   Layer.provideMerge(SecureRandom.layerWebCrypto)
 )
 
-/** The functions, on the platform's Web Crypto. */
+/** Makes the functions that compute ids and digests. They use the Web Crypto of the platform. */
 export const make = Effect.gen(function* () {
   const context = yield* Layer.build(layer)
   const digests = Context.get(context, Digest.Digest)
@@ -88,7 +91,7 @@ export const make = Effect.gen(function* () {
     idOf: (key: unknown) =>
       Effect.flatMap(checkKey(key), (text) => digests.digestHex(Digest.sha256, encoder.encode(text))),
     sha256: (bytes: Uint8Array) => digests.digestHex(Digest.sha256, bytes),
-    /** The digest of a text under this salt. */
+    /** The digest of a text: the version, followed by the HMAC-SHA-256 of the text with this salt as its key. */
     digestOf: (salt: string, text: string) =>
       Effect.orDie(
         Effect.flatMap(Mac.key(Mac.hmacSha256, encoder.encode(salt)), (key) => macs.sign(key, encoder.encode(text)))

@@ -1,12 +1,11 @@
 /**
- * The models of `GenerationJournal` other than its rows. They have a file of their own, so that the SQL modules can
- * import them.
+ * The models of `GenerationJournal` except its rows. They have their own file, so that the SQL modules can import them.
  */
 import * as Data from "effect/Data"
 import type { Row } from "./stateMachine.ts"
 
 /**
- * The journal did not answer, or refused the statement. It is unknown whether a change was made.
+ * The journal did not answer, or refused the statement. It is unknown whether the statement changed anything.
  *
  * @category errors
  * @since 0.1.0
@@ -19,7 +18,7 @@ export class JournalFailure extends Data.TaggedError("JournalFailure")<{
 }> {}
 
 /**
- * A row, and whether the permission to send has ended without an outcome.
+ * A row of the journal. `isLapsed` is true if its permission to send has ended and no outcome was written.
  *
  * @category models
  * @since 0.1.0
@@ -30,8 +29,8 @@ export interface Found {
 }
 
 /**
- * How many generations have a status, and how many images and tokens they have. A generation that is `free` after a
- * failure counts as `failed`.
+ * The number of generations with this status, and the sums of their images and tokens. A generation that is `free`
+ * after a failure counts as `failed`.
  *
  * @category models
  * @since 0.1.0
@@ -44,22 +43,22 @@ export interface Count {
 }
 
 /**
- * Selects the rows to list. The newest is first.
+ * Selects the rows to list. The newest row comes first.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Filter {
   readonly states?: ReadonlyArray<string> | undefined
-  /** Excludes these states. States that only a newer version knows are included. */
+  /** Excludes rows in these states. Rows in a state that this version does not know are then included. */
   readonly notStates?: ReadonlyArray<string> | undefined
-  /** Only keys that begin with this text. */
+  /** Only rows whose key begins with this text. */
   readonly prefix?: string | undefined
   /** Only rows that were created before this time, in milliseconds since 1970. */
   readonly createdBefore?: number | undefined
   /** Only rows that have not changed for this many milliseconds. */
   readonly untouchedFor?: number | undefined
-  /** The last row of the page before. */
+  /** The last row of the previous page. */
   readonly after?: Pick<Row, "createdAt" | "id"> | undefined
   readonly limit: number
 }

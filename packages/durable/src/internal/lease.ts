@@ -1,12 +1,12 @@
 /**
- * The lease of this process: one row in the journal, renewed while the layer is open. When the lease of a process is
- * over, other processes treat its open requests as in doubt.
+ * The lease of this process: one row in the journal, which is renewed while the layer is open. When the lease of a
+ * process has ended, other processes treat its unfinished requests as in doubt.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { GenerationJournal } from "../GenerationJournal.ts"
 
-/** A moment by both clocks: the monotonic one may stop while the machine sleeps, the other one may be set back. */
+/** A moment on two clocks. The monotonic clock may stop while the machine sleeps. The wall clock may be set back. */
 export interface Moment {
   readonly wall: number
   readonly monotonic: bigint
@@ -20,7 +20,7 @@ const now: Effect.Effect<Moment> = Effect.map(
 const since = (moment: Moment, { monotonic, wall }: Moment): number =>
   Math.max(wall - moment.wall, Number(monotonic - moment.monotonic) / 1e6)
 
-/** Takes the lease, and renews it every third of its length until the scope closes. */
+/** Starts a lease. Renews it whenever a third of its duration has passed, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   journal: GenerationJournal["Service"],
   holder: string,
@@ -28,7 +28,9 @@ export const make = Effect.fnUntraced(function* (
 ) {
   let confirmed = yield* now
   const renew = Effect.gen(function* () {
-    const asked = yield* now // Read before the statement, so that the lease in the database ends later than this process assumes.
+    // The clock is read before the statement runs, so that this process assumes an earlier end of the lease than the
+    // database.
+    const asked = yield* now
     yield* journal.renew(holder, leaseMillis)
     confirmed = asked
   })
@@ -39,7 +41,10 @@ export const make = Effect.fnUntraced(function* (
     holder,
     leaseMillis,
     now,
-    /** Whether a request may still be sent under a permission that was asked for at this moment. */
+    /**
+     * Whether a request may be sent now, if the permission to send was asked for at this moment. It may if less than
+     * half of the lease has passed since then, or since the last renewal that the journal confirmed.
+     */
     isFresh: (asked: Moment) =>
       Effect.map(now, (at) => Math.min(since(asked, at), since(confirmed, at)) < leaseMillis / 2),
     /** Ends the lease, so that requests without an outcome are in doubt at once. */

@@ -1,5 +1,6 @@
 /**
- * The images of an attempt in the store: files, and a manifest that is written last. An attempt with a manifest is done.
+ * The images of an attempt in the store: image files, and a manifest that is written last. An attempt that has a
+ * manifest is done.
  */
 import { GeneratedImage, ImageGenerateResponse } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
@@ -18,7 +19,7 @@ type Store = ImageStore["Service"]
 const Text = Schema.optional(Schema.String)
 const Count = Schema.optional(Schema.Finite)
 
-/** The content of the reply without the images, and what the journal needs to restore its row. */
+/** The content of the reply except the images, and what the journal needs to restore its row. */
 const Manifest = Schema.Struct({
   version: Schema.Literal(1),
   attempt: Schema.Int,
@@ -57,7 +58,7 @@ const Json = Schema.fromJsonString(Manifest)
 const decode = Schema.decodeUnknownEffect(Json)
 const encode = Schema.encodeEffect(Json)
 
-/** An attempt that the store is about to keep. */
+/** An attempt whose images are to be written to the store. */
 export interface Kept {
   readonly id: string
   readonly attempt: number
@@ -66,7 +67,7 @@ export interface Kept {
   readonly params: unknown
 }
 
-/** The folder of an attempt. It is never written twice, because no other attempt has this token. */
+/** The name of an attempt's folder. No other attempt has this token, so a folder is never written twice. */
 export const folderOf = ({ attempt, token }: { readonly attempt: number; readonly token: string }): string =>
   `${attempt}-${token}`
 
@@ -80,7 +81,7 @@ const tokensOf = ({ usage }: Manifest): Tokens => ({
   total: usage?.totalTokens
 })
 
-/** The move `Complete` for the attempt of this manifest. */
+/** Makes the move `Complete` for the attempt of this manifest. */
 export const completing = (manifest: Manifest): Move =>
   Move.Complete({
     key: manifest.key,
@@ -98,7 +99,7 @@ export const completing = (manifest: Manifest): Move =>
 
 type Response = ImageGenerateResponse.ImageGenerateResponse
 
-/** The fields of a reply that a manifest has in addition to the images. */
+/** The fields of a reply that are written to a manifest, except the images. */
 type Head = Pick<Response, "created"> &
   Partial<Pick<Response, "background" | "outputFormat" | "quality" | "requestId" | "size" | "usage">>
 
@@ -158,7 +159,7 @@ const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
   return joined
 }
 
-/** Reads and writes the attempts of one store. */
+/** Makes the functions that read and write the attempts in one store. */
 export const attemptsIn = (store: Store, identity: Identity) => {
   const writeManifest = Effect.fnUntraced(function* (kept: Kept, head: Head, images: ReadonlyArray<File>) {
     if (!Arr.isReadonlyArrayNonEmpty(images)) return yield* Effect.die("a manifest must have at least one image")
@@ -168,7 +169,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return manifest
   })
 
-  /** Writes an image. Its digest is computed at the same time, on another thread if the platform has one. */
+  /** Writes an image. At the same time its SHA-256 is computed, on another thread if the platform has one for this. */
   const writeImage = Effect.fnUntraced(function* (kept: Kept, image: GeneratedImage.GeneratedImage, index: number) {
     const { bytes, extension, outputFormat, revisedPrompt } = image
     const file = `image-${index}.${extension}`
@@ -183,7 +184,9 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return yield* writeManifest(kept, response, images)
   })
 
-  /** Keeps images that may be incomplete, without a manifest. Returns their number. */
+  /**
+   * Writes images of an attempt in doubt, which may be incomplete. Writes no manifest. Returns the number of images.
+   */
   const keepPartial = (kept: Kept, images: ReadonlyArray<GeneratedImage.GeneratedImage>) =>
     Effect.forEach(images, (image, index) =>
       store.put(`${kept.id}/${folderOf(kept)}/partial-${index}.${image.extension}`, image.bytes)
@@ -202,14 +205,16 @@ export const attemptsIn = (store: Store, identity: Identity) => {
 
   const isManifest = ({ path }: Entry) => nameOf(path) === manifestName
 
-  /** The manifests of a generation, the first attempt's first. */
+  /** The manifests of a generation, sorted by attempt. */
   const find = Effect.fnUntraced(function* (id: string) {
     const entries = yield* Stream.runCollect(store.list(id))
     const found = yield* Effect.forEach(entries.filter(isManifest), ({ path }) => read(path))
     return found.flatMap(Option.toArray).toSorted((a, b) => a.attempt - b.attempt)
   })
 
-  /** Every manifest of the store, with the id of its generation. One that cannot be read is logged and left out. */
+  /**
+   * Every manifest in the store, with the id of its generation. A manifest that cannot be read is logged and left out.
+   */
   const all = store.list("").pipe(
     Stream.filter(isManifest),
     Stream.mapEffect(({ path }) =>
@@ -231,7 +236,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
         : Effect.fail(lost(path))
     )
 
-  /** Reads exactly so many bytes, in as many reads as the store needs. */
+  /** Reads exactly `length` bytes. The store may need several reads for them. */
   const readExactly = Effect.fnUntraced(function* (path: string, start: number, length: number) {
     const parts: Array<Uint8Array> = []
     for (let missing = length; missing > 0;) {
@@ -244,7 +249,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return others.length === 0 ? first : concat(parts, length)
   })
 
-  /** The image without its bytes, which are read on demand. Fails if the file is not there whole. */
+  /** Makes a source that reads the bytes of an image on demand. Fails if the file is missing or has another size. */
   const source = (path: string, size: number) =>
     Effect.flatMap(store.head(path), (found) =>
       Option.isSome(found) && found.value.size === size
@@ -255,7 +260,10 @@ export const attemptsIn = (store: Store, identity: Identity) => {
         : Effect.fail(lost(path))
     )
 
-  /** A finished attempt whose images are read on demand; nothing if this store does not have it. */
+  /**
+   * Opens a finished attempt. The bytes of its images are read on demand. Returns `None` if this store does not have
+   * the attempt.
+   */
   const open = Effect.fnUntraced(function* (id: string, folder: string) {
     const found = yield* read(`${id}/${folder}/${manifestName}`)
     if (Option.isNone(found)) return Option.none()
@@ -271,7 +279,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return Option.some({ outline: responseOf(found.value, data), images: sources })
   })
 
-  /** The response of a finished attempt. `None` if this store does not have it. */
+  /** Reads the response of a finished attempt. Returns `None` if this store does not have the attempt. */
   const load = Effect.fnUntraced(function* (id: string, folder: string) {
     const found = yield* read(`${id}/${folder}/${manifestName}`)
     if (Option.isNone(found)) return Option.none<Response>()
@@ -279,7 +287,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     return Option.some(responseOf(found.value, data))
   })
 
-  /** The image files of an attempt: complete ones, or partial ones too. */
+  /** Lists the image files of an attempt: only the complete ones, or also partial ones. */
   const files = Effect.fnUntraced(function* (id: string, folder: string, which: "complete" | "any") {
     const entries = yield* Stream.runCollect(store.list(`${id}/${folder}`))
     const wanted = which === "complete" ? completeName : anyImage
@@ -288,7 +296,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
 
   const images = (entries: ReadonlyArray<Entry>) => Effect.forEach(entries, (entry) => image(entry.path, entry))
 
-  /** Writes a manifest for image files that are already in the store. */
+  /** Makes a finished attempt of image files that are already in the store, by writing their manifest. */
   const adopt = Effect.fnUntraced(function* (kept: Kept, entries: ReadonlyArray<Entry>, created: DateTime.Utc) {
     const adopted = yield* Effect.forEach(entries, (entry) =>
       Effect.gen(function* () {

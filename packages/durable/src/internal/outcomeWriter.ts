@@ -1,4 +1,7 @@
-/** Writes outcomes to the journal. If the journal cannot be reached, an outcome is written as soon as it can. */
+/**
+ * Writes outcomes to the journal. If the journal cannot be reached, the outcome is written as soon as it can be reached
+ * again.
+ */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -7,11 +10,13 @@ import type { GenerationJournal } from "../GenerationJournal.ts"
 import type { JournalFailure } from "./journalModels.ts"
 import type { Move, Row } from "./stateMachine.ts"
 
-/** An outcome that could not be written is tried again each second until this scope closes. */
+/**
+ * Makes the writer. It tries again each second to write an outcome that could not be written, until this scope closes.
+ */
 export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) => {
   const pending = new Map<string, Move>()
 
-  /** Writes what is pending for this generation. */
+  /** Writes the pending outcome of this generation, if there is one. */
   const flush = (id: string): Effect.Effect<void, JournalFailure> =>
     Effect.suspend(() => {
       const move = pending.get(id)
@@ -25,17 +30,20 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
     Effect.gen(function* () {
       pending.set(id, move)
       yield* Effect.logError(
-        `The outcome of ${id} (${move._tag}) is written when the journal can be reached again: ${message}`
+        `The outcome of ${id} (${move._tag}) will be written when the journal can be reached again: ${message}`
       )
       const whenBack = Effect.retry(flush(id), Schedule.spaced("1 second"))
-      yield* Effect.forkIn(Effect.andThen(whenBack, Effect.logInfo(`The outcome of ${id} is written`)), scope)
+      yield* Effect.forkIn(Effect.andThen(whenBack, Effect.logInfo(`The outcome of ${id} was written`)), scope)
     })
 
   return {
     flush,
-    /** Tries once more to write what is pending. */
+    /** Tries once more to write all pending outcomes. */
     flushAll: Effect.suspend(() => Effect.forEach([...pending.keys()], (id) => Effect.ignore(flush(id)))),
-    /** Applies the move now, or later if the journal cannot be reached. Then it returns `undefined`. */
+    /**
+     * Applies the move to the row. If the journal cannot be reached, returns `undefined`, and the move is applied
+     * later.
+     */
     write: (id: string, move: Move): Effect.Effect<Option.Option<Row> | undefined> =>
       journal.move(id, move).pipe(
         Effect.retry({ times: 2, schedule: Schedule.spaced("100 millis") }),

@@ -1,11 +1,11 @@
-/** Removes images and rows in the background when the time for which they are kept is over. */
+/** Removes images and rows in the background when they are older than the options allow. */
 import type { GradientError } from "@effect-gradient/core"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { PruneOptions, Removed } from "./administration.ts"
 
 /**
- * How long images and rows are kept. If a time is absent, they are kept forever.
+ * How long images and rows are kept. If a duration is absent, they are kept forever.
  *
  * @category models
  * @since 0.1.0
@@ -17,7 +17,7 @@ export interface Retention {
 
 type Prune = (options: PruneOptions) => Effect.Effect<Removed, GradientError.GradientError>
 
-/** Prunes once an hour while the scope is open. A failure is only logged, because the next time may succeed. */
+/** Prunes once an hour while the scope is open. A failure is only logged, because the next attempt may succeed. */
 export const keepPruning = (prune: Prune, { images, rows }: Retention) => {
   const once = Effect.gen(function* () {
     if (images !== undefined) yield* prune({ olderThan: images, status: "done" })

@@ -1,6 +1,6 @@
 /**
- * The store in an S3 bucket. `aws4fetch` signs the requests, and Effect's `HttpClient` sends them. Objects are addressed by
- * path (`endpoint/bucket/key`), which every S3 server understands.
+ * The store in an S3 bucket. The library `aws4fetch` signs the requests, and Effect's `HttpClient` sends them. The
+ * bucket is a part of the path (`endpoint/bucket/key`), which every S3 server understands.
  */
 import { GradientError } from "@effect-gradient/core"
 import { AwsV4Signer } from "aws4fetch"
@@ -30,9 +30,12 @@ export interface S3Options {
   readonly prefix?: string | undefined
   /** The URL of the service, such as `https://fra1.digitaloceanspaces.com`. Default: the URL of AWS for the region. */
   readonly endpoint?: string | undefined
-  /** Default: `us-east-1`, which DigitalOcean Spaces accepts in each of its regions. */
+  /**
+   * The region that requests are signed for. Default: `us-east-1`, which DigitalOcean Spaces accepts in each of its
+   * regions.
+   */
   readonly region?: string | undefined
-  /** Not a secret: it names the key, and is part of each request. */
+  /** The id of the access key. It is not a secret, because each request contains it. */
   readonly accessKeyId: string
   readonly secretAccessKey: Redacted.Redacted
   /** For temporary credentials. */
@@ -49,13 +52,16 @@ interface Request {
 
 const requestTimeout = Duration.minutes(2)
 
-/** Repeats a request for about half a minute. A repeated request has the same effect. */
+/**
+ * The schedule of repetitions of a request, for about half a minute. A request can be repeated safely, because the
+ * repetition changes nothing further.
+ */
 const whileBusy = Schedule.exponential("200 millis").pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 8, duration: "30 seconds" })
 )
 
-/** Descriptions of the service's error codes. */
+/** What the error codes of S3 mean for the user. */
 const advice = new Map([
   ["NoSuchBucket", "the bucket does not exist"],
   ["InvalidAccessKeyId", "the access key is unknown"],
@@ -74,7 +80,7 @@ class Passing {
   }
 }
 
-/** The children of the root of an XML document; none if the root has another name. */
+/** The child elements of the root of an XML document. There are none if the root has another name than `root`. */
 const childrenOf = (text: string, root: string) =>
   Stream.make(text).pipe(
     Stream.pipeThroughChannel(Xml.decodeString()),
@@ -82,7 +88,7 @@ const childrenOf = (text: string, root: string) =>
     Stream.runCollect
   )
 
-/** The members of an error; none if the body is not an error of S3. */
+/** The child elements of the error in a body. There are none if the body is not an error of S3. */
 const errorOf = (response: HttpClientResponse.HttpClientResponse) =>
   Effect.flatMap(response.text, (text) => childrenOf(text, "Error")).pipe(
     Effect.orElseSucceed((): ReadonlyArray<Xml.Element> => [])
@@ -127,7 +133,7 @@ class Bucket {
     return [this.#prefix, path].filter((part) => part !== "").join("/")
   }
 
-  /** The request with its signature, which is valid for some minutes. */
+  /** Signs a request. The signature is valid for some minutes. */
   #signed({ body = nothing, headers, method, path, query = {} }: Request) {
     const { accessKeyId, region, secretAccessKey, sessionToken } = this.#options
     const url = new URL(`${this.#url}${path === "" ? "" : `/${encodePath(path)}`}`)
@@ -156,7 +162,9 @@ class Bucket {
     })
   }
 
-  /** The failure for a status, with the service's message. */
+  /**
+   * Makes the failure for an error status, with the service's message. `isPassing` is true if the failure is temporary.
+   */
   #refusal(request: Request, response: HttpClientResponse.HttpClientResponse) {
     return Effect.map(errorOf(response), (elements) => {
       const code = textIn(elements, "Code") ?? ""
@@ -167,7 +175,7 @@ class Bucket {
     })
   }
 
-  /** Sends once. Statuses in `allowed` are responses; others are failures. */
+  /** Sends a request once. A status from 300 on is a failure, unless `allowed` contains it. */
   #sendOnce<A>(
     request: Request,
     allowed: ReadonlyArray<number>,
@@ -203,7 +211,7 @@ class Bucket {
     )
   }
 
-  /** Writes an object. Status 412: the object already exists. */
+  /** Writes an object. The status 412 is a success: the object already exists, and is not overwritten. */
   put(path: string, body: Uint8Array) {
     return this.send(
       { method: "PUT", path: this.#key(path), body, headers: { "if-none-match": "*" } },
@@ -212,7 +220,10 @@ class Bucket {
     )
   }
 
-  /** A 404 because the bucket is missing is a failure: it does not show that the object was never written. */
+  /**
+   * Sends a request for an object. Returns `None` if the object does not exist. Fails if the bucket does not exist,
+   * which the service reports as a 404 too, because a missing bucket does not show that the object was never written.
+   */
   #found<A>(
     request: Request,
     allowed: ReadonlyArray<number>,
@@ -233,7 +244,10 @@ class Bucket {
     return this.#found({ method: "GET", path: this.#key(path) }, [], bytesOf)
   }
 
-  /** 416: `start` is at the end of the object. A server that does not know ranges replies 200, with the whole object. */
+  /**
+   * Reads a part of an object. The status 416 means that `start` is at the end of the object. A server that does not
+   * support ranges replies 200 with the whole object.
+   */
   read(path: string, start: number, length: number) {
     const headers = { range: `bytes=${start}-${start + length - 1}` }
     return this.#found({ method: "GET", path: this.#key(path), headers }, [416], (response) =>
@@ -255,7 +269,7 @@ class Bucket {
     )
   }
 
-  /** One page of the objects with keys that begin with this prefix. */
+  /** Lists one page of the objects whose keys begin with this prefix. */
   #page(prefix: string, token: string | undefined) {
     const query = {
       "list-type": "2",
@@ -267,8 +281,8 @@ class Bucket {
         Effect.flatMap(response.text, (text) => childrenOf(text, "ListBucketResult")),
         (elements) => {
           const [isTruncated, next] = [textIn(elements, "IsTruncated"), textIn(elements, "NextContinuationToken")]
-          // A page of a proxy must not look like an empty list, because images in the store would then be paid for
-          // again.
+          // The reply may come from a proxy and be an HTML page. If that were read as an empty list, images that are in
+          // the store would be paid for again.
           if (isTruncated === undefined || (isTruncated === "true" && next === undefined)) {
             return Effect.fail("the reply is not a complete list of objects")
           }
@@ -300,7 +314,10 @@ class Bucket {
     )
   }
 
-  /** Fails if the bucket cannot be read. It lists an empty folder, because a full list would take longer. */
+  /**
+   * Fails if the bucket cannot be read. It lists a folder that is empty, because a list of the whole bucket would take
+   * longer.
+   */
   get check(): Effect.Effect<void, StoreFailure> {
     return Effect.asVoid(this.#page(`${this.#key("none")}/`, undefined))
   }
@@ -309,10 +326,12 @@ class Bucket {
 const refuse = (description: string, cause?: unknown) =>
   GradientError.fromReason(new GradientError.InvalidParamsError({ description, cause }))
 
-/** A store in this bucket, which must exist. */
+/** Makes a store in this bucket, which must exist. */
 export const makeS3 = Effect.fnUntraced(function* (options: S3Options) {
   const { accessKeyId, bucket, endpoint, secretAccessKey } = options
-  if (bucket === "" || bucket.includes("/")) return yield* refuse("The store must be a bucket with a name")
+  if (bucket === "" || bucket.includes("/")) {
+    return yield* refuse(`The bucket of the store must be a name without a slash (got "${bucket}")`)
+  }
   if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) {
     return yield* refuse(`The endpoint of the store must be an http or https URL (got ${endpoint})`)
   }

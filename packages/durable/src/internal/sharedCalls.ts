@@ -1,4 +1,6 @@
-/** Makes `Images` durable. Callers of one key in this process share one call, which runs in the layer's scope. */
+/**
+ * Makes `Images` durable. Callers of the same key in this process share one call, which runs in the scope of the layer.
+ */
 import {
   GeneratedImage,
   GradientError,
@@ -30,7 +32,7 @@ type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 interface CallOptions {
   readonly drainMillis: number
   readonly checkStore: boolean
-  /** Whether a call ends when its last caller leaves. */
+  /** Whether a call is interrupted when its last caller leaves. */
   readonly isInterrupted: boolean
 }
 
@@ -43,7 +45,7 @@ interface Call {
 }
 
 /**
- * A generation that was asked for before.
+ * A generation that an earlier call asked for.
  *
  * @category models
  * @since 0.1.0
@@ -51,11 +53,12 @@ interface Call {
 export interface Joined {
   /** The whole response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
-  /** The newest partial image, later partial images, and one `Completed` for each image. */
+  /** The newest partial image, then later partial images, and one `Completed` for each image. */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
   /**
-   * The generation in the store, if it is done: a server can pass its images on piece by piece, so that callers who read
-   * slowly take no memory. `undefined` if it is under way in this process, which then has its images in memory anyway.
+   * The generation in the store, if it is done. A server can read its images piece by piece, so that callers who read
+   * slowly take no memory. `undefined` if the generation is under way in this process, which then has the images in
+   * memory anyway.
    */
   readonly stored: Stored | undefined
 }
@@ -66,7 +69,7 @@ interface Open {
   record: AttemptRecord | undefined
 }
 
-/** A generation of another process that is waited for. */
+/** A generation that callers in this process only wait for. `waiters` is the number of these callers. */
 interface Followed {
   readonly result: Deferred.Deferred<Stored, GradientError.GradientError>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -75,7 +78,10 @@ interface Followed {
 
 type Ended<A> = Exit.Exit<A, GradientError.GradientError>
 
-/** Turns an interruption of the shared call into an error, because the callers were not interrupted themselves. */
+/**
+ * Turns an interruption of the shared call into an error for its callers, because the callers themselves were not
+ * interrupted.
+ */
 const forCallers = <A>(exit: Ended<A>, key: string, record: AttemptRecord | undefined): Ended<A> => {
   if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
   return Exit.fail(GradientError.fromReason(record?.leftInDoubt(key) ?? Reasons.closing()))
@@ -88,7 +94,7 @@ const loadBytes = ({ images }: Stored, index: number) => {
   return image === undefined ? Effect.die("each image has a source") : image.read(0, image.size)
 }
 
-/** The response with all its images in memory. */
+/** Reads the response with all its images into memory. */
 const loadAll = (stored: Stored): Joined["response"] =>
   Effect.map(
     Effect.forEach(stored.outline.data, (image, index) =>
@@ -97,7 +103,7 @@ const loadAll = (stored: Stored): Joined["response"] =>
     (data) => new ImageGenerateResponse.ImageGenerateResponse({ ...stored.outline, data })
   )
 
-/** The images one after another: only one has to be in memory. */
+/** Emits the images one after another, so that only one of them has to be in memory. */
 const loadEach = (stored: Stored): Joined["events"] =>
   Stream.mapEffect(Stream.fromIterable(ImageStream.fromResponse(stored.outline).entries()), ([index, completed]) =>
     Effect.map(loadBytes(stored, index), (bytes) => new ImageGenStreamEvent.Completed({ ...completed, bytes }))
@@ -110,13 +116,13 @@ export const makeCalls = Effect.fnUntraced(function* (
 ) {
   const calls = new Map<string, Open>()
   /**
-   * Generations that callers here only wait for: another process or an earlier call asked for them. All callers of a
-   * key share the reads of the journal.
+   * Generations that callers in this process only wait for, because another process or an earlier call asked for them.
+   * All callers of a key share the reads of the journal.
    */
   const followed = new Map<string, Followed>()
   const scope = yield* Scope.make()
 
-  /** Runs the call in the layer's scope, with the context of its first caller. */
+  /** Runs the call in the scope of the layer, with the context of the call's first caller. */
   const start = (open: Open, id: string, { key, kind, options, params }: Call) => {
     const { shared } = open
     const onRecord = (record: AttemptRecord) => {
@@ -137,8 +143,8 @@ export const makeCalls = Effect.fnUntraced(function* (
   }
 
   /**
-   * Joins the call of this key, or starts it. To find a call and to start one is a single step, so two callers never
-   * start two calls.
+   * Joins the call of this key, or starts one. Finding a call and starting one is a single synchronous step, so two
+   * callers never start two calls.
    */
   const join = (id: string, text: string, call: Call) =>
     Effect.suspend(() => {
@@ -167,7 +173,7 @@ export const makeCalls = Effect.fnUntraced(function* (
         : Effect.void
     })
 
-  /** The call of this key, which the caller leaves when the scope closes. */
+  /** Joins or starts the call of this key. The caller leaves the call when the caller's scope closes. */
   const enter = Effect.fnUntraced(function* (kind: ImageGenerateParams.Kind, params: Params, options: Options) {
     const { idempotencyKey: key = "" } = options
     const id = yield* parts.identity.idOf(key)
@@ -193,7 +199,7 @@ export const makeCalls = Effect.fnUntraced(function* (
       })
     })
 
-  /** Waits until a generation of another process is done. */
+  /** Waits until a generation is done that this process does not send, and returns it from the store. */
   const waitForStored = (id: string, key: string) =>
     Effect.acquireUseRelease(
       Effect.tap(
@@ -214,7 +220,7 @@ export const makeCalls = Effect.fnUntraced(function* (
         })
     )
 
-  /** Fails unless the journal has this generation, and it was asked for with these params. */
+  /** Fails if the journal does not have this generation, or if the generation was asked for with other params. */
   const checkKnown = Effect.fnUntraced(function* (id: string, asked: string) {
     const found = yield* Effect.mapError(parts.journal.find(id), (failure) =>
       GradientError.fromReason(Reasons.journalBefore(failure))
@@ -229,7 +235,10 @@ export const makeCalls = Effect.fnUntraced(function* (
     return { response: loadAll(stored), events: loadEach(stored), stored }
   })
 
-  /** The call of this key in this process, else the generation that the journal knows. It never sends. */
+  /**
+   * Joins the call of this key if it runs in this process, else the generation that the journal knows. It never sends a
+   * request.
+   */
   const joinKnown = Effect.fnUntraced(function* (
     key: string,
     params?: Params
@@ -249,7 +258,10 @@ export const makeCalls = Effect.fnUntraced(function* (
     return { response: known.response, events: known.events, stored: undefined }
   })
 
-  /** Waits for calls with a request under way, and ends the others. */
+  /**
+   * Interrupts the calls that have not sent a request. Waits for the other calls for up to `drainMillis`, then
+   * interrupts those too.
+   */
   const drain = Effect.gen(function* () {
     const open = [...calls.values()]
     const isSent = ({ record }: Open) => record?.isSent === true

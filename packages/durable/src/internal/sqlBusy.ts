@@ -1,11 +1,12 @@
-/** Repeats a statement if another process has locked the SQLite file. */
+/** Repeats a statement while another process has locked the SQLite file. */
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 
 /**
- * A busy SQLite file is free again within milliseconds. A lost connection can take longer, so only the caller waits for
- * it.
+ * Whether the statement failed because another process has locked the SQLite file. A lock is released within
+ * milliseconds, so the statement is repeated. A lost connection may take longer to come back, so that failure is passed
+ * to the caller.
  */
 export const isBusy = (error: SqlError | Schema.SchemaError): boolean =>
   error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"

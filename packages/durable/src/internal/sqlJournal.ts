@@ -1,6 +1,6 @@
 /**
- * The journal in SQL. Each move of `stateMachine.ts` is one statement. The database checks its condition, so that any
- * number of processes can share the journal.
+ * The journal in SQL. Each move of `stateMachine.ts` is one statement. The database checks the condition of the move,
+ * so that any number of processes can share the journal.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -20,9 +20,12 @@ import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlT
  * @since 0.1.0
  */
 export interface SqlOptions {
-  /** The prefix of the names of its tables: letters, digits and underscores. Default: `gradient_`. */
+  /** The prefix of the names of the journal's tables: letters, digits and underscores. Default: `gradient_`. */
   readonly prefix?: string | undefined
-  /** `run` creates and extends the tables; `check` fails if they do not exist. Default: `run`. */
+  /**
+   * `run` creates the tables and adds what is missing in older ones. `check` changes nothing and fails if the tables do
+   * not exist. Default: `run`.
+   */
   readonly migrate?: "run" | "check" | undefined
 }
 
@@ -30,7 +33,7 @@ const Integer = Schema.Union([Schema.Finite, Schema.FiniteFromString, Schema.Big
 const OptionalInteger = Schema.NullOr(Integer)
 const OptionalText = Schema.NullOr(Schema.String)
 
-/** A row as the database gives it. PostgreSQL gives its large integers as text or as bigint. */
+/** A row as the database returns it. PostgreSQL returns large integers as text or as bigint. */
 const SqlRow = Schema.Struct({
   id: Schema.String,
   key: OptionalText,
@@ -109,12 +112,12 @@ const toFound = (row: typeof SqlRow.Type): Found => ({
 })
 
 /**
- * Whether the failure may be temporary. Errors that a driver cannot classify count too, such as that of a server which
- * is starting or shutting down.
+ * Whether the failure may be temporary. A failure that the driver cannot classify counts as temporary, because it may
+ * come from a server that is starting or shutting down.
  */
 const isPassing = ({ isRetryable, reason }: SqlError) => isRetryable || reason._tag === "UnknownError"
 
-/** The driver's message, followed by the database's own. */
+/** The message of the driver, followed by the message of the database if the driver left it out. */
 const wordsOf = ({ message, reason: { cause } }: SqlError) =>
   cause instanceof Error && !message.includes(cause.message) ? `${message}: ${cause.message}` : message
 
@@ -129,7 +132,7 @@ const failureOf = (error: SqlError | Schema.SchemaError): JournalFailure =>
 
 const dayMillis = 86_400_000
 
-/** The statements on these tables. */
+/** Makes the SQL statements of the journal for these tables. */
 const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
   const table = sql(generation)
   const holders = sql(holder)
@@ -240,7 +243,10 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
       COUNT(*) AS generations, SUM(g.images) AS images, COALESCE(SUM(g.total_tokens), 0) AS total_tokens
       FROM ${table} AS g WHERE substr(g.key, 1, length(${prefix})) = ${prefix} GROUP BY 1 ORDER BY 1`
 
-  /** Ends a lease. It also removes leases that ended long ago, which killed processes have left. */
+  /**
+   * Ends the lease of this process. Also removes leases that ended more than a day ago, which killed processes have
+   * left behind.
+   */
   const end = (id: string) =>
     sql`DELETE FROM ${holders} WHERE id = ${id} OR alive_until < ${now} - ${millis(dayMillis)}`
 
@@ -251,12 +257,12 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
   return { move, list, count, end, renew, find: (id: string) => select(sql`g.id = ${id}`) }
 }
 
-/** The states that a row is counted under. */
+/** The states that `count` reports by their name. A row in another state counts as in doubt. */
 const known = ["done", "sending", "free", "abandoned", "expired"]
 
 type MoveOf<Tag extends Move["_tag"]> = Extract<Move, { _tag: Tag }>
 
-/** The journal in the database in context. */
+/** Makes the journal in the database that the context provides. */
 export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOptions) {
   const names = yield* checkedNames(prefix)
   const sql = (yield* SqlClient).withoutTransforms()

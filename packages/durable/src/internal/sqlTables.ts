@@ -1,4 +1,4 @@
-/** Creates the tables of the journal in SQL, and checks that the database keeps what it confirms. */
+/** Creates the journal's tables in a SQL database, and checks that the database keeps what it confirms. */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
@@ -15,7 +15,7 @@ export interface Names {
   readonly migration: string
 }
 
-/** The names with this prefix, or `InvalidParamsError`. */
+/** Makes the names of the tables with this prefix. Fails with `InvalidParamsError` if the prefix is not valid. */
 export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, GradientError.GradientError> =>
   /^[a-z_][a-z0-9_]{0,40}$/i.test(prefix)
     ? Effect.succeed({
@@ -32,14 +32,17 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
         })
       )
 
-/** A migration only adds to the schema, so that an older process can continue to run beside a newer one. */
+/**
+ * The migrations of the schema. Each only adds to the schema, so that an older process can continue to run beside a
+ * newer one.
+ */
 const migrations = ({ budget, generation, holder, limit }: Names): ReadonlyArray<Migrator.ResolvedMigration> => [
   [1, "tables", Effect.succeed(createTables(generation, holder))],
   [2, "limit", Effect.succeed(createLimitTable(limit))],
   [3, "budget", Effect.succeed(createBudgetTable(budget))]
 ]
 
-/** The counts of a rate limiter. */
+/** Creates the table with the counts of rate limiters. */
 const createLimitTable = Effect.fnUntraced(function* (limit: string) {
   const sql = (yield* SqlClient).withoutTransforms()
   yield* sql`CREATE TABLE ${sql(limit)} (
@@ -47,7 +50,10 @@ const createLimitTable = Effect.fnUntraced(function* (limit: string) {
   )`
 })
 
-/** The counts of budgets. Money is in millionths; `since` is when the window started, in milliseconds. */
+/**
+ * Creates the table with the counts of budgets. `money` is in millionths of the currency unit. `since` is when the
+ * window started, in milliseconds since 1970.
+ */
 const createBudgetTable = Effect.fnUntraced(function* (budget: string) {
   const sql = (yield* SqlClient).withoutTransforms()
   yield* sql`CREATE TABLE ${sql(budget)} (
@@ -87,12 +93,12 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
   yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
 })
 
-/** Creates and extends the tables, or only checks that they exist. */
+/** Creates the tables and adds what is missing in older ones, or only checks that the tables exist. */
 export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
   migrate === "run"
     ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
         Effect.provideService(SqlClient, sql),
-        // Looking for migrations takes SQLite's lock, which other processes may have.
+        // The search for pending migrations needs the lock of the SQLite file, which another process may hold.
         Effect.retry({ while: (error) => error._tag === "SqlError" && isBusy(error), schedule: whileBusy })
       )
     : sql`SELECT 1 FROM ${sql(names.generation)} AS g LEFT JOIN ${sql(names.holder)} AS h ON h.id = g.holder LIMIT 1`.pipe(
@@ -104,10 +110,10 @@ export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "ch
 
 const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
 
-/** The number that `PRAGMA synchronous` returns for `FULL`. `EXTRA` is 3. */
+/** `PRAGMA synchronous` returns 2 for `FULL` and 3 for `EXTRA`. */
 const full = 2
 
-/** Refuses a database that may lose a commit: a request could then be sent without any record of it. */
+/** Fails if the database may lose a commit. Otherwise a request could be sent without any record of it. */
 export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientError.GradientError | SqlError> =>
   sql.onDialectOrElse({
     pg: () =>

@@ -1,6 +1,6 @@
 /**
- * The life of a generation as one pure function: which move changes a row of the journal, and into what. The journals in
- * memory and in SQL do the same; their tests compare them.
+ * The states of a generation as one pure function, `apply`: it decides whether a move may change a row of the journal,
+ * and returns the changed row. The journals in memory and in SQL follow the same rules. Tests compare them.
  */
 import * as Data from "effect/Data"
 
@@ -16,11 +16,14 @@ export interface Tokens {
   readonly total: number | undefined
 }
 
-/** What a caller asked for, as the journal keeps it: never the prompt. */
+/** What a caller asked for, as far as the journal keeps it. The prompt is never kept. */
 export interface Asked {
   /** Absent after `erase`. */
   readonly key: string | undefined
-  /** Params are compared by `v1:` and the HMAC-SHA-256 of their JSON under this salt. */
+  /**
+   * The salt of `digest`, which is `v1:` and the HMAC-SHA-256 of the params as JSON. Equal digests under one salt show
+   * that the params are the same.
+   */
   readonly salt: string | undefined
   readonly digest: string | undefined
   readonly labels: Readonly<Record<string, string>>
@@ -35,46 +38,57 @@ export interface Asked {
  * @since 0.1.0
  */
 export interface Row extends Asked {
-  /** The SHA-256 of the key, in hex. */
+  /** The SHA-256 of the key, in hexadecimal. */
   readonly id: string
-  /** `free`, `sending`, `doubt`, `abandoned`, `done` or `expired`; any other was written by a newer version. */
+  /**
+   * `free`, `sending`, `doubt`, `abandoned`, `done` or `expired`. A newer version of this package may write other
+   * states.
+   */
   readonly state: string
   /** From 1. */
   readonly attempt: number
   /** Identifies the permission to send this attempt. */
   readonly token: string
-  /** The process that has the permission. */
+  /** The id of the process that has the permission to send. */
   readonly holder: string
-  /** The time, in milliseconds, until which the permission is valid even if its holder has not renewed its lease. */
+  /**
+   * Until this time, the permission to send is valid even if the process has not renewed its lease. In milliseconds
+   * since 1970.
+   */
   readonly leaseUntil: number
-  /** Why it is in this state. */
+  /** Why the row is in this state. */
   readonly note: string | undefined
-  /** How many images the store has. */
+  /** The number of images that the store has. */
   readonly images: number
-  /** The folder in the store, within the one of the id. */
+  /** The name of the folder with the images, within the folder of the generation's id in the store. */
   readonly folder: string | undefined
-  /** The folders of other attempts that returned images after this one was done. They were paid for too. */
+  /**
+   * The folders of other attempts that returned images after the generation was done. These attempts were paid for too.
+   */
   readonly extra: ReadonlyArray<string>
   readonly tokens: Tokens
-  /** Milliseconds since 1970 by the journal's clock. */
+  /** When the row was created, in milliseconds since 1970 by the journal's clock. */
   readonly createdAt: number
   readonly sentAt: number
   readonly updatedAt: number
 }
 
 /**
- * A change of a row. Each is one atomic statement. It changes the row if its condition holds, else nothing.
+ * A change of a row, in one atomic statement. If the condition of the move does not hold, nothing is changed.
  *
- * - `Begin`: no row, or `free` -> `sending`. Also if the row is `sending` with this very token: a repeated statement
- *   must answer as the first did.
- * - `Release`: nothing was charged; `sending` with this token -> `free`.
- * - `Doubt`: something may have been charged; `sending` with this token -> `doubt`.
- * - `Complete`: the manifest is in the store; no row, or any state but `done` and `expired` -> `done`. The row gets what was
- *   asked for in the attempt of the manifest: another attempt may have had other params.
- * - `Extra`: another attempt brought its images after the generation was `done`; the row stays, and lists its folder.
- * - `Repeat`, `Abandon`: what a person decided about the attempt that is in doubt (`Repeat` also if it is abandoned).
- * - `Expire`: `done` -> `expired`. `Erase`: any state at rest -> `expired`, without what the caller asked for.
- * - `Forget`: removes a row at rest, if nothing has changed since it was read.
+ * - `Begin`: gives the permission to send: no row or `free` -> `sending`. A row that is `sending` with the same token
+ *   stays as it is and is returned, so that a repeated statement answers as the first one did.
+ * - `Release`: nothing was charged for: `sending` with this token -> `free`.
+ * - `Doubt`: a request may have been charged for: `sending` with this token -> `doubt`.
+ * - `Complete`: the manifest is in the store: no row, or a state in `completable` -> `done`. The row takes over what
+ *   was asked for from the manifest, because the row may be of another attempt with other params.
+ * - `Extra`: another attempt stored images after the generation was `done`. The state stays, and `extra` gets the
+ *   folder of the attempt.
+ * - `Repeat`: a person decided to allow another request: an attempt in doubt or `abandoned` -> `free`.
+ * - `Abandon`: a person decided to allow no more requests: an attempt in doubt -> `abandoned`.
+ * - `Expire`: the images are removed: `done` -> `expired`.
+ * - `Erase`: the images and what the caller asked for are removed: a state in `resting` -> `expired`.
+ * - `Forget`: removes a row in a state in `resting`, if the row still has this token.
  *
  * @category models
  * @since 0.1.0
@@ -104,28 +118,34 @@ export type Move = Data.TaggedEnum<{
  */
 export const Move = Data.taggedEnum<Move>()
 
-/** The note of a row after a person decided `repeat`. */
+/** The note of a row for which a person decided `repeat`. */
 export const repeated = "repeat"
 
-/** States that `Complete` may leave. */
+/** The states that the move `Complete` changes to `done`. */
 export const completable: ReadonlyArray<string> = ["free", "sending", "doubt", "abandoned"]
 
-/** States in which further attempts are added to `extra`. */
+/** The states in which the move `Extra` adds the images of another attempt. */
 export const withExtra: ReadonlyArray<string> = ["done", "expired"]
 
-/** States without a request under way or a decision to make: `Erase` and `Forget` may leave them. */
+/**
+ * The states without a request under way and without a decision to make. Only in these can a row be erased or
+ * forgotten.
+ */
 export const resting: ReadonlyArray<string> = ["done", "expired", "abandoned", "free"]
 
 const noTokens: Tokens = { input: undefined, output: undefined, total: undefined }
 
-/** Whether the permission to send has ended without an outcome. `holderUntil`: when the lease of its process ends. */
+/**
+ * Whether the permission to send has ended and no outcome was written. `holderUntil` is the time when the lease of the
+ * process ends.
+ */
 export const isLapsed = (row: Row, holderUntil: number, now: number): boolean =>
   row.state === "sending" && Math.max(row.leaseUntil, holderUntil) <= now
 
-/** The row after a move; `undefined` if it is removed. */
+/** The row after a move. `row` is `undefined` if the move removed the row. */
 export type Applied = { readonly row: Row | undefined }
 
-/** Applies a move. `undefined` if its condition does not hold, so that nothing changes. */
+/** Applies a move to a row. Returns `undefined` if the condition of the move does not hold: then nothing changes. */
 export const apply = (
   id: string,
   row: Row | undefined,
@@ -183,7 +203,7 @@ const begin = (
   return { row: { ...sending, ...times, id, attempt: (row?.attempt ?? 0) + 1, extra: row?.extra ?? [] } }
 }
 
-/** The row that is restored from a manifest. */
+/** The fields of a row that a manifest does not contain, for a row that is restored from a manifest. */
 const recorded = (now: number) => ({ holder: "", leaseUntil: now, extra: [], createdAt: now, sentAt: now })
 
 const complete = (

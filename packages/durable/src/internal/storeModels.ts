@@ -1,4 +1,4 @@
-/** The models of `ImageStore`. They have a file of their own, so that its layers can import them. */
+/** The models of `ImageStore`. They have their own file, so that the modules of its layers can import them. */
 import type { GeneratedImage, GradientError, ImageGenerateResponse } from "@effect-gradient/core"
 import * as Data from "effect/Data"
 
@@ -32,8 +32,8 @@ export class StoreFailure extends Data.TaggedError("StoreFailure")<{
  * @since 0.1.0
  */
 export interface Stored {
-  /** The response, with its metadata. Its images have no bytes. */
+  /** The response with its metadata. Its images have no bytes. */
   readonly outline: ImageGenerateResponse.ImageGenerateResponse
-  /** The bytes of each image of the response, which are read on demand. */
+  /** Reads the bytes of each image of the response on demand. */
   readonly images: ReadonlyArray<GeneratedImage.ImageSource<GradientError.GradientError>>
 }

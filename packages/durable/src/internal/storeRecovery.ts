@@ -1,4 +1,4 @@
-/** Recovers an attempt without an outcome from the store, if its process was killed after the images had arrived. */
+/** Recovers an attempt whose process was killed after the images had been stored and before the outcome was written. */
 import type { GradientError } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import * as Reasons from "./failureReasons.ts"
 import type { Parts } from "./AttemptRecord.ts"
 import type { StoreFailure } from "./storeModels.ts"
 
-/** The attempt of a row, for a manifest that is written later. */
+/** The attempt of a row, in the form that is needed to write its manifest. */
 export const keptOf = ({ attempt, digest, id, key, labels, model, n, salt, token }: Row): Kept => ({
   id,
   attempt,
@@ -19,8 +19,8 @@ export const keptOf = ({ attempt, digest, id, key, labels, model, n, salt, token
 })
 
 /**
- * The manifest of this generation in this store. If it is missing, but all images of the last attempt are there, it is
- * written now.
+ * Finds the manifest of this generation in this store. If there is none, but the store has all images of the last
+ * attempt, the manifest is written now.
  */
 const manifestIn = Effect.fnUntraced(function* (
   store: Attempts,
@@ -45,7 +45,7 @@ export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, Gradient
         Reasons.journalBefore
       )
       if (Option.isSome(moved)) return true
-      // Another process may have completed the row first.
+      // `None` may mean that another process has completed the row.
       const found = yield* Effect.mapError(parts.journal.find(row.id), Reasons.journalBefore)
       return Option.isSome(found) && found.value.row.state === "done"
     }

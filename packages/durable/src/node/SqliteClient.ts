@@ -1,6 +1,6 @@
 /**
- * A `SqlClient` on `node:sqlite`, for a journal in a file: write-ahead log, `synchronous = FULL`. Several processes on one
- * machine can share the file.
+ * A `SqlClient` on `node:sqlite`, for a journal in a file. It uses a write-ahead log and `synchronous = FULL`. Several
+ * processes on one machine can share the file.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -27,19 +27,19 @@ import { sharingCommits } from "./internal/sharedCommit.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The file of the database. It is made if it is missing; its folder must exist. `:memory:` is for tests. */
+  /** The file of the database. It is created if it is missing, in a folder that must exist. `:memory:` is for tests. */
   readonly filename: string
 }
 
 /**
- * How long it waits for another process. It is short, because node:sqlite is synchronous: nothing else runs while it
- * waits.
+ * How long SQLite waits for a lock that another process holds, in milliseconds. It is short because node:sqlite is
+ * synchronous: nothing else in this process runs meanwhile.
  */
 const busyMillis = 20
 
 /**
- * Makes Effect's error. node:sqlite has the number of the error in `errcode`, which Effect's classification does not
- * read.
+ * Makes Effect's error from an error of node:sqlite. Effect's classification does not read `errcode`, in which
+ * node:sqlite has SQLite's error number, so it is passed as `code`.
  */
 const sqlError = (cause: unknown, operation: string): SqlError => {
   const message = cause instanceof Error ? cause.message : String(cause)
@@ -58,10 +58,10 @@ const inputOf = (value: unknown): SQLInputValue => {
 
 const isTransaction = new WeakMap<object, () => boolean>()
 
-/** How many prepared statements are kept. The journal has about twenty. */
+/** The number of prepared statements that are kept. The journal uses about twenty. */
 const mostStatements = 200
 
-/** Runs statements, and keeps them prepared. */
+/** Makes a function that runs a statement. Statements are kept prepared. */
 const runnerOf = (database: DatabaseSync) => {
   const statements = new Map<string, StatementSync>()
   const prepared = (sql: string): StatementSync => {
@@ -101,8 +101,8 @@ const open = (filename: string) =>
     Effect.try({
       try: () => {
         const database = new DatabaseSync(filename, { timeout: busyMillis })
-        // The change to the write-ahead log needs a moment without other processes. Until then, node:sqlite fails
-        // because the file is busy.
+        // To change to the write-ahead log, SQLite needs a moment in which no other process uses the file. Until then,
+        // this statement fails because the file is busy.
         database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
         return database
       },
@@ -141,14 +141,15 @@ const make = Effect.fnUntraced(function* ({ filename }: Options) {
     borrower: sharingCommits(database, run, acquirers.borrower),
     compiler: Statement.makeCompilerSqlite(),
     driver: "node-sqlite",
-    // A transaction that reads first and then writes would fail at once if another process wrote in between.
+    // `BEGIN IMMEDIATE` takes the lock for writing at once. Without it, a transaction that first reads and then writes
+    // would fail if another process wrote in between.
     beginTransaction: "BEGIN IMMEDIATE",
     spanAttributes: [["db.system.name", "sqlite"]]
   })
 })
 
 /**
- * The client on a file. Fails with `InvalidParamsError` if the file is on a network file system.
+ * Provides the client for a file. Fails with `InvalidParamsError` if the file is on a network file system.
  *
  * @category layers
  * @since 0.1.0

@@ -1,2 +1,2 @@
-/** A SQL client for the journal on Node's own SQLite. */
+/** Provides a SQL client for the journal, on Node's own SQLite. */
 export * as SqliteClient from "./SqliteClient.ts"

@@ -1,4 +1,4 @@
-/** Durable layers on test transports: several processes that share a journal and a store. */
+/** Layers of this package on test transports, for several simulated processes that share a journal and a store. */
 import type { Images } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import * as Context from "effect/Context"
@@ -24,7 +24,7 @@ export const shared: Effect.Effect<Shared> = Effect.scoped(
 
 export type Process = Context.Context<Images.Images | DurableImages.DurableImages | TestTransport.TestTransport>
 
-/** One process, until the scope closes. */
+/** Starts one simulated process, which ends when the scope closes. */
 export const processOn = (
   { journal, store }: Shared,
   script: TestTransport.Script,
@@ -39,10 +39,10 @@ export const processOn = (
     )
   )
 
-/** Any number of answers with one image. */
+/** Answers every request with one image. */
 export const answering: TestTransport.Script = () => TestTransport.response(TestImages.makeResponse(TestImages.png))
 
-/** The same after this time. */
+/** Answers every request with one image after this delay. */
 export const answeringAfter =
   (delay: Parameters<typeof Effect.delay>[1]): TestTransport.Script =>
   () =>

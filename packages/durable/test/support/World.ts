@@ -1,6 +1,7 @@
 /**
- * Simulated processes around one key of a journal, as they behave in the worst case: they stall at any point, crash, send
- * late, and repeat a statement after its answer was lost. It counts what was sent, and what that may be.
+ * Simulates processes that use one key of a journal and behave as badly as they can: they stall at any point, crash,
+ * send late, and repeat a statement after its answer was lost. Counts how many requests were sent, and how many the
+ * promise allows.
  */
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,20 +9,20 @@ import { GenerationJournal } from "../../src/index.ts"
 
 export const leaseMillis = 60_000
 
-/** One permission that a process has. */
+/** A permission to send that a process has asked for. */
 interface Claim {
   readonly begin: Extract<GenerationJournal.Move, { _tag: "Begin" }>
-  /** When the process asked for it, by its own clock. */
+  /** When the process asked for the permission, by the process's own clock. */
   readonly at: number
   phase: "asking" | "begun" | "checked" | "sent"
 }
 
 export interface Process {
   holder: string
-  /** The last renewal that the database confirmed. */
+  /** When the process asked for the last renewal that the database confirmed. */
   renewed: number
   claim: Claim | undefined
-  /** Statements whose answer was lost: they may run again at any time. */
+  /** Moves whose answer from the database was lost. The process may repeat them at any time. */
   readonly unanswered: Array<GenerationJournal.Move>
 }
 
@@ -34,9 +35,9 @@ export class World {
   allowed = 0
   #count = 0
   readonly processes: ReadonlyArray<Process>
-  /** What a person saw, and may act on later. */
+  /** The row that a person saw, and may act on later. */
   seen: GenerationJournal.Row | undefined
-  /** What a person said, without having got an answer. */
+  /** The moves of a person whose answer from the database was lost. */
   readonly said: Array<GenerationJournal.Move> = []
   readonly journal: Journal
   readonly #run: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
@@ -79,7 +80,7 @@ export class World {
     return this.#ask(process, process.claim, isAnswered)
   }
 
-  /** The same statement runs again until it answers. */
+  /** Asks for the permission to send. If the answer is lost, the next call asks again with the same statement. */
   async #ask(process: Process, claim: Claim, isAnswered: boolean): Promise<void> {
     const row = await this.move(claim.begin)
     if (!isAnswered) return
@@ -87,7 +88,7 @@ export class World {
     else claim.phase = "begun"
   }
 
-  /** The last look at the lease before the socket. */
+  /** Checks the lease, which is the last step of a process before it sends. */
   async check(process: Process): Promise<void> {
     const { claim } = process
     if (claim?.phase !== "begun") return
@@ -115,7 +116,7 @@ export class World {
     if (!isAnswered) process.unanswered.push(move)
   }
 
-  /** Runs a statement again whose answer was lost. */
+  /** Repeats a statement whose answer was lost. */
   async again(process: Process): Promise<void> {
     const move = process.unanswered.at(-1) ?? this.said.at(-1)
     if (move !== undefined) await this.move(move)
@@ -138,7 +139,10 @@ export class World {
     this.seen = Option.getOrUndefined(await this.#run(this.journal.find(this.id)))?.row
   }
 
-  /** A person acts on what they saw, however long ago. `repeat` and `forget` may pay again. */
+  /**
+   * Applies a decision of a person. `Repeat`, `Abandon` and `Forget` apply only if the row is still as the person last saw
+   * it. A `Repeat` or `Forget` that changes the row, or whose answer is lost, allows one more request.
+   */
   async say(what: "Repeat" | "Abandon" | "Expire" | "Erase" | "Forget", isAnswered: boolean): Promise<void> {
     const { attempt = 0, token = "" } = this.seen ?? {}
     const moves = {
@@ -149,7 +153,7 @@ export class World {
       Forget: GenerationJournal.Move.Forget({ token })
     }
     const changed = await this.move(moves[what])
-    // Without an answer, the person's one decision may take effect later, when the statement runs again.
+    // If its answer was lost, the decision may take effect later, when its statement is repeated.
     const isEffective = changed !== undefined || !isAnswered
     if (isEffective && (what === "Repeat" || what === "Forget")) this.allowed++
     if (!isAnswered) this.said.push(moves[what])

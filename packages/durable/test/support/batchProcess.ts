@@ -1,7 +1,7 @@
 /**
- * A runner of a batch, to kill, stop or end. It prints its progress, a line of JSON each time.
+ * A runner of a batch in a process of its own, which tests kill, stop or end. It prints its progress as lines of JSON.
  *
- * One argument, JSON: see `BatchPlan`.
+ * Its one argument is JSON: see `BatchPlan`.
  */
 import { RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
@@ -22,12 +22,12 @@ import { SqliteClient } from "../../src/node/index.ts"
 
 const BatchPlan = Schema.Struct({
   baseUrl: Schema.String,
-  /** A file, or the URL of a PostgreSQL database. */
+  /** The file of a SQLite database, or the URL of a PostgreSQL database. */
   journal: Schema.String,
   store: Schema.String,
   concurrency: Schema.Int,
   lease: Schema.Finite,
-  /** The file of the batch; absent for a worker. */
+  /** The file of the batch. If it is absent, the process calls `ImageBatch.worker` instead of `ImageBatch.run`. */
   file: Schema.optional(Schema.String)
 })
 

@@ -1,7 +1,7 @@
 /**
- * A process that makes calls under a budget that it shares with others. It prints how many succeeded.
+ * A process that makes calls under a budget that it shares with other processes. It prints how many calls succeeded.
  *
- * One argument, JSON: see `BudgetedPlan`.
+ * Its one argument is JSON: see `BudgetedPlan`.
  */
 import * as ImagesBudget from "@effect-gradient/core/ImagesBudget"
 import { Images, RetryPolicy } from "@effect-gradient/core"
@@ -18,11 +18,11 @@ import { SqliteClient } from "../../src/node/index.ts"
 
 const BudgetedPlan = Schema.Struct({
   baseUrl: Schema.String,
-  /** `postgres://...`, or a file for SQLite. */
+  /** The URL of a PostgreSQL database (`postgres://...`), or the file of a SQLite database. */
   ledger: Schema.String,
   images: Schema.Int,
   calls: Schema.Int,
-  /** How many images each call asks for. */
+  /** The number of images of each call. */
   n: Schema.Int
 })
 

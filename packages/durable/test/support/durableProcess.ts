@@ -1,7 +1,7 @@
 /**
- * A process to kill or to stop: it asks for keys, each durable. At the point that is named it kills or stops itself.
+ * A process that makes one durable call for each key. At the point that its plan names, it kills or stops itself.
  *
- * One argument, JSON: see `Plan`.
+ * Its one argument is JSON: see `Plan`.
  */
 import { Attempt, Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
@@ -23,7 +23,7 @@ import { readPlan } from "./processes.ts"
 
 const plan = readPlan(argv[2])
 
-/** The end of the process, or a stall that only SIGCONT ends. */
+/** If the plan names this point, the process kills itself, or stops itself until it gets SIGCONT. */
 const reach = (point: string) =>
   Effect.sync(() => {
     if (point !== plan.point) return
@@ -54,7 +54,10 @@ const store = Layer.effect(
   }))
 ).pipe(Layer.provide(ImageStore.layerFolder(plan.store)), Layer.provide(NodeServices.layer))
 
-/** The innermost entry: its begin is the last step before the request, its end the first after the reply. */
+/**
+ * The innermost entry around an attempt. Its `begin` is the last step before the request, and its `end` is the first
+ * step after the reply.
+ */
 const watched = Attempt.layer({ begin: () => reach("before sending"), end: () => reach("after sending") }).pipe(
   Layer.provide(NodeImages.layer({ baseUrl: plan.baseUrl }))
 )
@@ -65,7 +68,7 @@ const sha256 = (parts: ReadonlyArray<Uint8Array>) => createHash("sha256").update
 
 const params = { prompt: "a sea otter", n: 2 }
 
-/** The bytes of the images, by either function. */
+/** The bytes of the images, from `generate` or from `generateStream`. */
 const imagesOf = (options: { readonly idempotencyKey: string }) =>
   plan.isStreaming === true
     ? Images.generateStream(params, options).pipe(
@@ -82,7 +85,8 @@ const ask = Effect.fnUntraced(function* (key: string) {
       onFailure: ({ reason }) => ({ outcome: reason._tag })
     })
   )
-  const found = Option.flatten(yield* Effect.option(DurableImages.get(key))) // The journal may be away.
+  // There is no status if the journal cannot be reached at this moment.
+  const found = Option.flatten(yield* Effect.option(DurableImages.get(key)))
   yield* Console.log(JSON.stringify({ key, ...result, status: Option.getOrUndefined(found)?.status }))
 })
 

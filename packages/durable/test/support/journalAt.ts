@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import { GenerationJournal } from "../../src/index.ts"
 import { SqliteClient } from "../../src/node/index.ts"
 
-/** The journal in this file, or in this PostgreSQL database. */
+/** Opens the journal in this SQLite file, or in the PostgreSQL database with this URL. */
 export const journalAt = (journal: string) => {
   const sql = journal.startsWith("postgres:")
     ? PgClient.layer({ url: Redacted.make(journal) })

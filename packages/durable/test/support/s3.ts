@@ -1,4 +1,4 @@
-/** An S3 server of npm on loopback, with one bucket. */
+/** An S3 server from npm, on loopback, with one bucket. */
 import S3rver from "@20minutes/s3rver"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"

@@ -1,4 +1,4 @@
-/** Sends plain HTTP requests to the emulator, and reads its images with decoders that it does not use itself. */
+/** Sends plain HTTP requests to the emulator, and reads its images with a decoder that the emulator does not use. */
 import { Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { imageSize } from "image-size"
@@ -8,7 +8,7 @@ const url = "http://emulator.test/v1/images/generations"
 /** Params of an image that is painted quickly. */
 export const small = { prompt: "a cute baby sea otter", size: "96x64", quality: "low" }
 
-/** Sends this body: a text as it is, anything else as JSON. */
+/** Sends a body to the emulator: a text as it is, anything else as JSON. */
 export const post = (
   body: unknown,
   headers: Readonly<Record<string, string>> = { authorization: "Bearer any" },
@@ -37,7 +37,7 @@ const Reply = Schema.Struct({
   })
 })
 
-/** The JSON reply, with its wire names. */
+/** Requests images and returns the JSON reply, with the names of its fields as on the wire. */
 export const generate = (body: object) =>
   post(body).pipe(
     Effect.flatMap((response) => response.json),
@@ -53,7 +53,7 @@ const ErrorBody = Schema.Struct({
   })
 })
 
-/** The status and error of the reply to this body. */
+/** Sends a body and returns the status and the error of the reply. */
 export const refused = (body: unknown, headers?: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const response = yield* post(body, headers)
@@ -63,7 +63,7 @@ export const refused = (body: unknown, headers?: Readonly<Record<string, string>
 
 export const bytesOf = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, "base64"))
 
-/** Format and size, such as `png 96x64`, read by a decoder that the emulator does not use. */
+/** Returns the format and size of an image, such as `png 96x64`. The decoder is one that the emulator does not use. */
 export const describeImage = (bytes: Uint8Array): string => {
   const { height, type, width } = imageSize(bytes)
   return `${type} ${width}x${height}`

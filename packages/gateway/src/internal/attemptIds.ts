@@ -1,17 +1,17 @@
-/** The ids of the attempts that were sent within the last hour, at most the latest 100,000. */
+/** Remembers the ids of the attempts that were sent within the last hour. It keeps at most the newest 100,000. */
 
 const retentionMillis = 60 * 60 * 1000
 const capacity = 100_000
 
 export interface AttemptIds {
-  /** Adds the id. Returns false if it was there already. */
+  /** Adds the id. Returns `false` if the id is already remembered. */
   readonly claim: (id: string, now: number) => boolean
   /** Removes the id of a request that was not charged for. */
   readonly release: (id: string) => void
 }
 
 export const makeAttemptIds = (): AttemptIds => {
-  // The time at which each id was added. A Map keeps the order of insertion, so the oldest is the first.
+  // The time at which each id was added. A Map keeps the order of insertion, so the oldest id comes first.
   const seen = new Map<string, number>()
   return {
     claim: (id, now) => {

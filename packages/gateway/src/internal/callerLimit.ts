@@ -21,7 +21,7 @@ const failure = ({ reason }: RateLimiter.RateLimiterError) =>
   reason._tag === "RateLimitExceeded"
     ? new GradientError.RateLimitError({
         reached: "NotSent",
-        description: `the caller's limit of ${reason.limit} images`,
+        description: `the caller has a limit of ${reason.limit} images`,
         limit: reason.limit,
         retryAfter: reason.retryAfter
       })
@@ -34,7 +34,7 @@ export const rateLimitHeaders = {
   reset: RateLimit.headerNames.controlPlane("reset")
 } as const
 
-/** The rate limit headers of a response. */
+/** Makes the rate limit headers of a response. */
 const headersOf = ({ limit, remaining, resetAfter }: RateLimiter.ConsumeResult, now: number) => ({
   [rateLimitHeaders.limit]: String(limit),
   [rateLimitHeaders.remaining]: String(remaining),
@@ -45,7 +45,8 @@ const isUncharged = (outcome: Attempt.Outcome) =>
   outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
 
 /**
- * Makes the entry that counts the `n` images of a request of this caller. A request that was not charged for does not count.
+ * Makes the entry of `Attempt.Around` that counts the `n` images of a request towards the limit of this caller. A
+ * request that was not charged for does not count.
  */
 export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: CallerLimit) {
   const limiter = yield* RateLimiter.RateLimiter

@@ -1,7 +1,7 @@
 /**
  * Checks the payload of a request, and fills in the defaults. All broken rules are reported at once, with the wire
- * names of the params. An unknown param is refused. If it were dropped, the caller would pay for an image made without
- * it.
+ * names of the params. An unknown param is refused, because if it were ignored, the caller would pay for an image that
+ * was made without it.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import type * as HttpApiError from "effect/http-api/HttpApiError"
@@ -14,7 +14,7 @@ import type { Payload } from "../ImagesApi.ts"
 
 /** The rules of a gateway, with their defaults filled in. */
 export interface ResolvedRules {
-  /** A request without a model gets the first. */
+  /** The allowed models. A request that names no model gets the first one. */
   readonly models: ReadonlyArray<string>
   readonly sizes: ReadonlyArray<string>
   readonly n: number
@@ -25,7 +25,7 @@ type Issue = ImageGenerateParams.Issue
 
 /** A problem of a request. */
 interface Problem {
-  /** The param's wire name; empty for the body itself. */
+  /** The param's wire name. It is empty if the problem is the body itself. */
   readonly param: string
   /** A message that names the param. */
   readonly message: string
@@ -33,7 +33,7 @@ interface Problem {
 
 const shorten = (text: string) => (text.length <= 1000 ? text : `${text.slice(0, 1000)}...`)
 
-/** One error for all problems. Its `param` is that of the first problem. */
+/** Makes one error of all problems. Its `param` is that of the first problem that has one. */
 const invalid = (problems: ReadonlyArray<Problem>): ApiError.ApiError => {
   const param = problems.find((problem) => problem.param !== "")?.param
   return ApiError.make(400, `Invalid request: ${shorten(problems.map(({ message }) => message).join("; "))}.`, {
@@ -44,7 +44,7 @@ const invalid = (problems: ReadonlyArray<Problem>): ApiError.ApiError => {
 
 const { wireNameOf } = ImageGenerateParams
 
-/** The problem of an issue, with the param's wire name. */
+/** Makes a problem of a broken rule of core. It names the param by its wire name. */
 const problemOf = (issue: Issue): Problem => ({
   param: wireNameOf(issue.param),
   message: ImageGenerateParams.renderIssue(issue, (name) => `'${wireNameOf(name)}'`)
@@ -52,7 +52,7 @@ const problemOf = (issue: Issue): Problem => ({
 
 const known: ReadonlySet<string> = new Set([...ImageGenerateParams.names.map(wireNameOf), "stream"])
 
-/** The problems of a body that does not match the schema: wrong types, broken rules and unknown params. */
+/** Lists the problems of a body that does not match the schema: wrong types, broken rules and unknown params. */
 const problemsOfBody = (body: unknown): ReadonlyArray<Problem> => {
   if (!Predicate.isObject(body)) return [{ param: "", message: "the body must be a JSON object" }]
   const stream = body["stream"] ?? false
@@ -64,7 +64,7 @@ const problemsOfBody = (body: unknown): ReadonlyArray<Problem> => {
   return [...issues.map(problemOf), ...unknown.map((param) => ({ param, message: `'${param}' is not a known param` }))]
 }
 
-/** The error for a request that does not match the schemas. */
+/** Makes the error for a request that does not match the schemas. */
 export const fromSchemaError = ({ cause: { issue }, kind }: HttpApiError.HttpApiSchemaError): ApiError.ApiError =>
   invalid(
     kind === "Payload" && SchemaIssue.hasInput(issue)
@@ -79,17 +79,27 @@ const list = (values: ReadonlyArray<string>) => values.map((value) => `"${value}
 
 type Params = Request["params"]
 
-/** The issues with the rules of this gateway. */
+/** Lists the rules of this gateway that the params break. */
 const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: ResolvedRules): ReadonlyArray<Issue> => {
   const isLong = prompt.length > rules.promptLength && Array.from(prompt).length > rules.promptLength
   return [
-    { param: "model", given: `"${model}"`, allowed: `${list(rules.models)} here`, holds: rules.models.includes(model) },
-    { param: "size", given: `"${size}"`, allowed: `${list(rules.sizes)} here`, holds: rules.sizes.includes(size) },
-    { param: "n", given: String(n), allowed: `at most ${rules.n} here`, holds: n <= rules.n },
+    {
+      param: "model",
+      given: `"${model}"`,
+      allowed: `${list(rules.models)} on this gateway`,
+      holds: rules.models.includes(model)
+    },
+    {
+      param: "size",
+      given: `"${size}"`,
+      allowed: `${list(rules.sizes)} on this gateway`,
+      holds: rules.sizes.includes(size)
+    },
+    { param: "n", given: String(n), allowed: `at most ${rules.n} on this gateway`, holds: n <= rules.n },
     {
       param: "prompt",
       given: `${prompt.length} characters`,
-      allowed: `at most ${rules.promptLength} characters here`,
+      allowed: `at most ${rules.promptLength} characters on this gateway`,
       holds: !isLong
     }
   ].filter(({ holds }) => !holds)

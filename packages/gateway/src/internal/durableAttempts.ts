@@ -1,6 +1,6 @@
 /**
- * Attempts through `@effect-gradient/durable`. This is the only module that knows the package, and it imports only its
- * types: the gateway also works if the package is not installed.
+ * Makes attempts through `@effect-gradient/durable`. Only this module uses that package, and it imports only types from
+ * it, so that the gateway also works if the package is not installed.
  */
 import {
   Attempt,
@@ -20,14 +20,14 @@ import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import type { Attempts, Reply, Request, RequestId } from "../Attempts.ts"
 
-/** The service of the package, by its key. */
+/** The service `DurableImages`, found by its key, so that the package is not imported. */
 const Durable = Context.Service<DurableImages.DurableImages, DurableImages.DurableImages["Service"]>(
   "@effect-gradient/durable/DurableImages"
 )
 
 const keyOf = ({ attempt, caller, request }: RequestId) => `${caller}/${attempt ?? request}`
 
-/** Waits for the first event, so that a failure before it is answered with its own HTTP status. */
+/** Waits for the first event, so that a failure before it is answered with the HTTP status of that failure. */
 const eventsReply = Effect.fnUntraced(function* (
   events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
 ) {
@@ -47,7 +47,10 @@ const responseReply = Effect.map((response: Extract<Reply, { _tag: "Response" }>
   response
 }))
 
-/** Images that are done are encoded while they are read from the store, so that a caller who reads slowly takes no memory. */
+/**
+ * Makes a reply of images that are already stored. They are encoded while they are read from the store, so that a
+ * caller who reads slowly takes no memory.
+ */
 const storedReply = ({ images, outline }: DurableImages.Stored, kind: Request["kind"]): Reply => {
   if (kind === "generate") {
     const { bytes, length } = ImageGenerateResponse.toJsonPieces(outline, images)
@@ -69,7 +72,8 @@ export const makeDurable = Effect.gen(function* () {
   const durable = yield* Durable
 
   const ask = ({ kind, params }: Request, idempotencyKey: string) => {
-    // As in the gateway that passes bytes on, the caller decides whether to send again.
+    // The gateway does not retry, neither here nor in `Attempts.layerOnce`. The caller decides whether to send the
+    // request again.
     const options = { idempotencyKey, retry: RetryPolicy.none }
     return kind === "stream"
       ? eventsReply(images.generateStream(params, options))
@@ -86,7 +90,7 @@ export const makeDurable = Effect.gen(function* () {
     run: (id, request, limit) => {
       const key = keyOf(id)
       const asked = Effect.updateService(ask(request, key), Attempt.Around, (entries) => [limit, ...entries])
-      // An id that the gateway made is new.
+      // The gateway has just made this id, so there is no generation to join.
       if (id.attempt === undefined) return asked
       return Effect.catchIf(join(key, request.kind, request.params), isUnknown, () => asked)
     },

@@ -1,5 +1,6 @@
 /**
- * Limits how many requests of a caller are open at once. A caller who reads slowly holds an image in memory.
+ * Limits how many requests of a caller are open at the same time. Each request of a caller who reads slowly keeps an
+ * image in memory.
  */
 import * as Effect from "effect/Effect"
 import * as ApiError from "../ApiError.ts"
@@ -11,7 +12,7 @@ const tooMany = ApiError.make(429, "Too many requests are open at once. Try agai
 
 export const makeOpenRequests = (limit: number) => {
   const open = new Map<string, number>()
-  /** Counts a request of this caller until the scope closes. */
+  /** Counts a request of this caller as open until the scope closes. Fails if the caller has too many open requests. */
   return (caller: string) =>
     Effect.acquireRelease(
       Effect.suspend(() => {

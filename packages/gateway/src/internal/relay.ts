@@ -1,6 +1,7 @@
 /**
- * Passes an event stream on, chunk by chunk, without decoding it. It only follows the ends of lines and events. Between two
- * lines it can insert a comment when nothing arrives. Between two events it can report a failure as an event.
+ * Passes an event stream on, chunk by chunk, without decoding it. It only notices the ends of lines and events. If
+ * nothing arrives for some time, it inserts a comment between two lines. If the stream fails between two events, it
+ * reports the failure as an event.
  */
 import type * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
@@ -12,7 +13,7 @@ type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 
 const comments: Chunks = [new TextEncoder().encode(": keep-alive\n")]
 
-/** The last characters that were sent: enough to recognise the end of a line and of an event. */
+/** The last four bytes that were passed on. They are enough to recognise the end of a line and the end of an event. */
 class Tail {
   private text = "\n\n"
 
@@ -20,7 +21,7 @@ class Tail {
     for (const chunk of chunks) this.text = (this.text + String.fromCharCode(...chunk.subarray(-4))).slice(-4)
   }
 
-  /** A CR may be the first half of a CRLF, so only LF counts. */
+  /** Only LF counts, because a CR may be the first half of a CRLF. */
   get isLineEnd(): boolean {
     return this.text.endsWith("\n")
   }
@@ -31,15 +32,16 @@ class Tail {
 }
 
 export interface RelayOptions<E> {
-  /** After this time of silence a comment is sent. */
+  /** A comment is sent each time that nothing has arrived for this long. */
   readonly keepAlive: Duration.Input
-  /** The event that reports a failure. */
+  /** Makes the event that reports a failure. */
   readonly toEvent: (error: E) => Uint8Array
 }
 
 /**
- * The stream, with a comment line whenever nothing arrives for `keepAlive`. A failure between two events is sent as an error
- * event. A failure in the middle of an event closes the connection, because a part of that event was already sent.
+ * Passes the stream on, and inserts a comment line each time that nothing has arrived for `keepAlive`. A failure
+ * between two events is sent as an error event. A failure in the middle of an event closes the connection, because a
+ * part of that event was already sent.
  */
 export const relay = <E>(
   source: Stream.Stream<Uint8Array, E>,
@@ -57,7 +59,7 @@ export const relay = <E>(
         return chunks
       })
     )
-    // An empty chunk is written at once, so the headers are sent before the first bytes arrive.
+    // The server writes an empty chunk at once. So the headers are sent before the first bytes arrive.
     return Stream.concat(Stream.succeed(new Uint8Array()), relayed).pipe(
       Stream.catch((error) => (tail.isEventEnd ? Stream.succeed(toEvent(error)) : Stream.fail(error)))
     )

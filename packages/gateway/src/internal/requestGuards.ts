@@ -1,6 +1,6 @@
 /**
- * The checks that run first for each request to the images endpoint: its origin, and the size and encoding of its body.
- * They also add the request id to the response and the log, and turn every failure into an error of the API.
+ * Runs first for each request to the images endpoint. It checks the origin of the request, and the size and encoding of
+ * its body. It also adds the request id to the response and the log, and turns every defect into an error of the API.
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
@@ -16,16 +16,18 @@ import * as ApiError from "../ApiError.ts"
 import { rateLimitHeaders } from "./callerLimit.ts"
 
 export interface GuardOptions {
-  /** The origins whose pages are allowed to call. */
+  /** The origins whose pages may call the gateway. */
   readonly origins: ReadonlyArray<string>
-  /** Whether these pages may send cookies. */
+  /** Whether pages of `origins` may send cookies. */
   readonly credentials: boolean
   readonly bodySize: ByteSize.ByteSize
 }
 
 type Request = HttpServerRequest.HttpServerRequest
 
-/** The id of the current request: a UUID, in the response's header `x-request-id` and in the log. */
+/**
+ * The id of the current request. It is a UUID, which is also in the response's header `x-request-id` and in the log.
+ */
 export const RequestId = Context.Reference<string>("@effect-gradient/gateway/RequestId", {
   defaultValue: SecureRandom.uuidV4Unsafe
 })
@@ -37,7 +39,7 @@ const cors = ({ credentials, origins }: GuardOptions) =>
   HttpMiddleware.cors({
     allowedOrigins: (origin) => origins.includes(origin),
     allowedMethods: ["POST", "GET"],
-    // An empty list allows any header. `openai` sends a dozen of its own.
+    // An empty list allows any header. It is needed because `openai` sends a dozen headers of its own.
     allowedHeaders: [],
     exposedHeaders,
     credentials,
@@ -45,16 +47,17 @@ const cors = ({ credentials, origins }: GuardOptions) =>
   })
 
 /**
- * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers send no origin.
+ * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers send no `origin`
+ * header.
  */
 const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
   headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])
 
-const foreignOrigin = ApiError.make(403, "Pages of this origin are not allowed to call.", {
+const foreignOrigin = ApiError.make(403, "Pages of this origin are not allowed to call this API.", {
   code: "origin_not_allowed"
 })
 
-/** The encoding of the body; `undefined` if it is not compressed. */
+/** The content encoding of the body. `undefined` if the body is not compressed. */
 const encodingOf = ({ headers }: Request): string | undefined => {
   const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity"
   return encoding === "" || encoding === "identity" ? undefined : encoding.slice(0, 40)
@@ -76,7 +79,10 @@ const parseFailure = (defect: unknown) =>
     ? defect.reason
     : undefined
 
-/** Wraps a route of the images endpoint. A defect of the route becomes an error response. */
+/**
+ * Makes the function that wraps a route of the images endpoint. If the route dies with a defect, the caller gets an
+ * error response.
+ */
 export const makeRequestGuards = (options: GuardOptions) => {
   const withCors = cors(options)
   const tooLarge = ApiError.make(413, `The body is larger than ${options.bodySize} bytes.`)
@@ -108,7 +114,7 @@ export const makeRequestGuards = (options: GuardOptions) => {
         Effect.catchDefect(onDefect),
         Effect.annotateLogs({ requestId })
       )
-      // HttpApi replies to another content type with plain text, which is replaced here.
+      // HttpApi replies in plain text if the content type is not JSON. That reply is replaced by an error of the API.
       return response.status === 415 && refusal === undefined ? ApiError.toResponse(notJson) : response
     })
 }

@@ -15,39 +15,46 @@ import { relay } from "./relay.ts"
 
 type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
-/** Whether the gateway refused the request itself: because of a repeated or an unknown id, or the caller's limit. */
+/** Whether the gateway itself refused the request, because of a repeated id, an unknown id, or the caller's limit. */
 const isRefusedHere = ({ reason }: GradientError.GradientError) =>
   reason.code === ApiError.duplicateAttempt ||
   (["RateLimitError", "NotFoundError", "ConflictError"].includes(reason._tag) && reason.reached === "NotSent")
 
-/** Logs the details of a failure for the operator. The caller gets a message without them. */
+/** Logs the details of a failure for the operator. The message that the caller gets does not contain them. */
 const log = (error: GradientError.GradientError) =>
   isRefusedHere(error)
     ? Effect.logDebug("ImagesGateway: a request was refused", error)
     : Effect.logWarning("ImagesGateway: a request failed", error)
 
-/** The event-stream headers were already sent when the service replied with JSON. */
+/** The failure if the service replies with JSON after the response headers of an event stream were already sent. */
 const noEvents = GradientError.fromReason(
   new GradientError.InvalidResponseError({
     description: "a stream was requested, but the service replied with JSON after the headers of the stream were sent"
   })
 )
 
-/** A streamed response. It keeps the log's annotations, and sends each chunk by itself: the server would copy several into one. */
+/**
+ * Makes a streamed response. The stream runs with the context of the request, so that its log entries have the
+ * annotations of the request. Each chunk is sent by itself, because the server would copy several chunks into one.
+ */
 const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<string, string>>) =>
   Effect.map(Effect.context(), (context) => {
-    // `Stream.provideContext` merges two contexts for each chunk; the server adds nothing to this one that is needed.
+    // This replaces the server's context, which has nothing that the stream needs. `Stream.provideContext` would merge
+    // the two contexts for each chunk.
     const annotated = Stream.transformPull(Stream.rechunk(bytes, 1), (pull) =>
       Effect.succeed(Effect.updateContext<never, never>(() => context)(pull))
     )
     return HttpServerResponse.stream(annotated, { contentType, headers: { ...headers, "cache-control": "no-store" } })
   })
 
-/** A JSON response. It keeps `content-length`, so that a client notices a reply that was cut off. */
+/**
+ * Makes a JSON response. If the length is known, it has `content-length`, so that a client notices if the reply is cut
+ * off.
+ */
 const json = (bytes: Bytes, length: string | undefined) =>
   streamed(Stream.tapError(bytes, log), "application/json", length === undefined ? {} : { "content-length": length })
 
-/** The bytes of a reply as an event stream. */
+/** Encodes a reply as the bytes of an event stream. */
 const eventBytes = (reply: Reply): Bytes => {
   switch (reply._tag) {
     case "EventStream":
@@ -60,15 +67,18 @@ const eventBytes = (reply: Reply): Bytes => {
   }
 }
 
-/** A JSON response with decoded images, encoded while it is sent: callers share the images, and have no text of their own. */
+/**
+ * Makes a JSON response of decoded images. The images are encoded while they are sent, so that callers of the same
+ * generation share the images, and none needs a text of its own in memory.
+ */
 const decodedJson = (response: ImageGenerateResponse.ImageGenerateResponse) => {
   const { bytes, length } = ImageGenerateResponse.toJsonPieces(response)
   return json(bytes, String(length))
 }
 
 /**
- * Responds with the reply of the attempt. If the caller requested a stream and the reply takes longer than `keepAlive`, the
- * headers are sent before the reply, and comments until it arrives.
+ * Responds with the reply of the attempt. If the caller requested a stream and the reply takes longer than `keepAlive`,
+ * the response headers are sent before the reply arrives, and comments are sent until it does.
  */
 export const respond = Effect.fnUntraced(function* (
   attempt: Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>,
@@ -79,7 +89,7 @@ export const respond = Effect.fnUntraced(function* (
     const toEvent = (error: GradientError.GradientError) =>
       ApiError.toServerSentEvent(ApiError.fromGradientError(error))
     const relayed = relay(Stream.tapError(bytes, log), { keepAlive, toEvent })
-    // Without this header nginx would buffer the images.
+    // Without the header `x-accel-buffering`, nginx would buffer the images.
     return streamed(relayed, "text/event-stream", { "x-accel-buffering": "no" })
   }
 

@@ -1,5 +1,5 @@
 /**
- * Sends a request to the service once, with the real key, and passes the reply on without decoding it.
+ * Sends a request to the service once, with the operator's key, and passes the reply on without decoding it.
  */
 import { Attempt, GradientClient, GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -19,8 +19,8 @@ const timeoutError = (phase: "idle" | "response" | "deadline", description: stri
   new GradientError.RequestTimeoutError({ phase, description, reached: "Accepted" })
 
 /**
- * A scope that closes after this time, so that a caller who stops reading cannot keep it open. `isOver` says whether it
- * closed.
+ * Makes a scope that closes after this time, so that a caller who stops reading cannot keep it open. `isOver` returns
+ * whether this has happened.
  */
 const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
   const scope = yield* Scope.fork(yield* Effect.scope)
@@ -33,7 +33,7 @@ const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
   return { scope, isOver: () => isOver }
 })
 
-/** The bytes of the body. The attempt gets its outcome when the body ends. */
+/** The bytes of the reply's body. When the body has ended, the attempt gets its outcome. */
 const bytesOf = (
   { stream }: Response,
   { deadline, idleTimeout, kind, timeout }: GradientClient.ResolvedCall,
@@ -61,7 +61,10 @@ const bytesOf = (
   )
 }
 
-/** Makes the function that sends requests. A request is cancelled when its scope closes, so also when the caller leaves. */
+/**
+ * Makes the function that sends requests. A request is cancelled when its scope closes, which also happens when its
+ * caller leaves.
+ */
 export const makeUpstream = Effect.gen(function* () {
   const client = yield* GradientClient.GradientClient
 

@@ -1,11 +1,11 @@
-/** Journals and stores that several durable gateways share. */
+/** Makes journals and stores that several durable gateways share. */
 import type { GradientError } from "@effect-gradient/core"
 import { type GradientClient, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import { Attempts } from "@effect-gradient/gateway"
 import { Context, Effect, Layer } from "effect"
 
-/** What the processes of a gateway share. */
+/** The journal and the store that several gateways share. */
 export interface Shared {
   readonly journal: GenerationJournal.GenerationJournal["Service"]
   readonly store: ImageStore.ImageStore["Service"]
@@ -18,7 +18,7 @@ export const inMemory: Effect.Effect<Shared> = Effect.scoped(
   }))
 )
 
-/** The attempts of one process. */
+/** Makes the `Attempts` of one durable gateway with this journal and this store. */
 export const durableOn = (
   { journal, store }: Shared,
   options: DurableImages.Options = {}

@@ -1,4 +1,4 @@
-/** A gateway on loopback, and functions that call it. */
+/** Starts a gateway on loopback, and has functions that call it. */
 import { assert } from "@effect/vitest"
 import { Attempt, GradientClient, type GradientError } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
@@ -27,7 +27,7 @@ export interface GatewayOptions extends ImagesGateway.Options {
   readonly log?: (line: string) => void
 }
 
-/** The URL of a gateway that ends with the scope. */
+/** Starts a gateway, which ends when the scope closes. Returns its URL. */
 export const gatewayTo = Effect.fnUntraced(function* ({
   around = {},
   attempts,
@@ -54,7 +54,7 @@ export const gatewayTo = Effect.fnUntraced(function* ({
     Layer.provideMerge(Logger.layer([Logger.map(Logger.formatJson, (line) => log?.(line))])),
     Layer.build
   )
-  // The finalizer that is added last runs first: an open connection would keep the server from closing.
+  // This finalizer is added last, so it runs first. Otherwise an open connection would keep the server from closing.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
   return yield* HttpServer.addressFormattedWith((address) => Effect.succeed(`${address}/v1`)).pipe(
     Effect.provide(context)
@@ -64,7 +64,7 @@ export const gatewayTo = Effect.fnUntraced(function* ({
 export interface Call {
   readonly key?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
-  /** A text or a stream is sent as it is, anything else as JSON. */
+  /** A string or a stream is sent as it is. Any other value is sent as JSON. */
   readonly body?: unknown
   readonly signal?: AbortSignal
 }
@@ -85,7 +85,7 @@ export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, header
     })
   )
 
-/** Joins a request that was sent before. */
+/** Joins an earlier request with a GET. */
 export const join = (
   baseUrl: string,
   id: string,
@@ -102,7 +102,10 @@ export const join = (
     })
   )
 
-/** Reads a body in parts: each read returns the text up to and including `until`, and throws if the body ends before. */
+/**
+ * Makes a function that reads a body in parts. Each call returns the text up to and including `until`, and throws if
+ * the body ends before that.
+ */
 export const reader = (response: Response) => {
   const chunks = response.body?.pipeThrough(new TextDecoderStream()).getReader()
   let text = ""
@@ -134,7 +137,10 @@ export const decodeError = Schema.decodeUnknownEffect(Schema.fromJsonString(Erro
 
 export const textOf = (response: Response) => Effect.promise(() => response.text())
 
-/** The status, headers and error of a call. Asserts that the error has the API's form. */
+/**
+ * Sends a request that is refused. Returns the status, the headers and the error. Asserts that the error has the form
+ * of the API.
+ */
 export const refusal = (baseUrl: string, options?: Call) =>
   Effect.gen(function* () {
     const response = yield* call(baseUrl, options)
@@ -149,7 +155,10 @@ export const answerImages = (_: http.IncomingMessage, response: http.ServerRespo
   response.end(responseBody(image))
 }
 
-/** A handler that sends the headers of a stream, and adds the response to `open`, so that a test can continue it. */
+/**
+ * Makes a handler that sends the headers of a stream and adds the response to `open`, so that a test can write the rest
+ * of the stream.
+ */
 export const streaming = () => {
   const open: Array<http.ServerResponse> = []
   const answer = (_: http.IncomingMessage, response: http.ServerResponse) => {

@@ -1,5 +1,6 @@
 /**
- * A response of undici as Effect's `HttpClientResponse`. Its body is a stream, from which text, JSON and the rest are read.
+ * Makes Effect's `HttpClientResponse` of a response of undici. Its body is a stream; text, JSON and other forms are
+ * read from that stream.
  */
 import * as Cookies from "effect/http/Cookies"
 import * as Headers from "effect/http/Headers"
@@ -20,7 +21,7 @@ export interface Head {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly url: URL
   readonly status: number
-  /** A header that was sent several times is a list. */
+  /** If a header was sent several times, its value is a list. */
   readonly headers: Readonly<Record<string, string | Array<string> | undefined>>
 }
 
@@ -39,7 +40,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
 
   constructor(
     head: Head,
-    /** Makes the body. Its failures are made by `onError`. */
+    /** Makes the body as a stream. The function that it gets makes the stream's errors. */
     body: (
       onError: (cause: unknown) => HttpClientError.HttpClientError
     ) => Stream.Stream<Uint8Array, HttpClientError.HttpClientError>
@@ -60,7 +61,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
     return Cookies.fromSetCookie(this.#head.headers["set-cookie"] ?? [])
   }
 
-  /** Read once and kept, because the body can be read only once. */
+  /** Reads the body once and keeps its bytes, because the stream can be read only once. */
   get arrayBuffer(): Body<ArrayBuffer> {
     this.#bytes ??= Effect.runSync(Effect.cached(Stream.mkArrayBuffer(this.stream)))
     return this.#bytes
@@ -95,7 +96,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
         reason: new HttpClientError.StatusCodeError({
           request: this.request,
           response: this,
-          description: "this client cannot hand over the connection"
+          description: "this client does not support HTTP upgrades"
         })
       })
     )

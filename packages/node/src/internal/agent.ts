@@ -1,6 +1,4 @@
-/**
- * Makes undici's Agent. The options are checked here, because undici would throw only at the first request.
- */
+/** Makes undici's Agent. The options are checked first, because undici would throw only at the first request. */
 import type * as Undici from "@effect/platform-node/Undici"
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -12,7 +10,10 @@ import { inspect } from "node:util"
 import type { TransportOptions } from "../NodeImages.ts"
 import type { Sender } from "./dispatch.ts"
 
-/** The proxies for URLs of http and of https, and the hosts without a proxy, as in `NO_PROXY`. */
+/**
+ * The proxy for `http` URLs, the proxy for `https` URLs, and the hosts that are reached without a proxy, as in
+ * `NO_PROXY`.
+ */
 export interface Proxies {
   readonly http?: string | undefined
   readonly https?: string | undefined
@@ -27,7 +28,7 @@ const invalid = (param: string, allowed: string, given: string) => {
 
 type Checked<A> = Effect.Effect<A, GradientError.GradientError>
 
-/** Checks a proxy's URL. Messages do not contain it, because it may contain a password. */
+/** Checks the URL of a proxy. Error messages do not contain the URL, because it may contain a password. */
 const checkProxy = (param: string, proxy: string): Checked<string> => {
   const url = URL.parse(proxy)
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -72,12 +73,12 @@ const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
     : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", inspect(input)))
 }
 
-/** Node's default is 16 KiB, which a few large cookies exceed. */
+/** The maximum size of a reply's headers, in bytes. Node's default of 16 KiB is too small for a few large cookies. */
 const maxHeaderSize = 256 * 1024
 
 /**
- * Makes the dispatcher. It uses HTTP/1.1 only: over HTTP/2, a truncated body can look complete, and one broken socket would
- * fail every paid request at once.
+ * Makes the dispatcher. It uses HTTP/1.1 only. Over HTTP/2, a truncated body can look complete, and one broken
+ * connection would fail all paid requests on it at once.
  */
 export const makeSender = Effect.fnUntraced(function* (
   undici: typeof Undici,
@@ -93,7 +94,7 @@ export const makeSender = Effect.fnUntraced(function* (
     proxies.https && (yield* checkProxy(options.proxy === undefined ? "HTTPS_PROXY" : "proxy", proxies.https))
 
   const ca = options.tls?.ca === undefined ? {} : { ca: [...tls.getCACertificates("default"), options.tls.ca] }
-  // Node's default gives up an address after 250 ms, which is too short for a slow network.
+  // By default, Node gives up on an address after 250 ms, which is too short for a slow network.
   const connecting = { ...ca, timeout, autoSelectFamilyAttemptTimeout: Math.max(250, Math.floor(timeout / 4)) }
   const connect = { ...options.tls, ...connecting }
   const agent = { allowH2: false, maxHeaderSize, connect }
@@ -102,18 +103,18 @@ export const makeSender = Effect.fnUntraced(function* (
   }
   const dispatcher = new undici.EnvHttpProxyAgent({
     ...agent,
-    // Empty strings, because undici reads the environment if these are undefined.
+    // These are empty strings and not undefined, because undici would otherwise read the environment variables.
     httpProxy: httpProxy ?? "",
     httpsProxy: httpsProxy ?? "",
     noProxy: proxies.except ?? "",
     requestTls: connect,
     proxyTls: connecting,
-    // undici does not pass `maxHeaderSize` and timeouts on to the connections to a proxy, so they are set here. If a
-    // proxy does not answer, that counts as a connect timeout.
+    // undici does not apply `maxHeaderSize` and timeouts to connections with a proxy, so they are set here. A proxy
+    // that does not answer in time counts as a connect timeout.
     factory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize }),
     clientFactory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize, headersTimeout: timeout })
   })
-  // With `NO_PROXY`, only undici knows whether a host uses the proxy.
+  // If `NO_PROXY` is set, only undici knows whether a host is reached through the proxy. Then this is always false.
   const isForwarded = ({ protocol }: URL) => protocol === "http:" && httpProxy !== undefined && !proxies.except
   return { dispatcher, isForwarded } satisfies Sender
 })

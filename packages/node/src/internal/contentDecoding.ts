@@ -1,6 +1,6 @@
 /**
- * Decodes a body by its `content-encoding`. Requests do not ask for an encoding, but a server may use one anyway, and the
- * image may be paid for.
+ * Decodes a body as its `content-encoding` says. Requests do not ask for an encoding, but a server may use one anyway,
+ * and the image may be paid for.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
@@ -13,14 +13,14 @@ import * as zlib from "node:zlib"
 type Body<E> = Stream.Stream<Uint8Array, E>
 type Decoder = <E>(body: Body<E>, onError: (cause: unknown) => E) => Body<E>
 
-// A truncated body is decoded as far as possible, as browsers do. The JSON shows whether it is complete.
+// A truncated body is decoded as far as possible, as browsers do. Its JSON shows whether it is complete.
 const lenient = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH }
 const lenientBrotli = {
   flush: zlib.constants.BROTLI_OPERATION_FLUSH,
   finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH
 }
 
-/** Reads one chunk at a time. By default, a pull would buffer up to 4096 reads. */
+/** Makes a decoder that reads one chunk at a time. By default, one pull would buffer up to 4096 chunks. */
 const through =
   (make: () => Duplex): Decoder =>
   (body, onError) =>
@@ -30,7 +30,10 @@ const gunzip = through(() => zlib.createGunzip(lenient))
 const inflate = through(() => zlib.createInflate(lenient))
 const inflateRaw = through(() => zlib.createInflateRaw(lenient))
 
-/** `deflate` is zlib's format, but some servers omit its header. The first byte shows whether it has one. */
+/**
+ * Decodes `deflate`. That is zlib's format, but some servers leave out zlib's header. The first byte shows whether
+ * there is a header.
+ */
 const inflateEither: Decoder = (body, onError) =>
   Stream.unwrap(
     Effect.map(Stream.peel(body, Sink.head()), ([first, rest]) => {
@@ -40,12 +43,18 @@ const inflateEither: Decoder = (body, onError) =>
     })
   )
 
-/** Whether these are at least 16 bytes of plain ASCII. Compressed bytes have other ones among the first. */
+/**
+ * Whether a body begins with plain ASCII. At least 16 bytes are needed, and at most 64 are checked. Compressed data has
+ * other bytes among them.
+ */
 const isPlain = (bytes: Uint8Array) =>
   bytes.length >= 16 &&
   bytes.subarray(0, 64).every((byte) => (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13)
 
-/** Some proxies decode a body and keep its header. */
+/**
+ * Makes a decoder that returns a plain text unchanged, because some proxies decode a body but keep its
+ * `content-encoding`.
+ */
 const unlessPlain =
   (decode: Decoder): Decoder =>
   (body, onError) =>
@@ -65,19 +74,24 @@ const decoders = new Map<string, Decoder>([
   ["zstd", unlessPlain(through(() => zlib.createZstdDecompress()))]
 ])
 
-/** Real servers use at most two. Each encoding can multiply the size by 1000. */
+/**
+ * The maximum number of encodings of one body. Real servers use at most two. Each encoding can multiply the size by
+ * 1000.
+ */
 const mostDecoders = 5
 
 class CannotDecodeError extends Error {
   readonly code = "ERR_CONTENT_ENCODING"
 }
 
-/** Whether these bytes are text: without control characters, which JSON, events and HTML do not contain. */
+/**
+ * Whether a body begins with text, and so is not compressed. Text has no control characters other than white space.
+ */
 const isText = (bytes: Uint8Array) => bytes.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13))
 
 /**
- * Decodes the body, no faster than it is consumed. Some servers send an encoding that does not exist, such as `utf-8`: then
- * a body of text is not changed.
+ * Decodes the body, only as fast as it is consumed. Some servers send an encoding that does not exist, such as `utf-8`.
+ * With an unknown encoding, a body of text is returned unchanged, and any other body fails.
  */
 export const decoded = <E>(
   body: Body<E>,

@@ -1,6 +1,6 @@
 /**
- * An `HttpClient` on an undici dispatcher. It uses `dispatcher.dispatch` with a handler: `dispatcher.request` would add a
- * Readable, which takes a fifth of the time of a large reply.
+ * An `HttpClient` that uses an undici dispatcher. It calls `dispatcher.dispatch` with a handler, because
+ * `dispatcher.request` would add a Readable, which takes a fifth of the time of a large reply.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import type * as Undici from "@effect/platform-node/Undici"
@@ -29,18 +29,18 @@ type Failure = HttpClientError.HttpClientError
 type ReplyHeaders = Readonly<Record<string, string | Array<string> | undefined>>
 
 /**
- * A dispatcher. `isForwarded` is true for requests that go to a proxy without a tunnel: there, the proxy may respond instead
- * of the service.
+ * A dispatcher. `isForwarded` returns true for a request that goes to a proxy without a tunnel. The reply to such a
+ * request may come from the proxy instead of the service.
  */
 export interface Sender {
   readonly dispatcher: Undici.Dispatcher
   readonly isForwarded: (url: URL) => boolean
 }
 
-/** The body is paused if more bytes than this are waiting: about one read of the socket. */
+/** If more bytes than this are waiting, the body is paused. It is about one read of the socket. */
 const mostWaiting = 64 * 1024
 
-/** Time for the end of a complete body to arrive after its last bytes. */
+/** Yields twice. In that time the end of a complete body can arrive after its last bytes. */
 const twoTurns = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
 
 const transportError = (request: Request, cause: unknown) =>
@@ -61,7 +61,7 @@ const sentBody = Effect.fnUntraced(function* (request: Request) {
         reason: new HttpClientError.EncodeError({ request, description: "this body cannot be sent over undici" })
       })
     case "FormData": {
-      const encoded = new Response(body.formData) // It sets the content type, which has the form's boundary.
+      const encoded = new Response(body.formData) // `Response` sets the content type, which contains the boundary of the form.
       const type = encoded.headers.get("content-type") ?? ""
       const bytes = yield* Effect.promise(() => encoded.bytes())
       return { body: bytes, headers: Headers.set(headers, "content-type", type) }
@@ -69,11 +69,11 @@ const sentBody = Effect.fnUntraced(function* (request: Request) {
   }
 })
 
-/** The chunks of a body that have arrived and are not yet pulled. */
+/** The chunks of a body that have arrived but were not pulled yet. */
 class Arrivals {
   #waiting: Array<Uint8Array> = []
   #waitingBytes = 0
-  /** Set when the body has ended, with its failure if it failed. */
+  /** Set when the body has ended. Contains the error if the body failed. */
   end: { readonly failure?: Error } | undefined
   /** Set while a pull waits. */
   #wake: (() => void) | undefined
@@ -91,7 +91,9 @@ class Arrivals {
     this.#wake?.()
   }
 
-  /** Pulls the waiting chunks, or waits for the next. Calls `resume` when there is room again. */
+  /**
+   * Pulls all waiting chunks, or waits for the next one. Calls `resume`, because there is room for more chunks then.
+   */
   pull<E>(onError: (cause: unknown) => E, resume: () => void): Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> {
     const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> = Effect.suspend(() => {
       const chunks = this.#waiting
@@ -118,7 +120,7 @@ class Arrivals {
   })
 }
 
-/** The body as a stream. If its consumer stops before the end, the connection is closed. */
+/** Makes the body as a stream. If the consumer stops before the end of the body, the connection is closed. */
 const bodyStream = <E>(
   arrivals: Arrivals,
   controller: Undici.Dispatcher.DispatchController,
@@ -136,11 +138,11 @@ const bodyStream = <E>(
   )
 }
 
-/** Whether a proxy refused the request. The service's own refusals are JSON. */
+/** Whether the refusal of a request comes from a proxy. A refusal of the service itself has a JSON body. */
 const isProxyRefusal = (status: number, headers: ReplyHeaders) =>
   status === 403 && !/json/i.test(String(headers["content-type"]))
 
-/** Sends one request and returns the response when its head arrives. */
+/** Sends one request. Returns the response when its headers have arrived. */
 const send = (
   { dispatcher, isForwarded }: Sender,
   options: Undici.Dispatcher.DispatchOptions,
@@ -163,9 +165,9 @@ const send = (
       arrivals.finish(failure)
     }
     const fail = (cause: Error) => {
-      // undici had not begun to send, which proves that nothing was charged for.
+      // undici had not begun to send the request, so it is certain that nothing was charged for.
       if (controller === undefined) GradientClient.markNotSent(cause)
-      // undici reports a proxy's 407 as an error, but continues to read its body.
+      // undici reports a proxy's 407 as an error, but would continue to read the body of that reply.
       else if (!controller.aborted) controller.abort(cause)
       finish(cause)
       if (!hasHead) resume(Effect.fail(transportError(request, cause)))
@@ -187,8 +189,8 @@ const send = (
           decoded(bodyStream(arrivals, started, onError), contentEncoding(headers), onError)
         )
         hasHead = true
-        // Deferred, because a small body often arrives together with its head. Reading it then needs no timer: small
-        // requests take 0.93 times the CPU.
+        // The response is returned in a microtask, because a small body often arrives together with the headers. Then
+        // reading it needs no timer: a small request takes 0.93 times the CPU time.
         queueMicrotask(() => resume(Effect.succeed(response)))
       },
       onResponseData(started, chunk) {
@@ -205,11 +207,11 @@ const send = (
     return Effect.sync(abort)
   })
 
-/** The header may be sent several times. Its values are one list. */
+/** Returns the `content-encoding`. If the header was sent several times, its values form one list. */
 const contentEncoding = ({ "content-encoding": value }: ReplyHeaders) =>
   Array.isArray(value) ? value.join(",") : value
 
-/** The client on this dispatcher. undici's timeouts are off, because core has its own. */
+/** Makes the client on this dispatcher. undici's own timeouts are off, because the core package has timeouts. */
 export const make = (sender: Sender): HttpClient.HttpClient =>
   HttpClient.make((request, url, signal) =>
     Effect.flatMap(sentBody(request), (sent) => {

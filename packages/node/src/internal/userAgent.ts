@@ -1,2 +1,5 @@
-/** The default `User-Agent`, because some firewalls refuse requests without one. `pnpm run version` updates it. */
+/**
+ * The default `User-Agent`. It exists because some firewalls refuse requests without one. `pnpm run version` updates
+ * it.
+ */
 export const userAgent = "effect-gradient/0.0.0"

@@ -3,12 +3,14 @@
  * costs.
  *
  * A cassette is a readable JSON file with its images beside it: `otter.json`, `otter-0.png`. Put both under version control.
- * They do not contain keys: secret headers are redacted, and so are their values and keys of the service anywhere else.
- * Times, and comments of a stream, are not recorded. Use one cassette for each test.
+ * These files do not contain keys: secret headers are redacted, and so are their values and any keys of the service
+ * elsewhere in a request or reply. The comments of a stream and the time between its events are not recorded. Use one
+ * cassette for each test.
  *
- * Each recorded reply is replayed once, to a request with the same method, path and body; the host and the headers may
- * differ. Any other request is a defect, so that no retry or fallback of the application hides it. Nothing is sent. The
- * message lists how the request differs from the nearest recorded one.
+ * Each recorded reply is replayed once, to a request with the same method, path and body. The host and the headers may
+ * differ. A request without a recorded reply is a defect and not a failure, so that no retry or fallback of the
+ * application hides it. The defect's message lists how the request differs from the nearest recorded one. Nothing is sent
+ * while a cassette is replayed.
  *
  * @example
  * ```ts
@@ -62,7 +64,7 @@ export class CassetteError extends Data.TaggedError("CassetteError")<{
 }
 
 /**
- * The defect for a request without a recorded reply.
+ * The defect of a request for which the cassette has no reply.
  *
  * @category errors
  * @since 0.1.0
@@ -70,22 +72,29 @@ export class CassetteError extends Data.TaggedError("CassetteError")<{
 export class UnknownRequestError extends Data.TaggedError("UnknownRequestError")<{
   readonly path: string
   readonly request: RecordedRequest.RecordedRequest
-  /** The recorded request that differs least. `undefined` if the cassette is empty. */
+  /** The recorded request that differs least from this one. `undefined` if the cassette is empty. */
   readonly nearest: RecordedRequest.RecordedRequest | undefined
-  /** How it differs. Empty if the request is recorded, but all its replies were already replayed. */
+  /**
+   * The fields in which this request differs from `nearest`. Empty if the request is recorded, but all its replies were
+   * already replayed.
+   */
   readonly differences: ReadonlyArray<Difference>
 }> {
   override get message(): string {
     const { method, url } = this.request
     const heading = `The cassette ${this.path} has no reply for ${method} ${url}.`
-    return [heading, ...this.comparison, `Nothing was sent. To record anew, use Cassette.layerRecord.`].join("\n")
+    return [
+      heading,
+      ...this.comparison,
+      `Nothing was sent. To record the cassette again, use Cassette.layerRecord.`
+    ].join("\n")
   }
 
   private get comparison(): ReadonlyArray<string> {
     if (this.nearest === undefined) return ["The cassette is empty."]
     if (this.differences.length === 0) return ["All recorded replies to this request were already replayed."]
     return [
-      `The nearest recorded request, ${this.nearest.method} ${this.nearest.url}, differs in:`,
+      `This request differs from the nearest recorded one, ${this.nearest.method} ${this.nearest.url}, in:`,
       ...this.differences.map(({ asked, field, recorded }) => `  ${field}: ${show(asked)}, recorded: ${show(recorded)}`)
     ]
   }
@@ -98,7 +107,7 @@ const show = (value: unknown): string => {
 
 const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-/** Replies to each request with its first recorded reply that was not replayed yet. */
+/** Replies to each request with the first of its recorded replies that was not replayed yet. */
 const scriptOf = (path: string, { exchanges, images }: CassetteFile.CassetteContent): TestTransport.Script => {
   const left = [...exchanges]
   return (request) => {
@@ -118,7 +127,8 @@ const scriptOf = (path: string, { exchanges, images }: CassetteFile.CassetteCont
 }
 
 /**
- * Replays a cassette and sends nothing. If a connection broke while a reply was recorded, it breaks at the same place.
+ * Replays a cassette and sends nothing. If the connection broke while a reply was recorded, the replayed reply breaks
+ * at the same place.
  *
  * @category layers
  * @since 0.1.0
@@ -131,7 +141,10 @@ export const layerReplay = (path: string): Layer.Layer<HttpClient.HttpClient, Ca
     Layer.provide(platform)
   )
 
-/** Calls `keep` with the text of the response when its consumer has finished reading, or when the connection breaks. */
+/**
+ * Returns a response that calls `keep` with its text when the consumer has read it to the end, or when the connection
+ * breaks.
+ */
 const recordedResponse = (
   response: HttpClientResponse.HttpClientResponse,
   request: HttpClientRequest.HttpClientRequest,
@@ -146,7 +159,8 @@ const recordedResponse = (
         isBroken = true
       })
     ),
-    // If the consumer fails for another reason, such as a timeout, the exchange is incomplete and is not recorded.
+    // If reading ends for another reason, such as a timeout of the caller, the exchange is incomplete and is not
+    // recorded.
     Stream.onExit((exit) =>
       Exit.isSuccess(exit) || isBroken ? keep(Buffer.concat(chunks).toString(), isBroken) : Effect.void
     ),
@@ -198,9 +212,9 @@ const makeRecorder = Effect.fnUntraced(function* (path: string) {
 })
 
 /**
- * Sends requests with the HttpClient in context and records the replies. It replaces an existing cassette. A reply is
- * written when its body has been read, or when the connection breaks within it; a request without a response is not
- * recorded. A file that cannot be written is a defect.
+ * Sends requests with the HttpClient in context and records the replies. An existing cassette is replaced. A reply is
+ * written when its body has been read, or when the connection breaks within the body. A request that gets no response
+ * is not recorded. If a file cannot be written, that is a defect.
  *
  * @example
  * ```ts
@@ -218,8 +232,8 @@ export const layerRecord = (path: string): Layer.Layer<HttpClient.HttpClient, ne
   Layer.effect(HttpClient.HttpClient, makeRecorder(path)).pipe(Layer.provide(platform))
 
 /**
- * Replays the cassette if its file exists, else records it. An existing cassette is never extended: delete the file to record
- * it again.
+ * Replays the cassette if its file exists, and records it otherwise. An existing cassette is never extended: to record
+ * it again, delete its file.
  *
  * @category layers
  * @since 0.1.0

@@ -1,2 +1,2 @@
-/** For tests in Node: records real replies and replays them. Each module is a namespace. */
+/** For tests on Node: records real replies and replays them. Each module is a namespace. */
 export * as Cassette from "./Cassette.ts"

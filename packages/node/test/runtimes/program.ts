@@ -1,6 +1,6 @@
 /**
- * Runs on Bun and Deno. It builds a layer of NodeImages, writes a file into the folder in its argument, and prints both
- * results as JSON.
+ * The program that tests run on Bun and Deno. It makes a call with a layer of NodeImages, writes files into the folder
+ * that its argument names, and prints the results of both as JSON.
  */
 import { GeneratedImage, Images } from "@effect-gradient/core"
 import { ImageFile, NodeImages } from "@effect-gradient/node"

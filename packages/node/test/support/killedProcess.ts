@@ -1,8 +1,8 @@
 /**
- * A process to kill: one call through a limiter and a journal in a file, in either order. It prints each moment that it
- * reaches, and stays there for ever if it is the one that is named.
+ * The process that tests kill. It makes one call through a limiter and a journal in a file; either can be the outer one.
+ * It prints each moment of the call that it reaches, and stays for ever at the moment that its last argument names.
  *
- * Arguments: base URL, the journal's file, the order of the two layers, the function, the moment to stay at.
+ * Arguments: base URL, the journal's file, the order of the two layers, the function to call, the moment to stay at.
  */
 import { Attempt, Images } from "@effect-gradient/core"
 import * as Console from "effect/Console"
@@ -17,7 +17,7 @@ const [, , baseUrl = "", file = "", order = "", kind = "", stayAt = ""] = argv
 
 const reach = (moment: string) => Effect.andThen(Console.log(moment), moment === stayAt ? Effect.never : Effect.void)
 
-/** Writes one line, and waits until it is on the disk. */
+/** Appends a line to the journal, and waits until it is on the disk. */
 const append = (line: string) =>
   Effect.sync(() => {
     const handle = openSync(file, "a")
@@ -36,7 +36,7 @@ const journal = Attempt.layer({
 
 const limiter = Attempt.layer({ wait: ({ number }) => reach(`waiting ${number}`) })
 
-/** The innermost entry, so its begin is the last step before the request. */
+/** Reports that an attempt begins. It is the innermost entry, so its `begin` is the last step before the request. */
 const watcher = Attempt.layer({ begin: ({ number }) => reach(`begun ${number}`) })
 
 const layers = order === "limiter outside" ? [journal, limiter] : [limiter, journal]

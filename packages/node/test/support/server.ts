@@ -1,4 +1,7 @@
-/** Servers on loopback for tests: one that replies with a function and tracks its sockets, and plain TCP servers. */
+/**
+ * Servers on loopback for tests. One is an HTTP server that replies with a function and keeps track of its sockets. The
+ * others are plain TCP servers.
+ */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import * as net from "node:net"
@@ -40,7 +43,10 @@ export const serve = (answer: (request: http.IncomingMessage, response: http.Ser
       })
   )
 
-/** Waits in real time until a condition is true. Fails after three seconds, before idle connections close by themselves. */
+/**
+ * Waits in real time until `holds` returns true. Fails after three seconds, which is before idle connections close by
+ * themselves.
+ */
 export const eventually = (holds: () => boolean, what: string) =>
   Effect.promise(async () => {
     const end = Date.now() + 3000
@@ -76,7 +82,7 @@ export const completed = (image: Buffer) =>
 export const responseBody = (...images: ReadonlyArray<Buffer>) =>
   JSON.stringify({ created: 1_700_000_000, data: images.map((image) => ({ b64_json: image.toString("base64") })) })
 
-/** Listens on loopback until the scope closes, and returns the port. */
+/** Makes a server listen on loopback until the scope closes, and returns its port. */
 export const listening = (server: net.Server) =>
   Effect.acquireRelease(
     Effect.callback<number>((resume) => {
@@ -88,7 +94,7 @@ export const listening = (server: net.Server) =>
     () => Effect.sync(() => server.close())
   )
 
-/** A TCP server on loopback, and its port. */
+/** Starts a TCP server on loopback, and returns its port. */
 export const tcp = (accept: (socket: net.Socket) => void) =>
   Effect.gen(function* () {
     const sockets = new Set<net.Socket>()

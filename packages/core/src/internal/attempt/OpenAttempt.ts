@@ -1,8 +1,10 @@
 /**
- * Runs the entries of one attempt: `wait`, then `begin` directly before the request, then `end` with the outcome.
+ * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, then `end`
+ * with the outcome.
  *
- * Each attempt has a span, `Images.attempt`, from its `wait`s to its outcome. `Effect.withSpan` cannot make it: the effect
- * that opens a stream ends with the first event, and the attempt is settled later, while the caller reads.
+ * Each attempt has a span, `Images.attempt`, which lasts from the first `wait` to the outcome. `Effect.withSpan` cannot
+ * create this span, because it would end with the effect that opens a stream, at the first event. The attempt ends
+ * later, while the caller reads.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -29,7 +31,7 @@ export interface Counter {
 const startSpan = (attempt: number, parent?: Tracer.AnySpan) =>
   Effect.makeSpan("Images.attempt", { attributes: { attempt }, parent })
 
-/** How the span of an attempt ends. An attempt that was left ends as interrupted. */
+/** The Exit with which the span of an attempt ends. If the caller left, it is an interruption. */
 const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
   if (outcome._tag === "Completed") return Exit.void
   const reason = outcome._tag === "Left" ? undefined : outcome.reason
@@ -37,7 +39,7 @@ const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
 }
 
 /**
- * One attempt and its entries. It is settled once, with the first outcome.
+ * One attempt and the entries that run around it. The first outcome settles the attempt; later outcomes are ignored.
  *
  * @category models
  * @since 0.1.0
@@ -45,15 +47,15 @@ const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
 export class OpenAttempt {
   #attempt: Attempt
   readonly #entries: ReadonlyArray<Entry>
-  /** The entries that get the outcome: their `wait` succeeded. */
+  /** The entries whose `wait` succeeded. Only these get the outcome. */
   #waiting: ReadonlyArray<Entry> = []
   #span: Tracer.Span
   #isSettled = false
   #isSent = false
   #sentAt = 0
-  /** The whole body was read, so the request need not be aborted when its scope closes. */
+  /** Whether the whole body was read. If so, the request need not be aborted when its scope closes. */
   isReplyWhole = false
-  /** The images decoded so far, for an outcome without a complete reply. */
+  /** Returns the images decoded so far, for the outcome of an attempt without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []
 
   readonly #counter: Counter
@@ -65,7 +67,7 @@ export class OpenAttempt {
     this.#span = span
   }
 
-  /** Whether a request was passed to the transport. */
+  /** Whether the request was passed to the transport. */
   get isSent(): boolean {
     return this.#isSent
   }
@@ -75,7 +77,7 @@ export class OpenAttempt {
     return this.#sentAt
   }
 
-  /** Whether an entry needs the images of a stream. Only then are they kept until the outcome. */
+  /** Whether an entry needs the images of a stream. If none does, the images are not kept until the outcome. */
   get keepsImages(): boolean {
     return this.#waiting.some(({ end, needsImages }) => end !== undefined && needsImages !== false)
   }
@@ -84,7 +86,9 @@ export class OpenAttempt {
   readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.updateContext(effect, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, this.#span))
 
-  /** Runs each `wait`, outermost first. An entry gets the outcome if its `wait` succeeded. */
+  /**
+   * Runs the `wait` of each entry, the outermost layer's first. An entry gets the outcome only if its `wait` succeeded.
+   */
   readonly wait: Effect.Effect<void, GradientErrorReason> = Effect.suspend(() =>
     Effect.forEach(
       this.#entries,
@@ -99,8 +103,8 @@ export class OpenAttempt {
   ).pipe(this.within)
 
   /**
-   * Runs each `begin`, directly before a request is sent. A second request that a transform sends is a new attempt: the
-   * first one ends with the outcome `previous`, and then `wait` runs again as well.
+   * Runs the `begin` of each entry, directly before a request is sent. If a transform sends a second request, a new
+   * attempt starts: the first attempt ends with the outcome `previous`, and each `wait` runs again before `begin`.
    */
   begin(previous: () => Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.gen({ self: this }, function* () {
@@ -118,7 +122,7 @@ export class OpenAttempt {
     })
   }
 
-  /** Passes events of a stream to the entries. */
+  /** Passes the events of a stream to the entries. */
   notify(events: ReadonlyArray<ImageGenStreamEvent>): Effect.Effect<void> {
     const listeners = this.#waiting.flatMap(({ event }) => event ?? [])
     if (listeners.length === 0) return Effect.void
@@ -126,7 +130,10 @@ export class OpenAttempt {
     return this.within(Effect.all(calls, { discard: true }))
   }
 
-  /** Runs each `end` with the outcome, innermost first, and ends the span. After the first outcome, it does nothing. */
+  /**
+   * Runs the `end` of each entry with the outcome, the innermost layer's first, then ends the span. Does nothing if the
+   * attempt already has an outcome.
+   */
   settle(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.suspend(() => {
       if (this.#isSettled) return Effect.void
@@ -162,24 +169,29 @@ export class OpenAttempt {
     return Outcome.Failed({ reason, images: [...before, ...reason.images] })
   }
 
-  /** Settles an attempt that has no outcome when its scope closes, because its caller left. */
+  /**
+   * Settles an attempt that still has no outcome when its scope closes. This happens if the caller was interrupted or
+   * stopped reading.
+   */
   readonly leave: Effect.Effect<void> = Effect.suspend(() =>
     this.settle(this.#isSent ? Outcome.Left({ images: this.images() }) : Outcome.NotSent({ reason: undefined }))
   ).pipe(
-    // The caller has left, so the failure can only be logged.
-    Effect.catch((reason) => Effect.logError("An entry's `end` failed after the caller had left", reason))
+    // The caller has left, so nobody receives the failure. It is only logged.
+    Effect.catch((reason) =>
+      Effect.logError("`end` of an Attempt entry failed after the caller of the request had left", reason)
+    )
   )
 }
 
-/** If `end` fails after `Completed`, its reason gets the images, because they are paid for. */
+/** Adds the images to the reason of an `end` that failed after `Completed`, because the caller pays for the images. */
 const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
   outcome._tag === "Completed" && reason.images.length === 0
     ? Object.defineProperty(reason, "images", { value: outcome.images, enumerable: true })
     : reason
 
 /**
- * Starts an attempt and runs each `wait`. When the scope closes, the attempt is settled if it was not before. `Images`
- * does this for each request; call it only if you send through `GradientClient.post` yourself.
+ * Starts an attempt and runs each `wait`. When the scope closes, an attempt without an outcome is settled. `Images`
+ * calls `open` for each request; call it yourself only if you send requests through `GradientClient.post`.
  *
  * @category constructors
  * @since 0.1.0

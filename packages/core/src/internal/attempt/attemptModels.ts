@@ -1,5 +1,6 @@
 /**
- * The models of `Attempt`. They have a file of their own because `Images` imports them and `Attempt` imports `Images`.
+ * The models of the module `Attempt`. They are in a file of their own to avoid a cycle of imports: `Images` imports the
+ * models, and `Attempt` imports `Images`.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -11,7 +12,7 @@ import type { ImageGenerateResponse, Usage } from "../../ImageGenerateResponse.t
 import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 
 /**
- * The server of a base URL.
+ * The host and port of a base URL.
  *
  * @category models
  * @since 0.1.0
@@ -23,26 +24,26 @@ export interface Server {
 }
 
 /**
- * The params and options of a call that its attempts can see.
+ * The part of a call's params and options that `Attempt` entries can read.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Call {
-  /** The function of the call: `generate`, or `stream` for `generateStream`. */
+  /** The function that was called: `generate`, or `stream` for `generateStream`. */
   readonly kind: Kind
-  /** The params with their defaults. */
+  /** The params of the call, with defaults filled in. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
-  /** The option `idempotencyKey` of the call. */
+  /** The idempotency key from the options of the call. */
   readonly idempotencyKey?: string | undefined
-  /** The option `labels` of the call. */
+  /** The labels from the options of the call. */
   readonly labels: Readonly<Record<string, string>>
-  /** The server of the client's base URL. Undefined if that is a path, as in a page. */
+  /** The server of the client's base URL. Undefined if the base URL is only a path, as it can be in a web page. */
   readonly server?: Server | undefined
 }
 
 /**
- * One request that can be charged.
+ * One request that the service may charge for.
  *
  * @category models
  * @since 0.1.0
@@ -55,15 +56,16 @@ export interface Attempt extends Call {
 /**
  * How an attempt ended.
  *
- * - `NotSent`: nothing was sent, which is proven. A `wait` or a `begin` failed or was interrupted, or no connection was
- *   made. After an interruption, `reason` is undefined.
+ * - `NotSent`: it is proven that nothing was sent. A `wait` or a `begin` failed or was interrupted, or no connection
+ *   was made. After an interruption, `reason` is undefined.
  * - `Completed`: all images arrived.
  * - `Failed`: the request failed. `reason.mayHaveBeenCharged` shows whether it may have been charged for.
- * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed`. The images may have
- *   been charged for.
+ * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed` event. The images may
+ *   have been charged for.
  *
- * `images` has all images that were decoded. If a stream ended before `Completed`, it includes the last partial image.
- * `response` is the whole response, of a stream too. It is absent if the bytes were passed on without being decoded.
+ * `images` has all images that were decoded. If a stream ended before its `Completed` event, the last item of `images`
+ * is the last partial image. `response` is the whole response, also for a stream. It is absent if the reply was passed
+ * on as bytes and not decoded.
  *
  * @category models
  * @since 0.1.0
@@ -86,33 +88,38 @@ export type Outcome = Data.TaggedEnum<{
 export const Outcome = Data.taggedEnum<Outcome>()
 
 /**
- * Functions that run around each attempt. If one fails, the attempt fails with its reason.
+ * Functions that run around each attempt. If one of them fails with a reason, the attempt fails with that reason.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Entry {
-  /** Runs before `begin` and may take long, for example in a rate limiter. It can be interrupted. */
+  /** Runs before `begin`. It may take long, for example to wait in a rate limiter, and it can be interrupted. */
   readonly wait?: ((attempt: Attempt) => Effect.Effect<void, GradientErrorReason>) | undefined
   /** Runs directly before the request is sent. */
   readonly begin?: ((attempt: Attempt) => Effect.Effect<void, GradientErrorReason>) | undefined
-  /** Runs for each event of a stream before the caller gets it. Not for `generate`, and not if the reply is not decoded. */
+  /**
+   * Runs for each event of a stream, before the caller gets the event. Does not run for `generate`, or if the reply is
+   * passed on without being decoded.
+   */
   readonly event?: ((attempt: Attempt, event: ImageGenStreamEvent) => Effect.Effect<void>) | undefined
   /**
-   * Runs once and cannot be interrupted. It runs before the caller gets the last image, or before the wait for a retry.
-   * If it fails after `Completed`, its reason gets the images, so that the caller does not lose them.
+   * Runs once for each attempt and cannot be interrupted. It runs before the caller gets the last image, or before the
+   * delay of a retry. If `end` fails after `Completed`, the reason of its failure gets the images, so that the caller
+   * does not lose them.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**
-   * Whether `end` needs the images of a stream. They take memory until then. If no entry needs them, the outcome of a stream
-   * has neither `images` nor `response`. Default: true.
+   * Whether `end` needs the images of a stream. The images stay in memory until `end` runs. If no entry needs them, the
+   * outcome of a stream has neither `images` nor `response`. Default: true.
    */
   readonly needsImages?: boolean | undefined
 }
 
 /**
- * The entries that run around each attempt, the outermost layer's first. Use `layer` to add one: this reference is read
- * when a call runs, so a value that is provided only while a layer is built has no effect.
+ * The entries that run around each attempt, in order from the outermost layer to the innermost. Use `layer` to add an
+ * entry. This reference is read when a call runs, so a value that is provided only while a layer is built has no
+ * effect.
  *
  * @category references
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Runs the attempts of a call, one after another, by the retry policy. A failed attempt that will be retried is logged, is
- * added to the call's span as an event, and is passed to `onRetry`.
+ * Runs the attempts of a call one after another, as the retry policy says. Before each retry, the failed attempt is
+ * logged, added to the call's span as an event, and passed to `onRetry`.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -15,19 +15,19 @@ import type { RetryEvent } from "../request/options.ts"
 import { isAllowed, withServiceDelays } from "./retryWait.ts"
 import type { Counter } from "./OpenAttempt.ts"
 
-/** The options of a call for retries. */
+/** The options of a call that control retries. */
 export interface RetryOptions {
   readonly retry: RetryPolicy
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
 }
 
-/** The attempts of a call so far: their number, and those that failed. */
+/** The attempts of a call so far: how many there were, and the failed ones. */
 export class AttemptLog implements Counter {
   count = 0
   readonly failed: Array<GradientError.FailedAttempt> = []
 }
 
-/** Runs attempts until one succeeds or the policy stops. The error lists all failed attempts. */
+/** Runs attempts until one succeeds or the policy allows no retry. The error of the call lists all failed attempts. */
 export const retryAttempts = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
   { onRetry, retry: policy }: RetryOptions,
@@ -42,7 +42,7 @@ export const retryAttempts = Effect.fnUntraced(function* <A, R>(
     if (Result.isSuccess(result)) return result.success
     const reason = result.failure
     attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
-    nextDelay ??= yield* delays(policy) // Made only now, because most calls never retry.
+    nextDelay ??= yield* delays(policy) // Created only after the first failure, because most calls never retry.
     const delay = (yield* isAllowed(reason)) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
     if (Option.isNone(delay)) return yield* Effect.fail(GradientError.fromReason(reason, attempts.failed))
     yield* announce({ reason, attempt: attempts.count, delay: delay.value }, onRetry)
@@ -50,7 +50,10 @@ export const retryAttempts = Effect.fnUntraced(function* <A, R>(
   }
 })
 
-/** The schedule's delay after each failure. `None` if the schedule has ended. */
+/**
+ * Returns a function that takes the reason of a failure and returns the schedule's delay, or `None` if the schedule has
+ * ended.
+ */
 const delays = ({ schedule }: RetryPolicy) =>
   Effect.map(
     Schedule.toStep(withServiceDelays(schedule)),
@@ -63,7 +66,10 @@ const delays = ({ schedule }: RetryPolicy) =>
       )
   )
 
-/** A random delay has fractions of a millisecond, which timers ignore and `Duration.format` shows. */
+/**
+ * Rounds a delay up to whole milliseconds. Random delays have fractions, which timers ignore but `Duration.format`
+ * prints.
+ */
 const wholeMillis = (delay: Duration.Duration) => Duration.millis(Math.ceil(Duration.toMillis(delay)))
 
 const announce = Effect.fnUntraced(function* (event: RetryEvent, onRetry: RetryOptions["onRetry"]) {

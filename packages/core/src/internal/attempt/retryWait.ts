@@ -1,6 +1,4 @@
-/**
- * The service's own rules for retries. They apply under every policy.
- */
+/** The service's own rules for retries. They apply with every retry policy. */
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -13,16 +11,19 @@ import type { RetryPolicy } from "../../RetryPolicy.ts"
 
 const longestWaitMillis = 60_000
 
-/** The wait for a reset that seems to be in the past, because clocks differ. */
+/** The shortest wait for the reset of a rate limit. The reset can seem to be in the past, because clocks differ. */
 const shortestWaitMillis = 1000
 
-/** The time until the soonest reset of a limit, in milliseconds. The provider asks clients to wait for it after a 429. */
+/**
+ * The milliseconds until the soonest reset of a rate limit. After a 429, the provider asks clients to wait for this
+ * reset.
+ */
 const untilReset = (reason: GradientErrorReason, now: number): number | undefined => {
   const reset = reason._tag === "RateLimitError" ? nextReset(reason) : undefined
   return reset === undefined ? undefined : Math.max(shortestWaitMillis, DateTime.toEpochMillis(reset) - now)
 }
 
-/** Whether the service allows a retry within a minute. */
+/** Whether the service allows a retry, and asks for a wait of at most one minute before it. */
 export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const wait = reason.retryAfter === undefined ? untilReset(reason, now) : Duration.toMillis(reason.retryAfter)
@@ -30,8 +31,9 @@ export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =
   })
 
 /**
- * Replaces the delays of the schedule with the wait that the service asks for. To a wait for a reset it adds 250 to 500 ms
- * at random, because all clients wait for the same reset.
+ * Replaces a delay of the schedule with the wait that the service asks for, if it asks for one. If the wait is for the
+ * reset of a rate limit, 250 to 500 ms are added at random, so that clients that wait for the same reset do not all
+ * retry at once.
  */
 export const withServiceDelays = (schedule: RetryPolicy["schedule"]): RetryPolicy["schedule"] =>
   Schedule.modifyDelay(schedule, ({ duration, input }) =>

@@ -1,5 +1,6 @@
 /**
- * Settles the attempt of a stream by its events. The Exit of a stream is a success even if it was not read to its end.
+ * Decides the outcome of a stream's attempt from its events. The stream's Exit cannot decide it: a stream that the
+ * caller stops reading early exits with success.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -17,7 +18,7 @@ import type { OpenAttempt } from "./OpenAttempt.ts"
 
 type EventsPull = Pull.Pull<Events, GradientErrorReason>
 
-/** Settles the attempt when the stream ends, when it fails, and before the consumer gets the last `Completed`. */
+/** Settles the attempt before the consumer gets the last requested image, or when the stream ends or fails. */
 export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull): EventsPull => {
   const arrived = new Arrived(attempt.keepsImages)
   attempt.images = () => arrived.images
@@ -29,7 +30,8 @@ export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull
         const settled = arrived.count < n ? Effect.void : complete
         return Effect.as(Effect.andThen(attempt.notify(events), settled), events)
       },
-      // A stream may end with fewer images than requested. readEvents fails if the last one is incomplete.
+      // A stream that ends with fewer images than requested is complete too. If it ended within an image, readEvents
+      // fails.
       onDone: (): EventsPull => Effect.andThen(complete, Cause.done()),
       onFailure: (cause): EventsPull => {
         const failure = cause.reasons.find(Cause.isFailReason)
@@ -39,7 +41,7 @@ export const settleByEvents = (attempt: OpenAttempt, n: number, pull: EventsPull
   )
 }
 
-/** The images of a stream so far. They are kept only if an entry needs them, because they may be large. */
+/** The images of a stream so far. They are kept only if an entry needs them, because images may be large. */
 class Arrived {
   count = 0
   usage: Usage | undefined
@@ -58,7 +60,7 @@ class Arrived {
     return this.#partial === undefined ? completed : [...completed, this.#partial]
   }
 
-  /** The outcome if everything has arrived, at this time. */
+  /** The outcome `Completed` with all images so far. `arrivedAt` is the current time in milliseconds. */
   outcome(arrivedAt: number): Outcome {
     if (!Arr.isReadonlyArrayNonEmpty(this.#completed)) return Outcome.Completed({ images: [], usage: this.usage })
     const response = responseOfCompleted(this.#completed, { arrivedAt })

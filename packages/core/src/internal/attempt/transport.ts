@@ -1,6 +1,7 @@
 /**
- * Sends the request of one attempt through `transformClient`. The client that a transform gets runs each `begin` and
- * starts the timeout when a request is sent. Work that a transform does before, such as waiting for a limit, is not timed.
+ * Sends the request of one attempt through the client that `transformClient` returns. The client that is passed to
+ * `transformClient` runs each `begin` and starts the timeout when a request is sent. Work that a transform does before
+ * it sends, such as waiting for a limit, is not part of the timeout.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -30,7 +31,10 @@ export interface TransformedClient {
   readonly execute: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Response, unknown>
 }
 
-/** The request that the current fiber sends. Without an attempt, it cannot be charged. */
+/**
+ * The state of the request that the current fiber sends. `attempt` is undefined for a request that is never charged
+ * for.
+ */
 class Sending {
   isSent = false
   failure: Reason | undefined
@@ -45,7 +49,10 @@ class Sending {
     this.scope = scope
   }
 
-  /** The outcome of the previous request, if a transform sends another one. The transform may have read its body. */
+  /**
+   * The outcome of the previous request, if a transform sends another one. `images` is empty, because only the
+   * transform read the previous reply.
+   */
   readonly previous = (): Outcome => {
     if (this.failure === undefined) return Outcome.Left({ images: [] })
     return this.failure.reached === "NotSent"
@@ -61,13 +68,18 @@ const Current = Context.Reference<Sending | undefined>("@effect-gradient/core/in
 const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
-/** The client that is passed to `transformClient`. Each request through it is an attempt. */
+/** The client that is passed to `transformClient`. Each request sent through this client is an attempt. */
 export const runAttempts = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
   const scoped = HttpClient.withScope(transport)
   const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
     const sending = yield* Current
     return yield* sending === undefined
-      ? Effect.fail(transportError(request, new Error("transformClient must send in the fiber of the call")))
+      ? Effect.fail(
+          transportError(
+            request,
+            new Error("transformClient sent a request in another fiber: send each request in the fiber of the call")
+          )
+        )
       : enter(sending, request, scoped.execute(request))
   })
   return HttpClient.makeWith<HttpClientError.HttpClientError, never, HttpClientError.HttpClientError, never>(
@@ -81,7 +93,7 @@ const enter = (
   request: HttpClientRequest.HttpClientRequest,
   send: Effect.Effect<Response, HttpClientError.HttpClientError, Scope.Scope>
 ): Effect.Effect<Response, HttpClientError.HttpClientError> => {
-  /** Remembers the reason, and fails with an HttpClientError, which transforms of an HttpClient can handle. */
+  /** Stores the reason, and fails with an HttpClientError, because transforms of an HttpClient can handle that type. */
   const fail = (reason: Reason, error = transportError(request, reason)) => {
     sending.failure = reason
     return Effect.fail(error)
@@ -94,7 +106,8 @@ const enter = (
     sending.isSent = true
     sending.failure = undefined
     sending.status = undefined
-    // A transform that sends again runs in the span of the first request, and the second one has a span of its own.
+    // A transform that sends a second request still runs in the span of the first attempt, so the span of the second
+    // attempt is set for this request.
     const response = yield* (isRepeated && sending.attempt !== undefined ? sending.attempt.within(send) : send).pipe(
       Scope.provide(sending.scope),
       Effect.catch((error) => fail(reasonOfFailure(error), error)),
@@ -112,8 +125,8 @@ const noResponse = (timeout: Duration.Duration) =>
   })
 
 /**
- * Sends the request of this attempt and returns the response, whatever its status. It is sent once, unless a transform
- * repeats it. A request that costs nothing, such as listing models, has no attempt.
+ * Sends the request of this attempt and returns the response, whatever its status. Sends the request once, unless a
+ * transform repeats it. `attempt` is undefined for a request that costs nothing, such as listing models.
  */
 export const sendRequest = Effect.fnUntraced(function* (
   client: TransformedClient,
@@ -121,8 +134,8 @@ export const sendRequest = Effect.fnUntraced(function* (
   attempt: OpenAttempt | undefined,
   timeout: Duration.Duration
 ) {
-  // HttpClient.withScope aborts a request when its scope closes. An abort makes an error with a stack, which costs a tenth
-  // of a small call, so this scope stays open if the reply was read completely.
+  // HttpClient.withScope aborts the request when the scope closes. An abort creates an error with a stack trace, which
+  // takes a tenth of the time of a small call. So the scope is not closed if the reply was read completely.
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => (attempt?.isReplyWhole === true ? Effect.void : Scope.close(scope, exit)))
   const sending = new Sending(attempt, timeout, scope)
@@ -139,13 +152,13 @@ export const sendRequest = Effect.fnUntraced(function* (
   })
 })
 
-/** The response in the error of a transform that fails for some statuses, such as `HttpClient.filterStatusOk`. */
+/** The response in an error of a transform that fails for some statuses, such as `HttpClient.filterStatusOk`. */
 const refusedResponse = (error: unknown): Response | undefined =>
   HttpClientError.isHttpClientError(error) && error.reason._tag === "StatusCodeError"
     ? error.reason.response
     : undefined
 
-/** The reason for an error of the transformed client. */
+/** Converts an error of the transformed client to a reason. */
 const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending): Reason => {
   if (failure !== undefined) return failure
   if (HttpClientError.isHttpClientError(error)) return reasonOfFailure(error)

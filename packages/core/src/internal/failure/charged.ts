@@ -1,6 +1,4 @@
-/**
- * Decides whether a failed attempt may have been charged for. No other module decides this.
- */
+/** Decides whether a failed attempt may have been charged for. Only this module decides it. */
 import type * as Duration from "effect/Duration"
 import type { Reached } from "../../GradientError.ts"
 import { errorCodes } from "../wire.ts"
@@ -14,13 +12,19 @@ export interface Evidence {
   readonly images: ReadonlyArray<unknown>
 }
 
-/** A busy server that asks to wait has not begun to generate. */
+/** Whether the server is busy and asks the client to wait. Such a server has not begun to generate. */
 const isBusy = ({ retryAfter, status }: Evidence) => status === 503 && retryAfter !== undefined
 
-/** A gateway refused a repeated attempt id, or does not know the outcome. The first request may have been charged for. */
+/**
+ * Whether a gateway refused to send a request again under the same attempt id, or does not know the request's outcome.
+ * The first request with that id may have been charged for.
+ */
 const isRepeated = ({ code }: Evidence) => code === errorCodes.duplicateAttempt || code === errorCodes.inDoubt
 
-/** The service refused the gateway's own key, or the gateway's account has no credit. */
+/**
+ * Whether the fault is the gateway's: the service refused the gateway's own key, or the gateway's account has no
+ * credit.
+ */
 const isOperatorsFault = ({ code }: Evidence) =>
   code === errorCodes.notConfigured || code === errorCodes.insufficientQuota
 

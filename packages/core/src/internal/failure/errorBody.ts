@@ -1,51 +1,57 @@
-/**
- * Reads the body of an error in any of the forms that servers send.
- */
+/** Reads the body of an error response, in any of the forms that servers send. */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { isList, property } from "../property.ts"
 import { oneLine, shorten, visibleText } from "./visibleText.ts"
 
-/** The fields of a reason that are read from the body of an error. */
+/** The fields of a reason that are read from the body of an error response. */
 export interface ErrorBody {
   readonly description?: string | undefined
   readonly code?: string | undefined
   readonly type?: string | undefined
   readonly param?: string | undefined
   readonly requestId?: string | undefined
-  /** An HTTP status in the body, such as that of an upstream, or of an error within a 200. */
+  /**
+   * An HTTP status found in the body. It can be an upstream's status, or that of an error within a reply with status
+   * 200.
+   */
   readonly status?: number | undefined
 }
 
-/** Parses JSON and redacts secrets in the parsed strings, because escapes can hide a secret in the text. */
+/**
+ * Parses JSON, then redacts secrets in the parsed strings, because JSON escapes can hide a secret in the unparsed text.
+ */
 export const parseJson = (text: string, redact: (text: string) => string): Result.Result<unknown, unknown> =>
   Result.try((): unknown =>
     JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? redact(value) : value))
   )
 
-/** How many levels of nested errors are read, and how many errors of a list. */
+/** How many levels of nested errors are read (`deepest`), and how many errors of one list (`mostErrors`). */
 const deepest = 6
 const mostErrors = 10
 
-/** Whether a value has content. `{}`, `null`, `""`, `false`, `0`, `[]` and values that contain only these have none. */
+/**
+ * Whether a value has content. `{}`, `null`, `""`, `false`, `0`, `[]` and values that contain only these have no
+ * content.
+ */
 const hasContent = (value: unknown, depth = 0): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
   if (!Predicate.isObjectOrArray(value) || depth > deepest) return Boolean(value)
   return Object.values(value).some((member) => hasContent(member, depth + 1))
 }
 
-/** A member that is a short string, such as a code. Numbers are converted. */
+/** A string or number member as one short line of text, such as a code. `undefined` for other types. */
 const nameOf = (holder: object, name: string): string | undefined => {
   const value = property(holder, name)
   if (Predicate.isNumber(value)) return String(value)
   return Predicate.isString(value) ? oneLine(value) : undefined
 }
 
-/** The text if it looks like a code (`too_many_requests`), not like a sentence, "Bad Request" or an id with digits. */
+/** The text if it looks like a code (`too_many_requests`). A sentence, "Bad Request" and an id with digits do not. */
 const asCode = (text: string | undefined) =>
   text !== undefined && /^[a-z]+([_.-][a-z]+)*$/.test(text) ? text : undefined
 
-/** The text as an HTTP status of 4xx or 5xx. */
+/** The text as a number if it is an HTTP status of 4xx or 5xx, else `undefined`. */
 const asStatus = (text: string | undefined): number | undefined =>
   text !== undefined && /^[45]\d\d$/.test(text) ? Number(text) : undefined
 
@@ -55,7 +61,7 @@ const distinct = (texts: ReadonlyArray<string | undefined>): ReadonlyArray<strin
   return kept
 }
 
-/** Takes each member from the first body that has it, except the description. */
+/** Takes each field from the first body that has it. The description is the given one. */
 const merge = (bodies: ReadonlyArray<ErrorBody | undefined>, description: string | undefined): ErrorBody => {
   const first = <Name extends keyof ErrorBody>(name: Name) => bodies.find((body) => body?.[name] !== undefined)?.[name]
   return {
@@ -75,7 +81,7 @@ const read = (value: unknown, depth: number): ErrorBody | undefined => {
   return Predicate.isObject(value) ? readObject(value, depth) : undefined
 }
 
-/** Some relays pass on the error of their upstream as text, sometimes with a prefix of their own. */
+/** Reads an error from text. Some relays pass on the JSON error of their upstream as text, sometimes after a prefix. */
 const parseText = (text: string, depth: number): ErrorBody => {
   const [, prefix = "", json] = /^([^{[]{0,300})([{[][\s\S]*[}\]])\s*$/.exec(text) ?? []
   const parsed = json === undefined ? undefined : Result.try((): unknown => JSON.parse(json))
@@ -90,7 +96,7 @@ const readList = (list: ReadonlyArray<unknown>, depth: number): ErrorBody => {
   return merge(bodies, description)
 }
 
-/** Errors by field: `{ "size": ["must be ..."] }`. */
+/** Reads an object with a list of errors for each invalid field: `{ "size": ["must be ..."] }`. */
 const readFields = (fields: object, depth: number): ErrorBody => {
   const named = Object.entries(fields).slice(0, mostErrors)
   const texts = named.map(([name, value]) => {
@@ -100,7 +106,7 @@ const readFields = (fields: object, depth: number): ErrorBody => {
   return { description: oneLine(distinct(texts).join("; ")), param: named[0]?.[0] }
 }
 
-/** FastAPI sends the path of a refused value: `["body", "size"]`. */
+/** The name of the refused param. FastAPI sends it in `loc` as a path: `["body", "size"]` gives `size`. */
 const placeOf = (holder: object): string | undefined => {
   const loc = property(holder, "loc")
   if (!isList(loc)) return undefined
@@ -109,7 +115,7 @@ const placeOf = (holder: object): string | undefined => {
   )
 }
 
-/** The fields from the object itself, not from nested errors. */
+/** The fields that the error object itself contains, without those of errors nested in it. */
 const ownMembers = (holder: object): ErrorBody => {
   const error = nameOf(holder, "error")
   const code = nameOf(holder, "code")
@@ -123,17 +129,20 @@ const ownMembers = (holder: object): ErrorBody => {
   }
 }
 
-/** The errors of the member `errors`: a list, or one entry for each field. */
+/** Reads the member `errors`: a list of errors, or an object with errors for each field. */
 const readErrors = (errors: unknown, depth: number): ErrorBody | undefined => {
   const body = read(errors, depth + 1)
   const isRead = body?.description !== undefined || isList(errors) || !Predicate.isObject(errors)
   return isRead ? body : readFields(errors, depth + 1)
 }
 
-/** Members in which a service or a relay passes on the error of its upstream. */
+/** Names of the members in which a service or a relay passes on the error of its upstream. */
 const innerErrors = ["details", "innererror", "inner_error", "metadata", "raw"]
 
-/** A string in `error` is often only the name of the status, so it is used if the body has no other message. */
+/**
+ * Reads an error object. If `error` is a string, it is often only the name of the status, so it becomes the description
+ * only if the object has no other message.
+ */
 const readObject = (holder: object, depth: number): ErrorBody => {
   const at = (name: string) => read(property(holder, name), depth + 1)
   const error = at("error")
@@ -143,7 +152,8 @@ const readObject = (holder: object, depth: number): ErrorBody => {
   const errors = readErrors(property(holder, "errors"), depth)
   const headline = [isName ? undefined : error, message, at("error_description"), at("msg")]
   const inner = innerErrors.map(at)
-  // Details are more precise than the message beside them, which is often only the name of the status. Both are kept.
+  // Details are more precise than the message, which is often only the name of the status. The description contains
+  // both.
   const informative = distinct(
     [headline, [detail], [errors], inner].map((bodies) => bodies.map(descriptionOf).find(isText))
   )
@@ -154,7 +164,7 @@ const readObject = (holder: object, depth: number): ErrorBody => {
   return { ...merged, requestId: own.requestId ?? merged.requestId }
 }
 
-/** Joins texts with colons, from the general to the precise. */
+/** Joins texts with colons. The first text is the most general, the last the most precise. */
 const joined = (texts: ReadonlyArray<string>) =>
   texts.map((text, index) => (index === texts.length - 1 ? text : text.replace(/[.:]$/, ""))).join(": ")
 
@@ -164,7 +174,10 @@ const isText = Predicate.isNotUndefined
 /** Reads a parsed error. */
 export const errorBodyOf = (value: unknown): ErrorBody => read(value, 0) ?? {}
 
-/** Reads the text of an error's body: JSON of any form, else the title of a page, else its first visible words. */
+/**
+ * Parses the body of an error response. The description comes from JSON of any form, else from the title of an HTML
+ * page, else from the first visible words.
+ */
 export const parseErrorBody = (text: string, redact: (text: string) => string): ErrorBody => {
   const shown = redact(text)
   const parsed = parseJson(shown, redact)
@@ -176,7 +189,10 @@ export const parseErrorBody = (text: string, redact: (text: string) => string): 
 
 const failureName = /error|fail/i
 
-/** Whether a member other than its message marks an object as an error. */
+/**
+ * Whether an object has a mark of an error besides a message: a status, a code, `success: false`, or a `type` or
+ * `status` that names an error or a failure.
+ */
 const hasErrorMark = (holder: object): boolean => {
   const { code, status } = ownMembers(holder)
   return (
@@ -193,8 +209,8 @@ const hasImages = (holder: object) =>
   )
 
 /**
- * Whether a value in a reply with status 200 is an error. `error` with `{}`, null, "", false or [] is not an error. A
- * message without another mark of an error is not one either: it can be a progress report.
+ * Whether a value in a reply with status 200 is an error. If the member `error` is `{}`, null, "", false or [], it does
+ * not make the value an error. A message alone does not either, because it can be a progress report.
  */
 export const isErrorValue = (value: unknown): boolean => isErrorAt(value, 0)
 

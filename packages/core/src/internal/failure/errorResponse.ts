@@ -1,6 +1,4 @@
-/**
- * The reason for a response that is an error: by its status, or by an error object in the body of a 200.
- */
+/** Builds the reason for an error response: for an error status, or for an error object in the body of a 200. */
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
@@ -9,7 +7,7 @@ import { type HeadFields, readHead, rateLimitOf, retryAfterOf } from "../respons
 import { errorBodyOf, parseErrorBody } from "./errorBody.ts"
 import { reasonClassOfError, reasonClassOfStatus } from "./reasonClass.ts"
 
-/** In browsers, fetch hides the headers of a redirect. */
+/** Describes a redirect. `location` is undefined in browsers, because their fetch hides the headers of a redirect. */
 const redirectDescription = (location: string | undefined): string =>
   location === undefined
     ? "a redirect, which is not followed (this runtime does not show where it leads)"

@@ -9,7 +9,7 @@ declare const TextDecoder: new () => { decode(bytes: Uint8Array, options: { stre
 
 const mostBytes = 64 * 1024
 
-/** Reads at most 64 KiB of the error body, or what arrives within 5 s. */
+/** Reads at most 64 KiB of the error body, for at most 5 s. */
 export const errorText = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
@@ -23,7 +23,8 @@ export const errorText = (response: HttpClientResponse.HttpClientResponse): Effe
       }),
       Stream.runDrain,
       Effect.timeoutOption("5 seconds"),
-      Effect.ignore, // The status is enough for a reason. The body only adds a message.
+      // A failure to read the body is ignored, because the status is enough for a reason. The body only adds a message.
+      Effect.ignore,
       Effect.map(() => text)
     )
   })

@@ -1,6 +1,4 @@
-/**
- * The table from statuses and codes to reasons.
- */
+/** Maps HTTP statuses and error codes to classes of reasons. */
 import * as GradientError from "../../GradientError.ts"
 import { errorCodes } from "../wire.ts"
 import type { ErrorBody } from "./errorBody.ts"
@@ -24,7 +22,7 @@ type ReasonClass =
   | typeof GradientError.InternalServerError
   | typeof GradientError.InvalidResponseError
 
-/** These codes override a status of 4xx. */
+/** Error codes that decide the reason even if the HTTP status is 4xx. */
 const byDecidingCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.moderationBlocked, GradientError.ContentPolicyError],
   [errorCodes.contentPolicyViolation, GradientError.ContentPolicyError],
@@ -32,7 +30,10 @@ const byDecidingCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.billingHardLimitReached, GradientError.QuotaExceededError]
 ])
 
-/** These codes are used only for an error without a status of its own, within a 200. */
+/**
+ * Error codes that decide the reason only for an error object in a reply with status 200. Otherwise the HTTP status
+ * decides.
+ */
 const byCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.rateLimitExceeded, GradientError.RateLimitError],
   [errorCodes.tooManyRequests, GradientError.RateLimitError],
@@ -50,14 +51,17 @@ const byCode = new Map<string | undefined, ReasonClass>([
 
 const decidedByCode = ({ code, type }: ErrorBody) => byDecidingCode.get(code) ?? byDecidingCode.get(type)
 
-/** The reason for a status other than 2xx. */
+/** The class of the reason for a status other than 2xx. */
 export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClass => {
   if (status < 400) return GradientError.InvalidResponseError
   if (status >= 500) return GradientError.InternalServerError
   return decidedByCode(body) ?? (hasRow(status) ? byStatus[status] : GradientError.BadRequestError)
 }
 
-/** The reason for an error object within a 200: by its code, else its type, else its status. */
+/**
+ * The class of the reason for an error object in a reply with status 200: by its code, else its `type`, else its
+ * `status`.
+ */
 export const reasonClassOfError = (body: ErrorBody): ReasonClass => {
   const named = decidedByCode(body) ?? byCode.get(body.code) ?? byCode.get(body.type)
   if (named !== undefined) return named

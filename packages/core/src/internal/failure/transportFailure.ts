@@ -1,6 +1,7 @@
 /**
- * The reason for a failure of the transport. `NotSent` must be proven, by a mark that the transport set or by a cause that
- * occurs only while connecting. Without proof, the service may be generating an image, and may charge for it.
+ * Converts a failure of the transport to a reason. `reached` is `NotSent` only if that is proven: the transport marked
+ * the error with `markNotSent`, or the cause occurs only while connecting. Without proof, the service may be generating
+ * an image, and may charge for it.
  */
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as UrlParams from "effect/http/UrlParams"
@@ -10,12 +11,15 @@ import { isList, property } from "../property.ts"
 
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 
-/** Marks an error as one that occurred before anything of the request was sent. For transports that you write. */
+/**
+ * Marks an error to show that it occurred before anything of the request was sent. Call it in a transport that you
+ * write.
+ */
 export const markNotSent = (error: object): void => {
   Object.defineProperty(error, NotSent, { value: true })
 }
 
-/** The error and its causes. If several addresses were tried, also the error of each. */
+/** The error and all its causes. If several addresses were tried, the errors of all addresses are included. */
 const causes = (error: unknown): ReadonlyArray<object> => {
   const found: Array<object> = []
   const open: Array<unknown> = [error]
@@ -50,7 +54,7 @@ const notSentCodes = new Set<unknown>([
   "FailedToOpenSocket"
 ])
 const notSentSyscalls = new Set<unknown>(["connect", "getaddrinfo"])
-/** Messages of Deno, Bun and Node. The last two are for a port that fetch refuses. */
+/** Messages of Deno, Bun and Node for failures before sending. The last two are for a port that fetch blocks. */
 const notSentMessages =
   /client error \(Connect\)|The TLS handshake failed|before secure TLS connection was established|^bad port$|Requests to port \d+ are blocked/
 
@@ -60,20 +64,23 @@ const isBeforeSending = (error: object): boolean =>
   notSentSyscalls.has(property(error, "syscall")) ||
   notSentMessages.test(messageIn(error))
 
-/** Codes of undici for a header or a method that it refuses. */
+/** Codes of undici's errors for a header or a method that undici refuses to send. */
 const cannotBeSent = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)$/
-/** Codes of zlib, and of NodeImages, for a body that does not match its content-encoding. */
+/** Error codes of zlib, and of NodeImages, for a body that does not match its content-encoding. */
 const cannotBeDecoded = /^(Z_|ZSTD_|ERR__ERROR|ERR_BROTLI|ERR_CONTENT_ENCODING)/
 
 const isHeadTooLarge = (error: object): boolean =>
   /^(UND_ERR_HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW)$/.test(codeOf(error)) ||
   /message head is too large/.test(messageIn(error))
 
-/** Whether an HTTP parser refused the bytes. In some versions, undici's error has no code. */
+/**
+ * Whether an HTTP parser refused the server's bytes. Names and messages are checked too, because some
+ * errors of undici have no code.
+ */
 const isNotHttp = (error: object): boolean => {
   const code = codeOf(error)
   const isParserError = code.startsWith("HPE_") || property(error, "name") === "HTTPParserError"
-  // A connection that merely closed is a DisconnectedError.
+  // If the connection merely closed, the parser fails as well, but the reason is a DisconnectedError.
   if (isParserError) return !/EOF|Connection: close/.test(messageIn(error))
   return code === "Malformed_HTTP_Response" || /invalid HTTP \S+ parsed/.test(messageIn(error))
 }
@@ -84,7 +91,7 @@ const timeoutPhases = new Map<unknown, "connect" | "response" | "idle">([
   ["UND_ERR_BODY_TIMEOUT", "idle"]
 ])
 
-/** The status with which a proxy refused, from either of undici's two messages. */
+/** The status with which a proxy refused the request, read from either of the two messages that undici uses. */
 const proxyStatusOf = (chain: ReadonlyArray<object>): number | undefined => {
   const found = chain.map((error) => /^Proxy (?:response|Authentication Required) \((\d{3})\)/.exec(messageIn(error)))
   const status = found.find((match) => match !== null)?.[1]
@@ -96,9 +103,9 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
     cause,
     description:
       status === 407
-        ? "the proxy refused (407): its URL needs a user and a password, as in http://user:password@proxy:3128"
+        ? "the proxy refused the connection (407): the proxy's URL needs a user and a password, as in http://user:password@proxy:3128"
         : `the proxy refused the connection (${status})`,
-    // A proxy that failed may recover. A proxy that refused will refuse again.
+    // A proxy that failed (5xx) may recover. A proxy that refused the connection will refuse again.
     shouldRetry: status >= 500 ? undefined : false
   })
 
@@ -113,23 +120,27 @@ const notHttpDescription = (error: object): string => {
   if (text.length > 8 && first === 0 && fourth === 4) {
     return "the server answered with HTTP/2, but only HTTP/1.1 is supported"
   }
-  // No other bytes are shown: a server may echo the request, which contains the key.
+  // Only known banners are shown. Other bytes may contain the key, because a server may echo the request.
   const banner = /^(SSH-|\+OK|\* OK|220[ -])[ -~]*/.exec(text)?.[0]
   return `the server's answer is not HTTP${banner === undefined ? "" : `: "${banner}"`}`
 }
 
-/** Replaces OpenSSL's messages, which consist of a pointer, names and the path of a C file. */
+/**
+ * A readable description of a TLS error. OpenSSL's own messages consist of a pointer, names and the path of a C file.
+ * `undefined` for other errors.
+ */
 const tlsDescription = (error: object): string | undefined => {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO$/.test(codeOf(error))) {
-    return "the server does not speak TLS on this port: is it http:// instead of https://?"
+    return "the server does not speak TLS on this port: should the URL start with http:// instead of https://?"
   }
   const reason = property(error, "reason")
   return messageIn(error).includes(":SSL routines:") && Predicate.isString(reason) ? `TLS failed: ${reason}` : undefined
 }
 
 /**
- * The message of the innermost cause, because the outer messages of undici and fetch are only "terminated" and "fetch
- * failed". A connect timeout has its own message; its causes are the failures of single addresses.
+ * The description of the failure: the message of the innermost cause, because the outer messages of undici and fetch
+ * are only "terminated" and "fetch failed". For a connect timeout, it is the timeout's own message, because its causes
+ * are the failures of single addresses.
  */
 const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
   const innermost =
@@ -140,13 +151,16 @@ const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
 
 type ResponseFields = Partial<Pick<GradientError.GradientErrorReason, "headers" | "images" | "requestId" | "status">>
 
-/** The reason for a failure before the head of a response or within its body. */
+/**
+ * Converts an error of the HTTP client to a reason. The failure can be before the head of the response, or within its
+ * body.
+ */
 export const reasonOfFailure = (
   error: HttpClientError.HttpClientError,
   fields: ResponseFields = {}
 ): GradientError.GradientErrorReason => {
   const { reason } = error
-  // The cause is left out: it repeats the URL, which may contain a password.
+  // The reason has no `cause`, because the error repeats the URL, which may contain a password.
   if (reason._tag === "InvalidUrlError") {
     return new GradientError.InvalidParamsError({
       description: `not a valid URL: ${UrlParams.redactUrl(reason.request.url)}`
@@ -178,7 +192,7 @@ export const reasonOfFailure = (
   }
   const phase = codes.map((code) => timeoutPhases.get(code)).find((found) => found !== undefined)
   if (phase !== undefined) {
-    // If nothing was sent, a proxy accepted the connection and was then silent.
+    // If nothing was sent, the timeout was that of a proxy that accepted the connection and then did not reply.
     return new GradientError.RequestTimeoutError({ ...common, phase: reached === "NotSent" ? "connect" : phase })
   }
   return reached === "NotSent" ? new GradientError.ConnectionError(common) : new GradientError.DisconnectedError(common)

@@ -2,28 +2,33 @@
  * Turns a text from a server into one short line without markup and control characters.
  */
 
-/** Cuts a long text. It never splits a surrogate pair. */
+/** Cuts a text to `length` characters. A surrogate pair is never split. */
 export const shorten = (text: string, length = 1000): string =>
   text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}...`
 
-/** Control characters can control a terminal, and bidirectional ones can reorder the text around them. */
+/**
+ * Matches characters that are replaced by a space: control characters, which can control a terminal, and bidirectional
+ * controls, which can reorder the text around them.
+ */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
 
-/** Only the start of a longer text is read. */
+/** The most characters that are read of a text from a server. */
 const longest = 65_536
 
-/** One line of at most 1,000 characters; `undefined` if nothing is left. */
+/** The text as one line of at most 1,000 characters; `undefined` if no characters are left. */
 export const oneLine = (text: string): string | undefined => {
   const line = text.slice(0, longest).replace(unprintable, " ").trim()
   return line === "" ? undefined : shorten(line)
 }
 
-/** Elements without visible text. An element that is not closed extends to the end. */
+/**
+ * Matches HTML elements without visible text. If an element is not closed, the match extends to the end of the text.
+ */
 const unseen = /<!--[\s\S]*?(?:-->|$)|<(script|style|template|noscript|svg)\b[\s\S]*?(?:<\/\1\s*>|$)/gi
 
 /**
- * A tag, but not `<redacted>`. It contains no second `<`, because otherwise a text full of `<` would take quadratic
- * time.
+ * Matches an HTML tag, but not `<redacted>`. A match contains no second `<`, because a text full of `<` would take
+ * quadratic time otherwise.
  */
 const tag = /<(?!redacted>)[a-z!/?][^<>]*>/gi
 
@@ -37,7 +42,10 @@ const withoutEntities = (text: string) =>
 /** Whether the text looks like the bytes of an image or of a compressed body. */
 const isBinary = (text: string) => /\0/.test(text) || (text.match(/\uFFFD/g)?.length ?? 0) * 10 > text.length
 
-/** The title of an HTML page, else its first visible words; the start of a plain text. `undefined` if it has no text. */
+/**
+ * The text that a person would see: the title of an HTML page, else its first visible words; for plain text, its start.
+ * `undefined` if there is no text.
+ */
 export const visibleText = (text: string): string | undefined => {
   const start = text.slice(0, longest)
   if (isBinary(start)) return undefined

@@ -1,6 +1,6 @@
 /**
- * Decodes the base64 of one image while it arrives, in time and memory linear in the image. It accepts the standard
- * alphabet, with or without padding at the end.
+ * Decodes the base64 of one image while it arrives. Time and memory are linear in the size of the image. The sink
+ * accepts the standard base64 alphabet, with or without padding at the end.
  */
 import { allocate, decodeGroups, sextetOf } from "../base64.ts"
 
@@ -9,18 +9,21 @@ const largestSegment = 8 * 1024 * 1024
 const equalsSign = 0x3d
 
 export class Base64Sink {
-  /** Why the image was refused. `undefined` if it was not. */
+  /** Why the image was refused. `undefined` if the image was not refused. */
   problem: "not base64" | "too large" | undefined
-  /** Full segments, each cut to its content. */
+  /** The filled segments of memory, each cut to the bytes that were written to it. */
   readonly #full: Array<Uint8Array> = []
   #fullBytes = 0
-  /** The segment that is being filled, and how many of its bytes are filled. */
+  /** The segment of memory that is being filled, and the number of bytes written to it. */
   #segment: Uint8Array
   #filled = 0
-  /** The 0 to 3 characters of an incomplete group of 4: their number, and their bits. */
+  /**
+   * An incomplete group of 4 base64 characters: `#pending` is its number of characters (0 to 3), and `#bits` has their
+   * bits.
+   */
   #pending = 0
   #bits = 0
-  /** The number of `=` so far. Only another `=` may follow one. */
+  /** The number of `=` so far. After a `=`, only another `=` may follow. */
   #padding = 0
   readonly #limit: number
 
@@ -29,13 +32,19 @@ export class Base64Sink {
     return this.#fullBytes + this.#filled
   }
 
-  /** `expected` estimates the image's bytes. If it is right or slightly too high, nothing is copied. */
+  /**
+   * `expected` is an estimate of the image's size in bytes. If it is right or slightly too high, the image is decoded
+   * without a copy.
+   */
   constructor(limit: number, expected: number) {
     this.#limit = limit
     this.#segment = allocate(Math.min(Math.max(expected, smallestSegment), limit))
   }
 
-  /** Decodes the longest prefix of `text` that is base64. Returns its length; the caller handles the next character. */
+  /**
+   * Decodes base64 from the start of `text`, and returns the number of characters that were decoded. The caller handles
+   * the characters after these.
+   */
   writeRun(text: string): number {
     let taken = 0
     while (this.#pending > 0 && taken < text.length) {
@@ -54,7 +63,7 @@ export class Base64Sink {
     return taken
   }
 
-  /** Decodes one character. Returns false and sets `problem` if it is not allowed here. */
+  /** Decodes one character. If the character is not allowed at this position, returns false and sets `problem`. */
   writeCharacter(code: number): boolean {
     const sextet = sextetOf(code)
     if (code === equalsSign) {
@@ -73,7 +82,10 @@ export class Base64Sink {
     return true
   }
 
-  /** Returns the image. If the last group is incomplete, it sets `problem` and returns `undefined`. */
+  /**
+   * Returns the image. If the last group is incomplete or the image is too large, returns `undefined` and sets
+   * `problem`.
+   */
   finish(): Uint8Array | undefined {
     if (this.#pending === 1 || (this.#padding > 0 && this.#pending + this.#padding !== 4)) {
       this.refuse("not base64")
@@ -86,15 +98,18 @@ export class Base64Sink {
       if (this.#pending === 3) this.#segment[this.#filled++] = bits >> 8
     }
     const last = new Uint8Array(this.#segment.buffer, 0, this.#filled)
-    // Up to an eighth of the memory may stay unused, which is cheaper than a copy of the image.
+    // Memory of up to an eighth of the image's size may stay unused, because a copy of the image would cost more.
     if (this.#full.length === 0 && this.#segment.length - this.#filled <= this.#filled / 8) {
-      this.#segment.fill(0, this.#filled) // The unused memory may contain other data of the process.
+      // The unused memory is cleared, because it may contain other data of the process.
+      this.#segment.fill(0, this.#filled)
       return last
     }
     return concat([...this.#full, last], this.length)
   }
 
-  /** Makes contiguous room for this many bytes. */
+  /**
+   * Makes room for this many bytes in one segment. If the image is over the limit, sets `problem` and returns false.
+   */
   #reserve(bytes: number): boolean {
     if (this.length + bytes > this.#limit) return this.refuse("too large")
     if (this.#filled + bytes <= this.#segment.length) return true
@@ -105,7 +120,7 @@ export class Base64Sink {
     return true
   }
 
-  /** Refuses the image for this reason. */
+  /** Sets `problem`, and returns false. */
   refuse(problem: "not base64" | "too large"): false {
     this.problem = problem
     return false

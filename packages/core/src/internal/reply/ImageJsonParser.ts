@@ -1,9 +1,10 @@
 /**
- * Parses the JSON of a reply or of an event while its bytes arrive. It extracts the images as bytes and leaves a small JSON
- * text, in which each image is replaced by its index.
+ * Parses the JSON of a reply or of an event while its bytes arrive. Extracts the images as bytes and leaves a small
+ * JSON text, in which each image is replaced by its index.
  *
- * An image is a string `b64_json`, either at the top (of an event's data) or in an item of the list `data` (of a response).
- * The parser follows only strings and nesting. `JSON.parse` checks the remaining text afterwards.
+ * An image is the string in a member `b64_json`, either of the outermost object (the data of an event) or of an item of
+ * its list `data` (a response). The parser follows only strings and nesting. `JSON.parse` checks the remaining text
+ * afterwards.
  */
 import { latin1 } from "../base64.ts"
 import { Base64Sink } from "./Base64Sink.ts"
@@ -23,46 +24,61 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** The containers around the members of an item of `data`, from the outside in. */
+/** The opening brackets around the members of an item of `data`, the outermost first. */
 const containers: ReadonlyArray<number> = [openBrace, openBracket, openBrace]
 
-/** The result of parsing: the images, and the JSON without them. */
+/** The result of parsing: the images, and the JSON text without them. */
 export interface Extracted {
-  /** The JSON, with an index into `images` in place of each image. */
+  /** The JSON text, with an index into `images` in place of each image. */
   readonly json: string
   readonly images: ReadonlyArray<Uint8Array>
-  /** Why the first unusable image cannot be used, with its path. If it is set, the indexes in `json` may be wrong. */
+  /** Why the first unusable image cannot be used, with the image's path. If set, the indexes in `json` may be wrong. */
   readonly flaw: string | undefined
 }
 
 export class ImageJsonParser {
-  /** The limit that was exceeded. After that, nothing more can be written. */
+  /** Describes the limit that was exceeded. If set, the parser ignores all further bytes. */
   problem: string | undefined
-  /** Why the first unusable image cannot be used, with its path. Parsing continues, because others may follow. */
+  /**
+   * Why the first unusable image cannot be used, with the image's path. Parsing continues after it, because other
+   * images may follow.
+   */
   flaw: string | undefined
-  /** The outermost JSON value has ended. Only white space may follow. */
+  /** Whether the outermost JSON value has ended. Only white space may follow it. */
   closed = false
   /** The complete images. */
   readonly images: Array<Uint8Array> = []
 
-  /** How many containers are open, and how many of these are `containers`. */
+  /**
+   * `#depth` is the number of open objects and arrays. `#matched` is how many of these, from the outermost on, match
+   * `containers`.
+   */
   #depth = 0
   #matched = 0
-  /** The index of the current item of `data`. */
+  /** The index of the item of `data` that is being parsed. */
   #item = 0
-  /** Within one of these objects: whether the next string is a key, and the kind of value of the last key. */
+  /**
+   * Directly within an object or array that matches `containers`: `#expectsKey` is whether the next string is a key,
+   * and `#value` is the kind of value that follows the last key.
+   */
   #expectsKey = false
   #value: "image" | "data" | "other" = "other"
-  /** Within a string: where in the text it starts, or -1 if it is not a relevant key; whether the last byte was `\\`. */
+  /**
+   * Within a string: `#keyStart` is where in `#text` the string starts, or -1 if it is not a relevant key. `#escaped`
+   * is whether the last byte was a backslash that escapes the next one.
+   */
   #inString = false
   #keyStart = -1
   #escaped = false
-  /** Within an image: its decoder, and the start of an incomplete escape, including its backslash. */
+  /**
+   * Within an image: `#sink` is its decoder, and `#escape` is the start of an incomplete escape, including the
+   * backslash.
+   */
   #sink: Base64Sink | undefined
   #escape = ""
-  /** Within an unusable image: the rest of its string is skipped. */
+  /** Whether the parser is within an unusable image. The rest of that image's string is skipped. */
   #isSkipping = false
-  /** Within an image that is a data URL, before its comma: the media type so far. */
+  /** The media type read so far, while the parser is within an image that is a data URL and before the URL's comma. */
   #mediaType: string | undefined
 
   #text = new Uint8Array(1024)
@@ -71,20 +87,20 @@ export class ImageJsonParser {
   readonly #limits: Limits
   #expectedBytes: number
 
-  /** `expectedBytes` estimates the size of an image. */
+  /** `expectedBytes` is an estimate of the size of one image. */
   constructor(limits: Limits, expectedBytes: number) {
     this.#limits = limits
     this.#expectedBytes = expectedBytes
   }
 
-  /** Whether an image has begun. */
+  /** Whether an image has begun, even if it is incomplete. */
   get hasImage(): boolean {
     return this.#sink !== undefined || this.images.length > 0
   }
 
   /**
-   * Parses the chunk from `from` on. Returns the position where it stopped: the end of the chunk, a problem, the end of
-   * the JSON value or, with `inLine`, the end of the line.
+   * Parses `chunk` from the index `from` on. Returns the index where parsing stopped: at the end of the chunk or at a
+   * problem. With `inLine`, parsing also stops at the end of the line, else at the end of the JSON value.
    */
   write(chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
@@ -109,7 +125,7 @@ export class ImageJsonParser {
     return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images, flaw: this.flaw }
   }
 
-  /** Parses JSON up to the next image. */
+  /** Parses the JSON text up to the start of the next image. */
   #writeText(chunk: Uint8Array, from: number, inLine: boolean): number {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
@@ -123,7 +139,7 @@ export class ImageJsonParser {
     }
     return chunk.length
   }
-  /** Bytes after the JSON value of a response are ignored. */
+  /** Whether no more bytes are parsed. Bytes after the JSON value are ignored in a response (without `inLine`). */
   #isOver(inLine: boolean): boolean {
     return this.problem !== undefined || (this.closed && !inLine)
   }
@@ -159,7 +175,7 @@ export class ImageJsonParser {
         if (this.#matched === 2) this.#item++
         return
       default:
-        // A number here would be mistaken for the index of an image.
+        // A number in place of an image would be mistaken for the index of an image.
         if (this.#isImageNext && (isDigit(byte) || byte === minus)) this.#flawed("is not a string")
     }
   }
@@ -186,7 +202,7 @@ export class ImageJsonParser {
     if (this.#depth === 0) this.closed = true
   }
 
-  /** The key that just ended. */
+  /** The object key that just ended. */
   #key(): string | undefined {
     const key = decode(this.#text.subarray(this.#keyStart, this.#textLength))
     return key.includes("\\") ? unescape(key) : key
@@ -211,7 +227,7 @@ export class ImageJsonParser {
     this.problem = this.flaw
   }
 
-  /** Gives up this image, and skips it up to its closing quote. */
+  /** Records that the current image cannot be used. The rest of the image, up to its closing quote, will be skipped. */
   #giveUp(why: string): void {
     this.#flawed(why)
     this.#sink = undefined
@@ -220,7 +236,7 @@ export class ImageJsonParser {
     this.#escaped = false
   }
 
-  /** Skips an image up to its closing quote. */
+  /** Skips the rest of an unusable image, up to its closing quote. */
   #skipImage(chunk: Uint8Array, from: number, inLine: boolean): number {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
@@ -240,7 +256,8 @@ export class ImageJsonParser {
   #writeImage(sink: Base64Sink, chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
     if (this.#escape === "") {
-      // The window grows with the image, so the work stays linear even for many small images in one large chunk.
+      // The number of bytes that are converted to text at once grows with the image. So the work stays linear even for
+      // many small images in one chunk.
       const length = Math.min(Math.max(sink.length, smallestWindow), largestWindow)
       const text = latin1(chunk, at, at + length)
       const end = text.indexOf('"')
@@ -266,7 +283,10 @@ export class ImageJsonParser {
     return at
   }
 
-  /** Some relays put a data URL into `b64_json`. The image starts after its comma. */
+  /**
+   * Reads the start of a data URL, up to its comma. Some relays put a data URL into `b64_json`; the image starts after
+   * the comma.
+   */
   #writeMediaType(before: string, chunk: Uint8Array, from: number, inLine: boolean): number {
     let mediaType = before
     for (let at = from; at < chunk.length; at++) {
@@ -310,13 +330,14 @@ export class ImageJsonParser {
       this.#endValue("null")
       return
     }
-    this.#endValue(`${this.images.length} `) // The space ends the index, so that following digits are not part of it.
+    this.#endValue(`${this.images.length} `) // The space separates the index from any digits that follow.
     this.images.push(image)
-    // The images of a reply are similar in size. A higher estimate would leave so much unused that each would be copied.
+    // The images of a reply are similar in size. With a higher estimate, each would leave too much memory unused and be
+    // copied.
     this.#expectedBytes = Math.min(this.#expectedBytes, Math.ceil(1.1 * image.length))
   }
 
-  /** Writes this text into the JSON in place of the image. */
+  /** Writes `text` into the JSON in place of the image that ended. */
   #endValue(text: string): void {
     for (let at = 0; at < text.length; at++) this.#append(text.charCodeAt(at))
     this.#value = "other"
@@ -336,7 +357,7 @@ export class ImageJsonParser {
   }
 }
 
-/** Whether these bytes are the text `data`, decoded as base64. */
+/** Whether the decoded bytes are those of the text `data`, read as base64. A data URL starts with this text. */
 const isData = (sink: Base64Sink): boolean => {
   const bytes = sink.length === 3 ? sink.finish() : undefined
   return bytes?.length === 3 && bytes[0] === 0x75 && bytes[1] === 0xab && bytes[2] === 0x5a
@@ -356,19 +377,19 @@ export const isLineEnd = (byte: number | undefined): boolean => byte === lineFee
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 
-/** The end of the base64 before `end`, without its padding. */
+/** The index where the base64 before `end` ends, not counting its padding. */
 const withoutPadding = (text: string, end: number): number => {
   let before = end
   while (before > 0 && text.charCodeAt(before - 1) === equalsSign) before--
   return before
 }
 
-/** The value of a JSON string without its quotes. `undefined` if it is not valid JSON. */
+/** The value of a JSON string that is given without its quotes. `undefined` if the string is not valid JSON. */
 const unescape = (escaped: string): string | undefined => {
   try {
     const value: unknown = JSON.parse(`"${escaped}"`)
     return typeof value === "string" ? value : undefined
   } catch {
-    return undefined // A SyntaxError: the escape does not exist.
+    return undefined // JSON.parse threw a SyntaxError: the escape does not exist.
   }
 }

@@ -1,37 +1,40 @@
 /**
  * Parses an event stream while its bytes arrive, by the WHATWG algorithm. The data of each event is parsed by an
- * `ImageJsonParser`. Comments, `id:` and `retry:` are ignored. The caller removes a byte order mark.
+ * `ImageJsonParser`. Comments, `id:` and `retry:` are ignored. The caller must remove a byte order mark.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"
 import { carriageReturn, isLineEnd, type Extracted, lineFeed, ImageJsonParser } from "./ImageJsonParser.ts"
 
-/** A complete event: its name, `""` if it had none, and its data. */
+/** A complete event. `name` is `""` if the event has no name. */
 export interface RawEvent {
   readonly name: string
   readonly data: Extracted
 }
 
 export class SseParser {
-  /** The limit that was exceeded. After that, nothing more can be written. */
+  /** Describes the limit that was exceeded. If set, the parser ignores all further bytes. */
   problem: string | undefined
 
-  /** Where the next byte belongs: to the name of a field, or to the value of one. */
+  /** What the next byte belongs to: the name of a field, or the value of a field of this kind. */
   #field: "name" | "data" | "event" | "skipped" = "name"
-  /** The characters read so far of a field's name, or of the value of an `event` field. */
+  /** The characters read so far: of a field's name, or of the value of a field `event`. */
   #text = ""
-  /** The next byte is the first of a value. One space there is skipped. */
+  /** Whether the next byte is the first of a value. If that byte is a space, it is skipped. */
   #atValueStart = false
-  /** The last byte was a CR, so a following LF belongs to the same line end. */
+  /** Whether the last byte was a CR. A line feed after it belongs to the same line end. */
   #afterCR = false
-  /** The length of the current line so far, unless it is data. */
+  /** The number of bytes read so far of the current line. The bytes that `#data` parses are not counted. */
   #lineLength = 0
-  /** The current event: its name, and the parser of its data. */
+  /** The name of the current event, and the parser of its data. */
   #name = ""
   #data: ImageJsonParser | undefined
-  /** The current event has an unknown name and its data exceeded a limit, so the data is ignored. */
+  /**
+   * Whether the data of the current event is ignored, because the event's name is unknown and its data exceeded a
+   * limit.
+   */
   #isIgnored = false
-  /** The size of the last image of this stream, as an estimate for the next. */
+  /** The size of the last image of this stream in bytes. The estimate for the next image is based on it. */
   #lastImageBytes = 0
 
   readonly #limits: Limits
@@ -42,17 +45,17 @@ export class SseParser {
     this.#isKnown = isKnown
   }
 
-  /** The complete images of the current event. */
+  /** The complete images of the event that is being parsed. */
   get pendingImages(): ReadonlyArray<Uint8Array> {
     return this.#data?.images ?? []
   }
 
-  /** Whether the current event has an image. */
+  /** Whether the event that is being parsed has an image, complete or not. */
   get hasPendingImage(): boolean {
     return this.#data?.hasImage === true
   }
 
-  /** Parses a chunk, and adds the events that end in it to `events`. */
+  /** Parses a chunk, and adds each event that ends in the chunk to `events`. */
   write(chunk: Uint8Array, events: Array<RawEvent>): void {
     let at = 0
     while (at < chunk.length && this.problem === undefined) {
@@ -68,12 +71,18 @@ export class SseParser {
     }
   }
 
-  /** Ends the parsing. An event without its final blank line counts if its JSON is complete. */
+  /**
+   * Ends the parsing. If the last event lacks its final blank line but its JSON is complete, the event is added to
+   * `events`.
+   */
   finish(events: Array<RawEvent>): void {
     if (this.#data?.closed === true && this.problem === undefined) this.#endEvent(events)
   }
 
-  /** Parses bytes of a line, up to the end of the field's name or of the line. */
+  /**
+   * Parses bytes of a line, at most up to the end of the field's name or of the line. Returns the index of the next
+   * byte.
+   */
   #writeLine(chunk: Uint8Array, from: number): number {
     let at = from
     if (this.#atValueStart) {
@@ -99,7 +108,10 @@ export class SseParser {
     return at
   }
 
-  /** Data over a limit is a problem, unless the event has an unknown name. */
+  /**
+   * Handles data that exceeded a limit. If the event has a known name, `problem` is set and parsing stops. Otherwise
+   * only the event's data is ignored.
+   */
   #checkData({ problem }: ImageJsonParser): void {
     if (problem === undefined) return
     if (this.#isKnown(this.#name)) {
@@ -110,12 +122,15 @@ export class SseParser {
     this.#isIgnored = true
   }
 
-  /** Ignored data is not kept in memory, so its lines may be as long as one with an image. */
+  /**
+   * The limit for the length of a line in bytes. Ignored data is not kept in memory, so its lines may be long enough
+   * for an image.
+   */
   get #lineLimit(): number {
     return this.#field === "data" ? 2 * this.#limits.imageBytes : this.#limits.lineBytes
   }
 
-  /** Starts the value of a field. The name ended with a colon or with the line. */
+  /** Starts the value of the field with the name in `#text`. The name ended at a colon, or at the end of the line. */
   #startValue(): void {
     this.#field = this.#text === "data" || this.#text === "event" ? this.#text : "skipped"
     this.#text = ""
@@ -155,5 +170,8 @@ export class SseParser {
 
 const space = 0x20
 const colon = 0x3a
-/** Slightly more than the last image, so that a slightly larger image fits into one piece of memory. */
+/**
+ * The estimate for the next image: slightly more than the last one, so that a slightly larger image still fits into one
+ * segment of memory.
+ */
 const guess = (lastImageBytes: number): number => Math.ceil(lastImageBytes * 1.05)

@@ -1,6 +1,4 @@
-/**
- * Decodes an event of a stream.
- */
+/** Decodes one event of a stream. */
 import type * as Arr from "effect/Array"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -39,7 +37,7 @@ export type DecodedEvent =
       readonly events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent>
       readonly unreadable: ReadonlyArray<string>
     }
-  /** The event should have an image, but has none that can be used. */
+  /** The event should have an image, but has no usable one. */
   | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
   | { readonly _tag: "Skipped"; readonly name: string; readonly words?: string | undefined }
   | { readonly _tag: "Done" }
@@ -47,16 +45,18 @@ export type DecodedEvent =
 
 const imageEvents = new Set<string>([eventNames.partialImage, eventNames.completed])
 
-/** Whether events of this name must be decoded. An event without a name is recognised by its data. */
+/**
+ * Whether events with this name must be decoded. True for an empty name, because the data then shows the event's type.
+ */
 export const isKnownName = (name: string): boolean =>
   name === "" || name === "message" || name === eventNames.error || imageEvents.has(name)
 
 /** The state of the stream that is needed to decode an event. */
 export interface EventContext {
   readonly head: Head
-  /** How many partial images the call asked for. */
+  /** How many partial images the call requested. */
   readonly partialImages: number
-  /** The index for a partial image without one. */
+  /** The index for a partial image that has no valid index. */
   readonly nextIndex: number
   readonly carry: Carry
 }
@@ -82,7 +82,10 @@ export const decodeEvent = ({ data, name }: RawEvent, context: EventContext): De
   return { _tag: "Skipped", name: type, words: errorBodyOf(value).description }
 }
 
-/** Handles data that is not JSON. It ends the stream, unless the event is a partial image or has an unknown name. */
+/**
+ * Handles an event whose data is not JSON. A partial image is unusable, and an event with an unknown name is skipped.
+ * Any other event ends the stream with a failure.
+ */
 const notJson = (
   text: string,
   name: string,
@@ -95,7 +98,7 @@ const notJson = (
   return { _tag: "Failed", reason: invalidReply(head, description, carry(images)) }
 }
 
-/** Decodes an event with an image. */
+/** Decodes an event that should have an image. */
 const imageOf = (type: string, value: unknown, data: Extracted, context: EventContext): DecodedEvent => {
   const { fields: head, rateLimit } = context.head
   const isPartial = type === eventNames.partialImage
@@ -110,7 +113,7 @@ const imageOf = (type: string, value: unknown, data: Extracted, context: EventCo
   return { _tag: "Events", events: [event], unreadable }
 }
 
-/** Some relays send a whole response as one event. */
+/** Converts a whole response, which some relays send as one event, to `Completed` events. */
 const eventsOf = (response: Result.Result<Decoded<ImageGenerateResponse>, GradientErrorReason>): DecodedEvent =>
   Result.isSuccess(response)
     ? { _tag: "Events", events: completedOf(response.success.value), unreadable: response.success.unreadable }

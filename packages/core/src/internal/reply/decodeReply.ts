@@ -1,6 +1,6 @@
 /**
- * Decodes a response from its JSON and its extracted images. Images are decoded strictly, because they are what was paid
- * for. All other members are decoded leniently: one that cannot be decoded is left out.
+ * Decodes a response from its JSON and its extracted images. Images are decoded strictly, because they are what was
+ * paid for. All other members are decoded leniently: a member that cannot be decoded is left out.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -22,17 +22,17 @@ import { Base64Sink } from "./Base64Sink.ts"
 import type { Extracted } from "./ImageJsonParser.ts"
 import * as Metadata from "./metadata.ts"
 
-/** The values from a reply's head that its response, events and errors use. */
+/** The values from the head of a reply that are used for its response, its events and its errors. */
 export interface Head {
   readonly fields: HeadFields
   readonly rateLimit: RateLimit | undefined
-  /** When the head arrived, in milliseconds. */
+  /** When the head arrived, in milliseconds since 1970. */
   readonly arrivedAt: number
-  /** Redacts the secrets of the request in a text. */
+  /** Redacts the secrets of the request in the given text. */
   readonly redact: (text: string) => string
 }
 
-/** Reads the head of a reply. `now` is in milliseconds. */
+/** Reads the head of a reply. `now` is in milliseconds since 1970. */
 export const headOf = (response: HttpClientResponse.HttpClientResponse, now: number): Head => ({
   ...readHead(response),
   rateLimit: rateLimitOf(response.headers, now),
@@ -42,21 +42,23 @@ export const headOf = (response: HttpClientResponse.HttpClientResponse, now: num
 type Reason = GradientError.GradientErrorReason
 type Images = ReadonlyArray<GeneratedImage>
 
-/** A decoded value, and the paths of the members that could not be decoded. */
+/** A decoded value, and the paths of the members that were left out because they could not be decoded. */
 export interface Decoded<A> {
   readonly value: A
   readonly unreadable: ReadonlyArray<string>
 }
 
-/** The message to log about members that were left out; an empty list if all could be decoded. */
+/** A list with the message to log about members that were left out. Empty if all members could be decoded. */
 export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray<string> =>
-  unreadable.length === 0 ? [] : [`Left out, because it cannot be decoded: ${shorten(unreadable.join(", "))}`]
+  unreadable.length === 0
+    ? []
+    : [`Members of the reply that cannot be decoded were left out: ${shorten(unreadable.join(", "))}`]
 
 /** Images without their metadata. */
 export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
   images.map((bytes) => new GeneratedImage({ bytes }))
 
-/** Why a reply is unusable, and the URLs that it has in place of images. */
+/** Why a reply is unusable, and the URLs that the reply has in place of images. */
 export interface Flaw {
   readonly description: string
   readonly urls: ReadonlyArray<string>
@@ -74,30 +76,33 @@ export const invalidReply = (
 /** The reason for a reply that is not a JSON object. */
 export const notAnObject = (head: Head, text: string): Reason => {
   const json = head.redact(text).trim()
-  const what = Result.isSuccess(parse(json, head)) ? "it is not an object" : "it is not JSON"
+  const what = Result.isSuccess(parse(json, head)) ? "the reply's JSON is not an object" : "the reply is not JSON"
   return invalidReply(head, `${what}${startOf(json)}`)
 }
 
-/** The start of a text, to append to a message. */
+/** The start of a text in quotes after a colon, to append to a message. Empty if the text has no words. */
 export const startOf = (text: string): string => {
   const words = visibleText(text)
   return words === undefined ? "" : `: ${JSON.stringify(shorten(words, 300))}`
 }
 
-/** Parses redacted text. A secret with escapes may remain, so if there are escapes, the parsed strings are redacted too. */
+/**
+ * Parses JSON text in which secrets were redacted. A secret that is escaped in the text may remain, so if the text has
+ * escapes, the parsed strings are redacted too.
+ */
 export const parse = (text: string, { redact }: Head): Result.Result<unknown, unknown> =>
   text.includes("\\") ? parseJson(text, redact) : Result.try((): unknown => JSON.parse(text))
 
 const isUrl = (value: unknown): value is string => Predicate.isString(value) && value.trim() !== ""
 
-/** The URLs in these objects that have no image bytes. */
+/** The URLs in those objects that have no image bytes. */
 const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
   holders
     .filter((holder) => !Predicate.isNumber(property(holder, "b64_json")))
     .map((holder) => property(holder, "url"))
     .filter(isUrl)
 
-/** The bytes of an image that was sent as a data URL. */
+/** The bytes of an image that was sent as a data URL. `undefined` for any other URL. */
 const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,([^=]*)={0,2}$/.exec(url)) || []
   if (text === undefined) return undefined
@@ -106,16 +111,16 @@ const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   return bytes?.length === 0 ? undefined : bytes
 }
 
-/** Why the images are unusable. `undefined` if they are usable. */
+/** Why the images of a reply or an event are unusable. `undefined` if they are usable. */
 export const flawOf = ({ flaw }: Extracted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
   const first = urls.find((url) => imageOfDataUrl(url) === undefined)
   if (first === undefined) return flaw === undefined ? undefined : { description: flaw, urls }
-  const more = urls.length > 1 ? ` (and ${urls.length - 1} more in \`urls\`)` : ""
+  const more = urls.length > 1 ? ` (and ${urls.length - 1} more in the error's \`urls\`)` : ""
   return { description: `an image was sent as a URL; download it soon, because it may expire: ${first}${more}`, urls }
 }
 
-/** Replaces the index of an image by its bytes, and sets the format if it is absent. */
+/** Replaces the index of an image by the image's bytes, and sets the output format if it is absent. */
 export const withBytes = (holder: object, images: ReadonlyArray<Uint8Array>, format?: unknown): object => {
   const index = property(holder, "b64_json")
   const bytes = Predicate.isNumber(index) ? images[index] : imageOfDataUrl(property(holder, "url"))
@@ -123,14 +128,17 @@ export const withBytes = (holder: object, images: ReadonlyArray<Uint8Array>, for
   return { ...holder, output_format: property(holder, "output_format") ?? format, ...image }
 }
 
-/** The items of `data`, or the object itself if it is a single image. */
+/** The items of `data`, or the body itself if it is a single image. */
 const itemsOf = (body: object): ReadonlyArray<unknown> | undefined => {
   const data = property(body, "data")
   if (isList(data)) return data
   return Predicate.isNumber(property(body, "b64_json")) || isUrl(property(body, "url")) ? [body] : undefined
 }
 
-/** If a reply has a key twice, `JSON.parse` keeps the last. The images of the other are added, because they are paid for. */
+/**
+ * Adds an item for each image that no item refers to. If a reply has the same key twice, `JSON.parse` keeps only the
+ * last value, but the images of the first value are paid for too.
+ */
 const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8Array>): ReadonlyArray<unknown> => {
   const named = new Set(items.map((item) => property(item, "b64_json")))
   return named.size >= images.length
@@ -140,7 +148,7 @@ const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8A
 
 const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Json.schema)
 
-/** Decodes the value; if that fails, without the members that cannot be decoded. */
+/** Decodes the value. If that fails, decodes it again without the members that cannot be decoded. */
 export const decodeLeniently = <A>(
   decode: (wire: object) => Result.Result<A, Schema.SchemaError>,
   wire: object,
@@ -155,7 +163,7 @@ export const decodeLeniently = <A>(
   })
 }
 
-/** The images that a failure carries. The argument is the images of the current reply or event. */
+/** Returns the images that a failure carries. The argument is the images of the current reply or event. */
 export type Carry = (images: ReadonlyArray<Uint8Array>) => Images
 
 /** Decodes a response. */
@@ -168,11 +176,13 @@ export const responseOf = (
   const json = head.redact(extracted.json)
   const parsed = parse(json, head)
   if (Result.isFailure(parsed)) {
-    return Result.fail(invalidReply(head, extracted.flaw ?? `it is not JSON${startOf(json)}`, images()))
+    return Result.fail(invalidReply(head, extracted.flaw ?? `the reply is not JSON${startOf(json)}`, images()))
   }
   const body = parsed.success
   if (isErrorValue(body)) return Result.fail(reasonOfErrorObject(body, head.fields, images()))
-  if (!Predicate.isObject(body)) return Result.fail(invalidReply(head, `it is not an object${startOf(json)}`, images()))
+  if (!Predicate.isObject(body)) {
+    return Result.fail(invalidReply(head, `the reply's JSON is not an object${startOf(json)}`, images()))
+  }
   const flaw = hasNothing(body, extracted) ? `data has no images${startOf(json)}` : undefined
   return flaw === undefined ? decodeBody(body, extracted, head, carry) : Result.fail(invalidReply(head, flaw))
 }
@@ -212,7 +222,10 @@ export const completedOf = (
     (image) => new ImageGenStreamEvent.Completed({ ...response, ...image, createdAt: response.created })
   )
 
-/** Converts `Completed` events to a response. Its other fields are those of the last event; `usage`, of the last with one. */
+/**
+ * Converts `Completed` events to a response. `usage` is that of the last event that has one. All other fields are those
+ * of the last event.
+ */
 export const responseOfCompleted = (
   events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed>,
   { arrivedAt }: Pick<Head, "arrivedAt">

@@ -1,10 +1,13 @@
-/** Upper bounds on memory used for one reply. If one is exceeded, the call fails with `InvalidResponseError` at once. */
+/**
+ * Upper bounds on the memory used for one reply. If a bound is exceeded, the call fails at once with
+ * `InvalidResponseError`.
+ */
 export interface Limits {
-  /** Bytes of one image. Default: 64 MiB; an uncompressed 4K image has 33 MB. */
+  /** The most bytes of one image. Default: 64 MiB. For comparison, an uncompressed 4K image has 33 MB. */
   readonly imageBytes: number
-  /** Bytes of the JSON of a reply, or of one event, without its images. Default: 1 MiB. */
+  /** The most bytes of the JSON of a reply, or of one event, without its images. Default: 1 MiB. */
   readonly jsonBytes: number
-  /** Bytes of one line of an event stream that is not data, such as a comment. Default: 64 KiB. */
+  /** The most bytes of a line of an event stream that carries no data, such as a comment. Default: 64 KiB. */
   readonly lineBytes: number
 }
 

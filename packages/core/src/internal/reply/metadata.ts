@@ -1,5 +1,5 @@
 /**
- * Removes the members of a reply that cannot be decoded. Used only for replies that differ from the API's description.
+ * Removes the members of a reply that cannot be decoded. This is needed only for replies that do not follow the API.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -11,7 +11,7 @@ import { isList, property } from "../property.ts"
 import { settingsFields } from "../responseFields.ts"
 import { Count } from "../schemaFields.ts"
 
-/** An object without its undecodable members, and the paths of those members. */
+/** An object without the members that cannot be decoded, and the paths of those members. */
 export interface Repaired {
   readonly readable: object
   readonly unreadable: ReadonlyArray<string>
@@ -24,7 +24,7 @@ const canDecode = (schema: Field, value: unknown): boolean =>
 
 const snakeCase = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-/** Removes each member that its field cannot decode. */
+/** Removes each member of `holder` that the schema of its field cannot decode. */
 const repair = (holder: object, fields: Readonly<Record<string, Field>>): Repaired => {
   const unreadable = Object.entries(fields)
     .map(([name, schema]) => ({ schema, name: snakeCase(name) }))
@@ -37,7 +37,7 @@ const repair = (holder: object, fields: Readonly<Record<string, Field>>): Repair
 const { inputTokensDetails, outputTokens, outputTokensDetails } = Usage.to.fields
 const usageFields = { inputTokensDetails, outputTokens, outputTokensDetails }
 
-/** `usage` is kept without the details that cannot be decoded. */
+/** Removes the details of `usage` that cannot be decoded, and keeps the rest of `usage`. */
 const repairUsage = (holder: object): Repaired => {
   const usage = property(holder, "usage")
   if (!Predicate.isObject(usage)) return { readable: holder, unreadable: [] }
@@ -52,7 +52,10 @@ const { createdAt } = Completed.fields
 
 const isReadable = (schema: Field, value: unknown) => value != null && canDecode(schema, value)
 
-/** If `created` cannot be decoded, it is the time of arrival. `arrivedAt` is in milliseconds. */
+/**
+ * Removes the members of a response that cannot be decoded. Without a valid `created`, the time of arrival is used.
+ * `arrivedAt` is in milliseconds since 1970.
+ */
 export const repairResponse = (response: object, arrivedAt: number): Repaired => {
   const { readable: counted, unreadable: details } = repairUsage(response)
   const { readable, unreadable } = repair(counted, { created: createdAt, ...settingsFields, usage })
@@ -74,7 +77,10 @@ export const repairResponse = (response: object, arrivedAt: number): Repaired =>
   }
 }
 
-/** If the index of a partial image cannot be decoded, it is `nextIndex`. */
+/**
+ * Removes the members of an event that cannot be decoded. Without a valid index of a partial image, `nextIndex` is
+ * used.
+ */
 export const repairEvent = (event: object, nextIndex: number): Repaired => {
   const { readable: counted, unreadable: details } = repairUsage(event)
   const { readable, unreadable } = repair(counted, { createdAt, ...settingsFields, revisedPrompt, usage })

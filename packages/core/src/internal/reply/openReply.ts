@@ -1,6 +1,6 @@
 /**
- * Opens the body of a reply and recognises its form by its first bytes. The content type is not used, because some servers
- * send a wrong one.
+ * Opens the body of a reply and recognises its form by its first bytes. The header `content-type` is not used, because
+ * some servers send a wrong one.
  */
 import * as Effect from "effect/Effect"
 import { latin1 } from "../base64.ts"
@@ -9,7 +9,7 @@ import type { Limits } from "./limits.ts"
 import { type BodyPull, type Chunks, type IncomingReply, openBody, pullUntil, watched } from "./readBody.ts"
 import type { Activity } from "./readTimeouts.ts"
 
-/** A body, and its first chunks, which were read to recognise its form. */
+/** The form of a body, the first chunks (which were read to recognise the form), and a pull for the rest. */
 export interface OpenReply {
   readonly form: Form
   readonly start: ReadonlyArray<Uint8Array>
@@ -18,7 +18,7 @@ export interface OpenReply {
 
 type Form = "json" | "events" | "text" | "empty"
 
-/** Reads until the form of the reply is recognised. */
+/** Opens the body, and reads until its form is recognised. */
 export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {
   const pull = yield* openBody(incoming.response)
   const start = new ReplyStart(incoming.limits)
@@ -29,21 +29,23 @@ export const openReply = Effect.fnUntraced(function* (incoming: IncomingReply) {
   return reply
 })
 
-/** How many bytes are searched for a line of an event stream. */
+/** The number of bytes at the start of a reply that are searched for a line of an event stream. */
 const sampleLength = 4096
 
-/** An event stream starts with a comment or a field, or has a field after unknown lines. */
+/** Matches the start of an event stream: a comment, a field, or a field after unknown lines. */
 const eventStream = /^:|^(?:data|event|id|retry)(?=[:\r\n])|[\r\n](?:data|event|id|retry)(?=[:\r\n])/
 
-/** The first chunks of a reply, by which its form is recognised. */
+/** The first chunks of a reply. They are read to recognise the reply's form. */
 class ReplyStart {
-  /** The limit that was exceeded. */
+  /** Describes the limit that was exceeded. */
   problem: string | undefined
-  /** The chunks, without white space at the start. */
+  /** The chunks so far, without the white space at the start of the reply. */
   readonly chunks: Array<Uint8Array> = []
-  /** The length of white space at the start, which some servers send while they generate. It is not kept. */
+  /**
+   * The number of bytes of white space at the start. Some servers send white space while they generate. It is not kept.
+   */
   #blankBytes = 0
-  /** The first bytes in `chunks`, one character for each byte. */
+  /** The first bytes of `chunks` as a string, with one character for each byte. */
   #sample = ""
   #form: Form | undefined
 
@@ -53,7 +55,7 @@ class ReplyStart {
     this.#limits = limits
   }
 
-  /** Adds chunks. Returns the form of the reply when it is recognised. */
+  /** Adds chunks. Returns the form of the reply once it is recognised, else `undefined`. */
   take(chunks: Chunks): Form | undefined {
     for (const chunk of chunks) this.#write(chunk)
     if (this.problem !== undefined) return "text"
@@ -61,7 +63,7 @@ class ReplyStart {
     return this.#form
   }
 
-  /** The form of a reply that ended before its form was recognised. */
+  /** The form of a reply that ended before the form was recognised. */
   formAtEnd(): Form {
     const start = this.#sample.replace(startOfReply, "")
     if (start === "") return "empty"
@@ -74,7 +76,7 @@ class ReplyStart {
       while (from < chunk.length && isBlank(chunk[from])) from++
       this.#blankBytes += from
       if (this.#blankBytes > this.#limits.jsonBytes) {
-        this.problem = `it starts with white space over ${this.#limits.jsonBytes} bytes`
+        this.problem = `the reply starts with over ${this.#limits.jsonBytes} bytes of white space`
       }
       if (from === chunk.length) return
     }
@@ -96,7 +98,10 @@ class ReplyStart {
   }
 }
 
-/** Text that starts with `<` is not an event stream, because an HTML page can contain a line that looks like an event. */
+/**
+ * The form of a reply that starts with `sample`; `undefined` if more bytes are needed. A reply that starts with `<` is
+ * not an event stream, because an HTML page can contain a line that looks like an event.
+ */
 const formOf = (sample: string): Form | undefined => {
   const start = sample.replace(startOfReply, "")
   if (jsonStart.test(start)) return "json"
@@ -105,13 +110,16 @@ const formOf = (sample: string): Form | undefined => {
   return bracket.test(start) ? "json" : "text"
 }
 
-/** Both characters are checked, because an event stream can begin with a damaged line. */
+/**
+ * Matches the start of JSON: a bracket and the character after it. The bracket alone is not enough, because an event
+ * stream can begin with a damaged line that starts with a bracket.
+ */
 const jsonStart = /^(?:\{[ \t\r\n]*["}]|\[[ \t\r\n]*[[{"\]])/
 const bracket = /^[[{]/
 
-/** White space before JSON, or blank lines before an event stream. */
+/** Whether a byte is white space. JSON can start with white space, and an event stream with blank lines. */
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
-/** The UTF-8 byte order mark, one character for each byte. */
+/** The UTF-8 byte order mark as a string, with one character for each byte. */
 const byteOrderMark = "\xef\xbb\xbf"
 const startOfReply = /^\xef\xbb\xbf[ \t\r\n]*/

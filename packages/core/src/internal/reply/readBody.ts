@@ -1,6 +1,6 @@
 /**
- * Reads the body of a reply chunk by chunk, within its timeouts. `openReply` reads the start of the body with it, and the
- * readers of JSON and of event streams the rest.
+ * Reads the body of a reply chunk by chunk, within its timeouts. `openReply` uses this module for the start of a body,
+ * `readJson` and `readEvents` for the rest.
  */
 import type * as Arr from "effect/Array"
 import * as Channel from "effect/Channel"
@@ -18,31 +18,40 @@ import { type Activity, type ReadTimeouts, watch } from "./readTimeouts.ts"
 
 type Reason = GradientError.GradientErrorReason
 
-/** A response whose head has arrived, and the limits and timeouts for reading its body. */
+/** A response whose head has arrived, with the limits and timeouts for reading its body. */
 export interface IncomingReply {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly head: Head
-  /** How many images the call asked for. */
+  /** How many images the call requested. */
   readonly n: number
-  /** How many partial images of each image the call asked for; 0 without a stream. */
+  /** How many partial images of each image the call requested; 0 for `generate`. */
   readonly partialImages: number
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
-  /** Called when every byte of the body was read. */
+  /** Called after every byte of the body was read. */
   readonly onWhole: () => void
 }
 
 export type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 export type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
 
-/** Opens the body for a single reader. `Stream.toPull` would also guard against concurrent pulls, at a cost per chunk. */
+/**
+ * Opens the body for a single reader. `Stream.toPull` would also guard against concurrent pulls, which costs time for
+ * each chunk.
+ */
 export const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
   Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
 
-/** Fetch fails if a reply has no body. Other transports have an empty body. */
+/**
+ * Whether an error only means that the reply has no body. With fetch, reading such a reply fails with this error. Other
+ * transports give an empty body.
+ */
 const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
 
-/** Pulls chunks until `take` returns a value. Returns `undefined` if the body ends first. */
+/**
+ * Pulls chunks and passes them to `take` until `take` returns a value. Returns `undefined` if the body ends before
+ * that.
+ */
 export const pullUntil = <A>(
   pull: BodyPull,
   activity: Activity,
@@ -57,7 +66,10 @@ export const pullUntil = <A>(
     return Pull.catchDone(loop, () => Effect.undefined).pipe(Effect.catchIf(isEmptyBody, () => Effect.undefined))
   })
 
-/** Reads with timeouts. If the read fails or takes too long, the reason carries `images`. */
+/**
+ * Runs a read of the body with timeouts. If the read fails or takes too long, the reason carries the images that
+ * `images` returns.
+ */
 export const watched = <A>(
   { head, timeouts }: IncomingReply,
   read: (activity: Activity) => Effect.Effect<A, HttpClientError.HttpClientError>,

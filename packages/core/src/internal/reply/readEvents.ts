@@ -20,27 +20,33 @@ type Images = ReadonlyArray<GeneratedImage>
 /** Events that arrived together. */
 export type Events = Arr.NonEmptyReadonlyArray<ImageGenStreamEvent>
 
-/** Turns chunks into events, and decides when the stream ends and whether it failed. */
+/** Converts chunks to events, and decides when the stream ends and whether it failed. */
 class EventReader {
-  /** Set when the stream has ended. Without a reason, it succeeded. */
+  /** Set when the stream has ended. `reason` is undefined if the stream succeeded. */
   ending: { readonly reason: Reason | undefined } | undefined
-  /** Messages to log at debug level. */
+  /** Messages that will be logged at debug level. */
   readonly notes: Array<string> = []
 
-  /** The last image: one that the caller got, or one of an unusable or unknown event. A failure carries it. */
+  /**
+   * The last image that a failure would carry: the last one that the caller got, or the images of an unusable or
+   * unknown event.
+   */
   #last: ImageGenStreamEvent | ReadonlyArray<Uint8Array> = []
-  /** The completed images, if the caller gets them only at the end. A failure carries them. */
+  /** The completed images, if the caller gets them only at the end of the stream. A failure carries them. */
   readonly #kept: Array<Completed> = []
-  /** The number of completed images, and whether the last image event was a `Completed`. */
+  /**
+   * `#completed` is the number of completed images. `#isComplete` is whether the last event with an image was a
+   * `Completed`.
+   */
   #completed = 0
   #isComplete = false
-  /** The number of partial images so far, and the index of the last one. */
+  /** `#partials` is the number of partial images so far. `#lastIndex` is the index of the last partial image. */
   #partials = 0
   #lastIndex = -1
-  /** Why an image cannot be used. The flaw of a partial image is dropped when a completed image arrives. */
+  /** Why an image cannot be used. If a partial image cannot be used, this is cleared when a completed image arrives. */
   #flaw: Reply.Flaw | undefined
   #isCompletedFlawed = false
-  /** The message in the last event that had no image. */
+  /** The message in the last event that had no image, for the description of a failure. */
   #words: string | undefined
 
   readonly #incoming: IncomingReply
@@ -54,8 +60,8 @@ class EventReader {
   }
 
   /**
-   * Parses chunks and returns the events that ended in them, possibly none. `undefined` if there is also no note and no
-   * ending, so that more chunks are needed.
+   * Parses chunks and returns the events that ended in them. Returns `undefined` if more chunks are needed: if there
+   * are no events, no notes and no ending. The list is empty if there are only notes or an ending.
    */
   take(chunks: ReadonlyArray<Uint8Array>): Array<ImageGenStreamEvent> | undefined {
     const raws: Array<RawEvent> = []
@@ -65,7 +71,7 @@ class EventReader {
     return events.length > 0 || this.notes.length > 0 || this.ending !== undefined ? events : undefined
   }
 
-  /** Ends the stream, because of this reason or because the body has ended. */
+  /** Ends the stream and returns its last events. `reason` is why reading failed; without it, the body has ended. */
   finish(reason?: Reason): Array<ImageGenStreamEvent> {
     const raws: Array<RawEvent> = []
     this.#parser.finish(raws)
@@ -76,7 +82,7 @@ class EventReader {
     return events
   }
 
-  /** The images that a failure would carry now. */
+  /** The images that a failure would carry at this moment. */
   carried(): Images {
     return this.#carry(this.#parser.pendingImages)
   }
@@ -140,8 +146,8 @@ class EventReader {
   }
 
   /**
-   * Bounds the partial images of a stream: twice as many as requested, and at least 6 for each image. Some servers always
-   * send 3, whatever was requested, and failing early would lose an image that is paid for.
+   * Counts a partial image. The stream fails at more than twice as many partial images as requested, but 6 for each
+   * image are always allowed. Some servers always send 3, and failing early would lose an image that is paid for.
    */
   #countPartial(): void {
     const { n, partialImages } = this.#incoming
@@ -180,14 +186,17 @@ class EventReader {
     this.ending ??= { reason: Reply.invalidReply(this.#incoming.head, flaw, this.carried()) }
   }
 
-  /** Ends the stream. There may be fewer images than requested, but the last one must be complete. */
+  /**
+   * Ends the stream. It succeeds even with fewer images than requested, if the last image is complete and every
+   * completed image is usable.
+   */
   #end(): void {
     if (this.ending !== undefined) return
     if (this.#isComplete && !this.#isCompletedFlawed) this.ending = { reason: undefined }
     else if (this.#flaw !== undefined) this.#fail(this.#flaw)
     else {
       const { fields } = this.#incoming.head
-      const description = this.#words === undefined ? undefined : `its last words: ${this.#words}`
+      const description = this.#words === undefined ? undefined : `the last message in the stream: ${this.#words}`
       this.ending = {
         reason: new GradientError.IncompleteStreamError({ ...fields, images: this.carried(), description })
       }
@@ -195,7 +204,7 @@ class EventReader {
   }
 }
 
-/** The most partial images that gpt-image models send for each image. */
+/** The highest number of partial images that gpt-image models send for each image. */
 const usualPartialImages = 3
 
 const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
@@ -205,7 +214,7 @@ const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
     revisedPrompt: event._tag === "Completed" ? event.revisedPrompt : undefined
   })
 
-/** Each pull waits for the next events and returns them. */
+/** Returns a pull of a reply's events. Each pull waits for the next events and returns them. */
 export const pullEvents = (incoming: IncomingReply, reply: OpenReply): Pull.Pull<Events, Reason> =>
   pullWith(new EventReader(incoming, false), incoming, reply)
 
@@ -214,7 +223,7 @@ const pullWith = (
   incoming: IncomingReply,
   { pull, start }: OpenReply
 ): Pull.Pull<Events, Reason> => {
-  // The chunks that were read to recognise the form may contain events.
+  // The chunks that were read to recognise the form of the reply may already contain events.
   let first = reader.take(start)
   const more = watched(
     incoming,
@@ -246,7 +255,7 @@ const pullWith = (
   return next
 }
 
-/** Reads to the end and returns a response of the completed images. */
+/** Reads an event stream to its end and returns a response with the completed images. */
 export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const completed: Array<Completed> = []
   const next = pullWith(new EventReader(incoming, true), incoming, reply)
@@ -257,5 +266,5 @@ export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingRepl
   yield* Pull.catchDone(all, () => Effect.void)
   return Arr.isReadonlyArrayNonEmpty(completed)
     ? Reply.responseOfCompleted(completed, incoming.head)
-    : yield* Effect.die("a successful event stream must have a completed image")
+    : yield* Effect.die("an event stream succeeded without a completed image")
 })

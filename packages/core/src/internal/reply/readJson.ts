@@ -13,17 +13,19 @@ type Reason = GradientError.GradientErrorReason
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array, options?: { readonly stream: boolean }): string }
 
-/** An estimate of the size of each image. */
+/** An estimate of the size of each image in bytes, from the length of the body. 0 if the length is unknown. */
 const expectedBytes = ({ n, response }: IncomingReply): number => {
   const length = Number(response.headers["content-length"])
   return Number.isSafeInteger(length) ? Math.ceil((length * 3) / 4 / n) : 0
 }
 
-/** Whether the body has this many bytes. Unknown if the transport decoded the body. */
+/**
+ * Whether the received bytes are the whole body. False if this is unknown, because the transport decompressed the body.
+ */
 const isWhole = ({ response: { headers } }: IncomingReply, received: number): boolean =>
   headers["content-encoding"] === undefined && headers["content-length"] === String(received)
 
-/** Reads a response. It is complete when its JSON value is closed, even if the connection stays open. */
+/** Reads a response. The response is complete when its JSON value is closed, even if the connection stays open. */
 export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const { head, limits } = incoming
   const parser = new ImageJsonParser(limits, expectedBytes(incoming))
@@ -42,7 +44,9 @@ export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, re
   const extracted = parser.finish()
   if (parser.problem !== undefined) return yield* Effect.fail(Reply.invalidReply(head, parser.problem, images()))
   if (!parser.closed) {
-    return yield* Effect.fail(Reply.invalidReply(head, extracted.flaw ?? "it ends before its JSON is closed", images()))
+    return yield* Effect.fail(
+      Reply.invalidReply(head, extracted.flaw ?? "the reply ends before its JSON is closed", images())
+    )
   }
   if (isWhole(incoming, received)) incoming.onWhole()
   const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(extracted, head))
@@ -57,5 +61,5 @@ export const reasonOfText = ({ head }: IncomingReply, { start }: OpenReply): Rea
   return Reply.notAnObject(head, text)
 }
 
-/** Only the start of a longer chunk is decoded. */
+/** The most bytes that are decoded of each chunk. */
 const longestText = 65_536

@@ -1,5 +1,6 @@
 /**
- * Reads a reply. Both functions accept JSON and an event stream, whichever the server sends.
+ * Reads the reply to a call. `readResponse` and `readStream` accept both JSON and an event stream, because servers may
+ * send either.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -16,7 +17,7 @@ export type { Events } from "./readEvents.ts"
 
 type Reason = GradientError.GradientErrorReason
 
-/** Reads the reply to `generate`. An event stream becomes a response of its `Completed` events. */
+/** Reads the reply to `generate`. The `Completed` events of an event stream are converted to a response. */
 export const readResponse = (incoming: IncomingReply) =>
   Effect.flatMap(openReply(incoming), (reply) => {
     switch (reply.form) {
@@ -27,11 +28,14 @@ export const readResponse = (incoming: IncomingReply) =>
       case "text":
         return Effect.fail(reasonOfText(incoming, reply))
       case "empty":
-        return Effect.fail(Reply.invalidReply(incoming.head, "it is empty"))
+        return Effect.fail(Reply.invalidReply(incoming.head, "the reply is empty"))
     }
   })
 
-/** Reads the reply to `generateStream`. Each pull returns the next events. JSON becomes `Completed` events. */
+/**
+ * Reads the reply to `generateStream`. Each pull returns the next events. A JSON reply is converted to `Completed`
+ * events.
+ */
 export const readStream = (incoming: IncomingReply) =>
   Effect.flatMap(openReply(incoming), (reply) => streamOf(incoming, reply))
 
@@ -48,7 +52,7 @@ const streamOf = (incoming: IncomingReply, reply: OpenReply): Effect.Effect<Pull
   }
 }
 
-/** A pull that returns these events once. */
+/** A pull that returns these events once, then ends. */
 const once = (events: Events): Pull.Pull<Events, Reason> => {
   let isPulled = false
   return Effect.suspend((): Pull.Pull<Events, Reason> => {

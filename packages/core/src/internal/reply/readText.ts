@@ -1,6 +1,4 @@
-/**
- * Reads a reply without images as text.
- */
+/** Reads a reply that has no images, as text. */
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"

@@ -1,20 +1,23 @@
 /**
- * Timeouts for reading a body. They run only while a read is pending, so a slow consumer never causes one. Each read has
- * one timer, not one for each chunk.
+ * Timeouts for reading a body. The timeouts run only while a read is pending, so a slow consumer never causes a
+ * timeout. Each read has one timer, not one for each chunk.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
-/** When bytes last arrived, in milliseconds of the Clock. The code that reads updates it. */
+/** When bytes last arrived, in milliseconds of the Clock. The code that reads the body updates this time. */
 export interface Activity {
   lastByteAt: number
 }
 
-/** How long reading one body may take. The consumer's time between two reads does not count. */
+/** How long reading one body may take. The time that the consumer takes between two reads does not count. */
 export class ReadTimeouts {
-  /** The longest time between two bytes. */
+  /** The longest time between two bytes, in milliseconds. */
   readonly idleMillis: number
-  /** The error's phase after the deadline: `response` if the option was `timeout`, `deadline` if it was `deadline`. */
+  /**
+   * The `phase` of the error after the deadline: `response` if the option `timeout` set the deadline, `deadline` if the
+   * option `deadline` did.
+   */
   readonly deadlinePhase: "response" | "deadline"
   #deadline: number
   #readEndedAt: number | undefined
@@ -30,18 +33,24 @@ export class ReadTimeouts {
     return this.#deadline
   }
 
-  /** Called when a read begins. The time since the last read was the consumer's, so the deadline moves by it. */
+  /**
+   * Must be called when a read begins. The time since the last read was spent by the consumer, so the deadline is
+   * extended by it.
+   */
   resume(now: number): void {
     if (this.#readEndedAt !== undefined) this.#deadline += now - this.#readEndedAt
   }
 
-  /** Called when a read has ended. */
+  /** Must be called when a read ends. */
   pause(now: number): void {
     this.#readEndedAt = now
   }
 }
 
-/** Runs a read. When a timeout expires, the read is interrupted, and this fails with the result of `expired`. */
+/**
+ * Runs a read with timeouts. When a timeout expires, the read is interrupted, and the effect fails with the result of
+ * `expired`.
+ */
 export const watch = <A, E, R, E2>(
   read: Effect.Effect<A, E, R>,
   activity: Activity,

@@ -9,18 +9,22 @@ import type { Server } from "../attempt/attemptModels.ts"
 import { show } from "../issue.ts"
 import { type Checked, refuse } from "./checked.ts"
 
-/** Makes a URL from a path below the base URL. */
+/** Makes the URL of a path below the base URL. */
 export type ToUrl = (path: string) => string
 
-/** A scheme other than http and https. A URL without a scheme is allowed: in a page, a path is enough. */
+/**
+ * Matches a scheme other than http and https. A URL without a scheme is allowed, because a path is enough in a web
+ * page.
+ */
 const otherScheme = /^(?!https?:)[\w+.-]+:/i
 const twoSchemes = /^https?:\/*https?(:|\/\/)/i
 
-/** The rule that a base URL breaks. */
+/** What a base URL must be, if this one breaks a rule. `undefined` if it breaks none. */
 const wrongWith = (url: string): string | undefined => {
   if (twoSchemes.test(url)) return "a URL with one https://"
   if (url.includes("#")) return "a URL without a fragment (#)"
-  // Parsed without a path: `http://` followed by a path would be a URL with the path's name as its host.
+  // The URL is parsed without the path of a request. With such a path, `http://` would be accepted: the first part of
+  // the path would be taken as the host.
   const isUrl = Result.isSuccess(Url.make(url, UrlParams.empty, undefined)) && !otherScheme.test(url)
   if (!isUrl) return "a URL of http or https"
   const [, endpoint] = /(\/(?:images\/\w+|chat\/completions))\/*$/i.exec(url.replace(/\?.*$/s, "")) ?? []
@@ -29,7 +33,7 @@ const wrongWith = (url: string): string | undefined => {
 
 const serverParts = /^(https?):\/\/(?:[^/?#]*@)?(?:\[([^\]]+)\]|([^:/?#]+))(?::(\d+))?/i
 
-/** The server of a base URL. Undefined if it is a path, as in a page. */
+/** The host and port of a base URL. `undefined` if the base URL is only a path, as it can be in a web page. */
 export const serverOf = (toUrl: ToUrl): Server | undefined => {
   const [, scheme = "", ipv6, host = ipv6, port] = serverParts.exec(toUrl("")) ?? []
   if (host === undefined) return undefined
@@ -37,8 +41,8 @@ export const serverOf = (toUrl: ToUrl): Server | undefined => {
 }
 
 /**
- * Checks a base URL. Its query is appended to the path of each request. An issue shows neither passwords nor secrets of
- * the query.
+ * Checks a base URL. Returns a function that appends a path and then the base URL's query. If the check fails, the
+ * issue shows neither passwords nor secrets in the query.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))

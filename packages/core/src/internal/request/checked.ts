@@ -1,15 +1,13 @@
-/**
- * Results of checking options: a value, or every broken rule.
- */
+/** Results of checking options: the checked value, or every rule that was broken. */
 import * as Result from "effect/Result"
 import type { Issue } from "../issue.ts"
 
-/** A checked option, or every rule that it breaks. */
+/** The checked value of an option, or all rules that the option breaks. */
 export type Checked<A> = Result.Result<A, ReadonlyArray<Issue>>
 
 export const refuse = (param: string, allowed: string, given: string): Result.Result<never, ReadonlyArray<Issue>> =>
   Result.fail([{ param, given, allowed }])
 
-/** The issues of all parts. `Result.all` would stop at the first. */
+/** The issues of all parts. `Result.all` is not used, because it would stop at the first failed part. */
 export const issuesOf = (parts: Readonly<Record<string, Checked<unknown>>>) =>
   Object.values(parts).flatMap((part) => (Result.isFailure(part) ? part.failure : []))

@@ -1,5 +1,5 @@
 /**
- * Checks of single options, for layers and calls. Types are checked too, because the caller may use plain JavaScript.
+ * Checks of single options of a layer or a call. Types are checked too, because the caller may use plain JavaScript.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -11,7 +11,7 @@ import { type Issue, kindOf, show } from "../issue.ts"
 import { type Checked, refuse } from "./checked.ts"
 import type { WaitingOptions } from "./options.ts"
 
-/** The option as a duration above 0; the default if it is undefined. */
+/** Checks that an option is a duration above 0. If the option is undefined, the default `otherwise` is returned. */
 export const duration = (
   param: string,
   value: Duration.Input | undefined,
@@ -24,13 +24,15 @@ export const duration = (
   return refuse(param, 'a duration above 0, such as "90 seconds"', given)
 }
 
-/** The option as an integer of at least 1, if it is set. */
+/** Checks that an option is an integer of at least 1, or undefined. */
 export const positiveInteger = (param: string, value: number | undefined): Checked<number | undefined> =>
   value === undefined || (Number.isSafeInteger(value) && value > 0)
     ? Result.succeed(value)
     : refuse(param, "an integer of at least 1", show(value))
 
-/** The option as one of these values; the default if it is undefined. */
+/**
+ * Checks that an option is one of the allowed values. If the option is undefined, the default `otherwise` is returned.
+ */
 export const oneOf = <A extends string>(
   param: string,
   value: A | undefined,
@@ -58,17 +60,17 @@ export const retryPolicy = (
 const isHeaderName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 const isHeaderValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** Whether a header can carry this text. */
+/** Whether a header can contain this text. */
 export const isCarriable = (text: string): boolean => isHeaderValue.test(text)
 
-/** The issue for a text that no header can carry. The text is not shown, because it may be secret. */
+/** The issue for a text that no header can contain. The issue does not show the text, because it may be secret. */
 export const uncarriable = (param: string) => ({
   param,
   given: "other characters",
-  allowed: "made of characters that a header can carry"
+  allowed: "made of characters that are allowed in a header"
 })
 
-/** The rule that a header breaks. A value of `null` is allowed, and removes the header. */
+/** The issue for a header that breaks a rule. The value `null` is allowed, because it removes the header. */
 const headerIssue = (name: string, value: unknown): Issue | undefined => {
   const param = `headers.${name}`
   if (!isHeaderName.test(name)) return { ...uncarriable(param), allowed: "named with letters, digits and hyphens" }
@@ -77,7 +79,7 @@ const headerIssue = (name: string, value: unknown): Issue | undefined => {
   return isCarriable(value) ? undefined : uncarriable(param)
 }
 
-/** Adds headers to `base`, and removes headers that are `null`. All names become lower case. */
+/** Adds headers to `base`, and removes headers with the value `null`. All names become lower case. */
 export const headers = (
   base: Readonly<Record<string, string>>,
   added: WaitingOptions["headers"]

@@ -1,5 +1,6 @@
 /**
- * Environment variables for the options of a client. Each value has the name of its variable, for messages.
+ * Reads the options of a client from environment variables. Each value has the name of its variable, for use in
+ * messages.
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -14,7 +15,10 @@ export interface Variable {
   readonly value: string
 }
 
-/** The variables to use. A variable is undefined if its option is set. */
+/**
+ * The environment variables to use. A variable is undefined if it is not set, or if the client's options already give
+ * the value.
+ */
 export interface Environment {
   readonly key?: Variable | undefined
   readonly baseUrl?: Variable | undefined
@@ -31,18 +35,22 @@ const missingKey = () =>
   new ConfigProvider.SourceError({
     message:
       "No key: set GRADIENT_MODEL_ACCESS_KEY to a model access key, or DIGITALOCEAN_ACCESS_TOKEN to a personal access token. " +
-      "Create one at cloud.digitalocean.com, under Serverless Inference or under API."
+      "Create a model access key at cloud.digitalocean.com under Serverless Inference, or a personal access token under API."
   })
 
-/** The base URL of a host. A scheme, slashes at the end and `/v1` are removed first, because users paste them too. */
+/**
+ * Makes a base URL from a host. A scheme, slashes at the end and `/v1` are removed first, because some users paste them
+ * with the host.
+ */
 const fromHost = ({ name, value }: Variable): Variable => {
   const host = value.replace(/^https?:\/\//i, "").replace(/\/+$/, "")
   return { name, value: `https://${host.replace(/\/v1$/, "")}/v1` }
 }
 
-// The Configs are marked as pure, so that a bundle that does not read the environment leaves them out.
+// The Configs below are marked as pure, so that a bundler can leave them out of a program that does not read the
+// environment.
 
-/** `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`. Fails if neither is set. */
+/** Reads `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`. Fails if neither is set. */
 export const keyVariable: Config.Config<Variable> = /* @__PURE__ */ (() =>
   Config.all([variable("GRADIENT_MODEL_ACCESS_KEY"), variable("DIGITALOCEAN_ACCESS_TOKEN")]).pipe(
     Config.flatMap(([modelAccessKey, accessToken]) =>
@@ -53,7 +61,7 @@ export const keyVariable: Config.Config<Variable> = /* @__PURE__ */ (() =>
     )
   ))()
 
-/** `GRADIENT_BASE_URL`, else the URL of the host in `GRADIENT_INFERENCE_ENDPOINT`. */
+/** Reads `GRADIENT_BASE_URL`, else makes the URL from the host in `GRADIENT_INFERENCE_ENDPOINT`. */
 export const baseUrlVariable: Config.Config<Variable | undefined> = /* @__PURE__ */ (() =>
   Config.all([variable("GRADIENT_BASE_URL"), variable("GRADIENT_INFERENCE_ENDPOINT")]).pipe(
     Config.map(([baseUrl, host]) => Option.getOrUndefined(Option.orElse(baseUrl, () => Option.map(host, fromHost))))
@@ -65,7 +73,7 @@ export const modelVariable: Config.Config<Variable | undefined> = /* @__PURE__ *
 
 const unused: Config.Config<undefined> = /* @__PURE__ */ (() => Config.succeed(undefined))()
 
-/** The variables for options that are not set. */
+/** Reads the environment variables for the options that are not set. */
 export const environmentFor = ({ accessToken, baseUrl, model, modelAccessKey }: Options): Config.Config<Environment> =>
   Config.all({
     key: modelAccessKey === undefined && accessToken === undefined ? keyVariable : unused,

@@ -1,9 +1,7 @@
-/**
- * The model of a call: its name, and where the name came from.
- */
+/** The model of a call: its name, and the place where the caller set the name. */
 import * as GradientError from "../../GradientError.ts"
 
-/** Where the name of a model came from, for messages. */
+/** Texts for messages that say where the name of a model was set. */
 const sources = {
   call: "from the call's `model`",
   extraBody: "from the call's `extraBody`",
@@ -17,11 +15,14 @@ export interface NamedModel {
   readonly from: keyof typeof sources
 }
 
-/** Whether a 404 is about the model, and not about the endpoint. */
+/** Whether a 404 means that the model, rather than the endpoint, was not found. */
 const isAboutModel = ({ code, description = "", param, type }: GradientError.NotFoundError) =>
   [description, code, param, type].some((text) => text !== undefined && /model/i.test(text))
 
-/** Adds the model, and where its name came from, to a 404 about the model. Other reasons are unchanged. */
+/**
+ * Adds the name of the model, and where the name was set, to a 404 about the model. All other reasons are returned
+ * unchanged.
+ */
 export const namingModel = (
   reason: GradientError.GradientErrorReason,
   { from, name }: NamedModel

@@ -1,6 +1,4 @@
-/**
- * The options of a client and of a call, before they are checked.
- */
+/** The options of a client and of a call, as the caller gives them. */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -18,18 +16,19 @@ import type { Limits } from "../reply/limits.ts"
  */
 export interface WaitingOptions {
   /**
-   * The longest time from sending a request to the last byte of its reply; for a stream, to the reply's head. Default: 10
-   * minutes.
-   * A high-quality image takes 2 to 4 minutes.
+   * The longest time from sending a request to the last byte of its reply, or, for a stream, to the arrival of the
+   * reply's head. Default: 10 minutes. A high-quality image takes 2 to 4 minutes.
    */
   readonly timeout?: Duration.Input | undefined
-  /** The longest time between two bytes of a reply's body. Comments of a stream count. Default: 5 minutes. */
+  /**
+   * The longest time between two bytes of a reply's body. Comments in a stream also count as bytes. Default: 5 minutes.
+   */
   readonly idleTimeout?: Duration.Input | undefined
-  /** The longest time for a whole stream, from sending its request. Default: 30 minutes. */
+  /** The longest time from sending the request of a stream to the end of the stream. Default: 30 minutes. */
   readonly deadline?: Duration.Input | undefined
-  /** When to retry: a policy, or a schedule to use with `chargeSafe`. Default: `RetryPolicy.chargeSafe`. */
+  /** When to retry: a policy, or a schedule, which is combined with `chargeSafe`. Default: `RetryPolicy.chargeSafe`. */
   readonly retry?: RetryPolicy.RetryPolicy | RetryPolicy.RetryPolicy["schedule"] | undefined
-  /** Headers to add. A value of `null` removes the header. */
+  /** Headers to add to each request. The value `null` removes the header of that name. */
   readonly headers?: Readonly<Record<string, string | null>> | undefined
 }
 
@@ -40,22 +39,25 @@ export interface WaitingOptions {
  * @since 0.1.0
  */
 export interface Options extends WaitingOptions {
-  /** A model access key of serverless inference: `sk-do-...`. */
+  /** A model access key for serverless inference, of the form `sk-do-...`. */
   readonly modelAccessKey?: Redacted.Redacted | undefined
-  /** A personal access token: `dop_v1_...`. Used if there is no model access key. */
+  /** A personal access token, of the form `dop_v1_...`. Used if there is no model access key. */
   readonly accessToken?: Redacted.Redacted | undefined
-  /** The URL before `/images/generations`. It may have a query. Default: `https://inference.do-ai.run/v1`. */
+  /**
+   * The URL of the API, without `/images/generations`. It may have a query. Default: `https://inference.do-ai.run/v1`.
+   */
   readonly baseUrl?: string | undefined
-  /** The model of calls without `model`. Default: `openai-gpt-image-2`. */
+  /** The model for calls that do not set `model`. Default: `openai-gpt-image-2`. */
   readonly model?: string | undefined
   /** Upper bounds on the memory used for one reply. */
   readonly limits?: Partial<Limits> | undefined
   /** Whether trace headers (`b3`, `traceparent`) are sent to the service. Default: false. */
   readonly propagateTrace?: boolean | undefined
   /**
-   * Changes the HttpClient, for example with `HttpClient.withRateLimiter`. It must send through its argument, in the
-   * fiber of the call. Each request is an attempt, and `timeout` starts when it is sent. If it repeats a request, that can
-   * be charged again: `retry` does not apply to such repeats.
+   * Changes the HttpClient, for example with `HttpClient.withRateLimiter`. The new client must send its requests with
+   * the HttpClient that is passed in, in the fiber of the call. Each request is a new attempt, and `timeout` starts
+   * when the request is sent. If the new client repeats a request, the service can charge again: `retry` does not
+   * control these repeats.
    */
   readonly transformClient?: ((client: HttpClient.HttpClient) => TransformedClient) | undefined
 }
@@ -84,10 +86,13 @@ export interface RetryEvent {
 export interface RequestOptions extends WaitingOptions {
   /** Runs after each failed attempt that will be retried, before the wait. */
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
-  /** The header `Idempotency-Key`, the same for each attempt. 1 to 512 characters. */
+  /** The value of the header `Idempotency-Key`, which is the same for each attempt. 1 to 512 characters. */
   readonly idempotencyKey?: string | undefined
-  /** Your own short strings, passed to `Attempt` entries, for records and costs. They are not sent. */
+  /**
+   * Short strings of your own, which `Attempt` entries can read, for example to record costs. They are not sent to the
+   * service.
+   */
   readonly labels?: Readonly<Record<string, string>> | undefined
-  /** Members to add to the request's body, for params that this library does not know. `stream` cannot be changed. */
+  /** Members to add to the request's body, for params that this library does not know. They cannot change `stream`. */
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
 }

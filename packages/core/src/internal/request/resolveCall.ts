@@ -18,24 +18,24 @@ import type { RequestOptions } from "./options.ts"
 import type { ResolvedOptions } from "./resolveOptions.ts"
 
 /**
- * A checked call: every option with its value, and the request's body.
+ * A checked call: the values of all options, and the request's body.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ResolvedCall {
   readonly kind: ImageGenerateParams.Kind
-  /** The params of the caller, without defaults. */
+  /** The params that the caller gave, without defaults. */
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
   /** The request's body, the same for each attempt. */
   readonly json: string
-  /** The model in the body. */
+  /** The model in the request's body. */
   readonly model: NamedModel
-  /** How many images the body asks for. */
+  /** How many images the request's body asks for. */
   readonly n: number
-  /** How many partial images of each image the body asks for. */
+  /** How many partial images of each image the request's body asks for. */
   readonly partialImages: number
-  /** All headers of the request, including the client's. Names are in lower case. */
+  /** All headers of the request, including those from the client's options. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -51,7 +51,10 @@ type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 const typed = Schema.decodeUnknownSync(Schema.toType(ImageGenerateParams.Json))
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 
-/** The params without defaults. Each member is read once, because a getter could return another value after the check. */
+/**
+ * Checks the params, and returns them without defaults. Each member is read only once, because a getter could return
+ * another value after the check.
+ */
 const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: ResolvedOptions): Checked<Params> => {
   const read = readMembers(params, ImageGenerateParams.names)
   if (Result.isFailure(read)) return Result.fail([read.failure])
@@ -60,7 +63,10 @@ const paramsOf = (params: unknown, kind: ImageGenerateParams.Kind, { model }: Re
   return issues.length > 0 ? Result.fail(issues) : Result.succeed(typed(values))
 }
 
-/** The members as JSON has them. JSON omits undefined members, which would otherwise overwrite required params. */
+/**
+ * The members of `extraBody` after a conversion to JSON and back. This removes undefined members, which would otherwise
+ * overwrite required params.
+ */
 const extraBodyOf = ({ extraBody }: RequestOptions): Checked<object> => {
   const allowed = "an object that can be written as JSON"
   const written = Result.try((): unknown => JSON.parse(JSON.stringify(extraBody ?? {})))
@@ -92,7 +98,7 @@ const onRetryOf = ({ onRetry }: RequestOptions): Checked<RequestOptions["onRetry
     ? Result.succeed(onRetry)
     : refuse("onRetry", "a function", kindOf(onRetry))
 
-/** The members of the body: `extraBody` overrides the params, but never `stream`. */
+/** Builds the request's body. Members of `extraBody` override the params, but not `stream`. */
 const requestBody = (
   params: Params,
   extraBody: object,
@@ -118,8 +124,8 @@ const requestBody = (
 }
 
 /**
- * Checks the params and options of one call. Its options override the client's. All broken rules are reported at once.
- * Nothing is sent.
+ * Checks the params and options of one call, without sending anything. The call's options override the client's. All
+ * broken rules are reported at once.
  *
  * @category constructors
  * @since 0.1.0

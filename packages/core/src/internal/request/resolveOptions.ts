@@ -1,5 +1,6 @@
 /**
- * Checks the options of a layer when it is built. All broken rules are reported at once, and secret values are not shown.
+ * Checks the options of a layer when the layer is built. All broken rules are reported at once, and secret values are
+ * not shown.
  */
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -26,9 +27,9 @@ import type { Options } from "./options.ts"
 export interface ResolvedOptions {
   readonly toUrl: ToUrl
   readonly server: Server | undefined
-  /** The headers of every request, including the key. Names are in lower case. */
+  /** The headers of every request, including the one with the key. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The model of calls without `model`. */
+  /** The model for calls that do not set `model`. */
   readonly model: NamedModel
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -39,14 +40,17 @@ export interface ResolvedOptions {
   readonly transformClient: (client: HttpClient.HttpClient) => TransformedClient
 }
 
-/** The first key that is set, with the name of its option or variable. */
+/** The first key that is set, with the name of the option or environment variable that it came from. */
 const keyOf = ({ accessToken, modelAccessKey }: Options, { key }: Environment) => {
   if (modelAccessKey !== undefined) return { name: "modelAccessKey", value: modelAccessKey }
   if (accessToken !== undefined) return { name: "accessToken", value: accessToken }
   return key === undefined ? undefined : { name: key.name, value: Redacted.make(key.value) }
 }
 
-/** The header with the trimmed key. A key with quotes or `Bearer` is refused, and never shown in the message. */
+/**
+ * The `authorization` header with the key, without white space around it. A key with quotes or `Bearer` is refused. The
+ * key is never shown in a message.
+ */
 const authorization = (options: Options, environment: Environment): Checked<Readonly<Record<string, string>>> => {
   const key = keyOf(options, environment)
   if (key === undefined) return Result.succeed({})
@@ -90,7 +94,7 @@ const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["tra
     : refuse("transformClient", "a function", kindOf(transformClient))
 }
 
-/** Checks the options. `environment` has values for options that are not set. */
+/** Checks the options of a client. `environment` has the values for options that are not set. */
 export const resolveOptions = (
   options: Options,
   environment: Environment = {}

@@ -1,28 +1,31 @@
-/**
- * Measures an attempt while it runs, and gives its result in numbers.
- */
+/** Measures an attempt while it runs, and computes the result of the attempt in numbers. */
 import * as Result from "effect/Result"
 import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import type { Usage } from "../../ImageGenerateResponse.ts"
 import type { Attempt, Outcome } from "../attempt/attemptModels.ts"
 import { imagePrice, priceOf, type Prices, tokensCost } from "../prices.ts"
 
-/** The result of an attempt. */
+/** The result of an attempt, as telemetry reports it. */
 export interface AttemptResult {
   readonly outcome: Outcome["_tag"]
-  /** The reason of a failure, or `Left`. Undefined if all images arrived. */
+  /**
+   * The tag of the reason of a failure, or `Left`. Undefined if all images arrived, or if the caller was interrupted
+   * before anything was sent.
+   */
   readonly errorType: string | undefined
-  /** Whether the attempt was charged for. `in_doubt`: it may have been. */
+  /** Whether the attempt was charged for. `in_doubt` means that it may have been charged for. */
   readonly charged: "yes" | "no" | "in_doubt"
-  /** The time since the request was sent, in seconds. Undefined if nothing was sent. */
+  /** The time from sending the request to the outcome, in seconds. Undefined if nothing was sent. */
   readonly seconds: number | undefined
-  /** How many images arrived, and their bytes. Undefined if the reply was not decoded. */
+  /** How many images arrived, and their bytes. Undefined if the images were not decoded. */
   readonly images: number | undefined
   readonly bytes: number | undefined
   readonly partialImages: number
   readonly usage: Usage | undefined
   readonly requestId: string | undefined
-  /** The cost by the caller's prices. If the attempt is in doubt, the most that it can cost. */
+  /**
+   * The cost of the attempt by the prices that the caller set. If `charged` is `in_doubt`, the highest possible cost.
+   */
   readonly cost: number | undefined
 }
 
@@ -37,7 +40,10 @@ const errorTypeOf = (outcome: Outcome): string | undefined => {
   return outcome._tag === "Left" ? "Left" : outcome.reason?._tag
 }
 
-/** Measures one attempt. The images of a stream are counted as they arrive, so that core need not keep them. */
+/**
+ * Measures one attempt. It counts the images of a stream as they arrive, so the images need not be kept until the
+ * outcome.
+ */
 export class AttemptMeter {
   #sentAt: number | undefined
   #images = 0
@@ -50,17 +56,17 @@ export class AttemptMeter {
     this.#attempt = attempt
   }
 
-  /** The request is sent now, in milliseconds. */
+  /** Must be called when the request is sent. `now` is in milliseconds. */
   sent(now: number): void {
     this.#sentAt = now
   }
 
-  /** Seconds since the request was sent. */
+  /** The seconds from sending the request to `now`. Undefined if nothing was sent. */
   secondsAt(now: number): number | undefined {
     return this.#sentAt === undefined ? undefined : (now - this.#sentAt) / 1000
   }
 
-  /** Whether this event is the first of the stream. */
+  /** Whether exactly one event was counted so far. */
   get isFirst(): boolean {
     return this.#images + this.#partialImages === 1
   }
@@ -76,7 +82,7 @@ export class AttemptMeter {
     this.#requestId = event.requestId
   }
 
-  /** The result, at this time in milliseconds. */
+  /** The result of the attempt. `now` is in milliseconds. */
   resultOf(outcome: Outcome, now: number, prices: Prices | undefined): AttemptResult {
     const usage = outcome._tag === "Completed" ? outcome.usage : undefined
     const isStream = this.#attempt.kind === "stream"
@@ -98,7 +104,10 @@ export class AttemptMeter {
     }
   }
 
-  /** Undefined without a price, and if the function of a price gives something else than an amount. */
+  /**
+   * The cost of the attempt. Undefined if the model has no price, if nothing was charged, or if the price per image is
+   * invalid and there is no price by tokens.
+   */
   #costOf(
     charged: AttemptResult["charged"],
     images: number,

@@ -1,6 +1,6 @@
 /**
- * The metrics of attempts. Names and limits of buckets are those of OpenTelemetry's conventions for generative AI, where they
- * have one; the others have the prefix `gradient.image.`.
+ * The metrics of attempts. If OpenTelemetry's conventions for generative AI define a metric, its name and buckets are
+ * taken from there. The names of all other metrics have the prefix `gradient.image.`.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -11,7 +11,10 @@ import { operation, provider } from "./spans.ts"
 const powers = (base: number, first: number, count: number) =>
   Array.from({ length: count }, (_, index) => base ** index * first)
 
-/** The conventions end at 82 s. An image of high quality takes 2 to 4 minutes. */
+/**
+ * The bounds of the histogram buckets, in seconds. Those of the conventions end at 82 s, but a high-quality image takes
+ * 2 to 4 minutes.
+ */
 const secondsBuckets = powers(2, 0.01, 17)
 
 const duration = Metric.histogram("gen_ai.client.operation.duration", {
@@ -33,7 +36,7 @@ const tokens = Metric.histogram("gen_ai.client.token.usage", {
 })
 
 const bytes = Metric.counter("gradient.image.bytes", {
-  description: "The bytes of images that arrived",
+  description: "The total bytes of the images that arrived",
   incremental: true,
   attributes: { unit: "By" }
 })
@@ -51,7 +54,8 @@ const failures = Metric.counter("gradient.image.failures", {
 })
 
 const cost = Metric.counter("gradient.image.cost", {
-  description: "What attempts cost by the prices of the program; in doubt: the most that they can cost",
+  description:
+    "The cost of attempts by the program's prices; for an attempt that may have been charged for, its highest possible cost",
   incremental: true
 })
 
@@ -61,7 +65,7 @@ export const doubts = Metric.gauge("gradient.image.in_doubt", {
 })
 
 export const oldestDoubt = Metric.gauge("gradient.image.in_doubt.age", {
-  description: "The time since the oldest generation in doubt was sent",
+  description: "The time since the oldest generation with an unknown outcome was sent",
   attributes: { unit: "s" }
 })
 
@@ -74,7 +78,7 @@ const labelsOf = ({ params, server }: Attempt): Labels => ({
   ...(server === undefined ? {} : { "server.address": server.address, "server.port": String(server.port) })
 })
 
-/** Nothing is recorded for a value that is not known. */
+/** Updates a metric. If the value is undefined, nothing is recorded. */
 const record = (metric: Metric.Metric<number, unknown>, value: number | undefined, labels: Labels) =>
   value === undefined ? Effect.void : Metric.update(Metric.withAttributes(metric, labels), value)
 

@@ -1,6 +1,7 @@
 /**
- * The attributes that telemetry adds to spans: those of OpenTelemetry's conventions for generative AI, and our own with the prefix
- * `gradient.image.`. Nothing here has the prompt or the key, unless content is captured.
+ * The attributes that telemetry adds to spans: those of OpenTelemetry's conventions for generative AI, and this
+ * library's own, with the prefix `gradient.image.`. No attribute contains the key. An attribute contains the prompt
+ * only if content is captured.
  */
 import * as Telemetry from "effect/ai/Telemetry"
 import * as Cause from "effect/Cause"
@@ -16,7 +17,10 @@ import type { Attempt } from "../attempt/attemptModels.ts"
 import { property } from "../property.ts"
 import type { AttemptResult } from "./AttemptMeter.ts"
 
-/** The conventions have no operation for images. This one is for output other than a chat. */
+/**
+ * The name of the operation in spans and metrics. The conventions have no operation for images, so this is the one for
+ * output other than a chat.
+ */
 export const operation = "generate_content"
 export const provider = "digitalocean"
 
@@ -24,7 +28,7 @@ const callNames = new Set(["Images.generate", "Images.generateStream"])
 
 const isCallSpan = (span: Tracer.AnySpan): span is Tracer.Span => span._tag === "Span" && callNames.has(span.name)
 
-/** The span of the attempt that runs, and the span of its call, if the call goes through `Images`. */
+/** The span of the current attempt, and the span of its call if the call was made through `Images`. */
 export const currentSpans: Effect.Effect<ReadonlyArray<Tracer.Span>> = Effect.map(
   Effect.option(Effect.currentSpan),
   Option.match({
@@ -60,11 +64,17 @@ export const describeRequest = (span: Tracer.Span, { params, server }: Attempt, 
   span.attribute("gen_ai.input.messages", JSON.stringify(messages))
 }
 
-/** An attempt of the call that may have been charged for stays visible after a later one. */
+/**
+ * Whether the call may have been charged for. If an earlier attempt of the call is in doubt, the call's span stays in
+ * doubt, even if a later attempt was not charged for.
+ */
 const chargedOf = (span: Tracer.Span, { charged }: AttemptResult) =>
   charged === "no" && span.attributes.get("gradient.image.charged") === "in_doubt" ? "in_doubt" : charged
 
-/** Adds the attributes of the result. The replies of the service do not name the model that was used. */
+/**
+ * Adds the attributes that describe the result of an attempt. The model of the response is not among them, because the
+ * service's replies do not name it.
+ */
 export const describeResult = (span: Tracer.Span, result: AttemptResult): void => {
   const { bytes, images, partialImages, requestId, usage } = result
   Telemetry.addGenAIAnnotations(span, {
@@ -79,7 +89,7 @@ export const describeResult = (span: Tracer.Span, result: AttemptResult): void =
   })
 }
 
-/** An event for a partial image. `seconds` is the time since the request was sent. */
+/** Adds an event for a partial image to the span. `seconds` is the time since the request was sent. */
 export const addPartialImage = (
   span: Tracer.Span,
   now: bigint,
@@ -98,8 +108,8 @@ const reasonOf = (error: unknown): GradientError.GradientErrorReason | undefined
   GradientError.isGradientError(error) ? error.reason : isReason(error) ? error : undefined
 
 /**
- * A failure without words of the service or of the transport, which can repeat the prompt. Of an error that is not ours, such
- * as that of the HTTP client, only the name remains.
+ * A failure without the messages of the service or of the transport, because these can repeat the prompt. If an error
+ * is not from this library, for example from the HTTP client, only the error's name is kept.
  */
 class FailureWithoutWords extends Error {
   constructor(error: unknown) {
@@ -116,10 +126,13 @@ class FailureWithoutWords extends Error {
 const withoutWords = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   Exit.isSuccess(exit) ? exit : Exit.failCause(Cause.map(exit.cause, (error) => new FailureWithoutWords(error)))
 
-/** Effect adds each log line to the current span as an event. That of a retry has the words of the service. */
+/**
+ * Whether an event of a span is a log line. Effect adds each log line to the current span as an event. The log line
+ * about a retry contains the message of the service.
+ */
 const isLogLine = (attributes: Readonly<Record<string, unknown>> = {}) => "effect.logLevel" in attributes
 
-/** Keeps log lines and the service's words out of a span. */
+/** Keeps log lines, and messages of the service, out of a span. */
 const withholdContent = (span: Tracer.Span): void => {
   const end = span.end.bind(span)
   const event = span.event.bind(span)
@@ -129,7 +142,7 @@ const withholdContent = (span: Tracer.Span): void => {
   }
 }
 
-/** A span that fails with an error of ours gets `error.type`. */
+/** Adds the attribute `error.type` to a span that fails with an error of this library. */
 const nameFailure = (span: Tracer.Span): void => {
   const end = span.end.bind(span)
   span.end = (time, exit) => {
@@ -140,13 +153,17 @@ const nameFailure = (span: Tracer.Span): void => {
   }
 }
 
-/** The tracer for a call. Only a tracer sees how `Images.generate` and the spans in it end. */
+/**
+ * The tracer that observes a call. A tracer is needed because nothing else sees how `Images.generate` and the spans in
+ * it end.
+ */
 export const observing = (tracer: Tracer.Tracer, capturesContent: boolean): Tracer.Tracer => ({
   context: tracer.context,
   span(options) {
     const span = tracer.span(options)
     if (!capturesContent) withholdContent(span)
-    nameFailure(span) // Last, so that it sees the failure before its words are withheld.
+    // This is the last wrapper of `span.end`, so it runs first and sees the failure before the messages are removed.
+    nameFailure(span)
     return span
   }
 })

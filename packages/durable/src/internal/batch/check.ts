@@ -1,5 +1,6 @@
 /**
- * Checks all lines of a batch before anything is spent. It reads them as a stream, and keeps a hash of 8 bytes for each.
+ * Checks all lines of a batch before anything is paid for. It reads the lines as a stream, and keeps 8 bytes for each
+ * line in memory: a hash of its id.
  */
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -8,20 +9,23 @@ import * as Stream from "effect/Stream"
 import type { Identity } from "../identity.ts"
 import { parseLine } from "./line.ts"
 
-/** How many requests are in one file of the batch's copy. */
+/** The number of requests in each part of the batch's copy. A part is one file. */
 export const linesInPart = 500
 
-/** How many problems a message lists. The error has all of them, up to `mostIssues`. */
+/**
+ * The number of problems that the message of an error lists. The `issues` of the error list all of them, up to about
+ * `mostIssues`.
+ */
 const mostShown = 20
 const mostIssues = 10_000
 
 export interface Checked {
   readonly total: number
-  /** Identifies the content of all lines. */
+  /** A hash of all lines. Batches with equal digests have the same requests. */
   readonly digest: string
 }
 
-/** Numbers in an array that grows. */
+/** A growable array of numbers. */
 class Numbers {
   #values = new Float64Array(1024)
   length = 0
@@ -40,7 +44,7 @@ class Numbers {
   }
 }
 
-/** A hash of 53 bits. Two ids with the same hash are compared. */
+/** A hash of 53 bits. Ids with the same hash are then compared as text. */
 const hashOf = (text: string): number => {
   let high = 0xdeadbeef
   let low = 0x41c6ce57
@@ -54,7 +58,7 @@ const hashOf = (text: string): number => {
   return 4_294_967_296 * (0x1f_ffff & low) + (high >>> 0)
 }
 
-/** The indexes of values that occur more than once, in order. */
+/** The indexes of the values that occur more than once. */
 const repeated = (hashes: Numbers): ReadonlySet<number> => {
   const order = Uint32Array.from({ length: hashes.length }, (_, index) => index)
   order.sort((a, b) => hashes.at(a) - hashes.at(b) || a - b)
@@ -72,7 +76,7 @@ interface Numbered {
   readonly text: string
 }
 
-/** The lines that are not blank, with their numbers. */
+/** The lines that are not blank, with their line numbers. */
 export const numbered = <E, R>(lines: Stream.Stream<string, E, R>): Stream.Stream<Numbered, E, R> =>
   lines.pipe(
     Stream.zipWithIndex,
@@ -94,7 +98,9 @@ const refused = (issues: ReadonlyArray<Issue>): GradientError.GradientError => {
   return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }))
 }
 
-/** The lines with an id that an earlier line has. Only lines that share their hash with another line are read again. */
+/**
+ * Finds the lines whose id an earlier line already has. Only lines whose hash occurs more than once are parsed again.
+ */
 const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: ReadonlySet<number>) => {
   const seen = new Map<string, number>()
   return Stream.zipWithIndex(numbered(lines)).pipe(
@@ -116,7 +122,7 @@ const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: Readonly
   )
 }
 
-/** Checks every line, and that no two lines have the same id. Fails with all problems, by line. */
+/** Checks every line, and checks that no two lines have the same id. Fails with the problems of all lines. */
 export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Stream<string, E, R>, identity: Identity) {
   const hashes = new Numbers()
   const issues: Array<Issue> = []
@@ -138,7 +144,7 @@ export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Strea
     })
   )
   const suspects = repeated(hashes)
-  // Added one by one, because very many arguments of one call would exceed the stack.
+  // The issues are added one by one, because `push` with very many arguments would overflow the stack.
   if (suspects.size > 0) for (const issue of yield* duplicates(lines, suspects)) issues.push(issue)
   if (hashes.length === 0) issues.push({ param: "the file", given: "none", allowed: "at least one request" })
   if (issues.length > 0) return yield* Effect.fail(refused(issues))

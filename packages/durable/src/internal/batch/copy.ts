@@ -1,6 +1,6 @@
 /**
- * The copy of a batch in the store: its lines in parts, and a description that is written last. Runners read the params
- * from it, so that the database contains no prompts.
+ * Copies a batch into the store: its lines in files that are called parts, and a description that is written last.
+ * Runners read the params from the copy, so that the database contains no prompts.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -37,10 +37,13 @@ const ofStore = <A>(effect: Effect.Effect<A, StoreFailure>) =>
 const folderOf = (identity: Identity, name: string) =>
   Effect.map(identity.sha256(encoder.encode(name)), (hash) => `batches/${hash}`)
 
-/** The path of a part has the batch's digest: parts of a copy that was not finished are never taken for those of another file. */
+/**
+ * The path of a part. It contains the batch's digest, so that the parts of an unfinished copy are never mistaken for
+ * parts of a changed file.
+ */
 const partName = (digest: string, part: number) => `${digest}/lines-${String(part).padStart(8, "0")}.jsonl`
 
-/** The batch that the store has under this name. */
+/** Finds the batch that the store has under this name. */
 export const find = Effect.fnUntraced(function* (store: Store, identity: Identity, name: string) {
   const folder = yield* folderOf(identity, name)
   const found = yield* ofStore(store.get(`${folder}/batch.json`))
@@ -53,7 +56,7 @@ export const find = Effect.fnUntraced(function* (store: Store, identity: Identit
   return Option.some<Checked>(description)
 })
 
-/** Copies the lines of a batch that were checked. Parts that already exist are kept. */
+/** Copies the lines of a checked batch. Parts that already exist are kept. */
 export const write = Effect.fnUntraced(function* <E, R>(
   store: Store,
   identity: Identity,
@@ -77,7 +80,7 @@ export const write = Effect.fnUntraced(function* <E, R>(
   yield* ofStore(store.put(`${folder}/batch.json`, encoder.encode(description)))
 })
 
-/** The requests of a part. Fails if one is missing. */
+/** Reads the requests of a part. Fails if the part or one of its requests is missing. */
 export const readPart = Effect.fnUntraced(function* (
   store: Store,
   identity: Identity,
@@ -100,6 +103,6 @@ export const readPart = Effect.fnUntraced(function* (
     })
   const expected = Math.min(linesInPart, total - part * linesInPart)
   if (requests.length === expected) return requests
-  const message = `${path} has ${requests.length} of ${expected} requests of the batch ${name}`
+  const message = `${path} has only ${requests.length} of ${expected} requests of the batch ${name}`
   return yield* GradientError.fromReason(Reasons.storeBefore({ message, cause: undefined }))
 })

@@ -1,5 +1,5 @@
 /**
- * One line of a file of requests: JSON with the params by their wire names, and an `id` that no other line has.
+ * Parses one line of a batch file: JSON with the params by their wire names, and an `id` that no other line has.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Predicate from "effect/Predicate"
@@ -35,7 +35,7 @@ const idIssues = (id: unknown): ReadonlyArray<Issue> => {
     : [{ param: "id", given: `${id.length} characters`, allowed: `1 to ${longestId} characters of valid Unicode` }]
 }
 
-/** The request of a line, or every rule that it breaks. */
+/** Returns the request of a line, or every rule that the line breaks. */
 export const parseLine = (text: string): Result.Result<Request, ReadonlyArray<Issue>> => {
   const parsed = parse(text)
   if (Result.isFailure(parsed)) return Result.fail([parsed.failure])

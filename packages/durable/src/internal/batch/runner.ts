@@ -1,6 +1,7 @@
 /**
- * One runner of a batch: it asks for each request that has no outcome, in an order of its own. Other runners do the same. The
- * journal decides who sends, so a request that another runner has taken is passed over, and looked at again later.
+ * One runner of a batch. It calls `generate` for each request that has no outcome, in random order. Other runners do
+ * the same, each in its own order. The journal decides which runner sends a request. A runner skips a request that
+ * another one is sending, and looks at it again later.
  */
 import type { Images } from "@effect-gradient/core"
 import { GradientError } from "@effect-gradient/core"
@@ -29,7 +30,7 @@ export interface Parts {
 export interface Batch extends Checked {
   readonly name: string
   readonly concurrency: number
-  /** Whether requests that were refused before are asked for once more. */
+  /** Whether requests that were refused in an earlier run are sent once more. */
   readonly isRetrying: boolean
 }
 
@@ -37,8 +38,9 @@ export interface Batch extends Checked {
 export const keyOf = (name: string, id: string): string => `${name}/${id}`
 
 /**
- * Failures that most other requests would have too, such as a wrong key or no credit. The batch stops, and can continue
- * after they are fixed. An unknown model stops it too, although other lines may name other models.
+ * Failures that most other requests of the batch would have too, such as a wrong key or no credit. The batch stops, and
+ * can be continued after the cause was corrected. An unknown model also stops the batch, although other lines may name
+ * other models.
  */
 const stopping: ReadonlySet<string> = new Set([
   "AuthenticationError",
@@ -48,13 +50,13 @@ const stopping: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether this failure stops the batch. If the store is full or cannot be reached, the images of further requests would be paid
- * for and lost.
+ * Whether this failure stops the batch. It does if every request would fail in the same way. It also does if images
+ * could not be stored or recorded, because the images of further requests would be paid for and lost too.
  */
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
   stopping.has(_tag) || (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
 
-/** Failures of one request that a retry would not fix. */
+/** Failures of a single request. Sending the same request again would fail in the same way. */
 const refusals: ReadonlySet<string> = new Set([
   "BadRequestError",
   "ContentPolicyError",
@@ -62,7 +64,10 @@ const refusals: ReadonlySet<string> = new Set([
   "UnprocessableEntityError"
 ])
 
-/** `later`: another runner is sending the request, or its failure may be temporary. */
+/**
+ * What the runner does with a request. `send`: calls `generate` for it. `settled`: nothing, because the request has an
+ * outcome. `later`: looks at it again in the next pass, because another runner is sending it.
+ */
 type Look = "send" | "settled" | "later"
 
 const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
@@ -75,15 +80,18 @@ const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
 }
 
 /**
- * After this many passes without progress the runner gives up. Between two passes it waits at most this many seconds.
+ * The runner fails with its last temporary failure after more than this many passes in a row in which no request got an
+ * outcome.
  */
 const mostIdlePasses = 30
+
+/** The longest wait between two passes. */
 const longestPauseSeconds = 20
 
 class Runner {
   readonly #parts: Parts
   readonly #batch: Batch
-  /** The requests with an outcome, by their index: done, refused, in doubt. */
+  /** Is 1 at the index of each request that has an outcome: done, refused or in doubt. */
   readonly #settled: Uint8Array
   #settledCount = 0
   /** The last temporary failure. */
@@ -101,7 +109,7 @@ class Runner {
     this.#settledCount++
   }
 
-  /** Asks for a request, unless it has an outcome or another runner is sending it. */
+  /** Calls `generate` for a request, unless the request has an outcome or another runner is sending it. */
   #ask(index: number, { id, params }: Request): Effect.Effect<void, GradientError.GradientError> {
     const { identity, images, journal } = this.#parts
     const { isRetrying, name } = this.#batch
@@ -127,7 +135,7 @@ class Runner {
     })
   }
 
-  /** The requests of a part that have no outcome yet, in random order. */
+  /** The requests of one part that have no outcome yet, in random order. */
   #partOf(part: number) {
     const { identity, store } = this.#parts
     const first = part * linesInPart
@@ -145,7 +153,7 @@ class Runner {
     )
   }
 
-  /** One pass: asks once for every request without an outcome. */
+  /** Makes one pass over the batch, with one call for each request that has no outcome. */
   #look(): Effect.Effect<void, GradientError.GradientError> {
     const parts = Array.from({ length: Math.ceil(this.#batch.total / linesInPart) }, (_, part) => part)
     return Stream.fromIterableEffect(Random.shuffle(parts)).pipe(
@@ -158,7 +166,10 @@ class Runner {
     )
   }
 
-  /** Ends when every request has an outcome. Fails if there is no progress for long, or if every request would fail. */
+  /**
+   * Runs passes until every request has an outcome. Fails after many passes without progress, or if a failure shows
+   * that every request would fail.
+   */
   readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {
     for (let idle = 0; this.#settledCount < this.#batch.total;) {
       const before = this.#settledCount
@@ -172,6 +183,6 @@ class Runner {
   })
 }
 
-/** Runs until every request of the batch has an outcome, from this runner or another one. */
+/** Runs until every request of the batch has an outcome. The outcome may come from another runner. */
 export const run = (parts: Parts, batch: Batch): Effect.Effect<void, GradientError.GradientError> =>
   Effect.suspend(() => new Runner(parts, batch).run)

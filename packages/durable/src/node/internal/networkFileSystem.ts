@@ -1,4 +1,7 @@
-/** Detects a folder on a network disk, by the type of its mount. Only Linux lists its mounts in a file. */
+/**
+ * Detects whether a folder is on a network file system. It works on Linux only, where a file lists the mounts with
+ * their types.
+ */
 import * as Effect from "effect/Effect"
 import { readFile, realpath } from "node:fs/promises"
 
@@ -6,13 +9,16 @@ import { readFile, realpath } from "node:fs/promises"
 const networkTypes =
   /^(?:nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|coda|davfs|gfs2|glusterfs|lustre|ocfs2|fuse\.(?:sshfs|s3fs|rclone|glusterfs|gcsfuse|ceph|goofys|mount-s3))$/
 
-/** A mount point has spaces and the like as octal numbers. */
+/** Decodes a mount point, in which spaces and some other characters are written as octal numbers. */
 const unescaped = (path: string) =>
   path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
 const isWithin = (path: string, mount: string) => mount === "/" || path === mount || path.startsWith(`${mount}/`)
 
-/** The type of the file system of a path, from the text of `/proc/self/mountinfo`. The last of the longest mounts counts. */
+/**
+ * Finds the type of the file system that contains a path, in the text of `/proc/self/mountinfo`. It is that of the
+ * longest mount point above the path. Of several mounts at the same point, the last one counts.
+ */
 export const typeIn = (mountinfo: string, path: string): string | undefined => {
   let found: { readonly mount: string; readonly type: string | undefined } | undefined
   for (const line of mountinfo.split("\n")) {
@@ -24,7 +30,9 @@ export const typeIn = (mountinfo: string, path: string): string | undefined => {
   return found?.type
 }
 
-/** The type of the network disk that the folder is on; `undefined` if it is on none, or if that is unknown. */
+/**
+ * The type of the network file system that the folder is on. `undefined` if it is not on one, or if this is unknown.
+ */
 export const networkFileSystem = (folder: string): Effect.Effect<string | undefined> =>
   Effect.promise(async () => {
     const [mountinfo, path] = await Promise.all([

@@ -1,6 +1,6 @@
 /**
- * Writes that wait at the same time share one transaction. Nearly all of the time of a write is the sync of its commit, which
- * blocks the process, and one sync is enough for all.
+ * Makes writes that wait at the same time share one transaction. Nearly all of the time of a write is spent in the sync
+ * of its commit, which blocks the process, and one sync is enough for all of them.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -22,10 +22,13 @@ interface Write {
   outcome: Outcome | undefined
 }
 
-/** Statements that may be in a transaction with others. `VACUUM`, for one, may not. */
+/** Whether a statement may run in a transaction together with others. Some may not, such as `VACUUM`. */
 const isWrite = (sql: string) => /^\s*(INSERT|UPDATE|DELETE)\b/i.test(sql)
 
-/** Runs writes in one transaction. A statement that fails undoes only itself, unless it ends the transaction. */
+/**
+ * Runs writes in one transaction. A statement that fails undoes only itself. If its failure ends the transaction, all
+ * writes fail.
+ */
 const runTogether = (database: DatabaseSync, run: Run, writes: ReadonlyArray<Write>): void => {
   const failAll = (error: SqlError) => {
     for (const write of writes) write.outcome = Result.fail(error)
@@ -35,7 +38,8 @@ const runTogether = (database: DatabaseSync, run: Run, writes: ReadonlyArray<Wri
   for (const write of writes) {
     const outcome = run(write.sql, write.params)
     write.outcome = outcome
-    // A full disk, for example, rolls back what the others have written, too.
+    // The failure has ended the transaction, for example because the disk is full. The other writes were rolled back
+    // too.
     if (!database.isTransaction && Result.isFailure(outcome)) return failAll(outcome.failure)
   }
   const committed = run("COMMIT", [])
@@ -45,8 +49,8 @@ const runTogether = (database: DatabaseSync, run: Run, writes: ReadonlyArray<Wri
 }
 
 /**
- * Lends a connection whose writes share commits. `borrow` lends the connection itself, to one at a time. Whoever gets it first
- * also runs the writes of all who wait for it.
+ * Lends a connection to callers, whose writes share commits. `borrow` lends the underlying connection to one caller at
+ * a time. The caller who gets it first also runs the writes of all callers who wait for it.
  */
 export const sharingCommits = (database: DatabaseSync, run: Run, borrow: Borrower): Borrower => {
   const waiting = new Set<Write>()
@@ -68,7 +72,7 @@ export const sharingCommits = (database: DatabaseSync, run: Run, borrow: Borrowe
       )
       return borrow(() => {
         if (own.outcome !== undefined) return outcome
-        // One turn, in which other fibers come with their writes.
+        // Yields once, so that other fibers can add their writes.
         return Effect.andThen(Effect.andThen(Effect.yieldNow, runWaiting), outcome)
       }).pipe(Effect.ensuring(Effect.sync(() => waiting.delete(own))))
     })

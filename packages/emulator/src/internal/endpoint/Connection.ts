@@ -1,16 +1,19 @@
 /**
- * The client's connection, which faults can break. On a port this acts on the socket. In process it fails with the error
- * that undici would give.
+ * The client's connection, which faults can break. On a port, breaking it closes the socket. In process, it makes the
+ * request fail with the error that undici would give.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 
-/** How a fault breaks a connection: `refused` before the request is read, the others after all written bytes were sent. */
+/** How a fault breaks a connection: `refused` at once, the others after everything that was written has been sent. */
 export type BreakKind = "refused" | "not-http" | "reset" | "reset-within-headers" | "closed"
 
-/** The error of a broken connection in process, with the code and message of undici's error. On a port it never occurs. */
+/**
+ * The error of a request in process whose connection was broken, with the code and message of undici's error. On a port
+ * it does not occur, because the socket itself is broken.
+ */
 export class BrokenConnection extends Data.TaggedError("BrokenConnection")<{
   readonly message: string
   readonly code: string
@@ -24,9 +27,9 @@ export class Connection extends Context.Service<
   {
     /** Breaks the connection. */
     readonly break: (kind: BreakKind) => Effect.Effect<never, BrokenConnection>
-    /** Sends the status and headers of the reply before its body exists. */
+    /** Sends the status and headers of the reply, before there is a body. */
     readonly sendHeaders: Effect.Effect<void>
-    /** A body that is sent with a wrong `content-length`. */
+    /** Makes the bytes of a body that is sent with a wrong `content-length`. */
     readonly withWrongLength: (body: Uint8Array, contentLength: number) => Bytes
   }
 >()("@effect-gradient/emulator/Connection") {}

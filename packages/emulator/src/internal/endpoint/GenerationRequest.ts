@@ -11,7 +11,7 @@ import type { Format } from "../painting/Encoding.ts"
 import type { Quality } from "../painting/Painting.ts"
 import { ApiError } from "./ApiError.ts"
 
-/** A request for images, with every default filled in. */
+/** A decoded request for images, with every default filled in. */
 export interface GenerationRequest {
   readonly prompt: string
   readonly model: string
@@ -22,7 +22,7 @@ export interface GenerationRequest {
   readonly background: "opaque" | "transparent"
   readonly format: Format
   readonly compression: number
-  /** How many partial images are sent before each final image; `undefined` if the request is not for a stream. */
+  /** How many partial images are sent before each final image. `undefined` if the request is not for a stream. */
   readonly partialImages: number | undefined
 }
 
@@ -31,7 +31,10 @@ type Issue = ImageGenerateParams.Issue
 
 const decodeParams = Schema.decodeUnknownResult(ImageGenerateParams.Json)
 
-/** One error for all issues, with the wire names of the params. Its `param` is that of the first issue. */
+/**
+ * Makes one error of all issues, with the names that params have on the wire. Its `param` is the one of the first
+ * issue.
+ */
 const errorOfIssues = (issues: ReadonlyArray<Issue>): ApiError => {
   const named = issues.map((issue) => ({ ...issue, param: ImageGenerateParams.wireNameOf(issue.param) }))
   const message = ImageGenerateParams.renderIssues(named, (name) => `'${name}'`)
@@ -51,7 +54,7 @@ const issue = (param: string, given: unknown, allowed: string): Issue => ({
   allowed
 })
 
-/** The value if it is allowed; the first allowed value if none is given. */
+/** Returns the value if it is allowed, or the first allowed value if no value is given. Fails for any other value. */
 const oneOf = <const A extends string>(
   param: keyof Params,
   value: string | undefined,
@@ -84,7 +87,7 @@ const settingsOf = (params: Params) => ({
 const issuesOf = (settings: Readonly<Record<string, Result.Result<unknown, Issue>>>) =>
   Object.values(settings).flatMap((setting) => (Result.isFailure(setting) ? [setting.failure] : []))
 
-/** Fills in the defaults. Fails with the issues of all settings at once. */
+/** Fills in the defaults of a request. If settings are wrong, fails with the issues of all of them. */
 const resolve = (
   decoded: Params,
   kind: ImageGenerateParams.Kind,
@@ -133,6 +136,6 @@ const decode = (body: string, defaultModel: string): Result.Result<GenerationReq
     return yield* resolve(params, kind, defaultModel)
   })
 
-/** Decodes a body. Fails with the API's error if it cannot be used. */
+/** Decodes the body of a request. If that is not possible, fails with the error that the API would reply with. */
 export const fromBody = (body: string, defaultModel: string): Effect.Effect<GenerationRequest, ApiError> =>
   Effect.fromResult(decode(body, defaultModel))

@@ -4,8 +4,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 /**
- * The headers of a rate limit, in the provider's form. `reset` is in Unix seconds; 0 means that no wait is
- * foreseen. A fault may leave out the limit.
+ * Makes the headers of a rate limit, as the provider writes them. `reset` is a time in Unix seconds; 0 means that the
+ * client need not wait. `limit` is optional, because a fault may leave it out.
  */
 export const rateLimitHeaders = (
   nameOf: (field: string) => string,
@@ -16,14 +16,14 @@ export const rateLimitHeaders = (
 const minute = 60_000
 const day = 24 * 60 * minute
 
-/** These limits are reported but not enforced. The real ones differ by account. */
+/** The limits that the headers report. The emulator does not enforce them. The real limits differ by account. */
 const limits = [
   { name: "requests", limit: 250, millis: minute },
   { name: "tokensPerMinute", limit: 1_000_000, millis: minute },
   { name: "tokensPerDay", limit: 100_000_000, millis: day }
 ] as const
 
-/** Counts the use of a limit, from 0 in each window of time. */
+/** Makes a counter for the use of a limit. It begins at 0 in each window of time. */
 const makeMeter = ({ limit, millis, name }: (typeof limits)[number]) => {
   let window = 0
   let used = 0
@@ -42,7 +42,7 @@ const makeMeter = ({ limit, millis, name }: (typeof limits)[number]) => {
   return { add, headers, countsTokens: name !== "requests" }
 }
 
-/** The counters of one emulator, and the headers of its replies. */
+/** Makes the counters of one emulator, and the function that returns the headers of its replies. */
 export const makeCommonHeaders = () => {
   const meters = limits.map(makeMeter)
   const count = (tokens: number, requests: number) =>

@@ -5,14 +5,14 @@ import { paint, type PaintOptions } from "../painting/Painting.ts"
 import { hashBits } from "../painting/Random.ts"
 import type { GenerationRequest } from "./GenerationRequest.ts"
 
-/** Draws image `index` of the request: the final image, or one of its partial images if `stage` is given. */
+/** Draws the image with this `index` of a request: the final image, or a partial image if `stage` says so. */
 export type Draw = (
   request: GenerationRequest,
   index: number,
   stage?: PaintOptions["stage"]
 ) => Effect.Effect<Uint8Array, EncodingError>
 
-/** Paints from the prompt. Each image of a request has another seed. */
+/** Paints images from the prompt. The images of one request have different seeds. */
 const painted =
   (seed: number): Draw =>
   (request, index, stage) =>
@@ -29,10 +29,13 @@ const painted =
       Effect.withSpan("Emulator.draw", { attributes: { index, ...stage } })
     )
 
-/** How many encoded images are kept. A load test uses fewer, and each takes some kilobytes. */
+/** The maximum number of encoded images that are kept. A load test needs fewer, and each takes only some kilobytes. */
 const cacheSize = 256
 
-/** One colour for each seed and stage. Equal images are encoded once, even if they are requested at the same time. */
+/**
+ * Makes images of one colour. The colour depends on the seed, the index and the stage. Equal images are encoded once,
+ * even if they are requested at the same time.
+ */
 const plain = (seed: number): Draw => {
   const cache = new Map<string, Promise<Uint8Array>>()
   return ({ background, compression, format, height, width }, index, stage = { index: 1, of: 1 }) => {
@@ -55,11 +58,11 @@ const plain = (seed: number): Draw => {
   }
 }
 
-/** The function that draws the images of an emulator with these options. */
+/** Returns the function that draws the images of one emulator. */
 export const makeDraw = (images: "painted" | "plain", seed: number): Draw =>
   images === "plain" ? plain(seed) : painted(seed)
 
-/** The settings that the reply and each event repeat from the request. */
+/** Returns the settings of a request that its reply and each event repeat. */
 export const settingsOf = ({ background, format, height, quality, width }: GenerationRequest) => ({
   background,
   outputFormat: format,

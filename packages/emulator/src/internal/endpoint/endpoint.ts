@@ -37,7 +37,7 @@ export interface EndpointOptions extends Faults.FaultOptions {
   readonly logRequests: boolean
 }
 
-/** Enough for a prompt of 32,000 characters if each is escaped. */
+/** The maximum size of a request body in bytes. It is enough for a prompt of 32,000 characters that are all escaped. */
 const largestBody = 1024 * 1024
 
 const tooLarge = new ApiError({ status: 413, message: `The body is larger than ${largestBody} bytes.` })
@@ -67,7 +67,7 @@ const readBody = (httpRequest: HttpServerRequest.HttpServerRequest) =>
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 
-/** The JSON reply with all images of the request. */
+/** Makes the JSON reply with all images of the request. */
 const jsonPart = Effect.fnUntraced(function* (request: GenerationRequest.GenerationRequest, draw: Draw) {
   const drawn = yield* Effect.forEach(Array.from({ length: request.n }).keys(), (index) => draw(request, index))
   const [first, ...rest] = drawn.map((bytes) => new GeneratedImage.GeneratedImage({ bytes }))
@@ -81,7 +81,7 @@ const jsonPart = Effect.fnUntraced(function* (request: GenerationRequest.Generat
   return { kind: "json", text: JSON.stringify(yield* encodeResponse(response)) } satisfies ReplyPart
 }, Effect.orDie)
 
-/** Records in the state that the last image is among the parts so far. */
+/** Sets `hasAllImages` in the state when the part with the last image passes. */
 const recordImages = (parts: Stream.Stream<ReplyPart>, n: number, state: ReplyState["Service"]) => {
   let completed = 0
   return Stream.tap(parts, ({ kind }) =>
@@ -92,7 +92,7 @@ const recordImages = (parts: Stream.Stream<ReplyPart>, n: number, state: ReplySt
   )
 }
 
-/** Counts the bytes in the state. */
+/** Adds the length of each chunk to `bytesMade` in the state. */
 const recordBytes = (bytes: Stream.Stream<Uint8Array>, state: ReplyState["Service"]) =>
   Stream.tap(bytes, ({ length }) =>
     Effect.sync(() => {
@@ -100,7 +100,7 @@ const recordBytes = (bytes: Stream.Stream<Uint8Array>, state: ReplyState["Servic
     })
   )
 
-/** The reply with the images of the request, changed by the fault. */
+/** Makes the reply with the images of the request, changed by the fault. */
 const replyWithImages = Effect.fnUntraced(function* (
   request: GenerationRequest.GenerationRequest,
   { draw, pace }: { readonly draw: Draw; readonly pace: Duration.Input },
@@ -118,7 +118,7 @@ const replyWithImages = Effect.fnUntraced(function* (
   return yield* respond(body, "application/json", fault)
 })
 
-/** The reply of a fault that happens before the images are generated; `undefined` for any other fault. */
+/** Returns the reply of a fault that acts before the images are generated, or `undefined` if the fault does not. */
 const replyBeforeWork = Effect.fnUntraced(function* (
   httpRequest: HttpServerRequest.HttpServerRequest,
   fault: Fault | undefined,
@@ -138,7 +138,10 @@ const replyBeforeWork = Effect.fnUntraced(function* (
   }
 })
 
-/** The reply that a fault gives instead of the images, after they were charged for; `undefined` for any other fault. */
+/**
+ * Returns the reply of a fault that replaces the images after they were charged for, or `undefined` if the fault does
+ * not.
+ */
 const replyInsteadOfImages = Effect.fnUntraced(function* (fault: Fault | undefined, requestId: string) {
   switch (fault?._tag) {
     case "reset":
@@ -195,7 +198,7 @@ const generations = (
 const notFound = toResponse(
   new ApiError({
     status: 404,
-    message: "The emulator has POST /v1/images/generations and GET /v1/models.",
+    message: "The emulator does not have this path. It has POST /v1/images/generations and GET /v1/models.",
     code: ErrorBody.codes.notFound
   })
 )
@@ -214,7 +217,7 @@ const withCommonHeaders = <E, R>(
     return HttpServerResponse.setHeaders(response, { ...commonHeaders.headers(id), ...response.headers })
   })
 
-/** An effect that answers the current request. */
+/** Makes the effect that replies to a request. */
 export const make = (options: EndpointOptions) =>
   Effect.gen(function* () {
     const ledger = yield* Ledger.Ledger

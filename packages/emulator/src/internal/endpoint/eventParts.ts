@@ -1,6 +1,6 @@
 /**
- * The events of a streamed reply: partial images, then the final one, with `pace` between them and comments in a long
- * pause. An image is painted only when its event is pulled, so painting stops when the client leaves.
+ * The events of a streamed reply: partial images, then the final one. Before each event there is a wait of `pace`; a
+ * long wait has comments. An image is painted only when its event is pulled, so painting stops when the client leaves.
  */
 import { ImageGenStreamEvent } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
@@ -14,13 +14,16 @@ import { usageOf } from "./usage.ts"
 
 /** What an event of the stream contains. */
 interface EventContent {
-  /** Which of the `n` images, from 0. */
+  /** The index of the image, from 0. */
   readonly image: number
-  /** Which partial image of it, from 0. The value `partialImages` means the final image. */
+  /** The index of the partial image, from 0. The value `partialImages` stands for the final image. */
   readonly stage: number
 }
 
-/** A generator, because a stream may have any number of events. `finalFirst` is the fault `completed-first`. */
+/**
+ * Yields what each event contains, in order. This is a generator, because a stream may have any number of events.
+ * `finalFirst` is set for the fault `completed-first`.
+ */
 function* contentsOf({ n, partialImages = 0 }: GenerationRequest, finalFirst: boolean): Generator<EventContent> {
   for (let image = 0; image < n; image++) {
     if (finalFirst) yield { image, stage: partialImages }
@@ -45,10 +48,10 @@ const partOf = (event: ImageGenStreamEvent.ImageGenStreamEvent): ReplyPart => ({
 
 const comment: ReplyPart = { kind: "comment", text: ": keep-alive\n\n" }
 
-/** The longest silence. Proxies often close a connection that is idle for a minute. */
+/** The longest time without an event or a comment. Proxies often close a connection that is idle for a minute. */
 const keepAliveMillis = 10_000
 
-/** Waits for this time. Sends a comment after each `keepAliveMillis` of it. */
+/** Waits for the time `pace`. During a long wait it sends a comment after each `keepAliveMillis`. */
 const wait = (pace: Duration.Input): Stream.Stream<ReplyPart> => {
   const millis = Duration.toMillis(pace)
   const comments = Math.max(0, Math.ceil(millis / keepAliveMillis) - 1)
@@ -58,7 +61,7 @@ const wait = (pace: Duration.Input): Stream.Stream<ReplyPart> => {
   )
 }
 
-/** The events of the reply to this request. Each image is painted when its event is pulled. */
+/** Makes the events of the reply to this request. Each image is painted when its event is pulled. */
 export const eventParts = (
   request: GenerationRequest,
   { draw, finalFirst, pace }: { readonly draw: Draw; readonly pace: Duration.Input; readonly finalFirst: boolean }

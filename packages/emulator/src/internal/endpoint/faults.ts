@@ -26,9 +26,12 @@ type RetiredFault = Extract<Fault, { readonly _tag: "retired" }>
 
 const isRetired = (fault: Fault): fault is RetiredFault => fault._tag === "retired"
 
-/** Counts the requests that each fault was applied to. */
+/** Counts how many requests each fault was applied to. */
 const makeCounter = () => {
-  /** The key is the header's text for a fault from a header, and the fault itself for one from the options. */
+  /**
+   * The number of requests by fault. The key of a fault from a header is the header's text; the key of a fault from the
+   * options is the fault itself.
+   */
   const counts = new Map<string | Fault, number>()
   const hasUsesLeft = (key: string | Fault, { times = Number.POSITIVE_INFINITY }: Fault) =>
     (counts.get(key) ?? 0) < times
@@ -41,8 +44,9 @@ const makeCounter = () => {
 }
 
 /**
- * Chooses the fault of each request: the header's, else the first fault of the options whose `times` are not used up.
- * Faults that retire a model are separate, because only a request for that model uses them up.
+ * Makes the function that chooses the fault of each request: the fault in the request's header, else the first fault of
+ * the options that has any of its `times` left. Faults that retire a model are kept apart, because only a request for
+ * that model uses them up.
  */
 export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
   const { hasUsesLeft, use } = makeCounter()
@@ -61,7 +65,10 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
   })
   return {
     next,
-    /** Whether the model is retired for this request. Counts the request for the fault that retires it. */
+    /**
+     * Whether the model is retired for this request. If a fault of the options retires it, this request is counted for
+     * that fault.
+     */
     retires: (model: string, fault: Fault | undefined): boolean =>
       (fault !== undefined && isRetired(fault) && fault.model === model) ||
       retired.some((each) => each.model === model && use(each, each)),
@@ -73,8 +80,8 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
 type StatusFault = Extract<Fault, { readonly _tag: "status" }>
 
 /**
- * Whether the fault happens before the images are generated, so that nothing is charged. A 5xx happens after it, except a
- * 503 with a wait in its headers.
+ * Whether the fault acts before the images are generated, so that nothing is charged. An error with status 5xx acts
+ * after that, except a 503 with a wait in its headers.
  */
 export const isBeforeWork = (fault: Fault | undefined): boolean => {
   switch (fault?._tag) {
@@ -93,14 +100,14 @@ export const isBeforeWork = (fault: Fault | undefined): boolean => {
   }
 }
 
-/** The error codes of statuses, unless the fault has its own. */
+/** The error codes for statuses. A code in the fault itself replaces them. */
 const codes: { readonly [status: number]: string } = {
   401: ErrorBody.codes.invalidApiKey,
   402: ErrorBody.codes.insufficientQuota,
   429: ErrorBody.codes.tooManyRequests
 }
 
-/** The content types of the forms of an error. */
+/** The content type of each form of an error. */
 const contentTypes = { openai: "application/json", gradient: "application/json", html: "text/html", empty: undefined }
 
 const textOf = ({ body, code, form, status }: StatusFault, requestId: string): string => {
@@ -134,7 +141,7 @@ const retryHeaders = ({ reset, retryAfter, retryAfterDate, retryAfterMs }: Statu
 
 const spaces = Stream.fromEffectRepeat(Effect.as(Effect.yieldNow, " ".repeat(16_384)))
 
-/** The reply of the fault `status`. */
+/** Makes the reply of the fault `status`. */
 export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requestId: string) {
   const { body, contentEncoding, endless, form, status } = fault
   const defaultType = body === undefined ? contentTypes[form] : "application/json"
@@ -151,8 +158,8 @@ export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requ
 })
 
 /**
- * The URL at another origin. `localhost` and `127.0.0.1` become each other; any other host becomes one that does not
- * exist.
+ * Returns the same URL at another origin. The host `localhost` becomes `127.0.0.1`, and the reverse. Any other host
+ * becomes one that does not exist.
  */
 const atOtherOrigin = (url: URL): URL => {
   const other = new URL(url)
@@ -161,7 +168,10 @@ const atOtherOrigin = (url: URL): URL => {
   return other
 }
 
-/** The reply of the fault `redirect`: to the path of the request, at the same origin or at another one. */
+/**
+ * Makes the reply of the fault `redirect`. It redirects to the path of the request, at the same origin or at another
+ * one.
+ */
 export const redirectReply = (request: HttpServerRequest.HttpServerRequest, to: "same" | "other") => {
   const url = Option.filter(HttpServerRequest.toURL(request), () => to === "other")
   const location = Option.match(url, { onNone: () => request.url, onSome: (here) => atOtherOrigin(here).href })

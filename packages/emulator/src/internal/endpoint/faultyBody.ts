@@ -10,7 +10,7 @@ import * as Zlib from "node:zlib"
 import type { Fault } from "../../Fault.ts"
 import { type BrokenConnection, type Bytes, Connection } from "./Connection.ts"
 
-/** Runs an effect after `at` bytes, or at the end of a shorter body. */
+/** Runs an effect after `at` bytes of the body, or at the end of a body that is shorter. */
 const runAt = (body: Bytes, at: number, action: Effect.Effect<void, BrokenConnection>): Bytes =>
   Stream.suspend(() => {
     let left = at
@@ -35,11 +35,13 @@ const runAt = (body: Bytes, at: number, action: Effect.Effect<void, BrokenConnec
 
 const newline = Uint8Array.of(10)
 
-/** Sends 10 newlines within this time. JSON and event streams ignore them. */
+/** Sends 10 newlines, spread over this time. Parsers of JSON and of event streams ignore them. */
 const padding = (time: Duration.Duration): Bytes =>
   Stream.fromEffectRepeat(Effect.as(Effect.sleep(Duration.times(time, 0.1)), newline)).pipe(Stream.take(10))
 
-/** Yields after each byte, so that each is sent by its own write. */
+/**
+ * Splits the body into single bytes. It yields to other fibers after each byte, so that each is sent by its own write.
+ */
 const oneByOne = (body: Bytes): Bytes =>
   body.pipe(
     Stream.flatMap((chunk) => Stream.fromIterable(chunk, { chunkSize: 1 })),
@@ -56,7 +58,7 @@ const encoders: { readonly [encoding: string]: () => Duplex } = {
   zstd: () => Zlib.createZstdCompress({ flush: Zlib.constants.ZSTD_e_flush })
 }
 
-/** Applies the encodings in their order. Also returns the `content-encoding` header. */
+/** Encodes the body with each of these encodings, one after the other. Also returns the `content-encoding` header. */
 export const encoded = (
   body: Bytes,
   encodings: string | undefined
@@ -73,7 +75,7 @@ export const encoded = (
   return { stream, header }
 }
 
-/** The content type that a fault names. `none` becomes an empty one, which is not sent. */
+/** Returns the content type that a fault names. `none` becomes an empty text, for which no header is sent. */
 export const contentTypeOf = (type: string): string => (type === "none" ? "" : type)
 
 /** Sets the body. Removes the header `content-type` if the body's type is empty. */
@@ -85,7 +87,7 @@ export const setBody = (
   return body.contentType === "" ? HttpServerResponse.removeHeader(complete, "content-type") : complete
 }
 
-/** Applies the fault to the bytes of the body. */
+/** Applies the fault to the bytes of the body, if it is one that changes bytes. */
 const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["Service"]): Bytes => {
   switch (fault?._tag) {
     case "reset-body":
@@ -102,8 +104,8 @@ const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["
 }
 
 /**
- * The reply with this body. It has a `content-length` if `body` is an array. It is always sent as a stream, because only a
- * stream shows that the client has left.
+ * Makes the reply with this body. If `body` is an array of bytes, the reply has a `content-length`. The body is always
+ * sent as a stream, because otherwise the emulator would not notice that the client has left.
  */
 export const respond = Effect.fnUntraced(function* (
   body: Uint8Array | Stream.Stream<Uint8Array>,

@@ -15,7 +15,7 @@ const isFinal = ({ kind }: ReplyPart): boolean => kind === "completed" || kind =
 
 type Text = Stream.Stream<string>
 
-/** Replaces the first final part, and drops the parts after it. */
+/** Replaces the first part that contains a final image, and drops all parts after it. */
 const replaceFinal = (parts: Stream.Stream<ReplyPart>, make: (text: string) => Text): Text =>
   Stream.flatMap(Stream.takeUntil(parts, isFinal), (part) =>
     isFinal(part) ? make(part.text) : Stream.succeed(part.text)
@@ -24,7 +24,9 @@ const replaceFinal = (parts: Stream.Stream<ReplyPart>, make: (text: string) => T
 const errorBody = (code = "server_error") =>
   ErrorBody.make({ status: 500, message: "The emulator fails because of the fault error-event.", code })
 
-/** In a stream, an error event after `after` partial images. Otherwise the JSON of the error. */
+/**
+ * Adds an error. In a stream it is an event after `after` partial images. Otherwise the reply is the JSON of the error.
+ */
 const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string | undefined, isStream: boolean): Text =>
   isStream
     ? parts.pipe(
@@ -35,10 +37,10 @@ const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string 
       )
     : Stream.succeed(JSON.stringify(errorBody(code)))
 
-/** Up to the first characters of an image. */
+/** Matches the beginning of an image, up to its first 8 characters. */
 const startOfImage = /"b64_json":"[^"]{8}/
 
-/** The text up to the first characters of the image, then base64 that never ends. */
+/** Returns the text up to the first characters of the image, and then base64 that never ends. */
 const endless = (text: string): Text => {
   const image = startOfImage.exec(text)
   const start = image === null ? text : text.slice(0, image.index + image[0].length)
@@ -66,10 +68,13 @@ const withoutMetadata = (text: string): string =>
 const withEmptyError = (text: string): string =>
   isImage(text) ? mapJson(text, (json) => ({ ...json, error: {} })) : text
 
-/** This host does not exist. */
+/** The URL of an image on a host that does not exist. */
 const url = "https://images.emulator.invalid/1.png"
 
-/** The text of the parts, changed by the fault. `partialImages` is `undefined` if the reply is JSON. */
+/**
+ * Returns the text of the parts, changed by the fault. `partialImages` is `undefined` if the client did not request a
+ * stream.
+ */
 export const toText = (
   parts: Stream.Stream<ReplyPart>,
   fault: Fault | undefined,

@@ -1,4 +1,7 @@
-/** The connection of a client in process. To break it means to fail with the error that undici would give. */
+/**
+ * The connection of a client in process. If a fault breaks the connection, the request fails with the error that undici
+ * would give.
+ */
 import { GradientClient } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -23,7 +26,7 @@ const broken = (kind: BreakKind): BrokenConnection => {
 export const connection = Connection.of({
   break: (kind) => Effect.suspend(() => Effect.fail(broken(kind))),
   sendHeaders: Effect.void,
-  // A client reads no more bytes than `content-length` says.
+  // A real client reads no more bytes than `content-length` says, so a longer body is cut off.
   withWrongLength: (body, contentLength) =>
     contentLength <= body.length
       ? Stream.succeed(body.subarray(0, contentLength))

@@ -3,8 +3,8 @@ import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 /**
- * The models that the provider is believed to have in 2026-11, and the successors that OpenAI names for them, with the
- * provider's prefix.
+ * The models that the provider is believed to have in November 2026. Also the successors that OpenAI names for them,
+ * with the provider's prefix.
  */
 export const defaultModels: ReadonlyArray<string> = [
   "openai-gpt-image-2",
@@ -16,7 +16,7 @@ export const defaultModels: ReadonlyArray<string> = [
   "stable-diffusion-3.5-large"
 ]
 
-/** One time for all models, because the real times are not known. */
+/** The creation time of all models, because their real times are not known. */
 const created = Date.UTC(2026, 0, 1) / 1000
 
 const ownerOf = (id: string): string => (id.startsWith("openai-") ? "openai" : "digitalocean")

@@ -1,4 +1,7 @@
-/** The connection of a client on a port. To break it means to destroy the socket, which interrupts the request's fiber. */
+/**
+ * The connection of a client on a port. If a fault breaks the connection, the socket is destroyed, which interrupts the
+ * request's fiber.
+ */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -40,7 +43,7 @@ const make = (response: ServerResponse): Connection["Service"] => {
   }
 }
 
-/** The connection of the current request. */
+/** Returns the connection of the current request. */
 export const connection = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
   const response = NodeHttpServerRequest.toServerResponse(request)
   return response instanceof ServerResponse

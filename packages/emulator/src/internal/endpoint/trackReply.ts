@@ -1,6 +1,6 @@
 /**
- * Follows a request from its arrival to the last byte of its reply. Then it writes to the ledger and the log what the
- * request cost, and whether the client left before it had all images.
+ * Follows a request from its arrival to the last byte of its reply. Then it writes to the ledger and to the log: what
+ * the request cost, and whether the client left before it had all images.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -18,13 +18,13 @@ import { setBody } from "./faultyBody.ts"
 
 /** The state of a reply. The code that makes and sends the reply updates it. */
 export interface State {
-  /** The entry in the ledger, once the request has been charged for. */
+  /** The entry of the request in the ledger. `undefined` as long as nothing has been charged. */
   charged: Ledger.Entry | undefined
-  /** Whether a fault broke the connection. Without this it would look as if the client had left. */
+  /** Whether a fault broke the connection. Otherwise a broken connection would count as a client that left. */
   isBroken: boolean
-  /** Whether `bytesMade` includes all images. */
+  /** Whether all images have been made and counted in `bytesMade`. */
   hasAllImages: boolean
-  /** The bytes of the body so far, counted before faults delay or drop some of them. */
+  /** The number of bytes of the body that have been made so far, counted before faults delay or drop some of them. */
   bytesMade: number
 }
 
@@ -48,7 +48,7 @@ const notes: { readonly [end in End]: string } = {
   left: ", the client left"
 }
 
-/** The connection, extended to record in the state that a fault broke it. */
+/** Extends the connection, so that the state records when a fault breaks it. */
 const recordBreak = (connection: Connection["Service"], state: State) =>
   Connection.of({
     ...connection,
@@ -63,7 +63,7 @@ const recordBreak = (connection: Connection["Service"], state: State) =>
     }
   })
 
-/** Runs the endpoint. When its reply has ended, writes to the ledger and the log how it ended. */
+/** Runs the endpoint. When the reply has ended, its outcome is written to the ledger and to the log. */
 export const trackReply = <E, R>(
   endpoint: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   { ledger, logRequests }: TrackOptions
@@ -98,9 +98,9 @@ export const trackReply = <E, R>(
   })
 
 /**
- * Calls `finish` when the body has ended or its consumer has left. The exit of a stream does not show which of the two
- * happened, and a client that has all images may not read to the end. So the client has left unless the body ended, or all
- * images were made and all bytes that were made were sent.
+ * Calls `finish` when the body has ended or its reader has left. A stream's exit does not show which of the two
+ * happened, and a client that has all images may leave without reading to the end. So the request counts as answered if
+ * the body ended, or if all images were made and all bytes of them were sent. Otherwise the client has left.
  */
 const trackBody = <E>(
   body: Stream.Stream<Uint8Array, E>,

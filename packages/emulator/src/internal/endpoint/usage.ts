@@ -1,14 +1,16 @@
-/** Estimates the tokens that the real service would count: by the prompt's length, and by an image's quality and size. */
+/**
+ * Estimates the tokens that the real service would count: by the prompt's length, and by an image's quality and size.
+ */
 import type { ImageGenerateResponse } from "@effect-gradient/core"
 import type { GenerationRequest } from "./GenerationRequest.ts"
 
-/** Tokens of an image of 1024x1024, by quality. */
+/** The tokens of an image of 1024x1024 pixels, by quality. */
 const imageTokens = { low: 272, medium: 1056, high: 4160, xhigh: 8320, max: 16_640 } as const
 
 /** Tokens of each partial image. */
 const partialTokens = 100
 
-/** The usage of a reply with this many images. */
+/** Returns the usage of a reply with this many images. */
 export const usageOf = (
   { height, n, partialImages = 0, prompt, quality, width }: GenerationRequest,
   images = n

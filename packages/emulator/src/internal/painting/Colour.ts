@@ -1,6 +1,6 @@
 /**
- * Colours with sRGB channels from 0 to 1, and `Ink`, the pixel that is being painted. Gradients are blended in OKLab: in
- * sRGB, blue to orange would pass through grey.
+ * Colours with sRGB channels from 0 to 1, and `Ink`, the pixel that is being painted. Gradients are blended in OKLab,
+ * because in sRGB a gradient from blue to orange would pass through grey.
  */
 export interface Colour {
   readonly r: number
@@ -10,7 +10,10 @@ export interface Colour {
 
 export const clamp = (value: number, min = 0, max = 1): number => (value < min ? min : value > max ? max : value)
 
-/** A smooth step: 0 before `from`, 1 after `to`. If `from > to`, it goes from 1 to 0. */
+/**
+ * Returns 0 for values below `from`, 1 for values above `to`, and rises smoothly in between. If `from > to`, it is 1
+ * below `to`, 0 above `from`, and falls in between.
+ */
 export const smooth = (from: number, to: number, value: number): number => {
   const t = clamp((value - from) / (to - from))
   return t * t * (3 - 2 * t)
@@ -31,14 +34,14 @@ export const blend = (from: Colour, to: Colour, t: number): Colour => {
   return fromLab([lerp(a[0], b[0], t), lerp(a[1], b[1], t), lerp(a[2], b[2], t)])
 }
 
-/** `colour` with its hue moved towards the hue of `tint`. Its lightness stays the same. */
+/** Returns `colour` with its hue moved towards the hue of `tint`. The lightness stays the same. */
 export const tinted = (colour: Colour, tint: Colour, amount: number): Colour => {
   const own = toLab(colour)
   const other = toLab(tint)
   return fromLab([own[0], lerp(own[1], other[1], amount), lerp(own[2], other[2], amount)])
 }
 
-/** A gradient through evenly spaced colours, as a table from position to colour. */
+/** A gradient through evenly spaced colours, computed in advance as a table of colours by position. */
 export interface Ramp {
   readonly steps: Float32Array
 }
@@ -88,7 +91,7 @@ export class Ink {
     this.a = alpha
   }
 
-  /** Adds light. The brighter the pixel is, the less is added. */
+  /** Adds light to the pixel. The brighter the pixel already is, the less light is added. */
   light(colour: Colour, amount: number): void {
     this.r += colour.r * amount * (1 - Math.min(1, this.r))
     this.g += colour.g * amount * (1 - Math.min(1, this.g))

@@ -1,4 +1,4 @@
-/** Chooses the scene for a prompt. The prompt and the seed decide everything that is random in it. */
+/** Chooses the scene for a prompt. Everything that is random in the scene depends only on the prompt and the seed. */
 import { Ink, smooth } from "./Colour.ts"
 import * as Noise from "./Noise.ts"
 import * as Palette from "./Palette.ts"
@@ -35,7 +35,7 @@ const scenes: { readonly [name in Prompt.SceneName]: (sketch: Sketch) => Scene }
   space
 }
 
-/** The shader that paints the scene. */
+/** Makes the shader that paints the scene of a prompt. */
 export const compose = (options: CompositionOptions): Shader => {
   const hints = Prompt.hintsOf(options.prompt)
   const random = Random.make(Random.hashText(`${options.prompt}\n${options.seed}`))
@@ -70,7 +70,10 @@ const vignette = (ink: Ink, x: number, y: number) => {
   ink.scale(1 - 0.42 * Math.max(0, dx * dx + dy * dy - 0.12))
 }
 
-/** The subject without a backdrop. A scene without a subject becomes a disc with a rough edge. */
+/**
+ * Makes the shader for a transparent background, which paints the subject only. If the scene has no subject, its
+ * backdrop is painted within a disc with a rough edge.
+ */
 const withoutBackdrop = ({ backdrop, subject }: Scene, { frame, noise }: Sketch): Shader => {
   if (subject !== undefined) return subject
   const radius = 0.44 * Math.min(frame.aspect, 1)

@@ -1,4 +1,7 @@
-/** Encodes images with libvips, off the event loop. The EXIF data of PNG, WebP and JPEG says that they are emulated. */
+/**
+ * Encodes images with libvips, off the event loop. The EXIF data of PNG, WebP and JPEG files says that the images are
+ * emulated.
+ */
 import { Data, Effect } from "effect"
 import sharp, { type Sharp } from "sharp"
 import type { RawImage } from "./Painting.ts"
@@ -17,7 +20,9 @@ export class EncodingError extends Data.TaggedError("EncodingError")<{
 
 export interface EncodeOptions {
   readonly format: Format
-  /** The quality of WebP and JPEG, 0 to 100, like `output_compression` on the wire. PNG and GIF ignore it. Default: 100. */
+  /**
+   * The quality of WebP and JPEG, 0 to 100, like `output_compression` on the wire. PNG and GIF ignore it. Default: 100.
+   */
   readonly compression?: number
 }
 
@@ -36,13 +41,13 @@ export const encode = (image: RawImage, options: EncodeOptions): Effect.Effect<U
 export interface Flat {
   readonly width: number
   readonly height: number
-  /** Red, green and blue in the lowest 24 bits. */
+  /** The colour: red, green and blue in the lowest 24 bits. */
   readonly bits: number
   /** 0 is transparent, 1 is opaque. */
   readonly alpha: number
 }
 
-/** Encodes an image of one colour. Its pixels exist only in libvips, so this is fast. */
+/** Encodes an image of one colour. This is fast, because its pixels exist only within libvips. */
 export const encodeFlat = ({ alpha, bits, height, width }: Flat, options: EncodeOptions): Promise<Uint8Array> => {
   const background = { r: (bits >> 16) & 255, g: (bits >> 8) & 255, b: bits & 255, alpha }
   return finish(sharp({ create: { width, height, channels: 4, background } }), options)

@@ -1,4 +1,7 @@
-/** A smooth function of the coordinates. It is computed once on a grid and interpolated, which is faster than once per pixel. */
+/**
+ * Approximates a smooth function of the coordinates. The function is computed once on a grid and interpolated between
+ * its points, which is faster than computing it for each pixel.
+ */
 import { clamp } from "./Colour.ts"
 import type { Frame } from "./Scene.ts"
 
@@ -11,7 +14,10 @@ export interface Box {
   readonly bottom: number
 }
 
-/** Computes the function on a grid of the box. A point outside the box gets the value at the box's edge. */
+/**
+ * Computes `value` on a grid over the box, and returns a function that interpolates between the points of the grid. A
+ * point outside the box gets the value at the box's edge.
+ */
 export const make = (box: Box, columns: number, rows: number, value: Field): Field => {
   const perX = (columns - 1) / (box.right - box.left)
   const perY = (rows - 1) / (box.bottom - box.top)
@@ -35,8 +41,8 @@ export const make = (box: Box, columns: number, rows: number, value: Field): Fie
 }
 
 /**
- * A field over the frame from the top to `bottom`. The grid has `lines` rows per frame height, and at most one per row
- * of pixels.
+ * Makes a field over the frame, from the top to the y coordinate `bottom`. The grid has `lines` rows per frame height,
+ * but at most one for each row of pixels.
  */
 export const over = (frame: Frame, bottom: number, lines: number, value: Field): Field => {
   const perUnit = Math.min(lines, frame.height)

@@ -1,6 +1,6 @@
 /**
- * A small alphabet of strokes (lines and arcs), because a machine may have no fonts. The unit is the x-height. y goes down:
- * the baseline is at 0, and the top of an x is at -1.
+ * A small alphabet of strokes (lines and arcs), because a machine may have no fonts. The unit is the x-height. y goes
+ * down: the baseline is at 0, and the top of an x is at -1.
  */
 
 export type Stroke =
@@ -9,7 +9,10 @@ export type Stroke =
       readonly kind: "arc"
       readonly centre: readonly [number, number]
       readonly radius: number
-      /** `start` and `end` are in turns, clockwise from the right. `end` is larger. Both may be outside 0 to 1. */
+      /**
+       * The angles at which the arc starts and ends, in full turns, clockwise from the right. `end` is larger than
+       * `start`. Both may be outside 0 to 1.
+       */
       readonly start: number
       readonly end: number
     }
@@ -19,7 +22,7 @@ export interface Glyph {
   readonly strokes: ReadonlyArray<Stroke>
 }
 
-/** A polyline. The arguments are x and y of each point. */
+/** Makes a line through several points. The arguments are the x and y of each point in turn. */
 const path = (...points: ReadonlyArray<number>): ReadonlyArray<Stroke> => {
   const strokes: Array<Stroke> = []
   for (let i = 0; i + 3 < points.length; i += 2) {
@@ -47,7 +50,7 @@ const dot = (x: number, y: number) => path(x, y, x, y)
 
 const ascender = -1.55
 const descender = 0.5
-/** The height of digits and most punctuation. Ascenders are a little higher. */
+/** The y coordinate of the top of digits and of most punctuation. Ascenders reach a little higher. */
 const cap = -1.45
 
 const glyphs: { readonly [character: string]: Glyph } = {
@@ -118,6 +121,6 @@ const glyphs: { readonly [character: string]: Glyph } = {
   " ": glyph(0.15)
 }
 
-/** The glyphs of a text, ignoring case and accents. A character that is not in the alphabet is left out. */
+/** Returns the glyphs of a text. Case and accents are ignored. A character that is not in the alphabet is left out. */
 export const glyphsOf = (text: string): ReadonlyArray<Glyph> =>
   Array.from(text.normalize("NFKD").toLowerCase().replaceAll("ß", "ss")).flatMap((character) => glyphs[character] ?? [])

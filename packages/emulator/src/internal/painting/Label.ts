@@ -1,6 +1,7 @@
 /**
- * Paints the caption in the lower right corner of every painted image. It has the word `emulated`, so that nobody takes the
- * image for one of the real service, and the first words of the prompt, because few prompts are painted literally.
+ * Paints the caption in the lower right corner of every painted image. The caption has the word `emulated`, so that
+ * nobody takes the image for one of the real service. It also has the first words of the prompt, because few images
+ * show what their prompt says.
  */
 import { hex, type Ink, smooth } from "./Colour.ts"
 import { type Glyph, glyphsOf, type Stroke } from "./Glyphs.ts"
@@ -11,20 +12,20 @@ const wordGap = 1.1
 const padding = { x: 0.95, y: 0.62, top: 1.55 }
 const plateHeight = padding.top + 2 * padding.y
 
-/** A glyph with its horizontal position in the line. */
+/** A glyph with the horizontal positions at which it starts and ends in the line. */
 interface Placed {
   readonly glyph: Glyph
   readonly start: number
   readonly end: number
 }
 
-/** A line of text, with its glyphs placed from 0. */
+/** A line of text: its glyphs with their positions, which begin at 0. */
 interface Line {
   readonly placed: ReadonlyArray<Placed>
   readonly width: number
 }
 
-/** Places the words in a line. Spaces are wide, because the strokes are thin. */
+/** Places the glyphs of the words in a line. Spaces are wide, because the strokes are thin. */
 const layOut = (words: ReadonlyArray<string>): Line => {
   const placed: Array<Placed> = []
   let at = 0
@@ -42,7 +43,7 @@ const layOut = (words: ReadonlyArray<string>): Line => {
 const mark = "emulated"
 const mostWords = 6
 
-/** The caption, such as `emulated: a cute baby sea otter`, with as many words of the prompt as fit. */
+/** Returns the caption, such as `emulated: a cute baby sea otter`, with as many words of the prompt as fit. */
 const lineOf = (prompt: string, widest: number): Line => {
   const words = prompt
     .slice(0, 200)
@@ -107,7 +108,10 @@ const toPlate = (u: number, v: number, plateWidth: number): number => {
   return Math.hypot(dx, dy) - radius
 }
 
-/** The distance to the middle of the nearest stroke. Glyphs further away than half a gap are skipped. */
+/**
+ * Returns the distance from a point to the middle of the nearest stroke. Glyphs that are more than half a gap away are
+ * skipped.
+ */
 const toLine = ({ placed }: Line, u: number, v: number): number => {
   let nearest = Infinity
   for (const { end, glyph, start } of placed) {

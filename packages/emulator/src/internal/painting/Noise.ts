@@ -1,14 +1,17 @@
 /**
- * Perlin's gradient noise in one and two dimensions, and its sums over octaves, for clouds, waves and mountains. Results
- * are around 0, most of them within [-1, 1].
+ * Makes Perlin's gradient noise in two dimensions, and sums of it over octaves, for clouds, waves and mountains. The
+ * values are around 0, most of them between -1 and 1.
  */
 import type { Random } from "./Random.ts"
 
 export interface Noise {
   readonly at: (x: number, y: number) => number
-  /** A sum of octaves. Each has half the height and twice the frequency, and is rotated, so that no axis is visible. */
+  /**
+   * A sum of octaves of noise. Each octave has half the height of the one before and twice its frequency. It is also
+   * rotated, so that no axis is visible.
+   */
   readonly fractal: (x: number, y: number, octaves: number) => number
-  /** The same sum with sharp crests, as on mountains. In [0, 1]. */
+  /** A sum of octaves like `fractal`, but with sharp crests, as on mountains. Its values are from 0 to 1. */
   readonly ridged: (x: number, y: number, octaves: number) => number
 }
 
@@ -70,7 +73,10 @@ export const make = (random: Random): Noise => {
   return { at, fractal, ridged }
 }
 
-/** 0 to 255 in random order, three times, so that the sum of two entries and 1 is a valid index. */
+/**
+ * Returns the numbers 0 to 255 in random order, three times in a row. So the sum of two of them, plus 1, is still a
+ * valid index.
+ */
 const shuffled = (random: Random): Uint8Array => {
   const order = Uint8Array.from({ length: 256 }, (_, index) => index)
   for (let i = 255; i > 0; i--) {

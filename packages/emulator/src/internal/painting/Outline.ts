@@ -1,4 +1,7 @@
-/** A closed smooth curve through points, as a field of signed distances, which is fast to read at every pixel. */
+/**
+ * A closed smooth curve through points. It is stored as a field of signed distances, which is fast to read at every
+ * pixel.
+ */
 import { clamp } from "./Colour.ts"
 import * as Field from "./Field.ts"
 
@@ -7,13 +10,16 @@ type Point = readonly [x: number, y: number]
 const columns = 240
 const rows = 280
 
-/** The signed distance to the curve, negative inside. Its error is about a thousandth of the box, as it is interpolated. */
+/**
+ * Returns the signed distance to the curve, negative inside. The distance is interpolated, so it is wrong by about a
+ * thousandth of the box.
+ */
 export const make = (points: ReadonlyArray<Point>, box: Field.Box): Field.Field => {
   const curve = rounded(points)
   return Field.make(box, columns, rows, (x, y) => toCurve(curve, x, y))
 }
 
-/** A Catmull-Rom curve through the points, as a flat list of coordinates. */
+/** Returns a Catmull-Rom curve through the points, as a flat list of coordinates. */
 const rounded = (points: ReadonlyArray<Point>): Float64Array => {
   const pieces = 3
   const curve = new Float64Array(points.length * pieces * 2)

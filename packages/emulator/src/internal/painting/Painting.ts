@@ -1,6 +1,7 @@
 /**
- * Paints an image from a prompt, a seed and a size. The same input gives the same pixels on every machine. A stage before
- * the last one gives a partial image. Each stage is closer to the final image.
+ * Paints an image from a prompt, a seed and a size. The same input gives the same pixels on every machine. An image can
+ * be painted in stages: each stage before the last gives a partial image, which is closer to the final image than the
+ * one before.
  */
 import { Effect } from "effect"
 import { clamp, Ink } from "./Colour.ts"
@@ -23,7 +24,10 @@ export interface PaintOptions {
   readonly background?: "opaque" | "transparent"
   /** How much detail and grain the image has. Default: `high`. */
   readonly quality?: Quality
-  /** Stage `index` of `of` stages, from 1. The last stage is the final image. Default: the final image. */
+  /**
+   * Which stage to paint: number `index`, from 1, of `of` stages. The last stage is the final image. Default: the final
+   * image.
+   */
   readonly stage?: { readonly index: number; readonly of: number }
 }
 
@@ -35,7 +39,10 @@ export interface RawImage {
   readonly pixels: Uint8Array
 }
 
-/** By quality: the octaves of fractal noise, and the strength of the grain in units of a channel's 255 levels. */
+/**
+ * For each quality: the number of octaves of fractal noise, and the strength of the grain, in levels of a channel (0 to
+ * 255).
+ */
 const details = {
   low: { octaves: 2, grain: 2 },
   medium: { octaves: 3, grain: 5 },
@@ -44,7 +51,10 @@ const details = {
   max: { octaves: 6, grain: 8 }
 } as const satisfies { readonly [quality in Quality]: { readonly octaves: number; readonly grain: number } }
 
-/** Paints in bands of rows. It yields between two bands, so that it can be interrupted and does not block the event loop. */
+/**
+ * Paints an image in bands of rows. It yields to other fibers between two bands, so that it can be interrupted and does
+ * not block the event loop.
+ */
 export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   const { background = "opaque", height, prompt, quality = "high", seed, stage = { index: 1, of: 1 }, width } = options
   const { grain, octaves } = details[quality]
@@ -86,7 +96,7 @@ interface Grain {
   readonly seed: number
 }
 
-/** The pixels of a band: about 5 ms of painting. */
+/** The number of pixels in a band. It takes about 5 ms to paint them. */
 const bandPixels = 12_000
 
 const render = Effect.fnUntraced(function* (shader: Shader, frame: Frame, grain: Grain) {

@@ -1,12 +1,15 @@
 /**
- * Finds the words of a prompt that the painter knows: words for scenes, moods and colours. A prompt without any gets a
- * scene by its hash, so it is the same scene each time.
+ * Finds the words of a prompt that the painter knows: words for scenes, moods and colours. A prompt without a word for
+ * a scene gets the scene that its hash selects, so it gets the same scene each time.
  */
 import { type Colour, hex } from "./Colour.ts"
 import type { Mood } from "./Palette.ts"
 import { type Choices, hashText } from "./Random.ts"
 
-/** Each scene with the words that select it. The first match in this list wins. */
+/**
+ * Each scene with the words that select it. If words of several scenes are in a prompt, the first scene in this list is
+ * chosen.
+ */
 const sceneWords = [
   ["sea", "otter"],
   ["portrait", "portrait person people face woman man girl boy child selfie human head profile hero"],
@@ -28,16 +31,19 @@ const sceneWords = [
 
 export type SceneName = (typeof sceneWords)[number][0]
 
-/** What the words of a prompt select. */
+/** What the words of a prompt select: a scene, a mood and a tint. */
 export interface PromptHints {
   readonly scene: SceneName
   readonly mood: Mood | undefined
   readonly tint: Colour | undefined
-  /** Whether the prompt has one of these words, in the singular or the plural. */
+  /** Whether the prompt contains one of these words, in the singular or the plural. */
   readonly mentions: (...words: ReadonlyArray<string>) => boolean
 }
 
-/** The scenes for a prompt without a known word. Portraits are left out, because they could be taken for a real person. */
+/**
+ * The scenes that a prompt without a known word can get. Portraits are left out, because they could be taken for a real
+ * person.
+ */
 const scenes: Choices<SceneName> = ["sea", "mountains", "forest", "desert", "space", "silk", "bloom", "city"]
 
 const moodWords: ReadonlyArray<readonly [Mood, string]> = [

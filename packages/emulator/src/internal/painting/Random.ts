@@ -12,18 +12,21 @@ export interface Random {
 
 export type Choices<A> = readonly [A, ...ReadonlyArray<A>]
 
-/** FNV-1a over UTF-16 units, then mixed, so that similar texts have very different hashes. */
+/**
+ * Hashes a text with FNV-1a over its UTF-16 units. The hash is then mixed, so that similar texts have very different
+ * hashes.
+ */
 export const hashText = (text: string): number => {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return mix(hash)
 }
 
-/** 32 random bits for a cell of a grid. */
+/** Returns 32 random bits for a cell of a grid. The same cell and seed give the same bits. */
 export const hashBits = (x: number, y: number, seed: number): number =>
   mix(Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ seed)
 
-/** A random number in [0, 1) for a cell of a grid. */
+/** Returns a random number in [0, 1) for a cell of a grid. The same cell and seed give the same number. */
 export const hashCell = (x: number, y: number, seed: number): number => hashBits(x, y, seed) / 4294967296
 
 const mix = (value: number): number => {

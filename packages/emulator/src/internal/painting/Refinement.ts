@@ -6,16 +6,16 @@ import { clamp } from "./Colour.ts"
 import type { RawImage } from "./Painting.ts"
 import type { Frame, Shader } from "./Scene.ts"
 
-/** The resolution at this progress, which is between 0 and 1. */
+/** Returns the width and height of the low-resolution image at this progress, which is between 0 and 1. */
 export const coarser = (width: number, height: number, progress: number): [width: number, height: number] => {
   const share = 2 ** (-6.5 * (1 - progress))
   return [Math.max(8, Math.round(width * share)), Math.max(8, Math.round(height * share))]
 }
 
-/** The strength of the noise at this progress, in units of a channel's 255 levels. */
+/** Returns the strength of the noise at this progress, in levels of a channel (0 to 255). */
 export const noise = (progress: number): number => 20 + 100 * (1 - progress) ** 1.5
 
-/** The low-resolution image, enlarged to the frame with cubic B-splines. */
+/** Makes the shader that enlarges the low-resolution image to the frame, with cubic B-splines. */
 export const emerging = (coarse: RawImage, frame: Frame): Shader => {
   const { height, pixels, width } = coarse
   const weightsX = new Float64Array(4)

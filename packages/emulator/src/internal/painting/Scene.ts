@@ -1,6 +1,6 @@
 /**
- * The types of a scene: functions that put ink on a point of the image. Coordinates do not depend on the resolution: y goes
- * from 0 (top) to 1 (bottom), x from 0 to the frame's aspect ratio.
+ * The types of a scene. A scene consists of functions that put ink on a point of the image. Coordinates do not depend
+ * on the resolution: y goes from 0 (top) to 1 (bottom), and x from 0 to the frame's aspect ratio.
  */
 import type { Ink } from "./Colour.ts"
 import type { Noise } from "./Noise.ts"
@@ -8,7 +8,7 @@ import type { Palette } from "./Palette.ts"
 import type { PromptHints } from "./Prompt.ts"
 import type { Random } from "./Random.ts"
 
-/** The size of the image. */
+/** The size of the image, in pixels and in proportion. */
 export interface Frame {
   readonly width: number
   readonly height: number
@@ -28,7 +28,7 @@ export interface Scene {
   readonly subject?: Shader
 }
 
-/** What a scene is made from. */
+/** Everything that a scene is made from. */
 export interface Sketch {
   readonly frame: Frame
   readonly background: "opaque" | "transparent"
@@ -36,10 +36,10 @@ export interface Sketch {
   readonly palette: Palette
   readonly random: Random
   readonly noise: Noise
-  /** The octaves of fractal noise, 2 to 6 by quality: `details` in Painting.ts. */
+  /** The number of octaves of fractal noise, 2 to 6 depending on the quality: see `details` in Painting.ts. */
   readonly octaves: number
 }
 
-/** Computes a value for each column of pixels once, such as the height of a ridge. */
+/** Computes a value, such as the height of a ridge, once for each column of pixels. */
 export const perColumn = (frame: Frame, value: (x: number) => number): Float32Array =>
   Float32Array.from({ length: frame.width }, (_, column) => value((column + 0.5) * frame.pixel))

@@ -1,7 +1,10 @@
-/** Signed distances to simple shapes, negative inside. Figures are built from them. */
+/** Signed distances to simple shapes, negative inside a shape. Figures are built from them. */
 import { clamp, smooth } from "./Colour.ts"
 
-/** An approximate distance: exact on the outline, distorted away from it, which is enough for soft edges. */
+/**
+ * Returns an approximate signed distance to an ellipse. It is exact on the outline and distorted away from it, which is
+ * enough for soft edges.
+ */
 export const ellipse = (
   x: number,
   y: number,
@@ -24,11 +27,17 @@ export const segment = (x: number, y: number, x1: number, y1: number, x2: number
   return Math.sqrt(toX * toX + toY * toY)
 }
 
-/** The union of two shapes, with a smooth joint if they are closer than `reach`. */
+/**
+ * Returns the signed distance to the union of two shapes, from the distances to each. If the shapes are closer than
+ * `reach`, they are joined smoothly.
+ */
 export const melted = (a: number, b: number, reach: number): number => {
   const h = clamp(0.5 + (0.5 * (b - a)) / reach)
   return b + (a - b) * h - reach * h * (1 - h)
 }
 
-/** How much of a pixel the shape covers, 0 to 1, if its edge is `soft` wide. */
+/**
+ * Returns how much of a pixel a shape covers, from 0 to 1. `distance` is the signed distance to the shape, and `soft`
+ * the width of its edge.
+ */
 export const coverage = (distance: number, soft: number): number => smooth(soft / 2, -soft / 2, distance)

@@ -1,4 +1,4 @@
-/** Paints a sky with a sun or moon, clouds that it lights, and stars at night. */
+/** Paints a sky with a sun or moon, clouds lit by the sun or moon, and stars at night. */
 import { clamp, type Ink, lerp, smooth } from "./Colour.ts"
 import * as Field from "./Field.ts"
 import { hashCell } from "./Random.ts"
@@ -14,7 +14,7 @@ export interface SkyOptions {
   /** The y coordinate at which the sky ends. */
   readonly horizon: number
   readonly sun: { readonly x: number; readonly y: number; readonly radius: number }
-  /** 0 is a clear sky, 1 is overcast. */
+  /** The amount of clouds: 0 is a clear sky, 1 is overcast. */
   readonly clouds: number
 }
 
@@ -35,7 +35,7 @@ export const make = ({ frame, noise, octaves, palette, random }: Sketch, options
     const dx = x * scale - cellX - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 1)
     const dy = y * scale - cellY - 0.15 - 0.7 * hashCell(cellX, cellY, starSeed + 2)
     const size = 0.045 + 0.09 * (brightness > 0.985 ? 1 : hashCell(cellX, cellY, starSeed + 3) ** 4)
-    // A star smaller than a pixel is dimmed by the share of the pixel that it covers.
+    // A star that is smaller than a pixel is drawn about as large as a pixel, and dimmed in return.
     const seen = Math.max(size, frame.pixel * scale * 0.6)
     const power = ((brightness - 0.82) / 0.18) ** 2 * (size / seen)
     ink.light(

@@ -5,16 +5,22 @@ import type { Sketch } from "./Scene.ts"
 interface Tree {
   readonly middle: number
   readonly height: number
-  /** Half the width at the foot. */
+  /** Half the width of the tree at its foot. */
   readonly widest: number
   /** The number of layers of branches. */
   readonly tiers: number
 }
 
-/** How much of the point (x, y) the row covers, 0 to 1, if the ground is at height `ground`. */
+/**
+ * Returns how much of the point (x, y) the row of trees covers, from 0 to 1. `ground` is the y coordinate of the ground
+ * below the point.
+ */
 export type Trees = (x: number, y: number, ground: number) => number
 
-/** `spacing` is the mean distance between trees and `tallest` their greatest height, both in the frame's coordinates. */
+/**
+ * Makes a row of trees. `spacing` is the mean distance between two trees, and `tallest` their greatest height, both in
+ * the frame's coordinates.
+ */
 export const make = ({ frame, noise, random }: Sketch, spacing: number, tallest: number): Trees => {
   const trees = Array.from({ length: Math.ceil(frame.aspect / spacing) + 4 }, (_, index): Tree => {
     const height = tallest * random.between(0.4, 1)

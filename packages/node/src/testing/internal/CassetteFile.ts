@@ -1,6 +1,4 @@
-/**
- * Reads and writes a cassette: a JSON file, and its images beside it. Each file is written atomically.
- */
+/** Reads and writes a cassette, which is a JSON file with image files beside it. Each file is written atomically. */
 import { GeneratedImage } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -12,7 +10,7 @@ import { Exchange, imageNames } from "./Exchange.ts"
 
 export interface CassetteContent {
   readonly exchanges: ReadonlyArray<Exchange>
-  /** The images by the names of their files. */
+  /** The bytes of each image, by the name of its file. */
   readonly images: ReadonlyMap<string, Uint8Array>
 }
 
@@ -33,7 +31,7 @@ export const read = Effect.fnUntraced(function* (path: string) {
   return content
 })
 
-/** Writes a cassette. Images that `written` has are already written. */
+/** Writes a cassette. Images that are in `written` are not written again. */
 export const write = Effect.fnUntraced(function* (
   path: string,
   { exchanges, images }: CassetteContent,
@@ -48,7 +46,7 @@ export const write = Effect.fnUntraced(function* (
   yield* AtomicFile.replace(path, new TextEncoder().encode(json))
 })
 
-/** Removes image files of a cassette that was replaced. */
+/** Removes image files that a replaced cassette used. */
 export const removeImages = Effect.fnUntraced(function* (path: string, images: Iterable<string>) {
   const fs = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path

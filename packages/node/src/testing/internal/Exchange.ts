@@ -1,6 +1,6 @@
 /**
- * A request and its reply in the readable form of a cassette: JSON as JSON, a stream as a list of events, and the names of
- * image files in place of base64.
+ * A request and its reply in the readable form of a cassette. JSON is kept as JSON, and a stream as a list of events.
+ * Each image is replaced by the name of its file.
  */
 import { RecordedRequest, TestTransport } from "@effect-gradient/core/testing"
 import * as Base64 from "effect/encoding/Base64"
@@ -31,32 +31,32 @@ export const Exchange = Schema.Struct({
       Schema.Struct(text),
       Schema.Struct(json)
     ]),
-    /** The connection broke within the body. */
+    /** Present if the connection broke within the body. */
     end: Schema.optional(Schema.Literal("reset"))
   })
 })
 export type Exchange = typeof Exchange.Type
 
-/** The JSON of a body or of an event, or its text if it is not JSON. */
+/** The content of a body or of an event: JSON, or text if it is not JSON. */
 type Content = { readonly text: string } | { readonly json: unknown }
 
-/** A request and its reply, as received. */
+/** A request and its reply, as they were sent and received. */
 export interface Received {
   readonly request: RecordedRequest.RecordedRequest
   readonly status: number
   readonly headers: Headers.Headers
   readonly text: string
   readonly isBroken: boolean
-  /** Redacts the secrets of the request. */
+  /** Redacts the secrets of the request in a text. */
   readonly redact: (text: string) => string
   /** Stores an image, and returns the name of its file. */
   readonly keepImage: (bytes: Uint8Array) => string
 }
 
-/** The member that has the base64 of an image. */
+/** The field of the JSON that contains the base64 of an image. */
 const imageMember = "b64_json"
 
-/** As lenient as the library: white space is allowed, and padding may be missing. */
+/** Decodes an image as leniently as the library: white space is allowed, and padding may be missing. */
 const imageOf = (base64: string): Uint8Array | undefined => {
   const dense = base64.replace(/\s+/g, "")
   return Result.getOrUndefined(Base64.decode(dense.padEnd(Math.ceil(dense.length / 4) * 4, "=")))
@@ -73,17 +73,17 @@ const contentOf = (content: string, { keepImage, redact }: Received): Content =>
   )
 }
 
-/** The complete events, without comments. */
+/** Returns the complete events of a stream, without its comments. */
 const eventsOf = (received: Received): ReadonlyArray<{ readonly event: string } & Content> => {
   const events: Array<{ readonly event: string } & Content> = []
   const parser = Sse.makeParser((part) => {
     if (part._tag === "Event") events.push({ event: part.event, ...contentOf(part.data, received) })
   })
-  parser.feed(received.text) // In one call, because the parser limits only incomplete events.
+  parser.feed(received.text) // The text is fed in one call, because the parser has a limit for incomplete events only.
   return events
 }
 
-/** Headers about the transfer of the body. They do not apply to the recorded form. */
+/** Headers about how the body was transferred. They would be wrong for the recorded body. */
 const transferHeaders = /^(content-encoding|content-length|transfer-encoding|connection|keep-alive)$/
 
 const headersOf = ({ headers, redact }: Received) =>
@@ -91,7 +91,7 @@ const headersOf = ({ headers, redact }: Received) =>
     Object.entries(RecordedRequest.redactHeaders(headers, redact)).filter(([name]) => !transferHeaders.test(name))
   )
 
-/** Converts a received reply to its recorded form. */
+/** Converts a request and its reply to their recorded form. */
 export const fromReceived = (received: Received): Exchange => {
   const isStream = /^text\/event-stream\b/i.test(received.headers["content-type"] ?? "")
   return {
@@ -105,7 +105,7 @@ export const fromReceived = (received: Received): Exchange => {
   }
 }
 
-/** The names of the image files in this JSON. */
+/** Returns the names of the image files that this JSON mentions. */
 export const imageNames = (content: unknown): ReadonlyArray<string> => {
   const names = new Set<string>()
   JSON.stringify(content, (name, value: unknown) => {
@@ -115,10 +115,10 @@ export const imageNames = (content: unknown): ReadonlyArray<string> => {
   return Array.from(names)
 }
 
-/** A file name without a folder. Base64 does not match, because it has no dot. */
+/** Matches a file name without a folder. It does not match base64, which has no dot. */
 const isFileName = /^[^/\\]+\.\w+$/
 
-/** The recorded reply as a step of a test transport, with its images from these files. */
+/** Converts a recorded reply to a step of a test transport, with images from these files. */
 export const toStep = ({ response }: Exchange, images: ReadonlyMap<string, Uint8Array>): TestTransport.Step => {
   const { body, ...options } = response
   const textOf = (content: Content): string =>

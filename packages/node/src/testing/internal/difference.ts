@@ -1,5 +1,5 @@
 /**
- * Compares requests for a cassette by method, path and body. The host and the headers are ignored, so that a cassette can be
+ * Compares two requests by method, path and body. The host and the headers are ignored, so that a cassette can be
  * replayed with another base URL or key.
  */
 import type { RecordedRequest } from "@effect-gradient/core/testing"
@@ -7,15 +7,15 @@ import * as Predicate from "effect/Predicate"
 
 type Request = RecordedRequest.RecordedRequest
 
-/** A field in which two requests differ. A request without the field has the value `undefined`. */
+/** A field in which two requests differ. For a request that does not have the field, the value is `undefined`. */
 export interface Difference {
-  /** `method`, `path`, or a path in the body, such as `body.prompt`. */
+  /** `method`, `path`, or the path of a field in the body, such as `body.prompt`. */
   readonly field: string
   readonly asked: unknown
   readonly recorded: unknown
 }
 
-/** Every nested value with its path. */
+/** Returns every value within a value, at any depth, with its path. */
 const leaves = (value: unknown, path: string): ReadonlyArray<readonly [path: string, value: unknown]> => {
   const members = Predicate.isObjectOrArray(value) ? Object.entries(value) : []
   return members.length === 0
@@ -31,7 +31,7 @@ const pathOf = (url: string): string => {
 const fieldsOf = ({ body, method, url }: Request): ReadonlyMap<string, unknown> =>
   new Map([["method", method], ["path", pathOf(url)], ...leaves(body, "body")])
 
-/** The fields in which two requests differ. */
+/** Returns the fields in which two requests differ. */
 export const differences = (asked: Request, recorded: Request): ReadonlyArray<Difference> => {
   const mine = fieldsOf(asked)
   const theirs = fieldsOf(recorded)
@@ -40,7 +40,7 @@ export const differences = (asked: Request, recorded: Request): ReadonlyArray<Di
     .filter(({ asked: one, recorded: other }) => one !== other)
 }
 
-/** The recorded request that differs least. */
+/** Returns the recorded request that differs least from this one. */
 export const nearest = <A extends { readonly request: Request }>(
   asked: Request,
   exchanges: ReadonlyArray<A>

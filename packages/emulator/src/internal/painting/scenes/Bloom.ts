@@ -6,7 +6,7 @@ import type { Choices, Random } from "../Random.ts"
 import type { Scene, Shader, Sketch } from "../Scene.ts"
 
 interface Petal {
-  /** `cos` and `sin` of the petal's direction. */
+  /** The cosine and sine of the petal's direction. */
   readonly cos: number
   readonly sin: number
   readonly reach: number
@@ -86,10 +86,13 @@ const makeRing = (
   })
 })
 
-/** Half the width of a petal along its length. */
+/** Half the width of a petal, at 257 positions along its length. */
 const petalShape = Float64Array.from({ length: 257 }, (_, i) => (i / 256) ** 0.75 * Math.sqrt(1 - (i / 256) ** 4.5))
 
-/** The petals that may cover a point, from the lowest up, with the share that each covers. Reused for every pixel. */
+/**
+ * The petals that cover the current pixel, from the lowest to the highest, and how much of the pixel each covers. The
+ * arrays are reused for every pixel.
+ */
 const stack = { petals: new Array<Petal>(), covers: new Float64Array(20) }
 
 const paintPetals = (
@@ -107,7 +110,8 @@ const paintPetals = (
     if (r > ring.reach) break
     const count = ring.petals.length
     const cell = Math.floor(((angle - ring.turn) / tau) * count)
-    // In rising order at every point, so that each petal overlaps the same neighbour all around.
+    // The petals are visited in rising order at every point. So all around the flower, each petal overlaps its
+    // neighbour on the same side.
     for (let i = cell - 1; i <= cell + 2; i++) {
       const petal = ring.petals[(i + 2 * count) % count]!
       const along = (dx * petal.cos + dy * petal.sin) / petal.reach
@@ -154,7 +158,7 @@ const paintHeart = (
   ink.light(hex(0xfff3c4), cover * 0.6 * smooth(0.06, 0.01, seeds) * smooth(0.1, -0.12, dx + dy))
 }
 
-/** The distance to the nearest seed. The seeds form a sunflower's spiral on the unit disc. */
+/** Returns the distance from a point to the nearest seed. The seeds form a sunflower's spiral on the unit disc. */
 const nearestSeed = (x: number, y: number): number => {
   let nearest = 1
   for (let i = 0; i < seedCount; i++) {
@@ -176,7 +180,7 @@ const seedY = Float64Array.from(
   (_, i) => Math.sqrt((i + 0.5) / seedCount) * Math.sin(i * golden)
 )
 
-/** Leaves and lights that are out of focus. */
+/** Makes the shader of the garden behind the flower: leaves and lights that are out of focus. */
 const garden = (
   { frame, noise, palette, random }: Sketch,
   dark: Colour,

@@ -5,12 +5,12 @@ import type { Frame, Scene, Shader, Sketch } from "../Scene.ts"
 import * as Sky from "../Sky.ts"
 
 interface Skyline {
-  /** For each column of pixels: the height of the roof, and which tower it belongs to. */
+  /** For each column of pixels: the y coordinate of the roof, and the number of the tower that the roof belongs to. */
   readonly roof: Float32Array
   readonly tower: Uint16Array
   readonly colour: Colour
   readonly foot: Colour
-  /** The width and height of a window's cell. */
+  /** The width and height of the cell around one window. */
   readonly window: readonly [number, number]
   readonly seed: number
 }
@@ -91,7 +91,10 @@ interface Tower {
   readonly left: number
   readonly width: number
   readonly height: number
-  /** The shape of the roof: below 0.45 flat, above it stepped, then tapering, then with a mast. */
+  /**
+   * A random number that decides the shape of the roof: flat below 0.45, stepped below 0.72, tapering below 0.84, with
+   * a mast above that.
+   */
   readonly shape: number
   readonly random: Random
 }

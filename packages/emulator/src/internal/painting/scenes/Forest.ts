@@ -9,20 +9,22 @@ interface Stand {
   readonly lit: Colour
   readonly leaves: Colour
   readonly ground: Float32Array
-  /** Above 0 the point has leaves. Above 0.1 they hide everything behind them. */
+  /**
+   * The density of the leaves at a point. Above 0 there are leaves. Above 0.1 the leaves hide everything behind them.
+   */
   readonly foliage: Field.Field
   readonly spacing: number
-  /** One trunk per `spacing`. The first is left of the frame. */
+  /** The trunks, one for each distance of `spacing`. The first one is to the left of the frame. */
   readonly trunks: ReadonlyArray<Trunk>
   readonly nearness: number
 }
 
 interface Trunk {
-  /** The x coordinate; Infinity for a gap. */
+  /** The x coordinate of the trunk's middle, or `Infinity` if there is a gap instead of the trunk. */
   readonly middle: number
   readonly girth: number
   readonly lean: number
-  /** The noise coordinate that shapes its bends. */
+  /** A coordinate in the noise, different for each trunk. The noise there shapes the bends of the trunk. */
   readonly bends: number
 }
 
@@ -86,7 +88,10 @@ export const forest = (sketch: Sketch): Scene => {
   }
 }
 
-/** Finds the furthest stand that nearer ones do not hide with ground or leaves. Stores the density of each one's foliage. */
+/**
+ * Returns the index of the furthest stand of trees that can be seen at a point, or -1 if the light behind all stands
+ * can be seen. Also stores the density of the leaves of each stand that can be seen.
+ */
 const firstVisible = (stands: ReadonlyArray<Stand>, foliage: Float64Array, x: number, y: number, column: number) => {
   for (let i = stands.length - 1; i >= 0; i--) {
     const stand = stands[i]!

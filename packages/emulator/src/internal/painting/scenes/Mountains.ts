@@ -1,4 +1,7 @@
-/** Mountain ranges, paler with distance, with mist in the valleys. With snow, northern lights or a lake if the prompt has them. */
+/**
+ * Paints mountain ranges, paler with distance, with mist in the valleys. If the prompt mentions snow, northern lights
+ * or a lake, the image has them. Northern lights and a lake can also appear by chance.
+ */
 import { blend, clamp, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
 import { hashCell } from "../Random.ts"
 import { perColumn, type Scene, type Shader, type Sketch } from "../Scene.ts"
@@ -10,7 +13,10 @@ interface Range {
   readonly ridge: Float32Array
   readonly colour: Colour
   readonly lit: Colour
-  /** The snow: how far it reaches down, and its colours in shadow and in light. */
+  /**
+   * How far the snow reaches down from the ridge (`snow`), and the colours of snow in shadow (`shade`) and in light
+   * (`sunlit`).
+   */
   readonly snow: number
   readonly shade: Colour
   readonly sunlit: Colour
@@ -149,7 +155,7 @@ const paintLake = (ink: Ink, { frame, noise, palette }: Sketch, land: Shader, sh
   ink.overRamp(palette.sky, 0.9, 0.16 * smooth(0.25, 0.8, ripple) + 0.5 * smooth(0.03, 0, below))
 }
 
-/** Snowflakes in three sizes. The nearest are out of focus. */
+/** Paints snowflakes in three sizes. The largest ones are out of focus, because they are near. */
 const snowfall = (ink: Ink, { frame }: Sketch, x: number, y: number) => {
   for (let layer = 0; layer < 3; layer++) {
     const scale = [46, 26, 12][layer]!

@@ -1,4 +1,7 @@
-/** A baby sea otter that looks at the viewer, made of soft ellipses and fur. It is in water up to its chest, or alone. */
+/**
+ * Paints a baby sea otter that looks at the viewer, made of soft ellipses and fur. The otter is in water up to its
+ * chest, or there is no water.
+ */
 import { blend, type Colour, hex, Ink, lerp, smooth } from "../Colour.ts"
 import type { Shader, Sketch } from "../Scene.ts"
 import { coverage, ellipse, melted, segment } from "../Shapes.ts"
@@ -104,7 +107,10 @@ export const otter = ({ frame, noise, palette }: Sketch, place: OtterPlace): Sha
     ink.over(white, 0.5 * smooth(0.03, -0.03, ellipse(side, v, 0.03, 0.165, 0.1, 0.03)))
   }
 
-  /** Coordinates go from the middle of the face outwards, but the light is on the same side of both eyes. */
+  /**
+   * Paints an eye. `outwards` is measured away from the nose, so it has opposite directions for the two eyes. The
+   * highlights are on the same side of both eyes, because there is one light.
+   */
   const paintEye = (ink: Ink, outwards: number, v: number, side: number) => {
     if (Math.abs(outwards) > 0.3 || Math.abs(v) > 0.3) return
     const u = outwards * side

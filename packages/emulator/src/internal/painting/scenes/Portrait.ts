@@ -7,7 +7,10 @@ import type { Scene, Shader, Sketch } from "../Scene.ts"
 import { ellipse, melted } from "../Shapes.ts"
 import { mountains } from "./Mountains.ts"
 
-/** The outline from the back of the shoulder over the head down to the chest. The head is about 1 high and centred at x = 0. */
+/**
+ * The outline of a head in profile: points from the back of the shoulder over the head down to the chest. The head is
+ * about 1 unit high, and is centred at x = 0.
+ */
 const profile: ReadonlyArray<readonly [number, number]> = [
   [-1.25, 2.4],
   [-0.98, 1.78],
@@ -101,7 +104,10 @@ const hairstyles: Choices<Hair> = [
   (u, v) => ellipse(u, v, -0.1, 0.24, 0.47, 0.36) + 0.012 * Math.sin(u * 40 + v * 12)
 ]
 
-/** The landscape, at another time of day than the sky behind the head. */
+/**
+ * Makes the landscape inside the head. Its time of day is chosen independently of the sky behind the head: sunset, dusk
+ * or night.
+ */
 const innerWorld = (sketch: Sketch): Shader => {
   const palette = Palette.make(sketch.random.pick(["sunset", "dusk", "night"]), sketch.random, sketch.hints.tint)
   return mountains({ ...sketch, palette }).backdrop

@@ -55,7 +55,7 @@ const swimmer = (sketch: Sketch): Shader => {
   return otter(sketch, sketch.background === "opaque" ? afloat : alone)
 }
 
-/** The rings on the water around the otter, and its dark reflection. */
+/** Adds rings on the water around the otter, and the otter's dark reflection. */
 const withRipples = (backdrop: Shader, { frame, noise, palette }: Sketch): Shader => {
   const size = swimming.size * Math.min(frame.aspect, 1)
   return (ink, x, y, column) => {

@@ -66,7 +66,10 @@ const chooseHues = ({ random, hints }: Sketch): Hues => {
 }
 
 interface StarField {
-  /** `scale` is the cells per image height, `lonely` the share of cells without a star, `core` a star's radius in cells. */
+  /**
+   * `scale` is the number of cells per image height, `lonely` the share of cells without a star, and `core` the radius
+   * of a star in cells.
+   */
   readonly scale: number
   readonly lonely: number
   readonly core: number
