@@ -105,6 +105,12 @@ export interface CallerLimits {
   readonly bodySize?: ByteSize.Input | undefined
   /** The maximum time in which the body of a request must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
+  /**
+   * The maximum time in which a caller must read 192 KiB of a reply with `Attempts.layerDurable`, while the images of the reply
+   * are in memory. After it, the connection is closed, and the caller can get the images from the store with the same id.
+   * Default: 1 minute.
+   */
+  readonly readTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -157,7 +163,8 @@ const withDefaults = (options: Options) => ({
     window: options.limits?.window ?? "1 minute",
     open: options.limits?.open ?? 1000,
     bodySize: bodySizeOf(options.limits),
-    bodyTimeout: options.limits?.bodyTimeout ?? "30 seconds"
+    bodyTimeout: options.limits?.bodyTimeout ?? "30 seconds",
+    readTimeout: options.limits?.readTimeout ?? "1 minute"
   }
 })
 
@@ -216,6 +223,7 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
       const attempts = yield* Attempts
       const limitOf = yield* makeCallerLimit(limits)
       const enter = makeOpenRequests(limits.open)
+      const timeouts = { keepAlive, readTimeout: limits.readTimeout }
       return handlers
         .handle(
           "generate",
@@ -230,7 +238,7 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
               attempt: attemptId && plain(attemptId),
               request: plain(yield* RequestId)
             }
-            return yield* respond(attempts.run(id, request, limit), request.kind === "stream", keepAlive)
+            return yield* respond(attempts.run(id, request, limit), request.kind === "stream", timeouts)
           })
         )
         .handle(
@@ -240,7 +248,7 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
             yield* enter(caller.id)
             const isStream = isEventStream(headers.accept)
             const id = { caller: caller.id, request: plain(params.id) }
-            return yield* respond(attempts.join(id, isStream ? "stream" : "generate"), isStream, keepAlive)
+            return yield* respond(attempts.join(id, isStream ? "stream" : "generate"), isStream, timeouts)
           })
         )
     })
