@@ -306,7 +306,7 @@ export const ImageGenerateParamsStreaming = StreamingFields.check(allRules("stre
 
 /**
  * A codec between the params and the request's body. Params that are absent are left out of the body, and a null in the
- * body is decoded as absent. It checks types, not rules.
+ * body, except for `prompt` and `model`, is decoded as absent. It checks types, not rules.
  *
  * @category codecs
  * @since 0.1.0

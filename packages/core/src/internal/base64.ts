@@ -1,6 +1,6 @@
 /**
- * Base64 with the platform's fastest decoder: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (Chromium,
- * Node 25), else Effect's decoder. White space, escapes and padding must be handled by the callers.
+ * Base64 with the platform's fastest decoder: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (browsers),
+ * else Effect's decoder. White space, escapes and padding must be handled by the callers.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"

@@ -32,7 +32,7 @@ export interface Server {
 export interface Call {
   /** The function that was called: `generate`, or `stream` for `generateStream`. */
   readonly kind: Kind
-  /** The params of the call, with defaults filled in. */
+  /** The params of the call, with the `model`, `n` and `partialImages` of the request's body. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
   /** The idempotency key from the options of the call. */
   readonly idempotencyKey?: string | undefined
@@ -111,7 +111,7 @@ export interface Entry {
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**
    * Whether `end` needs the images of a stream. The images stay in memory until `end` runs. If no entry needs them, the
-   * outcome of a stream has neither `images` nor `response`. Default: true.
+   * outcome of a stream has no `response`, and no `images` but those in the reason of a failure. Default: true.
    */
   readonly needsImages?: boolean | undefined
 }

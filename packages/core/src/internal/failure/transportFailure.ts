@@ -19,7 +19,10 @@ export const markNotSent = (error: object): void => {
   Object.defineProperty(error, NotSent, { value: true })
 }
 
-/** The error and all its causes. If several addresses were tried, the errors of all addresses are included. */
+/**
+ * The error and its causes, at most 32 in total. If several addresses were tried, the errors of all addresses are
+ * included.
+ */
 const causes = (error: unknown): ReadonlyArray<object> => {
   const found: Array<object> = []
   const open: Array<unknown> = [error]

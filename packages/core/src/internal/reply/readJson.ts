@@ -20,7 +20,8 @@ const expectedBytes = ({ n, response }: IncomingReply): number => {
 }
 
 /**
- * Whether the received bytes are the whole body. False if this is unknown, because the transport decompressed the body.
+ * Whether the received bytes are the whole body. False if this is unknown, for example because the transport
+ * decompressed the body.
  */
 const isWhole = ({ response: { headers } }: IncomingReply, received: number): boolean =>
   headers["content-encoding"] === undefined && headers["content-length"] === String(received)

@@ -1,6 +1,7 @@
 /**
  * The metrics of attempts. If OpenTelemetry's conventions for generative AI define a metric, its name and buckets are
- * taken from there. The names of all other metrics have the prefix `gradient.image.`.
+ * taken from there; buckets for longer times are added. The names of all other metrics have the prefix
+ * `gradient.image.`.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
