@@ -138,7 +138,8 @@ export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(names.map((name) => [name, property(body, wireNameOf(name))]))
 
 /**
- * Adds the defaults of `model`, `n` and, for a stream, `partialImages` if they are absent. The API requires them.
+ * Adds the defaults of `model`, `n` and, for a stream, `partialImages` if they are absent. The API requires `model` and
+ * `n`.
  *
  * @category defaults
  * @since 0.1.0

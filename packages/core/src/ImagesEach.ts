@@ -41,7 +41,7 @@ import { invalidParams } from "./internal/request/invalidParams.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** How many requests are sent, at least 1. */
+  /** How many requests are sent, not counting retries. At least 1. */
   readonly count: number
   /** The most requests that are under way at the same time. Default: 4. */
   readonly concurrency?: number | undefined

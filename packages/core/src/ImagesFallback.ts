@@ -39,7 +39,7 @@ import { invalidParams } from "./internal/request/invalidParams.ts"
  * @since 0.1.0
  */
 export interface Entry<E, R> {
-  /** The layer of the endpoint's client. Entries with the same layer share the client. */
+  /** The layer of the endpoint's client. It is built once for each entry, even if entries have the same layer. */
   readonly layer: Layer.Layer<Images, E, R>
   /** The model to request instead of the call's model. Default: the call's model. */
   readonly model?: string | undefined

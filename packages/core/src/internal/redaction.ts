@@ -19,7 +19,7 @@ export const secretName =
 /** Matches keys of the service, which start with known prefixes. */
 const knownKeys = /\b(?:sk-do-|do[opr]_v1_)[\w-]+/g
 
-/** The length of the shortest secret that is redacted. Shorter secrets would match ordinary text. */
+/** The length of the shortest secret that is redacted in texts. Shorter secrets would match ordinary text. */
 const shortestSecret = 8
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, then `end`
- * with the outcome.
+ * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, `event` for
+ * each event of a stream, then `end` with the outcome.
  *
  * Each attempt has a span, `Images.attempt`, which lasts from the first `wait` to the outcome. `Effect.withSpan` cannot
  * create this span, because it would end with the effect that opens a stream, at the first event. The attempt ends

@@ -106,7 +106,7 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
     cause,
     description:
       status === 407
-        ? "the proxy refused the connection (407): the proxy's URL needs a user and a password, as in http://user:password@proxy:3128"
+        ? "the proxy refused the connection (407): the proxy's URL needs the right user and password, as in http://user:password@proxy:3128"
         : `the proxy refused the connection (${status})`,
     // A proxy that failed (5xx) may recover. A proxy that refused the connection will refuse again.
     shouldRetry: status >= 500 ? undefined : false

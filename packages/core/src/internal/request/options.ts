@@ -29,7 +29,10 @@ export interface WaitingOptions {
    * consumer takes between events. Default: 30 minutes.
    */
   readonly deadline?: Duration.Input | undefined
-  /** When to retry: a policy, or a schedule, which is combined with `chargeSafe`. Default: `RetryPolicy.chargeSafe`. */
+  /**
+   * When to retry: a policy, or only a schedule for the failures that `chargeSafe` retries. Default:
+   * `RetryPolicy.chargeSafe`.
+   */
   readonly retry?: RetryPolicy.RetryPolicy | RetryPolicy.RetryPolicy["schedule"] | undefined
   /** Headers to add to each request. The value `null` removes the header of that name. */
   readonly headers?: Readonly<Record<string, string | null>> | undefined

@@ -25,7 +25,7 @@ const duration = Metric.histogram("gen_ai.client.operation.duration", {
 })
 
 const timeToFirstImage = Metric.histogram("gen_ai.client.operation.time_to_first_chunk", {
-  description: "The time from sending a request to the first image of its stream",
+  description: "The time from sending a request to the first image of its stream, partial or complete",
   boundaries: secondsBuckets,
   attributes: { unit: "s" }
 })
@@ -37,7 +37,7 @@ const tokens = Metric.histogram("gen_ai.client.token.usage", {
 })
 
 const bytes = Metric.counter("gradient.image.bytes", {
-  description: "The total bytes of the images that arrived",
+  description: "The total bytes of the complete images that arrived",
   incremental: true,
   attributes: { unit: "By" }
 })
