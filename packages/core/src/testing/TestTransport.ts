@@ -77,7 +77,8 @@ export type Step = Effect.Effect<Reply, Error>
 export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRequest, number: number) => Step)
 
 /**
- * A recorded request. `aborted` is true if the caller closed the scope of the request before the reply ended.
+ * A recorded request. `aborted` is true if the caller closed the body, or the scope of the request, before the reply
+ * ended.
  *
  * @category models
  * @since 0.1.0

@@ -68,7 +68,10 @@ const Current = Context.Reference<Sending | undefined>("@effect-gradient/core/in
 const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
-/** The client that is passed to `transformClient`. Each request sent through this client is an attempt. */
+/**
+ * The client that is passed to `transformClient`. Each request for images that is sent through this client is an
+ * attempt.
+ */
 export const runAttempts = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
   const scoped = HttpClient.withScope(transport)
   const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
