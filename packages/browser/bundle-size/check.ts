@@ -5,8 +5,8 @@ import { gzipSync } from "node:zlib"
 /** The budgets in bytes. */
 const budgets = [
   // This budget grew from 12 kB to 23 kB when the library began to decode every kind of reply and error body that real
-  // servers send. It grew by another 0.5 kB for the telemetry of attempts: each attempt has a span that lasts until its
-  // outcome.
+  // servers send. It has grown further since then, in part for the telemetry of attempts: each attempt has a span that
+  // lasts until its outcome.
   { name: "Images on fetch", entry: "images.ts", budget: 25_100 },
   // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps the ids of requests over a
   // reload.

@@ -1,6 +1,6 @@
 /**
  * Keeps the counts of Effect's `RateLimiter` in the journal's database, so that many processes share one limit without
- * Redis. Each request for a permit is one atomic statement, and uses the clock of the database. Adaptive limits are not
+ * Redis. Permits are taken with one atomic statement, which uses the clock of the database. Adaptive limits are not
  * supported.
  *
  * @example

@@ -132,8 +132,8 @@ export interface Options {
   readonly credentials?: boolean | undefined
   /**
    * The maximum time without data on the connection of a stream. After it, the gateway sends the response headers or,
-   * if they were sent, a comment; within a line of an event it sends nothing. Default: 15 seconds, because proxies often close a connection after 60 seconds
-   * without data.
+   * if they were sent, a comment; in the middle of an event's line it sends nothing. Default: 15 seconds, because
+   * proxies often close a connection after 60 seconds without data.
    */
   readonly keepAlive?: Duration.Input | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Adds an id to each request. By the id, a gateway recognises a request that the browser sends twice, and a call can
- * ask for the reply to an earlier request.
+ * Adds an id to each POST. By the id, a gateway recognises a request that the browser sends twice, and a call can ask
+ * for the reply to an earlier request.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -36,8 +36,8 @@ const toJoin = (request: HttpClientRequest.HttpClientRequest, id: string, accept
   )
 
 /**
- * Sends an id with each request, because Chromium may send a POST twice if a connection closes early. If the call joins
- * an earlier request, turns its request into a GET.
+ * Sends an id with each POST, because Chromium may send a POST twice if a connection closes early. If the call joins an
+ * earlier request, turns its request into a GET.
  */
 export const withAttemptId = HttpClient.mapRequestEffect((request) =>
   Effect.map(Purpose, (purpose) => {

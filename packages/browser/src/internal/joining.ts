@@ -98,7 +98,7 @@ const brokenTags: ReadonlySet<GradientError.GradientErrorReason["_tag"]> = new S
 const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed" | "unknown" | "refused" => {
   const { _tag, code } = failure.reason
   if (!isJoining) {
-    // The browser sent the request twice, and the gateway refused the second one. The first one is still running.
+    // The browser sent the request twice, and the gateway refused the second one. The first one may still be running.
     if (code === ErrorBody.codes.duplicateAttempt) return "broken"
     return failure.mayHaveBeenCharged && code !== ErrorBody.codes.inDoubt && brokenTags.has(_tag) ? "broken" : "failed"
   }

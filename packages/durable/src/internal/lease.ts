@@ -47,7 +47,10 @@ export const make = Effect.fnUntraced(function* (
      */
     isFresh: (asked: Moment) =>
       Effect.map(now, (at) => Math.min(since(asked, at), since(confirmed, at)) < leaseMillis / 2),
-    /** Ends the lease, so that requests without an outcome are in doubt at once. */
+    /**
+     * Ends the lease. Requests without an outcome are then in doubt as soon as the time that their own rows allow is
+     * over.
+     */
     end: journal.renew(holder, 0)
   }
 })
