@@ -90,8 +90,8 @@ export interface Options {
    */
   readonly checkStore?: boolean | undefined
   /**
-   * A second store. It gets the images that cannot be written to the store, because that store refuses them, is full or
-   * cannot be reached.
+   * A second store. It gets the images of a complete reply if they cannot be written to the store, because that store
+   * refuses them, is full or cannot be reached.
    */
   readonly spare?: ImageStore["Service"] | undefined
 }
@@ -146,8 +146,8 @@ export class DurableImages extends Context.Service<
      */
     readonly prune: (options: PruneOptions) => Failing<Removed>
     /**
-     * Writes the rows that the journal has lost, from the manifests in the store. Emits each generation whose row was
-     * written.
+     * Writes the rows that the journal lacks, and completes those that are neither done nor expired, from the manifests
+     * in the store. Emits each generation whose row was changed.
      */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
@@ -285,8 +285,8 @@ export const join = (
   Effect.flatMap(DurableImages, (durable) => durable.join(key, params))
 
 /**
- * Decides whether the attempt in doubt is repeated, abandoned, or accepted with the images that were found. See
- * `Resolution`.
+ * Decides whether the attempt in doubt is repeated, abandoned, or accepted with the images that the store has of it.
+ * See `Resolution`.
  *
  * @category accessors
  * @since 0.1.0
@@ -326,8 +326,8 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
 
 /**
- * Writes the rows that the journal has lost, from the manifests in the store. Run it after the journal was restored
- * from a backup.
+ * Writes the rows that the journal lacks, and completes those that are neither done nor expired, from the manifests in
+ * the store. Run it after the journal was restored from a backup.
  *
  * @category accessors
  * @since 0.1.0

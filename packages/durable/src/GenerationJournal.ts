@@ -29,8 +29,8 @@ export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
- * The journal. Only its own clock decides when a lease ends. By its own clock, a process stops sending when half of its lease
- * has passed.
+ * The journal. Only its own clock decides when a lease ends. A process sends no request after half of its lease has
+ * passed, by its own clock, without a renewal.
  *
  * @category services
  * @since 0.1.0

@@ -214,7 +214,8 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
  * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line: it
  * fails with `InvalidParamsError`, which lists all problems by line, or with `ConflictError` if the store has a batch
  * of this name with other requests. A request that failed in an earlier run, and was not charged for, is sent again. If
- * a failure shows that every other request would fail too, such as a wrong key, the run fails with it at once.
+ * most other requests would fail in the same way, for example because the key is wrong, or if images could not be
+ * stored, the run fails at once.
  *
  * @category running
  * @since 0.1.0

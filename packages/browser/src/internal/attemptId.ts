@@ -20,7 +20,10 @@ export const Purpose = Context.Reference<Purpose | undefined>("@effect-gradient/
   defaultValue: () => undefined
 })
 
-/** A random id of 128 bits in hexadecimal. Pages without TLS do not have `crypto.randomUUID`. */
+/**
+ * A random id of 128 bits in hexadecimal. Pages without TLS, except those on localhost, do not have
+ * `crypto.randomUUID`.
+ */
 const randomId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 

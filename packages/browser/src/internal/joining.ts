@@ -160,7 +160,7 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
 
   /**
    * Makes the `Purpose` of a call that sends its request. When core retries, it sends another id, which replaces the
-   * earlier one, because nothing was charged for the earlier attempt.
+   * earlier one, because a call joins only its last attempt.
    */
   const sending = (request: Request, params: Kept["params"], sentAt: number): Purpose => ({
     _tag: "Send",

@@ -48,8 +48,7 @@ export const make = Effect.fnUntraced(function* (
     isFresh: (asked: Moment) =>
       Effect.map(now, (at) => Math.min(since(asked, at), since(confirmed, at)) < leaseMillis / 2),
     /**
-     * Ends the lease. Requests without an outcome are then in doubt as soon as the time that their own rows allow is
-     * over.
+     * Ends the lease. A request without an outcome is then in doubt once the time `leaseUntil` of its row has passed.
      */
     end: journal.renew(holder, 0)
   }
