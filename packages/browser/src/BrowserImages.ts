@@ -84,9 +84,9 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * Lists the requests that earlier pages of the same tab sent to the same gateway, the oldest first. A request is listed
- * if its images had not all been taken when its page was reloaded or left. Requests that run in this page, and requests
- * that failed for good, are not listed. The gateway must be durable.
+ * Lists the requests that earlier pages sent to the same gateway, the oldest first. With the default storage, these are
+ * pages of the same tab. A request is listed if its images had not all been taken when its page was reloaded or left.
+ * Requests that run in this page, and requests that failed for good, are not listed. The gateway must be durable.
  *
  * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
  * failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The images

@@ -92,7 +92,7 @@ export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
  * @since 0.1.0
  */
 export interface Payload extends ImageGenerateParams.ImageGenerateParamsStreaming {
-  /** Whether to reply with server-sent events: partial images, then the final one. */
+  /** Whether to reply with server-sent events, which contain partial images and final images. */
   readonly stream?: boolean | null | undefined
 }
 
@@ -155,7 +155,7 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
       summary: "Generate images",
       description:
         "Replies with JSON. With `stream: true`, it replies with server-sent events instead. " +
-        "The events are `image_generation.partial_image` for each partial image, then `image_generation.completed`. " +
+        "The events are `image_generation.partial_image` for each partial image, and `image_generation.completed` for each final one. " +
         "If the request fails after the stream has begun, the last event is `error`, and its data is the body of an error. " +
         "Comments between the events keep the connection open."
     })

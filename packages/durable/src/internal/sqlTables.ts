@@ -126,13 +126,15 @@ export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientErr
     pg: () =>
       Effect.flatMap(sql`SHOW synchronous_commit`, ([row]) =>
         row?.["synchronous_commit"] === "off"
-          ? refuse("The journal needs PostgreSQL with synchronous_commit on (got off): a crash would lose commits")
+          ? refuse(
+              "The journal needs PostgreSQL with synchronous_commit on (got off): otherwise a crash can lose commits"
+            )
           : Effect.void
       ),
     sqlite: () =>
       Effect.flatMap(sql`PRAGMA synchronous`, ([row]) =>
         Number(row?.["synchronous"]) < full
-          ? refuse("The journal needs SQLite with PRAGMA synchronous = FULL: a power loss would lose commits")
+          ? refuse("The journal needs SQLite with PRAGMA synchronous = FULL: otherwise a power loss can lose commits")
           : Effect.void
       ),
     orElse: () => refuse("The journal needs SQLite or PostgreSQL")
