@@ -93,8 +93,8 @@ export interface Rules {
  */
 export interface CallerLimits {
   /**
-   * The maximum number of images that a caller may request within `window`. Images of requests that were not charged
-   * for do not count. Default: 10.
+   * The maximum number of images that a caller may request within `window`, on average. In a single window it can be
+   * nearly twice as many. Images of requests that were not charged for do not count. Default: 10.
    */
   readonly images?: number | undefined
   /** The duration within which the limit `images` applies. Default: 1 minute. */
