@@ -85,12 +85,13 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * Lists the requests that earlier pages sent, the oldest first. A request is listed if its images had not all been
- * taken when its page was reloaded or left. Requests that run in this page are not listed. The gateway must be durable.
+ * Lists the requests that earlier pages sent to the same gateway, the oldest first. With the default storage, these are
+ * pages of the same tab. A request is listed if its images had not all been taken when its page was reloaded or left.
+ * Requests that run in this page, and requests that failed for good, are not listed. The gateway must be durable.
  *
- * The images of `generateStream` count as taken when the stream was read to its end, and neither the stream nor its
- * consumer failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The
- * images of `generate` count as taken when `generate` returns, or, within `pendingUntilDone`, when the effect around it
+ * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
+ * failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The images
+ * of `generate` count as taken when `generate` returns, or, within `pendingUntilDone`, when the effect around it
  * succeeds.
  *
  * @example
@@ -114,8 +115,8 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 )
 
 /**
- * Runs `self`, and keeps its requests pending until `self` succeeds. If the page is closed before an image is stored,
- * or if storing the image fails, the next page finds the request in `pending`.
+ * Runs `self`, and keeps its requests pending until `self` succeeds. If the page is reloaded or left before an image is
+ * stored, or if storing the image fails, the next page finds the request in `pending`.
  *
  * @example
  * ```ts
@@ -151,8 +152,9 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 )
 
 /**
- * Provides an HttpClient on fetch. It does not follow redirects, which could be charged for twice, and it sends an
- * `x-attempt-id` with each request. In a browser, the rest of a body that its reader leaves is read for up to 5 seconds.
+ * Provides an HttpClient on fetch. It does not follow redirects, because a request that is sent again could be charged
+ * for twice. It sends an `x-attempt-id` with each POST. In a browser, the rest of a body that its reader leaves is read
+ * for up to 5 seconds.
  *
  * @category layers
  * @since 0.1.0
@@ -184,8 +186,8 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
 
 /**
- * Provides `Images`, and `GradientClient` for `Models.list`, with these options. If the connection to a durable gateway
- * breaks, a call reconnects to get its images: see `Reconnect`.
+ * Provides `Images`, `GradientClient` for `Models.list`, and `PendingRequests` for `pending`. If the connection to a
+ * durable gateway breaks, a call in a browser reconnects to get its images: see `Reconnect`.
  *
  * @category layers
  * @since 0.1.0

@@ -93,8 +93,8 @@ export interface Rules {
  */
 export interface CallerLimits {
   /**
-   * The maximum number of images that a caller may request within `window`. Images of requests that were not charged
-   * for do not count. Default: 10.
+   * The maximum number of images that a caller may request within `window`, on average. In a single window it can be
+   * nearly twice as many. Images of requests that were not charged for do not count. Default: 10.
    */
   readonly images?: number | undefined
   /** The duration within which the limit `images` applies. Default: 1 minute. */
@@ -138,8 +138,8 @@ export interface Options {
   readonly credentials?: boolean | undefined
   /**
    * The maximum time without data on the connection of a stream. After it, the gateway sends the response headers or,
-   * if they were sent, a comment; within a line of an event it sends nothing. Default: 15 seconds, because proxies often close a connection after 60 seconds
-   * without data.
+   * if they were sent, a comment; in the middle of an event's line it sends nothing. Default: 15 seconds, because
+   * proxies often close a connection after 60 seconds without data.
    */
   readonly keepAlive?: Duration.Input | undefined
 }
