@@ -13,8 +13,8 @@ export interface Hostility {
   /** The gateway's CPU time for one request, in milliseconds. */
   readonly cpuMillis: number
   /**
-   * How many bytes of memory the gateway uses while all requests are open, less what it used before. Both are measured after
-   * a garbage collection.
+   * How many bytes of memory the gateway uses after the replies, less what it used before. Slow readers are still connected
+   * then; other requests have ended. Both are measured after a garbage collection.
    */
   readonly memoryBytes: number
 }
@@ -153,7 +153,7 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
       return { answers, finish: async () => responses.map((response) => response.destroy()) }
     })
   }
-  /** Measures readers that request one image each, with an id of its own, and do not read the reply. */
+  /** Measures readers that each request the stored reply to an id of their own, and do not read it. */
   const slowReaders = async (title: string, gateway: typeof paced, readers: number) => {
     const all = Array.from({ length: readers }, () => randomUUID())
     await countEach(readers, 10, (index) => generate(gateway.url, all[index] ?? "", "hostile").then(drop))
