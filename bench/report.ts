@@ -79,7 +79,7 @@ const raceSection = (race: Race): string => {
   const { chunks, work } = race
   const pace =
     work.paceMicros > 0
-      ? ` The server waits ${work.paceMicros} µs between two chunks, which decides the total time, so compare the CPU time. The client is idle in between, so its longest block is a garbage collection.`
+      ? ` The server waits ${work.paceMicros} µs between two chunks, which decides the total time, so compare the CPU time. The client is idle in between, so its longest block is a garbage collection, if there is one.`
       : ""
   const sees = `With fetch, a reader gets ${decimal(chunks.count, 0)} chunks, half of them of at least ${decimal(chunks.medianBytes, 0)} bytes.${pace}`
   return `### ${work.title}\n\n${sees}\n\n${raceTable(race)}`
@@ -239,7 +239,7 @@ ${table(
   [
     ["a plain call", spread(layers.plainMillis), "", "", ""],
     [
-      "all layers on",
+      "a call with these four layers",
       spread(layers.layeredMillis),
       withSpread(layers.ratio),
       String(layersBudget),
@@ -290,7 +290,7 @@ ${table(
     [
       "100 images, each dropped: MB in use after the 100th image",
       megabytes(atImage100),
-      `${megabytes(atImage10)} after the 10th, and 15`,
+      `15 more than after the 10th, which is ${megabytes(atImage10 + 15e6)}`,
       verdict(atImage100, atImage10 + 15e6)
     ],
     [

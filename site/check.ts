@@ -102,7 +102,9 @@ const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
     const refused = await draw("ContentPolicyError")
     if (screenshots !== undefined) await page.screenshot({ path: join(screenshots, "playground.drawn.png") })
     const missing = await missingImages(page)
-    return drawn === 4 && refused === 1 ? missing : [`the playground shows ${drawn} events, then ${refused}`]
+    return drawn === 4 && refused === 1
+      ? missing
+      : [`the playground shows ${drawn} events (expected 4), and ${refused} for a refused prompt (expected 1)`]
   })
 }, Effect.scoped)
 
