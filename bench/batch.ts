@@ -26,7 +26,8 @@ export interface BatchRun {
 }
 
 const runner = (plan: RunnerPlan) => {
-  const child = fork(new URL("batchRunner.ts", import.meta.url), [JSON.stringify(plan)])
+  const execArgv = ["--max-semi-space-size=16"] // As docs/batches.md advises.
+  const child = fork(new URL("batchRunner.ts", import.meta.url), [JSON.stringify(plan)], { execArgv })
   let peakBytes = 0
   child.on("message", (message) => {
     if (typeof message === "number") peakBytes = message

@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { withAttemptId } from "./internal/attemptId.ts"
 import { make, PendingScope } from "./internal/joining.ts"
+import { withRestRead } from "./internal/readRest.ts"
 import type * as Reconnect from "./Reconnect.ts"
 
 /**
@@ -134,6 +135,9 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
+/** Only browsers and their workers know whether they are online. */
+const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
+
 /**
  * On Deno, sends each request body as a stream, which Deno cannot resend. Deno resends any other POST if a kept-alive
  * connection breaks before the head of the reply arrives, and the image would then be charged for twice.
@@ -147,8 +151,8 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 )
 
 /**
- * Provides an HttpClient on fetch. It does not follow redirects, because a request that is sent again could be charged
- * for twice. It sends an `x-attempt-id` with each request.
+ * Provides an HttpClient on fetch. It does not follow redirects, which could be charged for twice, and it sends an
+ * `x-attempt-id` with each request. In a browser, the rest of a body that its reader leaves is read for up to 5 seconds.
  *
  * @category layers
  * @since 0.1.0
@@ -172,14 +176,12 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
           })
         )
       )
-      return withStreamOnDeno(withAttemptId(merged))
+      const sending = withStreamOnDeno(withAttemptId(merged))
+      return isBrowser ? withRestRead(sending) : sending
     })
     // Effect memoises a layer by reference. Without `Layer.fresh`, all clients would use the RequestInit and Fetch of
     // the first one.
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
-
-/** Whether this is a browser or a browser's worker. Other platforms have no `navigator.onLine`. */
-const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
 
 /**
  * Provides `Images`, and `GradientClient` for `Models.list`, with these options. If the connection to a durable gateway

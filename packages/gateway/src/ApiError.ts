@@ -260,7 +260,7 @@ const messagesOfCodes: { readonly [code: string]: string } = {
 const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, wait: number | undefined): string => {
   const ofCode = reached === "NotSent" || code === duplicateAttempt ? messagesOfCodes[code ?? ""] : undefined
   const message = ofCode ?? messages[_tag]
-  const advice = wait !== undefined ? ` Try again in ${wait} s.` : ""
+  const advice = wait === undefined ? "" : wait === 0 ? " Try again." : ` Try again in ${wait} s.`
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 

@@ -314,14 +314,15 @@ const make = (script: Script) => {
       const end = () => {
         state.ended = true
       }
-      signal.addEventListener("abort", () => {
+      const leave = () => {
         state.aborted = !state.ended
-      })
+      }
+      signal.addEventListener("abort", leave)
       const reply = yield* Effect.onError(stepOf(recorded, number), (cause) =>
         Cause.hasInterrupts(cause) ? Effect.void : Effect.sync(end)
       )
       return HttpServerResponse.toClientResponse(
-        HttpServerResponse.stream(bodyStream(reply, end), {
+        HttpServerResponse.stream(Stream.ensuring(bodyStream(reply, end), Effect.sync(leave)), {
           status: reply.status,
           headers: Headers.fromInput(reply.headers)
         }),

@@ -53,7 +53,7 @@ export class OpenAttempt {
   #isSettled = false
   #isSent = false
   #sentAt = 0
-  /** Whether the whole body was read. If so, the request need not be aborted when its scope closes. */
+  /** The reply is complete. The request is then not aborted when its scope closes: closing the body ends it. */
   isReplyWhole = false
   /** Returns the images decoded so far, for the outcome of an attempt without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []
