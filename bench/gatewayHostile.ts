@@ -140,10 +140,10 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
       })
       return { answers }
     }
-    await measure("requests that join one id under way", readers, `${size} bytes`, joinAll, paced.child)
+    await measure("requests that join one running generation", readers, `${size} bytes`, joinAll, paced.child)
   }
   for (const readers of [10, 900]) {
-    await measure("slow readers of one id", readers, "200", async () => {
+    await measure("slow readers of one stored image", readers, "200", async () => {
       const responses: Array<IncomingMessage> = []
       const answers = await countEach(readers, 50, async () => {
         const response = await open(url, { id: mine, key: "caller" })
