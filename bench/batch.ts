@@ -1,6 +1,6 @@
 /**
- * Measures batches: the time, the size of the database and the memory of a runner, on SQLite and with several runners on
- * PostgreSQL. The service replies at once with an image of 12 KB.
+ * Measures batches: the time, the size of the database and the memory of a runner, with one runner on SQLite, and with one
+ * or more on PostgreSQL. The service replies at once with an image of 12 KB.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"

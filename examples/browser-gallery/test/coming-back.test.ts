@@ -7,10 +7,10 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as ComingBack from "./ComingBack.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, which takes long on a busy machine.
+// A test runs a page in Chromium, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
-/** Holds the stream in its second image. */
+/** A fault that makes the emulator stop sending for 3 seconds, within the second image of a stream. */
 const holding: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.seconds(3) }
 
 const click = (page: Page, name: string) => page.getByRole("button", { name }).click()

@@ -14,7 +14,7 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as ComingBack from "./ComingBack.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, and must not fail because the machine is busy.
+// A test runs a page in Chromium, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
 /** The page on a gateway that is not durable: it passes on the bytes of the service. */

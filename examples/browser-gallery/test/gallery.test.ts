@@ -70,7 +70,7 @@ const failing = Effect.fnUntraced(function* (fault: Fault.Fault) {
 
 /**
  * Posts a request for an image with these headers, and returns the status of the reply. It does not use fetch, which does
- * not let a program set the headers `host` and `origin`.
+ * not let a program set the header `host`.
  */
 const post = (url: string, headers: Http.OutgoingHttpHeaders) =>
   new Promise<number | undefined>((resolve, reject) => {
