@@ -9,7 +9,7 @@ const totals: Reporter = {
     for (const module of modules) {
       const states = Array.from(module.children.allTests(), (test) => test.result().state)
       passed += states.filter((state) => state === "passed").length
-      // A file that cannot be loaded, or whose hook fails, counts as one failed test, because none of its tests ran.
+      // A file that fails without a failed test, for example because it cannot be loaded, counts as one failed test.
       failed += states.filter((state) => state === "failed").length || (module.ok() ? 0 : 1)
     }
     console.log(`${passed} passed, ${failed} failed`)

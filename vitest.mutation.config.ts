@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** Runs the tests for `pnpm mutation`: those of the files that it changes. */
+/** Runs the tests for `pnpm mutation`: those that should fail if it changes the code. */
 export default defineConfig({
   test: {
     include: [

@@ -1,6 +1,6 @@
 /**
- * Measures batches: the time, the size of the database and the memory of a runner, on SQLite and with several runners on
- * PostgreSQL. The service replies at once with an image of 12 KB.
+ * Measures batches: the time, the size of the database and the memory of a runner, with one runner on SQLite, and with one
+ * or more on PostgreSQL. The service replies at once with an image of 12 KB.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,8 @@ export interface BatchRun {
 }
 
 const runner = (plan: RunnerPlan) => {
-  const child = fork(new URL("batchRunner.ts", import.meta.url), [JSON.stringify(plan)])
+  const execArgv = ["--max-semi-space-size=16"] // As docs/batches.md advises.
+  const child = fork(new URL("batchRunner.ts", import.meta.url), [JSON.stringify(plan)], { execArgv })
   let peakBytes = 0
   child.on("message", (message) => {
     if (typeof message === "number") peakBytes = message

@@ -13,8 +13,8 @@ export interface Hostility {
   /** The gateway's CPU time for one request, in milliseconds. */
   readonly cpuMillis: number
   /**
-   * How many bytes of memory the gateway uses while all requests are open, less what it used before. Both are measured after
-   * a garbage collection.
+   * How many bytes of memory the gateway uses after the replies, less what it used before. Slow readers are still connected
+   * then; other requests have ended. Both are measured after a garbage collection.
    */
   readonly memoryBytes: number
 }
@@ -140,10 +140,10 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
       })
       return { answers }
     }
-    await measure("requests that join one id under way", readers, `${size} bytes`, joinAll, paced.child)
+    await measure("requests that join one running generation", readers, `${size} bytes`, joinAll, paced.child)
   }
   for (const readers of [10, 900]) {
-    await measure("slow readers of one id", readers, "200", async () => {
+    await measure("slow readers of one stored image", readers, "200", async () => {
       const responses: Array<IncomingMessage> = []
       const answers = await countEach(readers, 50, async () => {
         const response = await open(url, { id: mine, key: "caller" })
@@ -153,7 +153,7 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
       return { answers, finish: async () => responses.map((response) => response.destroy()) }
     })
   }
-  /** Measures readers that request one image each, with an id of its own, and do not read the reply. */
+  /** Measures readers that each request the stored reply to an id of their own, and do not read it. */
   const slowReaders = async (title: string, gateway: typeof paced, readers: number) => {
     const all = Array.from({ length: readers }, () => randomUUID())
     await countEach(readers, 10, (index) => generate(gateway.url, all[index] ?? "", "hostile").then(drop))

@@ -1,7 +1,7 @@
 /**
- * `pnpm bench` runs all works and writes `results.md`. `--quick` runs shorter rounds, in less than a minute. `--work <id>`
- * runs only that work, and can be given several times. The id is one of works.ts, or `startup`, `gateway`, `hostile`,
- * `durable`, `batch`, `growth`, `paid` or `memory`.
+ * `pnpm bench` runs all works and writes `results.md`. With an option, it only prints the results. `--quick` runs fewer and
+ * shorter rounds. `--work <id>` runs only that work, and can be given several times. The id is one of works.ts, or
+ * `startup`, `gateway`, `hostile`, `durable`, `batch`, `growth`, `paid` or `memory`.
  */
 import { Schema } from "effect"
 import { writeFile } from "node:fs/promises"

@@ -12,13 +12,12 @@ import type { Work } from "./works.ts"
 export interface Effort {
   readonly rounds: number
   /**
-   * The approximate time of a contestant's runs in a round, in milliseconds. It is long enough for garbage collections to
-   * occur in each round.
+   * The approximate time of a contestant's runs in a round, in milliseconds. A round has at most `mostRunsInRound` runs.
    */
   readonly roundMillis: number
   /**
-   * The most time that a contestant may use for a work, in milliseconds. A slow contestant runs in fewer rounds, but in at
-   * least one.
+   * After this many milliseconds, a contestant begins no further round. So a slow contestant runs in fewer rounds, but in
+   * at least one.
    */
   readonly millis: number
 }

@@ -79,7 +79,7 @@ const raceSection = (race: Race): string => {
   const { chunks, work } = race
   const pace =
     work.paceMicros > 0
-      ? ` The server waits ${work.paceMicros} µs between two chunks, which decides the total time, so compare the CPU time. The client is idle in between, so its longest block is a garbage collection.`
+      ? ` The server waits ${work.paceMicros} µs between two chunks, which decides the total time, so compare the CPU time. The client is idle in between, so its longest block is a garbage collection, if there is one.`
       : ""
   const sees = `With fetch, a reader gets ${decimal(chunks.count, 0)} chunks, half of them of at least ${decimal(chunks.medianBytes, 0)} bytes.${pace}`
   return `### ${work.title}\n\n${sees}\n\n${raceTable(race)}`
@@ -198,9 +198,7 @@ ${table(["", "proxy (ms)", "gateway (ms)", "ratio", "budget", ""], rows)}`
 
 export const hostileReport = (rows: ReadonlyArray<Hostility>): string => `## A hostile caller
 
-What a caller with a key can cost a durable gateway, with the journal on SQLite and images of 1.5 MB in a folder: the CPU time
-of one request, and how much more memory the process uses while all requests are open than before, after a garbage
-collection.
+What a caller with a key can cost a durable gateway, with the journal on SQLite and images of 1.5 MB in a folder: the CPU time of one request, and how much more memory the process uses than before, after a garbage collection. Slow readers are still connected then; other requests have ended.
 
 ${table(
   ["", "requests", "answers", "CPU (ms)", "memory (MB)"],
@@ -241,7 +239,7 @@ ${table(
   [
     ["a plain call", spread(layers.plainMillis), "", "", ""],
     [
-      "all layers on",
+      "a call with these four layers",
       spread(layers.layeredMillis),
       withSpread(layers.ratio),
       String(layersBudget),
@@ -292,7 +290,7 @@ ${table(
     [
       "100 images, each dropped: MB in use after the 100th image",
       megabytes(atImage100),
-      `${megabytes(atImage10)} after the 10th, and 15`,
+      `15 more than after the 10th, which is ${megabytes(atImage10 + 15e6)}`,
       verdict(atImage100, atImage10 + 15e6)
     ],
     [
@@ -314,7 +312,7 @@ average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If the load average e
 The limit reads the body with fetch and drops it: no client on fetch can be faster. A ratio compares a contestant with the
 limit in the same round, so that other load on the machine affects both. Each figure is the median of the rounds and, in
 brackets, the range of their middle half. Each contestant runs in its own process, which has loaded the code of all
-contestants; the server is another process. Each contestant decodes every image to a \`Uint8Array\`. CPU is the time of all
+contestants; the server is another process. Except for those that read and drop the body, each contestant decodes every image to a \`Uint8Array\`. CPU is the time of all
 threads, garbage collection included.
 The longest block is the longest time that the event loop was blocked: the median of up to ${mostWatched} runs per round. Memory is the
 peak of resident memory above that of the idle process. The longest block and the memory are measured in runs of their own,

@@ -1,7 +1,7 @@
 /**
- * The test server, in its own process. All bytes that it sends are prepared before, even those of HTTP's chunked coding, so
- * that the server is always faster than the client. `pathOf` makes the path of a request, which decides what the server
- * sends.
+ * The test server, in its own process. The body of a reply is prepared at the first request for it, with HTTP's chunked
+ * coding, so that the server takes little time to send it. `pathOf` makes the path of a request, which decides what the
+ * server sends.
  */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"

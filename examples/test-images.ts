@@ -3,7 +3,7 @@ import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { Effect } from "effect"
 
 /**
- * Runs code that uses an image, without a network. `TestImages` returns the same small image for every request, and
+ * Runs code that uses an image, without a network. `TestImages` returns a small image in the requested format, and
  * `TestTransport.requests` has the requests.
  */
 export const tested = Effect.gen(function* () {

@@ -1,6 +1,5 @@
 /**
- * Tests `transformClient` over real sockets, on both transports: the time that a limiter in it waits is not part of the
- * call's timeout.
+ * Tests `transformClient` with a limiter, and an entry of `Attempt.layer`, over real sockets and on both transports.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { BrowserImages } from "@effect-gradient/browser"

@@ -1,8 +1,8 @@
 /**
- * Checks the links of the built site, and opens its pages in Chromium, light and dark, in the width of a desktop and of a
- * phone. Fails if a link leads nowhere, if axe finds a fault, if a page logs an error, lacks an image or is wider than the
- * screen, if the search does not find a word of a guide, or if the playground draws no image. If a folder is given as an
- * argument, it also writes a screenshot of each page to it.
+ * Checks the links of the built site, and opens the guides and one page of the reference in Chromium, light and dark, in
+ * the width of a desktop and of a phone. Fails if a link leads nowhere, if axe finds a fault, if a page logs an error,
+ * lacks an image or is wider than the screen, if the search does not find a word of a guide, or if the playground draws no
+ * image. If a folder is given as an argument, it also writes a screenshot of each opened page to it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -102,7 +102,9 @@ const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
     const refused = await draw("ContentPolicyError")
     if (screenshots !== undefined) await page.screenshot({ path: join(screenshots, "playground.drawn.png") })
     const missing = await missingImages(page)
-    return drawn === 4 && refused === 1 ? missing : [`the playground shows ${drawn} events, then ${refused}`]
+    return drawn === 4 && refused === 1
+      ? missing
+      : [`the playground shows ${drawn} events (expected 4), and ${refused} for a refused prompt (expected 1)`]
   })
 }, Effect.scoped)
 

@@ -1,11 +1,11 @@
 /**
- * `pnpm screenshots`: opens the gallery in Chromium, with the emulator as the service, and takes screenshots of each state
+ * `pnpm screenshots`: opens the gallery in Chromium, with the emulator as the service, and takes screenshots of most states
  * of the page: on a wide screen and on a phone, light and dark. It writes them to the folder that is given, by default
  * out/screenshots.
  */
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Emulator, type Fault } from "@effect-gradient/emulator"
-import { Console, Duration, Effect, Redacted } from "effect"
+import { Console, Duration, Effect, Redacted, type Scope } from "effect"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { argv } from "node:process"
@@ -28,7 +28,11 @@ const prompt = "A cute baby sea otter, floating on its back at dawn, in soft lig
 
 interface State {
   readonly faults?: ReadonlyArray<Fault.Fault>
-  readonly reach: (site: { readonly page: Page; readonly cut: () => void }) => Promise<void>
+  readonly reach: (site: {
+    readonly page: Page
+    readonly cut: () => void
+    readonly loseJournal: () => Promise<void>
+  }) => Promise<void>
 }
 
 const ask = async (page: Page) => {
@@ -104,6 +108,14 @@ const statesOf = (images: ReadonlyArray<Kept>): Record<string, State> => ({
     }
   },
   "in-doubt": { faults: [{ _tag: "reset-body", at: 5_000_000 }], reach: askUntilFailed },
+  "perhaps-paid": {
+    faults: [held],
+    reach: async ({ loseJournal, page }) => {
+      await askUntil("Image 2 of 3")({ page })
+      await loseJournal()
+      await page.locator('#stage[data-state="failed"]').waitFor()
+    }
+  },
   refused: { faults: [{ ...refusal, status: 400, code: "moderation_blocked" }], reach: askUntilFailed },
   waiting: { faults: [{ ...refusal, status: 429, retryAfter: 30 }], reach: askUntil("retrying in") },
   busy: { faults: [{ ...refusal, status: 429, retryAfter: 0 }], reach: askUntilFailed },
@@ -146,12 +158,13 @@ const take = Effect.fnUntraced(function* (
   { faults = [], reach }: State,
   [look, browser]: [string, BrowserContextOptions]
 ) {
-  const { front, page } = yield* Site.open({ faults, browser })
-  // With 50 images on the page, a screenshot takes long on a busy machine.
+  const { front, loseJournal, page } = yield* Site.open({ faults, browser })
+  // A screenshot of 50 images takes long on a busy machine.
   page.setDefaultTimeout(120_000)
+  const context = yield* Effect.context<Scope.Scope>()
   const file = join(folder, `${name}-${look}`)
   yield* Effect.promise(async () => {
-    await reach({ page, cut: () => front.cut() })
+    await reach({ page, cut: () => front.cut(), loseJournal: () => Effect.runPromiseWith(context)(loseJournal) })
     await page.screenshot({ path: `${file}.png` })
     // On a phone, takes a second screenshot, of the full page.
     if (look.startsWith("phone") && name !== "large") {

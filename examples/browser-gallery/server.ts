@@ -12,7 +12,7 @@ import { RateLimiter } from "effect/persistence"
 import { createServer } from "node:http"
 import { build } from "vite"
 
-/** The page could not be built, because its source has a mistake. */
+/** The page could not be built, for example because its source has a mistake. */
 export class BuildError extends Data.TaggedError("BuildError")<{ readonly cause: unknown }> {}
 
 /**

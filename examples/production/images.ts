@@ -52,7 +52,10 @@ const endpointOf = ({ client, name }: Endpoint, isLast: boolean) => {
   )
 }
 
-/** `Images` with all layers around it. */
+/**
+ * `Images` with telemetry, a budget, durable calls, and a fallback over the endpoints, each with its circuit breaker and
+ * limit.
+ */
 export const production = ({ dollarsADay, endpoints, folder }: Options) => {
   const sqlite = SqliteClient.layer({ filename: `${folder}/journal.db` })
   const ledger = SqlBudgetLedger.layer().pipe(Layer.provide(sqlite))
@@ -64,8 +67,8 @@ export const production = ({ dollarsADay, endpoints, folder }: Options) => {
     layer: endpointOf(endpoint, index === endpoints.length - 1),
     model: endpoint.model
   }))
-  // `DurableImages` is around the fallback: one record covers all endpoints, so a key is paid for once. It is around the
-  // circuit breaker: images that are stored are returned even while the service is down.
+  // `DurableImages` is around the fallback: one record covers all endpoints, so a key is paid for at most once. It is
+  // around the circuit breaker: images that are stored are returned even while the service is down.
   const durable = DurableImages.layer().pipe(
     Layer.provide(ImagesFallback.layer(entries)),
     Layer.provide([limiter, journal, store])

@@ -21,7 +21,7 @@ const useImageUrl = (image: ImageGenStreamEvent.ImageGenStreamEvent | undefined)
 
 /**
  * The text for the state of the atom. Cancelling makes the result a failure that has only interrupts as its cause. After a
- * failure, the result still has the last image.
+ * failure, the result still has the last image, if one arrived.
  */
 const statusOf = (result: Atom.Type<typeof imageAtom>) => {
   if (result.waiting) return AsyncResult.isSuccess(result) ? "Getting sharper" : "Waiting for the first image"

@@ -18,8 +18,8 @@ export const cover = (title: string) =>
   )
 
 /**
- * Calls `show` with each partial image while the cover is generated. If the generation fails, the last partial image becomes
- * the cover.
+ * Calls `show` with each image as it arrives. If the generation fails, the last partial image that arrived becomes the
+ * cover.
  */
 export const watchCover = (title: string, show: (bytes: Uint8Array) => Effect.Effect<void>) =>
   Images.generateStream({ ...looks, prompt: promptOf(title), partialImages: 2 }).pipe(

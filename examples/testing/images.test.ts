@@ -1,4 +1,4 @@
-/** Tests with `TestImages`, which gives the application fixed images, without any HTTP. */
+/** Tests with `TestImages`, which gives the application images or failures, without a service. */
 import { assert, describe, it } from "@effect/vitest"
 import { GradientError } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"

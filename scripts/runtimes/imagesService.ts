@@ -81,8 +81,7 @@ export const startService = async () => {
       text += bytes.toString("latin1")
       if (!isComplete(text)) return
       const [method, path = ""] = text.split(" ")
-      // After a broken connection, `BrowserImages` requests the reply that a gateway may have kept. A service keeps no
-      // replies.
+      // If `BrowserImages` reconnects, it requests the reply that a gateway may have kept. A service keeps no replies.
       if (method === "GET") {
         text = ""
         return void socket.write(empty("404 Not Found"))

@@ -45,7 +45,7 @@ const guides = [
   }
 ]
 
-/** The reference: the modules of each package. */
+/** The reference: the modules of each package except `cli`. */
 const reference = ["core", "node", "browser", "gateway", "durable", "emulator"].map((name) => ({
   text: `@effect-gradient/${name}`,
   link: `/reference/${name}/`,

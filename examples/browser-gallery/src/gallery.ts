@@ -1,7 +1,7 @@
 /**
- * Shows the images that this browser has stored. The newest image is on the stage, with its facts below. When the next image
- * begins, the newest one moves to the list, so that no image is shown twice. A click on an image in the list shows it large,
- * with a download link and a button that puts its settings into the form.
+ * Shows the finished images. The last image that this page drew is on the stage, with its facts below. All others are in
+ * the list. When the next image begins, the one on the stage moves to the list. A click on an image in the list shows it
+ * large, with a download link and a button that puts its settings into the form.
  */
 import { Effect, type Scope } from "effect"
 import type { AlbumImage } from "./album.ts"

@@ -12,7 +12,7 @@ export class ImageError extends Data.TaggedError("ImageError")<{
   readonly message: string
   /** The status, code and request id of the error, in one text. The operator can find the request by them. */
   readonly ids: string
-  /** Whether the user can try again without the risk of paying twice. */
+  /** Whether trying again may succeed, without the risk of paying twice. */
   readonly canRetry: boolean
 }> {}
 
@@ -34,11 +34,13 @@ const titleOf = (error: GradientError.GradientError): ImageError["title"] => {
   return error.reason.status === undefined ? "Failed" : "Refused"
 }
 
-const perhapsPaid = "It may have been charged for."
+const perhapsPaid = "The image may have been charged for."
+const whatToDo = "Ask the operator before you generate it again, or you may pay twice."
 
 const messageOf = (error: GradientError.GradientError) => {
   const happened = whatHappened(error)
-  return error.mayHaveBeenCharged && !happened.includes("charged for") ? `${happened} ${perhapsPaid}` : happened
+  if (!error.mayHaveBeenCharged) return happened
+  return [happened, ...(happened.includes("charged for") ? [] : [perhapsPaid]), whatToDo].join(" ")
 }
 
 export const toImageError = (error: GradientError.GradientError): ImageError => {

@@ -77,18 +77,30 @@ export const open = Effect.fn("Site.open")(function* ({ browser, faults, images 
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, images }))
   const back = yield* Relay.make(yield* Effect.provide(Emulator.baseUrl, emulator))
   const client = GradientClient.layer({ baseUrl: `${back.url}/v1`, modelAccessKey: Redacted.make(key) })
-  const server = yield* Layer.build(
-    Gallery.layer({ folder: yield* Built, port: 0, durable: { drain: "100 millis" } }).pipe(
-      Layer.provide([client, GenerationJournal.layerMemory, ImageStore.layerMemory]),
-      Layer.provide(NodeImages.layerHttpClient()),
-      Layer.provide(Logger.layer([]))
-    )
+  const folder = yield* Built
+  // Fresh, so that each server has a journal and a store of its own.
+  const start = Effect.flatMap(
+    Layer.build(
+      Layer.fresh(
+        Gallery.layer({ folder, port: 0, durable: { drain: "100 millis" } }).pipe(
+          Layer.provide([client, GenerationJournal.layerMemory, ImageStore.layerMemory]),
+          Layer.provide(NodeImages.layerHttpClient()),
+          Layer.provide(Logger.layer([]))
+        )
+      )
+    ),
+    (server) => Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server)
   )
-  const front = yield* Relay.make(yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server))
+  const front = yield* Relay.make(yield* start)
+  /** Replaces the gateway by one that has lost the journal and the images. */
+  const loseJournal = Effect.map(start, (address) => {
+    front.target = new URL(address)
+    front.cut()
+  })
   const page = yield* Chromium.openPage({ reducedMotion: "reduce", ...browser })
   const errors = errorsOf(page)
   yield* Effect.promise(() => page.addInitScript(listen))
   yield* Effect.promise(() => page.goto(front.url))
   const said = Effect.promise(() => page.evaluate<ReadonlyArray<string>>("said"))
-  return { page, said, errors, front, back, ledger: Context.get(emulator, Ledger.Ledger) }
+  return { page, said, errors, front, back, loseJournal, ledger: Context.get(emulator, Ledger.Ledger) }
 })

@@ -1,34 +1,14 @@
 import { assert, describe, layer } from "@effect/vitest"
 import type { Fault } from "@effect-gradient/emulator"
-import { Duration, Effect, Layer } from "effect"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { Duration, Effect } from "effect"
 import type { Page } from "playwright-core"
-import { build } from "vite"
 import { vi } from "vitest"
 import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
+import * as ComingBack from "./ComingBack.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, which takes long on a busy machine.
+// A test runs a page in Chromium, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
-
-/** Builds the page that runs the recipes, and returns its folder, which is deleted when the scope closes. */
-const built = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const folder = await mkdtemp(join(tmpdir(), "coming-back-"))
-    await build({
-      root: join(import.meta.dirname, "coming-back"),
-      configFile: false,
-      logLevel: "warn",
-      build: { outDir: folder, emptyOutDir: true }
-    })
-    return folder
-  }),
-  (folder) => Effect.promise(() => rm(folder, { recursive: true }))
-)
-
-const site = Layer.merge(Chromium.layer, Layer.effect(Site.Built, built))
 
 /** A fault that makes the emulator stop sending for 3 seconds, within the second image of a stream. */
 const holding: Fault.Fault = { _tag: "stall-body", at: 2_000_000, for: Duration.seconds(3) }
@@ -38,7 +18,7 @@ const click = (page: Page, name: string) => page.getByRole("button", { name }).c
 const isShown = (page: Page) => page.locator("#image").evaluate((img: HTMLImageElement) => img.naturalWidth > 0)
 
 describe.skipIf(!Chromium.isAvailable)("the recipes of docs/in-a-page.md, in Chromium", () => {
-  layer(site, { excludeTestServices: true, timeout: "1 minute" })((it) => {
+  layer(ComingBack.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     it.effect("showReconnecting says when the connection broke, and the image arrives", () =>
       Effect.gen(function* () {
         const { errors, front, ledger, page, said } = yield* Site.open({ faults: [holding] })

@@ -29,7 +29,7 @@ const data = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true }))
 )
 
-/** Starts `pnpm gallery` with this folder as `GALLERY_DATA`, and with no environment variables except that and `env`. */
+/** Starts the gallery with this folder as `GALLERY_DATA`, and with no environment variables except that and `env`. */
 const start = (folder: string, env: Record<string, string> = {}) =>
   Effect.acquireRelease(
     Effect.sync(() =>

@@ -5,12 +5,12 @@ import { gzipSync } from "node:zlib"
 /** The budgets in bytes. */
 const budgets = [
   // This budget grew from 12 kB to 23 kB when the library began to decode every kind of reply and error body that real
-  // servers send. It grew by another 0.5 kB for the telemetry of attempts: each attempt has a span that lasts until its
-  // outcome.
-  { name: "Images on fetch", entry: "images.ts", budget: 25_100 },
-  // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps the ids of requests over a
-  // reload.
-  { name: "BrowserImages", entry: "browser.ts", budget: 26_700 }
+  // servers send. Later it grew further, for example by 0.5 kB for the telemetry of attempts, where each attempt has a
+  // span that lasts until its outcome, and by 0.2 kB because the end of a body is read, so that Chromium does not
+  // report the request as failed.
+  { name: "Images on fetch", entry: "images.ts", budget: 25_400 },
+  // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps the ids of requests over a reload.
+  { name: "BrowserImages", entry: "browser.ts", budget: 27_100 }
 ]
 
 const gzipped = async (entry: string) => {

@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { withAttemptId } from "./internal/attemptId.ts"
 import { make, PendingScope } from "./internal/joining.ts"
+import { withRestRead } from "./internal/readRest.ts"
 import type * as Reconnect from "./Reconnect.ts"
 
 /**
@@ -84,12 +85,13 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * Lists the requests that earlier pages sent, the oldest first. A request is listed if its images had not all been
- * taken when its page was reloaded or left. Requests that run in this page are not listed. The gateway must be durable.
+ * Lists the requests that earlier pages sent to the same gateway, the oldest first. With the default storage, these are
+ * pages of the same tab. A request is listed if its images had not all been taken when its page was reloaded or left.
+ * Requests that run in this page, and requests that failed for good, are not listed. The gateway must be durable.
  *
- * The images of `generateStream` count as taken when the stream was read to its end, and neither the stream nor its
- * consumer failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The
- * images of `generate` count as taken when `generate` returns, or, within `pendingUntilDone`, when the effect around it
+ * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
+ * failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The images
+ * of `generate` count as taken when `generate` returns, or, within `pendingUntilDone`, when the effect around it
  * succeeds.
  *
  * @example
@@ -113,8 +115,8 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 )
 
 /**
- * Runs `self`, and keeps its requests pending until `self` succeeds. If the page is closed before an image is stored,
- * or if storing the image fails, the next page finds the request in `pending`.
+ * Runs `self`, and keeps its requests pending until `self` succeeds. If the page is reloaded or left before an image is
+ * stored, or if storing the image fails, the next page finds the request in `pending`.
  *
  * @example
  * ```ts
@@ -134,6 +136,9 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
+/** Only browsers and their workers know whether they are online. */
+const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
+
 /**
  * On Deno, sends each request body as a stream, which Deno cannot resend. Deno resends any other POST if a kept-alive
  * connection breaks before the head of the reply arrives, and the image would then be charged for twice.
@@ -148,7 +153,8 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 
 /**
  * Provides an HttpClient on fetch. It does not follow redirects, because a request that is sent again could be charged
- * for twice. It sends an `x-attempt-id` with each request.
+ * for twice. It sends an `x-attempt-id` with each POST. In a browser, the rest of a body that its reader leaves is read
+ * for up to 5 seconds.
  *
  * @category layers
  * @since 0.1.0
@@ -172,18 +178,16 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
           })
         )
       )
-      return withStreamOnDeno(withAttemptId(merged))
+      const sending = withStreamOnDeno(withAttemptId(merged))
+      return isBrowser ? withRestRead(sending) : sending
     })
     // Effect memoises a layer by reference. Without `Layer.fresh`, all clients would use the RequestInit and Fetch of
     // the first one.
   ).pipe(Layer.provide(Layer.fresh(FetchHttpClient.layer)))
 
-/** Whether this is a browser or a browser's worker. Other platforms have no `navigator.onLine`. */
-const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
-
 /**
- * Provides `Images`, and `GradientClient` for `Models.list`, with these options. If the connection to a durable gateway
- * breaks, a call reconnects to get its images: see `Reconnect`.
+ * Provides `Images`, `GradientClient` for `Models.list`, and `PendingRequests` for `pending`. If the connection to a
+ * durable gateway breaks, a call in a browser reconnects to get its images: see `Reconnect`.
  *
  * @category layers
  * @since 0.1.0

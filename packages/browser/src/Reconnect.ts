@@ -29,7 +29,7 @@ export interface Options {
 }
 
 /**
- * A reconnection that will be made after `delay`, or as soon as the browser is online again.
+ * A reconnection that will be made after `delay`, or earlier, as soon as the browser is online again.
  *
  * @category models
  * @since 0.1.0

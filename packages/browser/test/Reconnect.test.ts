@@ -47,8 +47,8 @@ const makeStorage = (): Storage => {
 }
 
 /**
- * A fetch that gives these replies one after the other, and then repeats the last one, and a page that uses it. The
- * requests are recorded in `asked`.
+ * A fetch that gives these replies one after the other, and then repeats the last one, and a function that makes the
+ * layer of a page that uses it. The requests are recorded in `asked`.
  */
 const gateway = (...replies: ReadonlyArray<() => Response | Promise<Response>>) => {
   const asked: Array<{

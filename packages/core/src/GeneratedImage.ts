@@ -91,7 +91,7 @@ export interface ImageSource<E = never> {
 
 /**
  * A JSON reply, or one event of a stream, with its images in base64. It is encoded piece by piece while it is read. For
- * servers: even if a client reads slowly, only one piece of about 256 KiB is in memory.
+ * servers: even if a client reads slowly, only one encoded piece of about 256 KiB is in memory.
  *
  * @category models
  * @since 0.1.0

@@ -49,8 +49,8 @@ export class GradientClient extends Context.Service<
      */
     readonly options: ResolvedOptions
     /**
-     * Sends the request of one attempt. Returns the response if its status is 2xx and its headers arrive within
-     * `timeout`. When the scope closes before the reply was read completely, the request is aborted.
+     * Sends the request of one attempt. Returns the response if its status is 2xx and its headers arrive within `timeout`.
+     * When the scope closes, the request is aborted, unless `attempt.isReplyWhole` is set.
      */
     readonly post: (
       call: ResolvedCall,

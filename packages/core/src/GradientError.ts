@@ -149,7 +149,7 @@ const seconds = (duration: Duration.Duration) => Math.ceil(Duration.toSeconds(du
 /** The fields of every reason. */
 class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/Reason")({
   reached: Reached,
-  /** The error message of the service or of the transport. */
+  /** What went wrong, as the service, the transport or this library describes it. */
   description: optional(Schema.String),
   /** The HTTP status, if a response arrived. */
   status: optional(Schema.Int),
@@ -163,9 +163,12 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   type: optional(Schema.String),
   /** The param that the service's error is about, by its name on the wire. */
   param: optional(Schema.String),
-  /** How long the service asks to wait before a retry: from the header `retry-after-ms`, else from `retry-after`. */
+  /**
+   * How long to wait before a retry: from the header `retry-after-ms`, else `retry-after`, or from a rate limiter of
+   * the program.
+   */
   retryAfter: optional(Schema.Duration),
-  /** Whether the service allows a retry, from the header `x-should-retry`. */
+  /** Overrides whether the failure is temporary: from the header `x-should-retry`, or set by this library. */
   shouldRetry: optional(Schema.Boolean),
   /** True for a request that is never charged for, such as listing models. */
   isFree: optional(Schema.Boolean),
@@ -174,7 +177,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
    * it.
    */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
-  /** The transport's own error. */
+  /** The error that caused the failure, such as the transport's own error. */
   cause: Schema.optional(Schema.Defect())
 }) {
   declare readonly _tag: string
@@ -197,7 +200,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
     return rowOf(this._tag).summary
   }
 
-  /** How to fix the problem, in one or two sentences. */
+  /** How to fix the problem, in one or two sentences. Empty if there is no advice. */
   get advice(): string {
     return rowOf(this._tag).advice
   }
@@ -363,7 +366,8 @@ export class QuotaExceededError extends Reason.extend<QuotaExceededError>(
 }) {}
 
 /**
- * 429: too many requests. Its fields contain the rate limits from the response's headers.
+ * 429: too many requests. Its fields contain the rate limits from the response's headers. It is also the reason if
+ * `ImagesLimit` refuses a request; then nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -494,7 +498,7 @@ export class InvalidResponseError extends Reason.extend<InvalidResponseError>(
 }) {}
 
 /**
- * The stream ended before its `Completed` event.
+ * The stream ended before the `Completed` event of an image.
  *
  * @category reasons
  * @since 0.1.0
@@ -507,8 +511,8 @@ export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(
 }) {}
 
 /**
- * An earlier request with this idempotency key was sent, or may have been, and its outcome is unknown, because the
- * process was killed or the connection broke. Nothing is sent with this key until someone decides, with
+ * An earlier request with this idempotency key was sent, or may have been, and its outcome is unknown, for example
+ * because the process was killed or the connection broke. Nothing is sent with this key until someone decides, with
  * `DurableImages.resolve`.
  *
  * @category reasons
@@ -643,8 +647,8 @@ export type FailedAttempt = typeof FailedAttempt.Type
 const TypeId = "~@effect-gradient/core/GradientError"
 
 /**
- * The only error of this library. Match on its `reason` with `Effect.catchReason`. Its `message` is for developers, not
- * for end users.
+ * The only error of calls of this library. Match on its `reason` with `Effect.catchReason`. Its `message` is for
+ * developers, not for end users.
  *
  * @category errors
  * @since 0.1.0

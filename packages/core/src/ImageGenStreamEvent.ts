@@ -1,6 +1,6 @@
 /**
- * The events of `Images.generateStream`. For each image: `PartialImage`s, each sharper than the one before, then a
- * `Completed` with the final image.
+ * The events of `Images.generateStream`. For each image: `PartialImage`s, if the service sends them, each sharper than
+ * the one before, then a `Completed` with the final image.
  */
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"

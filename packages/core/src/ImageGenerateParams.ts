@@ -138,7 +138,8 @@ export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(names.map((name) => [name, property(body, wireNameOf(name))]))
 
 /**
- * Adds the defaults of `model`, `n` and, for a stream, `partialImages` if they are absent. The API requires them.
+ * Adds the defaults of `model`, `n` and, for a stream, `partialImages` if they are absent. The API requires `model` and
+ * `n`.
  *
  * @category defaults
  * @since 0.1.0
@@ -306,7 +307,7 @@ export const ImageGenerateParamsStreaming = StreamingFields.check(allRules("stre
 
 /**
  * A codec between the params and the request's body. Params that are absent are left out of the body, and a null in the
- * body is decoded as absent. It checks types, not rules.
+ * body, except for `prompt` and `model`, is decoded as absent. It checks types, not rules.
  *
  * @category codecs
  * @since 0.1.0

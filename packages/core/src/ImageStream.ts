@@ -22,8 +22,8 @@ export const fromResponse = (response: ImageGenerateResponse): Arr.NonEmptyReado
   completedOf(response)
 
 /**
- * Makes a response with the images of these events. All other fields come from the last event. If the last event has no
- * `createdAt`, `created` is `arrivedAt`.
+ * Makes a response with the images of these events. `usage` comes from the last event that has one, and all other
+ * fields from the last event. If the last event has no `createdAt`, `created` is `arrivedAt`.
  *
  * @category converting
  * @since 0.1.0

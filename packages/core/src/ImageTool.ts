@@ -50,9 +50,9 @@ const text = (description: string) => sendable(Schema.String, description)
 const number = (description: string) => sendable(Schema.Finite, description)
 
 /**
- * The params of `Images.generate`, with descriptions for a language model. A param that is null counts as absent,
- * because some providers make the model send every field. This schema checks only types. `Images.generate` checks the
- * rules, before anything is sent.
+ * The params of `Images.generate`, with descriptions for a language model. A param other than `prompt` that is null
+ * counts as absent, because some providers make the model send every field. This schema checks only types.
+ * `Images.generate` checks the rules, before anything is sent.
  *
  * @category schemas
  * @since 0.1.0
@@ -197,7 +197,7 @@ const waitAndRepeat = ({ retryAfter }: GradientErrorReason) => {
 }
 
 /**
- * Whether the service's own message is shown to the model. For other failures, it can contain what only the operator
+ * Whether the failure's own message is shown to the model. For other failures, it can contain what only the operator
  * should see.
  */
 const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
@@ -219,8 +219,8 @@ const urlsOf = (reason: GradientErrorReason) =>
     : ""
 
 /**
- * Explains a failure to a language model: what went wrong, and what to do. The service's own message is left out if
- * only the operator can act on it.
+ * Explains a failure to a language model: what went wrong, and what to do. The failure's own message is left out if it
+ * may contain what only the operator of the tool should see.
  *
  * @category converting
  * @since 0.1.0

@@ -4,8 +4,8 @@
  * nothing is sent, and the call fails with `BudgetExceededError`. After the request:
  *
  * - If all images arrived, the reservation is replaced by what was used, as far as the reply shows it.
- * - If the request failed and may have been charged for, the whole reservation remains counted. If the process is
- *   killed, it remains counted too.
+ * - If the request failed or was interrupted, and may have been charged for, the whole reservation remains counted. If
+ *   the process is killed, it remains counted in `SqlBudgetLedger`; `layerMemory` starts again at 0.
  * - If the request was not charged for, the reservation is given back.
  *
  * It is not part of the index, so that a program without a budget does not load it.
@@ -111,8 +111,8 @@ const checked = (options: Options): Effect.Effect<Budget, GradientError.Gradient
 }
 
 /**
- * The highest price of one image, in the currency of `money`. Fails if the model has no price, or if its price is a
- * function that returns an invalid price.
+ * The highest price of one image, in the currency of `money`; 0 if money is not limited. Fails if the model has no
+ * price, or if its price is a function that returns an invalid price.
  */
 const pricePerImageOf = ({ prices }: Budget, attempt: Attempt.Attempt): Effect.Effect<number, Reason> => {
   if (prices === undefined) return Effect.succeed(0)

@@ -35,15 +35,15 @@ import { issuesOf } from "./internal/request/checked.ts"
 import { invalidParams } from "./internal/request/invalidParams.ts"
 
 /**
- * How many requests to send, and how many of them at the same time.
+ * How many requests to send, and how many of them at most at the same time.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** How many requests are sent, at least 1. */
+  /** How many requests are sent, not counting retries. At least 1. */
   readonly count: number
-  /** How many requests are under way at the same time. Default: 4. */
+  /** The most requests that are under way at the same time. Default: 4. */
   readonly concurrency?: number | undefined
 }
 

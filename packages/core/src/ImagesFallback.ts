@@ -6,9 +6,9 @@
  *
  * After these failures the next entry is tried, if no attempt of the failed entry may have been charged for:
  * `ConnectionError`, `RateLimitError`, `QuotaExceededError`, `AuthenticationError`, `PermissionDeniedError`,
- * `NotFoundError`, `InternalServerError` (a 503 with `retry-after`) and `RequestTimeoutError` (no connection was made).
- * All other failures end the call, because the image may have been paid for, or because another endpoint would refuse
- * the same request. For a stream, the next entry is tried only before the first event.
+ * `NotFoundError`, `InternalServerError` (such as a 503 with `retry-after`) and `RequestTimeoutError` (no connection
+ * was made). All other failures end the call, because the image may have been paid for, or because another endpoint
+ * would refuse the same request. For a stream, the next entry is tried only before the first event.
  *
  * The client of an entry makes its own retries before the next entry is tried. To try the next entry at once, set
  * `retry: RetryPolicy.none` in the options of that client. The attempts of each entry are numbered from 1.
@@ -39,7 +39,7 @@ import { invalidParams } from "./internal/request/invalidParams.ts"
  * @since 0.1.0
  */
 export interface Entry<E, R> {
-  /** The layer of the endpoint's client. Entries with the same layer share the client. */
+  /** The layer of the endpoint's client. It is built once for each entry, even if entries have the same layer. */
   readonly layer: Layer.Layer<Images, E, R>
   /** The model to request instead of the call's model. Default: the call's model. */
   readonly model?: string | undefined

@@ -5,9 +5,9 @@
  *
  * It is not part of the index, so that a program without limits does not load it.
  *
- * Effect's `RateLimiter` keeps the count: in memory for one process, or in Redis for several processes. After a 429, or
- * after a reply whose headers show that no request is left, this process sends nothing until the time that the service
- * names.
+ * Effect's `RateLimiter` counts the requests of a window: in memory for one process, or in Redis for several processes.
+ * The number of requests under way is counted in each process. After a 429, or after a reply whose headers show that no
+ * request is left, this layer sends nothing until the time that the service names, if it names one.
  *
  * @example
  * ```ts
@@ -66,7 +66,7 @@ export interface Options {
   readonly onExceeded?: "delay" | "fail" | undefined
   /**
    * The name of the count in the store of the `RateLimiter`. Processes that use the same store and the same name share
-   * a limit. Default: `images`.
+   * `limit`, but not `concurrency`. Default: `images`.
    */
   readonly key?: string | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * Lists the models that the service has now. It adds and retires models, so this library has no fixed list.
+ * Lists the models that the service has now. The service adds and retires models, so this library has no fixed list.
  *
  * @example
  * ```ts

@@ -65,7 +65,7 @@ export const headerNames = {
 } as const
 
 /**
- * The time at which the first of the limits is reset.
+ * The earliest time at which one of the limits is reset.
  *
  * @category getters
  * @since 0.1.0

@@ -66,17 +66,18 @@ describe("Images", () => {
         const service = Service.make(() => Response.json(Wire.response([Wire.png(20), Wire.png(30)])))
         const response = yield* Images.generate({ prompt }).pipe(Effect.provide(service.layer))
         expect(response.data.map(({ bytes }) => bytes)).toEqual([Wire.png(20), Wire.png(30)])
-        expect(service.asked[0]?.signal.aborted).toBe(true)
+        expect(service.asked[0]?.signal.aborted).toBe(false)
       })
     )
 
-    it.effect("returns when the JSON is closed, even if the body does not end", () =>
+    it.effect("returns at once when the JSON is closed, and closes a body that does not end", () =>
       Effect.gen(function* () {
-        const body = Wire.body([JSON.stringify(Wire.response())], "hangs")
-        const service = Service.make(() => new Response(body))
+        const body = Wire.endless([JSON.stringify(Wire.response())])
+        const service = Service.make(() => new Response(body.readable))
         const response = yield* Images.generate({ prompt }).pipe(Effect.provide(service.layer))
         expect(response.data.length).toBe(1)
-        expect(service.asked[0]?.signal.aborted).toBe(true)
+        expect(body.isCancelled()).toBe(true)
+        expect(service.asked[0]?.signal.aborted).toBe(false)
       })
     )
 
@@ -184,12 +185,14 @@ describe("Images", () => {
       })
     )
 
-    it.effect("ends with Completed, even if the body does not end", () =>
+    it.effect("ends at once with Completed, and closes a body that does not end", () =>
       Effect.gen(function* () {
-        const service = Service.make(() => Wire.stream([completed, partial(1)], "hangs"))
+        const body = Wire.endless([completed, partial(1)])
+        const service = Service.make(() => new Response(body.readable))
         const events = yield* Stream.runCollect(Images.generateStream({ prompt })).pipe(Effect.provide(service.layer))
         expect(tagsOf(events)).toEqual(["Completed"])
-        expect(service.asked[0]?.signal.aborted).toBe(true)
+        expect(body.isCancelled()).toBe(true)
+        expect(service.asked[0]?.signal.aborted).toBe(false)
       })
     )
 

@@ -1,11 +1,11 @@
 /**
- * Pays for each call once, even if processes crash or restart. A call with an `idempotencyKey` is a generation: its
- * request is recorded in a journal before it is sent, and its images are in a store before the caller gets them. A call
- * without a key passes through unchanged.
+ * Pays for each call at most once, even if processes crash or restart. A call with an `idempotencyKey` is a generation:
+ * its request is recorded in a journal before it is sent, and its images are in a store before the call succeeds. A
+ * call without a key passes through unchanged.
  *
  * For one key and one journal, at most 1 request is sent, plus the requests that are proven uncharged, plus one for
- * each time a person decided `repeat` or `forget`. This holds despite crashes, stalls and differing clocks, with any
- * number of processes.
+ * each time a person decided `repeat`, or the row was removed by `forget` or `prune`. This holds despite crashes,
+ * stalls and differing clocks, with any number of processes.
  *
  * @example
  * ```ts
@@ -90,8 +90,8 @@ export interface Options {
    */
   readonly checkStore?: boolean | undefined
   /**
-   * A second store. It gets the images that cannot be written to the store, because that store refuses them, is full or
-   * cannot be reached.
+   * A second store. It gets the images of a complete reply if they cannot be written to the store, because that store
+   * refuses them, is full or cannot be reached.
    */
   readonly spare?: ImageStore["Service"] | undefined
 }
@@ -125,13 +125,14 @@ export class DurableImages extends Context.Service<
     ) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
     /**
      * Decides about the attempt that is in doubt. `repeat`: the next call with the key sends another request, which may
-     * be charged for again. `abandon`: no request is sent for the key any more. `accept`: the images that the store has
-     * of the attempt become the result. Fails with `ConflictError` if the attempt is no longer in doubt.
+     * be charged for again. `abandon`: no request is sent for the key, unless a person decides `repeat` later.
+     * `accept`: the images that the store has of the attempt become the result. Fails with `ConflictError` if the
+     * attempt is neither in doubt nor abandoned.
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /**
-     * Removes the images of a generation, its key, its labels and the digest of its params. No call with the key ever
-     * sends a request again.
+     * Removes the images of a generation, its key, its labels and the digest of its params. After that, no call with
+     * the key sends a request until `prune` or `forget` removes the row.
      */
     readonly erase: (key: string) => Failing<Removed>
     /**
@@ -145,8 +146,8 @@ export class DurableImages extends Context.Service<
      */
     readonly prune: (options: PruneOptions) => Failing<Removed>
     /**
-     * Writes the rows that the journal has lost, from the manifests in the store. Emits each generation whose row was
-     * written.
+     * Writes the rows that the journal lacks, and completes those that are neither done nor expired, from the manifests
+     * in the store. Emits each generation whose row was changed.
      */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
@@ -284,8 +285,8 @@ export const join = (
   Effect.flatMap(DurableImages, (durable) => durable.join(key, params))
 
 /**
- * Decides whether the attempt in doubt is repeated, abandoned, or accepted with the images that were found. See
- * `Resolution`.
+ * Decides whether the attempt in doubt is repeated, abandoned, or accepted with the images that the store has of it.
+ * See `Resolution`.
  *
  * @category accessors
  * @since 0.1.0
@@ -297,8 +298,8 @@ export const resolve = (
   Effect.flatMap(DurableImages, (durable) => durable.resolve(key, resolution))
 
 /**
- * Removes the images of a generation, its key, its labels and the digest of its params. No call with the key ever sends
- * a request again.
+ * Removes the images of a generation, its key, its labels and the digest of its params. After that, no call with the key
+ * sends a request until `prune` or `forget` removes the row.
  *
  * @category accessors
  * @since 0.1.0
@@ -325,8 +326,8 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
 
 /**
- * Writes the rows that the journal has lost, from the manifests in the store. Run it after the journal was restored
- * from a backup.
+ * Writes the rows that the journal lacks, and completes those that are neither done nor expired, from the manifests in
+ * the store. Run it after the journal was restored from a backup.
  *
  * @category accessors
  * @since 0.1.0

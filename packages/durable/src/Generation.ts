@@ -49,7 +49,7 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
   images: Schema.Int,
   /**
    * The number of other attempts that returned images after the generation was done. These attempts were paid for too,
-   * and the store has their images.
+   * and their images were stored.
    */
   extra: Schema.Int,
   /** Why the generation has this status, such as the reason of a failure. */

@@ -1,6 +1,6 @@
 /**
- * Records every request that may be charged for, in one row for each idempotency key. The journal outlives the process
- * that sends the request. It contains no prompt, no image and no secret.
+ * Records each request that has an idempotency key before it is sent, in one row for each key. The journal outlives the
+ * process that sends the request. It contains no prompt, no image and no secret.
  *
  * @example
  * ```ts
@@ -29,8 +29,8 @@ export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
- * The journal. Only its own clock decides when a lease ends. By its own clock, a process stops sending when half of its lease
- * has passed.
+ * The journal. Only its own clock decides when a lease ends. A process sends no request after half of its lease has
+ * passed, by its own clock, without a renewal.
  *
  * @category services
  * @since 0.1.0
@@ -139,8 +139,8 @@ export const layerMemory: Layer.Layer<GenerationJournal> = Layer.fresh(Layer.eff
 
 /**
  * Provides the journal in a SQL database: PostgreSQL, or SQLite through `@effect-gradient/durable/node`. The layer
- * creates its tables unless `migrate` is `"check"`. Fails with `InvalidParamsError` if the database may lose a commit
- * that it has confirmed.
+ * creates its tables unless `migrate` is `"check"`. Fails with `InvalidParamsError` if `synchronous_commit` of
+ * PostgreSQL is off or `synchronous` of SQLite is below `FULL`, because a crash could then lose a commit.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Runs many requests, and pays for each of them once. A batch is a file with one request on each line. A line is JSON:
- * the params by their wire names, and an `id` that no other line has.
+ * Runs many requests, and pays for each of them at most once. A batch is a file with one request on each line. A line
+ * is JSON: the params by their wire names, and an `id` that no other line has.
  *
  * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
  * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way are in
@@ -213,8 +213,9 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
 /**
  * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line: it
  * fails with `InvalidParamsError`, which lists all problems by line, or with `ConflictError` if the store has a batch
- * of this name with other requests. A request that failed in an earlier run, and was not charged for, is sent once
- * more. If a failure shows that every other request would fail too, such as a wrong key, the run fails with it at once.
+ * of this name with other requests. A request that failed in an earlier run, and was not charged for, is sent again. If
+ * most other requests would fail in the same way, for example because the key is wrong, or if images could not be
+ * stored, the run fails at once.
  *
  * @category running
  * @since 0.1.0

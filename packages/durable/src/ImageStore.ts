@@ -110,7 +110,8 @@ export const layerFolder = (
 /**
  * Provides a store in a bucket of DigitalOcean Spaces, AWS or another S3 server. If the server supports
  * `If-None-Match`, an object is never overwritten. A request that gets a 5xx, a 429 or no answer is repeated for up to
- * half a minute. Fails with `InvalidParamsError` if the bucket does not exist, or the credentials are refused.
+ * half a minute. Fails with `InvalidParamsError` if the bucket cannot be read, for example because it does not exist or
+ * the credentials are refused.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
  * Keeps the counts of Effect's `RateLimiter` in the journal's database, so that many processes share one limit without
- * Redis. Each request for a permit is one atomic statement, and uses the clock of the database. Adaptive limits are not
+ * Redis. Permits are taken with one atomic statement, which uses the clock of the database. Adaptive limits are not
  * supported.
  *
  * @example
@@ -55,7 +55,10 @@ const statementsOn = (sql: SqlClient, name: string) => {
     sql.onDialectOrElse({ pg: () => sql`FLOOR(${value})`, orElse: () => sql`CAST(${value} AS INTEGER)` })
   const smaller = (a: Fragment, b: Fragment) => sql`CASE WHEN ${a} < ${b} THEN ${a} ELSE ${b} END`
 
-  /** A limit for each window of time. The column `at` is the time when the current window ends. */
+  /**
+   * The algorithm `fixed-window` of Effect. Each token that is taken keeps the count for `refillRate` longer. The
+   * column `at` is the time when the count starts again at 0.
+   */
   const fixedWindow = ({ key, limit, refillRate, tokens }: Parameters<Store["fixedWindow"]>[0]) => {
     const length = double(Duration.toMillis(refillRate) * tokens)
     const count = sql`(CASE WHEN l.at <= ${now} THEN 0 ELSE l.tokens END + ${double(tokens)})`

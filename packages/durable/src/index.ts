@@ -1,4 +1,4 @@
-/** Makes generations outlive the process that asked for them. Each module is a namespace. */
+/** Keeps generations and their images after the process that asked for them has ended. Each module is a namespace. */
 export * as DurableImages from "./DurableImages.ts"
 export * as Generation from "./Generation.ts"
 export * as GenerationJournal from "./GenerationJournal.ts"

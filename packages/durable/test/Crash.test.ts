@@ -86,8 +86,8 @@ const killedAtEachPoint = (journal?: string) =>
   })
 
 /**
- * Makes a generator of pseudo-random numbers from 0 to 1. With the same seed, the processes are killed at the same
- * moments.
+ * Makes a generator of pseudo-random numbers from 0 to 1. With the same seed, the waits before the processes are killed
+ * are the same.
  */
 const dice = (start: number) => {
   let state = start
@@ -214,7 +214,7 @@ const stalledAtEachPoint = (journal?: string) =>
     expect(paid(repeated)).toBe(2)
     generations.delete(idOf(repeated))
     expectPromise(generations)
-    // The process that was stopped after `Begin` saw that its lease was over, and sent nothing.
+    // The process that was stopped after `Begin` saw that more than half of its lease was over, and sent nothing.
     expect(paid("after Begin")).toBe(0)
 
     const after = yield* run({ ...plan, keys })

@@ -103,7 +103,10 @@ const toState = {
   expired: [begin("t1"), complete, Move.Expire()]
 }
 
-/** For each state, the moves that change a row in it, and the state that follows. Other moves do not change the row. */
+/**
+ * For each state, the moves that change a row in it, and the state that follows. The other moves of `oneOfEach` do not
+ * change the row.
+ */
 const changes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   none: { Begin: "sending", Complete: "done" },
   sending: { Release: "free", Doubt: "doubt", Complete: "done" },

@@ -1,7 +1,7 @@
 /**
  * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. The messages are
- * written for the user of a page. They never contain a text of the service, which could contain the operator's key or
- * an internal address.
+ * written for the user of a page. Of the service's error they contain at most the name of a param, because its text
+ * could contain the operator's key or an internal address.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as ErrorBodies from "@effect-gradient/core/ErrorBody"
@@ -61,7 +61,7 @@ export interface ErrorHeaders extends Schema.Schema.Type<typeof ErrorHeaders> {}
 
 /** The description of each status in the OpenAPI document. */
 const descriptions = {
-  400: "The request is invalid, or moderation refused the prompt. The message names what to change.",
+  400: "The request is invalid, or moderation refused the prompt. The message may name what to change.",
   401: "The credentials are missing or wrong.",
   403: "Pages of this origin are not allowed to call this API.",
   404: "The model or the request does not exist.",
@@ -75,10 +75,10 @@ const descriptions = {
   413: "The body is too large.",
   415: "The body is not JSON, or it is compressed.",
   422: "The service refused the request.",
-  429: "Too many images were requested. The header retry-after gives the seconds to wait.",
+  429: "Too many images were requested, or too many requests are open. The header retry-after, if present, gives the seconds to wait.",
   500: "The gateway failed.",
   502: "The image service failed, or its reply cannot be used. The image may have been charged for.",
-  503: "The image service is busy or cannot be reached. If the header retry-after is present, nothing was charged for.",
+  503: "The image service is busy, or something that the gateway needs cannot be reached. Nothing was charged for.",
   504: "The image service did not reply in time. The image may have been charged for."
 } as const
 
@@ -260,7 +260,7 @@ const messagesOfCodes: { readonly [code: string]: string } = {
 const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, wait: number | undefined): string => {
   const ofCode = reached === "NotSent" || code === duplicateAttempt ? messagesOfCodes[code ?? ""] : undefined
   const message = ofCode ?? messages[_tag]
-  const advice = wait !== undefined ? ` Try again in ${wait} s.` : ""
+  const advice = wait === undefined ? "" : wait === 0 ? " Try again." : ` Try again in ${wait} s.`
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
@@ -301,7 +301,7 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
   const status = statusOf(reason)
   const retryAfter = reason.retryAfter ?? (status === 503 ? Duration.seconds(1) : undefined)
   const wait = retryAfter === undefined ? undefined : Math.ceil(Duration.toSeconds(retryAfter))
-  // Clients other than core retry after any 5xx. So `x-should-retry` is `false` if a retry would be charged for again
+  // Clients such as `openai` retry after any 5xx. So `x-should-retry` is `false` if a retry would be charged for again
   // or would fail again.
   const isFinal = mayHaveBeenCharged || (status >= 500 && !reason.isRetryable)
   const shouldRetry = isFinal ? false : reason.shouldRetry

@@ -67,7 +67,10 @@ export interface RequestId {
   readonly caller: string
   /** The header `x-attempt-id` of the request, as 32 hexadecimal digits. `undefined` if the request had none. */
   readonly attempt: string | undefined
-  /** The header `x-request-id` of the response, as 32 hexadecimal digits. Every response has one. */
+  /**
+   * The header `x-request-id` of the response, as 32 hexadecimal digits. Every response has one. For `join`, the id in
+   * the path.
+   */
   readonly request: string
 }
 

@@ -92,7 +92,7 @@ export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
  * @since 0.1.0
  */
 export interface Payload extends ImageGenerateParams.ImageGenerateParamsStreaming {
-  /** Whether to reply with server-sent events: partial images, then the final one. */
+  /** Whether to reply with server-sent events, which contain partial images and final images. */
   readonly stream?: boolean | null | undefined
 }
 
@@ -140,8 +140,9 @@ const replies = [
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
     /**
-     * An id of 128 random bits in hexadecimal. Each attempt has a new one. If a second request has the same id, it is
-     * not sent: a durable gateway joins it to the first one, another gateway refuses it.
+     * An id of 128 random bits in hexadecimal. Each attempt has a new one. Unless the first request with this id failed
+     * without being charged for, a second one is not sent: a durable gateway joins it to the first one, another gateway
+     * refuses it.
      */
     "x-attempt-id": Schema.optionalKey(Id)
   },
@@ -154,8 +155,8 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
       summary: "Generate images",
       description:
         "Replies with JSON. With `stream: true`, it replies with server-sent events instead. " +
-        "The events are `image_generation.partial_image` for each partial image, then `image_generation.completed`. " +
-        "If the request fails, the last event is `error`, and its data is the body of an error. " +
+        "The events are `image_generation.partial_image` for each partial image, and `image_generation.completed` for each final one. " +
+        "If the request fails after the stream has begun, the last event is `error`, and its data is the body of an error. " +
         "Comments between the events keep the connection open."
     })
   )
@@ -183,7 +184,7 @@ export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id",
     summary: "Join a request",
     description:
       "Waits for the reply to an earlier request, for example after the connection broke. It never sends a request. " +
-      "With `accept: text/event-stream`, it replies with server-sent events that begin with the newest partial image. " +
+      "With `accept: text/event-stream`, it replies with server-sent events, and begins with the newest partial image if it has one. " +
       "Otherwise it replies with JSON. " +
       "404 with the code `not_found`: the caller sent no such request, or it failed without being charged for. " +
       "409 with the code `in_doubt`: the outcome of the request is unknown. " +

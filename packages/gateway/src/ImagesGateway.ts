@@ -93,8 +93,8 @@ export interface Rules {
  */
 export interface CallerLimits {
   /**
-   * The maximum number of images that a caller may request within `window`. Images of requests that were not charged
-   * for do not count. Default: 10.
+   * The maximum number of images that a caller may request within `window`, on average. In a single window it can be
+   * nearly twice as many. Images of requests that were not charged for do not count. Default: 10.
    */
   readonly images?: number | undefined
   /** The duration within which the limit `images` applies. Default: 1 minute. */
@@ -105,6 +105,12 @@ export interface CallerLimits {
   readonly bodySize?: ByteSize.Input | undefined
   /** The maximum time in which the body of a request must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
+  /**
+   * The maximum time in which a caller must read 192 KiB of a reply with `Attempts.layerDurable`, while the images of the reply
+   * are in memory. After it, the connection is closed, and the caller can get the images from the store with the same id.
+   * Default: 1 minute.
+   */
+  readonly readTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -132,8 +138,8 @@ export interface Options {
   readonly credentials?: boolean | undefined
   /**
    * The maximum time without data on the connection of a stream. After it, the gateway sends the response headers or,
-   * if they were sent, a comment; within a line of an event it sends nothing. Default: 15 seconds, because proxies often close a connection after 60 seconds
-   * without data.
+   * if they were sent, a comment; in the middle of an event's line it sends nothing. Default: 15 seconds, because
+   * proxies often close a connection after 60 seconds without data.
    */
   readonly keepAlive?: Duration.Input | undefined
 }
@@ -157,7 +163,8 @@ const withDefaults = (options: Options) => ({
     window: options.limits?.window ?? "1 minute",
     open: options.limits?.open ?? 1000,
     bodySize: bodySizeOf(options.limits),
-    bodyTimeout: options.limits?.bodyTimeout ?? "30 seconds"
+    bodyTimeout: options.limits?.bodyTimeout ?? "30 seconds",
+    readTimeout: options.limits?.readTimeout ?? "1 minute"
   }
 })
 
@@ -216,6 +223,7 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
       const attempts = yield* Attempts
       const limitOf = yield* makeCallerLimit(limits)
       const enter = makeOpenRequests(limits.open)
+      const timeouts = { keepAlive, readTimeout: limits.readTimeout }
       return handlers
         .handle(
           "generate",
@@ -230,7 +238,7 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
               attempt: attemptId && plain(attemptId),
               request: plain(yield* RequestId)
             }
-            return yield* respond(attempts.run(id, request, limit), request.kind === "stream", keepAlive)
+            return yield* respond(attempts.run(id, request, limit), request.kind === "stream", timeouts)
           })
         )
         .handle(
@@ -240,7 +248,7 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
             yield* enter(caller.id)
             const isStream = isEventStream(headers.accept)
             const id = { caller: caller.id, request: plain(params.id) }
-            return yield* respond(attempts.join(id, isStream ? "stream" : "generate"), isStream, keepAlive)
+            return yield* respond(attempts.join(id, isStream ? "stream" : "generate"), isStream, timeouts)
           })
         )
     })

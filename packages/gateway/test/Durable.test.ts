@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GenerationJournal, ImageStore } from "@effect-gradient/durable"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Effect, Exit, Fiber, Layer } from "effect"
 import { randomUUID } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -341,6 +341,37 @@ describe("callers who do not read their images", () => {
         assert.isBelow(taken, imagesOfAll / 2)
         for (const read of reading) yield* read("\n\n")
         yield* textOf(yield* Fiber.join(first))
+      }).pipe(Effect.scoped),
+    60_000
+  )
+})
+
+describe("callers who do not read the images of their own requests", () => {
+  it.live.each([
+    ["JSON", undefined],
+    ["a stream", asStream]
+  ] as const)(
+    "lose the connection after readTimeout and take no memory then; they get the images with the same ids: %s",
+    ([_form, body]) =>
+      Effect.gen(function* () {
+        const large = png(6_000_000)
+        const server = yield* serve((_, response) => response.end(responseBody(large)))
+        const shared = { ...(yield* inMemory), store: yield* inFolder }
+        const limits = { images: 100, readTimeout: "500 millis" } as const
+        const gateway = yield* gatewayTo({ upstream: server.baseUrl, attempts: durableOn(shared), limits })
+        yield* Effect.flatMap(call(gateway, { headers: { "x-attempt-id": randomUUID() }, body }), textOf)
+        const before = yield* inUse
+        const ids = Array.from({ length: 8 }, () => randomUUID())
+        const unread = yield* Effect.forEach(ids, (id) => call(gateway, { headers: { "x-attempt-id": id }, body }))
+        yield* Effect.sleep("2 seconds")
+        const taken = (yield* inUse) - before
+        assert.isBelow(taken, (ids.length * large.length) / 4)
+        const cut = yield* Effect.forEach(unread, (reply) => Effect.exit(Effect.tryPromise(() => reply.text())))
+        assert.deepStrictEqual(new Set(cut.map(Exit.isFailure)), new Set([true]))
+        for (const id of ids) {
+          assert.include(yield* textOf(yield* join(gateway, id)), large.toString("base64"))
+        }
+        assert.strictEqual(server.requests.length, ids.length + 1)
       }).pipe(Effect.scoped),
     60_000
   )

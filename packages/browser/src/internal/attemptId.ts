@@ -1,6 +1,6 @@
 /**
- * Adds an id to each request. By the id, a gateway recognises a request that the browser sends twice, and a call can
- * ask for the reply to an earlier request.
+ * Adds an id to each POST. By the id, a gateway recognises a request that the browser sends twice, and a call can ask
+ * for the reply to an earlier request.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,10 @@ export const Purpose = Context.Reference<Purpose | undefined>("@effect-gradient/
   defaultValue: () => undefined
 })
 
-/** A random id of 128 bits in hexadecimal. Pages without TLS do not have `crypto.randomUUID`. */
+/**
+ * A random id of 128 bits in hexadecimal. Pages without TLS, except those on localhost, do not have
+ * `crypto.randomUUID`.
+ */
 const randomId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
@@ -36,8 +39,8 @@ const toJoin = (request: HttpClientRequest.HttpClientRequest, id: string, accept
   )
 
 /**
- * Sends an id with each request, because Chromium may send a POST twice if a connection closes early. If the call joins
- * an earlier request, turns its request into a GET.
+ * Sends an id with each POST, because Chromium may send a POST twice if a connection closes early. If the call joins an
+ * earlier request, turns its request into a GET.
  */
 export const withAttemptId = HttpClient.mapRequestEffect((request) =>
   Effect.map(Purpose, (purpose) => {

@@ -98,7 +98,7 @@ const brokenTags: ReadonlySet<GradientError.GradientErrorReason["_tag"]> = new S
 const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed" | "unknown" | "refused" => {
   const { _tag, code } = failure.reason
   if (!isJoining) {
-    // The browser sent the request twice, and the gateway refused the second one. The first one is still running.
+    // The browser sent the request twice, and the gateway refused the second one. The first one may still be running.
     if (code === ErrorBody.codes.duplicateAttempt) return "broken"
     return failure.mayHaveBeenCharged && code !== ErrorBody.codes.inDoubt && brokenTags.has(_tag) ? "broken" : "failed"
   }
@@ -160,7 +160,7 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
 
   /**
    * Makes the `Purpose` of a call that sends its request. When core retries, it sends another id, which replaces the
-   * earlier one, because nothing was charged for the earlier attempt.
+   * earlier one, because a call joins only its last attempt.
    */
   const sending = (request: Request, params: Kept["params"], sentAt: number): Purpose => ({
     _tag: "Send",

@@ -21,8 +21,8 @@ const said: Array<string> = []
 new MutationObserver(() => said.push(status.textContent)).observe(status, { childList: true })
 
 /**
- * The states of the img in their order. A state is recorded if it differs from the one before. They are recorded at each change of its source and, from the first change
- * on, in each frame.
+ * The states of the `img` element in their order. A state is recorded if it differs from the one before. They are
+ * recorded at each change of its source and, from the first change on, in each frame.
  */
 const seen: Array<string> = []
 const look = () => {

@@ -1,6 +1,6 @@
 /**
- * Base64 with the platform's fastest decoder: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (Chromium,
- * Node 25), else Effect's decoder. White space, escapes and padding must be handled by the callers.
+ * Base64 with the platform's fastest decoder: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (browsers),
+ * else Effect's decoder. White space, escapes and padding must be handled by the callers.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -26,7 +26,10 @@ const asBuffer =
   ((bytes: Uint8Array) =>
     nodeBuffer.isBuffer(bytes) ? bytes : nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 
-/** Allocates memory to decode into. On Node, the memory is a `Buffer` outside the shared pool, and is not cleared. */
+/**
+ * Allocates memory to decode into. If the platform has `Buffer`, the memory is outside its shared pool, and is not
+ * cleared.
+ */
 export const allocate = (length: number): Uint8Array =>
   nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)
 

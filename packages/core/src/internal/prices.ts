@@ -73,7 +73,10 @@ export const imagePrice = (param: string, { perImage }: Price, attempt: Attempt)
     false
   )
 
-/** The cost of a reply's tokens. `undefined` if `perOutputToken` is not set, or if the reply has no token counts. */
+/**
+ * The cost of a reply's tokens. `undefined` if `perOutputToken` is not set, or if the reply has no count of output
+ * tokens.
+ */
 export const tokensCost = (price: Price | undefined, usage: Usage | undefined): number | undefined => {
   if (price?.perOutputToken === undefined || usage?.outputTokens === undefined) return undefined
   return usage.outputTokens * price.perOutputToken + usage.inputTokens * (price.perInputToken ?? 0)

@@ -19,7 +19,7 @@ export const secretName =
 /** Matches keys of the service, which start with known prefixes. */
 const knownKeys = /\b(?:sk-do-|do[opr]_v1_)[\w-]+/g
 
-/** The length of the shortest secret that is redacted. Shorter secrets would match ordinary text. */
+/** The length of the shortest secret that is redacted in texts. Shorter secrets would match ordinary text. */
 const shortestSecret = 8
 
 /**
@@ -42,7 +42,8 @@ const percentEncoded = (character: string, code: number) => {
 }
 
 /**
- * A regular expression that matches one character of a secret, plain or escaped for JSON, URLs (also twice) or HTML.
+ * A regular expression that matches one character of a secret, plain, or escaped for JSON (with up to 8 backslashes),
+ * for URLs (up to 4 times) or for HTML (as a number).
  */
 const escapesOf = (character: string, index: number): string => {
   const code = character.codePointAt(0) ?? 0
@@ -99,8 +100,8 @@ let last = { key: "", redact: makeRedact([]) }
 
 /**
  * Makes a function that redacts the secrets of a request's headers in a text, such as a response that repeats the key.
- * The function finds a secret as sent, in base64, and escaped for JSON, URLs and HTML. It also redacts the service's
- * keys.
+ * The function finds a secret of at least 8 characters as sent, in base64, and in the escaped forms of `escapesOf`. It
+ * also redacts every text that starts like a key of the service.
  *
  * @category redacting
  * @since 0.1.0

@@ -13,7 +13,10 @@ export const headerFields = {
   rateLimit: optional(RateLimit)
 }
 
-/** The settings with which the service generated the images. A response and each event contain them. */
+/**
+ * The settings with which the service generated the images. A response and each event contain those that the service
+ * sent.
+ */
 export const settingsFields = {
   background: optional(suggest<"transparent" | "opaque" | "auto">()),
   outputFormat: optional(suggest<"png" | "webp" | "jpeg">()),

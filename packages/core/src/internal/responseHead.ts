@@ -16,8 +16,8 @@ const number = (text: string | undefined): number | undefined => {
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
- * Converts an interval such as `1h2m3s` or `250ms` to milliseconds. Servers other than DigitalOcean's send the time
- * until a reset in this form.
+ * Converts an interval such as `1h2m3s` or `250ms` to milliseconds. Some servers other than DigitalOcean's send the
+ * time until a reset in this form.
  */
 const interval = (text: string): number | undefined => {
   if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[dhms]))+$/.test(text.slice(0, 64))) return undefined

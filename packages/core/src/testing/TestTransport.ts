@@ -77,7 +77,8 @@ export type Step = Effect.Effect<Reply, Error>
 export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRequest, number: number) => Step)
 
 /**
- * A recorded request. `aborted` is true if the caller closed the scope of the request before the reply ended.
+ * A recorded request. `aborted` is true if the caller closed the body, or the scope of the request, before the reply
+ * ended.
  *
  * @category models
  * @since 0.1.0
@@ -314,14 +315,15 @@ const make = (script: Script) => {
       const end = () => {
         state.ended = true
       }
-      signal.addEventListener("abort", () => {
+      const leave = () => {
         state.aborted = !state.ended
-      })
+      }
+      signal.addEventListener("abort", leave)
       const reply = yield* Effect.onError(stepOf(recorded, number), (cause) =>
         Cause.hasInterrupts(cause) ? Effect.void : Effect.sync(end)
       )
       return HttpServerResponse.toClientResponse(
-        HttpServerResponse.stream(bodyStream(reply, end), {
+        HttpServerResponse.stream(Stream.ensuring(bodyStream(reply, end), Effect.sync(leave)), {
           status: reply.status,
           headers: Headers.fromInput(reply.headers)
         }),

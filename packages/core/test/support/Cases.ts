@@ -162,7 +162,7 @@ const errors = [
   '{"type":"error","message":"no"}'
 ] as const
 
-/** The lines of one random event, without line endings. */
+/** The lines of a random event, comment or unknown field, without line endings. There may be none. */
 const linesOf = (chance: Dice): ReadonlyArray<string> => {
   const { oneIn, pick } = chance
   const field = (name: string, value: string) => `${name}:${oneIn(4) ? "" : " "}${value}`

@@ -83,7 +83,7 @@ export const failsWith = <const Tag extends GradientError.GradientErrorReason["_
     )
 }
 
-/** Lets every fiber run until it waits for the Clock. */
+/** Gives the fibers time to run until each of them waits for the Clock. */
 export const settle = Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
   Effect.repeat({ times: 4 }),
   Effect.asVoid

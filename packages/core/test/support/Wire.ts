@@ -63,6 +63,20 @@ export const body = (
   })
 }
 
+/** A body in these parts that does not end, and whether its reader has cancelled it. */
+export const endless = (parts: ReadonlyArray<string>) => {
+  let cancelled = false
+  const readable = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(controller) {
+      for (const part of parts) controller.enqueue(new TextEncoder().encode(part))
+    },
+    cancel() {
+      cancelled = true
+    }
+  })
+  return { readable, isCancelled: () => cancelled }
+}
+
 const eventStream = { "content-type": "text/event-stream" }
 
 /** A reply that is an event stream and consists of these parts. */

@@ -312,6 +312,25 @@ describe("TestTransport.layer", () => {
     )
   )
 
+  it.effect.each(["response", "events"] as const)("records that a complete reply did not end: %s", (form) =>
+    Effect.gen(function* () {
+      const call = form === "events" ? Stream.runDrain(Images.generateStream(params)) : Images.generate(params)
+      yield* call
+      assert.deepStrictEqual(
+        (yield* TestTransport.requests).map(({ aborted }) => aborted),
+        [true]
+      )
+    }).pipe(
+      Effect.provide(
+        TestTransport.layerImages([
+          form === "events"
+            ? TestTransport.events([partial, completed], { end: "hang" })
+            : TestTransport.response(reply, { end: "hang" })
+        ])
+      )
+    )
+  )
+
   it.effect("records that a caller stopped a stream early", () =>
     Effect.gen(function* () {
       yield* Stream.runDrain(Stream.take(Images.generateStream(params), 1))

@@ -61,7 +61,8 @@ export interface PruneOptions {
   readonly olderThan: Duration.Input
   /**
    * `done`: the images of generations that are done are removed, and their rows are kept. Another status: the rows of
-   * generations with this status are removed, and the next call with such a key sends a new request. Default: `done`.
+   * generations with this status and any images of them are removed, and the next call with such a key sends a new
+   * request. Default: `done`.
    */
   readonly status?: "done" | "expired" | "abandoned" | "free" | undefined
 }

@@ -166,8 +166,8 @@ const settledBy = <A>(
 }
 
 /**
- * The images that the store has of an attempt in doubt, including partial ones. If the store cannot be reached, the
- * list is empty, so that the call still fails with `InDoubtError`.
+ * The images that the store has of an attempt in doubt, including partial ones. If they cannot be read, the list is
+ * empty, so that the call still fails with `InDoubtError`.
  */
 const imagesOf = (parts: Parts, { attempt, id, token }: Row) =>
   Effect.orElseSucceed(

@@ -1,6 +1,5 @@
 /**
- * Computes what identifies a generation: the SHA-256 of its key, and a keyed digest of its params. Neither can be
- * reversed.
+ * Computes what identifies a generation: the SHA-256 of its key, and a keyed digest of its params.
  */
 import { GradientError, type Images, type ImageGenerateParams } from "@effect-gradient/core"
 import * as Context from "effect/Context"

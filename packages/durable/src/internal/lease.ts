@@ -47,7 +47,9 @@ export const make = Effect.fnUntraced(function* (
      */
     isFresh: (asked: Moment) =>
       Effect.map(now, (at) => Math.min(since(asked, at), since(confirmed, at)) < leaseMillis / 2),
-    /** Ends the lease, so that requests without an outcome are in doubt at once. */
+    /**
+     * Ends the lease. A request without an outcome is then in doubt once the time `leaseUntil` of its row has passed.
+     */
     end: journal.renew(holder, 0)
   }
 })

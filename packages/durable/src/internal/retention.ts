@@ -1,11 +1,14 @@
-/** Removes images and rows in the background when they are older than the options allow. */
+/**
+ * Removes images and rows in the background when their generations have not changed for longer than the options allow.
+ */
 import type { GradientError } from "@effect-gradient/core"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { PruneOptions, Removed } from "./administration.ts"
 
 /**
- * How long images and rows are kept. If a duration is absent, they are kept forever.
+ * How long the images of generations that are done, and the rows of expired and free generations, are kept. If a
+ * duration is absent, they are kept forever.
  *
  * @category models
  * @since 0.1.0

@@ -53,7 +53,10 @@ interface Call {
 export interface Joined {
   /** The whole response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
-  /** The newest partial image, then later partial images, and one `Completed` for each image. */
+  /**
+   * One `Completed` for each image. While the generation is under way in this process, also the newest partial image
+   * and those that follow.
+   */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
   /**
    * The generation in the store, if it is done. A server can read its images piece by piece, so that callers who read
@@ -220,7 +223,9 @@ export const makeCalls = Effect.fnUntraced(function* (
         })
     )
 
-  /** Fails if the journal does not have this generation, or if the generation was asked for with other params. */
+  /**
+   * Fails if the journal does not have this generation or has it as `free`, or if it was asked for with other params.
+   */
   const checkKnown = Effect.fnUntraced(function* (id: string, asked: string) {
     const found = yield* Effect.mapError(parts.journal.find(id), (failure) =>
       GradientError.fromReason(Reasons.journalBefore(failure))
@@ -236,8 +241,8 @@ export const makeCalls = Effect.fnUntraced(function* (
   })
 
   /**
-   * Joins the call of this key if it runs in this process, else the generation that the journal knows. It never sends a
-   * request.
+   * Joins the call of this key if it runs in this process, else waits for the generation that the journal or the store
+   * has. It never sends a request.
    */
   const joinKnown = Effect.fnUntraced(function* (
     key: string,

@@ -20,7 +20,10 @@ import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlT
  * @since 0.1.0
  */
 export interface SqlOptions {
-  /** The prefix of the names of the journal's tables: letters, digits and underscores. Default: `gradient_`. */
+  /**
+   * The prefix of the names of the journal's tables: 1 to 41 letters, digits and underscores, of which the first is not
+   * a digit. Default: `gradient_`.
+   */
   readonly prefix?: string | undefined
   /**
    * `run` creates the tables and adds what is missing in older ones. `check` changes nothing and fails if the tables do

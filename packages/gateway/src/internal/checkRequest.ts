@@ -1,5 +1,5 @@
 /**
- * Checks the payload of a request, and fills in the defaults. All broken rules are reported at once, with the wire
+ * Checks the payload of a request, and fills in the defaults. Several broken rules are reported at once, with the wire
  * names of the params. An unknown param is refused, because if it were ignored, the caller would pay for an image that
  * was made without it.
  */

@@ -1,6 +1,6 @@
 /**
- * Makes attempts through `@effect-gradient/durable`. Only this module uses that package, and it imports only types from
- * it, so that the gateway also works if the package is not installed.
+ * Makes attempts through `@effect-gradient/durable`. The gateway imports only types from that package, so that it also
+ * works if the package is not installed.
  */
 import {
   Attempt,

@@ -1,5 +1,5 @@
 /**
- * Limits how many requests of a caller are open at the same time. Each request of a caller who reads slowly keeps an
+ * Limits how many requests of a caller are open at the same time. Each request of a caller who reads slowly can keep an
  * image in memory.
  */
 import * as Effect from "effect/Effect"

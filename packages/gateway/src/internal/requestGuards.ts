@@ -47,8 +47,8 @@ const cors = ({ credentials, origins }: GuardOptions) =>
   })
 
 /**
- * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers send no `origin`
- * header.
+ * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers usually send no
+ * `origin` header.
  */
 const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
   headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])

@@ -1,7 +1,7 @@
 /**
  * Turns the reply of an attempt into the response for the caller.
  */
-import { GradientError, ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
+import { GradientError } from "@effect-gradient/core"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import * as ApiError from "../ApiError.ts"
 import type { Reply } from "../Attempts.ts"
 import { relay } from "./relay.ts"
+import { encoded, type EncodedReply } from "./slowCaller.ts"
 
 type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
@@ -54,26 +55,12 @@ const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<st
 const json = (bytes: Bytes, length: string | undefined) =>
   streamed(Stream.tapError(bytes, log), "application/json", length === undefined ? {} : { "content-length": length })
 
-/** Encodes a reply as the bytes of an event stream. */
-const eventBytes = (reply: Reply): Bytes => {
-  switch (reply._tag) {
-    case "EventStream":
-      return reply.bytes
-    case "Events":
-      return Stream.flatMap(reply.events, (event) => ImageGenStreamEvent.toServerSentEventPieces(event).bytes)
-    case "Json":
-    case "Response":
-      return Stream.fail(noEvents)
-  }
-}
+/** The bytes of an event stream. */
+const eventBytes = (reply: EncodedReply): Bytes => (reply._tag === "EventStream" ? reply.bytes : Stream.fail(noEvents))
 
-/**
- * Makes a JSON response of decoded images. The images are encoded while they are sent, so that callers of the same
- * generation share the images, and none needs a text of its own in memory.
- */
-const decodedJson = (response: ImageGenerateResponse.ImageGenerateResponse) => {
-  const { bytes, length } = ImageGenerateResponse.toJsonPieces(response)
-  return json(bytes, String(length))
+interface Timeouts {
+  readonly keepAlive: Duration.Input
+  readonly readTimeout: Duration.Input
 }
 
 /**
@@ -83,7 +70,7 @@ const decodedJson = (response: ImageGenerateResponse.ImageGenerateResponse) => {
 export const respond = Effect.fnUntraced(function* (
   attempt: Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>,
   isStream: boolean,
-  keepAlive: Duration.Input
+  { keepAlive, readTimeout }: Timeouts
 ) {
   const events = (bytes: Bytes) => {
     const toEvent = (error: GradientError.GradientError) =>
@@ -93,22 +80,14 @@ export const respond = Effect.fnUntraced(function* (
     return streamed(relayed, "text/event-stream", { "x-accel-buffering": "no" })
   }
 
-  const checked = <R>(reply: Effect.Effect<Reply, GradientError.GradientError, R>) =>
+  const checked = <R>(reply: Effect.Effect<EncodedReply, GradientError.GradientError, R>) =>
     reply.pipe(Effect.tapError(log), Effect.mapError(ApiError.fromGradientError))
-  const answer = (reply: Reply) => {
-    switch (reply._tag) {
-      case "Json":
-        return json(reply.bytes, reply.length)
-      case "Response":
-        return decodedJson(reply.response)
-      case "EventStream":
-      case "Events":
-        return events(eventBytes(reply))
-    }
-  }
+  const answer = (reply: EncodedReply) =>
+    reply._tag === "Json" ? json(reply.bytes, reply.length) : events(reply.bytes)
 
-  if (!isStream) return yield* answer(yield* checked(attempt))
-  const running = yield* Effect.forkScoped(attempt)
+  const encoding = encoded(attempt, readTimeout)
+  if (!isStream) return yield* answer(yield* checked(encoding))
+  const running = yield* Effect.forkScoped(encoding)
   const joined = Fiber.join(running)
   const reply = yield* Effect.timeoutOption(checked(joined), keepAlive)
   return yield* Option.isSome(reply) ? answer(reply.value) : events(Stream.unwrap(Effect.map(joined, eventBytes)))

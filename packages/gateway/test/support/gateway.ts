@@ -111,11 +111,15 @@ export const reader = (response: Response) => {
   let text = ""
   return (until: string) =>
     Effect.promise(async () => {
-      while (!text.includes(until)) {
+      const parts = [text]
+      // Only the end is searched, because searching all of a large image again for each chunk takes minutes.
+      for (let tail = text; !tail.includes(until);) {
         const next = await chunks?.read()
-        if (next?.value === undefined) throw new Error(`the body ended at ${JSON.stringify(text)}`)
-        text += next.value
+        if (next?.value === undefined) throw new Error(`the body ended at ${JSON.stringify(parts.join(""))}`)
+        parts.push(next.value)
+        tail = tail.slice(-until.length) + next.value
       }
+      text = parts.join("")
       const end = text.indexOf(until) + until.length
       const read = text.slice(0, end)
       text = text.slice(end)

@@ -69,10 +69,18 @@ const sentBody = Effect.fnUntraced(function* (request: Request) {
   }
 })
 
-/** The chunks of a body that have arrived but were not pulled yet. */
+/**
+ * The chunks of a body that have arrived but were not pulled yet.
+ *
+ * V8 allocates a function that is assigned to a property among the old objects, and what it refers to stays until a full
+ * collection. Effect does so with the function of each stream. So a body does not refer to its request after it has ended.
+ * Otherwise hundreds of replies would wait for that collection.
+ */
 class Arrivals {
   #waiting: Array<Uint8Array> = []
   #waitingBytes = 0
+  /** The request, until its body has ended. */
+  controller: Undici.Dispatcher.DispatchController | undefined
   /** Set when the body has ended. Contains the error if the body failed. */
   end: { readonly failure?: Error } | undefined
   /** Set while a pull waits. */
@@ -88,19 +96,18 @@ class Arrivals {
   finish(failure?: Error): void {
     if (this.end !== undefined) return
     this.end = failure === undefined ? {} : { failure }
+    this.controller = undefined
     this.#wake?.()
   }
 
-  /**
-   * Pulls all waiting chunks, or waits for the next one. Calls `resume`, because there is room for more chunks then.
-   */
-  pull<E>(onError: (cause: unknown) => E, resume: () => void): Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> {
+  /** Pulls all waiting chunks, or waits for the next one. Resumes the request, because there is room for more chunks then. */
+  pull<E>(onError: (cause: unknown) => E): Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> {
     const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> = Effect.suspend(() => {
       const chunks = this.#waiting
       if (Arr.isArrayNonEmpty(chunks)) {
         this.#waiting = []
         this.#waitingBytes = 0
-        resume()
+        if (this.controller?.paused === true) this.controller.resume()
         return Effect.succeed(chunks)
       }
       if (this.end === undefined) return Effect.andThen(this.#arrival, pull)
@@ -110,10 +117,11 @@ class Arrivals {
   }
 
   readonly #arrival = Effect.callback<void>((resume) => {
-    this.#wake = () => {
+    const wake = () => {
       this.#wake = undefined
       resume(Effect.void)
     }
+    this.#wake = wake // Not assigned directly: see above.
     return Effect.sync(() => {
       this.#wake = undefined
     })
@@ -121,20 +129,11 @@ class Arrivals {
 }
 
 /** Makes the body as a stream. If the consumer stops before the end of the body, the connection is closed. */
-const bodyStream = <E>(
-  arrivals: Arrivals,
-  controller: Undici.Dispatcher.DispatchController,
-  onError: (cause: unknown) => E
-): Stream.Stream<Uint8Array, E> => {
-  const resume = () => {
-    if (controller.paused) controller.resume()
-  }
-  const abort = Effect.sync(() => {
-    if (arrivals.end === undefined) controller.abort(new Error("the consumer of the body stopped early"))
-  })
+const bodyStream = <E>(arrivals: Arrivals, onError: (cause: unknown) => E): Stream.Stream<Uint8Array, E> => {
+  const abort = Effect.sync(() => arrivals.controller?.abort(new Error("the consumer of the body stopped early")))
   const close = Effect.suspend(() => (arrivals.end === undefined ? Effect.andThen(twoTurns, abort) : Effect.void))
   return Stream.fromChannel(
-    Channel.fromTransform((_, scope) => Effect.as(Scope.addFinalizer(scope, close), arrivals.pull(onError, resume)))
+    Channel.fromTransform((_, scope) => Effect.as(Scope.addFinalizer(scope, close), arrivals.pull(onError)))
   )
 }
 
@@ -184,9 +183,10 @@ const send = (
         if (isForwarded(url) && isProxyRefusal(status, headers)) {
           return started.abort(new Error(`Proxy response (${status})`))
         }
+        arrivals.controller = started
         const head = { request, url, status, headers }
         const response = new UndiciResponse(head, (onError) =>
-          decoded(bodyStream(arrivals, started, onError), contentEncoding(headers), onError)
+          decoded(bodyStream(arrivals, onError), contentEncoding(headers), onError)
         )
         hasHead = true
         // The response is returned in a microtask, because a small body often arrives together with the headers. Then

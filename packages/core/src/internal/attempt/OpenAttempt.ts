@@ -1,6 +1,6 @@
 /**
- * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, then `end`
- * with the outcome.
+ * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, `event` for
+ * each event of a stream, then `end` with the outcome.
  *
  * Each attempt has a span, `Images.attempt`, which lasts from the first `wait` to the outcome. `Effect.withSpan` cannot
  * create this span, because it would end with the effect that opens a stream, at the first event. The attempt ends
@@ -53,7 +53,9 @@ export class OpenAttempt {
   #isSettled = false
   #isSent = false
   #sentAt = 0
-  /** Whether the whole body was read. If so, the request need not be aborted when its scope closes. */
+  /**
+   * Whether the reply is complete. If so, the request is not aborted when its scope closes: closing the body ends it.
+   */
   isReplyWhole = false
   /** Returns the images decoded so far, for the outcome of an attempt without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []

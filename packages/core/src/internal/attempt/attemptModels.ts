@@ -32,7 +32,7 @@ export interface Server {
 export interface Call {
   /** The function that was called: `generate`, or `stream` for `generateStream`. */
   readonly kind: Kind
-  /** The params of the call, with defaults filled in. */
+  /** The params of the call, with the `model`, `n` and `partialImages` of the request's body. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
   /** The idempotency key from the options of the call. */
   readonly idempotencyKey?: string | undefined
@@ -58,14 +58,14 @@ export interface Attempt extends Call {
  *
  * - `NotSent`: it is proven that nothing was sent. A `wait` or a `begin` failed or was interrupted, or no connection
  *   was made. After an interruption, `reason` is undefined.
- * - `Completed`: all images arrived.
+ * - `Completed`: the whole reply arrived, with all its images.
  * - `Failed`: the request failed. `reason.mayHaveBeenCharged` shows whether it may have been charged for.
  * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed` event. The images may
  *   have been charged for.
  *
- * `images` has all images that were decoded. If a stream ended before its `Completed` event, the last item of `images`
- * is the last partial image. `response` is the whole response, also for a stream. It is absent if the reply was passed
- * on as bytes and not decoded.
+ * `images` has all images that were decoded. If a stream ended within an image, the last item of `images` is the last
+ * partial image. `response` is the whole response, also for a stream. It is absent if the reply was passed on as bytes
+ * and not decoded.
  *
  * @category models
  * @since 0.1.0
@@ -111,7 +111,7 @@ export interface Entry {
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**
    * Whether `end` needs the images of a stream. The images stay in memory until `end` runs. If no entry needs them, the
-   * outcome of a stream has neither `images` nor `response`. Default: true.
+   * outcome of a stream has no `response`, and no `images` but those in the reason of a failure. Default: true.
    */
   readonly needsImages?: boolean | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Runs the attempts of a call one after another, as the retry policy says. Before each retry, the failed attempt is
- * logged, added to the call's span as an event, and passed to `onRetry`.
+ * Runs the attempts of a call one after another, by the retry policy. Before each retry, the failed attempt is logged,
+ * added to the call's span as an event, and passed to `onRetry`.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -27,7 +27,10 @@ export class AttemptLog implements Counter {
   readonly failed: Array<GradientError.FailedAttempt> = []
 }
 
-/** Runs attempts until one succeeds or the policy allows no retry. The error of the call lists all failed attempts. */
+/**
+ * Runs attempts until one succeeds, or until the policy or the service allows no retry. The error of the call lists all
+ * failed attempts.
+ */
 export const retryAttempts = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
   { onRetry, retry: policy }: RetryOptions,

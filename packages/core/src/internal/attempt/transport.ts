@@ -68,7 +68,10 @@ const Current = Context.Reference<Sending | undefined>("@effect-gradient/core/in
 const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
-/** The client that is passed to `transformClient`. Each request sent through this client is an attempt. */
+/**
+ * The client that is passed to `transformClient`. Each request for images that is sent through this client is an
+ * attempt.
+ */
 export const runAttempts = (transport: HttpClient.HttpClient): HttpClient.HttpClient => {
   const scoped = HttpClient.withScope(transport)
   const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
@@ -134,8 +137,9 @@ export const sendRequest = Effect.fnUntraced(function* (
   attempt: OpenAttempt | undefined,
   timeout: Duration.Duration
 ) {
-  // HttpClient.withScope aborts the request when the scope closes. An abort creates an error with a stack trace, which
-  // takes a tenth of the time of a small call. So the scope is not closed if the reply was read completely.
+  // HttpClient.withScope aborts a request when its scope closes. This scope stays open if the reply is complete: an abort
+  // makes an error with a stack, which costs a tenth of a small call, and a browser would report the request as failed.
+  // The transport ends a request whose body is closed.
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => (attempt?.isReplyWhole === true ? Effect.void : Scope.close(scope, exit)))
   const sending = new Sending(attempt, timeout, scope)

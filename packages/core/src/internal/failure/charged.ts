@@ -1,4 +1,4 @@
-/** Decides whether a failed attempt may have been charged for. Only this module decides it. */
+/** Decides whether a failed attempt may have been charged for. */
 import type * as Duration from "effect/Duration"
 import type { Reached } from "../../GradientError.ts"
 import { errorCodes } from "../wire.ts"

@@ -1,4 +1,4 @@
-/** Reads the body of an error response, in any of the forms that servers send. */
+/** Reads the body of an error response, in the forms that the service, gateways and relays are known to send. */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { isList, property } from "../property.ts"

@@ -7,10 +7,13 @@ import { type HeadFields, readHead, rateLimitOf, retryAfterOf } from "../respons
 import { errorBodyOf, parseErrorBody } from "./errorBody.ts"
 import { reasonClassOfError, reasonClassOfStatus } from "./reasonClass.ts"
 
-/** Describes a redirect. `location` is undefined in browsers, because their fetch hides the headers of a redirect. */
+/**
+ * Describes a redirect. `location` is undefined if the response has no such header, and in browsers, because their
+ * fetch hides the headers of a redirect.
+ */
 const redirectDescription = (location: string | undefined): string =>
   location === undefined
-    ? "a redirect, which is not followed (this runtime does not show where it leads)"
+    ? "a redirect, which is not followed (no header shows where it leads)"
     : `a redirect to ${UrlParams.redactUrl(location)}, which is not followed`
 
 /** The reason for a response with a status other than 2xx, from its head and its body. `now` is in milliseconds. */

@@ -19,7 +19,10 @@ export const markNotSent = (error: object): void => {
   Object.defineProperty(error, NotSent, { value: true })
 }
 
-/** The error and all its causes. If several addresses were tried, the errors of all addresses are included. */
+/**
+ * The error and its causes, at most 32 in total. If several addresses were tried, the errors of all addresses are
+ * included.
+ */
 const causes = (error: unknown): ReadonlyArray<object> => {
   const found: Array<object> = []
   const open: Array<unknown> = [error]
@@ -103,7 +106,7 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
     cause,
     description:
       status === 407
-        ? "the proxy refused the connection (407): the proxy's URL needs a user and a password, as in http://user:password@proxy:3128"
+        ? "the proxy refused the connection (407): the proxy's URL needs the right user and password, as in http://user:password@proxy:3128"
         : `the proxy refused the connection (${status})`,
     // A proxy that failed (5xx) may recover. A proxy that refused the connection will refuse again.
     shouldRetry: status >= 500 ? undefined : false

@@ -2,7 +2,7 @@
  * Turns a text from a server into one short line without markup and control characters.
  */
 
-/** Cuts a text to `length` characters. A surrogate pair is never split. */
+/** Cuts a text after `length` characters, and adds `...` if it was longer. A surrogate pair is never split. */
 export const shorten = (text: string, length = 1000): string =>
   text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}...`
 
@@ -15,7 +15,7 @@ const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
 /** The most characters that are read of a text from a server. */
 const longest = 65_536
 
-/** The text as one line of at most 1,000 characters; `undefined` if no characters are left. */
+/** The text as one line, cut after 1,000 characters; `undefined` if no characters are left. */
 export const oneLine = (text: string): string | undefined => {
   const line = text.slice(0, longest).replace(unprintable, " ").trim()
   return line === "" ? undefined : shorten(line)

@@ -83,8 +83,8 @@ export class Base64Sink {
   }
 
   /**
-   * Returns the image. If the last group is incomplete or the image is too large, returns `undefined` and sets
-   * `problem`.
+   * Returns the image. If the base64 ends within a byte, its padding is wrong or the image is too large, returns
+   * `undefined` and sets `problem`.
    */
   finish(): Uint8Array | undefined {
     if (this.#pending === 1 || (this.#padding > 0 && this.#pending + this.#padding !== 4)) {

@@ -44,7 +44,7 @@ export class ImageJsonParser {
    * images may follow.
    */
   flaw: string | undefined
-  /** Whether the outermost JSON value has ended. Only white space may follow it. */
+  /** Whether the outermost JSON value has ended. */
   closed = false
   /** The complete images. */
   readonly images: Array<Uint8Array> = []

@@ -37,7 +37,7 @@ export type DecodedEvent =
       readonly events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.ImageGenStreamEvent>
       readonly unreadable: ReadonlyArray<string>
     }
-  /** The event should have an image, but has no usable one. */
+  /** `Unusable`: the event should have an image, but has no usable one. */
   | { readonly _tag: "Unusable"; readonly isPartial: boolean; readonly flaw: Flaw }
   | { readonly _tag: "Skipped"; readonly name: string; readonly words?: string | undefined }
   | { readonly _tag: "Done" }

@@ -1,6 +1,6 @@
 /**
- * Upper bounds on the memory used for one reply. If a bound is exceeded, the call fails at once with
- * `InvalidResponseError`.
+ * The most bytes of each part of a reply. They bound the memory that a reply uses. If a part is larger, the call fails
+ * at once with `InvalidResponseError`, except for an event whose name is unknown, which is skipped.
  */
 export interface Limits {
   /** The most bytes of one image. Default: 64 MiB. For comparison, an uncompressed 4K image has 33 MB. */

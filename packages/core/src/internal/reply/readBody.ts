@@ -28,7 +28,7 @@ export interface IncomingReply {
   readonly partialImages: number
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
-  /** Called after every byte of the body was read. */
+  /** Called when the reply is complete. The body may have more bytes, which are not needed. */
   readonly onWhole: () => void
 }
 

@@ -134,6 +134,7 @@ class EventReader {
         break
       case "Failed":
         this.ending = { reason: decoded.reason }
+        this.#incoming.onWhole()
     }
     if (this.#completed >= this.#incoming.n && this.#isComplete) this.#end()
   }
@@ -192,8 +193,10 @@ class EventReader {
    */
   #end(): void {
     if (this.ending !== undefined) return
-    if (this.#isComplete && !this.#isCompletedFlawed) this.ending = { reason: undefined }
-    else if (this.#flaw !== undefined) this.#fail(this.#flaw)
+    if (this.#isComplete && !this.#isCompletedFlawed) {
+      this.ending = { reason: undefined }
+      this.#incoming.onWhole()
+    } else if (this.#flaw !== undefined) this.#fail(this.#flaw)
     else {
       const { fields } = this.#incoming.head
       const description = this.#words === undefined ? undefined : `the last message in the stream: ${this.#words}`

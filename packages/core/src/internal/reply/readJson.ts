@@ -19,23 +19,13 @@ const expectedBytes = ({ n, response }: IncomingReply): number => {
   return Number.isSafeInteger(length) ? Math.ceil((length * 3) / 4 / n) : 0
 }
 
-/**
- * Whether the received bytes are the whole body. False if this is unknown, because the transport decompressed the body.
- */
-const isWhole = ({ response: { headers } }: IncomingReply, received: number): boolean =>
-  headers["content-encoding"] === undefined && headers["content-length"] === String(received)
-
-/** Reads a response. The response is complete when its JSON value is closed, even if the connection stays open. */
+/** Reads a response. It is complete when its JSON value is closed, even if the connection stays open. */
 export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const { head, limits } = incoming
   const parser = new ImageJsonParser(limits, expectedBytes(incoming))
   const images = () => Reply.bareImages(parser.images)
-  let received = 0
   const take = (chunks: ReadonlyArray<Uint8Array>) => {
-    for (const chunk of chunks) {
-      received += chunk.length
-      parser.write(chunk, 0, false)
-    }
+    for (const chunk of chunks) parser.write(chunk, 0, false)
     return parser.closed || parser.problem !== undefined ? true : undefined
   }
   if (take(reply.start) === undefined) {
@@ -48,7 +38,7 @@ export const readJson = Effect.fnUntraced(function* (incoming: IncomingReply, re
       Reply.invalidReply(head, extracted.flaw ?? "the reply ends before its JSON is closed", images())
     )
   }
-  if (isWhole(incoming, received)) incoming.onWhole()
+  incoming.onWhole()
   const { unreadable, value } = yield* Effect.fromResult(Reply.responseOf(extracted, head))
   yield* Effect.forEach(Reply.noteUnreadable(unreadable), (note) => Effect.logDebug(note))
   return value

@@ -42,7 +42,7 @@ export const serverOf = (toUrl: ToUrl): Server | undefined => {
 
 /**
  * Checks a base URL. Returns a function that appends a path and then the base URL's query. If the check fails, the
- * issue shows neither passwords nor secrets in the query.
+ * issue shows no password, and no query param that `UrlParams.redactUrl` redacts.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))

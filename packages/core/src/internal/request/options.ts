@@ -24,9 +24,15 @@ export interface WaitingOptions {
    * The longest time between two bytes of a reply's body. Comments in a stream also count as bytes. Default: 5 minutes.
    */
   readonly idleTimeout?: Duration.Input | undefined
-  /** The longest time from sending the request of a stream to the end of the stream. Default: 30 minutes. */
+  /**
+   * The longest time from sending the request of a stream to the end of the stream, not counting the time that the
+   * consumer takes between events. Default: 30 minutes.
+   */
   readonly deadline?: Duration.Input | undefined
-  /** When to retry: a policy, or a schedule, which is combined with `chargeSafe`. Default: `RetryPolicy.chargeSafe`. */
+  /**
+   * When to retry: a policy, or only a schedule for the failures that `chargeSafe` retries. Default:
+   * `RetryPolicy.chargeSafe`.
+   */
   readonly retry?: RetryPolicy.RetryPolicy | RetryPolicy.RetryPolicy["schedule"] | undefined
   /** Headers to add to each request. The value `null` removes the header of that name. */
   readonly headers?: Readonly<Record<string, string | null>> | undefined
@@ -49,7 +55,7 @@ export interface Options extends WaitingOptions {
   readonly baseUrl?: string | undefined
   /** The model for calls that do not set `model`. Default: `openai-gpt-image-2`. */
   readonly model?: string | undefined
-  /** Upper bounds on the memory used for one reply. */
+  /** The most bytes of each part of a reply: of an image, of the other JSON, and of a line without data. */
   readonly limits?: Partial<Limits> | undefined
   /** Whether trace headers (`b3`, `traceparent`) are sent to the service. Default: false. */
   readonly propagateTrace?: boolean | undefined

@@ -1,6 +1,7 @@
 /**
  * The metrics of attempts. If OpenTelemetry's conventions for generative AI define a metric, its name and buckets are
- * taken from there. The names of all other metrics have the prefix `gradient.image.`.
+ * taken from there; buckets for longer times are added. The names of all other metrics have the prefix
+ * `gradient.image.`.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -24,7 +25,7 @@ const duration = Metric.histogram("gen_ai.client.operation.duration", {
 })
 
 const timeToFirstImage = Metric.histogram("gen_ai.client.operation.time_to_first_chunk", {
-  description: "The time from sending a request to the first image of its stream",
+  description: "The time from sending a request to the first image of its stream, partial or complete",
   boundaries: secondsBuckets,
   attributes: { unit: "s" }
 })
@@ -36,7 +37,7 @@ const tokens = Metric.histogram("gen_ai.client.token.usage", {
 })
 
 const bytes = Metric.counter("gradient.image.bytes", {
-  description: "The total bytes of the images that arrived",
+  description: "The total bytes of the complete images that arrived",
   incremental: true,
   attributes: { unit: "By" }
 })

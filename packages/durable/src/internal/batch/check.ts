@@ -1,6 +1,6 @@
 /**
- * Checks all lines of a batch before anything is paid for. It reads the lines as a stream, and keeps 8 bytes for each
- * line in memory: a hash of its id.
+ * Checks all lines of a batch before anything is paid for. It reads the lines as a stream. Of each line it keeps only a
+ * hash of the id in memory.
  */
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"

@@ -50,13 +50,13 @@ const stopping: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether this failure stops the batch. It does if every request would fail in the same way. It also does if images
- * could not be stored or recorded, because the images of further requests would be paid for and lost too.
+ * Whether this failure stops the batch. It does if most other requests would fail in the same way. It also does if
+ * images could not be stored or recorded, because the images of further requests would be paid for and lost too.
  */
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
   stopping.has(_tag) || (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
 
-/** Failures of a single request. Sending the same request again would fail in the same way. */
+/** Failures of a single request. Sending the same request again would most likely fail in the same way. */
 const refusals: ReadonlySet<string> = new Set([
   "BadRequestError",
   "ContentPolicyError",
@@ -91,7 +91,7 @@ const longestPauseSeconds = 20
 class Runner {
   readonly #parts: Parts
   readonly #batch: Batch
-  /** Is 1 at the index of each request that has an outcome: done, refused or in doubt. */
+  /** Is 1 at the index of each request that has an outcome: done, refused, in doubt or abandoned. */
   readonly #settled: Uint8Array
   #settledCount = 0
   /** The last temporary failure. */
@@ -167,8 +167,8 @@ class Runner {
   }
 
   /**
-   * Runs passes until every request has an outcome. Fails after many passes without progress, or if a failure shows
-   * that every request would fail.
+   * Runs passes until every request has an outcome. Fails after many passes without progress, or with a failure that
+   * stops the batch.
    */
   readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {
     for (let idle = 0; this.#settledCount < this.#batch.total;) {

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import { readFile, realpath } from "node:fs/promises"
 
-/** Types of network file systems. Their locks do not work between machines. */
+/** Types of network file systems. On these, SQLite's locks may not work between machines. */
 const networkTypes =
   /^(?:nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|coda|davfs|gfs2|glusterfs|lustre|ocfs2|fuse\.(?:sshfs|s3fs|rclone|glusterfs|gcsfuse|ceph|goofys|mount-s3))$/
 

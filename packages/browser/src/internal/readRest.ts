@@ -1,0 +1,50 @@
+/**
+ * Reads bodies to their end. A reply is complete with its last image, and the end of its body arrives a moment later.
+ * Chromium reports a request as failed if its body is cancelled in between.
+ */
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+
+/** Reads the rest of a body, and cancels it if it does not end within 5 s. Nobody waits for it. */
+const readRest = (body: ReadableStream<Uint8Array>) =>
+  Effect.sync(() => {
+    // It fails if the request is aborted meanwhile, which ends it too.
+    body.pipeTo(new WritableStream(), { signal: AbortSignal.timeout(5000) }).catch(() => {})
+  })
+
+/** The body of this response. When its reader leaves, the rest of it is read. */
+const streamOf = (response: HttpClientResponse.HttpClientResponse): HttpClientResponse.HttpClientResponse["stream"] => {
+  const { request, stream } = response
+  return Stream.suspend(() => {
+    const original = Option.getOrUndefined(HttpClientResponse.toWeb(response))
+    const body = original?.clone().body
+    if (body == null) return stream
+    // Chromium reports some replies with `no-store` as failed although a script read them to their end. A clone is read
+    // without that: 0 of 160 failed, and 26 of 200 without it. Cancelling the original keeps the clone going.
+    void original?.body?.cancel()
+    const released = Stream.fromReadableStream({
+      evaluate: () => body,
+      onError: (cause) =>
+        new HttpClientError.HttpClientError({
+          reason: new HttpClientError.DecodeError({ request, response, cause })
+        }),
+      releaseLockOnEnd: true
+    })
+    // The finalizer runs after the one that releases the body.
+    return Stream.unwrap(
+      Effect.as(
+        Effect.addFinalizer(() => readRest(body)),
+        released
+      )
+    )
+  })
+}
+
+/** A client on fetch that reads the rest of each body when its reader leaves. */
+export const withRestRead = HttpClient.transformResponse(
+  Effect.map((response) => Object.defineProperty(response, "stream", { value: streamOf(response) }))
+)
