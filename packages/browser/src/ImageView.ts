@@ -71,7 +71,9 @@ const showOnCanvas =
       const { height, width } = bitmap
       if (canvas.width !== width) canvas.width = width
       if (canvas.height !== height) canvas.height = height
-      canvas.getContext("2d")?.drawImage(bitmap, 0, 0)
+      const context = canvas.getContext("2d")
+      context?.clearRect(0, 0, width, height) // Otherwise the image before would be seen through a transparent one.
+      context?.drawImage(bitmap, 0, 0)
       bitmap.close()
       return { width, height }
     })

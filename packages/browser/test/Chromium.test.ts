@@ -49,6 +49,21 @@ describe.skipIf(!Chromium.isAvailable)("in Chromium", () => {
         })
       )
 
+      it.effect("paints a transparent image on a canvas without the image before it", () =>
+        Effect.gen(function* () {
+          const result = yield* inPage(async () => {
+            const params = { prompt: "a sea otter", size: "96x64" }
+            await testPage.generate("canvas", params).ended()
+            const transparent = { ...params, background: "transparent", outputFormat: "png" }
+            await testPage.generate("canvas", transparent).ended()
+            await testPage.generate("img", transparent).ended()
+            return { canvas: testPage.cornerOf("canvas"), img: testPage.cornerOf("img") }
+          })
+          assert.match(result.img, / 0$/)
+          assert.strictEqual(result.canvas, result.img)
+        })
+      )
+
       it.effect("announces the progress to screen readers, and sets aria-busy", () =>
         Effect.gen(function* () {
           const result = yield* inPage(async () => {

@@ -86,11 +86,13 @@ describe("GradientError", () => {
     it.effect("a redirect is not followed, and the error has its target", () =>
       Effect.gen(function* () {
         const service = Service.make(
-          () => new Response(null, { status: 307, headers: { location: "https://elsewhere.test/v1" } })
+          () => new Response(null, { status: 307, headers: { location: "https://elsewhere.test/v1?token=hidden" } })
         )
         const reason = yield* Images.generate({ prompt }).pipe(Service.reasonOf, Effect.provide(service.layer))
         expect(service.asked.length).toBe(1)
-        expect(reason.message).toContain("a redirect to https://elsewhere.test/v1, which is not followed")
+        expect(reason.message).toContain(
+          "a redirect to https://elsewhere.test/v1?token=REDACTED, which is not followed"
+        )
       })
     )
 

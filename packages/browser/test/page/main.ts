@@ -66,13 +66,13 @@ const show = (id: keyof typeof targets, events: Events) => {
 
 const completed = new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
 
-/** The size of an element in pixels, and the colour in its middle as red, green, blue and alpha. */
-const colourOf = (source: HTMLImageElement | HTMLCanvasElement) => {
+/** The size of an element in pixels, and the colour at a part of its width and height as red, green, blue and alpha. */
+const colourAt = (source: HTMLImageElement | HTMLCanvasElement, part: number) => {
   const canvas = new OffscreenCanvas(1, 1)
   const context = canvas.getContext("2d")
   const { naturalHeight: height, naturalWidth: width } =
     source instanceof HTMLImageElement ? source : { naturalWidth: source.width, naturalHeight: source.height }
-  context?.drawImage(source, width / 2, height / 2, 1, 1, 0, 0, 1, 1)
+  context?.drawImage(source, width * part, height * part, 1, 1, 0, 0, 1, 1)
   return `${width}x${height} ${context?.getImageData(0, 0, 1, 1).data.join(" ")}`
 }
 
@@ -117,7 +117,9 @@ const page = {
   source: () => img.src,
   isLive,
   colourOf: (id: keyof typeof targets | "offscreen") =>
-    colourOf(id === "offscreen" ? element("offscreen", HTMLCanvasElement) : targets[id]),
+    colourAt(id === "offscreen" ? element("offscreen", HTMLCanvasElement) : targets[id], 1 / 2),
+  /** The size of the element, and the colour of its first pixel. */
+  cornerOf: (id: keyof typeof targets) => colourAt(targets[id], 0),
   drawInWorker,
   fetchUrl
 }

@@ -4,6 +4,7 @@
  */
 import * as Base64 from "effect/encoding/Base64"
 import type * as Headers from "effect/http/Headers"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Result from "effect/Result"
 
 const redacted = "<redacted>"
@@ -13,8 +14,10 @@ const redacted = "<redacted>"
  * `idempotency-key`, which is not a secret and which tests compare, and rate limit headers, whose names contain
  * "tokens".
  */
-export const secretName =
-  /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
+export const secretName = /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
+
+/** Redacts the password of a URL, and its query params whose names can hold a secret. */
+export const redactUrl = (url: string): string => UrlParams.redactUrl(url, [secretName])
 
 /** Matches keys of the service, which start with known prefixes. */
 const knownKeys = /\b(?:sk-do-|do[opr]_v1_)[\w-]+/g

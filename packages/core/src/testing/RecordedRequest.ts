@@ -4,9 +4,8 @@
 import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Result from "effect/Result"
-import { redactHeaders, redactText, secretName } from "../internal/redaction.ts"
+import { redactHeaders, redactText, redactUrl } from "../internal/redaction.ts"
 
 export { redactHeaders, redactText }
 
@@ -43,7 +42,7 @@ export const fromClientRequest = (request: HttpClientRequest.HttpClientRequest):
   const redact = redactText(request.headers)
   return Effect.map(Effect.orDie(received.text), (text) => ({
     method: request.method,
-    url: redact(UrlParams.redactUrl(received.originalUrl, [secretName])),
+    url: redact(redactUrl(received.originalUrl)),
     headers: redactHeaders(request.headers, redact),
     body: parseBody(text, redact)
   }))

@@ -296,15 +296,15 @@ interface RequestState {
   aborted: boolean
 }
 
-const endOfScript = (length: number, { method, url }: RecordedRequest.RecordedRequest) =>
-  new Error(`TestTransport: the script has ${length} steps, but this is request ${length + 1}: ${method} ${url}`)
+const endOfScript = (length: number, number: number, { method, url }: RecordedRequest.RecordedRequest) =>
+  new Error(`TestTransport: the script has no step for request ${number + 1}, only for ${length}: ${method} ${url}`)
 
 const make = (script: Script) => {
   const seen: Array<RequestState> = []
 
   const stepOf = (request: RecordedRequest.RecordedRequest, number: number): Step => {
     if (typeof script === "function") return script(request, number)
-    return script[number] ?? Effect.die(endOfScript(script.length, request))
+    return script[number] ?? Effect.die(endOfScript(script.length, number, request))
   }
 
   const client = HttpClient.make((request, _url, signal: Signal) =>

@@ -59,8 +59,9 @@ describe("resolveOptions", () => {
       expect(messages({ baseUrl })).toContain(`baseUrl must be ${allowed}`)
     })
 
-    it("does not show a password", () => {
+    it("does not show a password or a secret of the query", () => {
       expect(inspect(refused({ baseUrl: "https://otto:hidden-word@host/v1#x" }))).not.toContain("hidden-word")
+      expect(inspect(refused({ baseUrl: "https://https://host/v1?api_key=hidden-word" }))).not.toContain("hidden-word")
     })
 
     it("from the environment is refused with the name of its variable", () => {

@@ -257,7 +257,7 @@ describe("TestTransport.layer", () => {
       yield* Images.generate(params)
       const exit = yield* Effect.exit(Images.generate(params))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
-      assert.include(String(exit), "the script has 1 steps, but this is request 2: POST https://")
+      assert.include(String(exit), "the script has no step for request 2, only for 1: POST https://")
       assert.lengthOf(yield* TestTransport.requests, 2)
     }).pipe(Effect.provide(TestTransport.layerImages([TestTransport.response(reply)])))
   )

@@ -1,11 +1,11 @@
 /** Builds the reason for an error response: for an error status, or for an error object in the body of a 200. */
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as UrlParams from "effect/http/UrlParams"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import * as GradientError from "../../GradientError.ts"
 import { type HeadFields, readHead, rateLimitOf, retryAfterOf } from "../responseHead.ts"
 import { errorBodyOf, parseErrorBody } from "./errorBody.ts"
 import { reasonClassOfError, reasonClassOfStatus } from "./reasonClass.ts"
+import { redactUrl } from "../redaction.ts"
 
 /**
  * Describes a redirect. `location` is undefined if the response has no such header, and in browsers, because their
@@ -14,7 +14,7 @@ import { reasonClassOfError, reasonClassOfStatus } from "./reasonClass.ts"
 const redirectDescription = (location: string | undefined): string =>
   location === undefined
     ? "a redirect, which is not followed (no header shows where it leads)"
-    : `a redirect to ${UrlParams.redactUrl(location)}, which is not followed`
+    : `a redirect to ${redactUrl(location)}, which is not followed`
 
 /** The reason for a response with a status other than 2xx, from its head and its body. `now` is in milliseconds. */
 export const reasonOfResponse = (

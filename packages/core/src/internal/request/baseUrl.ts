@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { Server } from "../attempt/attemptModels.ts"
 import { show } from "../issue.ts"
+import { redactUrl } from "../redaction.ts"
 import { type Checked, refuse } from "./checked.ts"
 
 /** Makes the URL of a path below the base URL. */
@@ -42,13 +43,13 @@ export const serverOf = (toUrl: ToUrl): Server | undefined => {
 
 /**
  * Checks a base URL. Returns a function that appends a path and then the base URL's query. If the check fails, the
- * issue shows no password, and no query param that `UrlParams.redactUrl` redacts.
+ * issue shows no password, and no query param that can hold a secret.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))
   const url = value.trim()
   const allowed = wrongWith(url)
-  if (allowed !== undefined) return refuse(param, allowed, JSON.stringify(UrlParams.redactUrl(url).slice(0, 200)))
+  if (allowed !== undefined) return refuse(param, allowed, JSON.stringify(redactUrl(url).slice(0, 200)))
   const [, address = "", query = ""] = /^([^?]*)(.*)$/s.exec(url) ?? []
   const base = address.replace(/\/+$/, "")
   return Result.succeed((path) => `${base}${path}${query}`)
