@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage } from "node:http"
 import { join } from "node:path"
 import { build, folder, run } from "./support/cli.ts"
 import { callers, gateway } from "./support/gateway.ts"
+import { server } from "./support/mcp.ts"
 
 beforeAll(build, 120_000)
 
@@ -104,6 +105,21 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
         stderr,
         "The environment variable OTEL_EXPORTER_OTLP_ENDPOINT is not set, or its value cannot be used: "
       )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("sends the spans and metrics of the tools of mcp", () =>
+    Effect.gen(function* () {
+      const { bodies, url } = yield* collector
+      const env = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: url,
+        OTEL_BSP_SCHEDULE_DELAY: "100",
+        OTEL_METRIC_EXPORT_INTERVAL: "100"
+      }
+      const { call } = yield* server(yield* service, [], undefined, env)
+      yield* call("generate_image", { prompt })
+      yield* eventually(() => bodies("/v1/traces").join().includes("Images.attempt"))
+      yield* eventually(() => bodies("/v1/metrics").join().includes("gradient.image.attempts"))
     }).pipe(Effect.scoped)
   )
 

@@ -14,7 +14,7 @@ import * as Path from "effect/Path"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { administration, around } from "../durable.ts"
+import { administration, around, type Place } from "../durable.ts"
 import { baseUrl, given, whole, yes } from "../flags.ts"
 import { BatchProgress, lineOf } from "../output/batchProgress.ts"
 import * as Signals from "../output/signals.ts"
@@ -96,8 +96,10 @@ const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in
 })
 
 /** Fails if requests failed or are in doubt. The error's message lists the first of them, and says how to continue. */
-const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress) {
+const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress, place: Place) {
   if (failed === 0 && inDoubt === 0) return
+  // An address of PostgreSQL can have a password, so it is not shown.
+  const journal = place.journal.includes("://") ? "postgres://..." : place.journal
   const lines = [
     ...(failed > 0
       ? [
@@ -108,7 +110,8 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
     ...(inDoubt > 0
       ? [
           `${inDoubt} requests are in doubt: they may have been charged for, but have no image. To pay for them again, run ` +
-            "gradient-images generations resolve --repeat --in-doubt --at-most IMAGES, then the same command again:",
+            `gradient-images generations resolve --repeat --in-doubt --at-most IMAGES --journal ${journal} --store ${place.store}, ` +
+            "which decides about all generations in doubt of this journal, then the same command again:",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]
       : [])
@@ -144,7 +147,7 @@ const watch = <E, R>(options: RunnerOptions, progress: Stream.Stream<ImageBatch.
       Effect.flatMap((last) =>
         Option.isNone(last)
           ? Effect.void
-          : Effect.andThen(options.json ? Effect.void : Console.error(shown.lineOf(last.value)), finish(last.value))
+          : Effect.andThen(options.json ? Effect.void : Console.error(shown.lineOf(last.value)), finish(last.value, at))
       ),
       Effect.provide(around(images, at))
     )

@@ -17,6 +17,7 @@ import * as ImageFolder from "../mcp/ImageFolder.ts"
 import * as Tools from "../mcp/tools.ts"
 import { isServer } from "../output/exit.ts"
 import * as Service from "../service.ts"
+import { exporting } from "../telemetry/environment.ts"
 import { version } from "../version.ts"
 import { descriptions } from "./descriptions.ts"
 
@@ -72,7 +73,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
   const tools = Tools.layer({ folder, inline }).pipe(Layer.provide(budgeted))
   const server = McpServer.layerStdio({ name: "gradient-images", version, protocols, registrations: tools })
   return yield* Layer.launch(server)
-})
+}, exporting)
 
 export const mcp = Command.make("mcp", config, run).pipe(
   Command.withDescription(

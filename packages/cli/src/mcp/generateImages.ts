@@ -42,11 +42,14 @@ const repeated = ` For ${Duration.format(memory)} a call with the same params ge
  */
 export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
   const images: Array<ImageTool.Reference> = []
+  const written = new Set<Uint8Array>()
   const unwritten: Array<GeneratedImage.ImageBytes> = []
   const problems: Array<string> = []
   const note = (problem: string) => Effect.sync(() => void problems.push(problem))
-  const keep = (image: GeneratedImage.ImageBytes) =>
-    folder.write(params.prompt, image).pipe(
+  const keep = (image: GeneratedImage.ImageBytes) => {
+    if (written.has(image.bytes)) return Effect.void // The error of a stream repeats the image that arrived last.
+    written.add(image.bytes)
+    return folder.write(params.prompt, image).pipe(
       Effect.map((path) => void images.push(ImageTool.toReference(image, path))),
       Effect.tapError(({ problem }) =>
         Effect.logError("An image that was paid for could not be written to a file", problem)
@@ -56,6 +59,7 @@ export const generate = Effect.fnUntraced(function* (params: Params, folder: Ima
         return note(`${problem}. The image was paid for. This result includes it: tell the user to save it from here.`)
       })
     )
+  }
   const generated = (mayHaveBeenCharged: boolean): Generated => ({ images, unwritten, problems, mayHaveBeenCharged })
 
   const usable = yield* Effect.result(folder.check)

@@ -31,13 +31,14 @@ export interface CallOptions {
 export const server = Effect.fnUntraced(function* (
   baseUrl: string,
   args: ReadonlyArray<string> = [],
-  existing?: string
+  existing?: string,
+  env: Readonly<Record<string, string>> = {}
 ) {
   const images = existing ?? (yield* folder)
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [binary, "mcp", "--folder", images, ...args],
-    env: { ...getDefaultEnvironment(), GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "sk-do-test" },
+    env: { ...getDefaultEnvironment(), GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "sk-do-test", ...env },
     stderr: "pipe"
   })
   const violations: Array<Error> = []

@@ -14,7 +14,8 @@ const redacted = "<redacted>"
  * `idempotency-key`, which is not a secret and which tests compare, and rate limit headers, whose names contain
  * "tokens".
  */
-export const secretName = /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
+export const secretName =
+  /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
 
 /** Redacts the password of a URL, and its query params whose names can hold a secret. */
 export const redactUrl = (url: string): string => UrlParams.redactUrl(url, [secretName])
