@@ -98,8 +98,8 @@ const nodeServer = (port: number) =>
 
 /**
  * Serves the page in `folder`, and the gateway, on a port of this machine; port 0 is any free one. The gateway sends
- * requests with the `GradientClient` that is provided. Servers that share a journal and a store can take over each other's
- * requests.
+ * requests with the `GradientClient` that is provided. Servers that share a journal and a store can reply to each
+ * other's requests: if one server has stopped, another one has its images.
  */
 export const layer = ({
   durable = {},

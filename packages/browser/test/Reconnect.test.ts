@@ -288,7 +288,7 @@ describe("BrowserImages.pendingUntilDone", () => {
           return [storage.length, (yield* BrowserImages.pending).length]
         })
         const during = yield* call.pipe(Effect.andThen(look), BrowserImages.pendingUntilDone, Effect.provide(page()))
-        // The call runs in this page, so `pending` does not list its request.
+        // The call is still running, so `pending` does not list its request.
         assert.deepStrictEqual(during, [1, 0])
         assert.strictEqual(storage.length, 0)
       }

@@ -212,7 +212,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
     return [
       sentence(details === undefined ? summary : `${summary}: ${details}`),
       wait || this.advice,
-      this.images.length > 0 && "The images that arrived are in `images`.",
+      this.images.length > 0 && "The images that arrived are in `reason.images`.",
       this.mayHaveBeenCharged && "The request may have been charged for.",
       this.requestId !== undefined && `Request id: ${this.requestId}.`
     ]

@@ -206,7 +206,7 @@ describe("GradientError", () => {
     it.effect("says where the images are", () =>
       Effect.gen(function* () {
         const some = yield* streamedWith(() => Wire.stream([Wire.event(Wire.partial(0))]))
-        expect(some.message).toContain("The images that arrived are in `images`.")
+        expect(some.message).toContain("The images that arrived are in `reason.images`.")
         expect((yield* streamedWith(() => Wire.stream([": ping\n\n"]))).message).not.toContain("images")
       })
     )

@@ -117,7 +117,7 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 
 /**
  * Provides `Images` that always returns these images. If a call asks for several, it gets them in turn. If no images
- * are given, each image is a small one in the requested format. Params are checked as usual, and
+ * are given, each image is a small one: WebP or JPEG if the call asks for that format, else PNG. Params are checked as usual, and
  * `TestTransport.requests` returns the requests.
  *
  * @example

@@ -195,7 +195,7 @@ export const reasonOfFailure = (
   }
   const phase = codes.map((code) => timeoutPhases.get(code)).find((found) => found !== undefined)
   if (phase !== undefined) {
-    // If nothing was sent, the timeout was that of a proxy that accepted the connection and then did not reply.
+    // If nothing was sent, it is a connect timeout, even if a proxy had accepted the connection before it fell silent.
     return new GradientError.RequestTimeoutError({ ...common, phase: reached === "NotSent" ? "connect" : phase })
   }
   return reached === "NotSent" ? new GradientError.ConnectionError(common) : new GradientError.DisconnectedError(common)

@@ -65,8 +65,8 @@ export const describeRequest = (span: Tracer.Span, { params, server }: Attempt, 
 }
 
 /**
- * Whether the call may have been charged for. If an earlier attempt of the call is in doubt, the call's span stays in
- * doubt, even if a later attempt was not charged for.
+ * Whether the call may have been charged for. If an earlier attempt of the call is in doubt, and a later attempt was not
+ * charged for, the call's span stays in doubt. If a later attempt was charged for, the span has `yes`.
  */
 const chargedOf = (span: Tracer.Span, { charged }: AttemptResult) =>
   charged === "no" && span.attributes.get("gradient.image.charged") === "in_doubt" ? "in_doubt" : charged

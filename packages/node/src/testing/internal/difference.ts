@@ -31,7 +31,7 @@ const pathOf = (url: string): string => {
 const fieldsOf = ({ body, method, url }: Request): ReadonlyMap<string, unknown> =>
   new Map([["method", method], ["path", pathOf(url)], ...leaves(body, "body")])
 
-/** Returns the fields in which two requests differ. */
+/** Returns the fields in which two requests differ: the method, the path, and members of the body. */
 export const differences = (asked: Request, recorded: Request): ReadonlyArray<Difference> => {
   const mine = fieldsOf(asked)
   const theirs = fieldsOf(recorded)
