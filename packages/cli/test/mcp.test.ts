@@ -5,8 +5,10 @@ import { mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { completed, png } from "../../node/test/support/server.ts"
 import { build, folder, run } from "./support/cli.ts"
 import { emulator, imagesOf, linksOf, server, textOf } from "./support/mcp.ts"
+import { service } from "./support/service.ts"
 
 beforeAll(build, 120_000)
 
@@ -237,6 +239,19 @@ describe("what an agent can spend", () => {
       yield* eventually(Effect.map(paid, ({ length }) => length === 1))
       yield* Effect.promise(() => client.close())
       yield* Effect.promise(() => ended)
+      assert.deepStrictEqual(yield* files(images), ["a-red-fox.png"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("writes each image of a stream that breaks off once", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = yield* service((response) => {
+        response.setHeader("content-type", "text/event-stream")
+        response.write(completed(png(100)), () => setTimeout(() => response.destroy(), 200))
+      })
+      const { call, images } = yield* server(baseUrl)
+      const failed = yield* call("generate_image", { prompt, n: 2, partialImages: 1 })
+      assert.isTrue(failed.isError)
       assert.deepStrictEqual(yield* files(images), ["a-red-fox.png"])
     }).pipe(Effect.scoped)
   )

@@ -192,7 +192,7 @@ const mainOptions: { readonly [name: string]: OptionName } = {
 
 type Kind = (typeof kinds)[number]
 
-const byTag: { readonly [name: string]: Kind } = Object.fromEntries(kinds.map((kind) => [kind.tag, kind]))
+const byTag: ReadonlyMap<string, Kind> = new Map(kinds.map((kind) => [kind.tag, kind]))
 
 const Values = Schema.Union(kinds.map(({ schema }) => schema))
 
@@ -241,7 +241,7 @@ const unknown = (input: string) => `"${input}" is not a fault. A fault begins wi
 /** Splits the text form of a fault into one text for each option. The values are not checked yet. */
 const split = (input: string): Result.Result<Texts, string> => {
   const name = input.trim().split(/[^a-z0-9-]/, 1)[0] ?? ""
-  if (!(name in byTag)) return Result.fail(unknown(input))
+  if (!byTag.has(name)) return Result.fail(unknown(input))
   const found = shape.exec(input.trim())
   if (found === null) {
     return Result.fail(
@@ -281,7 +281,7 @@ const optionsOf = (value: Value): { readonly [option: string]: unknown } => ({
 const checkNames = (kind: Kind, values: { readonly [option: string]: unknown }): string | undefined => {
   const name = kind.tag
   const main = mainOptions[name]
-  const foreign = Object.keys(values).find((option) => !(option in kind.schema.fields))
+  const foreign = Object.keys(values).find((option) => !Object.hasOwn(kind.schema.fields, option))
   if (foreign !== undefined) return `${name} has no ${foreign === "value" ? "=VALUE" : `option "${kebab(foreign)}"`}`
   if (main === undefined || main in values) return undefined
   const { value } = options[main]
@@ -302,7 +302,7 @@ const encodeFault = Schema.encodeUnknownResult(Values)
 
 const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
   const { _tag: name = "" } = texts
-  const kind = byTag[name]
+  const kind = byTag.get(name)
   if (kind === undefined) return Result.fail(unknown(name))
   const problem = checkNames(kind, texts)
   return problem === undefined
@@ -317,7 +317,7 @@ const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap
  */
 const fromValue = (value: Value): Result.Result<Fault, string> => {
   const values = optionsOf(value)
-  const kind = byTag[value._tag]
+  const kind = byTag.get(value._tag)
   if (kind === undefined) return Result.fail(unknown(value._tag))
   const problem = checkNames(kind, values)
   if (problem !== undefined) return Result.fail(problem)

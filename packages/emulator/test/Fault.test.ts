@@ -102,6 +102,8 @@ describe("FaultFromString", () => {
   test.effect.each([
     ["explode", "one of refuse, not-http, "],
     ["", "one of refuse, not-http, "],
+    ["constructor", "one of refuse, not-http, "],
+    ["slow=1s;constructor=1", 'slow has no option "constructor"'],
     ["status", "status needs a value: write status=<200-599>"],
     ["stall-body", "stall-body needs a value: write stall-body=<duration>"],
     ["stall-body@100", "stall-body needs a value: write stall-body=<duration>"],
@@ -224,6 +226,15 @@ describe("the header x-emulator-fault", () => {
         met.map(({ status }) => status),
         [429, 200, 200]
       )
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
+  )
+
+  test.effect("form=empty and type=none send no content type", () =>
+    Effect.gen(function* () {
+      for (const fault of ["status=500;form=empty", "status=500;type=none"]) {
+        const { headers: replied } = yield* post(small, { ...headers, "x-emulator-fault": fault })
+        assert.notProperty(replied, "content-type")
+      }
     }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
   )
 

@@ -343,7 +343,7 @@ describe("a request without a recorded reply", () => {
         assert.strictEqual(
           defect.message,
           [
-            `The cassette ${path} has no reply for POST https://inference.do-ai.run/v1/images/generations.`,
+            `The cassette ${path} has no reply left for this request: POST https://inference.do-ai.run/v1/images/generations.`,
             "This request differs from the nearest recorded one, POST https://inference.do-ai.run/v1/images/generations, in:",
             '  body.quality: "high", recorded: "low"',
             '  body.user: "u-1", recorded: nothing',

@@ -147,7 +147,7 @@ const erase = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Removes the images, the key and the labels of a generation. A later call with the same key can never pay again."
+    "Removes the images, the key and the labels of a generation. A later call with the same key pays for nothing, until `generations forget` or `prune` removes its record."
   )
 )
 

@@ -56,7 +56,7 @@ const ListParams = Schema.Struct({
 })
 
 const ShowParams = Schema.Struct({
-  image: Schema.String.annotate({ description: "The name or the path of an image, as list_images shows it." })
+  image: Schema.String.annotate({ description: "The path of an image, as list_images shows it, or the name of its file." })
 })
 
 /** The params of a call cannot be used. The message is written for the agent. */

@@ -60,6 +60,7 @@ describe("resolveOptions", () => {
     })
 
     it("does not show a password or a secret of the query", () => {
+      expect(inspect(refused({ baseUrl: "otto:hidden-word@host/v1" }))).not.toContain("hidden-word")
       expect(inspect(refused({ baseUrl: "https://otto:hidden-word@host/v1#x" }))).not.toContain("hidden-word")
       expect(inspect(refused({ baseUrl: "https://https://host/v1?api_key=hidden-word" }))).not.toContain("hidden-word")
     })

@@ -82,7 +82,7 @@ export class UnknownRequestError extends Data.TaggedError("UnknownRequestError")
 }> {
   override get message(): string {
     const { method, url } = this.request
-    const heading = `The cassette ${this.path} has no reply for ${method} ${url}.`
+    const heading = `The cassette ${this.path} has no reply left for this request: ${method} ${url}.`
     return [
       heading,
       ...this.comparison,

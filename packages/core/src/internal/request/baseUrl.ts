@@ -49,7 +49,9 @@ export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))
   const url = value.trim()
   const allowed = wrongWith(url)
-  if (allowed !== undefined) return refuse(param, allowed, JSON.stringify(redactUrl(url).slice(0, 200)))
+  // `redactUrl` does not find the password of a URL without a scheme.
+  const shown = redactUrl(url).replace(/^[^/?#@]*@/, "")
+  if (allowed !== undefined) return refuse(param, allowed, JSON.stringify(shown.slice(0, 200)))
   const [, address = "", query = ""] = /^([^?]*)(.*)$/s.exec(url) ?? []
   const base = address.replace(/\/+$/, "")
   return Result.succeed((path) => `${base}${path}${query}`)

@@ -107,8 +107,8 @@ const codes: { readonly [status: number]: string } = {
   429: ErrorBody.codes.tooManyRequests
 }
 
-/** The content type of each form of an error. */
-const contentTypes = { openai: "application/json", gradient: "application/json", html: "text/html", empty: undefined }
+/** The content type of each form of an error. An empty text removes the header. */
+const contentTypes = { openai: "application/json", gradient: "application/json", html: "text/html", empty: "" }
 
 const textOf = ({ body, code, form, status }: StatusFault, requestId: string): string => {
   const message = `The emulator answers ${status} because of the fault status=${status}.`
