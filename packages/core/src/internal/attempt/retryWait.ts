@@ -23,7 +23,7 @@ const untilReset = (reason: GradientErrorReason, now: number): number | undefine
   return reset === undefined ? undefined : Math.max(shortestWaitMillis, DateTime.toEpochMillis(reset) - now)
 }
 
-/** Whether the service allows a retry, and asks for a wait of at most one minute before it. */
+/** Whether the service allows a retry, without asking for a wait of more than one minute before it. */
 export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const wait = reason.retryAfter === undefined ? untilReset(reason, now) : Duration.toMillis(reason.retryAfter)
