@@ -1,6 +1,6 @@
 /**
- * Redacts secrets in errors, recorded requests and cassettes. Headers are redacted by their names. In texts, the secrets
- * of the request's headers are redacted.
+ * Redacts secrets in errors, recorded requests and cassettes. Headers are redacted by their names. In texts, the
+ * secrets of the request's headers and keys of the service are redacted.
  */
 import * as Base64 from "effect/encoding/Base64"
 import type * as Headers from "effect/http/Headers"

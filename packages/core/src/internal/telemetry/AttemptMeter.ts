@@ -9,7 +9,7 @@ import { imagePrice, priceOf, type Prices, tokensCost } from "../prices.ts"
 export interface AttemptResult {
   readonly outcome: Outcome["_tag"]
   /**
-   * The tag of the reason of a failure, or `Left`. Undefined if all images arrived, or if the caller was interrupted
+   * The tag of the reason of a failure, or `Left`. Undefined if the attempt completed, or if the caller was interrupted
    * before anything was sent.
    */
   readonly errorType: string | undefined
