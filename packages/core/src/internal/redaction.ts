@@ -60,9 +60,10 @@ const escapesOf = (character: string, index: number): string => {
 }
 
 /**
- * A regular expression that matches the texts, with any of their characters in one of the forms of `escapesOf`. The match
- * includes up to 8 backslashes before a text, because they would otherwise escape the replacement. These are included only
- * from the start of a run of backslashes, because a text full of backslashes would take quadratic time otherwise.
+ * A regular expression that matches the texts, with any of their characters in one of the forms of `escapesOf`. The
+ * match includes up to 8 backslashes before a text, because they would otherwise escape the replacement. These are
+ * included only from the start of a run of backslashes, because a text full of backslashes would take quadratic time
+ * otherwise.
  */
 const escaped = (texts: ReadonlyArray<string>): RegExp => {
   const alternatives = texts.map((text) => Array.from(text, escapesOf).join(""))

@@ -1,6 +1,6 @@
 /**
- * Properties that hold for every reply, whatever its form and however it arrives. `pnpm test` checks them on a few
- * thousand random replies, `pnpm fuzz` on a million.
+ * Properties that hold for random replies, however their bytes arrive. Each property is about one kind of reply, such
+ * as damaged event streams. `pnpm test` checks them on a few thousand random replies, `pnpm fuzz` on a million.
  */
 import type { ImageGenerateResponse, ImageGenStreamEvent } from "../../src/index.ts"
 import { GradientClient, type GradientError, Images, RetryPolicy } from "../../src/index.ts"
@@ -140,8 +140,8 @@ const runForPictures = {
 }
 
 /**
- * The outcome without what differs between `generate` and `generateStream`: only the complete images and the end
- * remain.
+ * The outcome without what differs between `generate` and `generateStream`: only the bytes of the complete images and
+ * the end remain.
  */
 const bare = ({ end, pictures }: Outcome): Outcome => ({
   end: end === "Response" ? "Completed" : end,
