@@ -1,4 +1,4 @@
-/** Names that the service uses: the types of events in a stream, and the codes of errors. */
+/** Names that the service or a gateway uses: the types of events in a stream, and the codes of errors. */
 
 /** The `type` of an event. It is also the event's name in the event stream. */
 export const eventNames = {

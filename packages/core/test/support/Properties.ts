@@ -1,6 +1,7 @@
 /**
  * Properties that hold for random replies, however their bytes arrive. Each property is about one kind of reply, such
- * as damaged event streams. `pnpm test` checks them on a few thousand random replies, `pnpm fuzz` on a million.
+ * as damaged event streams. `pnpm test` checks them on a few thousand random replies, `pnpm fuzz` by default on a
+ * million.
  */
 import type { ImageGenerateResponse, ImageGenStreamEvent } from "../../src/index.ts"
 import { GradientClient, type GradientError, Images, RetryPolicy } from "../../src/index.ts"

@@ -30,7 +30,7 @@ export interface Server {
  * @since 0.1.0
  */
 export interface Call {
-  /** The function that was called: `generate`, or `stream` for `generateStream`. */
+  /** The kind of call: `generate`, or `stream` for `generateStream`. */
   readonly kind: Kind
   /** The params of the call, with the `model`, `n` and `partialImages` of the request's body. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }

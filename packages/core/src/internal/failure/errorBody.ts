@@ -27,8 +27,8 @@ export const parseJson = (text: string, redact: (text: string) => string): Resul
   )
 
 /**
- * How many levels of nested values are read below the outermost value (`deepest`), and how many items of one list of
- * errors (`mostErrors`).
+ * How many levels of nested values are read below the outermost value (`deepest`), and how many errors of one list, or
+ * fields of one object of errors (`mostErrors`).
  */
 const deepest = 6
 const mostErrors = 10
