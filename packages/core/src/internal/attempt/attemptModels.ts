@@ -107,9 +107,9 @@ export interface Entry {
    */
   readonly event?: ((attempt: Attempt, event: ImageGenStreamEvent) => Effect.Effect<void>) | undefined
   /**
-   * Runs once for each attempt whose `wait` succeeded, and cannot be interrupted. It runs before the caller gets the
-   * last image, before the delay of a retry, or after the caller has left. If `end` fails after `Completed`, the reason
-   * of its failure gets the images, so that the caller does not lose them.
+   * Runs once for each attempt that got past this entry's `wait`, and cannot be interrupted. It runs before the caller
+   * gets the last image, before the delay of a retry, or after the caller has left. If `end` fails after `Completed`,
+   * the reason of its failure gets the images, so that the caller does not lose them.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**

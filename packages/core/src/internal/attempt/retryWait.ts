@@ -15,8 +15,8 @@ const longestWaitMillis = 60_000
 const shortestWaitMillis = 1000
 
 /**
- * The milliseconds until the soonest reset of a rate limit, but at least 1,000. `undefined` unless the failure is a
- * `RateLimitError`. After a 429, the provider asks clients to wait for this reset.
+ * The milliseconds until the soonest reset of a rate limit, but at least 1,000. `undefined` if the failure is not a
+ * `RateLimitError`, or has no reset. After a 429, the provider asks clients to wait for this reset.
  */
 const untilReset = (reason: GradientErrorReason, now: number): number | undefined => {
   const reset = reason._tag === "RateLimitError" ? nextReset(reason) : undefined
