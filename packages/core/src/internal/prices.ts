@@ -33,7 +33,7 @@ export interface Price {
   readonly perInputToken?: number | undefined
 }
 
-/** The price of each model. */
+/** Prices by the names of their models. */
 export type Prices = Readonly<Record<string, Price>>
 
 /**

@@ -355,8 +355,8 @@ const cutAfter = (text: string, literal: string, { below, oneIn }: Dice) => {
 }
 
 /**
- * An event stream with these images. Among them are events that must not make the library lose an image, and an error
- * can be the last event.
+ * An event stream with these images. Before each, there can be an event that must not make the library lose an image,
+ * and an error can be the last event.
  */
 const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
@@ -384,7 +384,10 @@ const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   return all.join("") + pick("", "", "data: [DONE]\n\n", "data: {oops\n\n", `data: ${pick(...errors)}\n\n`, "junk")
 }
 
-/** A JSON reply with these images. Among them are items without an image, which must not make the library lose one. */
+/**
+ * A JSON reply with these images. Among them can be items without an image, and the reply can have an error. These must
+ * not make the library lose an image.
+ */
 const paidResponse = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
   const between = () =>

@@ -115,7 +115,10 @@ const runResponse = (given: Case): Promise<Outcome> => {
   )
 }
 
-/** Calls each function, and returns the bytes of every image that the caller gets, in the result or in the error. */
+/**
+ * For each function of `Images`: calls it, and returns the bytes of every image that the caller gets, in the result or
+ * in the error.
+ */
 const runForPictures = {
   generate: (given: Case, n: number): Promise<ReadonlyArray<string>> => {
     answer = given
