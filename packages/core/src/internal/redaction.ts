@@ -17,7 +17,10 @@ const redacted = "<redacted>"
 export const secretName =
   /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
 
-/** Redacts the password of a URL, and its query params whose names can hold a secret. */
+/**
+ * Redacts the user and password of a URL, and the values of its query params whose names show that they can hold a
+ * secret.
+ */
 export const redactUrl = (url: string): string => UrlParams.redactUrl(url, [secretName])
 
 /** Matches keys of the service, which start with known prefixes. */
