@@ -11,7 +11,7 @@ import sharp, { type Sharp } from "sharp"
 
 const prompt = "A sea otter"
 
-/** A `keep` that puts images in a list, and returns their place in the list as their location. */
+/** A `keep` that puts each image in a list, and returns a location with its place in the list, such as `shelf/1`. */
 const shelf = () => {
   const images: Array<GeneratedImage.GeneratedImage> = []
   const keep = (image: GeneratedImage.GeneratedImage) => Effect.sync(() => `shelf/${images.push(image)}`)

@@ -60,7 +60,9 @@ const only = <A>(values: ReadonlyArray<A>): A => {
 
 type Snapshots = ReadonlyArray<Metric.Metric.Snapshot>
 
-/** The value of a counter, or the sum of a histogram, for each metric with this id and these attributes. */
+/**
+ * The value of a counter, or the sum of a histogram, for each metric that has this id and at least these attributes.
+ */
 const valueOf = (metrics: Snapshots, id: string, attributes: Readonly<Record<string, string>> = {}) => {
   const found = metrics.filter(
     (metric) =>

@@ -12,7 +12,7 @@ import * as Utf8 from "./utf8.ts"
 
 /**
  * The number of an image's bytes in one piece: a multiple of 3, so that only the last piece has padding. The base64 of
- * a piece is 256 KiB long.
+ * a full piece is 256 KiB long.
  */
 const pieceBytes = 192 * 1024
 

@@ -14,8 +14,8 @@ export const Issue = Schema.Struct({
   /** The name of the param or of the option, for example `outputFormat` or `headers.x-team`. */
   param: Schema.String,
   /**
-   * The refused value, or a description of it: `11`, `"soon"`, `a string`, `40000 characters`. It never contains a
-   * secret.
+   * The refused value, or a description of it: `11`, `"soon"`, `a string`, `40000 characters`. It does not show keys,
+   * the values of headers, or the password of a URL.
    */
   given: Schema.String,
   /** The values that are allowed, for example `1 to 10`. */

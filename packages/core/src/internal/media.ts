@@ -1,4 +1,4 @@
-/** Detects the format of an image, and describes images for printing. */
+/** Detects the format of an image, describes an image for printing, and makes a `Blob` of it. */
 const ascii = (bytes: Uint8Array, start: number, text: string): boolean => {
   for (let i = 0; i < text.length; i++) {
     if (bytes[start + i] !== text.charCodeAt(i)) return false

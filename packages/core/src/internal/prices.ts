@@ -21,7 +21,10 @@ export interface Price {
    * `usage`.
    */
   readonly perImage: number | ((attempt: Attempt) => number)
-  /** The price of one output token. If set, the actual price is computed from the reply's `usage`. */
+  /**
+   * The price of one output token. If set, the actual price is computed from the reply's `usage`, if the reply has the
+   * number of its output tokens.
+   */
   readonly perOutputToken?: number | undefined
   /**
    * The price of one input token. It is added to the price of the output tokens, if `perOutputToken` is set. Default:
@@ -30,7 +33,7 @@ export interface Price {
   readonly perInputToken?: number | undefined
 }
 
-/** The price of each model. */
+/** Prices by the names of their models. */
 export type Prices = Readonly<Record<string, Price>>
 
 /**

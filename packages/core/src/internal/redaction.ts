@@ -1,6 +1,6 @@
 /**
- * Redacts secrets in errors, recorded requests and cassettes. Headers are redacted by their names. In texts, the secrets
- * of the request's headers are redacted.
+ * Redacts secrets in errors, recorded requests and cassettes. Headers are redacted by their names. In texts, the
+ * secrets of the request's headers and keys of the service are redacted.
  */
 import * as Base64 from "effect/encoding/Base64"
 import type * as Headers from "effect/http/Headers"
@@ -17,7 +17,10 @@ const redacted = "<redacted>"
 export const secretName =
   /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
 
-/** Redacts the password of a URL, and its query params whose names can hold a secret. */
+/**
+ * Redacts the user and password of a URL, and the values of its query params whose names show that they can hold a
+ * secret.
+ */
 export const redactUrl = (url: string): string => UrlParams.redactUrl(url, [secretName])
 
 /** Matches keys of the service, which start with known prefixes. */
@@ -60,9 +63,10 @@ const escapesOf = (character: string, index: number): string => {
 }
 
 /**
- * A regular expression that matches the texts, with any of their characters in one of the forms of `escapesOf`. The match
- * includes up to 8 backslashes before a text, because they would otherwise escape the replacement. These are included only
- * from the start of a run of backslashes, because a text full of backslashes would take quadratic time otherwise.
+ * A regular expression that matches the texts, with any of their characters in one of the forms of `escapesOf`. The
+ * match includes up to 8 backslashes before a text, because they would otherwise escape the replacement. These are
+ * included only from the start of a run of backslashes, because a text full of backslashes would take quadratic time
+ * otherwise.
  */
 const escaped = (texts: ReadonlyArray<string>): RegExp => {
   const alternatives = texts.map((text) => Array.from(text, escapesOf).join(""))

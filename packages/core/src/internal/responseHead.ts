@@ -36,7 +36,10 @@ const unixMillis = (seconds: number, now: number): number => {
   return millis < now - yearMillis ? now + millis : millis
 }
 
-/** The time of a limit's reset. `undefined` for 0, which the service sends if no wait is needed. */
+/**
+ * The time of a limit's reset. `undefined` if it cannot be read, and for 0, which the service sends if no wait is
+ * needed.
+ */
 const resetOf = (text: string | undefined, now: number): DateTime.Utc | undefined => {
   const seconds = number(text)
   if (text === undefined || seconds === 0) return undefined

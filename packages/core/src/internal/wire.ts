@@ -1,4 +1,4 @@
-/** Names that the service uses: the types of events in a stream, and the codes of errors. */
+/** Names that the service or a gateway uses: the types of events in a stream, and the codes of errors. */
 
 /** The `type` of an event. It is also the event's name in the event stream. */
 export const eventNames = {
@@ -7,7 +7,10 @@ export const eventNames = {
   error: "error"
 } as const
 
-/** The values of `code` or `type` in an error, or of `id`, which DigitalOcean sends instead. */
+/**
+ * The values that this library recognises in the `code` or `type` of an error, or in its `id`, which DigitalOcean sends
+ * instead.
+ */
 export const errorCodes = {
   moderationBlocked: "moderation_blocked",
   contentPolicyViolation: "content_policy_violation",

@@ -15,8 +15,8 @@ const prototype: object = Uint8Array.prototype
 const own = Object.getOwnPropertyDescriptor(prototype, "setFromBase64")
 
 /**
- * Makes the globals like those of a platform. The library detects the platform when it is loaded, so it is loaded again
- * for each of them.
+ * Functions that make the globals like those of one platform. The library detects the platform when it is loaded, so it
+ * is loaded again for each platform.
  */
 const platforms = {
   Buffer: () => {},

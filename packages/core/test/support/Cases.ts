@@ -4,7 +4,7 @@
  */
 import fc from "fast-check"
 
-/** A random number generator. It is small, because each case makes one of its own, from its seed. */
+/** A random number generator. It is small, because new ones are made for each case, from seeds. */
 const dice = (seed: number) => {
   let state = seed >>> 0
   const next = () => {
@@ -42,7 +42,7 @@ const hex = (character: string, { oneIn }: Dice) => {
   return `\\u${oneIn(2) ? digits : digits.toUpperCase()}`
 }
 
-/** Writes a text as a JSON string, with unnecessary escapes. */
+/** Writes a text as a JSON string, which can have unnecessary escapes. */
 const quoted = (text: string, manner: Manner, chance: Dice): string => {
   const body = JSON.stringify(text).slice(1, -1)
   if (manner.escapes === 0 || body.includes("\\")) return `"${body}"`
@@ -110,7 +110,7 @@ const string = (text: string, chance: Dice) => quoted(text, mannerOf(chance), ch
 /** A JSON value that is not a string, for a member that should be a string. */
 const strange = ({ pick }: Dice) => pick("7", "{}", "[]", "true", '["png"]', '{"value":"png"}')
 
-/** A time as JSON, in any form that the library accepts, or invalid. */
+/** A time as JSON, in one of the forms that the library accepts, or invalid. */
 const time = ({ oneIn, pick }: Dice) =>
   oneIn(2)
     ? "1760000000"
@@ -334,7 +334,7 @@ export const responses = fc.record({
   contentType
 })
 
-/** The same, damaged. */
+/** The given cases, with the bytes of each reply damaged. */
 export const damaged = (cases: typeof eventStreams): typeof eventStreams =>
   fc.tuple(cases, seed).map(([given, from]) => ({ ...given, bytes: damage(given.bytes, from) }))
 
@@ -355,8 +355,8 @@ const cutAfter = (text: string, literal: string, { below, oneIn }: Dice) => {
 }
 
 /**
- * An event stream with these images. Among them are events that must not make the library lose an image, and an error
- * can be the last event.
+ * An event stream with these images. Before each, there can be an event that must not make the library lose an image,
+ * and an error can be the last event.
  */
 const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
@@ -384,7 +384,10 @@ const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   return all.join("") + pick("", "", "data: [DONE]\n\n", "data: {oops\n\n", `data: ${pick(...errors)}\n\n`, "junk")
 }
 
-/** A JSON reply with these images. Among them are items without an image, which must not make the library lose one. */
+/**
+ * A JSON reply with these images. Among them can be items without an image, and the reply can have an error. These must
+ * not make the library lose an image.
+ */
 const paidResponse = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance
   const between = () =>

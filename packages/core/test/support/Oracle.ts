@@ -162,7 +162,7 @@ export const streamOutcome = (bytes: Uint8Array): Outcome => {
   return { pictures, end: isFlawed ? "InvalidResponseError" : "IncompleteStreamError" }
 }
 
-/** Reads the first complete JSON object of a text, and ignores the rest of the text. */
+/** Reads the JSON object at the start of a text, and ignores the rest of the text. */
 const firstValue = (text: string): unknown => {
   for (let end = text.indexOf("}"); end !== -1; end = text.indexOf("}", end + 1)) {
     const value = parse(text.slice(0, end + 1))

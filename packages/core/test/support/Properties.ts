@@ -1,6 +1,7 @@
 /**
- * Properties that hold for every reply, whatever its form and however it arrives. `pnpm test` checks them on a few
- * thousand random replies, `pnpm fuzz` on a million.
+ * Properties that hold for random replies, however their bytes arrive. Each property is about one kind of reply, such
+ * as damaged event streams. `pnpm test` checks them on a few thousand random replies, `pnpm fuzz` by default on a
+ * million.
  */
 import type { ImageGenerateResponse, ImageGenStreamEvent } from "../../src/index.ts"
 import { GradientClient, type GradientError, Images, RetryPolicy } from "../../src/index.ts"
@@ -114,7 +115,10 @@ const runResponse = (given: Case): Promise<Outcome> => {
   )
 }
 
-/** Calls each function, and returns the bytes of every image that the caller gets, in the result or in the error. */
+/**
+ * For each function of `Images`: calls it, and returns the bytes of every image that the caller gets, in the result or
+ * in the error.
+ */
 const runForPictures = {
   generate: (given: Case, n: number): Promise<ReadonlyArray<string>> => {
     answer = given
@@ -140,8 +144,8 @@ const runForPictures = {
 }
 
 /**
- * The outcome without what differs between `generate` and `generateStream`: only the complete images and the end
- * remain.
+ * The outcome without what differs between `generate` and `generateStream`: only the bytes of the complete images and
+ * the end remain.
  */
 const bare = ({ end, pictures }: Outcome): Outcome => ({
   end: end === "Response" ? "Completed" : end,

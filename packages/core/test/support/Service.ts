@@ -83,7 +83,10 @@ export const failsWith = <const Tag extends GradientError.GradientErrorReason["_
     )
 }
 
-/** Gives the fibers time to run until each of them waits for the Clock. */
+/**
+ * Lets the fibers run for five turns of the event loop, which is enough for them to reach their next wait for the
+ * Clock.
+ */
 export const settle = Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
   Effect.repeat({ times: 4 }),
   Effect.asVoid

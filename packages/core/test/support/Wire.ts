@@ -11,7 +11,7 @@ export const png = (length = 16, fill = 7): Uint8Array => {
 
 export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64")
 
-/** A reply with these images. */
+/** The JSON of a reply with these images, as an object. */
 export const response = (images: ReadonlyArray<Uint8Array> = [png()], more: object = {}) => ({
   created: 1_760_000_000,
   data: images.map((bytes) => ({ b64_json: base64(bytes) })),
@@ -45,7 +45,7 @@ export const event = (data: { readonly type: string }): string =>
 /** What happens after the last part of a body: it closes, nothing more is sent, or it fails with this error. */
 export type Ending = "closes" | "hangs" | Error
 
-/** A body that consists of these parts. Each part is sent when the reader asks for more. */
+/** A body that consists of these parts. At most one part is sent before the reader asks for it. */
 export const body = (
   parts: ReadonlyArray<string | Uint8Array>,
   ending: Ending = "closes"

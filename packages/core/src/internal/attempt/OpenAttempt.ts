@@ -2,9 +2,9 @@
  * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, `event` for
  * each event of a stream, then `end` with the outcome.
  *
- * Each attempt has a span, `Images.attempt`, which lasts from the first `wait` to the outcome. `Effect.withSpan` cannot
- * create this span, because it would end with the effect that opens a stream, at the first event. The attempt ends
- * later, while the caller reads.
+ * Each attempt has a span, `Images.attempt`, which starts before the first `wait` and ends after each `end`.
+ * `Effect.withSpan` cannot create this span, because it would end with the effect that opens a stream, at the first
+ * event. The attempt ends later, while the caller reads.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -31,7 +31,7 @@ export interface Counter {
 const startSpan = (attempt: number, parent?: Tracer.AnySpan) =>
   Effect.makeSpan("Images.attempt", { attributes: { attempt }, parent })
 
-/** The Exit with which the span of an attempt ends. If the caller left, it is an interruption. */
+/** The Exit with which the span of an attempt ends if no `end` fails. If the caller left, it is an interruption. */
 const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
   if (outcome._tag === "Completed") return Exit.void
   const reason = outcome._tag === "Left" ? undefined : outcome.reason
@@ -39,7 +39,8 @@ const exitOf = (outcome: Outcome): Exit.Exit<void, GradientErrorReason> => {
 }
 
 /**
- * One attempt and the entries that run around it. The first outcome settles the attempt; later outcomes are ignored.
+ * One attempt and the entries that run around it. The first outcome settles the attempt; later outcomes are ignored. If
+ * a transform sends a second request, the object then represents the attempt of that request.
  *
  * @category models
  * @since 0.1.0
@@ -57,7 +58,7 @@ export class OpenAttempt {
    * Whether the reply is complete. If so, the request is not aborted when its scope closes: closing the body ends it.
    */
   isReplyWhole = false
-  /** Returns the images decoded so far, for the outcome of an attempt without a complete reply. */
+  /** Returns the images that were decoded and kept so far, for the outcome of an attempt without a complete reply. */
   images: () => ReadonlyArray<GeneratedImage> = () => []
 
   readonly #counter: Counter
@@ -74,7 +75,7 @@ export class OpenAttempt {
     return this.#isSent
   }
 
-  /** When the request was passed to the transport, in milliseconds of the Clock. */
+  /** When the request was passed to the transport, in milliseconds of the Clock. 0 if no request was. */
   get sentAt(): number {
     return this.#sentAt
   }
@@ -133,8 +134,8 @@ export class OpenAttempt {
   }
 
   /**
-   * Runs the `end` of each entry with the outcome, the innermost layer's first, then ends the span. Does nothing if the
-   * attempt already has an outcome.
+   * Runs the `end` of each entry whose `wait` succeeded, the innermost layer's first, then ends the span. Does nothing
+   * if the attempt already has an outcome.
    */
   settle(outcome: Outcome): Effect.Effect<void, GradientErrorReason> {
     return Effect.suspend(() => {
@@ -160,7 +161,10 @@ export class OpenAttempt {
     )
   }
 
-  /** Settles the attempt as failed, and fails with the reason. */
+  /**
+   * Settles the attempt as `Failed`, or as `NotSent` if nothing was sent, and fails with the reason. If an `end` fails,
+   * the failure is that of the `end`.
+   */
   fail(reason: GradientErrorReason): Effect.Effect<never, GradientErrorReason> {
     return Effect.andThen(this.settle(this.#outcomeOf(reason)), Effect.fail(reason))
   }
@@ -172,7 +176,7 @@ export class OpenAttempt {
   }
 
   /**
-   * Settles an attempt that still has no outcome when its scope closes. This happens if the caller was interrupted or
+   * Settles an attempt that still has no outcome when its scope closes. For example, the caller was interrupted or
    * stopped reading.
    */
   readonly leave: Effect.Effect<void> = Effect.suspend(() =>
@@ -185,7 +189,10 @@ export class OpenAttempt {
   )
 }
 
-/** Adds the images to the reason of an `end` that failed after `Completed`, because the caller pays for the images. */
+/**
+ * If an `end` failed after `Completed`, adds the images to its reason, unless the reason has images. The caller pays
+ * for them.
+ */
 const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
   outcome._tag === "Completed" && reason.images.length === 0
     ? Object.defineProperty(reason, "images", { value: outcome.images, enumerable: true })
@@ -193,7 +200,7 @@ const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErro
 
 /**
  * Starts an attempt and runs each `wait`. When the scope closes, an attempt without an outcome is settled. `Images`
- * calls `open` for each request; call it yourself only if you send requests through `GradientClient.post`.
+ * calls `open` itself; call it only if you send requests through `GradientClient.post`.
  *
  * @category constructors
  * @since 0.1.0

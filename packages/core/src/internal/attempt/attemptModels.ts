@@ -30,7 +30,7 @@ export interface Server {
  * @since 0.1.0
  */
 export interface Call {
-  /** The function that was called: `generate`, or `stream` for `generateStream`. */
+  /** The kind of call: `generate`, or `stream` for `generateStream`. */
   readonly kind: Kind
   /** The params of the call, with the `model`, `n` and `partialImages` of the request's body. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
@@ -56,16 +56,18 @@ export interface Attempt extends Call {
 /**
  * How an attempt ended.
  *
- * - `NotSent`: it is proven that nothing was sent. A `wait` or a `begin` failed or was interrupted, or no connection
- *   was made. After an interruption, `reason` is undefined.
- * - `Completed`: the whole reply arrived, with all its images.
+ * - `NotSent`: it is proven that nothing was sent, for example because a `wait` or a `begin` failed or was interrupted,
+ *   or because no connection was made. After an interruption, `reason` is undefined.
+ * - `Completed`: the whole reply arrived, or, in a stream, the last of the requested images. A reply can have fewer
+ *   images than requested.
  * - `Failed`: the request failed. `reason.mayHaveBeenCharged` shows whether it may have been charged for.
- * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed` event. The images may
- *   have been charged for.
+ * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed` event, or a transform
+ *   sent another request after a response. The images may have been charged for.
  *
- * `images` has all images that were decoded. If a stream ended within an image, the last item of `images` is the last
- * partial image. `response` is the whole response, also for a stream. It is absent if the reply was passed on as bytes
- * and not decoded.
+ * `images` has the images that were decoded; those of a stream only if an entry needs them. If a stream ended within an
+ * image, the last item of `images` is the last partial image, if there was one. `response` is the whole response, also
+ * for a stream. It is absent if the reply was passed on as bytes and not decoded, or if the images of a stream were not
+ * kept.
  *
  * @category models
  * @since 0.1.0
@@ -88,7 +90,8 @@ export type Outcome = Data.TaggedEnum<{
 export const Outcome = Data.taggedEnum<Outcome>()
 
 /**
- * Functions that run around each attempt. If one of them fails with a reason, the attempt fails with that reason.
+ * Functions that run around each attempt. If `wait`, `begin` or `end` fails with a reason, the attempt fails with that
+ * reason. If an `end` fails after the caller has left, its failure is only logged.
  *
  * @category models
  * @since 0.1.0
@@ -104,9 +107,9 @@ export interface Entry {
    */
   readonly event?: ((attempt: Attempt, event: ImageGenStreamEvent) => Effect.Effect<void>) | undefined
   /**
-   * Runs once for each attempt and cannot be interrupted. It runs before the caller gets the last image, or before the
-   * delay of a retry. If `end` fails after `Completed`, the reason of its failure gets the images, so that the caller
-   * does not lose them.
+   * Runs once for each attempt that got past this entry's `wait`, and cannot be interrupted. It runs before the caller
+   * gets the last image, before the delay of a retry, or after the caller has left. If `end` fails after `Completed`,
+   * the reason of its failure gets the images, so that the caller does not lose them.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**

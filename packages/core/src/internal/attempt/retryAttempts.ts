@@ -28,8 +28,8 @@ export class AttemptLog implements Counter {
 }
 
 /**
- * Runs attempts until one succeeds, or until the policy or the service allows no retry. The error of the call lists all
- * failed attempts.
+ * Runs attempts until one succeeds, or until the policy or the service allows no retry. The error of the call lists the
+ * failed attempts, except those that a transform repeated.
  */
 export const retryAttempts = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
@@ -54,8 +54,8 @@ export const retryAttempts = Effect.fnUntraced(function* <A, R>(
 })
 
 /**
- * Returns a function that takes the reason of a failure and returns the schedule's delay, or `None` if the schedule has
- * ended.
+ * Returns a function that takes the reason of a failure and returns the delay that the service or else the schedule
+ * gives, or `None` if the schedule has ended.
  */
 const delays = ({ schedule }: RetryPolicy) =>
   Effect.map(

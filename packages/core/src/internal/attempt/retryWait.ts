@@ -15,15 +15,15 @@ const longestWaitMillis = 60_000
 const shortestWaitMillis = 1000
 
 /**
- * The milliseconds until the soonest reset of a rate limit. After a 429, the provider asks clients to wait for this
- * reset.
+ * The milliseconds until the soonest reset of a rate limit, but at least 1,000. `undefined` if the failure is not a
+ * `RateLimitError`, or has no reset. After a 429, the provider asks clients to wait for this reset.
  */
 const untilReset = (reason: GradientErrorReason, now: number): number | undefined => {
   const reset = reason._tag === "RateLimitError" ? nextReset(reason) : undefined
   return reset === undefined ? undefined : Math.max(shortestWaitMillis, DateTime.toEpochMillis(reset) - now)
 }
 
-/** Whether the service allows a retry, and asks for a wait of at most one minute before it. */
+/** Whether the service allows a retry, without asking for a wait of more than one minute before it. */
 export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const wait = reason.retryAfter === undefined ? untilReset(reason, now) : Duration.toMillis(reason.retryAfter)

@@ -60,7 +60,10 @@ class Arrived {
     return this.#partial === undefined ? completed : [...completed, this.#partial]
   }
 
-  /** The outcome `Completed` with all images so far. `arrivedAt` is the current time in milliseconds. */
+  /**
+   * The outcome `Completed` with the complete images so far, or without images if none are kept. `arrivedAt` is the
+   * current time in milliseconds.
+   */
   outcome(arrivedAt: number): Outcome {
     if (!Arr.isReadonlyArrayNonEmpty(this.#completed)) return Outcome.Completed({ images: [], usage: this.usage })
     const response = responseOfCompleted(this.#completed, { arrivedAt })

@@ -21,10 +21,7 @@ const isBusy = ({ retryAfter, status }: Evidence) => status === 503 && retryAfte
  */
 const isRepeated = ({ code }: Evidence) => code === errorCodes.duplicateAttempt || code === errorCodes.inDoubt
 
-/**
- * Whether the fault is the gateway's: the service refused the gateway's own key, or the gateway's account has no
- * credit.
- */
+/** Whether the service refused the gateway's own key, or the account with the service has no credit. */
 const isOperatorsFault = ({ code }: Evidence) =>
   code === errorCodes.notConfigured || code === errorCodes.insufficientQuota
 

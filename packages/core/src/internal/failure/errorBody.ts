@@ -26,13 +26,16 @@ export const parseJson = (text: string, redact: (text: string) => string): Resul
     JSON.parse(text, (_, value: unknown) => (Predicate.isString(value) ? redact(value) : value))
   )
 
-/** How many levels of nested errors are read (`deepest`), and how many errors of one list (`mostErrors`). */
+/**
+ * How many levels of nested values are read below the outermost value (`deepest`), and how many errors of one list, or
+ * fields of one object of errors (`mostErrors`).
+ */
 const deepest = 6
 const mostErrors = 10
 
 /**
- * Whether a value has content. `{}`, `null`, `""`, `false`, `0`, `[]` and values that contain only these have no
- * content.
+ * Whether a value has content. `{}`, `null`, a string of white space, `false`, `0`, `[]` and values that contain only
+ * these have no content.
  */
 const hasContent = (value: unknown, depth = 0): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
@@ -106,7 +109,10 @@ const readFields = (fields: object, depth: number): ErrorBody => {
   return { description: oneLine(distinct(texts).join("; ")), param: named[0]?.[0] }
 }
 
-/** The name of the refused param. FastAPI sends it in `loc` as a path: `["body", "size"]` gives `size`. */
+/**
+ * The refused param, from FastAPI's path in `loc`: its parts without `body`, joined by dots. `["body", "size"]` gives
+ * `size`.
+ */
 const placeOf = (holder: object): string | undefined => {
   const loc = property(holder, "loc")
   if (!isList(loc)) return undefined

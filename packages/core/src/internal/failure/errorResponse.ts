@@ -16,7 +16,10 @@ const redirectDescription = (location: string | undefined): string =>
     ? "a redirect, which is not followed (no header shows where it leads)"
     : `a redirect to ${redactUrl(location)}, which is not followed`
 
-/** The reason for a response with a status other than 2xx, from its head and its body. `now` is in milliseconds. */
+/**
+ * The reason for a response with a status other than 2xx, from its head and its body. `now` is in milliseconds since
+ * 1970.
+ */
 export const reasonOfResponse = (
   response: HttpClientResponse.HttpClientResponse,
   text: string,

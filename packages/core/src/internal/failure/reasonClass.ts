@@ -22,7 +22,7 @@ type ReasonClass =
   | typeof GradientError.InternalServerError
   | typeof GradientError.InvalidResponseError
 
-/** Error codes that decide the reason even if the HTTP status is 4xx. */
+/** Error codes that decide the reason for an HTTP status of 4xx, and for an error object in a reply with status 200. */
 const byDecidingCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.moderationBlocked, GradientError.ContentPolicyError],
   [errorCodes.contentPolicyViolation, GradientError.ContentPolicyError],
@@ -60,7 +60,7 @@ export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClas
 
 /**
  * The class of the reason for an error object in a reply with status 200: by its code, else its `type`, else its
- * `status`.
+ * `status`. Without these, the class is `InternalServerError`.
  */
 export const reasonClassOfError = (body: ErrorBody): ReasonClass => {
   const named = decidedByCode(body) ?? byCode.get(body.code) ?? byCode.get(body.type)

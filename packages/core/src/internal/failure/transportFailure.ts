@@ -1,7 +1,7 @@
 /**
  * Converts a failure of the transport to a reason. `reached` is `NotSent` only if that is proven: the transport marked
- * the error with `markNotSent`, or the cause occurs only while connecting. Without proof, the service may be generating
- * an image, and may charge for it.
+ * the error with `markNotSent`, or the cause occurs only before anything is sent. Without proof, the service may be
+ * generating an image, and may charge for it.
  */
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
@@ -44,7 +44,7 @@ const messageIn = (error: object): string => {
   return Predicate.isString(message) ? message : ""
 }
 
-// Failures are recognised by the codes of Node, undici and Bun, or by the messages of runtimes without codes.
+// Most failures are recognised by the codes of Node, undici and Bun, or by the messages of runtimes without codes.
 
 const notSentCodes = new Set<unknown>([
   "UND_ERR_CONNECT_TIMEOUT",
@@ -129,8 +129,8 @@ const notHttpDescription = (error: object): string => {
 }
 
 /**
- * A readable description of a TLS error. OpenSSL's own messages consist of a pointer, names and the path of a C file.
- * `undefined` for other errors.
+ * A readable description of an error of the TLS protocol. OpenSSL's own messages consist of a pointer, names and the
+ * path of a C file. `undefined` for other errors, such as an invalid certificate.
  */
 const tlsDescription = (error: object): string | undefined => {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO$/.test(codeOf(error))) {
@@ -163,7 +163,7 @@ export const reasonOfFailure = (
   fields: ResponseFields = {}
 ): GradientError.GradientErrorReason => {
   const { reason } = error
-  // The reason has no `cause`, because the error repeats the URL, which may contain a password.
+  // For an invalid URL, the reason has no `cause`, because the error repeats the URL, which may contain a password.
   if (reason._tag === "InvalidUrlError") {
     return new GradientError.InvalidParamsError({
       description: `not a valid URL: ${redactUrl(reason.request.url)}`
@@ -195,7 +195,8 @@ export const reasonOfFailure = (
   }
   const phase = codes.map((code) => timeoutPhases.get(code)).find((found) => found !== undefined)
   if (phase !== undefined) {
-    // If nothing was sent, it is a connect timeout, even if a proxy had accepted the connection before it fell silent.
+    // If nothing was sent, every timeout counts as a connect timeout, also the headers timeout of a proxy that accepted
+    // the connection and then did not reply.
     return new GradientError.RequestTimeoutError({ ...common, phase: reached === "NotSent" ? "connect" : phase })
   }
   return reached === "NotSent" ? new GradientError.ConnectionError(common) : new GradientError.DisconnectedError(common)

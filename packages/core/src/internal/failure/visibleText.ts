@@ -44,7 +44,7 @@ const isBinary = (text: string) => /\0/.test(text) || (text.match(/\uFFFD/g)?.le
 
 /**
  * The text that a person would see: the title of an HTML page, else its first visible words; for plain text, its start.
- * `undefined` if there is no text.
+ * `undefined` if there is no text, or if it looks like binary data.
  */
 export const visibleText = (text: string): string | undefined => {
   const start = text.slice(0, longest)

@@ -63,7 +63,10 @@ export class Base64Sink {
     return taken
   }
 
-  /** Decodes one character. If the character is not allowed at this position, returns false and sets `problem`. */
+  /**
+   * Decodes one character. If the character is not allowed at this position, or the image gets too large, returns false
+   * and sets `problem`.
+   */
   writeCharacter(code: number): boolean {
     const sextet = sextetOf(code)
     if (code === equalsSign) {

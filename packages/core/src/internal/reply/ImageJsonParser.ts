@@ -1,6 +1,6 @@
 /**
  * Parses the JSON of a reply or of an event while its bytes arrive. Extracts the images as bytes and leaves a small
- * JSON text, in which each image is replaced by its index.
+ * JSON text, in which each image is replaced by its index, or by `null` if it cannot be used.
  *
  * An image is the string in a member `b64_json`, either of the outermost object (the data of an event) or of an item of
  * its list `data` (a response). The parser follows only strings and nesting. `JSON.parse` checks the remaining text
@@ -29,7 +29,7 @@ const containers: ReadonlyArray<number> = [openBrace, openBracket, openBrace]
 
 /** The result of parsing: the images, and the JSON text without them. */
 export interface Extracted {
-  /** The JSON text, with an index into `images` in place of each image. */
+  /** The JSON text, with an index into `images` in place of each usable image. */
   readonly json: string
   readonly images: ReadonlyArray<Uint8Array>
   /** Why the first unusable image cannot be used, with the image's path. If set, the indexes in `json` may be wrong. */
@@ -40,8 +40,8 @@ export class ImageJsonParser {
   /** Describes the limit that was exceeded. If set, the parser ignores all further bytes. */
   problem: string | undefined
   /**
-   * Why the first unusable image cannot be used, with the image's path. Parsing continues after it, because other
-   * images may follow.
+   * Why the first unusable image cannot be used, with the image's path. Unless `problem` is set too, parsing continues
+   * after it, because other images may follow.
    */
   flaw: string | undefined
   /** Whether the outermost JSON value has ended. */
@@ -93,7 +93,7 @@ export class ImageJsonParser {
     this.#expectedBytes = expectedBytes
   }
 
-  /** Whether an image has begun, even if it is incomplete. */
+  /** Whether there is a complete image, or one that is being decoded. */
   get hasImage(): boolean {
     return this.#sink !== undefined || this.images.length > 0
   }
@@ -113,7 +113,7 @@ export class ImageJsonParser {
     return at
   }
 
-  /** Adds the line end between two `data` lines of one event. */
+  /** Adds the line end between two `data` lines of one event. An image that contains a line end cannot be used. */
   writeLineEnd(): void {
     if (this.#sink !== undefined || this.#mediaType !== undefined) this.#giveUp("is not base64")
     else if (!this.#isSkipping) this.#append(lineFeed)
@@ -217,7 +217,7 @@ export class ImageJsonParser {
     return this.#value === "image" && this.#depth === this.#matched
   }
 
-  /** Records why the current image cannot be used. */
+  /** Records why the current image cannot be used, if it is the first such image. */
   #flawed(why: string): void {
     this.flaw ??= `${this.#matched === 1 ? "b64_json" : `data[${this.#item}].b64_json`} ${why}`
   }

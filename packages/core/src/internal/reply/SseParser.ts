@@ -34,7 +34,10 @@ export class SseParser {
    * limit.
    */
   #isIgnored = false
-  /** The size of the last image of this stream in bytes. The estimate for the next image is based on it. */
+  /**
+   * The size in bytes of the first image of the last event that had images. The estimate for the next image is based on
+   * it.
+   */
   #lastImageBytes = 0
 
   readonly #limits: Limits
@@ -50,7 +53,7 @@ export class SseParser {
     return this.#data?.images ?? []
   }
 
-  /** Whether the event that is being parsed has an image, complete or not. */
+  /** Whether the event that is being parsed has a complete image, or one that is being decoded. */
   get hasPendingImage(): boolean {
     return this.#data?.hasImage === true
   }

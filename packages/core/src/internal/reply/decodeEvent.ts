@@ -46,7 +46,8 @@ export type DecodedEvent =
 const imageEvents = new Set<string>([eventNames.partialImage, eventNames.completed])
 
 /**
- * Whether events with this name must be decoded. True for an empty name, because the data then shows the event's type.
+ * Whether an event with this name may be about an image or an error, so that data that cannot be parsed is not ignored.
+ * True for an empty name and for `message`, because the data then shows the event's type.
  */
 export const isKnownName = (name: string): boolean =>
   name === "" || name === "message" || name === eventNames.error || imageEvents.has(name)
@@ -54,7 +55,7 @@ export const isKnownName = (name: string): boolean =>
 /** The state of the stream that is needed to decode an event. */
 export interface EventContext {
   readonly head: Head
-  /** How many partial images the call requested. */
+  /** How many partial images of each image the call requested. */
   readonly partialImages: number
   /** The index for a partial image that has no valid index. */
   readonly nextIndex: number

@@ -58,7 +58,7 @@ export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray
 export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
   images.map((bytes) => new GeneratedImage({ bytes }))
 
-/** Why a reply is unusable, and the URLs that the reply has in place of images. */
+/** Why a reply or an event is unusable, and the URLs that it has in place of images. */
 export interface Flaw {
   readonly description: string
   readonly urls: ReadonlyArray<string>
@@ -102,7 +102,10 @@ const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
     .map((holder) => property(holder, "url"))
     .filter(isUrl)
 
-/** The bytes of an image that was sent as a data URL. `undefined` for any other URL. */
+/**
+ * The bytes of an image that was sent as a data URL. `undefined` for any other URL, or if the base64 is invalid or
+ * empty.
+ */
 const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,([^=]*)={0,2}$/.exec(url)) || []
   if (text === undefined) return undefined
@@ -120,7 +123,10 @@ export const flawOf = ({ flaw }: Extracted, holders: ReadonlyArray<unknown>): Fl
   return { description: `an image was sent as a URL; download it soon, because it may expire: ${first}${more}`, urls }
 }
 
-/** Replaces the index of an image by the image's bytes, and sets the output format if it is absent. */
+/**
+ * Sets `b64_json` to the bytes of the image, which is given by its index or as a data URL, and sets the output format
+ * if it is absent.
+ */
 export const withBytes = (holder: object, images: ReadonlyArray<Uint8Array>, format?: unknown): object => {
   const index = property(holder, "b64_json")
   const bytes = Predicate.isNumber(index) ? images[index] : imageOfDataUrl(property(holder, "url"))
@@ -223,8 +229,8 @@ export const completedOf = (
   )
 
 /**
- * Converts `Completed` events to a response. `usage` is that of the last event that has one. All other fields are those
- * of the last event.
+ * Converts `Completed` events to a response with the images of all events. `usage` is that of the last event that has
+ * one. The other fields are those of the last event. If that has no creation time, `arrivedAt` is used.
  */
 export const responseOfCompleted = (
   events: Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed>,

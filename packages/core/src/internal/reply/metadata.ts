@@ -37,7 +37,7 @@ const repair = (holder: object, fields: Readonly<Record<string, Field>>): Repair
 const { inputTokensDetails, outputTokens, outputTokensDetails } = Usage.to.fields
 const usageFields = { inputTokensDetails, outputTokens, outputTokensDetails }
 
-/** Removes the details of `usage` that cannot be decoded, and keeps the rest of `usage`. */
+/** Removes the output tokens and the details of `usage` if they cannot be decoded, and keeps the rest of `usage`. */
 const repairUsage = (holder: object): Repaired => {
   const usage = property(holder, "usage")
   if (!Predicate.isObject(usage)) return { readable: holder, unreadable: [] }

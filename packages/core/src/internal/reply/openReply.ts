@@ -55,7 +55,10 @@ class ReplyStart {
     this.#limits = limits
   }
 
-  /** Adds chunks. Returns the form of the reply once it is recognised, else `undefined`. */
+  /**
+   * Adds chunks. Returns the form of the reply once it is recognised, else `undefined`. If `problem` is set, returns
+   * `text`.
+   */
   take(chunks: Chunks): Form | undefined {
     for (const chunk of chunks) this.#write(chunk)
     if (this.problem !== undefined) return "text"

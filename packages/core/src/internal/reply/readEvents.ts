@@ -35,18 +35,21 @@ class EventReader {
   /** The completed images, if the caller gets them only at the end of the stream. A failure carries them. */
   readonly #kept: Array<Completed> = []
   /**
-   * `#completed` is the number of completed images. `#isComplete` is whether the last event with an image was a
-   * `Completed`.
+   * `#completed` is the number of completed images, including unusable ones. `#isComplete` is whether the last image,
+   * usable or not, was a completed one.
    */
   #completed = 0
   #isComplete = false
-  /** `#partials` is the number of partial images so far. `#lastIndex` is the index of the last partial image. */
+  /**
+   * `#partials` is the number of partial images so far. `#lastIndex` is the index of the last partial image after the
+   * last completed image, or -1.
+   */
   #partials = 0
   #lastIndex = -1
   /** Why an image cannot be used. If a partial image cannot be used, this is cleared when a completed image arrives. */
   #flaw: Reply.Flaw | undefined
   #isCompletedFlawed = false
-  /** The message in the last event that had no image, for the description of a failure. */
+  /** The last message in an event that was skipped, for the description of a failure. */
   #words: string | undefined
 
   readonly #incoming: IncomingReply

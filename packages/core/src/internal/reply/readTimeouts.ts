@@ -5,7 +5,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
-/** When bytes last arrived, in milliseconds of the Clock. The code that reads the body updates this time. */
+/**
+ * When bytes last arrived in this read, or else when the read began, in milliseconds of the Clock. The code that reads
+ * the body updates this time.
+ */
 export interface Activity {
   lastByteAt: number
 }

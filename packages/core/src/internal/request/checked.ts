@@ -1,8 +1,8 @@
-/** Results of checking options: the checked value, or every rule that was broken. */
+/** Results of checking options: the checked value, or the rules that were broken. */
 import * as Result from "effect/Result"
 import type { Issue } from "../issue.ts"
 
-/** The checked value of an option, or all rules that the option breaks. */
+/** The checked value of an option, or at least one rule that the option breaks. */
 export type Checked<A> = Result.Result<A, ReadonlyArray<Issue>>
 
 export const refuse = (param: string, allowed: string, given: string): Result.Result<never, ReadonlyArray<Issue>> =>

@@ -79,7 +79,9 @@ const headerIssue = (name: string, value: unknown): Issue | undefined => {
   return isCarriable(value) ? undefined : uncarriable(param)
 }
 
-/** Adds headers to `base`, and removes headers with the value `null`. All names become lower case. */
+/**
+ * Adds headers to `base`, and removes headers with the value `null`. The names of the added headers become lower case.
+ */
 export const headers = (
   base: Readonly<Record<string, string>>,
   added: WaitingOptions["headers"]

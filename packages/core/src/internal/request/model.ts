@@ -15,7 +15,7 @@ export interface NamedModel {
   readonly from: keyof typeof sources
 }
 
-/** Whether a 404 means that the model, rather than the endpoint, was not found. */
+/** Whether a text of a 404 contains `model`: then probably the model, rather than the endpoint, was not found. */
 const isAboutModel = ({ code, description = "", param, type }: GradientError.NotFoundError) =>
   [description, code, param, type].some((text) => text !== undefined && /model/i.test(text))
 

@@ -47,7 +47,7 @@ export interface WaitingOptions {
 export interface Options extends WaitingOptions {
   /** A model access key for serverless inference, of the form `sk-do-...`. */
   readonly modelAccessKey?: Redacted.Redacted | undefined
-  /** A personal access token, of the form `dop_v1_...`. Used if there is no model access key. */
+  /** A personal access token, of the form `dop_v1_...`. Used if `modelAccessKey` is not set. */
   readonly accessToken?: Redacted.Redacted | undefined
   /**
    * The URL of the API, without `/images/generations`. It may have a query. Default: `https://inference.do-ai.run/v1`.

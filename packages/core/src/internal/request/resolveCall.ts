@@ -35,7 +35,7 @@ export interface ResolvedCall {
   readonly n: number
   /** How many partial images of each image the request's body asks for. */
   readonly partialImages: number
-  /** All headers of the request, including those from the client's options. Names are in lower case. */
+  /** The headers from the options of the client and of the call, and `accept`. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -124,8 +124,8 @@ const requestBody = (
 }
 
 /**
- * Checks the params and options of one call, without sending anything. The call's options override the client's. All
- * broken rules are reported at once.
+ * Checks the params and options of one call, without sending anything. The call's options override the client's. The
+ * issues of all params and options are reported together.
  *
  * @category constructors
  * @since 0.1.0

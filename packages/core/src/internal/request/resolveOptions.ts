@@ -1,6 +1,6 @@
 /**
- * Checks the options of a layer when the layer is built. All broken rules are reported at once, and secret values are
- * not shown.
+ * Checks the options of a layer when the layer is built. The issues of all options are reported together, and secret
+ * values are not shown.
  */
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -27,7 +27,10 @@ import type { Options } from "./options.ts"
 export interface ResolvedOptions {
   readonly toUrl: ToUrl
   readonly server: Server | undefined
-  /** The headers of every request, including the one with the key. Names are in lower case. */
+  /**
+   * The default headers of each request, which a call's `headers` can change. They include `authorization` if there is
+   * a key. Names are in lower case.
+   */
   readonly headers: Readonly<Record<string, string>>
   /** The model for calls that do not set `model`. */
   readonly model: NamedModel
@@ -48,8 +51,8 @@ const keyOf = ({ accessToken, modelAccessKey }: Options, { key }: Environment) =
 }
 
 /**
- * The `authorization` header with the key, without white space around it. A key with quotes or `Bearer` is refused. The
- * key is never shown in a message.
+ * The `authorization` header with the key, without white space around it. A key in quotes or after `Bearer` is refused.
+ * The key is never shown in a message.
  */
 const authorization = (options: Options, environment: Environment): Checked<Readonly<Record<string, string>>> => {
   const key = keyOf(options, environment)

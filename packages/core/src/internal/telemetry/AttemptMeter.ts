@@ -9,7 +9,7 @@ import { imagePrice, priceOf, type Prices, tokensCost } from "../prices.ts"
 export interface AttemptResult {
   readonly outcome: Outcome["_tag"]
   /**
-   * The tag of the reason of a failure, or `Left`. Undefined if all images arrived, or if the caller was interrupted
+   * The tag of the reason of a failure, or `Left`. Undefined if the attempt completed, or if the caller was interrupted
    * before anything was sent.
    */
   readonly errorType: string | undefined
@@ -17,7 +17,10 @@ export interface AttemptResult {
   readonly charged: "yes" | "no" | "in_doubt"
   /** The time from sending the request to the outcome, in seconds. Undefined if nothing was sent. */
   readonly seconds: number | undefined
-  /** How many complete images arrived, and their bytes. Undefined if the images were not decoded. */
+  /**
+   * How many complete images arrived, and their bytes. For a failed `generate`, a partial image in the reason's
+   * `images` is counted too. Undefined if the images were not decoded.
+   */
   readonly images: number | undefined
   readonly bytes: number | undefined
   readonly partialImages: number
