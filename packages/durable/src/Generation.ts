@@ -1,4 +1,7 @@
-/** A durable generation as a person sees it: the content of a row of the journal. It has no prompt and no images. */
+/**
+ * A durable generation as a person sees it, made from a row of the journal. It contains neither the prompt nor the
+ * bytes of images.
+ */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import type { Found } from "./internal/journalModels.ts"
@@ -45,7 +48,7 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
   model: Schema.String,
   /** The number of images that were asked for. */
   n: Schema.Int,
-  /** The number of images that the store has. */
+  /** The number of stored images of the result, or of the attempt in doubt. The images of `extra` are not counted. */
   images: Schema.Int,
   /**
    * The number of other attempts that returned images after the generation was done. These attempts were paid for too,

@@ -30,7 +30,7 @@ const makeImage = () => Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), B
 
 /**
  * A service with faults: it replies 429 for short times, which costs nothing, resets some connections after the
- * generation was paid for, and delays some replies.
+ * generation was paid for, and delays some replies longer than others.
  */
 const faultyService = Effect.acquireRelease(
   Effect.promise(async () => {

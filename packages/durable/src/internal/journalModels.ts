@@ -1,11 +1,13 @@
 /**
- * The models of `GenerationJournal` except its rows. They have their own file, so that the SQL modules can import them.
+ * The models of `GenerationJournal` except its rows and moves. They have their own file, so that the SQL modules can
+ * import them.
  */
 import * as Data from "effect/Data"
 import type { Row } from "./stateMachine.ts"
 
 /**
- * The journal did not answer, or refused the statement. It is unknown whether the statement changed anything.
+ * The journal did not answer, refused the statement, or has a row that this version cannot read. It is unknown whether
+ * the statement changed anything.
  *
  * @category errors
  * @since 0.1.0

@@ -80,8 +80,8 @@ const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
 }
 
 /**
- * The runner fails with its last temporary failure after more than this many passes in a row in which no request got an
- * outcome.
+ * After more than this many passes in a row in which no request got an outcome, the runner fails if the last of these
+ * passes had a temporary failure.
  */
 const mostIdlePasses = 30
 
@@ -153,7 +153,7 @@ class Runner {
     )
   }
 
-  /** Makes one pass over the batch, with one call for each request that has no outcome. */
+  /** Makes one pass over the batch, with one `#ask` for each request that has no outcome. */
   #look(): Effect.Effect<void, GradientError.GradientError> {
     const parts = Array.from({ length: Math.ceil(this.#batch.total / linesInPart) }, (_, part) => part)
     return Stream.fromIterableEffect(Random.shuffle(parts)).pipe(
@@ -167,8 +167,8 @@ class Runner {
   }
 
   /**
-   * Runs passes until every request has an outcome. Fails after many passes without progress, or with a failure that
-   * stops the batch.
+   * Runs passes until every request has an outcome. Fails with a failure that stops the batch, or with a temporary
+   * failure after many passes without progress.
    */
   readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {
     for (let idle = 0; this.#settledCount < this.#batch.total;) {
