@@ -127,8 +127,9 @@ export class DurableImages extends Context.Service<
     /**
      * Decides about the attempt that is in doubt. `repeat`: the next call with the key sends another request, which may
      * be charged for again. `abandon`: no request is sent for the key until a person decides `repeat` or removes the
-     * row. `accept`: the images that the store has of the attempt become the result. Fails with `ConflictError` if the
-     * attempt is neither in doubt nor abandoned.
+     * row. `accept`: the images that the store has of the attempt become the result. If the store already has all
+     * images of the generation, they become the result, and `repeat` and `abandon` fail with `ConflictError`. So does
+     * every decision if the attempt is neither in doubt nor abandoned.
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /**

@@ -50,7 +50,7 @@ import * as Reasons from "./internal/failureReasons.ts"
 /**
  * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed or was
  * interrupted, and was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown.
- * `abandoned`: the request was in doubt, and a person decided that it is not sent again. `sending`: the request is
+ * `abandoned`: the request was in doubt, and a person decided that it is not sent again. `sending`: the request may be
  * under way. `waiting`: the request has not been sent, or a person decided that it is sent again.
  *
  * @category models
@@ -65,7 +65,7 @@ export interface Progress {
   readonly abandoned: number
   readonly sending: number
   readonly waiting: number
-  /** The number of images in the store, including images of requests in doubt. */
+  /** The number of stored images that the journal knows of, including images of requests in doubt. */
   readonly images: number
   /**
    * The number of tokens that the service counted for all requests that are done, even if their images were removed.

@@ -178,8 +178,8 @@ const check = (url: string, { ledger, store }: { readonly ledger: Ledger; readon
     for (const { row } of done) expect(storedImages(store, row)).toEqual([images.get(row.id)])
     const doubts = found.filter(({ row }) => row.state !== "done")
     expect(doubts.filter(({ isLapsed, row }) => !isLapsed && row.state !== "doubt")).toEqual([])
-    // Each of the two runners that were killed left at most `concurrency` requests in doubt, and each connection that the
-    // service reset left one more. The runner that was ended with SIGTERM left none.
+    // Each of the two runners that were killed left at most `concurrency` requests in doubt, and each connection that
+    // the service reset left one more. The runner that was ended with SIGTERM left none.
     expect(doubts.length).toBeLessThanOrEqual(2 * concurrency + resets)
     expect(doubts.filter(({ row }) => row.note === "interrupted")).toEqual([])
     return { done: found.length - doubts.length, doubts: doubts.length, resets }

@@ -88,8 +88,8 @@ const lookAndForget = fc.boolean().map(
 )
 
 /**
- * Steps that lead to many requests are in the list several times, so that they are chosen more often than steps that
- * end a generation.
+ * Some steps that lead to many requests are in the list several times, so that they are chosen more often than steps
+ * that end a generation.
  */
 const steps = [
   ...Array.from({ length: 5 }, () => beginAndSend),

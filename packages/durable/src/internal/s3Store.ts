@@ -53,8 +53,8 @@ interface Request {
 const requestTimeout = Duration.minutes(2)
 
 /**
- * The schedule of repetitions of a request: at most 8, the last of which begins less than a minute after the first
- * unless requests take long. A request can be repeated safely, because the repetition changes nothing further.
+ * The schedule of repetitions of a request: at most 8, with growing waits, and none is planned more than 30 seconds
+ * after the first failure. A request can be repeated safely, because the repetition changes nothing further.
  */
 const whileBusy = Schedule.exponential("200 millis").pipe(
   Schedule.jittered,

@@ -122,7 +122,7 @@ const full = 2
 
 /**
  * Fails if `synchronous_commit` of PostgreSQL is off, or `synchronous` of SQLite is below `FULL`. A crash could then
- * lose a commit, so that a request was sent without any record of it.
+ * lose a commit, so that a request was sent without any record of it. Also fails for other databases.
  */
 export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientError.GradientError | SqlError> =>
   sql.onDialectOrElse({

@@ -58,7 +58,10 @@ export interface Row extends Asked {
   readonly leaseUntil: number
   /** Why the row is in this state. */
   readonly note: string | undefined
-  /** The number of stored images of the result, or of the attempt in doubt. The images of `extra` are not counted. */
+  /**
+   * The number of stored images that the journal knows of: those of the result, or those of the attempt in doubt. The
+   * images of `extra` are not counted.
+   */
   readonly images: number
   /** The name of the folder with the images, within the folder of the generation's id in the store. */
   readonly folder: string | undefined

@@ -13,8 +13,8 @@ import { parseLine } from "./line.ts"
 export const linesInPart = 500
 
 /**
- * The number of problems that the message of an error lists. The `issues` of the error list all of them, up to about
- * `mostIssues`.
+ * The maximum number of problems that the message of an error lists. The `issues` of the error list all of them, up to
+ * about `mostIssues`.
  */
 const mostShown = 20
 const mostIssues = 10_000

@@ -38,9 +38,9 @@ export interface Batch extends Checked {
 export const keyOf = (name: string, id: string): string => `${name}/${id}`
 
 /**
- * Failures that most other requests of the batch would have too, such as a wrong key or no credit. The batch stops, and
- * can be continued after the cause was corrected. An unknown model also stops the batch, although other lines may name
- * other models.
+ * Failures that most other requests of the batch would have too, such as a wrong model access key or no credit. The
+ * runner stops, and the batch can be continued after the cause was corrected. An unknown model also stops the runner,
+ * although other lines may name other models.
  */
 const stopping: ReadonlySet<string> = new Set([
   "AuthenticationError",
@@ -50,7 +50,7 @@ const stopping: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether this failure stops the batch. It does if most other requests would fail in the same way. It also does if
+ * Whether this failure stops the runner. It does if most other requests would fail in the same way. It also does if
  * images could not be stored or recorded, because the images of further requests would be paid for and lost too.
  */
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
@@ -167,7 +167,7 @@ class Runner {
   }
 
   /**
-   * Runs passes until every request has an outcome. Fails with a failure that stops the batch, or with a temporary
+   * Runs passes until every request has an outcome. Fails with a failure that stops the runner, or with a temporary
    * failure after many passes without progress.
    */
   readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {

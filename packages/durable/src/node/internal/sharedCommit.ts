@@ -23,8 +23,8 @@ interface Write {
 }
 
 /**
- * Whether a statement is run in a transaction together with others. Some, such as `VACUUM`, may not be, so only these
- * three are.
+ * Whether a statement is run in one transaction with others: only `INSERT`, `UPDATE` and `DELETE` are. Some statements,
+ * such as `VACUUM`, may not be.
  */
 const isWrite = (sql: string) => /^\s*(INSERT|UPDATE|DELETE)\b/i.test(sql)
 
