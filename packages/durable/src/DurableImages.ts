@@ -117,8 +117,8 @@ export class DurableImages extends Context.Service<
      * process, else when the generation is done. Fails with `NotFoundError` if nothing is under way for the key, and
      * the generation is unknown or `free`.
      *
-     * With `params`, fails with `ConflictError` if the generation was asked for with other params. To compare them, the
-     * journal must know the generation: one that only the store has is not found.
+     * With `params`, fails with `ConflictError` if the generation was asked for with other params, or with an
+     * `extraBody`. To compare them, the journal must know the generation: one that only the store has is not found.
      */
     readonly join: (
       key: string,

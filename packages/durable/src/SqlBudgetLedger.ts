@@ -1,7 +1,7 @@
 /**
  * Keeps the counts of `ImagesBudget` in the journal's database, so that many processes share one budget. Each
  * reservation is one atomic statement, and uses the clock of the database. If a process is killed, the amounts that it
- * had reserved remain counted as if they had been used, until their window ends.
+ * had reserved remain counted as if they had been used, until the window of the budget ends, if it has one.
  *
  * @example
  * ```ts

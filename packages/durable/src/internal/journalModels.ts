@@ -32,7 +32,7 @@ export interface Found {
 
 /**
  * The number of generations with this status, and the sums of their images and tokens. A generation that is `free`
- * after a failure counts as `failed`.
+ * after a failure or an interruption counts as `failed`.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,6 @@
 /**
- * Writes outcomes to the journal. If the journal cannot be reached, it tries again every second until the layer closes.
+ * Writes outcomes to the journal. If the journal cannot be reached, the write is repeated every second until it
+ * succeeds or the layer closes.
  */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
