@@ -1,11 +1,11 @@
 /**
- * Pays for each call at most once, even if processes crash or restart. A call with an `idempotencyKey` is a generation:
- * its request is recorded in a journal before it is sent, and its images are in a store before the call succeeds. A
- * call without a key passes through unchanged.
+ * Pays at most once for each call with an `idempotencyKey`, even if processes crash or restart. Such a call is a
+ * generation: its request is recorded in a journal before it is sent, and its images are in a store before the call
+ * succeeds. A call without a key passes through unchanged.
  *
  * For one key and one journal, at most 1 request is sent, plus the requests that are proven uncharged, plus one for
- * each time a person decided `repeat`, or the row was removed by `forget` or `prune`. This holds despite crashes,
- * stalls and differing clocks, with any number of processes.
+ * each time a person decided `repeat`, or the row was removed by `forget`, `prune` or `keep.rows`. This holds despite
+ * crashes, stalls and differing clocks, with any number of processes.
  *
  * @example
  * ```ts
@@ -64,8 +64,8 @@ export type { ListOptions, PruneOptions, Removed, Resolution } from "./internal/
  */
 export interface Options {
   /**
-   * How long a process may fail to renew its lease before its requests count as in doubt. At least 1 second. Default: 1
-   * minute.
+   * How long a process may fail to renew its lease before its unfinished requests count as in doubt. At least 1 second.
+   * Default: 1 minute.
    */
   readonly lease?: Duration.Input | undefined
   /**
@@ -79,9 +79,10 @@ export interface Options {
    */
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
-   * How long things are kept. `images`: how long images are kept. `rows`: how long the row of an expired or free
-   * generation is kept. After a row is removed, the next call with its key sends a new request. `params`: whether
-   * params are stored with the images. Default: images and rows are kept forever, and params are not stored.
+   * How long things are kept after their last change. `images`: how long the images of generations that are done are
+   * kept. `rows`: how long the row of an expired or free generation is kept. After a row is removed, the next call with
+   * its key sends a new request. `params`: whether params are stored with the images. Default: images and rows are kept
+   * forever, and params are not stored.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
   /**
@@ -113,11 +114,11 @@ export class DurableImages extends Context.Service<
     readonly get: (key: string) => Failing<Option.Option<Generation>>
     /**
      * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this
-     * process, else when the generation is done. Fails with `NotFoundError` if nothing is under way for the key and
-     * nothing was charged for.
+     * process, else when the generation is done. Fails with `NotFoundError` if nothing is under way for the key, and
+     * the generation is unknown or `free`.
      *
-     * With `params`, fails with `ConflictError` if the generation was asked for with other params. To compare them, the
-     * journal must know the generation: one that only the store has is not found.
+     * With `params`, fails with `ConflictError` if the generation was asked for with other params, or with an
+     * `extraBody`. To compare them, the journal must know the generation: one that only the store has is not found.
      */
     readonly join: (
       key: string,
@@ -125,29 +126,30 @@ export class DurableImages extends Context.Service<
     ) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
     /**
      * Decides about the attempt that is in doubt. `repeat`: the next call with the key sends another request, which may
-     * be charged for again. `abandon`: no request is sent for the key, unless a person decides `repeat` later.
-     * `accept`: the images that the store has of the attempt become the result. Fails with `ConflictError` if the
-     * attempt is neither in doubt nor abandoned.
+     * be charged for again. `abandon`: no request is sent for the key until a person decides `repeat` or removes the
+     * row. `accept`: the images that the store has of the attempt become the result. If the store already has all
+     * images of the generation, they become the result, and `repeat` and `abandon` fail with `ConflictError`. So does
+     * every decision if the attempt is neither in doubt nor abandoned.
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /**
      * Removes the images of a generation, its key, its labels and the digest of its params. After that, no call with
-     * the key sends a request until `prune` or `forget` removes the row.
+     * the key sends a request until `prune`, `forget` or `keep.rows` removes the row.
      */
     readonly erase: (key: string) => Failing<Removed>
     /**
-     * Removes the generation of a key and its images. The next call with the key sends a new request, which is charged
-     * for.
+     * Removes the generation of a key and its images. The next call with the key sends a new request, which may be
+     * charged for.
      */
     readonly forget: (key: string) => Failing<Removed>
     /**
-     * Removes the images of old generations that are `done`, or the rows of old generations with another status. See
-     * `PruneOptions`.
+     * Removes the images of old generations that are `done`, or the rows and images of old generations that are
+     * `expired`, `abandoned` or `free`. See `PruneOptions`.
      */
     readonly prune: (options: PruneOptions) => Failing<Removed>
     /**
-     * Writes the rows that the journal lacks, and completes those that are neither done nor expired, from the manifests
-     * in the store. Emits each generation whose row was changed.
+     * For each manifest in the store, writes the row of its generation if the journal lacks it, and completes the row
+     * if it is neither done nor expired. Emits each generation whose row was changed.
      */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
@@ -298,8 +300,8 @@ export const resolve = (
   Effect.flatMap(DurableImages, (durable) => durable.resolve(key, resolution))
 
 /**
- * Removes the images of a generation, its key, its labels and the digest of its params. After that, no call with the key
- * sends a request until `prune` or `forget` removes the row.
+ * Removes the images of a generation, its key, its labels and the digest of its params. After that, no call with the
+ * key sends a request until `prune`, `forget` or `keep.rows` removes the row.
  *
  * @category accessors
  * @since 0.1.0
@@ -308,7 +310,8 @@ export const erase = (key: string): Effect.Effect<Removed, GradientError.Gradien
   Effect.flatMap(DurableImages, (durable) => durable.erase(key))
 
 /**
- * Removes the generation of a key and its images. The next call with the key sends a new request, which is charged for.
+ * Removes the generation of a key and its images. The next call with the key sends a new request, which may be charged
+ * for.
  *
  * @category accessors
  * @since 0.1.0
@@ -326,8 +329,8 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
 
 /**
- * Writes the rows that the journal lacks, and completes those that are neither done nor expired, from the manifests in
- * the store. Run it after the journal was restored from a backup.
+ * For each manifest in the store, writes the row of its generation if the journal lacks it, and completes the row if it
+ * is neither done nor expired. Run it after the journal was restored from a backup.
  *
  * @category accessors
  * @since 0.1.0

@@ -1,4 +1,7 @@
-/** A durable generation as a person sees it: the content of a row of the journal. It has no prompt and no images. */
+/**
+ * A durable generation as a person sees it, made from a row of the journal. It contains neither the prompt nor the
+ * bytes of images.
+ */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import type { Found } from "./internal/journalModels.ts"
@@ -7,7 +10,7 @@ import type { Found } from "./internal/journalModels.ts"
  * The status of a generation.
  *
  * - `free`: nothing was charged for, or a person decided `repeat`. The next call with the key sends a request.
- * - `sending`: a request is under way.
+ * - `sending`: a process has the permission to send, so a request may be under way.
  * - `in-doubt`: a request may have been charged for, and its outcome is unknown.
  * - `abandoned`: a person decided that no request is sent for the key any more.
  * - `done`: the images are in the store.
@@ -45,7 +48,10 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
   model: Schema.String,
   /** The number of images that were asked for. */
   n: Schema.Int,
-  /** The number of images that the store has. */
+  /**
+   * The number of stored images that the journal knows of: those of the result, or those of the attempt in doubt. The
+   * images of `extra` are not counted.
+   */
   images: Schema.Int,
   /**
    * The number of other attempts that returned images after the generation was done. These attempts were paid for too,

@@ -1,6 +1,6 @@
 /**
- * Records each request that has an idempotency key before it is sent, in one row for each key. The journal outlives the
- * process that sends the request. It contains no prompt, no image and no secret.
+ * Records each request that has an idempotency key before it is sent, in one row for each key. A journal in SQL
+ * outlives the process that sends the request. It contains no prompt, no image and no credentials.
  *
  * @example
  * ```ts
@@ -29,8 +29,8 @@ export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
- * The journal. Only its own clock decides when a lease ends. A process sends no request after half of its lease has
- * passed, by its own clock, without a renewal.
+ * The journal. Only its own clock decides when a lease ends. A process sends a request only if, by its own clock, less
+ * than half of its lease has passed since it asked for the permission to send, or since it last renewed the lease.
  *
  * @category services
  * @since 0.1.0

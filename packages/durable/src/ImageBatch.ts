@@ -3,9 +3,9 @@
  * is JSON: the params by their wire names, and an `id` that no other line has.
  *
  * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
- * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way are in
- * doubt: they are not sent again unless a person decides so. If all runners have stopped, calling `run` again continues
- * the batch.
+ * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way, and
+ * whose images were not all stored, are in doubt: they are not sent again unless a person decides so. If all runners
+ * have stopped, calling `run` again continues the batch.
  *
  * The idempotency key of a request is `<batch>/<id>`.
  *
@@ -48,10 +48,10 @@ import type { Count } from "./internal/journalModels.ts"
 import * as Reasons from "./internal/failureReasons.ts"
 
 /**
- * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed, and
- * was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown. `abandoned`: the
- * request was in doubt, and a person decided that it is not sent again. `sending`: the request is under way. `waiting`:
- * the request has not been sent, or a person decided that it is sent again.
+ * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed or was
+ * interrupted, and was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown.
+ * `abandoned`: the request was in doubt, and a person decided that it is not sent again. `sending`: the request may be
+ * under way. `waiting`: the request has not been sent, or a person decided that it is sent again.
  *
  * @category models
  * @since 0.1.0
@@ -65,7 +65,7 @@ export interface Progress {
   readonly abandoned: number
   readonly sending: number
   readonly waiting: number
-  /** The number of images in the store, including images of requests in doubt. */
+  /** The number of stored images that the journal knows of, including images of requests in doubt. */
   readonly images: number
   /**
    * The number of tokens that the service counted for all requests that are done, even if their images were removed.
@@ -82,7 +82,7 @@ export interface Progress {
 export interface WorkerOptions {
   /** The name of the batch: 1 to 100 characters, none of which is a slash. */
   readonly name: string
-  /** How many requests this runner has under way at the same time. Default: 4. */
+  /** How many requests this runner may have under way at the same time. Default: 4. */
   readonly concurrency?: number | undefined
 }
 
@@ -212,10 +212,10 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
 
 /**
  * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line: it
- * fails with `InvalidParamsError`, which lists all problems by line, or with `ConflictError` if the store has a batch
+ * fails with `InvalidParamsError`, which lists the problems by line, or with `ConflictError` if the store has a batch
  * of this name with other requests. A request that failed in an earlier run, and was not charged for, is sent again. If
- * most other requests would fail in the same way, for example because the key is wrong, or if images could not be
- * stored, the run fails at once.
+ * most other requests would fail in the same way, for example because the model access key is wrong, or if images could
+ * not be stored, the run fails at once.
  *
  * @category running
  * @since 0.1.0

@@ -36,7 +36,10 @@ export { type Entry, StoreFailure } from "./internal/storeModels.ts"
 export class ImageStore extends Context.Service<
   ImageStore,
   {
-    /** Writes a file. Once this has succeeded, the file survives a crash. A file that already exists is not changed. */
+    /**
+     * Writes a file. Once this has succeeded, a file in a folder or bucket survives a crash. A file that already exists
+     * is not changed, unless the store is an S3 server that does not support `If-None-Match`.
+     */
     readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /**
@@ -109,9 +112,9 @@ export const layerFolder = (
 
 /**
  * Provides a store in a bucket of DigitalOcean Spaces, AWS or another S3 server. If the server supports
- * `If-None-Match`, an object is never overwritten. A request that gets a 5xx, a 429 or no answer is repeated for up to
- * half a minute. Fails with `InvalidParamsError` if the bucket cannot be read, for example because it does not exist or
- * the credentials are refused.
+ * `If-None-Match`, an object is never overwritten. A request that gets a 5xx, a 429 or no answer is repeated, at most 8
+ * times. Fails with `InvalidParamsError` if the bucket cannot be read, for example because it does not exist or the
+ * credentials are refused.
  *
  * @category layers
  * @since 0.1.0
@@ -142,9 +145,10 @@ const s3Config = Config.all({
 })
 
 /**
- * Provides a store in a bucket, with options from the environment variables of the AWS command line:
- * `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` and `AWS_ENDPOINT_URL_S3`. For
- * DigitalOcean Spaces, set `AWS_ENDPOINT_URL_S3` to a URL such as `https://fra1.digitaloceanspaces.com`.
+ * Provides a store in a bucket. Credentials, region and endpoint are read from the environment variables of the AWS
+ * command line: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` (else
+ * `AWS_DEFAULT_REGION`) and `AWS_ENDPOINT_URL_S3` (else `AWS_ENDPOINT_URL`). For DigitalOcean Spaces, set
+ * `AWS_ENDPOINT_URL_S3` to a URL such as `https://fra1.digitaloceanspaces.com`.
  *
  * @category layers
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
  * Keeps the counts of `ImagesBudget` in the journal's database, so that many processes share one budget. Each
  * reservation is one atomic statement, and uses the clock of the database. If a process is killed, the amounts that it
- * had reserved remain counted as if they had been used.
+ * had reserved remain counted as if they had been used, until the window of the budget ends, if it has one.
  *
  * @example
  * ```ts
@@ -48,7 +48,7 @@ const statementsOn = (sql: SqlClient, name: string) => {
     pg: () => sql`CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)`,
     orElse: () => sql`CAST(unixepoch('subsec') * 1000 AS BIGINT)`
   })
-  /** SQL for a count in the current window: `count`, or `otherwise` if the window of the row has ended. */
+  /** SQL for a column in the current window: `count`, or `otherwise` if the window of the row has ended. */
   const current = ({ window }: Request, count: Fragment, otherwise: Fragment) =>
     window === undefined
       ? count

@@ -30,7 +30,7 @@ const makeImage = () => Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), B
 
 /**
  * A service with faults: it replies 429 for short times, which costs nothing, resets some connections after the
- * generation was paid for, and delays some replies.
+ * generation was paid for, and delays some replies longer than others.
  */
 const faultyService = Effect.acquireRelease(
   Effect.promise(async () => {
@@ -178,8 +178,8 @@ const check = (url: string, { ledger, store }: { readonly ledger: Ledger; readon
     for (const { row } of done) expect(storedImages(store, row)).toEqual([images.get(row.id)])
     const doubts = found.filter(({ row }) => row.state !== "done")
     expect(doubts.filter(({ isLapsed, row }) => !isLapsed && row.state !== "doubt")).toEqual([])
-    // Each of the two runners that were killed left at most `concurrency` requests in doubt, and each connection that the
-    // service reset left one more. The runner that was ended with SIGTERM left none.
+    // Each of the two runners that were killed left at most `concurrency` requests in doubt, and each connection that
+    // the service reset left one more. The runner that was ended with SIGTERM left none.
     expect(doubts.length).toBeLessThanOrEqual(2 * concurrency + resets)
     expect(doubts.filter(({ row }) => row.note === "interrupted")).toEqual([])
     return { done: found.length - doubts.length, doubts: doubts.length, resets }

@@ -1,6 +1,6 @@
 /**
- * Runs batches while their database or bucket cannot be reached for some time. The ledger of the emulator shows which
- * requests were paid for.
+ * Runs batches while PostgreSQL is stopped, or the bucket replies 503, for some time. The ledger of the emulator shows
+ * which requests were paid for.
  */
 import { GradientClient, Images, RetryPolicy } from "@effect-gradient/core"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
@@ -99,8 +99,8 @@ const bucket = Effect.gen(function* () {
       return void request.resume().on("end", () => response.writeHead(503).end())
     }
     const target = new URL(request.url ?? "", options.endpoint)
-    // `agent: false` closes the connection after the reply. The server waits until its connections are closed before it
-    // closes.
+    // `agent: false` closes the connection after the reply. The S3 server waits until its connections are closed before
+    // it closes.
     const forwarded = http.request(
       target,
       { method: request.method, headers: request.headers, agent: false },

@@ -85,10 +85,7 @@ const killedAtEachPoint = (journal?: string) =>
     return { plan, generations }
   })
 
-/**
- * Makes a generator of pseudo-random numbers from 0 to 1. With the same seed, the waits before the processes are killed
- * are the same.
- */
+/** Makes a generator of pseudo-random numbers from 0 to 1. With the same seed, it gives the same numbers. */
 const dice = (start: number) => {
   let state = start
   return () => {

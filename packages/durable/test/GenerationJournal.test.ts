@@ -29,7 +29,7 @@ const leaseMillis = 60_000
 const token = fc.constantFrom("t1", "t2", "t3")
 const attempt = fc.integer({ min: 1, max: 3 })
 
-/** Any move. Moves with `Begin` come from a process with a lease or from one whose lease has ended. */
+/** Any move. A `Begin` comes from a process with a lease or from one whose lease has ended. */
 const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
   token.map((name) => Move.Begin({ ...asked, token: name, holder: name === "t1" ? "alive" : "dead", leaseMillis: 0 })),
   fc.record({ token, note: fc.constant("RateLimitError") }).map((given) => Move.Release(given)),

@@ -46,8 +46,8 @@ const after = ["after 1", "after 2", "after 3"]
 const later = [refused, doubtful, sent, ...after]
 
 /**
- * Restores a journal from a backup. The store is newer: it has the images of the keys in `later`, which were generated
- * after the backup.
+ * Restores a journal from a backup. The store is newer: it also has the images of the keys in `later`, which were
+ * generated after the backup.
  */
 const restored = Effect.gen(function* () {
   const { baseUrl, generations } = yield* service

@@ -203,8 +203,8 @@ describe("a generation in a bucket", () => {
               if (isRefused) return void request.resume().on("end", () => response.writeHead(503).end())
               const target = new URL(request.url ?? "", options.endpoint)
               const { headers, method } = request
-              // `agent: false` closes the connection after the reply. The server waits until its connections are closed
-              // before it closes.
+              // `agent: false` closes the connection after the reply. The S3 server waits until its connections are
+              // closed before it closes.
               const forwarded = http.request(target, { method, headers, agent: false }, (reply) => {
                 response.writeHead(reply.statusCode ?? 500, reply.headers)
                 reply.pipe(response)

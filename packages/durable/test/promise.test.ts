@@ -42,7 +42,10 @@ class Step implements fc.AsyncCommand<object, Setup> {
   }
 }
 
-/** Makes a step of one of the three processes. In a quarter of the steps, the answer of the database is lost. */
+/**
+ * Makes a step of one of the three processes. `isAnswered` is false in about a quarter of the steps: the answer of the
+ * database is then lost, if the step reads `isAnswered`.
+ */
 const ofProcess = (name: string, run: (world: World, process: Process, isAnswered: boolean) => Promise<void> | void) =>
   fc.record({ index: fc.integer({ min: 0, max: 2 }), isAnswered: fc.integer({ min: 0, max: 3 }) }).map(
     ({ index, isAnswered }) =>
@@ -85,8 +88,8 @@ const lookAndForget = fc.boolean().map(
 )
 
 /**
- * Steps that lead to many requests are in the list several times, so that they are chosen more often than steps that
- * end a generation.
+ * Some steps that lead to many requests are in the list several times, so that they are chosen more often than steps
+ * that end a generation.
  */
 const steps = [
   ...Array.from({ length: 5 }, () => beginAndSend),

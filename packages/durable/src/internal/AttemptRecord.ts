@@ -1,6 +1,6 @@
 /**
  * Records each attempt of one call in the journal. Directly before the request it asks the journal for the permission
- * to send, and directly after the request it writes the outcome.
+ * to send, and after the request it stores the images, and then writes the outcome.
  */
 import type { Attempt } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError } from "@effect-gradient/core"
@@ -212,8 +212,8 @@ export class AttemptRecord {
   }
 
   /**
-   * Handles an attempt whose images arrived after its generation was already done or erased. If the generation was
-   * erased, the images are removed, because erased content must not come back. Otherwise they are listed as extra
+   * Handles an attempt whose images arrived after its generation was already done, expired or erased. If the generation
+   * was erased, the images are removed, because erased content must not come back. Otherwise they are listed as extra
    * images.
    */
   #extra({ id, ...attempt }: Kept): Effect.Effect<void> {

@@ -73,7 +73,10 @@ export class SharedCall {
     Deferred.doneUnsafe(changed, Exit.void)
   }
 
-  /** Emits every `Completed`. Whenever the consumer is ready for more, also emits the newest partial image. */
+  /**
+   * Emits every `Completed`. Whenever the consumer is ready for more and no `Completed` waits, emits the newest partial
+   * image, unless this consumer has had it.
+   */
   get events(): Stream.Stream<Event, GradientError.GradientError> {
     return Stream.fromPull(
       Effect.sync(() => {

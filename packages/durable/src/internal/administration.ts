@@ -36,7 +36,7 @@ export interface ListOptions {
 }
 
 /**
- * A decision about an attempt that is in doubt.
+ * A decision about an attempt that is in doubt or abandoned.
  *
  * @category models
  * @since 0.1.0
@@ -76,7 +76,7 @@ export interface PruneOptions {
 export interface Removed {
   /** The number of generations whose content or row was removed. */
   readonly generations: number
-  /** The number of images that were removed from the store. */
+  /** The sum of the `images` of these generations. The images of `extra` attempts are removed too, but not counted. */
   readonly images: number
 }
 

@@ -46,8 +46,8 @@ const firstPollMillis = 250
 const longestPollMillis = 2000
 
 /**
- * What to do if the generation may be sent, and what to do if it is done. `check` fails if the row belongs to a call
- * with other params.
+ * What to do if the generation may be sent, and what to do if it is done. `check` may refuse the row, because it
+ * belongs to a call with other params.
  */
 interface Policy<A> {
   /** Runs if the generation may be sent. Returns `undefined` if another process got the permission to send first. */
@@ -65,8 +65,8 @@ export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStor
   })
 
 /**
- * Waits until a generation is done that another process or an earlier call asked for. It never sends a request, and
- * does not read the bytes of the images.
+ * Waits until a generation is done that another process or an earlier call asked for. It never sends a request. The
+ * bytes of the result's images are read on demand.
  */
 export const follow = (parts: Parts, named: Named, checkStore: boolean) =>
   settle<Stored>(parts, named, checkStore, {
@@ -109,8 +109,8 @@ const settle = Effect.fnUntraced(function* <A extends object>(
 
 /**
  * Reads the row of a generation. If the row is missing or `free`, a request could be sent, so the store is checked
- * first: if it has the images, the row is completed. The journal may not know these images because it was lost or
- * restored from an older backup.
+ * first if `checkStore` is true: if it has the images, the row is completed. The journal may not know these images
+ * because it was lost or restored from an older backup.
  */
 const look = (
   parts: Parts,
@@ -142,8 +142,8 @@ export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row):
       )
 
 /**
- * Decides what the row means for the call: the answer or a failure, `wait` if a request is under way, or `again` if the
- * row was changed and must be read again.
+ * Decides what the row means for the call: the answer or a failure, `wait` if a request may be under way, or `again` if
+ * the row was changed and must be read again.
  */
 const settledBy = <A>(
   parts: Parts,

@@ -41,7 +41,7 @@ export const inDoubt = (
     images
   })
 
-/** A conflict that neither waiting nor a retry can resolve. */
+/** A conflict with `shouldRetry: false`, so that the call is not retried automatically. */
 export const conflict = (description: string, code?: string): GradientError.ConflictError =>
   new GradientError.ConflictError({ reached: "NotSent", shouldRetry: false, description, code })
 
@@ -53,8 +53,8 @@ export const keyReused = () =>
   )
 
 /**
- * The failure of `join` if the generation is not under way and nothing was charged for. `join` never sends a request,
- * so the caller must.
+ * The failure of `join` if the key has no generation, or one that is `free`. `join` never sends a request, so the
+ * caller must.
  */
 export const unknown = () =>
   new GradientError.NotFoundError({

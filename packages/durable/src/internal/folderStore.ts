@@ -38,8 +38,8 @@ const isWhole = (name: string) => !name.startsWith(".")
 const nothing = new Uint8Array()
 
 /**
- * The maximum number of folders that are remembered as existing. At this number all are forgotten, which only means that they
- * are created and synced once more.
+ * About the maximum number of folders that are remembered as existing. At this number all are forgotten, which only
+ * means that they are created and synced once more.
  */
 const mostMade = 1000
 

@@ -16,7 +16,10 @@ type Options = NonNullable<Parameters<Images.Images["Service"]["generate"]>[1]>
 
 const encoder = new TextEncoder()
 
-/** The version of the digest. A row with a digest of another version cannot be compared, so it counts as in doubt. */
+/**
+ * The version of the digest. A call cannot compare its params with a digest of another version, so it treats such a row
+ * as in doubt, unless the row is `free` or `expired`.
+ */
 const version = "v1:"
 
 export const isKnownDigest = (digest: string): boolean => digest.startsWith(version)

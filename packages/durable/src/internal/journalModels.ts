@@ -1,11 +1,13 @@
 /**
- * The models of `GenerationJournal` except its rows. They have their own file, so that the SQL modules can import them.
+ * The models of `GenerationJournal` except its rows and moves. They have their own file, so that the SQL modules can
+ * import them.
  */
 import * as Data from "effect/Data"
 import type { Row } from "./stateMachine.ts"
 
 /**
- * The journal did not answer, or refused the statement. It is unknown whether the statement changed anything.
+ * The journal did not answer, refused the statement, or has a row that this version cannot read. It is unknown whether
+ * the statement changed anything.
  *
  * @category errors
  * @since 0.1.0
@@ -30,7 +32,7 @@ export interface Found {
 
 /**
  * The number of generations with this status, and the sums of their images and tokens. A generation that is `free`
- * after a failure counts as `failed`.
+ * after a failure or an interruption counts as `failed`.
  *
  * @category models
  * @since 0.1.0

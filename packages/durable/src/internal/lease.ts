@@ -1,6 +1,7 @@
 /**
  * The lease of this process: one row in the journal, which is renewed while the layer is open. When the lease of a
- * process has ended, other processes treat its unfinished requests as in doubt.
+ * process has ended, other processes treat an unfinished request of it as in doubt once the time `leaseUntil` of its
+ * row has passed too.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -67,7 +67,7 @@ export interface Kept {
   readonly params: unknown
 }
 
-/** The name of an attempt's folder. No other attempt has this token, so a folder is never written twice. */
+/** The name of an attempt's folder. No other attempt has this token, so two attempts never write to the same folder. */
 export const folderOf = ({ attempt, token }: { readonly attempt: number; readonly token: string }): string =>
   `${attempt}-${token}`
 

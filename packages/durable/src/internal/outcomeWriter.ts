@@ -1,6 +1,6 @@
 /**
- * Writes outcomes to the journal. If the journal cannot be reached, the outcome is written as soon as it can be reached
- * again.
+ * Writes outcomes to the journal. If the journal cannot be reached, the write is repeated every second until it
+ * succeeds or the layer closes.
  */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -40,10 +40,7 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
     flush,
     /** Tries once more to write all pending outcomes. */
     flushAll: Effect.suspend(() => Effect.forEach([...pending.keys()], (id) => Effect.ignore(flush(id)))),
-    /**
-     * Applies the move to the row. If the journal cannot be reached, returns `undefined`, and the move is applied
-     * later.
-     */
+    /** Applies the move to the row. If the journal cannot be reached, returns `undefined`, and tries again later. */
     write: (id: string, move: Move): Effect.Effect<Option.Option<Row> | undefined> =>
       journal.move(id, move).pipe(
         Effect.retry({ times: 2, schedule: Schedule.spaced("100 millis") }),

@@ -1,6 +1,6 @@
 /**
  * The store in an S3 bucket. The library `aws4fetch` signs the requests, and Effect's `HttpClient` sends them. The
- * bucket is a part of the path (`endpoint/bucket/key`), which every S3 server understands.
+ * bucket is a part of the path (`endpoint/bucket/key`), so it needs no host name of its own.
  */
 import { GradientError } from "@effect-gradient/core"
 import { AwsV4Signer } from "aws4fetch"
@@ -53,8 +53,8 @@ interface Request {
 const requestTimeout = Duration.minutes(2)
 
 /**
- * The schedule of repetitions of a request, for about half a minute. A request can be repeated safely, because the
- * repetition changes nothing further.
+ * The schedule of repetitions of a request: at most 8, with growing waits, and none is planned more than 30 seconds
+ * after the first failure. A request can be repeated safely, because the repetition changes nothing further.
  */
 const whileBusy = Schedule.exponential("200 millis").pipe(
   Schedule.jittered,

@@ -54,8 +54,8 @@ export interface Joined {
   /** The whole response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
   /**
-   * One `Completed` for each image. While the generation is under way in this process, also the newest partial image
-   * and those that follow.
+   * One `Completed` for each image. While the generation is under way in this process, also partial images if it is
+   * streamed: the newest one and those that follow, some of which a slow consumer does not get.
    */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
   /**
@@ -147,7 +147,7 @@ export const makeCalls = Effect.fnUntraced(function* (
 
   /**
    * Joins the call of this key, or starts one. Finding a call and starting one is a single synchronous step, so two
-   * callers never start two calls.
+   * callers at the same time start only one call.
    */
   const join = (id: string, text: string, call: Call) =>
     Effect.suspend(() => {
@@ -264,7 +264,7 @@ export const makeCalls = Effect.fnUntraced(function* (
   })
 
   /**
-   * Interrupts the calls that have not sent a request. Waits for the other calls for up to `drainMillis`, then
+   * Interrupts the calls that have no request under way. Waits for the other calls for up to `drainMillis`, then
    * interrupts those too.
    */
   const drain = Effect.gen(function* () {

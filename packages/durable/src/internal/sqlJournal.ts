@@ -26,8 +26,8 @@ export interface SqlOptions {
    */
   readonly prefix?: string | undefined
   /**
-   * `run` creates the tables and adds what is missing in older ones. `check` changes nothing and fails if the tables do
-   * not exist. Default: `run`.
+   * `run` creates the tables and adds what is missing in older ones. `check` changes nothing and fails if the tables of
+   * generations and leases do not exist. Default: `run`.
    */
   readonly migrate?: "run" | "check" | undefined
 }
@@ -260,7 +260,10 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
   return { move, list, count, end, renew, find: (id: string) => select(sql`g.id = ${id}`) }
 }
 
-/** The states that `count` reports by their name. A row in another state counts as in doubt. */
+/**
+ * The states that `count` reports by their name, unless the row has lapsed or is `free` after a failure. A row in
+ * another state counts as in doubt.
+ */
 const known = ["done", "sending", "free", "abandoned", "expired"]
 
 type MoveOf<Tag extends Move["_tag"]> = Extract<Move, { _tag: Tag }>

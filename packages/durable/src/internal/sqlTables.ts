@@ -97,7 +97,10 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
   yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
 })
 
-/** Creates the tables and adds what is missing in older ones, or only checks that the tables exist. */
+/**
+ * Creates the tables and adds what is missing in older ones, or only checks that the tables of generations and leases
+ * exist.
+ */
 export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
   migrate === "run"
     ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
@@ -118,8 +121,8 @@ const refuse = (description: string) => GradientError.fromReason(new GradientErr
 const full = 2
 
 /**
- * Fails if a setting of the database lets a crash lose a commit. Otherwise a request could be sent without any record
- * of it.
+ * Fails if `synchronous_commit` of PostgreSQL is off, or `synchronous` of SQLite is below `FULL`. A crash could then
+ * lose a commit, so that a request was sent without any record of it. Also fails for other databases.
  */
 export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientError.GradientError | SqlError> =>
   sql.onDialectOrElse({

@@ -49,7 +49,7 @@ export interface Row extends Asked {
   readonly attempt: number
   /** Identifies the permission to send this attempt. */
   readonly token: string
-  /** The id of the process that has the permission to send. */
+  /** The id of the process that got the permission to send. Empty if the row was restored from a manifest. */
   readonly holder: string
   /**
    * Until this time, the permission to send is valid even if the process has not renewed its lease. In milliseconds
@@ -58,7 +58,10 @@ export interface Row extends Asked {
   readonly leaseUntil: number
   /** Why the row is in this state. */
   readonly note: string | undefined
-  /** The number of images that the store has. */
+  /**
+   * The number of stored images that the journal knows of: those of the result, or those of the attempt in doubt. The
+   * images of `extra` are not counted.
+   */
   readonly images: number
   /** The name of the folder with the images, within the folder of the generation's id in the store. */
   readonly folder: string | undefined
@@ -82,12 +85,13 @@ export interface Row extends Asked {
  * - `Doubt`: a request may have been charged for: `sending` with this token -> `doubt`.
  * - `Complete`: the manifest is in the store: no row, or a state in `completable` -> `done`. The row takes over what
  *   was asked for from the manifest, because the row may be of another attempt with other params.
- * - `Extra`: another attempt stored images after the generation was `done`. The state stays, and `extra` gets the
- *   folder of the attempt.
+ * - `Extra`: another attempt stored images after the generation was `done` or `expired`. The state stays, and `extra`
+ *   gets the folder of the attempt.
  * - `Repeat`: a person decided to allow another request: an attempt in doubt or `abandoned` -> `free`.
  * - `Abandon`: a person decided to allow no more requests: an attempt in doubt -> `abandoned`.
  * - `Expire`: the images are removed: `done` -> `expired`.
- * - `Erase`: the images and what the caller asked for are removed: a state in `resting` -> `expired`.
+ * - `Erase`: the images, the key, the labels and the digest of the params are removed: a state in `resting` ->
+ *   `expired`.
  * - `Forget`: removes a row in a state in `resting`, if the row still has this token.
  *
  * @category models

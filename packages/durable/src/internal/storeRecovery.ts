@@ -33,7 +33,10 @@ const manifestIn = Effect.fnUntraced(function* (
   return Option.some(yield* store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
 })
 
-/** Completes the row if a store has all images of the generation. Returns whether the row is done now. */
+/**
+ * Completes a row that is not done if a store has a manifest or all images of the generation. Returns whether this call
+ * or another process has completed it: `false` for a row that was given as `done`.
+ */
 export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, GradientError.GradientErrorReason> =>
   Effect.gen(function* () {
     if (row.state === "done") return false

@@ -58,7 +58,7 @@ const inputOf = (value: unknown): SQLInputValue => {
 
 const isTransaction = new WeakMap<object, () => boolean>()
 
-/** The number of prepared statements that are kept. The journal uses about twenty. */
+/** The maximum number of prepared statements that are kept. The journal uses about twenty. */
 const mostStatements = 200
 
 /** Makes a function that runs a statement. Statements are kept prepared. */

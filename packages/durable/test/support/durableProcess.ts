@@ -85,7 +85,7 @@ const ask = Effect.fnUntraced(function* (key: string) {
       onFailure: ({ reason }) => ({ outcome: reason._tag })
     })
   )
-  // There is no status if the journal cannot be reached at this moment.
+  // There is no status if the key has no row, or if the journal cannot be reached at this moment.
   const found = Option.flatten(yield* Effect.option(DurableImages.get(key)))
   yield* Console.log(JSON.stringify({ key, ...result, status: Option.getOrUndefined(found)?.status }))
 })

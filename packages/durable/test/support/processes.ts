@@ -47,7 +47,10 @@ const makeImage = () => {
 }
 const makeReply = () => JSON.stringify({ created: 1_700_000_000, data: [makeImage(), makeImage()] })
 
-/** The service, on loopback. It counts every request that arrives as paid for, and answers it after a short delay. */
+/**
+ * The service, on loopback. It counts every request that arrives as paid for, and answers it with two images after a
+ * short delay.
+ */
 export const service = Effect.acquireRelease(
   Effect.promise(async () => {
     const generations = new Map<string, number>()

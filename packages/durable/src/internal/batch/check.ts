@@ -1,6 +1,6 @@
 /**
- * Checks all lines of a batch before anything is paid for. It reads the lines as a stream. Of each line it keeps only a
- * hash of the id in memory.
+ * Checks all lines of a batch before anything is paid for. It reads the lines as a stream. Of each valid line it keeps
+ * only a hash of the id in memory.
  */
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -9,12 +9,12 @@ import * as Stream from "effect/Stream"
 import type { Identity } from "../identity.ts"
 import { parseLine } from "./line.ts"
 
-/** The number of requests in each part of the batch's copy. A part is one file. */
+/** The maximum number of requests in a part of the batch's copy. A part is one file. */
 export const linesInPart = 500
 
 /**
- * The number of problems that the message of an error lists. The `issues` of the error list all of them, up to about
- * `mostIssues`.
+ * The maximum number of problems that the message of an error lists. The `issues` of the error list all of them, up to
+ * about `mostIssues`.
  */
 const mostShown = 20
 const mostIssues = 10_000
@@ -122,7 +122,10 @@ const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: Readonly
   )
 }
 
-/** Checks every line, and checks that no two lines have the same id. Fails with the problems of all lines. */
+/**
+ * Checks every line, and checks that no two lines have the same id. Fails with the problems of all lines, up to about
+ * `mostIssues`.
+ */
 export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Stream<string, E, R>, identity: Identity) {
   const hashes = new Numbers()
   const issues: Array<Issue> = []

@@ -38,9 +38,9 @@ export interface Batch extends Checked {
 export const keyOf = (name: string, id: string): string => `${name}/${id}`
 
 /**
- * Failures that most other requests of the batch would have too, such as a wrong key or no credit. The batch stops, and
- * can be continued after the cause was corrected. An unknown model also stops the batch, although other lines may name
- * other models.
+ * Failures that most other requests of the batch would have too, such as a wrong model access key or no credit. The
+ * runner stops, and the batch can be continued after the cause was corrected. An unknown model also stops the runner,
+ * although other lines may name other models.
  */
 const stopping: ReadonlySet<string> = new Set([
   "AuthenticationError",
@@ -50,7 +50,7 @@ const stopping: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether this failure stops the batch. It does if most other requests would fail in the same way. It also does if
+ * Whether this failure stops the runner. It does if most other requests would fail in the same way. It also does if
  * images could not be stored or recorded, because the images of further requests would be paid for and lost too.
  */
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
@@ -80,8 +80,8 @@ const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
 }
 
 /**
- * The runner fails with its last temporary failure after more than this many passes in a row in which no request got an
- * outcome.
+ * After more than this many passes in a row in which no request got an outcome, the runner fails if the last of these
+ * passes had a temporary failure.
  */
 const mostIdlePasses = 30
 
@@ -153,7 +153,7 @@ class Runner {
     )
   }
 
-  /** Makes one pass over the batch, with one call for each request that has no outcome. */
+  /** Makes one pass over the batch, with one `#ask` for each request that has no outcome. */
   #look(): Effect.Effect<void, GradientError.GradientError> {
     const parts = Array.from({ length: Math.ceil(this.#batch.total / linesInPart) }, (_, part) => part)
     return Stream.fromIterableEffect(Random.shuffle(parts)).pipe(
@@ -167,8 +167,8 @@ class Runner {
   }
 
   /**
-   * Runs passes until every request has an outcome. Fails after many passes without progress, or with a failure that
-   * stops the batch.
+   * Runs passes until every request has an outcome. Fails with a failure that stops the runner, or with a temporary
+   * failure after many passes without progress.
    */
   readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {
     for (let idle = 0; this.#settledCount < this.#batch.total;) {

@@ -22,7 +22,10 @@ interface Write {
   outcome: Outcome | undefined
 }
 
-/** Whether a statement may run in a transaction together with others. Some may not, such as `VACUUM`. */
+/**
+ * Whether a statement is run in one transaction with others: only `INSERT`, `UPDATE` and `DELETE` are. Some statements,
+ * such as `VACUUM`, may not be.
+ */
 const isWrite = (sql: string) => /^\s*(INSERT|UPDATE|DELETE)\b/i.test(sql)
 
 /**
@@ -38,7 +41,7 @@ const runTogether = (database: DatabaseSync, run: Run, writes: ReadonlyArray<Wri
   for (const write of writes) {
     const outcome = run(write.sql, write.params)
     write.outcome = outcome
-    // The failure has ended the transaction, for example because the disk is full. The other writes were rolled back
+    // If the failure has ended the transaction, for example because the disk is full, the other writes were rolled back
     // too.
     if (!database.isTransaction && Result.isFailure(outcome)) return failAll(outcome.failure)
   }
