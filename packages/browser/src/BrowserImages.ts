@@ -217,9 +217,9 @@ export const layer = (
 }
 
 /**
- * Provides `Images` with the key, the base URL and the model from environment variables. `options` override these. Use
- * it on servers whose runtime has no undici, such as Bun. It cannot be used in a page, which has no environment. Calls
- * do not reconnect. See `GradientClient.layerFromConfig`.
+ * Provides `Images` and `GradientClient` with the key, the base URL and the model from environment variables. `options`
+ * override these. Use it on servers whose runtime has no undici, such as Bun. It cannot be used in a page, which has no
+ * environment. Calls do not reconnect. See `GradientClient.layerFromConfig`.
  *
  * @category layers
  * @since 0.1.0

@@ -156,8 +156,8 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
 /**
  * Sends each request through `DurableImages`, with the idempotency key `<caller>/<id>`. By default, the generation
  * continues when its caller leaves. A second request with the same id joins the generation, or gets its images from the
- * store. It is sent only if the first one failed without being charged for. Any number of processes can share a journal
- * and a store.
+ * store. If the first one failed without being charged for, the second one is sent. Any number of processes can share a
+ * journal and a store.
  *
  * The id is the request's header `x-attempt-id`, or the response's header `x-request-id` if the request had none.
  * `DurableImages.layer`, which provides `DurableImages` and `Images`, is in the optional peer dependency

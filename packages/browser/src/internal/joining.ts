@@ -45,7 +45,7 @@ class Request {
   /** Whether all images of the request have arrived, or its stream has ended. */
   isComplete = false
   /**
-   * Whether the call only asks for the reply. It does so if an earlier page sent the request, or after the connection
+   * Whether the call only asks for the reply. It does so if the request is from `pending`, or after the connection
    * broke.
    */
   isJoining = false
