@@ -1,4 +1,7 @@
-/** Measures how many bytes the library adds to a gzipped bundle. Fails if the library adds more than the budget. */
+/**
+ * Measures how many bytes the library adds to two gzipped bundles. Fails if it adds more to one of them than its
+ * budget.
+ */
 import { rolldown } from "rolldown"
 import { gzipSync } from "node:zlib"
 

@@ -1,7 +1,9 @@
 /**
- * Layers for browsers, workers and edge runtimes. They provide an HttpClient on fetch, alone or together with `Images`.
+ * Layers for browsers, workers and edge runtimes. `layer` and `layerFromConfig` provide `Images` on fetch,
+ * `layerHttpClient` only an HttpClient on fetch.
  *
- * A page must never contain a key. Set `baseUrl` to a gateway that has the key (`@effect-gradient/gateway`).
+ * A page must never contain the key of the service. Set `baseUrl` to a gateway that has that key
+ * (`@effect-gradient/gateway`).
  */
 import {
   GradientClient,
@@ -31,7 +33,10 @@ import type * as Reconnect from "./Reconnect.ts"
  * @since 0.1.0
  */
 export interface TransportOptions {
-  /** Options of every fetch, such as `credentials`. They override the ambient `FetchHttpClient.RequestInit`. */
+  /**
+   * Options of every fetch, such as `credentials`. Each overrides the same option of the ambient
+   * `FetchHttpClient.RequestInit`.
+   */
   readonly requestInit?: Omit<RequestInit, "method" | "headers" | "body" | "redirect" | "signal"> | undefined
 }
 
@@ -51,8 +56,8 @@ export interface Options extends GradientClient.Options, TransportOptions {
 }
 
 /**
- * A request that an earlier page sent. Its images had not all been taken when that page was left. `response` and
- * `events` ask the gateway for the reply, and never send the request again.
+ * A request with images that were not all taken. An earlier page sent it, or a call of this page that failed.
+ * `response` and `events` ask the gateway for the reply, and never send the request again.
  *
  * @category models
  * @since 0.1.0
@@ -65,16 +70,18 @@ export interface PendingRequest {
   /** Waits until all images have arrived, and returns the complete response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
   /**
-   * The images as a stream. It begins with the images that are complete already and with the newest partial image, and
-   * continues as further images arrive.
+   * The images as a stream. It begins with the images that are complete already and, if the gateway has it, the newest
+   * partial image, and continues as further images arrive.
    */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
-  /** Removes the request from the list. The gateway still generates its images, and they are charged for. */
+  /**
+   * Removes the request from the list. It is not cancelled at the gateway, so its images are charged for all the same.
+   */
   readonly forget: Effect.Effect<void>
 }
 
 /**
- * The service that lists the requests of earlier pages. See `pending`.
+ * The service that lists the pending requests. See `pending`.
  *
  * @category services
  * @since 0.1.0
@@ -85,9 +92,10 @@ export class PendingRequests extends Context.Service<
 >()("@effect-gradient/browser/PendingRequests") {}
 
 /**
- * Lists the requests that earlier pages sent to the same gateway, the oldest first. With the default storage, these are
- * pages of the same tab. A request is listed if its images had not all been taken when its page was reloaded or left.
- * Requests that run in this page, and requests that failed for good, are not listed. The gateway must be durable.
+ * Lists the requests to the same gateway with images that were not all taken, the oldest first. An earlier page sent
+ * them and was reloaded or left, or a call of this page failed, for example because it could not reconnect. With the
+ * default storage, the earlier pages are those of the same tab. Requests that run in this page are not listed, nor are
+ * those that ended with a failure after which no image can arrive. The gateway must be durable.
  *
  * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
  * failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The images
@@ -115,8 +123,9 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 )
 
 /**
- * Runs `self`, and keeps its requests pending until `self` succeeds. If the page is reloaded or left before an image is
- * stored, or if storing the image fails, the next page finds the request in `pending`.
+ * Runs `self`. After the images of one of its requests have arrived, that request stays pending until `self` succeeds.
+ * If the page is reloaded or left before an image is stored, or if storing the image fails, the next page finds the
+ * request in `pending`.
  *
  * @example
  * ```ts
@@ -153,8 +162,8 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 
 /**
  * Provides an HttpClient on fetch. It does not follow redirects, because a request that is sent again could be charged
- * for twice. It sends an `x-attempt-id` with each POST. In a browser, the rest of a body that its reader leaves is read
- * for up to 5 seconds.
+ * for twice. It sends a new `x-attempt-id` with each POST, and with any other request that does not join an earlier
+ * one. In a browser, the rest of a body that its reader leaves is read for up to 5 seconds.
  *
  * @category layers
  * @since 0.1.0
@@ -164,8 +173,8 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
     HttpClient.HttpClient,
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
-      // An application can provide a RequestInit for the layer and another one for a call. Both are merged, so that no
-      // option is lost.
+      // An application can provide a RequestInit for the layer and another one for a call. Both are merged. If both
+      // have the same option, that of the call is used.
       const built = Context.getOrUndefined(yield* Effect.context(), FetchHttpClient.RequestInit)
       const merged = HttpClient.transformResponse(
         client,
@@ -187,7 +196,7 @@ export const layerHttpClient = ({ requestInit }: TransportOptions = {}): Layer.L
 
 /**
  * Provides `Images`, `GradientClient` for `Models.list`, and `PendingRequests` for `pending`. If the connection to a
- * durable gateway breaks, a call in a browser reconnects to get its images: see `Reconnect`.
+ * durable gateway breaks, by default a call in a browser reconnects to get its images: see `Reconnect`.
  *
  * @category layers
  * @since 0.1.0
@@ -208,9 +217,9 @@ export const layer = (
 }
 
 /**
- * Provides `Images` with the key, the base URL and the model from environment variables. `options` override these. Use
- * it on servers whose runtime has no undici, such as Bun. It cannot be used in a page, which has no environment. Calls
- * do not reconnect. See `GradientClient.layerFromConfig`.
+ * Provides `Images` and `GradientClient` with the key, the base URL and the model from environment variables. `options`
+ * override these. Use it on servers whose runtime has no undici, such as Bun. It cannot be used in a page, which has no
+ * environment. Calls do not reconnect. See `GradientClient.layerFromConfig`.
  *
  * @category layers
  * @since 0.1.0

@@ -137,7 +137,8 @@ const reconnecting = ({ attempt, delay }: ReconnectEvent): string =>
 
 /**
  * Shows the images of a stream and returns its last `Completed`. If the platform cannot decode an image, that image is
- * not shown, and the status text says so. The last image is returned even then, because it was paid for.
+ * not shown, and the status text says so. The last `Completed` is returned even if its image is not shown, because it
+ * was paid for.
  *
  * @category running
  * @since 0.1.0

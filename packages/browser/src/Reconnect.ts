@@ -2,7 +2,7 @@
  * Options and events of reconnections.
  *
  * After the connection to a durable gateway has broken, the gateway continues the request. `BrowserImages` reconnects
- * and asks for the reply. It never sends the request again, so nothing is paid for twice.
+ * and asks for the reply. A reconnection never sends the request again, so nothing is paid for twice.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as Context from "effect/Context"
@@ -17,8 +17,9 @@ import * as Effect from "effect/Effect"
  */
 export interface Options {
   /**
-   * How long the call tries to reconnect, counted from the time when the connection broke. When this time is over, the
-   * call fails with its first failure. Default: 5 minutes.
+   * How long the call tries to reconnect, counted from the time when the connection broke. If a reconnection fails
+   * after this time, the call fails with its first failure. After an image has arrived, the time begins anew when the
+   * connection breaks again. Default: 5 minutes.
    */
   readonly limit?: Duration.Input | undefined
   /**
@@ -42,8 +43,8 @@ export interface Event {
 }
 
 /**
- * A function that runs before each reconnection. The default does nothing. `ImageView.run` adds a function that shows
- * the reconnection in its status text.
+ * A function that runs before each reconnection and before the wait for it. The default does nothing. `ImageView.run`
+ * adds a function that shows the reconnection in its status text.
  *
  * @example
  * ```ts

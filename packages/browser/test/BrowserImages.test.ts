@@ -4,7 +4,10 @@ import { GradientClient, Images } from "@effect-gradient/core"
 import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 
-/** A fetch that replies to every request with the response of `answer`, and records the requests in `asked`. */
+/**
+ * A fetch that replies to every request with the response of `answer`, and records the options of each request in
+ * `asked`.
+ */
 const fetching = (answer: () => Response) => {
   const asked: Array<RequestInit> = []
   const fetch: typeof globalThis.fetch = (_input, init = {}) => {

@@ -1,7 +1,7 @@
 /**
  * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. The messages are
- * written for the user of a page. Of the service's error they contain at most the name of a param, because its text
- * could contain the operator's key or an internal address.
+ * written for the user of a page. Of the service's error they contain at most the name of a param and the time to wait,
+ * because its text could contain the operator's key or an internal address.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as ErrorBodies from "@effect-gradient/core/ErrorBody"
@@ -34,7 +34,8 @@ export const ErrorBody = Schema.Struct({
 export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 
 /**
- * The headers of an error. They say whether and when to retry, and which methods and encodings the gateway accepts.
+ * The headers of an error. They say whether and when to retry, which methods and encodings the gateway accepts, and how
+ * to send a key.
  *
  * @category schemas
  * @since 0.1.0
@@ -52,7 +53,8 @@ export const ErrorHeaders = Schema.Struct({
 })
 
 /**
- * The headers of an error. They say whether and when to retry, and which methods and encodings the gateway accepts.
+ * The headers of an error. They say whether and when to retry, which methods and encodings the gateway accepts, and how
+ * to send a key.
  *
  * @category models
  * @since 0.1.0
@@ -231,7 +233,7 @@ export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 export const inDoubt = ErrorBodies.codes.inDoubt
 
 /**
- * The error code for a request that this caller did not send, or that failed without being charged for.
+ * The error code for joining a request that this caller did not send, or that failed without being charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -248,7 +250,7 @@ export const notKept = "not_kept"
 
 /**
  * Messages for the error codes of the gateway itself. They are not used if the code came from the service, which may
- * send the same codes.
+ * send the same codes, except that of `duplicateAttempt`, which is used in both cases.
  */
 const messagesOfCodes: { readonly [code: string]: string } = {
   [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
@@ -275,7 +277,7 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
 
-/** The codes for these reasons if the service sent no code. */
+/** The codes for these reasons if the service sent no code, or one that is not a plain word. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: ErrorBodies.codes.rateLimitExceeded,
@@ -291,7 +293,7 @@ const plainName = (name: string | undefined) =>
   name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined
 
 /**
- * Makes the error that a caller gets from a failure of the service. You can use it in your own route that calls
+ * Makes the error that a caller gets from a failed call of `Images`. You can use it in your own route that calls
  * `Images`. Log the GradientError as well, because only it has the details.
  *
  * @category constructors
@@ -301,8 +303,8 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
   const status = statusOf(reason)
   const retryAfter = reason.retryAfter ?? (status === 503 ? Duration.seconds(1) : undefined)
   const wait = retryAfter === undefined ? undefined : Math.ceil(Duration.toSeconds(retryAfter))
-  // Clients such as `openai` retry after any 5xx. So `x-should-retry` is `false` if a retry would be charged for again
-  // or would fail again.
+  // Clients such as `openai` retry after any 5xx. So `x-should-retry` is `false` if a retry could be charged for again,
+  // or if the failure is a 5xx that would happen again.
   const isFinal = mayHaveBeenCharged || (status >= 500 && !reason.isRetryable)
   const shouldRetry = isFinal ? false : reason.shouldRetry
   const param = plainName(reason.param)

@@ -32,7 +32,7 @@ import { makeUpstream } from "./internal/upstream.ts"
 export interface Request {
   /** `stream` if the caller asked for server-sent events, else `generate`. */
   readonly kind: ImageGenerateParams.Kind
-  /** The params. Defaults are filled in for those that the caller left out. */
+  /** The params. The defaults of `model`, `n` and, for a stream, `partialImages` are filled in. */
   readonly params: Attempt.Call["params"]
 }
 
@@ -75,7 +75,7 @@ export interface RequestId {
 }
 
 /**
- * Sends requests to the service, each at most once.
+ * Sends requests to the service without retrying them, and joins earlier ones.
  *
  * @category services
  * @since 0.1.0
@@ -84,15 +84,19 @@ export class Attempts extends Context.Service<
   Attempts,
   {
     /**
-     * Sends the request, unless a request with this id was sent before. `limit` runs as the outermost entry of
-     * `Attempt.Around` if the request is sent. The scope closes when the caller leaves.
+     * Sends the request, unless an earlier request with this id is under way or may have been charged for. `limit` runs
+     * as the outermost entry of `Attempt.Around` if the request is sent. The scope closes when the response has ended
+     * or the caller has left.
      */
     readonly run: (
       id: RequestId,
       request: Request,
       limit: Attempt.Entry
     ) => Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>
-    /** Returns the reply to an earlier request of this caller. It never sends a request to the service. */
+    /**
+     * Returns the reply to an earlier request of this caller, or fails if no reply is kept. It never sends a request to
+     * the service.
+     */
     readonly join: (
       id: Omit<RequestId, "attempt">,
       kind: ImageGenerateParams.Kind
@@ -112,8 +116,9 @@ const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: 
 
 /**
  * Sends each request once, and passes the bytes of the reply on without decoding them. A request fails with
- * `ConflictError` if an earlier request had the same id. If a request was not charged for, its id can be used again.
- * The entries of `Attempt.Around` run around each request. Their outcomes have no images, because no image is decoded.
+ * `ConflictError` if an earlier request had the same id. If a request failed before its reply began and was not charged
+ * for, its id can be used again. The entries of `Attempt.Around` run around each request. Their outcomes have no
+ * images, because no image is decoded.
  *
  * The ids of the last hour are kept in memory, at most 100,000. Each process knows only its own ids, so if there are
  * several processes, all requests of one connection must reach the same process.
@@ -149,12 +154,14 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
 )
 
 /**
- * Sends each request once through `DurableImages`, with the idempotency key `<caller>/<id>`. The generation continues
- * when its caller leaves. A second request with the same id joins the generation, or gets its images from the store.
- * Any number of processes can share a journal and a store.
+ * Sends each request through `DurableImages`, with the idempotency key `<caller>/<id>`. By default, the generation
+ * continues when its caller leaves. A second request with the same id joins the generation, or gets its images from the
+ * store. If the first one failed without being charged for, the second one is sent. Any number of processes can share a
+ * journal and a store.
  *
- * The id is the request's header `x-attempt-id`, or the response's header `x-request-id` if the request had none. The
- * services that this layer requires are in the optional peer dependency `@effect-gradient/durable`.
+ * The id is the request's header `x-attempt-id`, or the response's header `x-request-id` if the request had none.
+ * `DurableImages.layer`, which provides `DurableImages` and `Images`, is in the optional peer dependency
+ * `@effect-gradient/durable`.
  *
  * @category layers
  * @since 0.1.0

@@ -119,7 +119,7 @@ export const Payload: Schema.Codec<Payload, EncodedPayload> = Schema.Struct({
   stream: Schema.optional(Schema.NullOr(Schema.Boolean))
 }).pipe(Schema.encodeKeys(ImageGenerateParams.wireNames))
 
-/** A UUID, or 32 hexadecimal digits without hyphens. */
+/** The 32 hexadecimal digits of a UUID, with or without its hyphens. */
 const Id = Schema.String.check(
   Schema.isPattern(/^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i, {
     message: "must be 32 hexadecimal digits, with or without hyphens"
@@ -142,7 +142,7 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
     /**
      * An id of 128 random bits in hexadecimal. Each attempt has a new one. Unless the first request with this id failed
      * without being charged for, a second one is not sent: a durable gateway joins it to the first one, another gateway
-     * refuses it.
+     * refuses it for an hour.
      */
     "x-attempt-id": Schema.optionalKey(Id)
   },

@@ -3,8 +3,8 @@
  * the key. Its wire format is that of the service, so that this library, `openai` and curl can call it.
  *
  * `layer` adds the routes. You provide three services: `Callers` identifies callers, `Attempts` sends requests, and
- * Effect's `RateLimiter` counts images, in memory or in a Redis that gateways share. Everything else is an option with
- * a safe default.
+ * Effect's `RateLimiter` counts images, for example in memory or in a Redis that gateways share. Everything else is an
+ * option with a safe default.
  *
  * @example
  * ```ts
@@ -65,7 +65,7 @@ import { makeRequestGuards, RequestId } from "./internal/requestGuards.ts"
 import { respond } from "./internal/respond.ts"
 
 /**
- * Rules for the params of a request. A param that does not exist in `ImageGenerateParams` is always refused.
+ * Rules for the params of a request. A param is always refused if it is neither in `ImageGenerateParams` nor `stream`.
  *
  * @category options
  * @since 0.1.0
@@ -85,8 +85,8 @@ export interface Rules {
 }
 
 /**
- * Limits on the images and the open requests of each caller, and on the body of each request: its size and the time in which
- * it arrives. What a request may ask for is in `Rules`.
+ * Limits on the images, the open requests and the reading speed of each caller, and on the size and the arrival time of
+ * the body of each request. What a request may ask for is in `Rules`.
  *
  * @category options
  * @since 0.1.0
@@ -106,9 +106,9 @@ export interface CallerLimits {
   /** The maximum time in which the body of a request must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
   /**
-   * The maximum time in which a caller must read 192 KiB of a reply with `Attempts.layerDurable`, while the images of the reply
-   * are in memory. After it, the connection is closed, and the caller can get the images from the store with the same id.
-   * Default: 1 minute.
+   * The maximum time in which a caller must read 192 KiB of a reply with `Attempts.layerDurable`, while the images of
+   * the reply are in memory. After it, and at the latest after twice this time, the reply is cut off, and the caller
+   * can get the images from the store with the same id. Default: 1 minute.
    */
   readonly readTimeout?: Duration.Input | undefined
 }
@@ -121,8 +121,8 @@ export interface CallerLimits {
  */
 export interface Options {
   /**
-   * The path before the routes, which are `<path>/images/generations`, `<path>/openapi.json` and `<path>/docs`.
-   * Default: `/v1`.
+   * The path before the routes, which are `<path>/images/generations`, `<path>/images/generations/<id>`,
+   * `<path>/openapi.json` and `<path>/docs`. Default: `/v1`.
    */
   readonly path?: `/${string}` | undefined
   /** Rules for the params of a request. */
@@ -130,8 +130,9 @@ export interface Options {
   /** Limits on the requests of each caller, and on the body of each request. */
   readonly limits?: CallerLimits | undefined
   /**
-   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Pages of the
-   * gateway's own origin and programs other than browsers are always allowed. Default: none.
+   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Programs that send no
+   * `origin` header are always allowed, and so are pages of the gateway's own origin on HTTPS or localhost. Default:
+   * none.
    */
   readonly origins?: ReadonlyArray<string> | undefined
   /** Whether pages of `origins` may send cookies. Set it if `Callers` reads a session cookie. Default: false. */

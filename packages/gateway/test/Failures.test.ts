@@ -82,8 +82,8 @@ describe("failures of the upstream", () => {
             [422, 422],
             [408, 504],
             [504, 504],
-            // These statuses concern the operator's key or account, not the caller's key. Only the operator can correct
-            // them.
+            // 401, 402 and 403 concern the operator's key or account, not the caller's key. Only the operator can
+            // correct them.
             [401, 502],
             [402, 502],
             [403, 502],

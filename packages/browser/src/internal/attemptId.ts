@@ -1,6 +1,6 @@
 /**
- * Adds an id to each POST. By the id, a gateway recognises a request that the browser sends twice, and a call can ask
- * for the reply to an earlier request.
+ * Adds an id to each request that does not join an earlier one. By the id, a gateway recognises a POST that the browser
+ * sends twice, and a call can ask for the reply to an earlier request.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,8 +9,8 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 
 /**
- * What a call does. `Send`: it sends its request, and passes the new id to `onSend`. `Join`: it only asks for the reply
- * to the request with this id.
+ * What a call does. `Send`: it sends its request, and passes the new id of each attempt to `onSend`. `Join`: it only
+ * asks for the reply to the request with this id.
  */
 export type Purpose =
   | { readonly _tag: "Send"; readonly onSend: (id: string) => void }
@@ -39,8 +39,8 @@ const toJoin = (request: HttpClientRequest.HttpClientRequest, id: string, accept
   )
 
 /**
- * Sends an id with each POST, because Chromium may send a POST twice if a connection closes early. If the call joins an
- * earlier request, turns its request into a GET.
+ * Sends an id with each request, because Chromium may send a POST twice if a connection closes early. If the call joins
+ * an earlier request, turns its request into a GET with that id in the path instead.
  */
 export const withAttemptId = HttpClient.mapRequestEffect((request) =>
   Effect.map(Purpose, (purpose) => {

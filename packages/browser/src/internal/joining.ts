@@ -32,8 +32,8 @@ type Response = ImageGenerateResponse.ImageGenerateResponse
 type Failure = GradientError.GradientError
 
 /**
- * The scope of `BrowserImages.pendingUntilDone`. Requests that are sent within this scope stay pending until the scope
- * closes with a success.
+ * The scope of `BrowserImages.pendingUntilDone`. After the images of a request that was sent within this scope have
+ * arrived, the request stays pending until the scope closes with a success.
  */
 export const PendingScope = Context.Reference<Scope.Scope | undefined>("@effect-gradient/browser/PendingScope", {
   defaultValue: () => undefined
@@ -42,10 +42,10 @@ export const PendingScope = Context.Reference<Scope.Scope | undefined>("@effect-
 /** A request and its state. */
 class Request {
   id: string | undefined
-  /** Whether all images of the request have arrived. */
+  /** Whether all images of the request have arrived, or its stream has ended. */
   isComplete = false
   /**
-   * Whether the call only asks for the reply. It does so if an earlier page sent the request, or after the connection
+   * Whether the call only asks for the reply. It does so if the request is from `pending`, or after the connection
    * broke.
    */
   isJoining = false
@@ -54,7 +54,7 @@ class Request {
    * know the request or no longer accepts the caller.
    */
   failure: Failure | undefined
-  /** When the connection broke, in milliseconds since 1970. */
+  /** When the connection broke for the first time since the last image, in milliseconds since 1970. */
   brokeAt = 0
   /** The number of reconnections since the last image. */
   attempts = 0
@@ -70,7 +70,7 @@ const longestWait = Duration.seconds(15)
 const waitBefore = (attempt: number) =>
   attempt === 1 ? Duration.zero : Duration.min(Duration.times(firstWait, 2 ** (attempt - 2)), longestWait)
 
-/** Waits until the browser is online again. On platforms without this event, the wait never ends. */
+/** Waits for the next `online` event of the browser. On platforms without this event, the wait never ends. */
 const online = Effect.callback<void>((resume, signal) => {
   if ("addEventListener" in globalThis) {
     globalThis.addEventListener("online", () => resume(Effect.void), { once: true, signal })
@@ -89,8 +89,8 @@ const brokenTags: ReadonlySet<GradientError.GradientErrorReason["_tag"]> = new S
 /**
  * Decides what a failure means for the images of the request:
  *
- * - `broken`: the connection, the gateway or a proxy in front of the gateway failed. The request may still be running,
- *   so the call reconnects.
+ * - `broken`: the connection, the gateway or a proxy in front of the gateway failed, or a reconnection got a 429. The
+ *   request may still be running, so the call reconnects.
  * - `failed`: no images will arrive, and this failure is the reason.
  * - `unknown`: the gateway does not know the request, or keeps no replies.
  * - `refused`: the gateway no longer accepts the caller. This says nothing about the request, which stays pending.
@@ -145,13 +145,13 @@ const continuing = <A>(
   return Stream.catch(first, recover)
 }
 
-/** Makes `Images` with calls that reconnect, and the list of the requests that earlier pages left unfinished. */
+/** Makes `Images` with calls that reconnect, and the list of the pending requests. */
 export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage }: Options) {
   const limitMillis = Duration.toMillis(Duration.fromInputUnsafe(limit))
   const images = yield* Images.Images
   const client = yield* GradientClient.GradientClient
   const kept = new PendingStorage(storage, client.options.toUrl("/images/generations"))
-  /** The ids of the requests of calls that run in this page. */
+  /** The ids of the requests of calls, or of `pendingUntilDone`, that run in this page. */
   const running = new Set<string>()
 
   const forget = (request: Request) => {
@@ -199,8 +199,8 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
     })
 
   /**
-   * Removes the request from `pending` when the scope of the call closes with a success and all images have arrived. If
-   * the page is closed earlier, or the consumer fails, the request stays pending.
+   * Removes the request from `pending` when the scope of the call, or that of `pendingUntilDone`, closes with a success
+   * and all images have arrived. If the page is closed earlier, or the consumer fails, the request stays pending.
    */
   const tracked = Effect.fnUntraced(function* (request: Request) {
     const scope = (yield* PendingScope) ?? (yield* Effect.scope)

@@ -1,5 +1,5 @@
 /**
- * The page that the tests open. It shows streams, records what is shown, and passes canvases to a worker.
+ * The page that the tests open. It shows streams, records what is shown, and passes a canvas to a worker.
  */
 import { BrowserImages, ImageUrl, ImageView } from "@effect-gradient/browser"
 import { type GradientClient, type ImageGenerateParams, Images, ImageGenStreamEvent } from "@effect-gradient/core"

@@ -1,6 +1,6 @@
 /**
  * A program that runs on Bun and Deno. It makes calls over fetch, most of them to its own servers, and prints the
- * reason of each failure as JSON.
+ * number of requests that one of them got and the reason of each failure as JSON.
  */
 import { BrowserImages } from "@effect-gradient/browser"
 import { Images, RetryPolicy } from "@effect-gradient/core"

@@ -1,6 +1,6 @@
 /**
  * A Chromium from npm for tests. It is unpacked once and started headless, with its own libraries and font, and without
- * access to any network but loopback.
+ * access to any host but 127.0.0.1.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { execFile } from "node:child_process"

@@ -40,7 +40,7 @@ const built = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true }))
 )
 
-/** Forwards requests of the page to the emulator, and adds the key, which the page does not have. */
+/** Forwards the page's requests for images to the emulator, and adds the key, which the page does not have. */
 const api = HttpRouter.add(
   "POST",
   "/v1/images/generations",

@@ -25,9 +25,9 @@ type Issue = ImageGenerateParams.Issue
 
 /** A problem of a request. */
 interface Problem {
-  /** The param's wire name. It is empty if the problem is the body itself. */
+  /** The param's wire name, or the name of a header. It is empty if the problem is the body itself. */
   readonly param: string
-  /** A message that names the param. */
+  /** A message that names the param, if `param` is not empty. */
   readonly message: string
 }
 

@@ -49,7 +49,7 @@ const responseReply = Effect.map((response: Extract<Reply, { _tag: "Response" }>
 
 /**
  * Makes a reply of images that are already stored. They are encoded while they are read from the store, so that a
- * caller who reads slowly takes no memory.
+ * caller who reads slowly does not keep the images in memory.
  */
 const storedReply = ({ images, outline }: DurableImages.Stored, kind: Request["kind"]): Reply => {
   if (kind === "generate") {

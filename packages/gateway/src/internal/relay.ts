@@ -32,16 +32,16 @@ class Tail {
 }
 
 export interface RelayOptions<E> {
-  /** A comment is sent each time that nothing has arrived for this long. */
+  /** A comment is sent each time that nothing has arrived for this long, except in the middle of a line. */
   readonly keepAlive: Duration.Input
   /** Makes the event that reports a failure. */
   readonly toEvent: (error: E) => Uint8Array
 }
 
 /**
- * Passes the stream on, and inserts a comment line each time that nothing has arrived for `keepAlive`. A failure
- * between two events is sent as an error event. A failure in the middle of an event closes the connection, because a
- * part of that event was already sent.
+ * Passes the stream on, and inserts a comment line each time that nothing has arrived for `keepAlive`, except in the
+ * middle of a line. A failure between two events is sent as an error event. A failure in the middle of an event closes
+ * the connection, because a part of that event was already sent.
  */
 export const relay = <E>(
   source: Stream.Stream<Uint8Array, E>,

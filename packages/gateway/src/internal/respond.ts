@@ -16,7 +16,10 @@ import { encoded, type EncodedReply } from "./slowCaller.ts"
 
 type Bytes = Stream.Stream<Uint8Array, GradientError.GradientError>
 
-/** Whether the gateway itself refused the request, because of a repeated id, an unknown id, or the caller's limit. */
+/**
+ * Whether the request was refused because of a repeated id, an unknown id, or a limit. Such a refusal is not a failure
+ * of the service.
+ */
 const isRefusedHere = ({ reason }: GradientError.GradientError) =>
   reason.code === ApiError.duplicateAttempt ||
   (["RateLimitError", "NotFoundError", "ConflictError"].includes(reason._tag) && reason.reached === "NotSent")

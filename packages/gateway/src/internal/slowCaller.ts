@@ -1,7 +1,7 @@
 /**
- * Frees the memory of a reply whose caller reads too slowly. The images of a request that is under way in this process are in
- * memory, and would stay there for as long as the caller does not read them. The store also has them, so the caller can ask
- * again with the same id.
+ * Frees the memory of a reply whose caller reads too slowly. The images of a request that is under way in this process
+ * are in memory, and would stay there for as long as the caller does not read them. When the request is done, the store
+ * has them too, so the caller can ask again with the same id.
  */
 import { GradientError, ImageGenerateResponse, ImageGenStreamEvent } from "@effect-gradient/core"
 import type * as Arr from "effect/Array"
@@ -22,9 +22,9 @@ const tooSlow = GradientError.fromReason(new GradientError.DisconnectedError({ r
 export type EncodedReply = Extract<Reply, { _tag: "Json" | "EventStream" }>
 
 /**
- * Emits the bytes. If the consumer takes longer than `limit` between two pieces, `scope` is closed and the bytes are freed. The
- * next pull then fails. The consumer keeps a reference to the returned stream, so that stream refers to the bytes only
- * through `held` and `pull`.
+ * Emits the bytes. If the consumer takes longer than `limit` between two pieces, `scope` is closed and the bytes are
+ * freed, at the latest after twice `limit`. The next pull then fails. The consumer keeps a reference to the returned
+ * stream, so that stream refers to the bytes only through `held` and `pull`.
  */
 const freed = (bytes: Bytes, scope: Scope.Closeable, limit: Duration.Input): Bytes => {
   let held: Bytes | undefined = bytes
@@ -58,8 +58,8 @@ const freed = (bytes: Bytes, scope: Scope.Closeable, limit: Duration.Input): Byt
 }
 
 /**
- * Runs the attempt, and encodes its reply. If the reply has decoded images, they are freed when the caller takes longer than
- * `limit` to read a piece of 192 KiB.
+ * Runs the attempt, and encodes its reply. If the reply has decoded images, they are freed if the caller takes longer
+ * than `limit` to read a piece of 192 KiB.
  */
 export const encoded = Effect.fnUntraced(function* (
   attempt: Effect.Effect<Reply, Failure, Scope.Scope>,

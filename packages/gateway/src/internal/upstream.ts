@@ -33,7 +33,7 @@ const limitedScope = Effect.fnUntraced(function* (limit: Duration.Duration) {
   return { scope, isOver: () => isOver }
 })
 
-/** The bytes of the reply's body. When the body has ended, the attempt gets its outcome. */
+/** The bytes of the reply's body. When the body has ended or failed, the attempt gets its outcome. */
 const bytesOf = (
   { stream }: Response,
   { deadline, idleTimeout, kind, timeout }: GradientClient.ResolvedCall,

@@ -69,7 +69,7 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-/** Sends a plain HTTP request. Succeeds when the headers of the response have arrived. */
+/** Sends a POST for images to the gateway. Succeeds when the headers of the response have arrived. */
 export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, headers, key = alice, signal }: Call = {}) =>
   Effect.promise(() =>
     fetch(`${baseUrl}/images/generations`, {
