@@ -44,7 +44,7 @@ const rowOf = (one: One) => {
   ]
 }
 
-/** Returns a table: one line for each generation, then the totals. */
+/** Returns a table: a heading, one line for each generation, then the totals. */
 export const tableOf = (all: ReadonlyArray<One>): string => {
   const rows = [heading, ...all.map(rowOf)]
   const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))

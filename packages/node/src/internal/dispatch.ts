@@ -29,8 +29,8 @@ type Failure = HttpClientError.HttpClientError
 type ReplyHeaders = Readonly<Record<string, string | Array<string> | undefined>>
 
 /**
- * A dispatcher. If `isForwarded` returns true, the request goes to a proxy without a tunnel, and the reply may come from
- * the proxy instead of the service. If `NO_PROXY` is set, it always returns false.
+ * A dispatcher. If `isForwarded` returns true, the request goes to a proxy without a tunnel, and the reply may come
+ * from the proxy instead of the service. If `NO_PROXY` is set, it always returns false.
  */
 export interface Sender {
   readonly dispatcher: Undici.Dispatcher
