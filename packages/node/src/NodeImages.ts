@@ -112,7 +112,8 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 
 /**
  * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`,
- * in upper or lower case. The option `proxy` overrides them.
+ * in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use `HTTP_PROXY` too. The option `proxy`
+ * overrides the three variables.
  *
  * @category layers
  * @since 0.1.0

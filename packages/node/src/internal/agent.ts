@@ -1,6 +1,6 @@
 /**
  * Makes undici's dispatcher: an Agent, or an EnvHttpProxyAgent if there is a proxy. The options are checked first,
- * because undici would reject most wrong ones only at the first request.
+ * because undici would notice a wrong certificate, for example, only at the first request.
  */
 import type * as Undici from "@effect/platform-node/Undici"
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
@@ -14,8 +14,8 @@ import type { TransportOptions } from "../NodeImages.ts"
 import type { Sender } from "./dispatch.ts"
 
 /**
- * The proxy for `http` URLs, the proxy for `https` URLs, and the hosts that are reached without a proxy, as in
- * `NO_PROXY`.
+ * The proxy for `http` URLs, the proxy for `https` URLs (if it is missing, undici uses the one for `http`), and the
+ * hosts that are reached without a proxy, as in `NO_PROXY`.
  */
 export interface Proxies {
   readonly http?: string | undefined
@@ -112,8 +112,8 @@ export const makeSender = Effect.fnUntraced(function* (
     noProxy: proxies.except ?? "",
     requestTls: connect,
     proxyTls: connecting,
-    // undici does not apply `maxHeaderSize` to connections through a proxy, nor the timeout to a proxy's reply to
-    // CONNECT, so both are set here. A proxy that does not reply in time counts as a connect timeout.
+    // undici does not pass `maxHeaderSize` and timeouts on to its connections to a proxy, so they are set here. A proxy
+    // that does not reply to CONNECT in time counts as a connect timeout.
     factory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize }),
     clientFactory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize, headersTimeout: timeout })
   })
