@@ -62,8 +62,8 @@ const mostBytes = 200
 const devices = /^(con|prn|aux|nul|com\d|lpt\d)$/
 
 /**
- * Turns a prompt into a file name: `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`. It keeps letters and
- * digits of any script, at most 60 characters and 200 bytes.
+ * Turns a prompt into a file name without extension: `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`. It keeps
+ * letters, in lower case, and digits of any script. The name has at most 60 characters and 200 bytes.
  */
 export const slug = (prompt: string): string => {
   const words = prompt

@@ -3,9 +3,9 @@
  * costs.
  *
  * A cassette is a readable JSON file with its images beside it: `otter.json`, `otter-0.png`. Put both under version control.
- * These files do not contain keys: secret headers are redacted, and so are their values and any keys of the service
- * elsewhere in a request or reply. The comments of a stream and the time between its events are not recorded. Use one
- * cassette for each test.
+ * These files do not contain keys: secret headers are redacted, and so are their values of at least 8 characters and
+ * any keys of the service elsewhere in a request or reply. The comments of a stream and the time between its events are
+ * not recorded. Use one cassette for each test.
  *
  * Each recorded reply is replayed once, to a request with the same method, path and body. The host and the headers may
  * differ. A request without a recorded reply is a defect and not a failure, so that no retry or fallback of the
