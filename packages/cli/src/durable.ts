@@ -1,6 +1,6 @@
 /**
  * Opens the journal and the store that the flags --journal and --store name. `generate` and `gateway` load this module
- * only if these flags are given.
+ * only if both are set.
  */
 import { GradientError, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"

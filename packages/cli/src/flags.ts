@@ -26,7 +26,7 @@ export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A |
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
-/** The flag for the base URL of the service. Every command that calls the service has it. */
+/** The flag --base-url: the base URL of the service. */
 export const baseUrl = given(
   Flag.String("base-url"),
   `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`

@@ -25,8 +25,8 @@ const isNamed = (name: string) => [name, "--completions", "--wizard"].some((word
  */
 const listed = (name: keyof typeof descriptions) => Command.make(name).pipe(Command.withDescription(descriptions[name]))
 
-// A command is loaded only if the arguments name it, because loading the emulator's image encoder alone takes longer
-// than everything else.
+// A command is loaded only if `isNamed` returns true for it, because loading the emulator's image encoder alone takes
+// longer than everything else.
 const subcommands = [
   isNamed("generate") ? (await import("./commands/generate.ts")).generate : listed("generate"),
   isNamed("batch") ? (await import("./commands/batch.ts")).batch : listed("batch"),

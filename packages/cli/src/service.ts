@@ -54,7 +54,7 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
     )
   }
   let emulated = inProcess
-  /** Notices replies of an emulator on a port, which marks each reply with the header `x-emulated`. */
+  /** Notices replies of an emulator on a port, which marks its replies with the header `x-emulated`. */
   const transformClient = HttpClient.tap((response) =>
     Effect.sync(() => {
       if (response.headers["x-emulated"] !== undefined) emulated = true

@@ -1,6 +1,6 @@
 /**
  * Writes files atomically. A file is first written as a temporary file in the same folder, which then gets the name of
- * the file.
+ * the file. On a file system without hard links, a new file is visible but empty for a moment.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"

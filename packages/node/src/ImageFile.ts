@@ -25,7 +25,7 @@ export interface WriteOptions {
 
 const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-/** The longest file name that file systems allow, in bytes. */
+/** The longest file name that most file systems allow, in bytes. */
 const longestName = 255
 
 /** Returns the longest prefix of `text` that fits into this many bytes. */
@@ -89,8 +89,8 @@ export const writeLatest =
   > =>
     Stream.suspend(() => {
       /**
-       * The path that was written for each requested path. There are several if the images have different formats, and
-       * so different extensions.
+       * The path that was written for each requested path. There are several only if `path` has no extension and the
+       * images have different formats.
        */
       const files = new Map<string, string>()
       return Stream.mapEffect(events, (event) => {

@@ -1,5 +1,5 @@
 /**
- * Layers for Node: an HttpClient on undici, alone or together with `Images`.
+ * Layers for Node: `Images` over undici, or only an HttpClient on undici.
  */
 import { GradientClient, GradientError, Images } from "@effect-gradient/core"
 import * as Config from "effect/Config"
@@ -19,8 +19,8 @@ import * as Dispatch from "./internal/dispatch.ts"
  */
 export interface TransportOptions {
   /**
-   * The maximum time to open a connection. undici measures it in real time, and fails about a second later. Default: 10
-   * seconds.
+   * The maximum time to open a connection. undici measures it in real time, and fails up to about a second later.
+   * Default: 10 seconds.
    */
   readonly connectTimeout?: Duration.Input | undefined
   /**
@@ -73,8 +73,8 @@ const makeHttpClient = (options: TransportOptions, environment: Proxies) =>
   })
 
 /**
- * Provides an HttpClient with an undici Agent of its own, which is closed when the layer is. It does not read
- * environment variables.
+ * Provides an HttpClient with undici connections of its own, which are closed when the layer's scope closes. It does
+ * not read environment variables.
  *
  * @category layers
  * @since 0.1.0
@@ -112,7 +112,8 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 
 /**
  * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`,
- * in upper or lower case. The option `proxy` overrides them.
+ * in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use `HTTP_PROXY` too. The option `proxy`
+ * overrides the three variables.
  *
  * @category layers
  * @since 0.1.0

@@ -24,7 +24,7 @@ const certificate = Effect.promise(() =>
   })
 )
 
-/** An HTTPS server whose certificate is not trusted. */
+/** An HTTPS server whose certificate is not trusted by default. */
 const tlsServer = Effect.gen(function* () {
   const pems = yield* certificate
   const server = https.createServer({ key: pems.private, cert: pems.cert }, (request, response) => {

@@ -1,6 +1,6 @@
 /**
- * `gradient-images batch`: generates the images for many requests in a file, pays for each request once, and can share
- * the work among machines.
+ * `gradient-images batch`: generates the images for many requests in a file, pays for each request at most once unless
+ * you allow more, and can share the work among machines.
  */
 import { GradientError } from "@effect-gradient/core"
 import { DurableImages, ImageBatch } from "@effect-gradient/durable"
@@ -82,8 +82,8 @@ const placeOf = Effect.fnUntraced(function* ({
 const mostNamed = 20
 
 /**
- * Returns one line for each request that failed (`free`) or is in doubt: its key, and why it has no image. At most
- * `mostNamed` requests are listed.
+ * Returns one line for each request with this status: `free` (it failed) or `in-doubt`. The line has the key and why
+ * there is no image. At most `mostNamed` requests are listed; a last line counts the others.
  */
 const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in-doubt", count: number) {
   const found = yield* DurableImages.list({ prefix: `${batch}/`, status }).pipe(
@@ -95,7 +95,7 @@ const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in
   return [...found.map(({ key = "", note = "no outcome" }) => `  ${key}: ${note}`), ...more]
 })
 
-/** Fails if requests failed or are in doubt. The error's message lists the first of them, and says how to continue. */
+/** Fails if requests failed or are in doubt. The error's message lists some of them, and says how to continue. */
 const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress, place: Place) {
   if (failed === 0 && inDoubt === 0) return
   // An address of PostgreSQL can have a password, so it is not shown.

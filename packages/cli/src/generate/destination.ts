@@ -1,4 +1,7 @@
-/** Decides where images are written, and checks before the request is sent that they can be written there. */
+/**
+ * Decides where images are written, and checks before the request is sent that they can be written there. A device is
+ * not checked.
+ */
 import type { ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -59,8 +62,8 @@ const mostBytes = 200
 const devices = /^(con|prn|aux|nul|com\d|lpt\d)$/
 
 /**
- * Turns a prompt into a file name: `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`. It keeps letters and
- * digits of any script, at most 60 characters and 200 bytes.
+ * Turns a prompt into a file name without extension: `A cute baby sea otter!` becomes `a-cute-baby-sea-otter`. It keeps
+ * letters, in lower case, and digits of any script. The name has at most 60 characters and 200 bytes.
  */
 export const slug = (prompt: string): string => {
   const words = prompt
@@ -131,7 +134,7 @@ const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean)
   }
 })
 
-/** The most images of one call with a gpt-image model. A call for more fails later, before its request is sent. */
+/** The most images of one call with a gpt-image model. Such a call for more fails later, before its request is sent. */
 const most = 10
 
 interface Wishes {
@@ -142,8 +145,8 @@ interface Wishes {
 }
 
 /**
- * Fails unless the images of a call can be written. Returns the format to request, if a flag or the extension chooses
- * one.
+ * Fails if the images of a call cannot be written to files or to standard output. A device is not checked. Returns the
+ * format to request, if a flag or the extension chooses one.
  */
 export const checkDestination = Effect.fnUntraced(function* (place: Place, { json, overwrite, params }: Wishes) {
   const path = yield* Path.Path

@@ -23,7 +23,7 @@ export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateRespo
 /** The images that have arrived so far. They are kept if the call fails or is cancelled. */
 export class Arrived {
   readonly finished: Array<GeneratedImage.ImageBytes> = []
-  /** The latest partial image, until its finished image arrives. */
+  /** The latest partial image, until the next finished image arrives. */
   partial: ImageGenStreamEvent.PartialImage | undefined
   /** Whether any attempt so far may have been charged. */
   mayHaveBeenCharged = false
@@ -32,7 +32,7 @@ export class Arrived {
   /** The paths of the images that were written after the call failed. */
   kept: ReadonlyArray<string> = []
 
-  /** All images that have arrived: the finished ones and the latest partial one. */
+  /** The finished images, then the latest partial one, unless a finished image has arrived after it. */
   get images(): ReadonlyArray<GeneratedImage.ImageBytes> {
     return this.partial === undefined ? this.finished : [...this.finished, this.partial]
   }
@@ -59,8 +59,8 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
 }
 
 /**
- * Requests the images, as a stream if partial images are requested. `model` is the model that is used if the params
- * have none.
+ * Requests the images, as a stream if partial images are requested. If the params have no model, the progress shows
+ * `model` instead.
  */
 export const ask = (
   { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,

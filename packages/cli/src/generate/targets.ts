@@ -1,6 +1,6 @@
 /**
  * Writes each image where `--output` says: to a file, a device or standard output. Nothing is written before the images
- * have arrived. Before the request is sent, `destination.ts` checks that they can be written.
+ * have arrived. Before the request is sent, `destination.ts` checks that files and standard output can be written.
  */
 import type { GeneratedImage, ImageGenerateParams } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
@@ -40,12 +40,12 @@ export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string):
 }
 
 /**
- * The place where the images of one call are written. `dir`, `name` and `ext` are used for files, and for images that
- * are kept after a failed call.
+ * The place where the images of one call are written. `dir`, `name` and `ext` are used for files. For images that are
+ * kept, for example after a failed call, only `dir` and `name` are used.
  */
 export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
   readonly kind: "Files" | "Device" | "StandardOutput"
-  /** The value of `--output`, as the user gave it. */
+  /** The value of `--output`, as the user gave it; `.` if the flag is absent. */
   readonly output: string
 }
 
@@ -53,7 +53,7 @@ export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
 export interface Target {
   /** Returns the name of the image's file or device, for messages. */
   readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
-  /** Writes an image and returns its path. */
+  /** Writes an image and returns its path, or `-` for standard output. */
   readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
 }
 
@@ -61,7 +61,7 @@ export interface Target {
 export interface Targets {
   /** Writes the images of a successful call. */
   readonly finished: Target
-  /** Writes the images that had arrived before a call failed, to files with new names. */
+  /** Writes the images that had arrived before a call failed or was cancelled, to files with new names. */
   readonly kept: Target
 }
 
@@ -84,7 +84,8 @@ export const makeTargets = Effect.fnUntraced(function* (place: Place, { n, outpu
   const pathOf = (yield* makePathOf)(place, n)
 
   /**
-   * Returns the extension of an image. If the image's format is unknown, it is the extension of the requested format.
+   * Returns the extension of an image. If the image's format is unknown, it is the extension of the requested format,
+   * or `bin` if no format was requested.
    */
   const endOf = ({ extension }: GeneratedImage.ImageBytes) =>
     extension === "bin" && outputFormat !== undefined ? extensionOf(outputFormat) : extension

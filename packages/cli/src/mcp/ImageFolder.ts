@@ -25,7 +25,7 @@ export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@eff
   }
 }
 
-/** An image in the folder. */
+/** A file in the folder. */
 export interface Listed {
   readonly path: string
   readonly bytes: number
@@ -114,7 +114,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
    */
   const listedOf = (name: string) => Effect.option(Effect.flatMap(pathOf(name), statOf))
 
-  /** The images, the newest first. */
+  /** The files whose names have the extension of an image, the newest first. */
   const list = fs.readDirectory(root).pipe(
     Effect.mapError(failing("The folder cannot be read")),
     Effect.flatMap((names) => Effect.forEach(names.filter(isImageName), listedOf, { concurrency: 16 })),

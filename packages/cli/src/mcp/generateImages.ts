@@ -1,4 +1,7 @@
-/** One call of the tool `generate_image`: requests the images, and writes each finished image into the folder. */
+/**
+ * One call of the tool `generate_image`: requests the images, and writes the finished ones into the folder. If the call
+ * fails, the images in its error are written too.
+ */
 import { type GeneratedImage, type ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
 import * as Duration from "effect/Duration"

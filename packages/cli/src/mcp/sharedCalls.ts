@@ -1,7 +1,7 @@
 /**
  * Makes calls of an agent that are paid for once. A host that has waited too long cancels a call and repeats it, while
  * the service is still generating its images. So a call runs to its end even if nobody waits for it. A call with the
- * same key joins it, or, for 10 minutes after its end, gets its outcome.
+ * same key joins it, or, for 10 minutes after its end, gets its outcome if that is final (see `make`).
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { seconds } from "../output/format.ts"
 
-/** For how long after a call has ended another call with the same key gets its outcome. */
+/** For how long after a call has ended another call with the same key gets its outcome, if that is final. */
 export const memory = Duration.minutes(10)
 
 /**
@@ -24,7 +24,7 @@ export const memory = Duration.minutes(10)
  */
 const drain = Duration.minutes(10)
 
-/** A host that waits gets a report at least this often. A host may give up on a call that reports nothing. */
+/** A call that is running makes a report at least this often. A host may give up on a call that reports nothing. */
 const heartbeat = Duration.seconds(10)
 
 /** Sends a message about the progress of a call to everyone who waits for it. */

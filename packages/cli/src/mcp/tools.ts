@@ -119,8 +119,8 @@ const lineOf = ({ bytes, location, mediaType, size }: ImageTool.Reference) =>
 const listLineOf = ({ bytes, modified, path }: Listed) => `${path} (${fileSize(bytes)}, ${modified.toISOString()})`
 
 /**
- * Makes the result with the paths and links of images. Each image is also included itself as long as all included
- * images together are within the limit.
+ * Makes the result with the paths and links of images. An image is also included itself if all included images
+ * together then stay within the limit. Images that could not be written to files are always included.
  */
 const imagesResult = Effect.fnUntraced(function* (
   { folder, inline }: Options,

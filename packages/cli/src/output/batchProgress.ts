@@ -19,7 +19,7 @@ const bar = (share: number) => {
 
 const settledOf = ({ abandoned, done, failed, inDoubt }: ImageBatch.Progress) => done + failed + inDoubt + abandoned
 
-/** Returns the counts of a batch in words, without those that are 0. */
+/** Returns the counts of a batch in words. A count of 0 is left out, except those of done and of all requests. */
 const countsOf = ({ abandoned, done, failed, inDoubt, sending, total }: ImageBatch.Progress): ReadonlyArray<string> => [
   `${count(done)} of ${count(total)} done`,
   ...(failed > 0 ? [`${count(failed)} failed`] : []),
@@ -41,7 +41,7 @@ export class BatchProgress {
   #first: number | undefined
   #reports = 0
 
-  /** Returns one line about this run, with its rate and the time left. */
+  /** Returns one line about this run, with its rate and, if it can be computed, the time left. */
   lineOf(progress: ImageBatch.Progress): string {
     const rate = (1000 * (settledOf(progress) - (this.#first ?? 0))) / (performance.now() - this.#start)
     const left = progress.total - settledOf(progress)

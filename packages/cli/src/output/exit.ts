@@ -1,7 +1,7 @@
 /**
- * Ends a run with at most one message on standard error, and with an exit code. 0: success; 1: a failure; 2: wrong
- * usage; 128 plus the number of a signal: that signal ended the run. Errors of this package have their exit code as
- * `Runtime.errorExitCode`.
+ * Ends a run with at most one message on standard error, and with an exit code. 0: success, or a signal ended the
+ * gateway or the MCP server; 1: a failure; 2: wrong usage; 128 plus the number of a signal: that signal ended another
+ * run. Errors of this package have their exit code as `Runtime.errorExitCode`.
  */
 import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Cause from "effect/Cause"

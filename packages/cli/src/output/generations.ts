@@ -18,7 +18,7 @@ export const toJson = (one: One) => ({
 const totalsOf = (all: ReadonlyArray<One>) => ({
   generations: all.length,
   images: all.reduce((sum, { images }) => sum + images, 0),
-  /** The number of attempts that were paid for beyond the first one of each generation. */
+  /** The number of other attempts that returned images, and so were paid for, after their generation was done. */
   extra: all.reduce((sum, { extra }) => sum + extra, 0),
   totalTokens: all.reduce((sum, { totalTokens = 0 }) => sum + totalTokens, 0)
 })
@@ -44,7 +44,7 @@ const rowOf = (one: One) => {
   ]
 }
 
-/** Returns a table: one line for each generation, then the totals. */
+/** Returns a table: a heading, one line for each generation, then the totals. */
 export const tableOf = (all: ReadonlyArray<One>): string => {
   const rows = [heading, ...all.map(rowOf)]
   const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))

@@ -10,7 +10,7 @@ import process from "node:process"
 // The image libraries are loaded with the first image, so that help and errors of wrong usage do not wait for them.
 const loadSharp = async () => (await import("sharp")).default
 
-/** Returns the width and height of an image in pixels, or nothing if its format is not known. */
+/** Returns the width and height of an image in pixels, or nothing if sharp cannot read the image. */
 export const dimensions = ({ bytes }: GeneratedImage.ImageBytes) =>
   Effect.tryPromise(async () => (await loadSharp())(bytes).metadata()).pipe(
     Effect.map(({ height, width }) => ({ width, height })),
@@ -86,7 +86,7 @@ const clearBelow = "\u001B[J"
  * error.
  */
 export interface Gallery {
-  /** Shows an image. If `isPartial`, the next image replaces this one on the screen. */
+  /** Shows an image. If `isPartial`, the next image replaces this one on the screen where that is possible. */
   readonly show: (image: GeneratedImage.ImageBytes, caption?: string, isPartial?: boolean) => Effect.Effect<void>
 }
 

@@ -31,8 +31,8 @@ export const wordsOf = (error: Error): string =>
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
- * Returns a message that begins with the environment variable that is not set or has an unusable value. The message of
- * `ConfigError` names the variable last.
+ * Returns a line for each environment variable that is not set or has an unusable value. The line names the variable
+ * first, while the message of `ConfigError` names it last. A `SourceError` keeps its message.
  */
 export const configMessageOf = ({ cause }: Config.ConfigError): string =>
   cause._tag === "SourceError"

@@ -6,7 +6,7 @@ import * as References from "effect/References"
 
 /**
  * Hides what core logs below the level Error, such as warnings about retries: the command itself shows retries. If
- * --log-level is set, core's logs are shown.
+ * --log-level is set, that level decides instead.
  */
 export const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
   const level = yield* GlobalFlag.LogLevel

@@ -1,4 +1,4 @@
-/** Prints the result of a call on standard output: lines for a person, or one JSON object for a program. */
+/** Prints the result of a call: lines for a person, or one JSON object for a program. */
 import type { GeneratedImage, GradientError } from "@effect-gradient/core"
 import type * as Config from "effect/Config"
 import * as Console from "effect/Console"
@@ -14,7 +14,7 @@ import * as ImagePreview from "./imagePreview.ts"
 import type { PromptError } from "../generate/prompt.ts"
 import type { WriteError } from "../generate/writeImages.ts"
 
-/** An image and the path of the file that it was written to. */
+/** An image and the path of the file that it was written to, or `-` for standard output. */
 export interface Written {
   readonly image: GeneratedImage.ImageBytes & { readonly revisedPrompt?: string | undefined }
   readonly path: string

@@ -22,13 +22,13 @@ export interface Callers {
   readonly cutWithinMillis: number
 }
 
-/** What happened to the connections of a caller. */
+/** The image that a caller got, and what happened to its connections. */
 export interface Received {
   readonly prompt: string
   /** The picture in base64. */
   readonly picture: string
   readonly cuts: number
-  /** How many connections were refused, or closed by the gateway. */
+  /** How many connections were refused or closed by the gateway, or got status 503. */
   readonly broken: number
 }
 

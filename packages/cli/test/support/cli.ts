@@ -1,5 +1,6 @@
 /**
- * Runs the built binary as a process. Variables with keys and endpoints of whoever runs the tests are not passed on.
+ * Runs the built binary as a process. If whoever runs the tests has variables with keys or endpoints of the service, or
+ * with proxies, these are not passed on.
  */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Stream } from "effect"

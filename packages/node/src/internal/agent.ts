@@ -1,4 +1,7 @@
-/** Makes undici's Agent. The options are checked first, because undici would throw only at the first request. */
+/**
+ * Makes undici's dispatcher: an Agent, or an EnvHttpProxyAgent if there is a proxy. The options are checked first,
+ * because undici would notice a wrong certificate, for example, only at the first request.
+ */
 import type * as Undici from "@effect/platform-node/Undici"
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -11,8 +14,8 @@ import type { TransportOptions } from "../NodeImages.ts"
 import type { Sender } from "./dispatch.ts"
 
 /**
- * The proxy for `http` URLs, the proxy for `https` URLs, and the hosts that are reached without a proxy, as in
- * `NO_PROXY`.
+ * The proxy for `http` URLs, the proxy for `https` URLs (if it is missing, undici uses the one for `http`), and the
+ * hosts that are reached without a proxy, as in `NO_PROXY`.
  */
 export interface Proxies {
   readonly http?: string | undefined
@@ -94,7 +97,7 @@ export const makeSender = Effect.fnUntraced(function* (
     proxies.https && (yield* checkProxy(options.proxy === undefined ? "HTTPS_PROXY" : "proxy", proxies.https))
 
   const ca = options.tls?.ca === undefined ? {} : { ca: [...tls.getCACertificates("default"), options.tls.ca] }
-  // By default, Node gives up on an address after 250 ms, which is too short for a slow network.
+  // If a host has several addresses, Node by default gives up on one after 250 ms: too short for a slow network.
   const connecting = { ...ca, timeout, autoSelectFamilyAttemptTimeout: Math.max(250, Math.floor(timeout / 4)) }
   const connect = { ...options.tls, ...connecting }
   const agent = { allowH2: false, maxHeaderSize, connect }
@@ -109,8 +112,8 @@ export const makeSender = Effect.fnUntraced(function* (
     noProxy: proxies.except ?? "",
     requestTls: connect,
     proxyTls: connecting,
-    // undici does not apply `maxHeaderSize` and timeouts to connections with a proxy, so they are set here. A proxy
-    // that does not answer in time counts as a connect timeout.
+    // undici does not pass `maxHeaderSize` and timeouts on to its connections to a proxy, so they are set here. A proxy
+    // that does not reply to CONNECT in time counts as a connect timeout.
     factory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize }),
     clientFactory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize, headersTimeout: timeout })
   })

@@ -13,7 +13,8 @@ import * as zlib from "node:zlib"
 type Body<E> = Stream.Stream<Uint8Array, E>
 type Decoder = <E>(body: Body<E>, onError: (cause: unknown) => E) => Body<E>
 
-// A truncated body is decoded as far as possible, as browsers do. Its JSON shows whether it is complete.
+// With gzip, deflate or Brotli, a truncated body is decoded as far as possible, as browsers do. Its JSON shows whether
+// it is complete.
 const lenient = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH }
 const lenientBrotli = {
   flush: zlib.constants.BROTLI_OPERATION_FLUSH,
@@ -91,7 +92,8 @@ const isText = (bytes: Uint8Array) => bytes.subarray(0, 512).every((byte) => byt
 
 /**
  * Decodes the body, only as fast as it is consumed. Some servers send an encoding that does not exist, such as `utf-8`.
- * With an unknown encoding, a body of text is returned unchanged, and any other body fails.
+ * With an unknown encoding, a body of text is returned unchanged, and any other body fails. A body with more than
+ * `mostDecoders` encodings always fails.
  */
 export const decoded = <E>(
   body: Body<E>,

@@ -29,8 +29,8 @@ type Failure = HttpClientError.HttpClientError
 type ReplyHeaders = Readonly<Record<string, string | Array<string> | undefined>>
 
 /**
- * A dispatcher. `isForwarded` returns true for a request that goes to a proxy without a tunnel. The reply to such a
- * request may come from the proxy instead of the service.
+ * A dispatcher. If `isForwarded` returns true, the request goes to a proxy without a tunnel, and the reply may come
+ * from the proxy instead of the service. If `NO_PROXY` is set, it always returns false.
  */
 export interface Sender {
   readonly dispatcher: Undici.Dispatcher
@@ -121,7 +121,7 @@ class Arrivals {
       this.#wake = undefined
       resume(Effect.void)
     }
-    this.#wake = wake // Not assigned directly: see above.
+    this.#wake = wake // V8 would allocate a function literal that is assigned directly among the old objects.
     return Effect.sync(() => {
       this.#wake = undefined
     })
@@ -166,7 +166,7 @@ const send = (
     const fail = (cause: Error) => {
       // undici had not begun to send the request, so it is certain that nothing was charged for.
       if (controller === undefined) GradientClient.markNotSent(cause)
-      // undici reports a proxy's 407 as an error, but would continue to read the body of that reply.
+      // undici reports some replies as errors, such as a proxy's 407, but would continue to read their bodies.
       else if (!controller.aborted) controller.abort(cause)
       finish(cause)
       if (!hasHead) resume(Effect.fail(transportError(request, cause)))
@@ -211,7 +211,10 @@ const send = (
 const contentEncoding = ({ "content-encoding": value }: ReplyHeaders) =>
   Array.isArray(value) ? value.join(",") : value
 
-/** Makes the client on this dispatcher. undici's own timeouts are off, because the core package has timeouts. */
+/**
+ * Makes the client on this dispatcher. undici's own timeouts for headers and bodies are off, because the core package
+ * has timeouts.
+ */
 export const make = (sender: Sender): HttpClient.HttpClient =>
   HttpClient.make((request, url, signal) =>
     Effect.flatMap(sentBody(request), (sent) => {

@@ -3,14 +3,14 @@
  * costs.
  *
  * A cassette is a readable JSON file with its images beside it: `otter.json`, `otter-0.png`. Put both under version control.
- * These files do not contain keys: secret headers are redacted, and so are their values and any keys of the service
- * elsewhere in a request or reply. The comments of a stream and the time between its events are not recorded. Use one
- * cassette for each test.
+ * These files do not contain keys: secret headers are redacted, and so are their values of at least 8 characters and
+ * any keys of the service elsewhere in a request or reply. The comments of a stream and the time between its events are
+ * not recorded. Use one cassette for each test.
  *
  * Each recorded reply is replayed once, to a request with the same method, path and body. The host and the headers may
  * differ. A request without a recorded reply is a defect and not a failure, so that no retry or fallback of the
- * application hides it. The defect's message lists how the request differs from the nearest recorded one. Nothing is sent
- * while a cassette is replayed.
+ * application hides it. The defect's message lists how the request differs from the nearest recorded one, or says that
+ * all replies to it were already replayed. Nothing is sent while a cassette is replayed.
  *
  * @example
  * ```ts
@@ -75,8 +75,8 @@ export class UnknownRequestError extends Data.TaggedError("UnknownRequestError")
   /** The recorded request that differs least from this one. `undefined` if the cassette is empty. */
   readonly nearest: RecordedRequest.RecordedRequest | undefined
   /**
-   * The fields in which this request differs from `nearest`. Empty if the request is recorded, but all its replies were
-   * already replayed.
+   * The fields in which this request differs from `nearest`. Empty if the cassette is empty, or if the request is
+   * recorded, but all its replies were already replayed.
    */
   readonly differences: ReadonlyArray<Difference>
 }> {

@@ -15,7 +15,10 @@ export interface Difference {
   readonly recorded: unknown
 }
 
-/** Returns every value within a value, at any depth, with its path. */
+/**
+ * Returns each value without members within a value, at any depth, with its path. An empty object or array is returned
+ * as its JSON text.
+ */
 const leaves = (value: unknown, path: string): ReadonlyArray<readonly [path: string, value: unknown]> => {
   const members = Predicate.isObjectOrArray(value) ? Object.entries(value) : []
   return members.length === 0
