@@ -80,9 +80,9 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
 type StatusFault = Extract<Fault, { readonly _tag: "status" }>
 
 /**
- * Whether the fault acts before the images are generated, so that nothing is charged; `retires` checks `retired`. A
- * `status` of 5xx acts after that, except a 503 with one of the options `retry-after`, `retry-after-date` and
- * `retry-after-ms`.
+ * Whether the fault acts before the images are generated, so that nothing is charged. The fault `retired` is left to
+ * the function `retires`. A `status` of 5xx acts after that, except a 503 with one of the options `retry-after`,
+ * `retry-after-date` and `retry-after-ms`.
  */
 export const isBeforeWork = (fault: Fault | undefined): boolean => {
   switch (fault?._tag) {
