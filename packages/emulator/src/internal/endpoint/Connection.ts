@@ -32,7 +32,10 @@ export class Connection extends Context.Service<
     readonly break: (kind: BreakKind) => Effect.Effect<never, BrokenConnection>
     /** Sends the status and headers of the reply, before there is a body. In process it does nothing. */
     readonly sendHeaders: Effect.Effect<void>
-    /** Makes the bytes of a body that is sent with a wrong `content-length`. */
+    /**
+     * Makes the bytes of a body that is sent with a wrong `content-length`. If that is larger than the body, the
+     * connection is broken after the body.
+     */
     readonly withWrongLength: (body: Uint8Array, contentLength: number) => Bytes
   }
 >()("@effect-gradient/emulator/Connection") {}

@@ -1,6 +1,7 @@
 /**
- * Follows a request from its arrival to the last byte of its reply. Then it records in the ledger if the client left
- * before it had all images, and logs the request if `logRequests` is set.
+ * Follows a request from its arrival to the last byte of its reply, or until the reply is made if its body is not a
+ * stream. Then it records in the ledger if the client left before it had all images, and logs the request if
+ * `logRequests` is set.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -67,8 +68,9 @@ const recordBreak = (connection: Connection["Service"], state: State) =>
   })
 
 /**
- * Runs the endpoint. When the reply has ended, logs the request if `logRequests` is set, and records in the ledger if
- * the client left before it had all images of a request that was charged for.
+ * Runs the endpoint. When the reply's stream has ended, or a reply without a stream is made, logs the request if
+ * `logRequests` is set, and records in the ledger if the client left before it had all images of a request that was
+ * charged for.
  */
 export const trackReply = <E, R>(
   endpoint: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,

@@ -7,7 +7,7 @@ import type { Mood } from "./Palette.ts"
 import { type Choices, hashText } from "./Random.ts"
 
 /**
- * Each scene with the words that select it. If words of several scenes are in a prompt, the first scene in this list is
+ * Scenes with the words that select them. If a prompt has words of several entries, the first of these entries is
  * chosen.
  */
 const sceneWords = [
