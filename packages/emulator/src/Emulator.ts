@@ -1,7 +1,7 @@
 /**
  * Emulates the images endpoint: `layerServer` on a port, `layerHttpClient` in process. It paints images from the
- * prompt, the same ones each time, and replies in the real service's format. It accepts any key, but replies with 401
- * if there is none. Nothing is charged for.
+ * prompt, the same ones for the same request, and replies in the real service's format. It accepts any key, but replies
+ * with 401 to a request for images or models that has none. Nothing costs money.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -30,9 +30,9 @@ import { layer as layerLedger, type Ledger } from "./Ledger.ts"
  * @since 0.1.0
  */
 export interface EmulatorOptions {
-  /** How long the emulator waits before it replies to a valid request for images. Default: 0. */
+  /** How long the emulator waits before it replies with images, or with a failure that is charged. Default: 0. */
   readonly latency?: Duration.Input | undefined
-  /** The time before each image of a stream. Default: 0. */
+  /** A pause before each image of a stream, partial or final. Default: 0. */
   readonly pace?: Duration.Input | undefined
   /** Another seed gives other images for the same prompts. Default: 0. */
   readonly seed?: number | undefined
@@ -47,8 +47,8 @@ export interface EmulatorOptions {
    */
   readonly models?: ReadonlyArray<string> | undefined
   /**
-   * The faults to simulate. Each request for images gets the first fault that has any of its `times` left; `retired`
-   * affects only requests for its model. Default: none.
+   * The faults to simulate. A request for images that does not choose its own fault gets the first one that has any of
+   * its `times` left; `retired` affects only requests for its model. Default: none.
    */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request may choose its own fault, in the header `x-emulator-fault`. Default: false. */
@@ -71,7 +71,7 @@ export interface ServerOptions extends EmulatorOptions {
 }
 
 /**
- * The models that the real service is believed to have.
+ * The models that the real service is believed to have, and the successors that OpenAI names for some of them.
  *
  * @category models
  * @since 0.1.0
@@ -98,7 +98,7 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Http
 /**
  * Whether the first fault is `refuse` without `times`. Then the emulator on a port refuses every connection: it does
  * not listen, so clients know that nothing was sent. With any other `refuse`, it accepts the connection and closes it,
- * and clients cannot know whether their request was lost.
+ * and clients cannot know whether their request was carried out.
  *
  * @category accessors
  * @since 0.1.0

@@ -1,8 +1,8 @@
 /**
  * The faults that the emulator can simulate. Each has a text form for options, the command line and the request header
- * `x-emulator-fault`: its name, then `@` with a byte, `=` with the main value, `;` with each further option, and ` x`
- * with a number of requests. Examples: `reset-body@50000`, `stall-headers=5s`, `status=503;retry-after=2;form=gradient
- * x2`.
+ * `x-emulator-fault`: its name, then those of these parts that it needs: `@` with a position in bytes, `=` with the
+ * main value, `;` with each further option, and ` x` with a number of requests. Examples: `reset-body@50000`,
+ * `stall-headers=5s`, `status=503;retry-after=2;form=gradient x2`.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
@@ -49,8 +49,8 @@ const Encodings = text(
 )
 
 /**
- * A text in which `%`, `;` and white space are percent-encoded: elsewhere in a fault, `;` and white space separate its
- * parts.
+ * A text in which `%`, `;` and white space are percent-encoded, because an unencoded `;` or white space would end the
+ * option. Other characters may be percent-encoded.
  */
 const Escaped = text(/^([^%]|%[0-9a-f]{2})*$/i, "text with %25 for %, %3B for ; and %20 for a space").pipe(
   Schema.decodeTo(
@@ -79,7 +79,7 @@ const fault = <const Tag extends string, const Fields extends Schema.Struct.Fiel
   schema: Schema.Struct({
     _tag: Schema.Literal(tag),
     ...fields,
-    /** How many requests the fault affects. Default: all. */
+    /** The maximum number of requests that the fault affects. Default: no limit. */
     times: Schema.optionalKey(Count)
   })
 })
@@ -222,7 +222,8 @@ type InputOf<F> = F extends Fault
   : never
 
 /**
- * A fault as users write it: in its text form, or as an object. An object may omit the fields that have a default.
+ * A fault as users write it: in its text form, or as an object. An object may omit the optional fields, and those that
+ * have a default.
  *
  * @category models
  * @since 0.1.0
@@ -313,7 +314,8 @@ const fromTexts = (texts: Texts): Result.Result<Fault, string> => {
 const fromText = (input: string): Result.Result<Fault, string> => Result.flatMap(split(input), fromTexts)
 
 /**
- * Decodes a fault that was given as an object. The object is encoded first, so that both forms pass the same checks.
+ * Decodes a fault that was given as an object. Each option is first encoded as its text, so that the values pass the
+ * same checks as those of the text form.
  */
 const fromValue = (value: Value): Result.Result<Fault, string> => {
   const values = optionsOf(value)
@@ -404,7 +406,8 @@ const grammarOf = ({ schema, summary, tag }: Kind): ReadonlyArray<readonly [usag
 const summaryColumn = 36
 
 /**
- * The grammar of the text form, with a line for each fault and option.
+ * The grammar of the text form, for a help text: each fault, and each of its options after `;`, with a summary. The
+ * part ` xN`, which every fault can have, is not in it.
  *
  * @category accessors
  * @since 0.1.0

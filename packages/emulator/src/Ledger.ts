@@ -1,5 +1,5 @@
 /**
- * Records what the real service would have charged for. A generation is entered when its request is accepted, because
+ * Records the requests that the real service would have charged for. A request is entered when it is accepted, because
  * the service charges for it from then on, even if the client leaves before its images arrive.
  */
 import * as Context from "effect/Context"
@@ -10,7 +10,7 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 
 /**
- * A generation that would have been charged for.
+ * A request for images that would have been charged for.
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +24,10 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
   n: Schema.Int,
   /** When the request was accepted. */
   at: Schema.DateTimeUtc,
-  /** When the client left. Absent if the client had all images by then, or if a fault broke the connection. */
+  /**
+   * When the client left. Absent if the client did not leave before it had all images, or if a fault broke the
+   * connection.
+   */
   leftAt: Schema.optionalKey(Schema.DateTimeUtc)
 }) {}
 

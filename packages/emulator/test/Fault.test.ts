@@ -14,8 +14,8 @@ const print = Schema.encodeEffect(Fault.FaultFromString)
 const request = JSON.stringify({ ...small, output_format: "jpeg" })
 
 /**
- * Sends a request with this fault over a socket. Returns the bytes that the socket receives, and the code of the error
- * that ends it.
+ * Sends a request with this fault over a socket. Returns the bytes that the socket receives, and the code of the error,
+ * if one ends it.
  */
 const exchange = (fault: string, text: string = request) =>
   Effect.gen(function* () {

@@ -1,6 +1,7 @@
 /**
- * Tests each fault with `generate` and `generateStream`: over undici, over fetch and in process. A table has one row
- * for each fault. A row has the error that the library gives, and the number of requests that it sends.
+ * Tests each fault with `generate` and `generateStream`: over undici, over fetch and in process. A table has at least
+ * one row for each fault. A row has the expected outcome of both calls: the error, if there is one, the images, the
+ * requests that are sent and what is charged.
  */
 import { GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Emulator, Fault, Ledger } from "@effect-gradient/emulator"

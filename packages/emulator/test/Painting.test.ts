@@ -135,8 +135,8 @@ describe("paint", () => {
         [alone, ...widths].toSorted((a, b) => a - b)
       )
       assert.strictEqual(new Set([alone, ...widths]).size, 5)
-      // The caption is only `emulated` if the first word of the prompt does not fit, or if no word has letters of the
-      // alphabet.
+      // The caption is only `emulated` if no word of the prompt has a character that the font has, or if the first such
+      // word does not fit.
       assert.strictEqual(widthOf("かわいいラッコ"), alone)
       assert.strictEqual(widthOf("https://example.com/".repeat(20)), alone)
       assert.isAbove(widthOf("One, two. (Three) & „Straße“ 4567890-x?"), alone)

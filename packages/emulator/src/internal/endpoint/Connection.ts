@@ -1,13 +1,16 @@
 /**
  * The client's connection, which faults can break. On a port, breaking it closes the socket. In process, it makes the
- * request fail with the error that undici would give.
+ * request, or the body of its reply, fail with the error that undici would give.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 
-/** How a fault breaks a connection: `refused` at once, the others after everything that was written has been sent. */
+/**
+ * How a fault breaks a connection. On a port, `refused` closes it at once, the others after everything that was written
+ * has been sent.
+ */
 export type BreakKind = "refused" | "not-http" | "reset" | "reset-within-headers" | "closed"
 
 /**
@@ -27,9 +30,12 @@ export class Connection extends Context.Service<
   {
     /** Breaks the connection. */
     readonly break: (kind: BreakKind) => Effect.Effect<never, BrokenConnection>
-    /** Sends the status and headers of the reply, before there is a body. */
+    /** Sends the status and headers of the reply, before there is a body. In process it does nothing. */
     readonly sendHeaders: Effect.Effect<void>
-    /** Makes the bytes of a body that is sent with a wrong `content-length`. */
+    /**
+     * Makes the bytes of a body that is sent with a wrong `content-length`. If that is larger than the body, the
+     * connection is broken after the body.
+     */
     readonly withWrongLength: (body: Uint8Array, contentLength: number) => Bytes
   }
 >()("@effect-gradient/emulator/Connection") {}

@@ -29,12 +29,15 @@ const painted =
       Effect.withSpan("Emulator.draw", { attributes: { index, ...stage } })
     )
 
-/** The maximum number of encoded images that are kept. A load test needs fewer, and each takes only some kilobytes. */
+/**
+ * The maximum number of encoded images in the cache, which is emptied when it is full. A load test needs fewer, and
+ * each takes only some kilobytes.
+ */
 const cacheSize = 256
 
 /**
- * Makes images of one colour. The colour depends on the seed, the index and the stage. Equal images are encoded once,
- * even if they are requested at the same time.
+ * Makes images of one colour. The colour depends on the seed, the index and the stage. An image that is in the cache is
+ * not encoded again, even if its encoding is still under way.
  */
 const plain = (seed: number): Draw => {
   const cache = new Map<string, Promise<Uint8Array>>()
@@ -62,7 +65,7 @@ const plain = (seed: number): Draw => {
 export const makeDraw = (images: "painted" | "plain", seed: number): Draw =>
   images === "plain" ? plain(seed) : painted(seed)
 
-/** Returns the settings of a request that its reply and each event repeat. */
+/** Returns the settings of a request that its JSON reply, or each event with an image, repeats. */
 export const settingsOf = ({ background, format, height, quality, width }: GenerationRequest) => ({
   background,
   outputFormat: format,

@@ -81,7 +81,7 @@ const jsonPart = Effect.fnUntraced(function* (request: GenerationRequest.Generat
   return { kind: "json", text: JSON.stringify(yield* encodeResponse(response)) } satisfies ReplyPart
 }, Effect.orDie)
 
-/** Sets `hasAllImages` in the state when the part with the last image passes. */
+/** Sets `hasAllImages` in the state when the JSON, or the event with the last final image, passes. */
 const recordImages = (parts: Stream.Stream<ReplyPart>, n: number, state: ReplyState["Service"]) => {
   let completed = 0
   return Stream.tap(parts, ({ kind }) =>
@@ -118,7 +118,10 @@ const replyWithImages = Effect.fnUntraced(function* (
   return yield* respond(body, "application/json", fault)
 })
 
-/** Returns the reply of a fault that acts before the images are generated, or `undefined` if the fault does not. */
+/**
+ * Acts on the faults that come before the images are generated: returns the reply of `redirect`, or of a `status` that
+ * is not charged for, and breaks the connection for `refuse` and `not-http`. Otherwise returns `undefined`.
+ */
 const replyBeforeWork = Effect.fnUntraced(function* (
   httpRequest: HttpServerRequest.HttpServerRequest,
   fault: Fault | undefined,
@@ -139,8 +142,8 @@ const replyBeforeWork = Effect.fnUntraced(function* (
 })
 
 /**
- * Returns the reply of a fault that replaces the images after they were charged for, or `undefined` if the fault does
- * not.
+ * Acts on the faults that replace the images after they were charged for: breaks the connection for `reset` and
+ * `reset-headers`, and returns the reply of `status`. Otherwise returns `undefined`.
  */
 const replyInsteadOfImages = Effect.fnUntraced(function* (fault: Fault | undefined, requestId: string) {
   switch (fault?._tag) {
@@ -217,7 +220,7 @@ const withCommonHeaders = <E, R>(
     return HttpServerResponse.setHeaders(response, { ...commonHeaders.headers(id), ...response.headers })
   })
 
-/** Makes the effect that replies to a request. */
+/** Makes the effect that replies to each request to one emulator. */
 export const make = (options: EndpointOptions) =>
   Effect.gen(function* () {
     const ledger = yield* Ledger.Ledger

@@ -1,7 +1,7 @@
 /**
- * The events of a streamed reply: for each image its partial images, then the final one. Before each event there is a
- * wait of `pace`; a long wait has comments. An image is painted only when its event is pulled, so painting stops when
- * the client leaves.
+ * The events of a streamed reply: for each image its partial images, then the final one, which comes first with the
+ * fault `completed-first`. Before each event there is a wait of `pace`; a long wait has comments. An image is painted
+ * only when its event is pulled, so painting stops when the client leaves.
  */
 import { ImageGenStreamEvent } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
@@ -49,7 +49,7 @@ const partOf = (event: ImageGenStreamEvent.ImageGenStreamEvent): ReplyPart => ({
 
 const comment: ReplyPart = { kind: "comment", text: ": keep-alive\n\n" }
 
-/** The longest time without an event or a comment. Proxies often close a connection that is idle for a minute. */
+/** The longest part of a wait without a comment. Proxies often close a connection that is idle for a minute. */
 const keepAliveMillis = 10_000
 
 /** Waits for the time `pace`. During a long wait it sends a comment after each `keepAliveMillis`. */

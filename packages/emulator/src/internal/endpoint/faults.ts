@@ -44,9 +44,9 @@ const makeCounter = () => {
 }
 
 /**
- * Makes the function that chooses the fault of each request: the fault in the request's header, else the first fault of
- * the options that has any of its `times` left. Faults that retire a model are kept apart, because only a request for
- * that model uses them up.
+ * Makes the function that chooses the fault of each request: the fault in the request's header, if `allowFaultHeader`
+ * is set and the fault has any of its `times` left, else the first such fault of the options. Faults of the options
+ * that retire a model are kept apart, because only a request for that model uses them up.
  */
 export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
   const { hasUsesLeft, use } = makeCounter()
@@ -80,8 +80,9 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
 type StatusFault = Extract<Fault, { readonly _tag: "status" }>
 
 /**
- * Whether the fault acts before the images are generated, so that nothing is charged. An error with status 5xx acts
- * after that, except a 503 with a wait in its headers.
+ * Whether the fault acts before the images are generated, so that nothing is charged. The fault `retired` is left to
+ * the function `retires`. A `status` of 5xx acts after that, except a 503 with one of the options `retry-after`,
+ * `retry-after-date` and `retry-after-ms`.
  */
 export const isBeforeWork = (fault: Fault | undefined): boolean => {
   switch (fault?._tag) {
@@ -100,7 +101,7 @@ export const isBeforeWork = (fault: Fault | undefined): boolean => {
   }
 }
 
-/** The error codes for statuses. A code in the fault itself replaces them. */
+/** The error codes of the statuses that have one. The option `code` of a fault replaces them. */
 const codes: { readonly [status: number]: string } = {
   401: ErrorBody.codes.invalidApiKey,
   402: ErrorBody.codes.insufficientQuota,

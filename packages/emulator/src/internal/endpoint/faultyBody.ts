@@ -87,7 +87,7 @@ export const setBody = (
   return body.contentType === "" ? HttpServerResponse.removeHeader(complete, "content-type") : complete
 }
 
-/** Applies the fault to the bytes of the body, if it is one that changes bytes. */
+/** Applies the fault to the body, if it is `reset-body`, `stall-body`, `slow` or `one-byte`. */
 const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["Service"]): Bytes => {
   switch (fault?._tag) {
     case "reset-body":
@@ -104,9 +104,10 @@ const damaged = (body: Bytes, fault: Fault | undefined, connection: Connection["
 }
 
 /**
- * Makes the reply with this body. If `body` is an array of bytes, the reply has a `content-length`, unless the fault
- * changes the length of the body. The body is always sent as a stream, because otherwise the emulator would not notice
- * that the client has left.
+ * Makes the reply with this body. If `body` is an array of bytes, the reply has a `content-length`, unless the fault is
+ * `content-encoding` or `slow`. With the fault `content-length`, any reply has one, which is wrong by the fault's
+ * number of bytes. The body is always sent as a stream, because otherwise the emulator would not notice that the client
+ * has left.
  */
 export const respond = Effect.fnUntraced(function* (
   body: Uint8Array | Stream.Stream<Uint8Array>,

@@ -25,7 +25,8 @@ const errorBody = (code = "server_error") =>
   ErrorBody.make({ status: 500, message: "The emulator fails because of the fault error-event.", code })
 
 /**
- * Adds an error. In a stream it is an event after `after` partial images. Otherwise the reply is the JSON of the error.
+ * Replaces all final images by one error. In a stream, the error is an event after the first `after` partial images.
+ * Otherwise the reply is the JSON of the error.
  */
 const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string | undefined, isStream: boolean): Text =>
   isStream
@@ -37,7 +38,7 @@ const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string 
       )
     : Stream.succeed(JSON.stringify(errorBody(code)))
 
-/** Matches the beginning of an image, up to its first 8 characters. */
+/** Matches the beginning of an image's JSON member, up to the first 8 characters of its base64. */
 const startOfImage = /"b64_json":"[^"]{8}/
 
 /** Returns the text up to the first characters of the image, and then base64 that never ends. */

@@ -16,7 +16,7 @@ export const defaultModels: ReadonlyArray<string> = [
   "stable-diffusion-3.5-large"
 ]
 
-/** The creation time of all models, because their real times are not known. */
+/** The creation time that is given for all models, because their real times are not known. */
 const created = Date.UTC(2026, 0, 1) / 1000
 
 const ownerOf = (id: string): string => (id.startsWith("openai-") ? "openai" : "digitalocean")

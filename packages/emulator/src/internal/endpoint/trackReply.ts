@@ -1,6 +1,7 @@
 /**
- * Follows a request from its arrival to the last byte of its reply. Then it writes to the ledger and to the log: what
- * the request cost, and whether the client left before it had all images.
+ * Follows a request from its arrival to the last byte of its reply, or until the reply is made if its body is not a
+ * stream. Then it records in the ledger if the client left before it had all images, and logs the request if
+ * `logRequests` is set.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -22,9 +23,12 @@ export interface State {
   charged: Ledger.Entry | undefined
   /** Whether a fault broke the connection. Otherwise a broken connection would count as a client that left. */
   isBroken: boolean
-  /** Whether all images have been made and counted in `bytesMade`. */
+  /** Whether all final images of the request have been made, even if a fault drops them. */
   hasAllImages: boolean
-  /** The number of bytes of the body that have been made so far, counted before faults delay or drop some of them. */
+  /**
+   * The number of bytes of the body that have been made so far: after faultyText.ts has applied a fault, and before
+   * faultyBody.ts delays, drops or encodes them.
+   */
   bytesMade: number
 }
 
@@ -48,7 +52,7 @@ const notes: { readonly [end in End]: string } = {
   left: ", the client left"
 }
 
-/** Extends the connection, so that the state records when a fault breaks it. */
+/** Extends the connection, so that the state records whether a fault breaks it. */
 const recordBreak = (connection: Connection["Service"], state: State) =>
   Connection.of({
     ...connection,
@@ -63,7 +67,11 @@ const recordBreak = (connection: Connection["Service"], state: State) =>
     }
   })
 
-/** Runs the endpoint. When the reply has ended, its outcome is written to the ledger and to the log. */
+/**
+ * Runs the endpoint. When the reply's stream has ended, or a reply without a stream is made, logs the request if
+ * `logRequests` is set, and records in the ledger if the client left before it had all images of a request that was
+ * charged for.
+ */
 export const trackReply = <E, R>(
   endpoint: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   { ledger, logRequests }: TrackOptions
@@ -99,8 +107,9 @@ export const trackReply = <E, R>(
 
 /**
  * Calls `finish` when the body has ended or its reader has left. A stream's exit does not show which of the two
- * happened, and a client that has all images may leave without reading to the end. So the request counts as answered if
- * the body ended, or if all images were made and all bytes of them were sent. Otherwise the client has left.
+ * happened, and a client that has all images may leave without reading to the end. So unless a fault broke the
+ * connection, the request counts as answered if the body ended, or if all images were made and as many bytes were sent
+ * as had been made. Otherwise the client has left.
  */
 const trackBody = <E>(
   body: Stream.Stream<Uint8Array, E>,

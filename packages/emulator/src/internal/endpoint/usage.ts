@@ -1,5 +1,6 @@
 /**
- * Estimates the tokens that the real service would count: by the prompt's length, and by an image's quality and size.
+ * Estimates the tokens that the real service would count: by the prompt's length, the quality and size of the images,
+ * and the number of partial images.
  */
 import type { ImageGenerateResponse } from "@effect-gradient/core"
 import type { GenerationRequest } from "./GenerationRequest.ts"
@@ -7,7 +8,7 @@ import type { GenerationRequest } from "./GenerationRequest.ts"
 /** The tokens of an image of 1024x1024 pixels, by quality. */
 const imageTokens = { low: 272, medium: 1056, high: 4160, xhigh: 8320, max: 16_640 } as const
 
-/** Tokens of each partial image. */
+/** The tokens of each partial image, of any quality and size. */
 const partialTokens = 100
 
 /** Returns the usage of a reply with this many images. */

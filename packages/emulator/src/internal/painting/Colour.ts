@@ -34,7 +34,10 @@ export const blend = (from: Colour, to: Colour, t: number): Colour => {
   return fromLab([lerp(a[0], b[0], t), lerp(a[1], b[1], t), lerp(a[2], b[2], t)])
 }
 
-/** Returns `colour` with its hue moved towards the hue of `tint`. The lightness stays the same. */
+/**
+ * Returns `colour` with its hue and saturation moved towards those of `tint`. The lightness changes only if the result
+ * would not be an sRGB colour.
+ */
 export const tinted = (colour: Colour, tint: Colour, amount: number): Colour => {
   const own = toLab(colour)
   const other = toLab(tint)
@@ -91,7 +94,7 @@ export class Ink {
     this.a = alpha
   }
 
-  /** Adds light to the pixel. The brighter the pixel already is, the less light is added. */
+  /** Adds light to the pixel. The brighter a channel already is, the less light is added to it. */
   light(colour: Colour, amount: number): void {
     this.r += colour.r * amount * (1 - Math.min(1, this.r))
     this.g += colour.g * amount * (1 - Math.min(1, this.g))

@@ -21,7 +21,8 @@ export class EncodingError extends Data.TaggedError("EncodingError")<{
 export interface EncodeOptions {
   readonly format: Format
   /**
-   * The quality of WebP and JPEG, 0 to 100, like `output_compression` on the wire. PNG and GIF ignore it. Default: 100.
+   * The quality of WebP and JPEG, 0 to 100, like `output_compression` on the wire; 0 counts as 1. PNG and GIF ignore
+   * it. Default: 100.
    */
   readonly compression?: number
 }

@@ -50,7 +50,7 @@ const dot = (x: number, y: number) => path(x, y, x, y)
 
 const ascender = -1.55
 const descender = 0.5
-/** The y coordinate of the top of digits and of most punctuation. Ascenders reach a little higher. */
+/** The y coordinate of the top of digits, and of tall punctuation such as `!`. Ascenders reach a little higher. */
 const cap = -1.45
 
 const glyphs: { readonly [character: string]: Glyph } = {

@@ -1,7 +1,7 @@
 /**
  * Paints the caption in the lower right corner of every painted image. The caption has the word `emulated`, so that
- * nobody takes the image for one of the real service. It also has the first words of the prompt that fit, because few
- * images show what their prompt says.
+ * nobody takes the image for one of the real service. It also has as many of the first six words of the prompt as fit,
+ * because few images show what their prompt says.
  */
 import { hex, type Ink, smooth } from "./Colour.ts"
 import { type Glyph, glyphsOf, type Stroke } from "./Glyphs.ts"
@@ -111,8 +111,8 @@ const toPlate = (u: number, v: number, plateWidth: number): number => {
 }
 
 /**
- * Returns the distance from a point to the middle of the nearest stroke. Glyphs that are more than half a gap away are
- * skipped.
+ * Returns the distance from a point to the middle of the nearest stroke. Glyphs that are at least half a gap to the
+ * left or right are skipped. Without a glyph nearby, the distance is `Infinity`.
  */
 const toLine = ({ placed }: Line, u: number, v: number): number => {
   let nearest = Infinity

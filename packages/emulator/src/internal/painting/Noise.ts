@@ -1,6 +1,6 @@
 /**
  * Makes Perlin's gradient noise in two dimensions, and sums of it over octaves, for clouds, waves and mountains. The
- * values are around 0, most of them between -1 and 1.
+ * values are around 0, most of them between -1 and 1, except those of `ridged`.
  */
 import type { Random } from "./Random.ts"
 

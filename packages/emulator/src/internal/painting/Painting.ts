@@ -1,7 +1,7 @@
 /**
- * Paints an image from a prompt, a seed and a size. The same input gives the same pixels on every machine. An image can
- * be painted in stages: each stage before the last gives a partial image, which is closer to the final image than the
- * one before.
+ * Paints an image from a prompt, a seed and a size. The same options give the same pixels on every machine. An image
+ * can be painted in stages: each stage before the last gives a partial image, which is closer to the final image than
+ * the one before.
  */
 import { Effect } from "effect"
 import { clamp, Ink } from "./Colour.ts"
@@ -20,7 +20,10 @@ export interface PaintOptions {
   /** `width` and `height` are in pixels: positive integers. */
   readonly width: number
   readonly height: number
-  /** `transparent` paints the subject and the caption only; around them alpha is 0. Default: `opaque`. */
+  /**
+   * `transparent` paints only the caption and the subject, or a disc of the backdrop if the scene has no subject;
+   * around them alpha is 0. Default: `opaque`.
+   */
   readonly background?: "opaque" | "transparent"
   /** How much detail and grain the image has. Default: `high`. */
   readonly quality?: Quality
@@ -96,7 +99,7 @@ interface Grain {
   readonly seed: number
 }
 
-/** The number of pixels in a band. It takes about 5 ms to paint them. */
+/** The number of pixels in a band, rounded down to whole rows. It takes about 5 ms to paint them. */
 const bandPixels = 12_000
 
 const render = Effect.fnUntraced(function* (shader: Shader, frame: Frame, grain: Grain) {

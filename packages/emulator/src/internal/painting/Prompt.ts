@@ -7,7 +7,7 @@ import type { Mood } from "./Palette.ts"
 import { type Choices, hashText } from "./Random.ts"
 
 /**
- * Each scene with the words that select it. If words of several scenes are in a prompt, the first scene in this list is
+ * Scenes with the words that select them. If a prompt has words of several entries, the first of these entries is
  * chosen.
  */
 const sceneWords = [
@@ -31,18 +31,18 @@ const sceneWords = [
 
 export type SceneName = (typeof sceneWords)[number][0]
 
-/** What the words of a prompt select: a scene, a mood and a tint. */
+/** What a prompt selects: a scene, and, if it has words for them, a mood and a tint. */
 export interface PromptHints {
   readonly scene: SceneName
   readonly mood: Mood | undefined
   readonly tint: Colour | undefined
-  /** Whether the prompt contains one of these words, in the singular or the plural. */
+  /** Whether the prompt contains one of these words, as it is or with `s` or `es` at its end. */
   readonly mentions: (...words: ReadonlyArray<string>) => boolean
 }
 
 /**
- * The scenes that a prompt without a known word can get. Portraits are left out, because they could be taken for a real
- * person.
+ * The scenes that a prompt without a word for a scene can get. Portraits are left out, because they could be taken for
+ * a real person.
  */
 const scenes: Choices<SceneName> = ["sea", "mountains", "forest", "desert", "space", "silk", "bloom", "city"]
 

@@ -28,8 +28,8 @@ export const segment = (x: number, y: number, x1: number, y1: number, x2: number
 }
 
 /**
- * Returns the signed distance to the union of two shapes, from the distances to each. If the shapes are closer than
- * `reach`, they are joined smoothly.
+ * Returns the signed distance to the union of two shapes, from the distances to each. At points where the two distances
+ * differ by less than `reach`, the shapes are joined smoothly.
  */
 export const melted = (a: number, b: number, reach: number): number => {
   const h = clamp(0.5 + (0.5 * (b - a)) / reach)

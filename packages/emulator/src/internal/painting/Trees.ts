@@ -1,4 +1,4 @@
-/** Paints a row of conifers along the ground, as silhouettes. */
+/** The outline of a row of conifers along the ground, which is painted as a silhouette. */
 import { smooth } from "./Colour.ts"
 import type { Sketch } from "./Scene.ts"
 

@@ -86,12 +86,12 @@ const makeRing = (
   })
 })
 
-/** Half the width of a petal, at 257 positions along its length. */
+/** Half the width of a petal of breadth 1, at 257 positions along its length. */
 const petalShape = Float64Array.from({ length: 257 }, (_, i) => (i / 256) ** 0.75 * Math.sqrt(1 - (i / 256) ** 4.5))
 
 /**
- * The petals that cover the current pixel, from the lowest to the highest, and how much of the pixel each covers. The
- * arrays are reused for every pixel.
+ * The petals that cover the current pixel, from the lowest to the highest, and how much of the pixel each covers.
+ * Petals below one that covers the whole pixel are left out. The arrays are reused for every pixel.
  */
 const stack = { petals: new Array<Petal>(), covers: new Float64Array(20) }
 
@@ -110,8 +110,8 @@ const paintPetals = (
     if (r > ring.reach) break
     const count = ring.petals.length
     const cell = Math.floor(((angle - ring.turn) / tau) * count)
-    // The petals are visited in rising order at every point. So all around the flower, each petal overlaps its
-    // neighbour on the same side.
+    // The petals of a ring are visited in the order of their angles at every point. So all around the flower, each
+    // petal overlaps its neighbour on the same side.
     for (let i = cell - 1; i <= cell + 2; i++) {
       const petal = ring.petals[(i + 2 * count) % count]!
       const along = (dx * petal.cos + dy * petal.sin) / petal.reach

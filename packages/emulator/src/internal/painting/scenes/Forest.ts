@@ -24,7 +24,7 @@ interface Trunk {
   readonly middle: number
   readonly girth: number
   readonly lean: number
-  /** A coordinate in the noise, different for each trunk. The noise there shapes the bends of the trunk. */
+  /** A coordinate in the noise, different for each trunk of a stand. The noise there shapes the bends of the trunk. */
   readonly bends: number
 }
 

@@ -1,6 +1,7 @@
 /**
  * Paints mountain ranges, paler with distance, with mist in the valleys. If the prompt mentions snow, northern lights
- * or a lake, the image has them. Northern lights and a lake can also appear by chance.
+ * or a lake, the image has them. Without a mention, the furthest ranges have a little snow, northern lights can appear
+ * at night, and a lake by chance.
  */
 import { blend, clamp, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
 import { hashCell } from "../Random.ts"
@@ -155,7 +156,9 @@ const paintLake = (ink: Ink, { frame, noise, palette }: Sketch, land: Shader, sh
   ink.overRamp(palette.sky, 0.9, 0.16 * smooth(0.25, 0.8, ripple) + 0.5 * smooth(0.03, 0, below))
 }
 
-/** Paints snowflakes in three sizes. The largest ones are out of focus, because they are near. */
+/**
+ * Paints snowflakes in three sizes. The largest ones are the most transparent, because they are near and out of focus.
+ */
 const snowfall = (ink: Ink, { frame }: Sketch, x: number, y: number) => {
   for (let layer = 0; layer < 3; layer++) {
     const scale = [46, 26, 12][layer]!

@@ -1,4 +1,7 @@
-/** Deep space: folded clouds of gas, stars at three distances, and often a planet, which may have a ring. */
+/**
+ * Deep space: folded clouds of gas, stars at three distances, and a planet, which may have a ring. On an opaque
+ * background, the planet is left out if the prompt mentions a nebula, a galaxy or a star, but no planet.
+ */
 import { blend, clamp, type Colour, hex, type Ink, lerp, type Ramp, ramp, smooth } from "../Colour.ts"
 import * as Field from "../Field.ts"
 import { type Choices, hashCell } from "../Random.ts"
@@ -67,8 +70,8 @@ const chooseHues = ({ random, hints }: Sketch): Hues => {
 
 interface StarField {
   /**
-   * `scale` is the number of cells per image height, `lonely` the share of cells without a star, and `core` the radius
-   * of a star in cells.
+   * `scale` is the number of cells per image height, `lonely` the share of cells without a star where there is no gas,
+   * and `core` the radius of a star in cells.
    */
   readonly scale: number
   readonly lonely: number
