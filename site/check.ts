@@ -23,8 +23,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const [, , screenshots] = argv
 
 /**
- * The pages to open: all except the reference, and one page of the reference, because all of its pages are made in the
- * same way.
+ * The pages to open: all except 404.html and the reference, and one page of the reference, because all of its pages are
+ * made in the same way.
  */
 const paths = [
   ...globSync("*.html", { cwd: dist }).filter((path) => path !== "404.html"),

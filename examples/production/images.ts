@@ -68,8 +68,8 @@ export const production = ({ dollarsADay, endpoints, folder }: Options) => {
     layer: endpointOf(endpoint, index === endpoints.length - 1),
     model: endpoint.model
   }))
-  // `DurableImages` is around the fallback: one record covers all endpoints, so a key is paid for at most once. It is
-  // around the circuit breaker: images that are stored are returned even while the service is down.
+  // `DurableImages` is around the fallback: one record covers all endpoints, so that a key is not paid for at each of
+  // them. It is around the circuit breaker: images that are stored are returned even while the service is down.
   const durable = DurableImages.layer().pipe(
     Layer.provide(ImagesFallback.layer(entries)),
     Layer.provide([limiter, journal, store])
