@@ -3,10 +3,11 @@
  */
 
 /**
- * A client of one endpoint. Each function returns the total size of the images in bytes, so that a missing image is noticed.
+ * A client of one endpoint. Each function returns the total size in bytes of the images, or of the whole body if the
+ * client does not decode images, so that a missing image is noticed.
  */
 export interface Client {
-  /** Reads the events of a stream, and drops each image. */
+  /** Requests a stream and reads it, without keeping the images. */
   readonly stream: () => Promise<number>
   /** Reads a JSON body. */
   readonly generate: () => Promise<number>
@@ -17,7 +18,7 @@ export interface Endpoint {
   readonly baseUrl: string
   /** The number of images per request. */
   readonly images: number
-  /** The client's timeout in milliseconds. If it is absent, the client's default applies. */
+  /** The timeout in milliseconds, for clients that have one. If it is absent, the client's default applies. */
   readonly timeoutMillis?: number
 }
 

@@ -42,7 +42,7 @@ export interface Durable {
   readonly costs: ReadonlyArray<DurableCost>
   readonly layers: LayersCost
   /**
-   * Bytes of memory in use for each byte of the images of a call, at the moment when all its images are stored and its
+   * Bytes of memory that a call uses for each byte of its images, at the moment when all its images are stored and its
    * manifest is not.
    */
   readonly memoryRatio: number
@@ -80,7 +80,7 @@ const durable = (
 const { layerMemory: memoryJournal } = GenerationJournal
 const { layerMemory: memoryStore } = ImageStore
 
-/** Each contestant adds one part to the one before. */
+/** Each contestant differs from the one before in one part. */
 const contestants: ReadonlyArray<readonly [string, Layer.Layer<Images.Images, unknown>]> = [
   ["a plain call", plain],
   ["a record, in memory", durable(memoryJournal, memoryStore, false)],
@@ -111,7 +111,10 @@ const measureCosts = async (): Promise<ReadonlyArray<DurableCost>> => {
 
 const prices = { "openai-gpt-image-2": { perImage: 0.25, perOutputToken: 0.00003 } }
 
-/** Telemetry, budget, fallback and limit, as in examples/production. No call reaches the budget or the limit. */
+/**
+ * Telemetry, budget, fallback and limit. The circuit breaker, the journal and the store of examples/production are left
+ * out. No call reaches the budget or the limit.
+ */
 const layered = ImagesTelemetry.layer({ prices }).pipe(
   Layer.provide(ImagesBudget.layer({ money: { limit: 1e9, prices }, window: "1 day" })),
   Layer.provide(

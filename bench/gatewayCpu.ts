@@ -12,8 +12,8 @@ interface Load {
   readonly path: string
   readonly isStream: boolean
   /**
-   * How the gateway sends a request. `once`: it passes the reply's bytes on. `durable`: it first decodes and stores the
-   * images.
+   * How the gateway sends a request. `once`: it passes the reply's bytes on. `durable`: it decodes the images and
+   * stores the finished one.
    */
   readonly attempts: "once" | "durable"
   /** How many requests a round has. `atOnce` of them run at the same time. */

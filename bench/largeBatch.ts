@@ -1,6 +1,7 @@
 /**
- * `node bench/largeBatch.ts [requests]`: measures a large batch, and one with a tenth of its requests, and writes
- * batch-results.md. By default the large batch has 100,000 requests, which takes minutes.
+ * `node bench/largeBatch.ts [requests]`: measures a large batch on SQLite and on PostgreSQL, and on SQLite also one
+ * with a tenth of its requests, and writes batch-results.md. By default the large batch has 100,000 requests, which
+ * takes minutes.
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"

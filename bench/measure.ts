@@ -15,7 +15,7 @@ export interface Time {
 export interface Strain extends Time {
   /** The longest time, in milliseconds, that the event loop was blocked. */
   readonly blockMillis: number
-  /** The peak of resident memory, in bytes. */
+  /** The peak of resident memory, in bytes. `client.ts` subtracts the memory of the idle process. */
   readonly peakBytes: number
 }
 
@@ -31,8 +31,8 @@ export const time = async (run: () => Promise<void>, times: number): Promise<Tim
 }
 
 /**
- * Runs once while a loop samples the event loop's delay and the memory. The samples cost time, so the times in the results
- * come from `time`, which takes no samples.
+ * Runs once while a loop samples the event loop's delay and the memory. The samples cost time, so the times in the
+ * results come from `time`, which takes no samples, except for a contestant that is too slow for a second run.
  */
 const watch = async (run: () => Promise<void>): Promise<Strain> => {
   let blockMillis = 0

@@ -1,6 +1,6 @@
 /**
- * Runs the contestants at one work, each in its own process. In each round all contestants run one after another, so that
- * other load on the machine affects all of them alike.
+ * Runs the contestants at one work, each in its own process. In each round the contestants run one after another, so
+ * that other load on the machine affects all of them alike.
  */
 import { Schema } from "effect"
 import { contestants } from "./contestants.ts"
@@ -12,7 +12,8 @@ import type { Work } from "./works.ts"
 export interface Effort {
   readonly rounds: number
   /**
-   * The approximate time of a contestant's runs in a round, in milliseconds. A round has at most `mostRunsInRound` runs.
+   * The approximate time of a contestant's runs in a round, in milliseconds. A contestant has at most `mostRunsInRound`
+   * timed runs in a round.
    */
   readonly roundMillis: number
   /**
@@ -23,8 +24,8 @@ export interface Effort {
 }
 
 /**
- * The results of a contestant, one for each round in which it ran. The limit, which is the first contestant, runs in all
- * rounds.
+ * The results of a contestant, one for each round in which it ran; if it is too slow for a round, the result of its
+ * first run. The limit, which is the first contestant, is usually fast enough for all rounds.
  */
 export interface Standing {
   readonly id: string

@@ -15,7 +15,9 @@ import type { Start } from "./startup.ts"
 import { type Spread, spreadOf } from "./statistics.ts"
 import { blockBudget, fetchBudget, growthBudget, type Work } from "./works.ts"
 
-/** The results of all contestants at a work, and the number and median size of the chunks that fetch returned. */
+/**
+ * The results of the contestants that ran at a work, and the number and median size of the chunks that fetch returned.
+ */
 export interface Race {
   readonly work: Work
   readonly standings: ReadonlyArray<Standing>
@@ -125,8 +127,8 @@ export const racesReport = (races: ReadonlyArray<Race>): string =>
   ].join("\n\n")
 
 /**
- * The exponent p in the assumption that the time grows as size^p. It is computed from the second of these sizes and the
- * last.
+ * The exponent p in the assumption that the time grows as size^p. It is computed from the second of these sizes (the
+ * first, if there are only two) and the last.
  */
 const powerOf = (sizes: ReadonlyArray<{ readonly megabytes: number; readonly millis: number }>): number | undefined => {
   const [from, to] = [sizes[sizes.length > 2 ? 1 : 0], sizes.at(-1)]

@@ -1,7 +1,7 @@
 /**
- * The test server, in its own process. The body of a reply is prepared at the first request for it, with HTTP's chunked
- * coding, so that the server takes little time to send it. `pathOf` makes the path of a request, which decides what the
- * server sends.
+ * The test server, in its own process. The body of a reply is prepared once for consecutive requests with the same
+ * path, for a stream with HTTP's chunked coding, so that the server takes little time to send it. `pathOf` makes the
+ * path of a request, which decides what the server sends.
  */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
@@ -84,7 +84,7 @@ const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) =
       "ratelimit-remaining": 249
     })
     response.flushHeaders()
-    response.chunkedEncoding = false // The parts already contain HTTP's chunked coding.
+    response.chunkedEncoding = false // The parts of a stream already contain HTTP's chunked coding.
     void send(reply, response)
   })
 })

@@ -18,8 +18,8 @@ const Manifest = Schema.StructWithRest(Schema.Struct({ publishConfig: Schema.Rec
 const decodeManifest = Schema.decodeSync(Schema.fromJsonString(Manifest))
 
 /**
- * Makes a folder with the programs of `startup/` and the built packages, and returns its path. The packages are built to
- * JavaScript, so that Node has no types to strip.
+ * Makes a folder with the programs of `startup/` and the built packages core, node and cli, and returns its path. The
+ * packages are built to JavaScript, so that Node has no types to strip.
  */
 const makeProject = (): string => {
   execFileSync("npx", ["--yes", "pnpm", "build"], { cwd: join(packages, ".."), stdio: ["ignore", "ignore", "inherit"] })

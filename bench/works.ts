@@ -89,7 +89,7 @@ export const fetchBudget = 1.6
  */
 export const blockBudget = 2
 
-/** Works with one image each, of growing size. This library's time must not grow faster than the size. */
+/** Works with one image each, of growing size. This library's time must grow about linearly with the size. */
 export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
   ...stream,
   id: `growth-${size}MB`,

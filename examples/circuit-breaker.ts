@@ -3,8 +3,8 @@ import { Cause, Effect, type Exit, Layer, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 
 /**
- * A circuit breaker. It opens after 5 failures in a row, for 30 seconds. Then it lets one call through: if the call
- * succeeds, the circuit closes; if the call fails, the circuit opens again.
+ * A circuit breaker. It opens after 5 failures in a row that show that the service is down, for 30 seconds. Then it
+ * lets one call through: if the call succeeds, the circuit closes; after another such failure, the circuit opens again.
  */
 export const breaker = CircuitBreaker.layer({
   tripPolicy: CircuitBreaker.consecutive(5),

@@ -14,13 +14,16 @@ export const client = (baseUrl: string, key: Redacted.Redacted) =>
     transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(Redacted.value(key)))
   })
 
-/** Generates an image through the gateway. A failure is an error of the gateway's API, with a status and a message. */
+/**
+ * Generates an image through the gateway. A failure that the gateway reports is an error of its API, with a status and
+ * a message.
+ */
 export const draw = (baseUrl: string, key: Redacted.Redacted) =>
   Effect.flatMap(client(baseUrl, key), ({ images }) =>
     images.generate({ headers: {}, payload: { prompt: "A cute baby sea otter" } })
   )
 
-/** The same client for Effect's atoms, in a page that the gateway's own origin serves. */
+/** A client for Effect's atoms, which sends no key: for a page that is served from the gateway's own origin. */
 export class Gateway extends AtomHttpApi.Service<Gateway>()("Gateway", {
   api: ImagesApi.ImagesApi,
   baseUrl: "/v1",

@@ -9,8 +9,8 @@ import { RateLimiter } from "effect/persistence"
 const inMemory = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
 
 /**
- * Wraps a layer with `Images`: at most 250 requests are sent in each window of a minute, and at most 8 are under way at
- * once. Other calls wait.
+ * Wraps a layer with `Images`: on average at most 250 requests a minute are sent, and at most 8 are under way at once.
+ * Other requests wait.
  */
 export const limited = ImagesLimit.layer({ limit: 250, window: "1 minute", concurrency: 8 }).pipe(
   Layer.provide(inMemory)

@@ -1,7 +1,7 @@
 /**
- * Checks which modules are loaded when a user starts the README's first program or the command line. Fails if they are not
- * those in `imports.txt`, so that a slower start does not go unnoticed. `--write` writes the list: add a module only if it
- * is needed.
+ * Checks which modules are loaded by the imports of the README's first program, and by the command line with
+ * `--version` and `--help`. Fails if they are not those in `imports.txt` (of `effect`, only their number counts), so
+ * that a slower start does not go unnoticed. `--write` writes the list: add a module only if it is needed.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -36,8 +36,8 @@ const writeProject = (project: string, { packed, published }: Dependencies) => {
   const files = Object.fromEntries(Object.entries(packed).map(([name, file]) => [name, `file:${file}`]))
   const dependencies = { ...published, ...files }
   mkdirSync(project)
-  // The packed packages depend on each other in a version that may not be on npm yet. `resolutions` and `overrides` make the
-  // managers use the files.
+  // The packed packages depend on each other in a version that may not be on npm yet. `resolutions` makes Yarn and Bun
+  // use the files, and `overrides` makes pnpm use them. npm needs neither.
   const manifest = { name: "empty", private: true, type: "module", dependencies, resolutions: files }
   writeFileSync(join(project, "package.json"), JSON.stringify(manifest))
   writeFileSync(join(project, "pnpm-workspace.yaml"), JSON.stringify({ overrides: files }))

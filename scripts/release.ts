@@ -1,5 +1,5 @@
 /**
- * `pnpm release`: checks and tests everything, and publishes each package whose version is not on npm. Run
+ * `pnpm release`: runs the checks and the tests, and publishes each package whose version is not on npm. Run
  * `pnpm changeset:version` before: it sets the versions and writes the changelogs from the files in .changeset. Review and
  * commit its changes.
  *

@@ -35,15 +35,15 @@ const copyGuides = () => {
   cpSync(join(site, "playground", "playground.md"), join(pages, "playground.md"))
 }
 
-/** The paths of the modules of a package that a user can import. */
+/** The paths of the modules of a package that a user can import, except `index.ts`. */
 const publicModules = (name: string) =>
   globSync(["*.ts", "testing/*.ts", "node/*.ts"], { cwd: join(root, "packages", name, "src") })
     .filter((path) => basename(path) !== "index.ts")
     .map((path) => join(root, "packages", name, "src", path))
 
 /**
- * Removes the members that every Schema class inherits, because they do not describe this class. Turns the section "Since"
- * into one line.
+ * Removes the constructors, and what every Schema class inherits, because they do not describe this class. Turns the
+ * section "Since" into one line.
  */
 const plain = (markdown: string): string =>
   markdown

@@ -1,8 +1,9 @@
 /**
- * Checks the links of the built site, and opens the guides and one page of the reference in Chromium, light and dark, in
- * the width of a desktop and of a phone. Fails if a link leads nowhere, if axe finds a fault, if a page logs an error,
- * lacks an image or is wider than the screen, if the search does not find a word of a guide, or if the playground draws no
- * image. If a folder is given as an argument, it also writes a screenshot of each opened page to it.
+ * Checks the links of the built site, and opens all pages in Chromium, but only one page of the reference, light and
+ * dark, in the width of a desktop and of a phone. Fails if a link leads nowhere, if axe finds a fault, if a page logs
+ * an error, lacks an image or is wider than the screen, if the search does not find a word of a guide, or if the
+ * playground draws no image. If a folder is given as an argument, it also writes a screenshot of each opened page to
+ * it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -22,7 +23,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const [, , screenshots] = argv
 
 /**
- * The pages to open: the guides, and one page of the reference, because all pages of the reference are made in the same way.
+ * The pages to open: all except 404.html and the reference, and one page of the reference, because all of its pages are
+ * made in the same way.
  */
 const paths = [
   ...globSync("*.html", { cwd: dist }).filter((path) => path !== "404.html"),

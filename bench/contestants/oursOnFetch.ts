@@ -1,5 +1,5 @@
 /**
- * This library on the platform's fetch, as browsers and edge runtimes use it.
+ * This library on the platform's fetch, which browsers and edge runtimes have.
  */
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Layer } from "effect"

@@ -166,7 +166,7 @@ const take = Effect.fnUntraced(function* (
   yield* Effect.promise(async () => {
     await reach({ page, cut: () => front.cut(), loseJournal: () => Effect.runPromiseWith(context)(loseJournal) })
     await page.screenshot({ path: `${file}.png` })
-    // On a phone, takes a second screenshot, of the full page.
+    // On a phone, takes a second screenshot, of the full page, except in the state `large`.
     if (look.startsWith("phone") && name !== "large") {
       await page.screenshot({ path: `${file}-full.png`, fullPage: true })
     }

@@ -1,8 +1,8 @@
 /**
- * `pnpm gallery`: serves the page until it is stopped. With a key in the environment, the service draws the images; without
- * a key, the emulator does. `PORT` sets the port (default: any free one). `GALLERY_DATA` sets the folder of the journal and
- * the images. A gallery that is started again with the same folder and port can still send the images that a page requested
- * before.
+ * `pnpm gallery`: serves the page until it is stopped. With a key in the environment, the service draws the images;
+ * without a key, the emulator does. `PORT` sets the port (default: any free one). `GALLERY_DATA` sets the folder of the
+ * journal and the images. A gallery that is started again with the same folder and port can still send the images that
+ * it has stored, to the page that requested them.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

@@ -1,7 +1,10 @@
 import { Images, RateLimit } from "@effect-gradient/core"
 import { DateTime, Effect, Option } from "effect"
 
-/** Generates an image, and returns how many requests the rate limit still allows and when it resets. */
+/**
+ * Generates an image, and returns a text: how many requests the rate limit still allows, and when it resets if that is
+ * known.
+ */
 export const drawAndTell = (prompt: string) =>
   Effect.gen(function* () {
     const { rateLimit } = yield* Images.generate({ prompt })

@@ -5,8 +5,8 @@ import { Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 
 /**
- * Wraps a layer with `Images`: all processes that use this database send at most 250 requests together in each window of a
- * minute. `layerStoreRedis` would count in Redis instead.
+ * Wraps a layer with `Images`: all processes that use this database together send at most 250 requests a minute on
+ * average. `layerStoreRedis` would count in Redis instead.
  */
 export const limited = (filename: string) =>
   ImagesLimit.layer({ limit: 250, window: "1 minute" }).pipe(

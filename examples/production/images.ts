@@ -47,7 +47,8 @@ const endpointOf = ({ client, name }: Endpoint, isLast: boolean) => {
     // The limit is inside the circuit breaker: a call that the open circuit refuses takes no place in the limit's queue. The
     // limit is inside the fallback: a 429 of one endpoint does not delay the calls of the others.
     Layer.provide(ImagesLimit.layer({ key: name, limit: 250, window: "1 minute", concurrency: 8, onExceeded })),
-    // The innermost layer retries failures that were not charged for. Each retry passes all limits and budgets again.
+    // The innermost layer retries temporary failures that were not charged for. Each retry passes all limits and
+    // budgets again.
     Layer.provide(NodeImages.layer(client))
   )
 }
@@ -67,8 +68,8 @@ export const production = ({ dollarsADay, endpoints, folder }: Options) => {
     layer: endpointOf(endpoint, index === endpoints.length - 1),
     model: endpoint.model
   }))
-  // `DurableImages` is around the fallback: one record covers all endpoints, so a key is paid for at most once. It is
-  // around the circuit breaker: images that are stored are returned even while the service is down.
+  // `DurableImages` is around the fallback: one record covers all endpoints, so that a key is not paid for at each of
+  // them. It is around the circuit breaker: images that are stored are returned even while the service is down.
   const durable = DurableImages.layer().pipe(
     Layer.provide(ImagesFallback.layer(entries)),
     Layer.provide([limiter, journal, store])

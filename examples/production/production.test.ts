@@ -74,7 +74,7 @@ describe("images.ts", () => {
       const accounts = Effect.all([first.account, second.account])
       const { spans, tracer } = recording()
 
-      // The early orders run at the same time, and get all the faults. The budget is enough for 10 images, so 2 of the 4
+      // The early orders run four at a time, and get all the faults. The budget is enough for 10 images, so 2 of the 4
       // late orders are refused.
       const before = yield* Effect.all([orders(early), orders(late, 1)]).pipe(run, Effect.withTracer(tracer))
       const reasons = before.flat().map(reasonOf)

@@ -1,7 +1,7 @@
 /**
  * `node examples/production/start.ts [folder]`: makes calls for eight orders while the service fails in three ways, and
- * prints what was paid for. The service is an emulator, so it needs no key. Run it again: the same images come from the
- * folder.
+ * prints what was paid for. The service is an emulator, so it needs no key. Run it again: the images that arrived come
+ * from the folder.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Images } from "@effect-gradient/core"

@@ -18,8 +18,8 @@ export const cover = (title: string) =>
   )
 
 /**
- * Calls `show` with each image as it arrives. If the generation fails, the last partial image that arrived becomes the
- * cover.
+ * Calls `show` with each image that arrives: the partial ones, then the final one. If the generation fails, the last
+ * image that arrived becomes the cover; if none arrived, `watchCover` fails.
  */
 export const watchCover = (title: string, show: (bytes: Uint8Array) => Effect.Effect<void>) =>
   Images.generateStream({ ...looks, prompt: promptOf(title), partialImages: 2 }).pipe(

@@ -1,6 +1,6 @@
 /**
- * `pnpm recordings`: runs the README's first command in a real terminal, and writes what the terminal showed as an animated
- * image: docs/start.webp. It needs Linux on x64, with `script` of util-linux.
+ * `pnpm recordings`: runs the README's first command in a pseudo-terminal, and writes what the terminal showed as an
+ * animated image: docs/start.webp. It needs Linux on x64, with `script` of util-linux.
  */
 import { join } from "node:path"
 import { record } from "./record.ts"

@@ -1,6 +1,7 @@
 /**
- * Requests to the gateway's web handler, with the responses that are expected. The requests are sent on every runtime, so
- * this file uses only web APIs. The gateway's upstream is `upstream.ts`, which chooses its reply by the prompt.
+ * Requests to the gateway's web handler, with the responses that are expected. The requests are sent on every runtime
+ * except Chromium, so this file uses only web APIs. The gateway's upstream is `upstream.ts`, which chooses its reply by
+ * the prompt.
  */
 
 /** A handler of web requests. */
@@ -10,7 +11,7 @@ export type Handler = (request: Request) => Promise<Response>
 export interface Row {
   readonly name: string
   readonly isRight: boolean
-  /** The status and the first 200 characters of the body. */
+  /** The status and the first 200 characters of the body. In the case of `leave`, how many responses are open. */
   readonly received: string
 }
 

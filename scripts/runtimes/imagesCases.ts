@@ -38,7 +38,7 @@ const generate = (options: GradientClient.RequestOptions = {}): Call =>
 const stream = (options: GradientClient.RequestOptions = {}): Call =>
   Stream.runCount(Images.generateStream({ prompt, partialImages: 1 }, options))
 
-/** The calls, by the name of their case. Each call gets a new layer. */
+/** The calls, by the name of their case. Each case gets a new layer. */
 const calls: Readonly<Record<string, Call>> = {
   json: generate(),
   stream: stream(),

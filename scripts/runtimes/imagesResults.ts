@@ -19,7 +19,7 @@ const Printed = Schema.Struct({
   imageFile: Schema.optionalKey(Schema.Boolean)
 })
 
-/** Decodes the line that a program printed: the results of its calls. */
+/** Decodes what a program returned: the results of its calls, and whether it could write an image file. */
 export const decodePrinted = Schema.decodeSync(Schema.fromJsonString(Printed))
 
 interface Counts {
@@ -127,7 +127,7 @@ const resultOf = (runtime: string, row: typeof Row.Type, account: Account | unde
   return { name, outcome, attempts, requests, charged, wrong }
 }
 
-/** The first part of the path of all requests that a runtime sends. */
+/** The first part of the path of all requests that a runtime sends to the service. */
 export const pathOf = (runtime: string) => `/${runtime.replace(" ", "-")}`
 
 /** The results of all calls on a runtime, for each layer. */

@@ -9,7 +9,10 @@ export interface Account {
   requests: number
   /** The number of requests that would have been charged for: all, except in the cases of `free`. */
   charged: number
-  /** Whether the client closed the connection within 2.5 s after the first event. */
+  /**
+   * In the case `leave`, whether the client closed the connection within 2.5 s after the first event. `false` in all
+   * other cases.
+   */
   left: boolean
 }
 

@@ -1,5 +1,6 @@
 /**
- * Runs commands. A command that takes too long is killed, with all processes that it has started, such as workerd.
+ * Runs commands. A command that takes too long is killed. Except on Windows, so are the processes that it has started,
+ * such as workerd.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { platform } from "node:process"

@@ -25,7 +25,7 @@ const nodeName = (nodeVersion: string) => `Node ${nodeVersion.replace(/\.\d+$/, 
 const nodePackage = (nodeVersion: string) =>
   `node-${nodeVersion}@npm:node-${platform === "win32" ? "win" : platform}-${arch}@${nodeVersion}`
 
-/** The npm packages to install: the runtimes, and the bundler for workerd and Chromium. */
+/** The npm packages to install: the runtimes except Chromium, and the bundler for workerd and Chromium. */
 export const tools = [...nodes.map(nodePackage), "bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
 
 /**

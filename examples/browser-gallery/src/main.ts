@@ -129,7 +129,8 @@ const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
   const end = yield* draw(order).pipe(
     Effect.flatMap((image) => keep(order, image)),
-    // If the page is closed before the image is stored, the next page finds its request in `BrowserImages.pending`.
+    // If the page is reloaded or left before the image is stored, the next page in the same tab finds its request in
+    // `BrowserImages.pending`.
     BrowserImages.pendingUntilDone,
     Effect.as("done" as const),
     Effect.raceFirst(Effect.as(next(cancel, "click"), "cancelled" as const)),

@@ -17,9 +17,9 @@ export class ImageError extends Data.TaggedError("ImageError")<{
 }> {}
 
 /**
- * Describes the failure for the user. The gateway writes its messages for users, and gives each a `type`. An error without a
- * `type` was detected in this page, and its description is for programmers. So its summary is shown instead, unless it is an
- * `InvalidParamsError`.
+ * Describes the failure for the user. The gateway writes its messages for users, and gives each a `type`; only the
+ * message of `duplicate_attempt` is replaced. An error without a `type` was detected in this page, and its description
+ * is for programmers. So its summary is shown instead, unless it is an `InvalidParamsError`.
  */
 const whatHappened = ({ reason }: GradientError.GradientError): string => {
   if (reason.code === ApiError.duplicateAttempt) return "The connection broke."

@@ -1,6 +1,6 @@
 /**
- * A TCP relay between a client and a server. It records what both send and which of them closes a connection first, and it
- * can break connections.
+ * A TCP relay between a client and a server. It records what it passes on and which of them closes a connection first,
+ * and it can break connections.
  */
 import { Effect, type Scope } from "effect"
 import * as Net from "node:net"
