@@ -647,7 +647,7 @@ export type GradientErrorReason = typeof GradientErrorReason.Type
  */
 export const FailedAttempt = Schema.Struct({
   reason: GradientErrorReason,
-  /** The time from the start of the attempt to its failure. */
+  /** The time from the start of the attempt to its failure, including waits for limits before the request was sent. */
   elapsed: Schema.Duration
 })
 

@@ -54,9 +54,9 @@ export interface Options {
   /** The time for which `limit` is meant. Default: 1 minute. */
   readonly window?: Duration.Input | undefined
   /**
-   * How requests are counted. `fixed-window`: up to `limit` requests are sent at once, and each of them adds `window /
-   * limit` to the time until the count starts again. `token-bucket`: up to `limit` requests are sent at once, and after
-   * each `window / limit`, one more can be sent. Default: `fixed-window`.
+   * How requests are counted. `fixed-window`: up to `limit` requests are sent at once, and each of them adds
+   * `window/limit` to the time until the count starts again. `token-bucket`: up to `limit` requests are sent at once,
+   * and after each `window/limit`, one more can be sent. Default: `fixed-window`.
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /** The most requests of this process that are under way at the same time. Default: no limit. */
