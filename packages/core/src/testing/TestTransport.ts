@@ -96,9 +96,7 @@ export interface SeenRequest extends RecordedRequest.RecordedRequest {
 export interface ReplyOptions {
   /** Default: 200. */
   readonly status?: number | undefined
-  /**
-   * Headers of the reply, with names in lower case. Without `content-type` among them, that header depends on the body.
-   */
+  /** Headers of the reply, with names in lower case. If `content-type` is not set here, it depends on the body. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The most bytes in a chunk. Default: the whole body is one chunk, or each event if the reply is a stream. */
   readonly chunkSize?: number | undefined
