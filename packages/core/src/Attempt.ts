@@ -7,7 +7,7 @@
  * 1. The `wait` of every entry runs, the outermost layer's first. It may take long, because no timeout has started yet.
  * 2. The `begin` of every entry runs in the same order, directly before the request is sent. It must not wait for a
  *    limit. If a `wait` or a `begin` fails, the request is not sent.
- * 3. `event` runs for each event of a stream.
+ * 3. `event` runs for each event of a stream, unless a gateway passes the stream on without decoding it.
  * 4. `end` runs once with the `Outcome`, the innermost layer's first, for each entry whose `wait` succeeded. It cannot
  *    be interrupted.
  *

@@ -1,7 +1,7 @@
 /**
  * Counts how much of a budget the requests have used: images, output tokens and money. Before each request,
  * `ImagesBudget` reserves here the most that the request may use. Afterwards, it replaces that amount by what the
- * request used.
+ * request used, if that is known.
  *
  * `layerMemory` counts for one process. `SqlBudgetLedger` of `@effect-gradient/durable` counts for all processes that
  * use the journal's database.
@@ -60,7 +60,7 @@ export interface Reservation {
  */
 export interface Settlement {
   readonly key: string
-  /** The `since` that `reserve` returned. If that window has ended, `settle` changes nothing. */
+  /** The `since` that `reserve` returned. If a later window has started, `settle` changes nothing. */
   readonly since: number
   readonly reserved: Amounts
   /** The amounts that the request used. Zeros give back the whole reservation. */
@@ -77,10 +77,11 @@ export class BudgetLedger extends Context.Service<
   BudgetLedger,
   {
     /**
-     * Adds the amounts to the count, unless a limit would be exceeded. Without a later `settle`, they remain counted.
+     * Adds the amounts to the count, unless a limit would be exceeded. Without a later `settle`, they remain counted
+     * until the window ends.
      */
     readonly reserve: (request: Request) => Effect.Effect<Reservation, ConnectionError>
-    /** Replaces the reserved amounts in the count by the amounts that were used. */
+    /** Replaces the reserved amounts in the count by the amounts that were used, unless a later window has started. */
     readonly settle: (settlement: Settlement) => Effect.Effect<void, ConnectionError>
   }
 >()("@effect-gradient/core/BudgetLedger") {}

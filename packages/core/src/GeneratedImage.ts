@@ -10,8 +10,8 @@ import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./inter
 import { optional, suggest } from "./internal/schemaFields.ts"
 
 /**
- * The encoded bytes of one image and their format. When an `ImageBytes` is printed, its format and its size are shown.
- * The bytes are not, because printing 12 MB would block the process for seconds.
+ * The encoded bytes of one image and their format. When an `ImageBytes` is printed, its media type and its number of
+ * bytes are shown in place of the bytes, because printing 12 MB would block the process for seconds.
  *
  * @category models
  * @since 0.1.0
@@ -25,13 +25,14 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
   outputFormat: optional(suggest<"png" | "webp" | "jpeg">())
 }) {
   /**
-   * The media type, from the first bytes, else from `outputFormat`. If both are unknown: `application/octet-stream`.
+   * The media type of a PNG, WebP or JPEG image, from the first bytes, else from `outputFormat`. For any other image:
+   * `application/octet-stream`.
    */
   get mediaType(): string {
     return mediaTypeOf(this.bytes, this.outputFormat)
   }
 
-  /** The usual file extension of `mediaType`, without a dot: `png`, `webp`, `jpg`, ...; `bin` if it is unknown. */
+  /** The usual file extension of `mediaType`, without a dot: `png`, `webp` or `jpg`; `bin` for any other image. */
   get extension(): string {
     const type = this.mediaType
     if (type === "application/octet-stream") return "bin"
@@ -91,7 +92,7 @@ export interface ImageSource<E = never> {
 
 /**
  * A JSON reply, or one event of a stream, with its images in base64. It is encoded piece by piece while it is read. For
- * servers: even if a client reads slowly, only one encoded piece of about 256 KiB is in memory.
+ * servers: even if a client reads slowly, only one encoded piece of about 256 KiB is in memory for that client.
  *
  * @category models
  * @since 0.1.0

@@ -151,13 +151,13 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   reached: Reached,
   /** What went wrong, as the service, the transport or this library describes it. */
   description: optional(Schema.String),
-  /** The HTTP status, if a response arrived. */
+  /** The HTTP status of the response, if it is known. */
   status: optional(Schema.Int),
   /** The id of the request, from the header `x-request-id`, else from `request_id` in the error's body. */
   requestId: optional(Schema.String),
   /** The response's headers. Values that can be secret are redacted. */
   headers: optional(Schema.Record(Schema.String, Schema.String)),
-  /** The code of the error that the service sent, such as `model_not_found`. */
+  /** The code of the error, as the service or this library names it, such as `model_not_found`. */
   code: optional(Schema.String),
   /** The type of the error that the service sent, such as `not_found_error`. */
   type: optional(Schema.String),
@@ -173,8 +173,9 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   /** True for a request that is never charged for, such as listing models. */
   isFree: optional(Schema.Boolean),
   /**
-   * Images that arrived before the failure. For a stream only the last one, partial or complete, even if the caller has
-   * it.
+   * Images that arrived before the failure. If a stream broke, usually only the last one, partial or complete, even if
+   * the caller has it. With `phase: "after"`, `JournalError` and `StoreError` have all images of the reply.
+   * `InDoubtError` has those that the store has.
    */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
   /** The error that caused the failure, such as the transport's own error. */
@@ -240,7 +241,10 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
 )({
   _tag: Schema.tag("InvalidParamsError"),
   reached: reachedField("NotSent"),
-  /** Every broken rule, each with the name of the param or option that breaks it. */
+  /**
+   * The first broken rule of each param or option. Empty if only the HTTP client refused the request, for example
+   * because the URL is invalid.
+   */
   issues: Schema.Array(Issue).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
 
@@ -294,7 +298,8 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
 }
 
 /**
- * 409: the request conflicts with another one.
+ * 409: the request conflicts with another one. Also the reason of a durable call if its idempotency key was used with
+ * other params; then nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -411,7 +416,8 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
 }) {}
 
 /**
- * The connection failed, and it is proven that no request was sent.
+ * No connection could be made, and it is proven that no request was sent. Also the reason if the store of a limit or of
+ * a budget cannot be reached.
  *
  * @category reasons
  * @since 0.1.0
@@ -450,7 +456,7 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(
   /**
    * Which timeout expired.
    *
-   * - `connect`: no connection was made in time.
+   * - `connect`: no connection to the service was made in time.
    * - `response`: the reply was not complete within `timeout`. For a stream, its headers did not arrive within
    *   `timeout`.
    * - `idle`: no byte of the reply arrived for `idleTimeout`.
@@ -483,7 +489,8 @@ export class DisconnectedError extends Reason.extend<DisconnectedError>(
 }
 
 /**
- * The response does not follow the API, or is a redirect, which is not followed. `description` shows what is wrong.
+ * The response does not follow the API, exceeds `limits`, or is a redirect, which is not followed. `description` shows
+ * what is wrong.
  *
  * @category reasons
  * @since 0.1.0
@@ -512,8 +519,8 @@ export class IncompleteStreamError extends Reason.extend<IncompleteStreamError>(
 
 /**
  * An earlier request with this idempotency key was sent, or may have been, and its outcome is unknown, for example
- * because the process was killed or the connection broke. Nothing is sent with this key until someone decides, with
- * `DurableImages.resolve`.
+ * because the process was killed or the connection broke. Nothing is sent with this key unless someone allows it, for
+ * example with `DurableImages.resolve`.
  *
  * @category reasons
  * @since 0.1.0
@@ -524,9 +531,12 @@ export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/
   key: Schema.String,
   /** The number of the attempt that is in doubt. */
   attempt: Schema.Int,
-  /** When that attempt was sent. */
+  /** When that attempt was recorded, directly before its request was to be sent. */
   since: Schema.DateTimeUtc,
-  /** Whether someone decided, with `DurableImages.resolve`, that the request is never sent again. */
+  /**
+   * Whether someone decided, with `DurableImages.resolve`, to abandon the generation. A later decision can still repeat
+   * it.
+   */
   abandoned: Schema.Boolean
 }) {
   override get summary(): string {
@@ -537,7 +547,8 @@ export class InDoubtError extends Reason.extend<InDoubtError>("@effect-gradient/
 }
 
 /**
- * The images of this idempotency key were generated, and have been removed from the store since.
+ * The generation with this idempotency key has expired or was erased: its images, if it had any, were removed from the
+ * store.
  *
  * @category reasons
  * @since 0.1.0
@@ -556,9 +567,10 @@ const phaseAdvice = {
 } as const
 
 /**
- * The journal, which records durable requests, could not be reached or rejected a statement. If `phase` is `before`,
- * nothing was sent. If it is `after`, the request was sent, and its outcome could be saved neither in the store nor in
- * the journal. Then `images` has the images.
+ * The journal, which records durable requests, could not be reached or rejected a statement, or the process may no
+ * longer send, because it stalled or its layer is closing. If `phase` is `before`, this call sent nothing. If it is
+ * `after`, the request was sent, and its outcome could be saved neither in the store nor in the journal. Then `images`
+ * has the images.
  *
  * @category reasons
  * @since 0.1.0
@@ -574,8 +586,9 @@ export class JournalError extends Reason.extend<JournalError>("@effect-gradient/
 }
 
 /**
- * The store of images could not be reached, is full, or refused a write. If `phase` is `before`, nothing was sent. If
- * it is `after`, the request was sent, and `images` has the images that could not be stored.
+ * The store of images could not be read or written, or has lost the images of the key. If `phase` is `before`, this
+ * call sent nothing. If it is `after`, the request was sent, and `images` has all images of its reply, at least one of
+ * which could not be stored.
  *
  * @category reasons
  * @since 0.1.0
@@ -634,7 +647,7 @@ export type GradientErrorReason = typeof GradientErrorReason.Type
  */
 export const FailedAttempt = Schema.Struct({
   reason: GradientErrorReason,
-  /** The time from the start of the attempt to its failure. */
+  /** The time from the start of the attempt to its failure, including waits for limits before the request was sent. */
   elapsed: Schema.Duration
 })
 
@@ -657,7 +670,10 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
   "GradientError",
   {
     reason: GradientErrorReason,
-    /** Every failed attempt of the call, including the last. Empty if the call failed before its first attempt. */
+    /**
+     * The failed attempts of the call, including the last, without the requests that `transformClient` repeated. Empty
+     * if the call failed before its first attempt.
+     */
     attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
     /** The messages of all failures in one text, if `ImagesFallback` tried several endpoints or models. */
     details: optional(Schema.String),
@@ -712,7 +728,7 @@ export const isGradientError = (value: unknown): value is GradientError => Predi
  * - 502: only you can solve the problem (key, permission, credit, budget), or the failure is of any other kind. A 401
  *   of the service becomes a 502, because a 401 would ask your caller for credentials.
  * - 503: nothing was charged for, because nothing was sent or the service is busy. A retry is safe.
- * - 504: a timeout expired.
+ * - 504: a timeout expired, or the service replied with 408 or 504.
  *
  * Many clients retry after every 5xx. If `mayHaveBeenCharged` is true, also send `x-should-retry: false`, so that they
  * do not.

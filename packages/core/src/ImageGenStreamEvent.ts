@@ -32,8 +32,8 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
     .transform("PartialImage")
     .pipe(Schema.withConstructorDefault(Effect.succeed("PartialImage" as const))),
   /**
-   * The number of this partial image, from 0. Wire: `partial_image_index`. If the service omits it: the previous one
-   * plus 1.
+   * The number of this partial image within its image, from 0. Wire: `partial_image_index`. If the service omits it:
+   * the previous one plus 1.
    */
   partialImageIndex: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
   /** How many partial images of each image the call asked for. */
@@ -46,7 +46,8 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
 }
 
 /**
- * The final image. A successful stream ends with it. Wire: `image_generation.completed`.
+ * The final image. A successful stream has one `Completed` for each image that was generated, and ends with one. Wire:
+ * `image_generation.completed`.
  *
  * @category models
  * @since 0.1.0
@@ -84,7 +85,8 @@ const withBytes = Schema.Union([
 ])
 
 /**
- * A codec between an event and its JSON on the wire, with the image in base64. For servers.
+ * A codec between an event and its JSON, with the image in base64. For servers. The JSON of a `Completed` also has
+ * `requestId` and `rateLimit`, which are headers on the wire.
  *
  * @category codecs
  * @since 0.1.0
@@ -94,8 +96,8 @@ export const Json = /* @__PURE__ */ Schema.toCodecJson(withBytes)
 const encode = /* @__PURE__ */ Schema.encodeSync(withBytes)
 
 /**
- * The event as text of a `text/event-stream`, as the service sends it. For servers. `requestId` and `rateLimit` are
- * left out, because they are headers on the wire.
+ * The event as text of a `text/event-stream`. For servers. `requestId` and `rateLimit` are left out, because they are
+ * headers on the wire.
  *
  * @example
  * ```ts

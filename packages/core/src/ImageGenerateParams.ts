@@ -13,7 +13,8 @@ import { sendable, sendableNonNull, suggest } from "./internal/schemaFields.ts"
 export { Issue, renderIssue, renderIssues } from "./internal/issue.ts"
 
 /**
- * The model of a call if none is set by the call, by the layer or in `GRADIENT_IMAGE_MODEL`.
+ * The model of a call if neither the call nor the layer sets one. `layerFromConfig` first looks in
+ * `GRADIENT_IMAGE_MODEL`.
  *
  * @category constants
  * @since 0.1.0
@@ -27,7 +28,7 @@ const Fields = Schema.Struct({
   model: sendableNonNull(suggest<"openai-gpt-image-2" | "openai-gpt-image-1.5" | "stable-diffusion-3.5-large">()),
   /** How many images, 1 to 10. Default: 1. */
   n: sendable(Schema.Finite),
-  /** The background of the image. `transparent` needs the format png or webp. */
+  /** The background of the image. With the format jpeg, `transparent` is refused. */
   background: sendable(suggest<"transparent" | "opaque" | "auto">()),
   /** How much computation the service spends on planning the image. Independent of `quality`. */
   complexity: sendable(suggest<"low" | "medium" | "high">()),
@@ -184,7 +185,7 @@ const shortText = (text: string | undefined) =>
   text !== undefined && isLongerThan(text, 256) ? { allowed: "up to 256 characters" } : undefined
 
 /**
- * The rules of each param. Only the first broken rule of a param is reported. The texts do not name other params,
+ * The rules of the params. Only the first broken rule of a param is reported. The texts do not name other params,
  * because the command line has flags instead of params.
  */
 const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyArray<Rule> } = {
@@ -290,7 +291,7 @@ const allRules = (kind: Kind) =>
   )
 
 /**
- * The schema of the params of `Images.generate`. It checks every rule.
+ * The schema of the params of `Images.generate`. It also checks the rules of these params.
  *
  * @category schemas
  * @since 0.1.0
@@ -298,7 +299,7 @@ const allRules = (kind: Kind) =>
 export const ImageGenerateParams = Fields.check(allRules("generate"))
 
 /**
- * The schema of the params of `Images.generateStream`. It checks every rule.
+ * The schema of the params of `Images.generateStream`. It also checks the rules of these params.
  *
  * @category schemas
  * @since 0.1.0

@@ -100,8 +100,8 @@ export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
 const withBytes = ImageGenerateResponse.pipe(Schema.encodeKeys({ outputFormat: "output_format" }))
 
 /**
- * A codec between `ImageGenerateResponse` and the JSON of a reply, with images in base64. For servers, and to decode
- * JSON that you have saved.
+ * A codec between `ImageGenerateResponse` and JSON as in a reply, with images in base64. The JSON also has `requestId`
+ * and `rateLimit`, which are headers on the wire. For servers, and to decode JSON that you have saved.
  *
  * @category codecs
  * @since 0.1.0

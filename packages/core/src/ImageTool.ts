@@ -88,7 +88,8 @@ export const Reference = Schema.Struct({
 })
 
 /**
- * What a language model gets in place of an image. `size` is absent if the format is not PNG, WebP or JPEG.
+ * What a language model gets in place of an image. `size` is absent if it cannot be read from the image, as in formats
+ * other than PNG, WebP and JPEG.
  *
  * @category models
  * @since 0.1.0
@@ -197,8 +198,8 @@ const waitAndRepeat = ({ retryAfter }: GradientErrorReason) => {
 }
 
 /**
- * Whether the failure's own message is shown to the model. For other failures, it can contain what only the operator
- * should see.
+ * Whether the failure's `description` is shown to the model. The `description` of other failures can contain what only
+ * the operator should see.
  */
 const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
   [
@@ -219,8 +220,8 @@ const urlsOf = (reason: GradientErrorReason) =>
     : ""
 
 /**
- * Explains a failure to a language model: what went wrong, and what to do. The failure's own message is left out if it
- * may contain what only the operator of the tool should see.
+ * Explains a failure to a language model: what went wrong, and what to do. The failure's `description` is left out if
+ * it may contain what only the operator of the tool should see.
  *
  * @category converting
  * @since 0.1.0
@@ -279,8 +280,8 @@ const handle = <E extends { readonly message: string }, R>(keep: Keep<E, R>) =>
       }
       return isComplete ? { images: kept } : yield* Effect.fail(notKept(kept))
     })
-    // The reply is handled without interruption, so that images that were paid for are kept even if the call is
-    // interrupted.
+    // The reply is handled without interruption, so that its images, which were paid for, are kept even if the call is
+    // interrupted meanwhile.
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.result(restore(Images.generate(params))), answer)
     )

@@ -197,8 +197,9 @@ export const generate = (
   Effect.flatMap(Images, (images) => images.generate(params, options))
 
 /**
- * Generates images and emits each one as it arrives: `PartialImage`s, then a `Completed`. The request is sent when the
- * stream runs. If the consumer stops early, the connection is closed. The default of `partialImages` is 1.
+ * Generates images and emits each one as it arrives: for each image, `PartialImage`s, then a `Completed`. The request
+ * is sent when the stream runs. If the consumer stops early, the connection is closed. The default of `partialImages`
+ * is 1.
  *
  * @category constructors
  * @since 0.1.0

@@ -3,7 +3,7 @@
  * total. Before a request is sent, the most that it may use is reserved in the budget. If that would exceed the budget,
  * nothing is sent, and the call fails with `BudgetExceededError`. After the request:
  *
- * - If all images arrived, the reservation is replaced by what was used, as far as the reply shows it.
+ * - If the whole reply arrived, the reservation is replaced by what was used, as far as the reply shows it.
  * - If the request failed or was interrupted, and may have been charged for, the whole reservation remains counted. If
  *   the process is killed, it remains counted in `SqlBudgetLedger`; `layerMemory` starts again at 0.
  * - If the request was not charged for, the reservation is given back.
@@ -48,7 +48,10 @@ type Reason = GradientError.GradientErrorReason
 export interface Options {
   /** The most images that may be generated. */
   readonly images?: number | undefined
-  /** `limit`: the most output tokens that may be used. `perImage`: the most output tokens that one image can take. */
+  /**
+   * `limit`: the most output tokens that may be used. `perImage`: how many output tokens are reserved for each image.
+   * It should be the most that one image can take.
+   */
   readonly outputTokens?: { readonly limit: number; readonly perImage: number } | undefined
   /**
    * `limit`: the most money that may be spent, in any currency. `prices`: the price of each model, in the same
@@ -140,12 +143,12 @@ interface Reserved {
 type Completed = Extract<Attempt.Outcome, { readonly _tag: "Completed" }>
 
 /**
- * What a complete reply used. If the reply has no `usage`, each of its images counts with the most that an image may
- * use.
+ * What a complete reply used. If the reply has no count of output tokens, each image counts with the reserved tokens.
+ * Without that count or the price `perOutputToken`, each image counts with the price `perImage`.
  */
 const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { images, usage }: Completed) => {
-  // If a gateway passes the reply on without decoding it, the number of images is unknown, and the whole reservation
-  // counts.
+  // If a gateway passes the reply on without decoding it, the number of images is unknown, so the reserved amounts are
+  // taken.
   const worst = images.length === 0 ? reserved.amounts : ofImages(budget, images.length, reserved.pricePerImage)
   if (usage?.outputTokens === undefined) return worst
   const cost = tokensCost(priceOf(budget.prices, attempt), usage)
@@ -156,7 +159,10 @@ const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { 
   }
 }
 
-/** The amounts that remain counted after an attempt. If it may have been charged for, the whole reservation remains. */
+/**
+ * The amounts that remain counted after an attempt. If its reply is not complete, and it may have been charged for, the
+ * whole reservation remains.
+ */
 const countedAfter = (
   budget: Budget,
   attempt: Attempt.Attempt,
@@ -210,8 +216,8 @@ const makeEntry = Effect.fnUntraced(function* (options: Options) {
     if (reserved === undefined) return Effect.void
     const used = countedAfter(budget, attempt, reserved, outcome)
     return ledger.settle({ key, since: reserved.since, reserved: reserved.amounts, used }).pipe(
-      // If the ledger fails, the caller still gets the images. The whole reservation remains counted, so that the
-      // budget is not exceeded.
+      // If the ledger fails here, the call does not fail. The whole reservation remains counted, so that the budget is
+      // not exceeded.
       Effect.catch((reason) =>
         Effect.logWarning("The budget ledger failed, so an attempt counts with the most that it may have used", reason)
       )

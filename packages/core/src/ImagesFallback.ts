@@ -1,14 +1,14 @@
 /**
  * Tries several endpoints or models in order. If one fails, the next one is tried only if nothing can have been charged
- * for. So a call is paid for at most once, if each entry keeps the default retry policy.
+ * for. So a call with the default retry policy is paid for at most once.
  *
  * It is not part of the index, so that a program without a fallback does not load it.
  *
  * After these failures the next entry is tried, if no attempt of the failed entry may have been charged for:
  * `ConnectionError`, `RateLimitError`, `QuotaExceededError`, `AuthenticationError`, `PermissionDeniedError`,
  * `NotFoundError`, `InternalServerError` (such as a 503 with `retry-after`) and `RequestTimeoutError` (no connection
- * was made). All other failures end the call, because the image may have been paid for, or because another endpoint
- * would refuse the same request. For a stream, the next entry is tried only before the first event.
+ * was made). All other failures end the call, because in most cases the image may have been paid for, or another
+ * endpoint would refuse the same request. For a stream, the next entry is tried only before the first event.
  *
  * The client of an entry makes its own retries before the next entry is tried. To try the next entry at once, set
  * `retry: RetryPolicy.none` in the options of that client. The attempts of each entry are numbered from 1.
@@ -39,7 +39,10 @@ import { invalidParams } from "./internal/request/invalidParams.ts"
  * @since 0.1.0
  */
 export interface Entry<E, R> {
-  /** The layer of the endpoint's client. It is built once for each entry, even if entries have the same layer. */
+  /**
+   * The layer of the endpoint's client. It is built once for each entry, even if entries have the same layer, unless
+   * another part of the program has built this layer before.
+   */
   readonly layer: Layer.Layer<Images, E, R>
   /** The model to request instead of the call's model. Default: the call's model. */
   readonly model?: string | undefined

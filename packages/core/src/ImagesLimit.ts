@@ -5,9 +5,10 @@
  *
  * It is not part of the index, so that a program without limits does not load it.
  *
- * Effect's `RateLimiter` counts the requests of a window: in memory for one process, or in Redis for several processes.
- * The number of requests under way is counted in each process. After a 429, or after a reply whose headers show that no
- * request is left, this layer sends nothing until the time that the service names, if it names one.
+ * Effect's `RateLimiter` counts the requests of a window: in memory for one process, or in a store, such as Redis, for
+ * several processes. The number of requests under way is counted in each process. After a 429, or after a reply whose
+ * headers show that no request is left, this process sends nothing through this layer until the time that the service
+ * names, if it names one.
  *
  * @example
  * ```ts
@@ -48,13 +49,14 @@ type Reason = GradientError.GradientErrorReason
  * @since 0.1.0
  */
 export interface Options {
-  /** The most requests that are sent within `window`. Default: no limit. */
+  /** The most requests that are sent within `window`, on average. Default: no limit. */
   readonly limit?: number | undefined
-  /** How long `limit` applies before the count starts again. Default: 1 minute. */
+  /** The time for which `limit` is meant. Default: 1 minute. */
   readonly window?: Duration.Input | undefined
   /**
-   * How requests are counted. `fixed-window`: a window starts with its first request. `token-bucket`: after a first
-   * burst, requests are spread over the window. Default: `fixed-window`.
+   * How requests are counted. `fixed-window`: up to `limit` requests are sent at once, and each of them adds
+   * `window/limit` to the time until the count starts again. `token-bucket`: up to `limit` requests are sent at once,
+   * and after each `window/limit`, one more can be sent. Default: `fixed-window`.
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /** The most requests of this process that are under way at the same time. Default: no limit. */

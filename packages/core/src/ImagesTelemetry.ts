@@ -1,8 +1,8 @@
 /**
  * Traces and metrics of requests, by OpenTelemetry's conventions for generative AI. The spans `Images.generate`,
  * `Images.generateStream` and `Images.attempt` get attributes, and an event for each partial image. Effect's metrics
- * get durations, tokens, bytes, failures and, if prices are set, costs. Any exporter of Effect sends them, such as
- * `Otlp` or `PrometheusMetrics` of `effect/observability`.
+ * get, among others, durations, tokens, bytes, failures and, if prices are set, costs. Any exporter of Effect sends
+ * them, such as `Otlp` or `PrometheusMetrics` of `effect/observability`.
  *
  * It is not part of the index, so that a program without telemetry does not load it.
  *

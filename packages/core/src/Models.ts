@@ -82,8 +82,8 @@ const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.
 }
 
 /**
- * Lists all models, including those that do not make images. The service does not charge for this. Temporary failures
- * are retried by the layer's retry policy.
+ * Lists all models, including those that do not make images. The service does not charge for this. The layer's retry
+ * policy decides which failures are retried.
  *
  * @category constructors
  * @since 0.1.0

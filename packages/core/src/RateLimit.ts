@@ -12,7 +12,7 @@ import { optional } from "./internal/schemaFields.ts"
  * @since 0.1.0
  */
 export const Window = Schema.Struct({
-  /** How many requests or tokens are allowed until the reset. */
+  /** How many requests or tokens are allowed in total between two resets. */
   limit: optional(Schema.Finite),
   /** How many requests or tokens are left until the reset. */
   remaining: optional(Schema.Finite),

@@ -7,7 +7,7 @@
  * - The header `x-should-retry: false` stops retries. With `true`, the failure counts as temporary.
  * - If the service asks for a wait, that wait replaces the delay of the schedule. The service asks with the header
  *   `retry-after-ms`, else with `retry-after`. After a 429 without these headers, the wait is the time until the first
- *   rate limit is reset.
+ *   rate limit is reset, and a little more.
  * - If the wait is longer than a minute, the call fails instead. The wait is in the error, as `retryAfter` or as the
  *   reset of a rate limit.
  * - A stream is retried only before its first event.
@@ -38,8 +38,9 @@ const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe
 )
 
 /**
- * Retries only if no image can have been generated: after `RateLimitError`, `ConnectionError`, `ConflictError`, status
- * 408, status 503 with `retry-after`, and a timeout while connecting. A call is never charged for more than once.
+ * Retries after a temporary failure, but only if no image can have been generated: for example after `ConnectionError`,
+ * a timeout while connecting, or status 408, 409, 429, or 503 with `retry-after`. So these retries never make a call
+ * charged for twice.
  *
  * @category policies
  * @since 0.1.0
@@ -50,7 +51,7 @@ export const chargeSafe: RetryPolicy = {
 }
 
 /**
- * Retries after every temporary failure, even if it may have been charged for, as other clients do. So one call can be
+ * Retries after a temporary failure even if it may have been charged for, as other clients do. So one call can be
  * charged for up to three times. A failure with an image in `reason.images` is not retried, because that image is paid
  * for.
  *

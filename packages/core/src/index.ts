@@ -1,6 +1,6 @@
 /**
- * Generates images with DigitalOcean Gradient, with Effects and Streams. Each module is exported as a namespace:
- * `Images.generate`.
+ * Generates images with DigitalOcean Gradient, with Effects and Streams. Each module in this index is exported as a
+ * namespace: `Images.generate`.
  */
 export * as Attempt from "./Attempt.ts"
 export * as GeneratedImage from "./GeneratedImage.ts"

@@ -48,7 +48,7 @@ export const jpeg: Uint8Array = decode(
     "wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AG//Z"
 )
 
-/** The time of every response. It is fixed, so that responses of tests are equal. */
+/** The time of every response that `makeResponse` makes. It is fixed, so that responses of tests are equal. */
 const created = DateTime.makeUnsafe(0)
 
 /**
@@ -116,9 +116,9 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 })
 
 /**
- * Provides `Images` that always returns these images. If a call asks for several, it gets them in turn. If no images
- * are given, each image is a small one: WebP or JPEG if the call asks for that format, else PNG. Params are checked as usual, and
- * `TestTransport.requests` returns the requests.
+ * Provides `Images` that returns these images. A call that asks for several gets them in order, from the first one
+ * again after the last. If no images are given, each image is a small one: WebP or JPEG if the call asks for that
+ * format, else PNG. Params are checked as usual, and `TestTransport.requests` returns the requests.
  *
  * @example
  * ```ts

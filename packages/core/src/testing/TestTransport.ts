@@ -96,7 +96,7 @@ export interface SeenRequest extends RecordedRequest.RecordedRequest {
 export interface ReplyOptions {
   /** Default: 200. */
   readonly status?: number | undefined
-  /** Headers of the reply, with names in lower case. They are added to `content-type`, which depends on the body. */
+  /** Headers of the reply, with names in lower case. If `content-type` is not set here, it depends on the body. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The most bytes in a chunk. Default: the whole body is one chunk, or each event if the reply is a stream. */
   readonly chunkSize?: number | undefined
@@ -239,7 +239,8 @@ export const events = (
 }
 
 /**
- * Breaks the connection before the request is sent. The call fails with `ConnectionError`, which is never charged for.
+ * Breaks the connection before the request is sent. The attempt fails with `ConnectionError`, which is never charged
+ * for, and which the default retry policy retries with the script's next step.
  *
  * @category steps
  * @since 0.1.0
@@ -252,7 +253,7 @@ export const failNotSent = (cause = new Error("the test transport does not conne
   })
 
 /**
- * Breaks the connection after the request was sent. The call fails with `DisconnectedError`, which may have been
+ * Breaks the connection after the request was sent. The attempt fails with `DisconnectedError`, which may have been
  * charged for.
  *
  * @category steps
