@@ -56,7 +56,9 @@ const ListParams = Schema.Struct({
 })
 
 const ShowParams = Schema.Struct({
-  image: Schema.String.annotate({ description: "The path of an image, as list_images shows it, or the name of its file." })
+  image: Schema.String.annotate({
+    description: "The path of an image, as list_images shows it, or the name of its file."
+  })
 })
 
 /** The params of a call cannot be used. The message is written for the agent. */
