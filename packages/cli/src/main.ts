@@ -18,7 +18,7 @@ import { version } from "./version.ts"
  * Whether the command must be loaded: because the arguments contain its name, or because they ask for completions or
  * the wizard, which need all commands.
  */
-const isNamed = (name: string) => [name, "--completions", "--wizard"].some((word) => argv.includes(word))
+const isNamed = (name: string) => argv.some((word) => word === name || /^--(completions|wizard)(=|$)/.test(word))
 
 /**
  * Makes a command without an implementation. It only appears in the list of commands in the help of `gradient-images`.

@@ -74,6 +74,13 @@ const reply = (...texts: ReadonlyArray<string>) =>
   JSON.stringify({ created: 1, data: texts.map((text) => ({ b64_json: Buffer.from(text).toString("base64") })) })
 
 describe("gradient-images --help", () => {
+  it.live.each(["--completions bash", "--completions=bash"])("%s has the flags of all commands", (text) =>
+    Effect.gen(function* () {
+      const { stdout } = yield* run(text.split(" "), { cwd: yield* folder })
+      for (const flag of ["--partial-images", "--journal", "--latency"]) assert.include(stdout, flag)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("names the commands, and for generate a flag for every param", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

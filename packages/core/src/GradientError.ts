@@ -175,7 +175,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   /**
    * Images that arrived before the failure. If a stream broke, usually only the last one, partial or complete, even if
    * the caller has it. With `phase: "after"`, `JournalError` and `StoreError` have all images of the reply.
-   * `InDoubtError` has those that the store has.
+   * `InDoubtError` has those that could be read from the store.
    */
   images: Schema.Array(GeneratedImage).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
   /** The error that caused the failure, such as the transport's own error. */

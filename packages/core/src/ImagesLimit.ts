@@ -59,7 +59,7 @@ export interface Options {
    * and after each `window/limit`, one more can be sent. Default: `fixed-window`.
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
-  /** The most requests of this process that are under way at the same time. Default: no limit. */
+  /** The most requests through this layer, in this process, that are under way at the same time. Default: no limit. */
   readonly concurrency?: number | undefined
   /**
    * What a request over a limit does: `delay` waits, `fail` fails with `RateLimitError`, which is not retried. Default:

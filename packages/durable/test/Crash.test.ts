@@ -96,7 +96,7 @@ const dice = (start: number) => {
 
 /**
  * Starts two processes that ask for the same keys, kills both at random moments, and repeats this with the next two. At
- * the end, one process asks for all keys.
+ * the end, one process asks for all keys, and then another one does.
  */
 const killedAtRandom = (journal?: string) =>
   Effect.gen(function* () {

@@ -254,7 +254,7 @@ export const notKept = "not_kept"
  */
 const messagesOfCodes: { readonly [code: string]: string } = {
   [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
-  [notFound]: "No request with this id is under way, and no request with it was charged for. Send the request again.",
+  [notFound]: "No request with this id is known to be under way or to have been charged for. Send the request again.",
   [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
   idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id."
 }

@@ -1,7 +1,7 @@
 /**
  * The definition of the API: its endpoints, payload and errors. The gateway's routes, its OpenAPI document, its
- * reference page and its clients are made from this definition. The module imports only core and effect, so a page can
- * use it.
+ * reference page, and clients of `HttpApiClient` and `AtomHttpApi` are made from this definition. `BrowserImages` does not
+ * use it. The module imports only core and effect, so a page can use it.
  *
  * @example
  * ```ts

@@ -66,7 +66,7 @@ const show = (id: keyof typeof targets, events: Events) => {
 
 const completed = new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
 
-/** The size of an element in pixels, and the colour at a part of its width and height as red, green, blue and alpha. */
+/** The own size of an image or canvas in pixels, and the colour at this part of both its width and its height, as red, green, blue and alpha. */
 const colourAt = (source: HTMLImageElement | HTMLCanvasElement, part: number) => {
   const canvas = new OffscreenCanvas(1, 1)
   const context = canvas.getContext("2d")

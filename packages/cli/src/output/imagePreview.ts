@@ -102,7 +102,8 @@ export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canR
   const draw = async ({ bytes }: GeneratedImage.ImageBytes, caption: string | undefined, isPartial: boolean) => {
     const [{ default: terminalImage }, { cells, data }] = await Promise.all([import("terminal-image"), preview(bytes)])
     const above = over(last, cells)
-    // On a terminal that has codes for images, terminal-image itself writes the image to standard output.
+    // With Kitty's codes, terminal-image itself writes the image to standard output, so `above` is written before. With other
+    // codes it returns them.
     if (preferNativeRender) process.stdout.write(above)
     const options = { width: cells.columns, height: cells.rows, preserveAspectRatio: false, preferNativeRender }
     const text = await terminalImage.buffer(data, options)

@@ -171,7 +171,7 @@ const firstValue = (text: string): unknown => {
   return undefined
 }
 
-/** The items of a JSON reply: those of `data`, or the reply itself if it is an image and `data` has none. */
+/** The items of a JSON reply: those of `data`, or the reply itself if it is an image and `data` is empty or not a list. */
 const itemsOf = (value: Members): unknown => {
   if (bytesOf(value["b64_json"]) === undefined) return value["data"]
   if (!Array.isArray(value["data"])) return [value]
