@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage } from "node:http"
 import { join } from "node:path"
 import { build, folder, run } from "./support/cli.ts"
 import { callers, gateway } from "./support/gateway.ts"
-import { server } from "./support/mcp.ts"
+import { server as mcpServer } from "./support/mcp.ts"
 
 beforeAll(build, 120_000)
 
@@ -116,7 +116,7 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
         OTEL_BSP_SCHEDULE_DELAY: "100",
         OTEL_METRIC_EXPORT_INTERVAL: "100"
       }
-      const { call } = yield* server(yield* service, [], undefined, env)
+      const { call } = yield* mcpServer(yield* service, [], undefined, env)
       yield* call("generate_image", { prompt })
       yield* eventually(() => bodies("/v1/traces").join().includes("Images.attempt"))
       yield* eventually(() => bodies("/v1/metrics").join().includes("gradient.image.attempts"))

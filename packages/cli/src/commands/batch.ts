@@ -96,10 +96,10 @@ const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in
 })
 
 /** Fails if requests failed or are in doubt. The error's message lists some of them, and says how to continue. */
-const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress, place: Place) {
+const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress, at: Place) {
   if (failed === 0 && inDoubt === 0) return
   // An address of PostgreSQL can have a password, so it is not shown.
-  const journal = place.journal.includes("://") ? "postgres://..." : place.journal
+  const journal = at.journal.includes("://") ? "postgres://..." : at.journal
   const lines = [
     ...(failed > 0
       ? [
@@ -110,7 +110,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
     ...(inDoubt > 0
       ? [
           `${inDoubt} requests are in doubt: they may have been charged for, but have no image. To pay for them again, run ` +
-            `gradient-images generations resolve --repeat --in-doubt --at-most IMAGES --journal ${journal} --store ${place.store}, ` +
+            `gradient-images generations resolve --repeat --in-doubt --at-most IMAGES --journal ${journal} --store ${at.store}, ` +
             "which decides about all generations in doubt of this journal, then the same command again:",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]

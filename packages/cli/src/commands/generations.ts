@@ -129,8 +129,9 @@ const resolve = Command.make(
       }
       return yield* Effect.provide(repeatAll(atMost), administration(at))
     }
-    if (Option.isNone(given_) || attempt === undefined)
+    if (Option.isNone(given_) || attempt === undefined) {
       return yield* refuse("give a key and, as --attempt, the number of its attempt in doubt")
+    }
     const settled = yield* Effect.provide(DurableImages.resolve(given_.value, { attempt, as }), administration(at))
     yield* Console.log(`${given_.value}: ${settled.status}`)
   })
