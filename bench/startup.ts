@@ -49,7 +49,7 @@ interface Program {
 
 const programs: ReadonlyArray<Program> = [
   {
-    title: "modules of Effect, platform-node and undici that the README's first program loads",
+    title: "only the modules of Effect, platform-node and undici that the README's first program loads",
     args: ["baseline.mjs"],
     over: 0
   },

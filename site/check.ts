@@ -88,7 +88,10 @@ const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
   })
 }, Effect.scoped)
 
-/** Draws an image in the playground. Then makes the playground's service refuse a prompt, and draws again. */
+/**
+ * Draws an image in the playground. Then makes the playground's service refuse the prompt, draws once more, and checks that
+ * the only event is the refusal.
+ */
 const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
   const page = yield* Chromium.openPage()
   return yield* Effect.promise(async () => {

@@ -25,7 +25,7 @@ const setUp = Effect.gen(function* () {
   registry.subscribe(atom, (state) => Queue.offerUnsafe(states, state), { immediate: true })
   const write = (value: { readonly prompt: string } | Atom.Interrupt | Atom.Reset) =>
     Effect.sync(() => registry.set(atom, value))
-  /** Waits for the next state that matches this predicate, and returns it. */
+  /** Takes the states in their order until one matches this predicate, and returns it. */
   const reach = (isIt: (state: Result) => boolean) =>
     Effect.gen(function* () {
       while (true) {

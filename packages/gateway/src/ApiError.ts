@@ -75,7 +75,7 @@ const descriptions = {
     "With the code idempotency_key_reused, that request had other params.",
   410: "The images of this request have been removed.",
   413: "The body is too large.",
-  415: "The body is not JSON, or it is compressed.",
+  415: "The content type of the body is not JSON, or the body is compressed.",
   422: "The service refused the request.",
   429: "Too many images were requested, or too many requests are open. The header retry-after, if present, gives the seconds to wait.",
   500: "The gateway failed.",

@@ -111,9 +111,9 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 })
 
 /**
- * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`,
- * in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use `HTTP_PROXY` too. The option `proxy`
- * overrides the three variables.
+ * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY` and `HTTP_PROXY`, except for the
+ * hosts in `NO_PROXY`. The names may be in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use
+ * `HTTP_PROXY` too. If the option `proxy` is set, the three variables are ignored.
  *
  * @category layers
  * @since 0.1.0

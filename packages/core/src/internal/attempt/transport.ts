@@ -22,7 +22,7 @@ type Reason = GradientError.GradientErrorReason
 type Response = HttpClientResponse.HttpClientResponse
 
 /**
- * The client that `transformClient` returns. Its errors may be of any type.
+ * What `transformClient` returns: an object with `execute`, such as an HttpClient. Its errors may be of any type.
  *
  * @category models
  * @since 0.1.0

@@ -97,7 +97,10 @@ const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["tra
     : refuse("transformClient", "a function", kindOf(transformClient))
 }
 
-/** Checks the options of a client. `environment` has the values for options that are not set. */
+/**
+ * Checks the options of a client, and fills in the defaults. If the key, the base URL or the model is not set, it comes from
+ * `environment`.
+ */
 export const resolveOptions = (
   options: Options,
   environment: Environment = {}
