@@ -229,9 +229,9 @@ describe("the header x-emulator-fault", () => {
     }).pipe(Effect.provide(Emulator.layerHttpClient({ allowFaultHeader: true })))
   )
 
-  test.effect("form=empty and type=none send no content type", () =>
+  test.effect("form=empty and content-type=none send no content type", () =>
     Effect.gen(function* () {
-      for (const fault of ["status=500;form=empty", "status=500;type=none"]) {
+      for (const fault of ["status=500;form=empty", "status=500;content-type=none"]) {
         const { headers: replied } = yield* post(small, { ...headers, "x-emulator-fault": fault })
         assert.notProperty(replied, "content-type")
       }
