@@ -324,10 +324,10 @@ describe("the ledger", () => {
         ({ at, leftAt }) => leftAt && DateTime.toEpochMillis(leftAt) - DateTime.toEpochMillis(at)
       )
       assert.isAtLeast(waited[0] ?? 0, 40)
-      assert.isBelow(waited[0] ?? 0, 150)
-      assert.isAtLeast(waited[1] ?? 0, 200)
+      assert.isBelow(waited[0] ?? 0, 2000)
+      assert.isAtLeast(waited[1] ?? 0, 2000)
       assert.deepStrictEqual(waited.slice(2), [undefined, undefined])
-    }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "200 millis", pace: "10 millis", images: "plain" })))
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ latency: "2 seconds", pace: "10 millis", images: "plain" })))
   )
 
   test.live("has that time on a port too, but not if a fault closed the connection", () =>
