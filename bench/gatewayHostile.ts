@@ -88,7 +88,7 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
   const { child, url } = await gatewayTo(`${serverUrl}/stream/1/1500000/65536`)
   const rows: Array<Hostility> = []
 
-  /** A gateway whose service sends a stream that takes 2 s. The server can send only one stream at a time so slowly. */
+  /** A gateway to a service whose streams take 2 s each. The test server can send only one such slow stream at a time. */
   const paced = await gatewayTo(`${serverUrl}/stream/1/1500000/85000/85000`)
 
   /** Measures a case. `run` returns the gateway's replies, and `finish`, which is called after the memory was measured. */

@@ -42,7 +42,7 @@ const makeProject = (): string => {
 interface Program {
   readonly title: string
   readonly args: ReadonlyArray<string>
-  /** The index of the program whose time this program's time is divided by. */
+  /** The index of another program. The ratio of this program is its time divided by the time of that one. */
   readonly over: number
   readonly budget?: number
 }

@@ -110,6 +110,6 @@ export const workOf = (id: string | undefined): Work => {
   return work
 }
 
-/** The path of a work's requests. It tells the server what to send. */
+/** The URL path of the requests of a work. From the path, the test server knows which reply to send. */
 export const pathOf = ({ chunkBytes, imageBytes, images, kind, paceMicros }: Work): string =>
   `/${kind}/${images}/${imageBytes}/${chunkBytes}/${paceMicros}`

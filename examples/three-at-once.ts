@@ -3,8 +3,8 @@ import * as ImagesEach from "@effect-gradient/core/ImagesEach"
 import { Effect, Stream } from "effect"
 
 /**
- * Makes three calls at once. Without `Effect.result`, the first failure would interrupt the other calls, whose images may
- * then be charged for without arriving.
+ * Makes three calls at once. `Effect.result` keeps the calls independent: without it, one failure would interrupt the other
+ * calls, and their images might be charged for without arriving.
  */
 export const threePrompts = Effect.forEach(
   ["An otter", "A fox", "An owl"],

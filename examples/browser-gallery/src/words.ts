@@ -12,7 +12,7 @@ export class ImageError extends Data.TaggedError("ImageError")<{
   readonly message: string
   /** The status, code and request id of the error, in one text. The operator can find the request by them. */
   readonly ids: string
-  /** Whether trying again may succeed, without the risk of paying twice. */
+  /** Whether the user can try again: this may succeed, and cannot be charged for twice. */
   readonly canRetry: boolean
 }> {}
 

@@ -33,26 +33,27 @@ const freed = (bytes: Bytes, scope: Scope.Closeable, limit: Duration.Input): Byt
       let pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, Failure> | undefined =
         held && (yield* Scope.provide(Stream.toPull(held), scope))
       held = undefined
-      let pieces = 0
-      let isReading = true
+      /** What the consumer got last. `undefined` while the consumer waits for more. */
+      let given: Arr.NonEmptyReadonlyArray<Uint8Array> | undefined
       const free = Effect.suspend(() => {
         pull = undefined
         return Scope.close(scope, Exit.void)
       })
-      const isStuck = Effect.suspend(() => {
-        const before = pieces
-        return Effect.as(Effect.sleep(limit), before).pipe(Effect.map((seen) => !isReading && seen === pieces))
+      const isStuck = Effect.gen(function* () {
+        const before = given
+        yield* Effect.sleep(limit)
+        return before !== undefined && before === given
       })
       yield* Effect.forkScoped(Effect.andThen(Effect.repeat(isStuck, { until: (is) => is }), free))
       const next = Effect.suspend(() => {
-        isReading = true
+        given = undefined
         return pull ?? Effect.fail(tooSlow)
       })
-      const given = Effect.sync(() => {
-        isReading = false
-        pieces++
-      })
-      return Stream.fromPull(Effect.succeed(Effect.tap(next, given)))
+      const keep = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array>) =>
+        Effect.sync(() => {
+          given = chunks
+        })
+      return Stream.fromPull(Effect.succeed(Effect.tap(next, keep)))
     })
   )
 }
