@@ -1,6 +1,6 @@
 /**
  * Runs your own code, such as limits, budgets, telemetry or a durable record, around each request that can be charged
- * for. Each such request is an attempt. A call has one attempt, or several if it is retried.
+ * for. Each such request is an attempt. A call usually has one attempt, and several if it is retried.
  *
  * An `Entry` is a set of functions, which run at these moments of each attempt:
  *

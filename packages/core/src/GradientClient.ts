@@ -35,7 +35,8 @@ export { type ResolvedCall, resolveCall } from "./internal/request/resolveCall.t
 export type { ResolvedOptions } from "./internal/request/resolveOptions.ts"
 
 /**
- * The client of the service: its checked options, and functions that send one request. `Images` and the gateway use it.
+ * The client of the service: its checked options, and functions that send one request. `Images`, `Models` and the
+ * gateway use it.
  *
  * @category services
  * @since 0.1.0
@@ -44,8 +45,7 @@ export class GradientClient extends Context.Service<
   GradientClient,
   {
     /**
-     * The layer's options, after they were checked, with defaults for those that were not set. `resolveCall` takes
-     * them.
+     * The client's options, checked and with the defaults filled in. Pass them to `resolveCall` as its first argument.
      */
     readonly options: ResolvedOptions
     /**

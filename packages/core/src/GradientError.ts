@@ -17,7 +17,7 @@ import { nextReset, RateLimit } from "./RateLimit.ts"
  * How far an attempt got before it failed.
  *
  * - `NotSent`: it is proven that nothing was sent.
- * - `Sent`: the request was sent, or may have been sent, and no response arrived.
+ * - `Sent`: the request was sent, or may have been sent, and the status of a response is not known.
  * - `ErrorStatus`: a response arrived with a status other than 2xx.
  * - `Accepted`: a response arrived with a status of 2xx.
  *
@@ -85,7 +85,7 @@ export const reasons = {
     isTemporary: true
   },
   BudgetExceededError: {
-    summary: "The request would exceed the budget",
+    summary: "The request could exceed the budget",
     advice: "Nothing was sent. Raise the budget of `ImagesBudget.layer`, or ask for fewer images."
   },
   ConnectionError: {
@@ -111,11 +111,11 @@ export const reasons = {
   },
   InDoubtError: {
     summary: "An earlier request with this idempotency key may have been charged for, and its outcome is unknown",
-    advice: "Nothing is sent with this key until you decide, with `DurableImages.resolve`."
+    advice: "Nothing is sent with this idempotency key until you decide, with `DurableImages.resolve`."
   },
   ExpiredError: {
-    summary: "The images of this idempotency key were generated, and have been removed since",
-    advice: "Nothing was sent. To generate and pay for them again, call `DurableImages.forget` first."
+    summary: "The images of this idempotency key, if there were any, have been removed",
+    advice: "Nothing was sent. To generate them again, and pay again, call `DurableImages.forget` first."
   },
   JournalError: { summary: "The journal of generations failed", advice: "" },
   StoreError: { summary: "The store of images failed", advice: "" }
@@ -133,7 +133,7 @@ const timeoutAdvice = {
 
 const hasRow = (tag: string): tag is keyof typeof reasons => tag in reasons
 
-/** The texts for a reason. A reason that another package defines has no row here, so its tag is its summary. */
+/** The texts for the reason with this tag. If the tag has no row, the tag is the summary. */
 const rowOf = (tag: string): Row => (hasRow(tag) ? reasons[tag] : { summary: tag, advice: "" })
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
@@ -184,8 +184,8 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   declare readonly _tag: string
 
   /**
-   * Whether the failure is temporary, so that a retry may succeed. `mayHaveBeenCharged` shows whether the retry may be
-   * charged for a second time.
+   * Whether the failure is temporary, so that a retry may succeed. If `mayHaveBeenCharged` is true, you may pay for the
+   * failed attempt and for the retry.
    */
   get isRetryable(): boolean {
     return this.shouldRetry ?? (this.status === 408 || rowOf(this._tag).isTemporary === true)
@@ -315,7 +315,7 @@ export class ConflictError extends Reason.extend<ConflictError>("@effect-gradien
 }
 
 /**
- * 422: the service understood the params and refused them.
+ * 422: the service refused the params.
  *
  * @category reasons
  * @since 0.1.0
@@ -358,7 +358,7 @@ export class ContentPolicyError extends Reason.extend<ContentPolicyError>(
 }) {}
 
 /**
- * 402, or another 4xx whose code shows that the account has no credit left.
+ * 402, or another 4xx or an error within a reply of status 200, if its code shows that the account has no credit left.
  *
  * @category reasons
  * @since 0.1.0
@@ -402,7 +402,7 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
   _tag: Schema.tag("BudgetExceededError"),
   reached: reachedField("NotSent"),
   /**
-   * Which limit of the budget would be exceeded. `limit`, `left` and `requested` are numbers of images, of output
+   * Which limit of the budget could be exceeded. `limit`, `left` and `requested` are numbers of images, of output
    * tokens, or of the currency's units.
    */
   of: Schema.Literals(["images", "outputTokens", "money"]),
@@ -416,8 +416,8 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
 }) {}
 
 /**
- * No connection could be made, and it is proven that no request was sent. Also the reason if the store of a limit or of
- * a budget cannot be reached.
+ * It is proven that nothing was sent, for example because no connection could be made. Also the reason if the store of
+ * a limit or of a budget cannot be reached.
  *
  * @category reasons
  * @since 0.1.0
@@ -470,7 +470,7 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(
 }
 
 /**
- * The connection broke, and the request may have been sent.
+ * The connection broke, or `transformClient` failed, and the request may have been sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -563,14 +563,14 @@ const phase = Schema.Literals(["before", "after"])
 
 const phaseAdvice = {
   before: "Nothing was sent. Try again later.",
-  after: "The request was sent. Another call with the same key does not pay a second time."
+  after: "The request was sent. Another call with the same idempotency key does not pay a second time."
 } as const
 
 /**
  * The journal, which records durable requests, could not be reached or rejected a statement, or the process may no
- * longer send, because it stalled or its layer is closing. If `phase` is `before`, this call sent nothing. If it is
+ * longer send, because it stalled or its layer is closing. If `phase` is `before`, this attempt sent nothing. If it is
  * `after`, the request was sent, and its outcome could be saved neither in the store nor in the journal. Then `images`
- * has the images.
+ * has all images of the reply.
  *
  * @category reasons
  * @since 0.1.0
@@ -586,9 +586,9 @@ export class JournalError extends Reason.extend<JournalError>("@effect-gradient/
 }
 
 /**
- * The store of images could not be read or written, or has lost the images of the key. If `phase` is `before`, this
- * call sent nothing. If it is `after`, the request was sent, and `images` has all images of its reply, at least one of
- * which could not be stored.
+ * The store of images could not be read or written, or has lost the images of the idempotency key. If `phase` is
+ * `before`, this attempt sent nothing. If it is `after`, the request was sent, and `images` has all images of its
+ * reply, because the reply could not be stored.
  *
  * @category reasons
  * @since 0.1.0
@@ -660,8 +660,8 @@ export type FailedAttempt = typeof FailedAttempt.Type
 const TypeId = "~@effect-gradient/core/GradientError"
 
 /**
- * The only error of calls of this library. Match on its `reason` with `Effect.catchReason`. Its `message` is for
- * developers, not for end users.
+ * The error with which a call to the service fails. Match on its `reason` with `Effect.catchReason`. Its `message` is
+ * for developers, not for end users.
  *
  * @category errors
  * @since 0.1.0
@@ -703,7 +703,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
 }
 
 /**
- * Makes an error with this reason. The `cause` of the reason, from the transport, becomes the `cause` of the error.
+ * Makes an error with this reason. If the reason has a `cause`, the error has the same `cause`.
  *
  * @category constructors
  * @since 0.1.0
@@ -712,7 +712,7 @@ export const fromReason = (reason: GradientErrorReason, attempts: ReadonlyArray<
   new GradientError({ reason, attempts, ...(reason.cause === undefined ? {} : { cause: reason.cause }) })
 
 /**
- * Whether a value is a `GradientError`, such as one that was thrown by `Effect.runPromise`.
+ * Whether a value is a `GradientError`, such as the one with which a promise of `Effect.runPromise` rejects.
  *
  * @category guards
  * @since 0.1.0
@@ -722,16 +722,16 @@ export const isGradientError = (value: unknown): value is GradientError => Predi
 /**
  * The HTTP status with which your own server should reply if a call fails for this reason.
  *
- * - 400 (also for moderation and invalid params), 404, 409, 422 and 429: your caller can correct the request. An
- *   idempotency key in doubt is a 409 too.
+ * - 400 (also for moderation and invalid params), 404, 409, 422 and 429: your caller can correct the request, or repeat
+ *   it later. If the earlier request with an idempotency key is in doubt, the status is 409 too.
  * - 410: the images of an idempotency key were removed.
  * - 502: only you can solve the problem (key, permission, credit, budget), or the failure is of any other kind. A 401
  *   of the service becomes a 502, because a 401 would ask your caller for credentials.
- * - 503: nothing was charged for, because nothing was sent or the service is busy. A retry is safe.
+ * - 503: this request was not charged for, because it was not sent or the service is busy. A retry is safe.
  * - 504: a timeout expired, or the service replied with 408 or 504.
  *
- * Many clients retry after every 5xx. If `mayHaveBeenCharged` is true, also send `x-should-retry: false`, so that they
- * do not.
+ * Many clients retry after every 5xx. If `mayHaveBeenCharged` is true, also send `x-should-retry: false`, so that
+ * clients that know this header do not retry.
  *
  * @category converting
  * @since 0.1.0

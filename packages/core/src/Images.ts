@@ -76,14 +76,14 @@ const attemptOf = (
   server
 })
 
-/** Makes the service. It sends through the `GradientClient` in context. */
+/** Makes `Images`, which sends its requests through the `GradientClient` in context. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 
   const resolve = (kind: Kind, params: unknown, options: RequestOptions) =>
     Effect.mapError(Effect.fromResult(resolveCall(client.options, params, kind, options)), GradientError.fromReason)
 
-  /** Sends the request of an attempt. Returns the response, and the limits and timeouts for reading its body. */
+  /** Sends the request of an attempt. Returns the response, with the values for reading its body, such as timeouts. */
   const send = Effect.fnUntraced(function* (call: ResolvedCall, attempt: OpenAttempt) {
     const response = yield* client.post(call, attempt)
     const isStream = call.kind === "stream"
@@ -175,13 +175,13 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * Provides `Images` on a `GradientClient`.
+ * Provides `Images`, which sends its requests through the `GradientClient` in context.
  *
  * @category layers
  * @since 0.1.0
  */
-// Effect builds a layer once for each reference. Without `fresh`, a second client in a program would get the service of
-// the first.
+// Effect builds a layer only once for all uses of the same constant. Without `fresh`, all clients of a program would
+// share the `Images` of the first client.
 export const layer: Layer.Layer<Images, never, GradientClient> = Layer.fresh(Layer.effect(Images, make))
 
 /**
@@ -197,9 +197,9 @@ export const generate = (
   Effect.flatMap(Images, (images) => images.generate(params, options))
 
 /**
- * Generates images and emits each one as it arrives: for each image, `PartialImage`s, then a `Completed`. The request
- * is sent when the stream runs. If the consumer stops early, the connection is closed. The default of `partialImages`
- * is 1.
+ * Generates images and emits each one as it arrives: for each image, the `PartialImage`s that the service sends, then a
+ * `Completed`. The request is sent when the stream runs. If the consumer stops before the last image, the request is
+ * aborted; a durable call continues by default. The default of `partialImages` is 1.
  *
  * @category constructors
  * @since 0.1.0

@@ -55,7 +55,7 @@ describe("ImagesBudget", () => {
         expect(error.reason).toMatchObject({ of: "images", limit: 3, left: 1, requested: 2, reached: "NotSent" })
         expect([error.isRetryable, error.mayHaveBeenCharged]).toEqual([false, false])
         expect(error.message).toBe(
-          "The request would exceed the budget: it may use 2 images, and only 1 of 3 is left. Nothing was sent. Raise the " +
+          "The request could exceed the budget: it may use 2 images, and only 1 of 3 is left. Nothing was sent. Raise the " +
             "budget of `ImagesBudget.layer`, or ask for fewer images."
         )
       }).pipe(Effect.provide(layer))
