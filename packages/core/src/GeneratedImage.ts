@@ -91,8 +91,8 @@ export interface ImageSource<E = never> {
 }
 
 /**
- * A JSON reply, or one event of a stream, with its images in base64. It is encoded piece by piece while it is read. For
- * servers: even if a client reads slowly, only one encoded piece of about 256 KiB is in memory for that client.
+ * A JSON reply, or one event of a stream, with its images in base64. For servers: it is encoded while it is read, in
+ * pieces of at most about 256 KiB, so that a client that reads slowly takes little memory.
  *
  * @category models
  * @since 0.1.0

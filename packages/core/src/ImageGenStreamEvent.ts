@@ -32,8 +32,8 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
     .transform("PartialImage")
     .pipe(Schema.withConstructorDefault(Effect.succeed("PartialImage" as const))),
   /**
-   * The number of this partial image within its image, from 0. Wire: `partial_image_index`. If the service omits it:
-   * the previous one plus 1.
+   * The number of this partial image within its image, from 0. If the service sends no valid number, it is the previous
+   * partial image's number plus 1. Wire: `partial_image_index`.
    */
   partialImageIndex: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
   /** How many partial images of each image the call asked for. */
@@ -122,8 +122,8 @@ const sharedPieces = /* @__PURE__ */ new WeakMap<ImageGenStreamEvent, SharedPiec
 
 /**
  * The bytes of the text that `toServerSentEvent` returns, encoded piece by piece. If `image` is given, the image is
- * read from it, and `event.bytes` may be empty. Otherwise the image is `event.bytes`, and readers that read the same
- * event at the same time share its pieces in memory.
+ * read from it, and `event.bytes` may be empty. Otherwise the image is `event.bytes`, and readers of the same event can
+ * share its pieces in memory.
  *
  * @category converting
  * @since 0.1.0

@@ -53,8 +53,8 @@ const Fields = Schema.Struct({
 const StreamingFields = Schema.Struct({
   ...Fields.fields,
   /**
-   * How many partial images of each image to send: at least 1, and at most 3 for gpt-image models. Default: 1. Wire:
-   * `partial_images`.
+   * How many partial images of each image the service should send: at least 1, and at most 3 for gpt-image models.
+   * Default: 1. Wire: `partial_images`.
    */
   partialImages: sendable(Schema.Finite)
 })
@@ -98,7 +98,7 @@ export type ImageGenerateParamsStreaming = typeof StreamingFields.Type
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The params whose name on the wire is different, with that name.
+ * The names on the wire of the params that have a different name there.
  *
  * @category wire
  * @since 0.1.0
@@ -165,7 +165,7 @@ export const withDefaults = <
 /** Params whose types were checked. */
 type Typed = { readonly [Name in keyof ImageGenerateParamsStreaming]?: ImageGenerateParamsStreaming[Name] }
 
-/** A rule for a param. If the params break it, it returns what is allowed, else `undefined`. */
+/** A rule for a param. Returns what is allowed if the params break the rule, else `undefined`. */
 type Rule = (params: Typed, kind: Kind) => { readonly allowed: string; readonly given?: string } | undefined
 
 const isGptImage = (model = defaultModel) => /^(openai-)?gpt-image/.test(model)
@@ -208,7 +208,7 @@ const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyA
     ({ outputCompression }) => within(outputCompression, 0, 100),
     ({ outputCompression = 100, outputFormat = "png" }) =>
       outputCompression < 100 && outputFormat === "png"
-        ? { allowed: "100 unless the format is webp or jpeg" }
+        ? { allowed: "100 if the format is png, the default" }
         : undefined
   ],
   partialImages: [

@@ -78,8 +78,8 @@ export class ImageGenerateResponse extends Schema.Class<ImageGenerateResponse>(
   "@effect-gradient/core/ImageGenerateResponse"
 )({
   /**
-   * When the images were made, or when the reply arrived if it does not contain that time. Wire: `created`, Unix
-   * seconds.
+   * When the images were made, or when the reply's headers arrived if the reply has no valid time. Wire: `created`,
+   * Unix seconds.
    */
   created: UnixSeconds,
   /** The images, at least one. */

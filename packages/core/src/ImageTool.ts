@@ -6,7 +6,7 @@
  * Failures are returned to the model, as text that tells it what to do. To limit what a model can spend, put
  * `ImagesBudget` around `Images`.
  *
- * It is not part of the index, so that a program without a language model does not load it.
+ * This module is not part of the index, so that a program without a language model does not load it.
  *
  * @example
  * ```ts
@@ -198,8 +198,8 @@ const waitAndRepeat = ({ retryAfter }: GradientErrorReason) => {
 }
 
 /**
- * Whether the failure's `description` is shown to the model. The `description` of other failures can contain what only
- * the operator should see.
+ * Whether the failure's `description` is shown to the language model. The `description` of other failures can contain
+ * what only the operator should see.
  */
 const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
   [
@@ -212,11 +212,11 @@ const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
   ].includes(_tag)
 
 /**
- * A sentence with the URLs that the service sent in place of images, for the model to pass on. Empty if there are none.
+ * A sentence for the language model with the URLs that the service sent in place of images. Empty if there are none.
  */
 const urlsOf = (reason: GradientErrorReason) =>
   reason._tag === "InvalidResponseError" && reason.urls.length > 0
-    ? ` The service replied with these URLs, which may soon expire: ${reason.urls.join(" ")}`
+    ? ` In place of images, the service sent these URLs, which may soon expire: ${reason.urls.join(" ")}`
     : ""
 
 /**

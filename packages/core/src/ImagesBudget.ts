@@ -1,14 +1,14 @@
 /**
  * Limits how many images, how many output tokens and how much money the requests may use, within a time window or in
  * total. Before a request is sent, the most that it may use is reserved in the budget. If that would exceed the budget,
- * nothing is sent, and the call fails with `BudgetExceededError`. After the request:
+ * the request is not sent, and the call fails with `BudgetExceededError`. After the request:
  *
  * - If the whole reply arrived, the reservation is replaced by what was used, as far as the reply shows it.
  * - If the request failed or was interrupted, and may have been charged for, the whole reservation remains counted. If
  *   the process is killed, it remains counted in `SqlBudgetLedger`; `layerMemory` starts again at 0.
  * - If the request was not charged for, the reservation is given back.
  *
- * It is not part of the index, so that a program without a budget does not load it.
+ * This module is not part of the index, so that a program without a budget does not load it.
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@
  * Sends the same params several times, each time in a request of its own, for models that generate only one image in
  * each request. If a request fails, the images of the other requests are not lost.
  *
- * It is not part of the index, so that a program that does not use it does not load it.
+ * This module is not part of the index, so that a program that does not use it does not load it.
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@
  * Tries several endpoints or models in order. If one fails, the next one is tried only if nothing can have been charged
  * for. So a call with the default retry policy is paid for at most once.
  *
- * It is not part of the index, so that a program without a fallback does not load it.
+ * This module is not part of the index, so that a program without a fallback does not load it.
  *
  * After these failures the next entry is tried, if no attempt of the failed entry may have been charged for:
  * `ConnectionError`, `RateLimitError`, `QuotaExceededError`, `AuthenticationError`, `PermissionDeniedError`,

@@ -3,7 +3,7 @@
  * requests, as the service does: each retry counts, and a request for several images counts once. A call waits before
  * its request is sent, so the wait is not part of `timeout`.
  *
- * It is not part of the index, so that a program without limits does not load it.
+ * This module is not part of the index, so that a program without limits does not load it.
  *
  * Effect's `RateLimiter` counts the requests of a window: in memory for one process, or in a store, such as Redis, for
  * several processes. The number of requests under way is counted in each process. After a 429, or after a reply whose

@@ -1,10 +1,10 @@
 /**
  * Traces and metrics of requests, by OpenTelemetry's conventions for generative AI. The spans `Images.generate`,
  * `Images.generateStream` and `Images.attempt` get attributes, and an event for each partial image. Effect's metrics
- * get, among others, durations, tokens, bytes, failures and, if prices are set, costs. Any exporter of Effect sends
- * them, such as `Otlp` or `PrometheusMetrics` of `effect/observability`.
+ * get, among others, durations, tokens, bytes, failures and, if prices are set, costs. To export them, use an exporter
+ * of `effect/observability`, such as `Otlp`, or, for metrics only, `PrometheusMetrics`.
  *
- * It is not part of the index, so that a program without telemetry does not load it.
+ * This module is not part of the index, so that a program without telemetry does not load it.
  *
  * The key is in no span and in no metric. The prompt is only in spans, and only if `captureContent` is set. The
  * service's error messages can repeat the prompt. So, unless `captureContent` is set, these spans have only the reason

@@ -76,7 +76,7 @@ const parse = (text: string): Result.Result<ReadonlyArray<Model>, GradientError.
     const unknown = { headers: {}, requestId: undefined, status: undefined }
     return Result.fail(Object.assign(reasonOfErrorObject(value, unknown, []), free))
   }
-  const what = Result.isSuccess(json) ? "no list of models" : "not JSON"
+  const what = Result.isSuccess(json) ? "the reply has no list of models" : "the reply is not JSON"
   const description = [what, visibleText(text)].filter(Predicate.isNotUndefined).join(": ")
   return Result.fail(new GradientError.InvalidResponseError({ description, ...free }))
 }

@@ -16,7 +16,7 @@ export const Window = Schema.Struct({
   limit: optional(Schema.Finite),
   /** How many requests or tokens are left until the reset. */
   remaining: optional(Schema.Finite),
-  /** When the limit is reset. Absent if the service sends no time, or sends 0 because no wait is needed. */
+  /** When the limit is reset. Absent if the service sends no valid time, or sends 0 because no wait is needed. */
   resetAt: optional(Schema.DateTimeUtc)
 })
 
@@ -65,7 +65,7 @@ export const headerNames = {
 } as const
 
 /**
- * The earliest time at which one of the limits is reset.
+ * The earliest time at which one of the limits is reset. `undefined` if no limit has such a time.
  *
  * @category getters
  * @since 0.1.0

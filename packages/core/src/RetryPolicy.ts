@@ -7,7 +7,7 @@
  * - The header `x-should-retry: false` stops retries. With `true`, the failure counts as temporary.
  * - If the service asks for a wait, that wait replaces the delay of the schedule. The service asks with the header
  *   `retry-after-ms`, else with `retry-after`. After a 429 without these headers, the wait is the time until the first
- *   rate limit is reset, and a little more.
+ *   rate limit is reset, if the reply names that time, and a little more.
  * - If the wait is longer than a minute, the call fails instead. The wait is in the error, as `retryAfter` or as the
  *   reset of a rate limit.
  * - A stream is retried only before its first event.
@@ -39,8 +39,8 @@ const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe
 
 /**
  * Retries after a temporary failure, but only if no image can have been generated: for example after `ConnectionError`,
- * a timeout while connecting, or status 408, 409, 429, or 503 with `retry-after`. So these retries never make a call
- * charged for twice.
+ * a timeout while connecting, or status 408, 409, 429, or 503 with `retry-after`. So these retries never cause a second
+ * charge for a call.
  *
  * @category policies
  * @since 0.1.0
@@ -72,8 +72,8 @@ export const eager: RetryPolicy = {
 export const none: RetryPolicy = { while: () => false, schedule: backoff }
 
 /**
- * Makes a policy that retries after the same failures as `chargeSafe`, with the delays of this schedule. A policy is
- * returned unchanged.
+ * Makes a policy that retries after the same failures as `chargeSafe`, with the delays of this schedule. If a policy is
+ * passed in, it is returned unchanged.
  *
  * @category constructors
  * @since 0.1.0

@@ -96,7 +96,7 @@ describe("ImageGenerateParams", () => {
       const issues = ImageGenerateParams.check({ prompt, outputCompression: 50, safetyIdentifier: 5 }, "generate")
       expect(ImageGenerateParams.renderIssues(issues, ImageGenerateParams.wireNameOf)).toBe(
         "safety_identifier must be a string (got a number); " +
-          "output_compression must be 100 unless the format is webp or jpeg (got 50)"
+          "output_compression must be 100 if the format is png, the default (got 50)"
       )
     })
   })
@@ -159,7 +159,7 @@ describe("ImageGenerateParams", () => {
     })
 
     it("outputCompression is not below 100 with png", () => {
-      const broken = ["outputCompression must be 100 unless the format is webp or jpeg (got 99)"]
+      const broken = ["outputCompression must be 100 if the format is png, the default (got 99)"]
       expect(brokenBy({ outputCompression: 99 })).toEqual(broken)
       expect(brokenBy({ outputCompression: 99, outputFormat: "png" })).toEqual(broken)
       for (const outputFormat of ["webp", "jpeg", "avif", "gif"]) {
