@@ -38,7 +38,10 @@ const recorder = (name = "", log: Array<string> = []) => {
   return { log, outcomes, layer: Attempt.layer(entry) }
 }
 
-/** A service, and a layer of `Images` that sends to it with a recording entry around its attempts. */
+/**
+ * A layer of `Images` that sends its requests to a service in memory, with an entry that records the attempts. Also
+ * what the entry recorded, and the requests that the service got.
+ */
 const around = (answer: (number: number) => Service.Answer, options?: Parameters<typeof Service.make>[1]) => {
   const service = Service.make(answer, options)
   const record = recorder()
@@ -130,7 +133,7 @@ describe("Attempt.layer", () => {
         const outcomes: Array<Attempt.Outcome> = []
         const end: Attempt.Entry["end"] = (_attempt, outcome) => Effect.sync(() => void outcomes.push(outcome))
         const [outer, inner] = needs.map((needsImages) => Attempt.layer({ end, needsImages }))
-        if (outer === undefined || inner === undefined) throw new Error("two entries")
+        if (outer === undefined || inner === undefined) throw new Error("the test needs two entries")
         const service = Service.make(() => Wire.stream([partial, completed]))
         const layer = outer.pipe(Layer.provide(inner), Layer.provide(service.layer))
         yield* Stream.runDrain(generateStream).pipe(Effect.provide(layer))
@@ -376,7 +379,7 @@ describe("retrying", () => {
 })
 
 describe("transformClient", () => {
-  /** A service, and the result of one call that goes to it through `transformClient`. */
+  /** A service, and an Effect that makes one call to it through `transformClient` and returns the result. */
   const transformed = (
     transformClient: NonNullable<NonNullable<Parameters<typeof Service.make>[1]>["transformClient"]>
   ) => {

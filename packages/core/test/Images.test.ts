@@ -559,7 +559,7 @@ describe("Images", () => {
   })
 
   describe("logs and traces", () => {
-    /** The spans of a call. */
+    /** Runs a call. Returns its Exit, and all spans that it started. */
     const traced = <A, E>(call: Effect.Effect<A, E>) =>
       Effect.gen(function* () {
         const spans: Array<Tracer.NativeSpan> = []
@@ -761,7 +761,7 @@ describe("Images", () => {
             )
           })
           const call = Images.generate({ prompt }).pipe(
-            Effect.tapCause((cause) => Effect.logError("it failed", cause)),
+            Effect.tapCause((cause) => Effect.logError("the call failed", cause)),
             Effect.tap((response) => Effect.log(response)),
             Effect.provide(service.layer),
             Effect.provide(Logger.layer([logger]))

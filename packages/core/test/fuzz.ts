@@ -16,7 +16,7 @@ const batch = 2_000
 const Share = Schema.Struct({
   cases: Schema.Int,
   seed: Schema.Int,
-  /** When the thread stops, in milliseconds since 1970. */
+  /** When the thread stops at the latest, in milliseconds since 1970. */
   end: Schema.Number
 })
 
@@ -37,7 +37,7 @@ const work = async ({ cases, end, seed }: typeof Share.Type) => {
 /** Reads a whole number of at least 1 from an argument of the command line. If it is absent, returns the default. */
 const wholeNumber = (name: string, text: string | undefined, byDefault: number) => {
   const number = Number(text ?? byDefault)
-  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${name} must be a whole number (got ${text})`)
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${name} must be an integer > 0 (got ${text})`)
   return number
 }
 

@@ -123,7 +123,7 @@ describe("the memory of an image", () => {
   )
 })
 
-// If the work grew with the square of the input, these tests would take hours.
+// If the work grew with the square of the input, these tests would time out.
 describe("the work is linear", () => {
   it.effect("of many tiny images in one chunk", () =>
     Effect.gen(function* () {

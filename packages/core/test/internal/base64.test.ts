@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import fc from "fast-check"
 import * as Wire from "../support/Wire.ts"
 
-/** `Uint8Array.prototype.setFromBase64` by its standard. */
+/** Takes the place of `Uint8Array.prototype.setFromBase64` on a runtime without it. Accepts no padding. */
 function setFromBase64(this: Uint8Array, text: string) {
   const dense = text.replace(/[ \t\n\f\r]/g, "")
   if (!/^[A-Za-z0-9+/]*$/.test(dense)) throw new SyntaxError("not base64")

@@ -214,7 +214,7 @@ const linesOf = (chance: Dice): ReadonlyArray<string> => {
   }
 }
 
-/** An event stream. */
+/** A random event stream of this many events, comments and other lines. */
 const eventStream = (seed: number, events: number): Buffer => {
   const chance = dice(seed)
   const end = chance.pick("\n", "\r", "\r\n", undefined)
@@ -223,7 +223,7 @@ const eventStream = (seed: number, events: number): Buffer => {
   return Buffer.from(chance.oneIn(8) ? `\uFEFF${text}` : text)
 }
 
-/** A reply as JSON. */
+/** A random JSON reply with this many images. */
 const response = (seed: number, images: number): Buffer => {
   const chance = dice(seed)
   const item = () => {
@@ -320,14 +320,14 @@ const contentType = fc.constantFrom(
   "nonsense"
 )
 
-/** Random event streams, each with the way in which its bytes arrive. */
+/** Random event streams, each with a content type and the way in which its bytes arrive. */
 export const eventStreams = fc.record({
   bytes: fc.tuple(seed, fc.nat(5)).map(([from, events]) => eventStream(from, events)),
   arrival,
   contentType
 })
 
-/** Random JSON replies, each with the way in which its bytes arrive. */
+/** Random JSON replies, each with a content type and the way in which its bytes arrive. */
 export const responses = fc.record({
   bytes: fc.tuple(seed, fc.integer({ min: 1, max: 3 })).map(([from, images]) => response(from, images)),
   arrival,
@@ -355,8 +355,8 @@ const cutAfter = (text: string, literal: string, { below, oneIn }: Dice) => {
 }
 
 /**
- * An event stream with these images. Before each, there can be an event that must not make the library lose an image,
- * and an error can be the last event.
+ * An event stream with these images. Before each image, there can be an event that must not make the library lose an
+ * image, and an error can be the last event.
  */
 const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance

@@ -5,7 +5,10 @@
 import { createParser } from "eventsource-parser"
 import * as Predicate from "effect/Predicate"
 
-/** What a reply means: its images as plain data, and how it ended, such as `Completed` or the tag of the reason. */
+/**
+ * What a reply means: its images as plain data, and how it ended, such as `Completed` or the tag of the reason. For a
+ * JSON reply, the last item of `pictures` has the other members of the reply.
+ */
 export interface Outcome {
   readonly pictures: ReadonlyArray<object>
   readonly end: string
@@ -115,8 +118,8 @@ const parseEvents = (text: string): ReadonlyArray<Event> => {
  */
 const eventsOf = (bytes: Uint8Array): ReadonlyArray<Event> => {
   const blank = bytes.findIndex((byte) => ![0x09, 0x0a, 0x0d, 0x20].includes(byte))
-  // A byte order mark is removed only at the very start of a stream. If white space was before the mark, a comment line
-  // is put in its place, so that the parser keeps the mark.
+  // A byte order mark is removed only at the very start of a stream. If a stream starts with white space, the white
+  // space is replaced by a comment line, so that the parser does not remove a mark after it.
   const text = blank > 0 ? `:\n${Buffer.from(bytes.subarray(blank)).toString()}` : new TextDecoder().decode(bytes)
   // A carriage return at the end can be half of a line ending, for which the parser would wait. An added comment ends
   // that line.
@@ -171,7 +174,7 @@ const firstValue = (text: string): unknown => {
   return undefined
 }
 
-/** The items of a JSON reply: those of `data`, or the reply itself if it is an image and `data` is empty or not a list. */
+/** The items of a JSON reply: those of `data`, or the reply itself if it has an image and `data` has no items. */
 const itemsOf = (value: Members): unknown => {
   if (bytesOf(value["b64_json"]) === undefined) return value["data"]
   if (!Array.isArray(value["data"])) return [value]

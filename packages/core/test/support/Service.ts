@@ -1,5 +1,5 @@
 /**
- * An image service in memory, for tests. It replies with web Responses, and records its requests.
+ * An image service in memory, for tests. It replies with web Responses, and records the requests that it gets.
  */
 import { GradientClient, type GradientError, Images } from "../../src/index.ts"
 import * as Clock from "effect/Clock"
@@ -57,7 +57,7 @@ export const transport = (answer: (number: number) => Answer) => {
   return { asked, layer: Layer.succeed(HttpClient.HttpClient, client) }
 }
 
-/** The service, and a layer of `Images` that sends to it. */
+/** A layer of `Images` that sends its requests to the service in memory, and the list of these requests. */
 export const make = (answer: (number: number) => Answer, options: GradientClient.Options = {}) => {
   const { asked, layer: http } = transport(answer)
   const layer = Images.layer.pipe(
@@ -67,19 +67,19 @@ export const make = (answer: (number: number) => Answer, options: GradientClient
   return { asked, layer }
 }
 
-/** The reason with which the call fails. If the call succeeds, this fails. */
+/** The reason with which the call fails. If the call succeeds, the test fails. */
 export const reasonOf = <A, R>(
   call: Effect.Effect<A, GradientError.GradientError, R>
 ): Effect.Effect<GradientError.GradientErrorReason, A, R> => Effect.map(Effect.flip(call), ({ reason }) => reason)
 
-/** The reason with which the call fails. If the call succeeds, or fails with another tag, this fails. */
+/** The reason with which the call fails. If the call succeeds, or the reason has another tag, the test fails. */
 export const failsWith = <const Tag extends GradientError.GradientErrorReason["_tag"]>(tag: Tag) => {
   const isIt = (
     reason: GradientError.GradientErrorReason
   ): reason is Extract<GradientError.GradientErrorReason, { readonly _tag: Tag }> => reason._tag === tag
   return <A, R>(call: Effect.Effect<A, GradientError.GradientError, R>) =>
     Effect.flatMap(reasonOf(call), (reason) =>
-      isIt(reason) ? Effect.succeed(reason) : Effect.die(new Error(`not ${tag}: ${reason._tag}: ${reason.message}`))
+      isIt(reason) ? Effect.succeed(reason) : Effect.die(new Error(`not ${tag} but ${reason._tag}: ${reason.message}`))
     )
 }
 
@@ -97,4 +97,4 @@ export const advance = (duration: Duration.Input) => Effect.andThen(TestClock.ad
 
 /** The result of a fiber that has ended. A fiber that still runs is a defect. */
 export const join = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> =>
-  Effect.suspend(() => fiber.pollUnsafe() ?? Effect.die(new Error("it is still running")))
+  Effect.suspend(() => fiber.pollUnsafe() ?? Effect.die(new Error("the fiber is still running")))
