@@ -45,7 +45,8 @@ import { headersOf } from "../internal/responseHead.ts"
 import * as RecordedRequest from "./RecordedRequest.ts"
 
 /**
- * The reply to a request: its status, its headers, and its body in chunks.
+ * The reply to a request: its status, its headers, its body in chunks, the wait before each chunk (`interval`), and
+ * what happens after the body (`end`).
  *
  * @category models
  * @since 0.1.0
