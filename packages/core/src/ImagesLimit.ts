@@ -112,7 +112,7 @@ const exceeded = (description: string, retryAfter?: Duration.Duration): Reason =
 
 const seconds = (wait: Duration.Duration) => `${Math.ceil(Duration.toSeconds(wait) * 10) / 10} s`
 
-/** Until when the service wants no request, in milliseconds since 1970. 0 if it does not say. */
+/** Until when the service wants no request, in milliseconds since 1970. 0 if the reply names no such time. */
 const pausedUntil = (outcome: Attempt.Outcome, now: number): number => {
   if (outcome._tag === "Completed") {
     const rateLimit = outcome.response?.rateLimit

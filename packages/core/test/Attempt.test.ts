@@ -405,7 +405,7 @@ describe("transformClient", () => {
     })
   )
 
-  it.effect("fails before the request: ConnectionError, not retryable; for Effect's rate limiter, RateLimitError", () =>
+  it.effect("fails before the request: ConnectionError, not retryable", () =>
     Effect.gen(function* () {
       const own = transformed(() => ({ execute: () => Effect.fail(new Error("no token")) }))
       const result = yield* own.call

@@ -373,7 +373,7 @@ describe("Images", () => {
   })
 
   describe("timeouts", () => {
-    it.effect.each(["timeout", "idleTimeout"])("refuses a %s of zero before anything is sent", (name) =>
+    it.effect.each(["timeout", "idleTimeout"])("refuses a negative %s before anything is sent", (name) =>
       Effect.gen(function* () {
         const service = Service.make(() => Response.json(Wire.response()))
         const reason = yield* Images.generate({ prompt }, { [name]: "-5 seconds" }).pipe(
