@@ -154,7 +154,7 @@ describe("RetryPolicy", () => {
     )
 
     it.effect.each([{ "retry-after": "soon" }, { "retry-after": "" }, { "retry-after-ms": "x" }])(
-      "%o is no word, and the policy's wait holds",
+      "%o is ignored, and the policy's delay is used",
       (headers) =>
         Effect.gen(function* () {
           const { wait } = yield* waitAfter(headers)
