@@ -64,7 +64,7 @@ export interface Progress {
   readonly event: ImageGenStreamEvent
   /** How many images have arrived so far, partial ones included. */
   readonly images: number
-  /** The bytes of all images that have arrived so far, partial ones included. */
+  /** The total number of bytes of all images that have arrived so far, partial ones included. */
   readonly bytes: number
   /** The time since the stream was started. */
   readonly elapsed: Duration.Duration
