@@ -1,4 +1,7 @@
-/** Reads the head of a response: its request id, its rate limit, and the wait before a retry. */
+/**
+ * Reads the head of a response: its request id, its rate limit, and the wait before a retry. Also writes a request id
+ * and a rate limit as headers.
+ */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
@@ -112,7 +115,8 @@ export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Du
 }
 
 /**
- * The fields of a reason that come from the response's head, and a function that redacts the secrets of the request.
+ * The headers, the request id and the status of a response, as fields of a reason, and a function that redacts the
+ * secrets of the request.
  */
 export const readHead = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
   const redact = redactText(request.headers)

@@ -172,7 +172,6 @@ export const decodeLeniently = <A>(
 /** Returns the images that a failure carries. The argument is the images of the current reply or event. */
 export type Carry = (images: ReadonlyArray<Uint8Array>) => Images
 
-/** Decodes a response. */
 export const responseOf = (
   extracted: Extracted,
   head: Head,
