@@ -111,7 +111,8 @@ export class Base64Sink {
   }
 
   /**
-   * Makes room for this many bytes in one segment. If the image is over the limit, sets `problem` and returns false.
+   * Makes room for this many bytes in one segment. If the image would exceed the limit, sets `problem` and returns
+   * false.
    */
   #reserve(bytes: number): boolean {
     if (this.length + bytes > this.#limit) return this.refuse("too large")

@@ -36,8 +36,8 @@ export interface ResolvedCall {
   /** How many partial images of each image the request's body asks for. */
   readonly partialImages: number
   /**
-   * The headers of the request: `accept`, those with the key and the idempotency key, and the `headers` of the client
-   * and of the call. Names are in lower case.
+   * Headers of the request: `accept`, those with the key and the idempotency key, and the `headers` of the client and
+   * of the call. Names are in lower case.
    */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Duration.Duration
