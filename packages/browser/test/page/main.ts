@@ -59,7 +59,6 @@ const show = (id: keyof typeof targets, events: Events) => {
   return {
     ended: () => Effect.runPromise(Fiber.join(fiber)),
     cancel: () => Effect.runPromise(Fiber.interrupt(fiber)),
-    /** Closes the scope of the stream. */
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }

@@ -31,8 +31,9 @@ const interval = (text: string): number | undefined => {
 const yearMillis = 366 * 86_400_000
 
 /**
- * Converts a reset in Unix seconds to Unix milliseconds. If the result would be more than a year ago, the number is
- * taken as seconds from now. If the number is 1e11 or more, it is taken as Unix milliseconds.
+ * Converts the number in a reset header to Unix milliseconds. The number is taken as Unix seconds, or as Unix
+ * milliseconds if it is 1e11 or more. If that time is more than a year ago, the number is taken as the time from now
+ * instead.
  */
 const unixMillis = (seconds: number, now: number): number => {
   const millis = seconds < 1e11 ? seconds * 1000 : seconds
@@ -61,7 +62,7 @@ const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, n
     : { limit, remaining, resetAt }
 }
 
-/** Reads the rate limit from the headers. `undefined` if the headers have none. `now` is in milliseconds since 1970. */
+/** Reads the rate limit from the headers. `undefined` if none can be read. `now` is in milliseconds since 1970. */
 export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | undefined => {
   const { controlPlane, requests, ...tokens } = headerNames
   const ofRequests = windowOf(headers, requests, now) ?? windowOf(headers, controlPlane, now)

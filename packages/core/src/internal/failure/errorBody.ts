@@ -178,7 +178,6 @@ const joined = (texts: ReadonlyArray<string>) =>
 const descriptionOf = (body: ErrorBody | undefined) => body?.description
 const isText = Predicate.isNotUndefined
 
-/** Reads a parsed error. */
 export const errorBodyOf = (value: unknown): ErrorBody => read(value, 0) ?? {}
 
 /**

@@ -124,7 +124,6 @@ export class Base64Sink {
     return true
   }
 
-  /** Sets `problem`, and returns false. */
   refuse(problem: "not base64" | "too large"): false {
     this.problem = problem
     return false

@@ -196,7 +196,6 @@ export const responseOf = (
 const hasNothing = (body: object, { flaw, images }: Extracted): boolean =>
   flaw === undefined && images.length === 0 && (itemsOf(body) ?? []).length === 0
 
-/** Decodes the JSON object of a response. */
 const decodeBody = (
   body: object,
   extracted: Extracted,
