@@ -56,8 +56,8 @@ export interface Options extends GradientClient.Options, TransportOptions {
 }
 
 /**
- * A request with images that were not all taken. An earlier page sent it, or a call of this page that failed.
- * `response` and `events` ask the gateway for the reply, and never send the request again.
+ * A request with images that were not all taken. It was sent by an earlier page, or by a call of this page that has
+ * ended. `response` and `events` ask the gateway for the reply, and never send the request again.
  *
  * @category models
  * @since 0.1.0
@@ -65,7 +65,7 @@ export interface Options extends GradientClient.Options, TransportOptions {
 export interface PendingRequest {
   readonly id: string
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
-  /** When the request was sent, in milliseconds since 1970. */
+  /** When the call that sent the request began, in milliseconds since 1970. */
   readonly sentAt: number
   /** Waits until all images have arrived, and returns the complete response. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
@@ -75,7 +75,8 @@ export interface PendingRequest {
    */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
   /**
-   * Removes the request from the list. It is not cancelled at the gateway, so its images are charged for all the same.
+   * Removes the request from the list. The gateway does not cancel the request, so its images are charged for all the
+   * same.
    */
   readonly forget: Effect.Effect<void>
 }
@@ -93,14 +94,15 @@ export class PendingRequests extends Context.Service<
 
 /**
  * Lists the requests to the same gateway with images that were not all taken, the oldest first. An earlier page sent
- * them and was reloaded or left, or a call of this page failed, for example because it could not reconnect. With the
- * default storage, the earlier pages are those of the same tab. Requests that run in this page are not listed, nor are
- * those that ended with a failure after which no image can arrive. The gateway must be durable.
+ * them and was reloaded or left, or a call of this page ended early, for example because it could not reconnect. With
+ * the default storage, the earlier pages are those of the same tab. Requests that run in this page are not listed, nor
+ * are those that ended with a failure after which no image is expected. The gateway must be durable. If `reconnect` is
+ * `false`, the list is empty.
  *
  * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
- * failed. So store each image within the stream, for example with `Stream.tap`, or use `pendingUntilDone`. The images
- * of `generate` count as taken when `generate` returns, or, within `pendingUntilDone`, when the effect around it
- * succeeds.
+ * failed or was interrupted. So store each image within the stream, for example with `Stream.tap`, or use
+ * `pendingUntilDone`. The images of `generate` count as taken when `generate` returns. Within `pendingUntilDone`, the
+ * images of both count as taken when the effect around the call succeeds.
  *
  * @example
  * ```ts
@@ -145,7 +147,7 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
-/** Only browsers and their workers know whether they are online. */
+/** Whether the platform is a browser, or a worker in one: only these have `navigator.onLine`. */
 const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
 
 /**
@@ -218,8 +220,8 @@ export const layer = (
 
 /**
  * Provides `Images` and `GradientClient` with the key, the base URL and the model from environment variables. `options`
- * override these. Use it on servers whose runtime has no undici, such as Bun. It cannot be used in a page, which has no
- * environment. Calls do not reconnect. See `GradientClient.layerFromConfig`.
+ * override these. Use it on servers whose runtime has no undici, such as Bun. In a page, which has no environment, use
+ * `layer`. Calls do not reconnect. See `GradientClient.layerFromConfig`.
  *
  * @category layers
  * @since 0.1.0

@@ -30,8 +30,9 @@ export interface Options extends GradientClient.RequestOptions {
  * Makes an Atom that generates images. Write params to start a stream, `Atom.Interrupt` to cancel it, `Atom.Reset` to
  * return to the initial state.
  *
- * Its value is an `AsyncResult`. It is `Initial` at first. Each `PartialImage` gives a `Success` that is waiting. The
- * final `Completed` gives a `Success` that is not waiting. A `Failure` keeps the last image as its previous success.
+ * Its value is an `AsyncResult`: at first `Initial`; while images arrive, a waiting `Success` with the newest image;
+ * after the end of the stream, a `Success` with the last `Completed` that is not waiting. A `Failure` keeps the last
+ * image as its previous success.
  *
  * `options` apply to each call. With `onRetry`, a component can show that the service is busy. With `onReconnect`, it
  * can show that the connection broke and is being restored.

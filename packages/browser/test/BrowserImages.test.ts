@@ -53,7 +53,7 @@ describe("BrowserImages.layer", () => {
 
   it.effect("the error for an opaque redirect describes it", () =>
     Effect.gen(function* () {
-      // In browsers, the response to a redirect that is not followed has no status, headers or body.
+      // In browsers, the response to a redirect that is not followed has the status 0, and no headers or body.
       const opaque = Object.defineProperty(new Response(null), "status", { value: 0 })
       const { layer: fetch } = fetching(() => opaque)
       const error = yield* Images.generate({ prompt: "x" }).pipe(

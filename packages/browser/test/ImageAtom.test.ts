@@ -8,7 +8,7 @@ import { AsyncResult, Atom, AtomRegistry } from "effect/reactivity"
 type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Result = AsyncResult.AsyncResult<Event, unknown>
 
-/** Makes an Atom whose stream emits what a test puts into `events`. `reach` waits for a state of the Atom. */
+/** Makes an Atom whose stream emits what a test puts into `events`. */
 const setUp = Effect.gen(function* () {
   const events = yield* Queue.unbounded<Event, GradientError.GradientError | Cause.Done>()
   const left = yield* Queue.unbounded<void>()

@@ -47,8 +47,8 @@ const makeStorage = (): Storage => {
 }
 
 /**
- * A fetch that gives these replies one after the other, and then repeats the last one, and a function that makes the
- * layer of a page that uses it. The requests are recorded in `asked`.
+ * A gateway that gives these replies one after the other, and then repeats the last one. `page` makes the layer of a
+ * page that uses this gateway. The requests are recorded in `asked`.
  */
 const gateway = (...replies: ReadonlyArray<() => Response | Promise<Response>>) => {
   const asked: Array<{
@@ -288,7 +288,7 @@ describe("BrowserImages.pendingUntilDone", () => {
           return [storage.length, (yield* BrowserImages.pending).length]
         })
         const during = yield* call.pipe(Effect.andThen(look), BrowserImages.pendingUntilDone, Effect.provide(page()))
-        // The call is still running, so `pending` does not list its request.
+        // `pendingUntilDone` is still running, so `pending` does not list the request.
         assert.deepStrictEqual(during, [1, 0])
         assert.strictEqual(storage.length, 0)
       }

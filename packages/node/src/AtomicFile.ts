@@ -12,7 +12,7 @@ import { randomUUID } from "node:crypto"
 type Writing = Effect.Effect<string, PlatformError, FileSystem.FileSystem | Path.Path>
 
 /**
- * Writes a temporary file in the folder of `path`, then calls `put` to move it. Removes the temporary file if that
+ * Writes a temporary file in the folder of `path`, then calls `put` to move it. Removes the temporary file if either
  * fails. Creates missing folders.
  */
 const writeThen = Effect.fnUntraced(function* (

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { completed, partialImage, png, responseBody, serve } from "./support/server.ts"
 
-/** Starts a process that makes the call, kills it at this moment, and returns the lines of its journal. */
+/** Starts a process that makes a call, kills it at this moment of the call, and returns the lines of its journal. */
 const killAt = Effect.fnUntraced(function* (baseUrl: string, order: string, kind: string, moment: string) {
   const file = join(mkdtempSync(join(tmpdir(), "attempt-")), "journal")
   yield* Effect.promise(async () => {

@@ -5,7 +5,7 @@ import { HttpBody, HttpClient, HttpClientRequest, type HttpClientResponse } from
 import { Readable } from "node:stream"
 import { serve } from "./support/server.ts"
 
-/** A server that replies with the content type and the body of the request. */
+/** A server that replies with the content type and the body of the request, and two cookies. */
 const echo = serve((request, response, body) => {
   const type = request.headers["content-type"]
   response.setHeader("set-cookie", ["a=1", "b=2"])

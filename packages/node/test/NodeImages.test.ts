@@ -352,8 +352,8 @@ describe("Images.generateStream on NodeImages", () => {
 })
 
 /**
- * A server in a thread of its own, which is blocked for 700 ms. Its queue of connections is full, so the kernel drops
- * the first packet of the next one.
+ * A server in a thread of its own. The thread is blocked for 700 ms. The server's queue of connections is full, so the
+ * kernel drops the first packet of the next connection.
  */
 const slowToAccept = Effect.acquireRelease(
   Effect.promise(async () => {

@@ -35,8 +35,8 @@ const tlsServer = Effect.gen(function* () {
 })
 
 /**
- * A proxy that forwards requests and opens tunnels. If `refusal` is set, it refuses requests with that status. It
- * records the requests that it gets.
+ * A proxy that forwards requests and opens tunnels. If `refusal` is set, it refuses both with that status. It records
+ * the requests that it gets.
  */
 const proxyServer = Effect.fnUntraced(function* (refusal?: number) {
   const asked: Array<string> = []

@@ -7,7 +7,8 @@ import { png, responseBody, serve } from "./support/server.ts"
 const call = Images.generate({ prompt: "A sea otter" })
 
 /**
- * Starts two endpoints, and makes a layer with its own key for each. `keys` returns the keys that an endpoint received.
+ * Starts two endpoints, and makes a layer with its own key for each. `keys` returns the values of `authorization` that
+ * an endpoint received.
  */
 const two = Effect.gen(function* () {
   const [a, b] = [yield* endpoint, yield* endpoint]

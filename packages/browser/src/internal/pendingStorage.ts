@@ -1,6 +1,6 @@
 /**
  * Keeps requests in the browser's storage until their images have been taken. A request is not kept if the storage is
- * full or the user denies it.
+ * full, or if the user denies pages the use of it.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Option from "effect/Option"

@@ -9,14 +9,14 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
-/** Reads the rest of a body, and cancels it if it does not end within 5 s. Nobody waits for it. */
+/** Reads the rest of a body, and cancels the body if it does not end within 5 s. Does not wait for the end. */
 const readRest = (body: ReadableStream<Uint8Array>) =>
   Effect.sync(() => {
     // If the request is aborted meanwhile, `pipeTo` fails. The failure is ignored, because nothing is left to read.
     body.pipeTo(new WritableStream(), { signal: AbortSignal.timeout(5000) }).catch(() => {})
   })
 
-/** The body of this response. When its reader leaves, the rest of it is read. */
+/** The body of this response as a stream. When the stream is left, the rest of the body is read. */
 const streamOf = (response: HttpClientResponse.HttpClientResponse): HttpClientResponse.HttpClientResponse["stream"] => {
   const { request, stream } = response
   return Stream.suspend(() => {
@@ -44,7 +44,7 @@ const streamOf = (response: HttpClientResponse.HttpClientResponse): HttpClientRe
   })
 }
 
-/** A client on fetch that reads the rest of a body when the consumer of its stream leaves. */
+/** Changes a client on fetch so that it reads the rest of a body when the body's stream is left. */
 export const withRestRead = HttpClient.transformResponse(
   Effect.map((response) => Object.defineProperty(response, "stream", { value: streamOf(response) }))
 )

@@ -59,14 +59,16 @@ const show = (id: keyof typeof targets, events: Events) => {
   return {
     ended: () => Effect.runPromise(Fiber.join(fiber)),
     cancel: () => Effect.runPromise(Fiber.interrupt(fiber)),
-    /** Closes the scope of the stream. */
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }
 
 const completed = new ImageGenStreamEvent.Completed({ bytes: TestImages.png })
 
-/** The own size of an image or canvas in pixels, and the colour at this part of both its width and its height, as red, green, blue and alpha. */
+/**
+ * The size of an image or canvas in pixels, and the colour of one of its pixels, as red, green, blue and alpha. `part`
+ * is where the pixel is, as a part of the width and of the height: 0 is the first pixel, 1 / 2 the middle.
+ */
 const colourAt = (source: HTMLImageElement | HTMLCanvasElement, part: number) => {
   const canvas = new OffscreenCanvas(1, 1)
   const context = canvas.getContext("2d")
@@ -124,7 +126,7 @@ const page = {
   fetchUrl
 }
 
-/** The functions of the page that the tests call. */
+/** The functions and records of the page that the tests use. */
 export type TestPage = typeof page
 
 declare global {

@@ -1,6 +1,6 @@
 /**
- * A program that runs on Bun and Deno. It makes calls over fetch, most of them to its own servers, and prints the
- * number of requests that one of them got and the reason of each failure as JSON.
+ * A program that runs on Bun and Deno. It makes calls over fetch, most of them to its own servers, and prints as JSON
+ * the number of requests that the first server got, and for each call the reason of its failure, or `none`.
  */
 import { BrowserImages } from "@effect-gradient/browser"
 import { Images, RetryPolicy } from "@effect-gradient/core"

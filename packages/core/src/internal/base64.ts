@@ -1,6 +1,7 @@
 /**
- * Base64 with the platform's fastest decoder: Node's `Buffer`, else `Uint8Array.prototype.setFromBase64` (browsers),
- * else Effect's decoder. White space, escapes and padding must be handled by the callers.
+ * Encodes and decodes base64. Decodes with the platform's fastest decoder: Node's `Buffer`, else
+ * `Uint8Array.prototype.setFromBase64` (browsers), else Effect's decoder. Callers that decode must handle white space,
+ * escapes and padding.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -27,8 +28,8 @@ const asBuffer =
     nodeBuffer.isBuffer(bytes) ? bytes : nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 
 /**
- * Allocates memory to decode into. If the platform has `Buffer`, the memory is outside its shared pool, and is not
- * cleared.
+ * Allocates memory for bytes. If the platform has `Buffer`, the memory is not cleared, and does not come from the
+ * shared pool of `Buffer`.
  */
 export const allocate = (length: number): Uint8Array =>
   nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)
@@ -44,7 +45,7 @@ export const latin1: (bytes: Uint8Array, from: number, to: number) => string = (
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-/** The 6-bit value of a base64 character, or -1 for another character. `code` is the character's code. */
+/** The 6-bit value of a base64 character, or -1 for any other character. `code` is the character's code. */
 export const sextetOf = (code: number): number => alphabet.indexOf(String.fromCharCode(code))
 
 interface SetFromBase64 {
@@ -71,8 +72,8 @@ const none = new Uint8Array()
  */
 export const decodeGroups: DecodeGroups = (() => {
   if (asBuffer !== undefined) {
-    // Node also decodes the URL alphabet (- and _), which is refused here. Node skips other invalid characters, so
-    // fewer bytes than expected are returned.
+    // Node also decodes the URL alphabet (- and _), which is refused here. Node skips other invalid characters, so the
+    // number of decoded bytes is then less than 3 per group.
     return (text, target, start) =>
       text.includes("-") || text.includes("_") ? 0 : asBuffer(target).write(text, start, "base64")
   }

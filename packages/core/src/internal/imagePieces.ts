@@ -1,6 +1,6 @@
 /**
- * Encodes JSON with images in base64 piece by piece, so that neither an image nor its base64 must be in memory as a
- * whole.
+ * Encodes a text with images in base64, such as JSON, piece by piece, so that neither an image nor its base64 must be
+ * in memory as a whole.
  */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"

@@ -3,7 +3,7 @@
  */
 import { mediaTypeOf } from "./media.ts"
 
-/** In pixels. */
+/** The width and height of an image in pixels. */
 export interface ImageSize {
   readonly width: number
   readonly height: number

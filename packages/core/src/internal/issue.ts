@@ -11,7 +11,7 @@ import { property } from "./property.ts"
  * @since 0.1.0
  */
 export const Issue = Schema.Struct({
-  /** The name of the param or of the option, for example `outputFormat` or `headers.x-team`. */
+  /** The name of the param, option or environment variable, for example `outputFormat` or `headers.x-team`. */
   param: Schema.String,
   /**
    * The refused value, or a description of it: `11`, `"soon"`, `a string`, `40000 characters`. It does not show keys,
@@ -59,8 +59,8 @@ export const kindOf = (value: unknown): string => {
 }
 
 /**
- * Describes a value for a message. A string of over 40 characters is described by its length, an
- * object by its kind.
+ * Describes a value for a message. Numbers and strings are shown, but of a string of over 40 characters only its
+ * length. For any other value, its kind is named.
  */
 export const show = (value: unknown): string => {
   if (Predicate.isString(value)) return value.length <= 40 ? JSON.stringify(value) : `${countOf(value)} characters`

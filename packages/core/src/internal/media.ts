@@ -13,7 +13,10 @@ const sniff = (bytes: Uint8Array): string | undefined => {
   return undefined
 }
 
-/** The media type of an image, from its first bytes, else from `outputFormat`, else `application/octet-stream`. */
+/**
+ * The media type of a PNG, WebP or JPEG image, from its first bytes, else from `outputFormat`. For any other image:
+ * `application/octet-stream`.
+ */
 export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined): string => {
   const seen = sniff(bytes)
   if (seen !== undefined) return seen

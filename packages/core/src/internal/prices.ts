@@ -17,18 +17,18 @@ import { type Checked, issuesOf, refuse } from "./request/checked.ts"
  */
 export interface Price {
   /**
-   * The highest price of one image. It is also the actual price, unless `perOutputToken` is set and the reply has
-   * `usage`.
+   * The highest price of one image. It is also the actual price, unless the price is computed from tokens: see
+   * `perOutputToken`.
    */
   readonly perImage: number | ((attempt: Attempt) => number)
   /**
-   * The price of one output token. If set, the actual price is computed from the reply's `usage`, if the reply has the
-   * number of its output tokens.
+   * The price of one output token. If it is set, and the reply's `usage` has the number of output tokens, the price of
+   * the reply is computed from its tokens, not from `perImage`.
    */
   readonly perOutputToken?: number | undefined
   /**
-   * The price of one input token. It is added to the price of the output tokens, if `perOutputToken` is set. Default:
-   * 0.
+   * The price of one input token. If the price of a reply is computed from its output tokens, the price of the input
+   * tokens is added. Default: 0.
    */
   readonly perInputToken?: number | undefined
 }
@@ -37,7 +37,8 @@ export interface Price {
 export type Prices = Readonly<Record<string, Price>>
 
 /**
- * Checks that a value is a number of at least 0. The type is checked too, because the caller may use plain JavaScript.
+ * Checks that a value is a finite number of at least 0, and if `isWhole` is true, an integer. The type is checked too,
+ * because the caller may use plain JavaScript.
  */
 export const amount = (param: string, value: unknown, isWhole: boolean): Checked<number> =>
   Predicate.isNumber(value) && value >= 0 && (isWhole ? Number.isSafeInteger(value) : Number.isFinite(value))
@@ -54,7 +55,7 @@ const priceIssues = (param: string, price: Price): ReadonlyArray<Issue> => {
   })
 }
 
-/** Checks the prices in the option `param`. If a price is a function, its results are checked when it is called. */
+/** Checks the prices in the option `param`. A `perImage` that is a function is not called here. */
 export const checkedPrices = (param: string, prices: Prices | undefined): Checked<Prices> => {
   if (!Predicate.isObject(prices)) return refuse(param, "an object with a price for each model", show(prices))
   const issues = Object.entries(prices).flatMap(([model, price]) => priceIssues(`${param}.${model}`, price))
@@ -66,8 +67,8 @@ export const priceOf = (prices: Prices | undefined, { params: { model } }: Attem
   prices !== undefined && Object.hasOwn(prices, model) ? prices[model] : undefined
 
 /**
- * The highest price of one image of this attempt. If the price is a function and returns anything but a number of at
- * least 0, the result is refused.
+ * The highest price of one image of this attempt. If `perImage` is a function and returns anything but a finite number
+ * of at least 0, its result is refused.
  */
 export const imagePrice = (param: string, { perImage }: Price, attempt: Attempt): Checked<number> =>
   amount(

@@ -1,6 +1,7 @@
 /**
- * Redacts secrets in errors, recorded requests and cassettes. Headers are redacted by their names. In texts, the
- * secrets of the request's headers and keys of the service are redacted.
+ * Redacts secrets in errors, recorded requests and cassettes. The values of headers and of query params are redacted if
+ * their names show that they can hold a secret. In texts, two things are redacted: the secrets that the request's
+ * headers contain, and words that start like a key of the service.
  */
 import * as Base64 from "effect/encoding/Base64"
 import type * as Headers from "effect/http/Headers"
@@ -26,7 +27,7 @@ export const redactUrl = (url: string): string => UrlParams.redactUrl(url, [secr
 /** Matches keys of the service, which start with known prefixes. */
 const knownKeys = /\b(?:sk-do-|do[opr]_v1_)[\w-]+/g
 
-/** The length of the shortest secret that is redacted in texts. Shorter secrets would match ordinary text. */
+/** The length of the shortest secret that is redacted in texts. Shorter secrets could also occur in ordinary text. */
 const shortestSecret = 8
 
 /**
@@ -108,8 +109,8 @@ let last = { key: "", redact: makeRedact([]) }
 
 /**
  * Makes a function that redacts the secrets of a request's headers in a text, such as a response that repeats the key.
- * The function finds a secret of at least 8 characters as sent, in base64, and in the escaped forms of `escapesOf`. It
- * also redacts every text that starts like a key of the service.
+ * The function finds a secret of at least 8 characters as it was sent, in base64, and escaped for JSON, URLs or HTML.
+ * It also redacts every word that starts like a key of the service.
  *
  * @category redacting
  * @since 0.1.0

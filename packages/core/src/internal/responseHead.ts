@@ -1,4 +1,7 @@
-/** Reads the head of a response: its request id, its rate limit, and the wait before a retry. */
+/**
+ * Reads the head of a response: its request id, its rate limit, and the wait before a retry. Also writes a request id
+ * and a rate limit as headers.
+ */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
@@ -28,8 +31,9 @@ const interval = (text: string): number | undefined => {
 const yearMillis = 366 * 86_400_000
 
 /**
- * Converts a reset in Unix seconds to Unix milliseconds. If the result would be more than a year ago, the number is
- * taken as seconds from now. If the number is 1e11 or more, it is taken as Unix milliseconds.
+ * Converts the number in a reset header to Unix milliseconds. The number is taken as Unix seconds, or as Unix
+ * milliseconds if it is 1e11 or more. If that time is more than a year ago, the number is taken as the time from now
+ * instead.
  */
 const unixMillis = (seconds: number, now: number): number => {
   const millis = seconds < 1e11 ? seconds * 1000 : seconds
@@ -58,7 +62,7 @@ const windowOf = (headers: Headers.Headers, nameOf: (field: string) => string, n
     : { limit, remaining, resetAt }
 }
 
-/** Reads the rate limit from the headers. `undefined` if the headers have none. `now` is in milliseconds since 1970. */
+/** Reads the rate limit from the headers. `undefined` if none can be read. `now` is in milliseconds since 1970. */
 export const rateLimitOf = (headers: Headers.Headers, now: number): RateLimit | undefined => {
   const { controlPlane, requests, ...tokens } = headerNames
   const ofRequests = windowOf(headers, requests, now) ?? windowOf(headers, controlPlane, now)
@@ -112,7 +116,8 @@ export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Du
 }
 
 /**
- * The fields of a reason that come from the response's head, and a function that redacts the secrets of the request.
+ * The headers, the request id and the status of a response, as fields of a reason, and a function that redacts the
+ * secrets of the request.
  */
 export const readHead = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
   const redact = redactText(request.headers)

@@ -23,7 +23,7 @@ export const optional = <S extends Schema.Top>(schema: S) =>
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())
   )
 
-/** A field of a request. If the caller sets it to undefined or null, the field is not sent. */
+/** A field of a request. If it is undefined, it is not sent. A null in a request's body is decoded as absent. */
 export const sendable = <S extends Schema.Top>(schema: S, description?: string) =>
   Schema.optionalKey(Schema.NullOr(schema).annotate({ description })).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), absence<S["Type"]>())

@@ -8,8 +8,8 @@ declare const TextEncoder: new () => {
 }
 
 /**
- * The bytes of an image that are encoded at once: a multiple of 3, so that only the last part has padding. A base64
- * string of a whole image would take more memory than the image.
+ * The number of an image's bytes that are encoded at once: a multiple of 3, so that only the last part has padding. A
+ * base64 string of a whole image would take more memory than the image.
  */
 const partBytes = 48 * 1024
 

@@ -30,8 +30,8 @@ export const errorCodes = {
   badRequest: "bad_request",
   /** Sent by a gateway: a request with the same attempt id was already sent. */
   duplicateAttempt: "duplicate_attempt",
-  /** Sent by a gateway: the request was sent, and its outcome is unknown. */
+  /** Sent by a gateway: the request may have been sent, and its outcome is unknown. */
   inDoubt: "in_doubt",
-  /** Sent by a gateway: the service refused the gateway's own key. */
+  /** Sent by a gateway: the service refused the gateway's own key, or the key has no permission for the request. */
   notConfigured: "not_configured"
 } as const

@@ -40,7 +40,7 @@ export class UndiciResponse extends Inspectable.Class implements HttpClientRespo
 
   constructor(
     head: Head,
-    /** Makes the body as a stream. The function that it gets makes the stream's errors. */
+    /** Makes the body as a stream. `onError` makes the stream's errors. */
     body: (
       onError: (cause: unknown) => HttpClientError.HttpClientError
     ) => Stream.Stream<Uint8Array, HttpClientError.HttpClientError>

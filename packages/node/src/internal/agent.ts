@@ -117,7 +117,8 @@ export const makeSender = Effect.fnUntraced(function* (
     factory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize }),
     clientFactory: (origin, pool) => new undici.Pool(origin, { ...pool, maxHeaderSize, headersTimeout: timeout })
   })
-  // If `NO_PROXY` is set, only undici knows whether a host is reached through the proxy. Then this is always false.
+  // If `NO_PROXY` is set, only undici knows whether a host is reached through the proxy. Then `isForwarded` always
+  // returns false.
   const isForwarded = ({ protocol }: URL) => protocol === "http:" && httpProxy !== undefined && !proxies.except
   return { dispatcher, isForwarded } satisfies Sender
 })

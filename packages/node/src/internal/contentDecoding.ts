@@ -13,8 +13,8 @@ import * as zlib from "node:zlib"
 type Body<E> = Stream.Stream<Uint8Array, E>
 type Decoder = <E>(body: Body<E>, onError: (cause: unknown) => E) => Body<E>
 
-// With gzip, deflate or Brotli, a truncated body is decoded as far as possible, as browsers do. Its JSON shows whether
-// it is complete.
+// With gzip, deflate or Brotli, a truncated body is decoded as far as possible, as browsers do. The decoded text shows
+// whether it is complete.
 const lenient = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH }
 const lenientBrotli = {
   flush: zlib.constants.BROTLI_OPERATION_FLUSH,

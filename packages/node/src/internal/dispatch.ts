@@ -30,14 +30,16 @@ type ReplyHeaders = Readonly<Record<string, string | Array<string> | undefined>>
 
 /**
  * A dispatcher. If `isForwarded` returns true, the request goes to a proxy without a tunnel, and the reply may come
- * from the proxy instead of the service. If `NO_PROXY` is set, it always returns false.
+ * from the proxy instead of the service. If `NO_PROXY` is set, `isForwarded` always returns false.
  */
 export interface Sender {
   readonly dispatcher: Undici.Dispatcher
   readonly isForwarded: (url: URL) => boolean
 }
 
-/** If more bytes than this are waiting, the body is paused. It is about one read of the socket. */
+/**
+ * If more bytes than this have arrived but were not pulled, the body is paused. 64 KiB are about one read of a socket.
+ */
 const mostWaiting = 64 * 1024
 
 /** Yields twice. In that time the end of a complete body can arrive after its last bytes. */
@@ -72,14 +74,14 @@ const sentBody = Effect.fnUntraced(function* (request: Request) {
 /**
  * The chunks of a body that have arrived but were not pulled yet.
  *
- * V8 allocates a function that is assigned to a property among the old objects, and what it refers to stays until a full
- * collection. Effect does so with the function of each stream. So a body does not refer to its request after it has ended.
- * Otherwise hundreds of replies would wait for that collection.
+ * V8 allocates a function that is assigned to a property among the old objects, and what it refers to stays until a
+ * full collection. Effect does so with the function of each stream. So a body does not refer to its request after it
+ * has ended. Otherwise hundreds of replies would wait for that collection.
  */
 class Arrivals {
   #waiting: Array<Uint8Array> = []
   #waitingBytes = 0
-  /** The request, until its body has ended. */
+  /** Pauses, resumes or aborts the request. Set from the head of the reply to the end of its body. */
   controller: Undici.Dispatcher.DispatchController | undefined
   /** Set when the body has ended. Contains the error if the body failed. */
   end: { readonly failure?: Error } | undefined
@@ -100,7 +102,10 @@ class Arrivals {
     this.#wake?.()
   }
 
-  /** Pulls all waiting chunks, or waits for the next one. Resumes the request, because there is room for more chunks then. */
+  /**
+   * Pulls all waiting chunks, or waits for the next one. Resumes the request, because there is room for more chunks
+   * then.
+   */
   pull<E>(onError: (cause: unknown) => E): Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> {
     const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E> = Effect.suspend(() => {
       const chunks = this.#waiting

@@ -1,16 +1,17 @@
 /**
- * Records the replies of the service in files and replays them, so that tests see real replies without a key, a network or
- * costs.
+ * Records the replies of the service in files and replays them, so that tests see real replies without a key, a network
+ * or costs.
  *
- * A cassette is a readable JSON file with its images beside it: `otter.json`, `otter-0.png`. Put both under version control.
- * These files do not contain keys: secret headers are redacted, and so are their values of at least 8 characters and
- * any keys of the service elsewhere in a request or reply. The comments of a stream and the time between its events are
- * not recorded. Use one cassette for each test.
+ * A cassette is a readable JSON file with its images beside it: `otter.json`, `otter-0.png`. Put both under version
+ * control. These files do not contain keys: secret headers are redacted, and so are their values of at least 8
+ * characters and any keys of the service elsewhere in a request or reply. The comments of a stream and the time between
+ * its events are not recorded. Use one cassette for each test.
  *
  * Each recorded reply is replayed once, to a request with the same method, path and body. The host and the headers may
  * differ. A request without a recorded reply is a defect and not a failure, so that no retry or fallback of the
  * application hides it. The defect's message lists how the request differs from the nearest recorded one, or says that
- * all replies to it were already replayed. Nothing is sent while a cassette is replayed.
+ * all replies to the request were already replayed, or that the cassette is empty. Nothing is sent while a cassette is
+ * replayed.
  *
  * @example
  * ```ts
@@ -49,7 +50,7 @@ import * as Exchange from "./internal/Exchange.ts"
 export type { Difference } from "./internal/difference.ts"
 
 /**
- * The cassette cannot be read: its file is missing or invalid, or one of its images is missing.
+ * The cassette cannot be read, for example because its file is missing or invalid, or one of its images is missing.
  *
  * @category errors
  * @since 0.1.0

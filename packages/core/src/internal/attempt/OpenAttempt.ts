@@ -2,9 +2,9 @@
  * Runs the functions of each `Entry` around one attempt: `wait`, then `begin` directly before the request, `event` for
  * each event of a stream, then `end` with the outcome.
  *
- * Each attempt has a span, `Images.attempt`, which starts before the first `wait` and ends after each `end`.
- * `Effect.withSpan` cannot create this span, because it would end with the effect that opens a stream, at the first
- * event. The attempt ends later, while the caller reads.
+ * Each attempt has a span, `Images.attempt`, which starts before the first `wait` and ends after the last `end`.
+ * `Effect.withSpan` cannot create this span, because the span would end with the effect that opens a stream, at the
+ * first event. The attempt ends later, while the caller reads.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -55,7 +55,8 @@ export class OpenAttempt {
   #isSent = false
   #sentAt = 0
   /**
-   * Whether the reply is complete. If so, the request is not aborted when its scope closes: closing the body ends it.
+   * Whether the reply is complete. If so, the request is not aborted when its scope closes: closing the body ends the
+   * request.
    */
   isReplyWhole = false
   /** Returns the images that were decoded and kept so far, for the outcome of an attempt without a complete reply. */

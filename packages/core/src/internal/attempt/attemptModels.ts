@@ -64,10 +64,10 @@ export interface Attempt extends Call {
  * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed` event, or a transform
  *   sent another request after a response. The images may have been charged for.
  *
- * `images` has the images that were decoded; those of a stream only if an entry needs them. If a stream ended within an
- * image, the last item of `images` is the last partial image, if there was one. `response` is the whole response, also
- * for a stream. It is absent if the reply was passed on as bytes and not decoded, or if the images of a stream were not
- * kept.
+ * `images` has the images that were decoded; those of a stream only if an entry needs them, or if they are in
+ * `reason.images`. After a `generate` that was interrupted, `images` is empty. If a stream ended within an image, the
+ * last item of `images` is the last partial image, if there was one. `response` is the whole response, also for a
+ * stream. It is absent if the reply was passed on as bytes and not decoded, or if the images of a stream were not kept.
  *
  * @category models
  * @since 0.1.0

@@ -28,7 +28,7 @@ export class AttemptLog implements Counter {
 }
 
 /**
- * Runs attempts until one succeeds, or until the policy or the service allows no retry. The error of the call lists the
+ * Runs attempts until one succeeds, or until the policy or the service forbids a retry. The error of the call lists the
  * failed attempts, except those that a transform repeated.
  */
 export const retryAttempts = Effect.fnUntraced(function* <A, R>(

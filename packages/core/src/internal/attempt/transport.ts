@@ -137,9 +137,9 @@ export const sendRequest = Effect.fnUntraced(function* (
   attempt: OpenAttempt | undefined,
   timeout: Duration.Duration
 ) {
-  // HttpClient.withScope aborts a request when its scope closes. This scope stays open if the reply is complete: an abort
-  // makes an error with a stack, which costs a tenth of a small call, and a browser would report the request as failed.
-  // The transport ends a request whose body is closed.
+  // HttpClient.withScope aborts a request when its scope closes. This scope stays open if the reply is complete: an
+  // abort makes an error with a stack, which takes a tenth of the time of a small call, and a browser would report a
+  // failure. The transport ends a request whose body is closed.
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => (attempt?.isReplyWhole === true ? Effect.void : Scope.close(scope, exit)))
   const sending = new Sending(attempt, timeout, scope)

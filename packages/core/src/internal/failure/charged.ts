@@ -21,7 +21,7 @@ const isBusy = ({ retryAfter, status }: Evidence) => status === 503 && retryAfte
  */
 const isRepeated = ({ code }: Evidence) => code === errorCodes.duplicateAttempt || code === errorCodes.inDoubt
 
-/** Whether the service refused the gateway's own key, or the account with the service has no credit. */
+/** Whether a gateway's own key was refused or has no permission, or a credit or a gateway's budget is used up. */
 const isOperatorsFault = ({ code }: Evidence) =>
   code === errorCodes.notConfigured || code === errorCodes.insufficientQuota
 

@@ -12,14 +12,15 @@ export interface ErrorBody {
   readonly param?: string | undefined
   readonly requestId?: string | undefined
   /**
-   * An HTTP status found in the body. It can be an upstream's status, or that of an error within a reply with status
-   * 200.
+   * An HTTP status of 4xx or 5xx found in the body. It can be an upstream's status, or that of an error within a reply
+   * with status 2xx.
    */
   readonly status?: number | undefined
 }
 
 /**
- * Parses JSON, then redacts secrets in the parsed strings, because JSON escapes can hide a secret in the unparsed text.
+ * Parses JSON, and redacts secrets in the parsed string values, because JSON escapes can hide a secret in the unparsed
+ * text.
  */
 export const parseJson = (text: string, redact: (text: string) => string): Result.Result<unknown, unknown> =>
   Result.try((): unknown =>
@@ -135,7 +136,7 @@ const ownMembers = (holder: object): ErrorBody => {
   }
 }
 
-/** Reads the member `errors`: a list of errors, or an object with errors for each field. */
+/** Reads the member `errors`: one error, a list of errors, or an object with errors for each field. */
 const readErrors = (errors: unknown, depth: number): ErrorBody | undefined => {
   const body = read(errors, depth + 1)
   const isRead = body?.description !== undefined || isList(errors) || !Predicate.isObject(errors)
@@ -177,7 +178,6 @@ const joined = (texts: ReadonlyArray<string>) =>
 const descriptionOf = (body: ErrorBody | undefined) => body?.description
 const isText = Predicate.isNotUndefined
 
-/** Reads a parsed error. */
 export const errorBodyOf = (value: unknown): ErrorBody => read(value, 0) ?? {}
 
 /**
@@ -215,7 +215,7 @@ const hasImages = (holder: object) =>
   )
 
 /**
- * Whether a value in a reply with status 200 is an error. If the member `error` is `{}`, null, "", false or [], it does
+ * Whether a value in a reply with status 2xx is an error. If the member `error` is `{}`, null, "", false or [], it does
  * not make the value an error. A message alone does not either, because it can be a progress report.
  */
 export const isErrorValue = (value: unknown): boolean => isErrorAt(value, 0)

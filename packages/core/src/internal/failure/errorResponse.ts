@@ -1,4 +1,6 @@
-/** Builds the reason for an error response: for an error status, or for an error object in the body of a 200. */
+/**
+ * Builds the reason for a response with a status other than 2xx, and for an error object in a reply with status 2xx.
+ */
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
 import * as GradientError from "../../GradientError.ts"
@@ -41,7 +43,7 @@ export const reasonOfResponse = (
   })
 }
 
-/** The reason for an error object in a reply with status 200. */
+/** The reason for an error object in a reply with status 2xx. */
 export const reasonOfErrorObject = (
   value: unknown,
   fields: HeadFields,

@@ -23,7 +23,7 @@ export const errorText = (response: HttpClientResponse.HttpClientResponse): Effe
       }),
       Stream.runDrain,
       Effect.timeoutOption("5 seconds"),
-      // A failure to read the body is ignored, because the status is enough for a reason. The body only adds a message.
+      // A failure to read the body is ignored, because a reason can be made from the status alone.
       Effect.ignore,
       Effect.map(() => text)
     )

@@ -22,7 +22,7 @@ type ReasonClass =
   | typeof GradientError.InternalServerError
   | typeof GradientError.InvalidResponseError
 
-/** Error codes that decide the reason for an HTTP status of 4xx, and for an error object in a reply with status 200. */
+/** Error codes that decide the reason for an HTTP status of 4xx, and for an error object in a reply with status 2xx. */
 const byDecidingCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.moderationBlocked, GradientError.ContentPolicyError],
   [errorCodes.contentPolicyViolation, GradientError.ContentPolicyError],
@@ -31,8 +31,8 @@ const byDecidingCode = new Map<string | undefined, ReasonClass>([
 ])
 
 /**
- * Error codes that decide the reason only for an error object in a reply with status 200. Otherwise the HTTP status
- * decides.
+ * Error codes that decide the reason only for an error object in a reply with status 2xx. For a response with any other
+ * status, these codes are ignored.
  */
 const byCode = new Map<string | undefined, ReasonClass>([
   [errorCodes.rateLimitExceeded, GradientError.RateLimitError],
@@ -59,8 +59,8 @@ export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClas
 }
 
 /**
- * The class of the reason for an error object in a reply with status 200: by its code, else its `type`, else its
- * `status`. Without these, the class is `InternalServerError`.
+ * The class of the reason for an error object in a reply with status 2xx: by its code, else its `type`, else its
+ * `status`. If none of them is known, the class is `InternalServerError`.
  */
 export const reasonClassOfError = (body: ErrorBody): ReasonClass => {
   const named = decidedByCode(body) ?? byCode.get(body.code) ?? byCode.get(body.type)

@@ -77,8 +77,8 @@ const isHeadTooLarge = (error: object): boolean =>
   /message head is too large/.test(messageIn(error))
 
 /**
- * Whether an HTTP parser refused the server's bytes. Names and messages are checked too, because some
- * errors of undici have no code.
+ * Whether an HTTP parser refused the server's bytes. Names and messages are checked too, because some errors have no
+ * code.
  */
 const isNotHttp = (error: object): boolean => {
   const code = codeOf(error)
@@ -114,7 +114,7 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
 
 const mostShown = 60
 
-/** Describes what a server sent instead of HTTP, if undici's error has its first bytes. */
+/** Describes what a server sent instead of HTTP, by the first bytes that it sent, if undici's error has them. */
 const notHttpDescription = (error: object): string => {
   const data: unknown = property(error, "data")
   const text = Predicate.isString(data) ? data.slice(0, mostShown) : ""
@@ -141,9 +141,9 @@ const tlsDescription = (error: object): string | undefined => {
 }
 
 /**
- * The description of the failure: the message of the innermost cause, because the outer messages of undici and fetch
- * are only "terminated" and "fetch failed". For a connect timeout, it is the timeout's own message, because its causes
- * are the failures of single addresses.
+ * The description of the failure: the message of the innermost cause, or its `tlsDescription`, because the outer
+ * messages of undici and fetch are only "terminated" and "fetch failed". For a connect timeout, it is the timeout's own
+ * message, because its causes are the failures of single addresses.
  */
 const descriptionOf = (chain: ReadonlyArray<object>): string | undefined => {
   const innermost =

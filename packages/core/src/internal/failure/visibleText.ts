@@ -7,8 +7,8 @@ export const shorten = (text: string, length = 1000): string =>
   text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}...`
 
 /**
- * Matches characters that are replaced by a space: control characters, which can control a terminal, and bidirectional
- * controls, which can reorder the text around them.
+ * Matches characters that are replaced by one space: white space, control characters, which can control a terminal, and
+ * bidirectional controls, which can reorder the text around them.
  */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
 

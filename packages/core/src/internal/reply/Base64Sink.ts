@@ -111,7 +111,8 @@ export class Base64Sink {
   }
 
   /**
-   * Makes room for this many bytes in one segment. If the image is over the limit, sets `problem` and returns false.
+   * Makes room for this many bytes in one segment. If the image would exceed the limit, sets `problem` and returns
+   * false.
    */
   #reserve(bytes: number): boolean {
     if (this.length + bytes > this.#limit) return this.refuse("too large")
@@ -123,7 +124,6 @@ export class Base64Sink {
     return true
   }
 
-  /** Sets `problem`, and returns false. */
   refuse(problem: "not base64" | "too large"): false {
     this.problem = problem
     return false

@@ -62,7 +62,6 @@ export interface EventContext {
   readonly carry: Carry
 }
 
-/** Decodes an event. */
 export const decodeEvent = ({ data, name }: RawEvent, context: EventContext): DecodedEvent => {
   const { carry, head } = context
   const text = head.redact(data.json).trim()

@@ -172,7 +172,6 @@ export const decodeLeniently = <A>(
 /** Returns the images that a failure carries. The argument is the images of the current reply or event. */
 export type Carry = (images: ReadonlyArray<Uint8Array>) => Images
 
-/** Decodes a response. */
 export const responseOf = (
   extracted: Extracted,
   head: Head,
@@ -197,7 +196,6 @@ export const responseOf = (
 const hasNothing = (body: object, { flaw, images }: Extracted): boolean =>
   flaw === undefined && images.length === 0 && (itemsOf(body) ?? []).length === 0
 
-/** Decodes the JSON object of a response. */
 const decodeBody = (
   body: object,
   extracted: Extracted,

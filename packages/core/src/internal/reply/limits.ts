@@ -1,7 +1,7 @@
 /**
  * The most bytes of each part of a reply. They bound the memory that each part uses. If a part is larger, the call
- * fails at once with `InvalidResponseError`. If it is the data of an event with an unknown name, the event is skipped
- * instead.
+ * fails at once with `InvalidResponseError`. If the part is the data of an event with an unknown name, the event is
+ * skipped instead.
  */
 export interface Limits {
   /** The most bytes of one image. Default: 64 MiB. For comparison, an uncompressed 4K image has 33 MB. */

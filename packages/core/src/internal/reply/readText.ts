@@ -24,7 +24,10 @@ export const readText = (
         length += chunk.length
         if (length > maxBytes) {
           return Effect.fail(
-            new GradientError.InvalidResponseError({ ...fields, description: `longer than ${maxBytes} bytes` })
+            new GradientError.InvalidResponseError({
+              ...fields,
+              description: `the reply is longer than ${maxBytes} bytes`
+            })
           )
         }
         text += decoder.decode(chunk, { stream: true })

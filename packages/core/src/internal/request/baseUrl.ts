@@ -43,8 +43,8 @@ export const serverOf = (toUrl: ToUrl): Server | undefined => {
 
 /**
  * Checks a base URL. Returns a function that appends a path and then the base URL's query. If the check fails, the
- * issue shows the URL. Query params that can hold a secret are redacted in it. If the URL starts with a scheme, such as
- * `https://`, so are its user and password.
+ * issue shows the start of the URL, without the user, the password, and the values of query params that can hold a
+ * secret.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))

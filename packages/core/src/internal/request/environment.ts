@@ -67,7 +67,7 @@ export const baseUrlVariable: Config.Config<Variable | undefined> = /* @__PURE__
     Config.map(([baseUrl, host]) => Option.getOrUndefined(Option.orElse(baseUrl, () => Option.map(host, fromHost))))
   ))()
 
-/** `GRADIENT_IMAGE_MODEL`. */
+/** Reads `GRADIENT_IMAGE_MODEL`. */
 export const modelVariable: Config.Config<Variable | undefined> = /* @__PURE__ */ (() =>
   Config.map(variable("GRADIENT_IMAGE_MODEL"), Option.getOrUndefined))()
 

@@ -1,4 +1,4 @@
-/** The model of a call: its name, and the place where the caller set the name. */
+/** The model of a call: its name, and where the name was set. */
 import * as GradientError from "../../GradientError.ts"
 
 /** Texts for messages that say where the name of a model was set. */

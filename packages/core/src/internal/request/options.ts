@@ -16,8 +16,8 @@ import type { Limits } from "../reply/limits.ts"
  */
 export interface WaitingOptions {
   /**
-   * The longest time from sending a request to the last byte of its reply, or, for a stream, to the arrival of the
-   * reply's head. Default: 10 minutes. A high-quality image takes 2 to 4 minutes.
+   * The longest time from sending a request until its reply is complete, or, for a stream, until the reply's head
+   * arrives. Default: 10 minutes. A high-quality image takes 2 to 4 minutes.
    */
   readonly timeout?: Duration.Input | undefined
   /**
@@ -92,7 +92,10 @@ export interface RetryEvent {
 export interface RequestOptions extends WaitingOptions {
   /** Runs after each failed attempt that will be retried, before the wait. */
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
-  /** The value of the header `Idempotency-Key`, which is the same for each attempt. 1 to 512 characters. */
+  /**
+   * The key of the call, 1 to 512 characters, sent as the header `Idempotency-Key` with each attempt. `DurableImages`
+   * sends the SHA-256 of the key instead.
+   */
   readonly idempotencyKey?: string | undefined
   /**
    * Short strings of your own, which `Attempt` entries can read, for example to record costs. They are not sent to the

@@ -35,7 +35,10 @@ export interface ResolvedCall {
   readonly n: number
   /** How many partial images of each image the request's body asks for. */
   readonly partialImages: number
-  /** The headers from the options of the client and of the call, and `accept`. Names are in lower case. */
+  /**
+   * Headers of the request: `accept`, those with the key and the idempotency key, and the `headers` of the client and
+   * of the call. Names are in lower case.
+   */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration

@@ -98,8 +98,8 @@ const transformOf = ({ transformClient }: Options): Checked<ResolvedOptions["tra
 }
 
 /**
- * Checks the options of a client, and fills in the defaults. If the key, the base URL or the model is not set, it comes from
- * `environment`.
+ * Checks the options of a client, and fills in the defaults. If the key, the base URL or the model is not set, it comes
+ * from `environment`, if that has it.
  */
 export const resolveOptions = (
   options: Options,

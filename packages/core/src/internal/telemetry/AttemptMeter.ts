@@ -74,7 +74,6 @@ export class AttemptMeter {
     return this.#images + this.#partialImages === 1
   }
 
-  /** Counts an event of a stream. */
   add(event: ImageGenStreamEvent): void {
     if (event._tag === "PartialImage") {
       this.#partialImages++

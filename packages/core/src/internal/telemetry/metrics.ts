@@ -1,7 +1,6 @@
 /**
- * The metrics of attempts. If OpenTelemetry's conventions for generative AI define a metric, its name and buckets are
- * taken from there; buckets for longer times are added. The names of all other metrics have the prefix
- * `gradient.image.`.
+ * The metrics of attempts, and of generations in doubt. If OpenTelemetry's conventions for generative AI define a
+ * metric, its name is taken from there. The names of all other metrics have the prefix `gradient.image.`.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -13,8 +12,8 @@ const powers = (base: number, first: number, count: number) =>
   Array.from({ length: count }, (_, index) => base ** index * first)
 
 /**
- * The bounds of the histogram buckets, in seconds. Those of the conventions end at 82 s, but a high-quality image takes
- * 2 to 4 minutes.
+ * The bounds of the histogram buckets, in seconds. Those of OpenTelemetry's conventions end at 82 s, but a high-quality
+ * image takes 2 to 4 minutes.
  */
 const secondsBuckets = powers(2, 0.01, 17)
 
@@ -31,7 +30,7 @@ const timeToFirstImage = Metric.histogram("gen_ai.client.operation.time_to_first
 })
 
 const tokens = Metric.histogram("gen_ai.client.token.usage", {
-  description: "The tokens of a request",
+  description: "The input tokens or the output tokens of a request",
   boundaries: powers(4, 1, 14),
   attributes: { unit: "{token}" }
 })
@@ -66,7 +65,7 @@ export const doubts = Metric.gauge("gradient.image.in_doubt", {
 })
 
 export const oldestDoubt = Metric.gauge("gradient.image.in_doubt.age", {
-  description: "The time since the oldest generation with an unknown outcome was sent",
+  description: "The time since the oldest generation in doubt was sent; 0 if no generation is in doubt",
   attributes: { unit: "s" }
 })
 
@@ -83,11 +82,9 @@ const labelsOf = ({ params, server }: Attempt): Labels => ({
 const record = (metric: Metric.Metric<number, unknown>, value: number | undefined, labels: Labels) =>
   value === undefined ? Effect.void : Metric.update(Metric.withAttributes(metric, labels), value)
 
-/** Records the time to the first image of a stream. */
 export const recordFirstImage = (attempt: Attempt, seconds: number): Effect.Effect<void> =>
   record(timeToFirstImage, seconds, labelsOf(attempt))
 
-/** Records the result of an attempt. */
 export const recordResult = (attempt: Attempt, result: AttemptResult): Effect.Effect<void> => {
   const { charged, errorType, outcome, usage } = result
   const labels = labelsOf(attempt)

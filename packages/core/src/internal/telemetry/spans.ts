@@ -18,8 +18,8 @@ import { property } from "../property.ts"
 import type { AttemptResult } from "./AttemptMeter.ts"
 
 /**
- * The name of the operation in spans and metrics. The conventions have no operation for images, so this is the one for
- * output other than a chat.
+ * The name of the operation in spans and metrics. OpenTelemetry's conventions have no operation for images, so this is
+ * their operation for multimodal content.
  */
 export const operation = "generate_content"
 export const provider = "digitalocean"
@@ -65,8 +65,8 @@ export const describeRequest = (span: Tracer.Span, { params, server }: Attempt, 
 }
 
 /**
- * Whether the call may have been charged for. If an earlier attempt of the call is in doubt, and a later attempt was not
- * charged for, the call's span stays in doubt. If a later attempt was charged for, the span has `yes`.
+ * Whether the call may have been charged for. If an earlier attempt of the call is in doubt, and a later attempt was
+ * not charged for, the call's span stays in doubt. If a later attempt was charged for, the span has `yes`.
  */
 const chargedOf = (span: Tracer.Span, { charged }: AttemptResult) =>
   charged === "no" && span.attributes.get("gradient.image.charged") === "in_doubt" ? "in_doubt" : charged

@@ -19,7 +19,6 @@ export const empty: CassetteContent = { exchanges: [], images: new Map() }
 const File = Schema.fromJsonString(Schema.Struct({ exchanges: Schema.Array(Exchange) }))
 const decode = Schema.decodeUnknownEffect(File)
 
-/** Reads a cassette. */
 export const read = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path

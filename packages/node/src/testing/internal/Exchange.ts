@@ -56,7 +56,7 @@ export interface Received {
 /** The field of the JSON that contains the base64 of an image. */
 const imageMember = "b64_json"
 
-/** Decodes an image as leniently as the library: white space is allowed, and padding may be missing. */
+/** Decodes the base64 of an image. White space is allowed, and padding may be missing. */
 const imageOf = (base64: string): Uint8Array | undefined => {
   const dense = base64.replace(/\s+/g, "")
   return Result.getOrUndefined(Base64.decode(dense.padEnd(Math.ceil(dense.length / 4) * 4, "=")))

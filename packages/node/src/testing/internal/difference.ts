@@ -1,6 +1,6 @@
 /**
  * Compares two requests by method, path and body. The host and the headers are ignored, so that a cassette can be
- * replayed with another base URL or key.
+ * replayed with another host or key.
  */
 import type { RecordedRequest } from "@effect-gradient/core/testing"
 import * as Predicate from "effect/Predicate"
@@ -16,8 +16,8 @@ export interface Difference {
 }
 
 /**
- * Returns each value without members within a value, at any depth, with its path. An empty object or array is returned
- * as its JSON text.
+ * Returns the innermost values of a value, at any depth, each with its path. An empty object or array is returned as
+ * its JSON text.
  */
 const leaves = (value: unknown, path: string): ReadonlyArray<readonly [path: string, value: unknown]> => {
   const members = Predicate.isObjectOrArray(value) ? Object.entries(value) : []
