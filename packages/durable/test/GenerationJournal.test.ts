@@ -294,7 +294,7 @@ describe("the journal on SQLite", () => {
       const error = yield* Effect.flip(Layer.build(onSqlite(file(), { migrate: "check" })))
       expect(error).toMatchObject({ _tag: "MigrationError" })
       expect(error.message).toBe(
-        'The journal has no tables gradient_generation and gradient_holder. Use migrate: "run" once.'
+        'The tables gradient_generation and gradient_holder cannot be read. If they are missing, use migrate: "run" once.'
       )
       expect(error.message).toContain("gradient_generation")
     }).pipe(Effect.scoped)

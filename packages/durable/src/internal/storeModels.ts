@@ -15,8 +15,8 @@ export interface Entry {
 }
 
 /**
- * An operation failed, for example because the store is full, cannot be reached, refused the operation, or has lost a
- * file.
+ * An operation on a store failed, for example because the store is full, cannot be reached, refused the operation, or
+ * has lost a file.
  *
  * @category errors
  * @since 0.1.0
