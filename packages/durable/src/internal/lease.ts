@@ -43,8 +43,8 @@ export const make = Effect.fnUntraced(function* (
     leaseMillis,
     now,
     /**
-     * Whether a request may be sent now, if the permission to send was asked for at this moment. It may if less than
-     * half of the lease has passed since then, or since the last renewal that the journal confirmed.
+     * Whether a request may be sent now. `asked` is when the permission to send was asked for. The request may be sent
+     * if less than half of the lease has passed since then, or since the last renewal that the journal confirmed.
      */
     isFresh: (asked: Moment) =>
       Effect.map(now, (at) => Math.min(since(asked, at), since(confirmed, at)) < leaseMillis / 2),
