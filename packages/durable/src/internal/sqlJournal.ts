@@ -26,8 +26,8 @@ export interface SqlOptions {
    */
   readonly prefix?: string | undefined
   /**
-   * `run` creates the tables and adds what is missing in older ones. `check` changes nothing and fails if the tables of
-   * generations and leases do not exist. Default: `run`.
+   * `run` creates the tables that are missing. `check` changes nothing, and fails if the tables of generations and
+   * leases do not exist. Default: `run`.
    */
   readonly migrate?: "run" | "check" | undefined
 }

@@ -99,8 +99,8 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
 })
 
 /**
- * Creates the tables and adds what is missing in older ones, or only checks that the tables of generations and leases
- * exist.
+ * Creates the tables that are missing (`run`), or only checks that the tables of generations and leases exist
+ * (`check`).
  */
 export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
   migrate === "run"

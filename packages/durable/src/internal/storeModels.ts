@@ -10,7 +10,7 @@ import * as Data from "effect/Data"
  */
 export interface Entry {
   readonly path: string
-  /** In bytes. */
+  /** The size of the file in bytes. */
   readonly size: number
 }
 
