@@ -1,7 +1,8 @@
 /**
- * Pays at most once for each `idempotencyKey`, even if processes crash or restart, unless a person decides otherwise. A
- * call with a key is a generation: its request is recorded in a journal before it is sent, and its images are in a
- * store before the call succeeds. A call without a key passes through unchanged.
+ * Pays at most once for each `idempotencyKey`, even if processes crash or restart, unless a person allows another
+ * request or the key's row in the journal is removed. A call with a key is a generation: its request is recorded in a
+ * journal before it is sent, and its images are in a store before the call succeeds. A call without a key passes
+ * through unchanged.
  *
  * For one key and one journal, at most 1 request is sent, plus the requests that are proven uncharged, plus one for
  * each time a person decided `repeat`, or the row was removed by `forget`, `prune` or `keep.rows`. This holds despite

@@ -238,7 +238,7 @@ const known = Effect.fnUntraced(function* (name: string) {
 })
 
 /**
- * Is one more runner of a batch that `run` has begun, for example on another machine. Emits the progress of the batch
+ * Runs one more runner of a batch that `run` has begun, for example on another machine. Emits the progress of the batch
  * every second. Ends when each request of the batch has an outcome.
  *
  * @category running
