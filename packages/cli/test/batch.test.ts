@@ -103,7 +103,7 @@ describe("batch", () => {
         assert.deepStrictEqual([other.code, requests()], [1, 1])
         assert.include(
           other.stderr,
-          'the batch "otters" has other requests than the batch of this name in the store. Give the changed file another name'
+          'the batch "otters" has other lines than the batch of this name in the store. Give the changed file another name'
         )
         const bucket = yield* run(["batch", "run", "otters.jsonl", "--store", "s3://b/c"], { cwd, baseUrl })
         assert.include(bucket.stderr, "With --store s3://b/c, --journal is required")

@@ -1,7 +1,8 @@
 /**
- * Pays at most once for each call with an `idempotencyKey`, even if processes crash or restart. Such a call is a
- * generation: its request is recorded in a journal before it is sent, and its images are in a store before the call
- * succeeds. A call without a key passes through unchanged.
+ * Pays at most once for each `idempotencyKey`, even if processes crash or restart, unless a person allows another
+ * request or the key's row in the journal is removed. A call with a key is a generation: its request is recorded in a
+ * journal before it is sent, and its images are in a store before the call succeeds. A call without a key passes
+ * through unchanged.
  *
  * For one key and one journal, at most 1 request is sent, plus the requests that are proven uncharged, plus one for
  * each time a person decided `repeat`, or the row was removed by `forget`, `prune` or `keep.rows`. This holds despite
@@ -69,13 +70,13 @@ export interface Options {
    */
   readonly lease?: Duration.Input | undefined
   /**
-   * How long the closing layer waits for requests that were sent. Requests that are still running after this time are
-   * in doubt. Default: 10 minutes.
+   * How long the closing layer waits for requests that were sent. Requests that are still under way after this time are
+   * interrupted, and are in doubt. Default: 10 minutes.
    */
   readonly drain?: Duration.Input | undefined
   /**
    * What happens to a call when its last caller leaves. `finish`: the call continues, and its images are stored.
-   * `interrupt`: the call is cancelled, and its request is in doubt if it was sent. Default: `finish`.
+   * `interrupt`: the call is interrupted, and its request is in doubt if it is under way. Default: `finish`.
    */
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
@@ -91,8 +92,8 @@ export interface Options {
    */
   readonly checkStore?: boolean | undefined
   /**
-   * A second store. It gets the images of a complete reply if they cannot be written to the store, because that store
-   * refuses them, is full or cannot be reached.
+   * A second store. The images of a complete reply are written to it if they cannot be written to the first store, for
+   * example because the first store is full or cannot be reached.
    */
   readonly spare?: ImageStore["Service"] | undefined
 }
@@ -100,8 +101,7 @@ export interface Options {
 type Failing<A> = Effect.Effect<A, GradientError.GradientError>
 
 /**
- * The functions with which a person lists, joins, settles and removes durable generations. None of them sends a
- * request.
+ * Functions that list, join, settle, remove and restore durable generations. They send no request to the service.
  *
  * @category services
  * @since 0.1.0
@@ -118,7 +118,7 @@ export class DurableImages extends Context.Service<
      * the generation is unknown or `free`.
      *
      * With `params`, fails with `ConflictError` if the generation was asked for with other params, or with an
-     * `extraBody`. To compare them, the journal must know the generation: one that only the store has is not found.
+     * `extraBody`. With `params`, a generation that only the store has is not found.
      */
     readonly join: (
       key: string,
@@ -149,7 +149,7 @@ export class DurableImages extends Context.Service<
     readonly prune: (options: PruneOptions) => Failing<Removed>
     /**
      * For each manifest in the store, writes the row of its generation if the journal lacks it, and completes the row
-     * if it is neither done nor expired. Emits each generation whose row was changed.
+     * if it is neither done nor expired. Emits each generation whose row was written or completed.
      */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
@@ -250,7 +250,7 @@ export const get = (
   Effect.flatMap(DurableImages, (durable) => durable.get(key))
 
 /**
- * Counts the generations in doubt, and returns when the request of the oldest one was sent. Pass it to
+ * Counts the generations in doubt, and returns when the first of their requests was sent, if there are any. Pass it to
  * `ImagesTelemetry.layerDoubts`.
  *
  * @example
@@ -320,7 +320,7 @@ export const forget = (key: string): Effect.Effect<Removed, GradientError.Gradie
   Effect.flatMap(DurableImages, (durable) => durable.forget(key))
 
 /**
- * Removes the images of old generations, or their rows. See `PruneOptions`.
+ * Removes the images of old generations, or their rows and images. See `PruneOptions`.
  *
  * @category accessors
  * @since 0.1.0

@@ -9,7 +9,7 @@ import type { Found } from "./internal/journalModels.ts"
 /**
  * The status of a generation.
  *
- * - `free`: nothing was charged for, or a person decided `repeat`. The next call with the key sends a request.
+ * - `free`: nothing was charged for, or a person decided `repeat`. A call with the key may send a request.
  * - `sending`: a process has the permission to send, so a request may be under way.
  * - `in-doubt`: a request may have been charged for, and its outcome is unknown.
  * - `abandoned`: a person decided that no request is sent for the key any more.
@@ -48,10 +48,7 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
   model: Schema.String,
   /** The number of images that were asked for. */
   n: Schema.Int,
-  /**
-   * The number of stored images that the journal knows of: those of the result, or those of the attempt in doubt. The
-   * images of `extra` are not counted.
-   */
+  /** The number of stored images that the journal knows of. The images of `extra` are not counted. */
   images: Schema.Int,
   /**
    * The number of other attempts that returned images after the generation was done. These attempts were paid for too,

@@ -1,6 +1,6 @@
 /**
- * Runs many requests, and pays for each of them at most once. A batch is a file with one request on each line. A line
- * is JSON: the params by their wire names, and an `id` that no other line has.
+ * Runs many requests, and pays for each of them at most once. A batch is a list of lines, such as those of a file, with
+ * one request on each line. A line is JSON: the params by their wire names, and an `id` that no other line has.
  *
  * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
  * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way, and
@@ -94,8 +94,8 @@ export interface WorkerOptions {
  */
 export interface RunOptions<E, R> extends WorkerOptions {
   /**
-   * The lines of the file. The stream is read up to three times: to check the lines, to copy them, and to compare ids
-   * with equal hashes.
+   * The lines of the batch. The stream is read up to three times: to check the lines, to compare ids with equal hashes,
+   * and to copy the lines.
    */
   readonly lines: Stream.Stream<string, E, R>
 }
@@ -153,7 +153,7 @@ const progress = (journal: GenerationJournal["Service"], batch: string, total: n
 
 /**
  * Starts the runner in the background. Returns a stream that emits the progress every second, and once more when the
- * runner has ended.
+ * runner has succeeded. If the runner fails, the stream fails.
  */
 const watching = Effect.fnUntraced(function* (
   { concurrency, name }: { readonly concurrency: number; readonly name: string },
@@ -173,8 +173,8 @@ const watching = Effect.fnUntraced(function* (
 })
 
 /**
- * Fails if the journal has finished requests of this batch. It is called if the store does not have the batch, so the
- * images of those requests are in another store.
+ * Fails if the journal has finished requests of this batch. It is called if the store does not have the batch: the
+ * images of those requests are then in another store, or were lost with this one.
  */
 const checkUnknown = Effect.fnUntraced(function* (name: string) {
   const journal = yield* GenerationJournal
@@ -202,7 +202,7 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
   } else if (found.value.digest !== checked.digest) {
     return yield* GradientError.fromReason(
       Reasons.conflict(
-        `the batch ${JSON.stringify(name)} has other requests than the batch of this name in the store. ` +
+        `the batch ${JSON.stringify(name)} has other lines than the batch of this name in the store. ` +
           "Give the changed file another name"
       )
     )
@@ -213,7 +213,7 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
 /**
  * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line: it
  * fails with `InvalidParamsError`, which lists the problems by line, or with `ConflictError` if the store has a batch
- * of this name with other requests. A request that failed in an earlier run, and was not charged for, is sent again. If
+ * of this name with other lines. A request that failed in an earlier run, and was not charged for, is sent again. If
  * most other requests would fail in the same way, for example because the model access key is wrong, or if images could
  * not be stored, the run fails at once.
  *
@@ -238,8 +238,8 @@ const known = Effect.fnUntraced(function* (name: string) {
 })
 
 /**
- * Helps with a batch that `run` has begun in another process, and emits the progress every second. Ends when the batch
- * has ended.
+ * Runs one more runner of a batch that `run` has begun, for example on another machine. Emits the progress of the batch
+ * every second. Ends when each request of the batch has an outcome.
  *
  * @category running
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Keeps the images of durable generations as files under `<id>/<attempt>-<token>/`. Each file is written once.
+ * Keeps the images of durable generations as files under `<id>/<attempt>-<token>/`, and the lines of batches.
  *
  * @example
  * ```ts
@@ -112,9 +112,9 @@ export const layerFolder = (
 
 /**
  * Provides a store in a bucket of DigitalOcean Spaces, AWS or another S3 server. If the server supports
- * `If-None-Match`, an object is never overwritten. A request that gets a 5xx, a 429 or no answer is repeated, at most 8
- * times. Fails with `InvalidParamsError` if the bucket cannot be read, for example because it does not exist or the
- * credentials are refused.
+ * `If-None-Match`, an object is never overwritten. A request to the bucket is repeated, at most 8 times, after a
+ * failure that may be temporary, such as a 5xx, a 429 or no answer. Fails with `InvalidParamsError` if the bucket
+ * cannot be read, for example because it does not exist or the credentials are refused.
  *
  * @category layers
  * @since 0.1.0

@@ -37,7 +37,7 @@ const decode = Schema.decodeUnknownEffect(Counts)
 
 const failureOf = (cause: SqlError | Schema.SchemaError) =>
   new GradientError.ConnectionError({
-    description: `the database of the budget cannot be reached: ${cause.message}`,
+    description: `the database of the budget failed: ${cause.message}`,
     cause
   })
 

@@ -21,7 +21,7 @@ const { Move } = GenerationJournal
 type Journal = GenerationJournal.GenerationJournal["Service"]
 
 const asked = { key: "a/key", salt: "s", digest: "v1:d", labels: { team: "otters" }, model: "m", n: 2 }
-/** Params of another attempt than the one in the row. */
+/** What was asked for by another attempt than the one in the row. */
 const completed = { salt: "other", digest: "v1:other", labels: {}, model: "other", n: 3 }
 const tokens = { input: 10, output: undefined, total: 5_000_000_000 }
 const leaseMillis = 60_000
@@ -294,7 +294,7 @@ describe("the journal on SQLite", () => {
       const error = yield* Effect.flip(Layer.build(onSqlite(file(), { migrate: "check" })))
       expect(error).toMatchObject({ _tag: "MigrationError" })
       expect(error.message).toBe(
-        'The journal has no tables gradient_generation and gradient_holder. Use migrate: "run" once.'
+        'The tables gradient_generation and gradient_holder cannot be read. If they are missing, use migrate: "run" once.'
       )
       expect(error.message).toContain("gradient_generation")
     }).pipe(Effect.scoped)

@@ -93,7 +93,7 @@ describe("ImageBatch.run", () => {
       yield* Effect.provide(run("otters", many(3)), process)
       const other = yield* Effect.provide(reasonOf(run("otters", many(4))), process)
       expect(other._tag).toBe("ConflictError")
-      expect(other.message).toContain('the batch "otters" has other requests')
+      expect(other.message).toContain('the batch "otters" has other lines')
       expect((yield* Effect.provide(reasonOf(run("", many(1))), process)).message).toContain("name must be 1 to 100")
       expect((yield* Effect.provide(reasonOf(run("x", many(1), 0)), process)).message).toContain("concurrency must be")
       const worker = Stream.runDrain(ImageBatch.worker({ name: "unknown" }))

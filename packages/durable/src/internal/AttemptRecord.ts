@@ -136,7 +136,7 @@ export class AttemptRecord {
     return Effect.flatMap(this.#parts.lease.isFresh(asked), (isFresh) =>
       isFresh
         ? Effect.void
-        : Reasons.journalBefore({ message: "this process stalled for more than half its lease", cause: undefined })
+        : Reasons.journalBefore({ message: "more than half of this process's lease has passed", cause: undefined })
     )
   }
 
@@ -226,7 +226,7 @@ export class AttemptRecord {
           : Effect.asVoid(outcomes.write(id, Move.Extra({ folder })))
       ),
       Effect.catch(({ message }) =>
-        Effect.logError(`The images of an erased generation may still be in the store: ${message}`)
+        Effect.logError(`Images that arrived late may be in the store, and are not in the journal: ${message}`)
       )
     )
   }

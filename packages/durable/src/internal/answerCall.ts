@@ -29,7 +29,7 @@ export interface Named {
   readonly key: string
 }
 
-/** A call under a key. */
+/** A call that has an idempotency key. */
 export interface KeyedCall extends Named {
   readonly kind: ImageGenerateParams.Kind
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
@@ -46,11 +46,11 @@ const firstPollMillis = 250
 const longestPollMillis = 2000
 
 /**
- * What to do if the generation may be sent, and what to do if it is done. `check` may refuse the row, because it
- * belongs to a call with other params.
+ * What to do if a request may be sent, and what to do if the generation is done. `check` fails if the row belongs to a
+ * call with other params.
  */
 interface Policy<A> {
-  /** Runs if the generation may be sent. Returns `undefined` if another process got the permission to send first. */
+  /** Runs if a request may be sent. Returns `undefined` if another process got the permission to send first. */
   readonly whenFree: Effect.Effect<A | undefined, GradientError.GradientError>
   readonly whenDone: (row: Row) => Effect.Effect<A, Reason>
   readonly check: (row: Row) => Effect.Effect<void, Reason>

@@ -60,7 +60,7 @@ export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",
     code: ErrorBody.codes.notFound,
-    description: "nothing is under way for this key, and nothing was charged for. Ask for the images again"
+    description: "nothing is under way for this key. Ask for the images again"
   })
 
 /** The reason of a call that was ended before its request was sent, because the layer is closing. */

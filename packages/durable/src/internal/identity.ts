@@ -93,7 +93,7 @@ export const make = Effect.gen(function* () {
     idOf: (key: unknown) =>
       Effect.flatMap(checkKey(key), (text) => digests.digestHex(Digest.sha256, encoder.encode(text))),
     sha256: (bytes: Uint8Array) => digests.digestHex(Digest.sha256, bytes),
-    /** The digest of a text: the version, followed by the HMAC-SHA-256 of the text with this salt as its key. */
+    /** The digest of a text: the version, followed by the HMAC-SHA-256 of the text. The salt is the key of the HMAC. */
     digestOf: (salt: string, text: string) =>
       Effect.orDie(
         Effect.flatMap(Mac.key(Mac.hmacSha256, encoder.encode(salt)), (key) => macs.sign(key, encoder.encode(text)))

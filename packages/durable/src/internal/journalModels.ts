@@ -6,8 +6,8 @@ import * as Data from "effect/Data"
 import type { Row } from "./stateMachine.ts"
 
 /**
- * The journal did not answer, refused the statement, or has a row that this version cannot read. It is unknown whether
- * the statement changed anything.
+ * The journal did not answer, refused the statement, or has a row that this version cannot read. The statement may
+ * have changed something nevertheless.
  *
  * @category errors
  * @since 0.1.0

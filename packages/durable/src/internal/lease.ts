@@ -1,7 +1,7 @@
 /**
- * The lease of this process: one row in the journal, which is renewed while the layer is open. When the lease of a
- * process has ended, other processes treat an unfinished request of it as in doubt once the time `leaseUntil` of its
- * row has passed too.
+ * The lease of this process: one row in the journal's table of leases, which is renewed while the layer is open. When
+ * the lease of a process has ended, other processes treat an unfinished request of that process as in doubt, once the
+ * time `leaseUntil` in the row of the generation has passed too.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -43,13 +43,14 @@ export const make = Effect.fnUntraced(function* (
     leaseMillis,
     now,
     /**
-     * Whether a request may be sent now, if the permission to send was asked for at this moment. It may if less than
-     * half of the lease has passed since then, or since the last renewal that the journal confirmed.
+     * Whether a request may be sent now. `asked` is when the permission to send was asked for. The request may be sent
+     * if less than half of the lease has passed since then, or since the last renewal that the journal confirmed.
      */
     isFresh: (asked: Moment) =>
       Effect.map(now, (at) => Math.min(since(asked, at), since(confirmed, at)) < leaseMillis / 2),
     /**
-     * Ends the lease. A request without an outcome is then in doubt once the time `leaseUntil` of its row has passed.
+     * Ends the lease. A request without an outcome is then in doubt once the time `leaseUntil` in the row of its
+     * generation has passed.
      */
     end: journal.renew(holder, 0)
   }

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import type { PruneOptions, Removed } from "./administration.ts"
 
 /**
- * How long the images of generations that are done, and the rows of expired and free generations, are kept. If a
- * duration is absent, they are kept forever.
+ * How long the images of generations that are done, and the rows of expired and free generations, are kept after the
+ * last change of the generation. Without `images`, images are kept forever; without `rows`, rows are.
  *
  * @category models
  * @since 0.1.0
@@ -28,6 +28,6 @@ export const keepPruning = (prune: Prune, { images, rows }: Retention) => {
       yield* prune({ olderThan: rows, status: "expired" })
       yield* prune({ olderThan: rows, status: "free" })
     }
-  }).pipe(Effect.catch(({ message }) => Effect.logWarning(`Old generations were not removed: ${message}`)))
+  }).pipe(Effect.catch(({ message }) => Effect.logWarning(`The removal of old generations failed: ${message}`)))
   return Effect.forkScoped(Effect.forever(Effect.andThen(once, Effect.sleep("1 hour"))))
 }

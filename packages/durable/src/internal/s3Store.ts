@@ -38,7 +38,7 @@ export interface S3Options {
   /** The id of the access key. It is not a secret, because each request contains it. */
   readonly accessKeyId: string
   readonly secretAccessKey: Redacted.Redacted
-  /** For temporary credentials. */
+  /** The session token, if the credentials are temporary. */
   readonly sessionToken?: Redacted.Redacted | undefined
 }
 
@@ -245,8 +245,8 @@ class Bucket {
   }
 
   /**
-   * Reads a part of an object. The status 416 means that `start` is at the end of the object. A server that does not
-   * support ranges replies 200 with the whole object.
+   * Reads a part of an object. The status 416 means that `start` is at or after the end of the object. A server that
+   * does not support ranges replies 200 with the whole object.
    */
   read(path: string, start: number, length: number) {
     const headers = { range: `bytes=${start}-${start + length - 1}` }

@@ -59,9 +59,9 @@ export interface Joined {
    */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
   /**
-   * The generation in the store, if it is done. A server can read its images piece by piece, so that callers who read
-   * slowly take no memory. `undefined` if the generation is under way in this process, which then has the images in
-   * memory anyway.
+   * The generation in the store, if it is done. A server can read its images piece by piece, so that it need not hold
+   * them in memory for callers who read slowly. `undefined` if the generation is under way in this process, which then
+   * has the images in memory anyway.
    */
   readonly stored: Stored | undefined
 }

@@ -14,20 +14,20 @@ import { isBusy, whileBusy } from "./sqlBusy.ts"
 import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlTables.ts"
 
 /**
- * Options of the journal in SQL.
+ * Options of the tables in SQL: those of the journal, of rate limits and of budgets.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SqlOptions {
   /**
-   * The prefix of the names of the journal's tables: 1 to 41 letters, digits and underscores, of which the first is not
-   * a digit. Default: `gradient_`.
+   * The prefix of the names of the tables: 1 to 41 letters, digits and underscores, of which the first is not a digit.
+   * Default: `gradient_`.
    */
   readonly prefix?: string | undefined
   /**
-   * `run` creates the tables and adds what is missing in older ones. `check` changes nothing and fails if the tables of
-   * generations and leases do not exist. Default: `run`.
+   * `run` creates the tables that are missing. `check` changes nothing, and fails if the tables of generations and
+   * leases do not exist. Default: `run`.
    */
   readonly migrate?: "run" | "check" | undefined
 }

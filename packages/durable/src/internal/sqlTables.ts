@@ -1,5 +1,6 @@
 /**
- * Creates the journal's tables in a SQL database, and checks the setting by which the database keeps confirmed commits.
+ * Creates the tables of the journal, of rate limits and of budgets in a SQL database, and checks the setting by which
+ * the database keeps confirmed commits.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -98,8 +99,8 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
 })
 
 /**
- * Creates the tables and adds what is missing in older ones, or only checks that the tables of generations and leases
- * exist.
+ * Creates the tables that are missing (`run`), or only checks that the tables of generations and leases exist
+ * (`check`).
  */
 export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
   migrate === "run"
@@ -110,7 +111,7 @@ export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "ch
       )
     : sql`SELECT 1 FROM ${sql(names.generation)} AS g LEFT JOIN ${sql(names.holder)} AS h ON h.id = g.holder LIMIT 1`.pipe(
         Effect.mapError((cause) => {
-          const message = `The journal has no tables ${names.generation} and ${names.holder}. Use migrate: "run" once.`
+          const message = `The tables ${names.generation} and ${names.holder} cannot be read. If they are missing, use migrate: "run" once.`
           return new Migrator.MigrationError({ kind: "BadState", cause, message })
         })
       )

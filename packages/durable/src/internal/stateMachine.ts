@@ -21,8 +21,8 @@ export interface Asked {
   /** Absent after `erase`. */
   readonly key: string | undefined
   /**
-   * The salt of `digest`, which is `v1:` and the HMAC-SHA-256 of the params and `extraBody` as JSON. Equal digests
-   * under one salt show that both are the same.
+   * The salt of `digest`. `digest` is `v1:` and the HMAC-SHA-256 of the params and `extraBody` as JSON. Two calls whose
+   * digests with the same salt are equal asked for the same images.
    */
   readonly salt: string | undefined
   readonly digest: string | undefined
@@ -45,7 +45,7 @@ export interface Row extends Asked {
    * states.
    */
   readonly state: string
-  /** From 1. */
+  /** The number of the last attempt, from 1. */
   readonly attempt: number
   /** Identifies the permission to send this attempt. */
   readonly token: string
@@ -58,10 +58,7 @@ export interface Row extends Asked {
   readonly leaseUntil: number
   /** Why the row is in this state. */
   readonly note: string | undefined
-  /**
-   * The number of stored images that the journal knows of: those of the result, or those of the attempt in doubt. The
-   * images of `extra` are not counted.
-   */
+  /** The number of stored images that the journal knows of. The images of `extra` are not counted. */
   readonly images: number
   /** The name of the folder with the images, within the folder of the generation's id in the store. */
   readonly folder: string | undefined

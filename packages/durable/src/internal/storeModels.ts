@@ -10,13 +10,13 @@ import * as Data from "effect/Data"
  */
 export interface Entry {
   readonly path: string
-  /** In bytes. */
+  /** The size of the file in bytes. */
   readonly size: number
 }
 
 /**
- * An operation failed, for example because the store is full, cannot be reached, refused the operation, or has lost a
- * file.
+ * An operation on a store failed, for example because the store is full, cannot be reached, refused the operation, or
+ * has lost a file.
  *
  * @category errors
  * @since 0.1.0

@@ -122,7 +122,7 @@ const refuseNetwork = (filename: string) =>
       ? Effect.void
       : GradientError.fromReason(
           new GradientError.InvalidParamsError({
-            description: `SQLite cannot be shared on a network file system (${name}): its locks do not hold there. Put ${filename} on a local disk, or use PostgreSQL.`
+            description: `SQLite cannot be shared on a network file system (${name}): its locks may not work there. Put ${filename} on a local disk, or use PostgreSQL.`
           })
         )
   )

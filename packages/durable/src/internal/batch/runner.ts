@@ -34,7 +34,7 @@ export interface Batch extends Checked {
   readonly isRetrying: boolean
 }
 
-/** The key of a request. */
+/** The idempotency key of a request. */
 export const keyOf = (name: string, id: string): string => `${name}/${id}`
 
 /**
@@ -91,10 +91,10 @@ const longestPauseSeconds = 20
 class Runner {
   readonly #parts: Parts
   readonly #batch: Batch
-  /** Is 1 at the index of each request that has an outcome: done, refused, in doubt or abandoned. */
+  /** Is 1 at the index of each request that has an outcome: done, expired, refused, in doubt or abandoned. */
   readonly #settled: Uint8Array
   #settledCount = 0
-  /** The last temporary failure. */
+  /** The last temporary failure of the current pass. */
   #passing: GradientError.GradientError | undefined
 
   constructor(parts: Parts, batch: Batch) {

@@ -16,8 +16,8 @@ const unescaped = (path: string) =>
 const isWithin = (path: string, mount: string) => mount === "/" || path === mount || path.startsWith(`${mount}/`)
 
 /**
- * Finds the type of the file system that contains a path, in the text of `/proc/self/mountinfo`. It is that of the
- * longest mount point above the path. Of several mounts at the same point, the last one counts.
+ * Finds the type of the file system that contains a path, in the text of `/proc/self/mountinfo`: the type of the mount
+ * with the longest mount point that contains the path. Of several mounts at the same point, the last one counts.
  */
 export const typeIn = (mountinfo: string, path: string): string | undefined => {
   let found: { readonly mount: string; readonly type: string | undefined } | undefined

@@ -12,7 +12,7 @@ import type { DatabaseSync } from "node:sqlite"
 type Rows = ReadonlyArray<Record<string, unknown>>
 type Outcome = Result.Result<Rows, SqlError>
 
-/** Runs a statement at once. */
+/** Runs a statement synchronously. */
 type Run = (sql: string, params: ReadonlyArray<unknown>) => Outcome
 
 /** A write that waits for its turn. */
@@ -23,14 +23,14 @@ interface Write {
 }
 
 /**
- * Whether a statement is run in one transaction with others: only `INSERT`, `UPDATE` and `DELETE` are. Some statements,
- * such as `VACUUM`, may not be.
+ * Whether a statement can share a transaction with other statements: only `INSERT`, `UPDATE` and `DELETE` do. Some
+ * other statements, such as `VACUUM`, fail in a transaction.
  */
 const isWrite = (sql: string) => /^\s*(INSERT|UPDATE|DELETE)\b/i.test(sql)
 
 /**
- * Runs writes in one transaction. A statement that fails undoes only itself. If its failure ends the transaction, all
- * writes fail.
+ * Runs writes in one transaction. A statement that fails undoes only itself. If the transaction cannot begin or commit,
+ * or if the failure of a statement ends it, all writes fail.
  */
 const runTogether = (database: DatabaseSync, run: Run, writes: ReadonlyArray<Write>): void => {
   const failAll = (error: SqlError) => {
