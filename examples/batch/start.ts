@@ -41,7 +41,7 @@ const journalUrl = Effect.gen(function* () {
 
 const bin = join(import.meta.dirname, "../../packages/cli/src/bin.ts")
 
-/** A runner as a process. */
+/** Starts a runner in a process of its own. */
 const start = (args: ReadonlyArray<string>, baseUrl: string) =>
   spawn(execPath, [bin, "batch", ...args], {
     stdio: "inherit",

@@ -12,7 +12,6 @@ interface Connection {
   hungUpBy: "client" | "server" | undefined
 }
 
-/** A relay that listens. */
 export class Relay {
   readonly connections: Array<Connection> = []
   /**
