@@ -1,4 +1,4 @@
-/** The headers that every reply except the ledger has: request id, rate limits, and `x-emulated`. */
+/** The headers of every reply except that of `GET /emulator/ledger`: request id, rate limits, and `x-emulated`. */
 import { RateLimit } from "@effect-gradient/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

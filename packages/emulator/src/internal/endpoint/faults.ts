@@ -26,7 +26,7 @@ type RetiredFault = Extract<Fault, { readonly _tag: "retired" }>
 
 const isRetired = (fault: Fault): fault is RetiredFault => fault._tag === "retired"
 
-/** Counts how many requests each fault was applied to. */
+/** Counts how many requests each fault was chosen for. */
 const makeCounter = () => {
   /**
    * The number of requests by fault. The key of a fault from a header is the header's text; the key of a fault from the
