@@ -37,7 +37,7 @@ export class Relay {
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : address}`
   }
 
-  /** How many POSTs passed. */
+  /** How many POST requests the relay has passed on to servers. */
   get posts(): number {
     return this.connections.flatMap(({ requests }) => requests).filter((text) => text.startsWith("POST ")).length
   }
