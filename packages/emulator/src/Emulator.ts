@@ -34,7 +34,7 @@ export interface EmulatorOptions {
   readonly latency?: Duration.Input | undefined
   /** A pause before each image of a stream, partial or final. Default: 0. */
   readonly pace?: Duration.Input | undefined
-  /** Another seed gives other images for the same prompts. Default: 0. */
+  /** Another seed gives another image for the same prompt. Default: 0. */
   readonly seed?: number | undefined
   /**
    * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one
