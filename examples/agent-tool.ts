@@ -6,8 +6,8 @@ import { Layer } from "effect"
 import { LanguageModel } from "effect/ai"
 
 /**
- * Provides the handler of the tool `GenerateImage`, and needs a layer with `Images`. The model may generate at most 20
- * images an hour. Each image is written to a file in `folder`.
+ * Provides the handler of the tool `GenerateImage`, and needs a layer with `Images`. The model can generate at most 20
+ * images in each window of 1 hour. Each image is written to a file in `folder`.
  */
 export const tools = (folder: string) =>
   ImageTool.layer((image) => ImageFile.write(image, `${folder}/drawing`)).pipe(

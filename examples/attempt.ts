@@ -3,7 +3,7 @@ import { Effect, Metric } from "effect"
 
 const sent = Metric.counter("gradient.requests", { incremental: true })
 
-/** Adds each request that was sent to a metric, with its outcome: `Completed`, `Failed` or `Left`. */
+/** Counts the requests that were sent, by their outcome: `Completed`, `Failed` or `Left`. */
 export const counted = Attempt.layer({
   end: (_attempt, outcome) =>
     outcome._tag === "NotSent" ? Effect.void : Metric.update(Metric.withAttributes(sent, { outcome: outcome._tag }), 1)

@@ -9,7 +9,9 @@ import { Layer } from "effect"
  */
 const prices = { "openai-gpt-image-2": { perImage: 0.25, perOutputToken: 0.00003, perInputToken: 0.000005 } }
 
-/** Wraps a layer with `Images`: at most 20 dollars a day are spent, by all processes with this journal together. */
+/**
+ * Wraps a layer with `Images`: in each window of 1 day, all processes with this journal together spend at most 20 dollars.
+ */
 export const budgeted = (journal: string) =>
   ImagesBudget.layer({ money: { limit: 20, prices }, window: "1 day" }).pipe(
     Layer.provide(SqlBudgetLedger.layer()),

@@ -3,8 +3,9 @@ import { Cause, Effect, type Exit, Layer, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 
 /**
- * A circuit breaker. It opens after 5 failures in a row that show that the service is down, for 30 seconds. Then it
- * lets one call through: if the call succeeds, the circuit closes; after another such failure, the circuit opens again.
+ * A circuit breaker. After 5 failures that show that the service is down, without a success in between, it opens for 30
+ * seconds. Then it lets one call through: if the call succeeds, the circuit closes; after another such failure, the
+ * circuit opens again.
  */
 export const breaker = CircuitBreaker.layer({
   tripPolicy: CircuitBreaker.consecutive(5),

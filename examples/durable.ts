@@ -17,7 +17,7 @@ export const durable = (folder: string) => {
 
 /**
  * Generates the image of an order. Whatever happens to the process, at most one image is paid for. Once the image is
- * stored, calling it again with the same number returns that image.
+ * stored, a call with the same number returns that image.
  */
 export const order = (number: number) =>
   Images.generate(

@@ -3,8 +3,8 @@ import { NodeImages } from "@effect-gradient/node"
 import { Redacted } from "effect"
 
 /**
- * Tries the service first. If it is down or refuses the key, the model or the rate, and nothing can have been charged
- * for, tries your own server at `baseUrl`, which has the same wire format and another model.
+ * Tries the service first. If it is down or refuses the key, the model, the rate or the quota, and nothing can have been
+ * charged for, tries your own server at `baseUrl`, which has the same wire format and another model.
  */
 export const withFallback = (baseUrl: string, model: string) =>
   ImagesFallback.layer([

@@ -6,8 +6,8 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 const Body = Schema.Struct({ prompt: Schema.NonEmptyString })
 
 /**
- * Replies to `POST /image` with the image itself. If the call fails, it replies with the status and the message of the
- * gateway's API. Provide it with `HttpRouter.provideRequest(NodeImages.layerFromConfig())`.
+ * Replies to `POST /image` with the bytes of an image. If the call fails, it replies with the status and the message that
+ * the gateway's API has for the failure. Provide it with `HttpRouter.provideRequest(NodeImages.layerFromConfig())`.
  */
 export const imageRoute = HttpRouter.add(
   "POST",

@@ -4,7 +4,7 @@ import { RateLimiter } from "effect/persistence"
 
 /**
  * A rate limiter that counts in this process. With a store in Redis, or in the journal's database, it would count over all
- * processes.
+ * processes with that store.
  */
 const inMemory = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
 

@@ -2,11 +2,12 @@ import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Schedule } from "effect"
 
-// Retries the failures that other clients retry, such as a 500. One call may be charged for up to three times.
+// Also retries temporary failures that may have been charged for, such as a 500. One call may be charged for up to three
+// times.
 export const eager = NodeImages.layerFromConfig({ retry: RetryPolicy.eager })
 
-// Retries up to 10 times, every 5 seconds, or after the wait that the service asks for. Still only failures that were
-// not charged for are retried: a schedule decides when to retry, not which failures.
+// Retries up to 10 times, every 5 seconds, or after the wait that the service asks for. As by default, it retries only
+// temporary failures that were not charged for: a schedule decides when to retry, not which failures.
 export const patient = NodeImages.layerFromConfig({
   retry: Schedule.spaced("5 seconds").pipe(Schedule.upTo({ times: 10 }))
 })

@@ -1,12 +1,12 @@
 import { Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 
-// For every call.
+// The timeouts of every call through this layer.
 export const hurried = NodeImages.layerFromConfig({
   timeout: "3 minutes",
   idleTimeout: "30 seconds",
   connectTimeout: "2 seconds"
 })
 
-// For one call.
+// A timeout of one call.
 export const slow = Images.generate({ prompt: "A cathedral", quality: "high" }, { timeout: "20 minutes" })

@@ -2,7 +2,7 @@ import { GradientClient, Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Layer } from "effect"
 
-// Through a proxy.
+// Sends the requests through a proxy.
 export const throughProxy = (proxy: string) => NodeImages.layerFromConfig({ proxy })
 
 // Trusts your own certificate authority, in addition to those that Node trusts.

@@ -1,8 +1,8 @@
 /**
  * `node examples/batch/start.ts [postgres://...]`: runs a batch of 2,000 requests on three runners, and kills one runner
- * when a third of the images have been generated. The requests go to the emulator, which counts the generations that would
- * have been paid for. The journal is in the PostgreSQL at the URL. If no URL is given, the program starts a PostgreSQL from
- * npm.
+ * when more than a third of the images have been paid for. The requests go to the emulator, which counts the generations
+ * that would have been paid for. The journal is in the PostgreSQL at the URL. If no URL is given, the program starts a
+ * PostgreSQL from npm.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
@@ -41,7 +41,7 @@ const journalUrl = Effect.gen(function* () {
 
 const bin = join(import.meta.dirname, "../../packages/cli/src/bin.ts")
 
-/** A runner as a process. */
+/** Starts a runner in a process of its own. */
 const start = (args: ReadonlyArray<string>, baseUrl: string) =>
   spawn(execPath, [bin, "batch", ...args], {
     stdio: "inherit",

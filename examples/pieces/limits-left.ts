@@ -2,8 +2,8 @@ import { Images, RateLimit } from "@effect-gradient/core"
 import { DateTime, Effect, Option } from "effect"
 
 /**
- * Generates an image, and returns a text: how many requests the rate limit still allows, and when it resets if that is
- * known.
+ * Generates an image, and returns a text: how many requests the rate limit still allows, and the earliest time at which a
+ * rate limit is reset, if that is known.
  */
 export const drawAndTell = (prompt: string) =>
   Effect.gen(function* () {

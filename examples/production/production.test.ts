@@ -27,13 +27,13 @@ const endpointWith = Effect.fnUntraced(function* (name: string, model: string, f
   return { endpoint, account: Context.get(server, Ledger.Ledger).account }
 })
 
-/** Runs an effect as a new process with the same folder: with layers that are built anew. */
+/** Runs an effect with layers that are built anew, as a new process with the same folder would run it. */
 const inProcess = (path: string, endpoints: ReadonlyArray<Endpoint>) => {
   const layer = Layer.fresh(production({ folder: path, endpoints, dollarsADay: 2.5 }))
   return <A, E>(effect: Effect.Effect<A, E, Images.Images>) => Effect.provide(effect, layer)
 }
 
-/** Each order has a size of its own, because the size alone decides what the emulator's plain images look like. */
+/** Each order has a size of its own, because the emulator's plain images do not depend on the prompt. */
 const params = (number: number) => ({ prompt: `A lighthouse, number ${number}`, size: `64x${64 + number}` })
 const keyOf = (number: number) => ({ idempotencyKey: `order ${number}` })
 const order = (number: number) => Effect.exit(Images.generate(params(number), keyOf(number)))

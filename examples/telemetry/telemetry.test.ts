@@ -74,7 +74,6 @@ const textOf = async (request: IncomingMessage) => {
 
 const isPath = (path: string | undefined): path is keyof typeof messages => path !== undefined && path in messages
 
-/** A collector on loopback. */
 const collector = Effect.gen(function* () {
   const sent: Array<{ readonly path: keyof typeof messages; readonly text: string }> = []
   const server = createServer((request, response) => {

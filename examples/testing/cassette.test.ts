@@ -1,6 +1,5 @@
 /**
- * Tests with `Cassette`, which replays recorded replies of the service, without a key and a network. `record.ts` recorded
- * them.
+ * Tests with `Cassette`, which replays recorded replies without a key and without a network. `record.ts` recorded them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { GradientClient, Images } from "@effect-gradient/core"

@@ -7,7 +7,7 @@ export const draw = async (prompt: string, signal?: AbortSignal): Promise<Uint8A
     const response = await images.runPromise(Images.generate({ prompt }), { signal })
     return response.data[0].bytes
   } catch (error) {
-    if (!(error instanceof GradientError.GradientError)) throw error // the key is missing, or you aborted the call
+    if (!(error instanceof GradientError.GradientError)) throw error // for example, no key is set, or you aborted the call
     switch (error.reason._tag) {
       case "ContentPolicyError":
         return "Please ask for something else."

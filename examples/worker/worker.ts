@@ -9,7 +9,7 @@ import { RateLimiter } from "effect/persistence"
 interface Env {
   readonly GRADIENT_MODEL_ACCESS_KEY: string
   readonly GATEWAY_KEY: string
-  /** Default: the service. */
+  /** The base URL of the service. Default: that of DigitalOcean's service. */
   readonly GRADIENT_BASE_URL?: string
 }
 

@@ -12,7 +12,7 @@ const AlbumImage = Schema.Struct({
   madeAt: Schema.Number
 })
 
-/** A finished image. */
+/** A finished image, as the album stores it. */
 export type AlbumImage = typeof AlbumImage.Type
 
 /** The browser's IndexedDB failed, for example because the disk is full or the user denies storage. */
@@ -60,7 +60,6 @@ export const all: Effect.Effect<ReadonlyArray<AlbumImage>, AlbumError> = Effect.
   (values: ReadonlyArray<unknown>) => values.flatMap((value) => Option.toArray(decode(value)))
 )
 
-/** Keeps an image. */
 export const keep = (image: AlbumImage): Effect.Effect<void, AlbumError> =>
   Effect.asVoid(use("readwrite", (store) => store.add(image)))
 

@@ -79,7 +79,10 @@ const showChosen = () => {
     .join(", ")
 }
 
-/** Whether the window is wide. In a narrow window the options are folded. Unfolded, they would push the image out of view. */
+/**
+ * Whether the window is wide. In a narrow window the options are folded at first, because unfolded they would push the
+ * image out of view.
+ */
 const isWide = matchMedia("(width >= 60rem)")
 const fold = () => {
   options.open = isWide.matches

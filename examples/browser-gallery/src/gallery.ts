@@ -16,7 +16,7 @@ const large = element("large", HTMLDialogElement)
 const largeImage = element("large-image", HTMLImageElement)
 const largeAbout = element("large-about", HTMLDivElement)
 
-/** `a-cute-baby-sea-otter.png` */
+/** The name of the file to download, such as `a-cute-baby-sea-otter.png`. */
 const fileName = ({ extension, params }: AlbumImage) => {
   const words = params.prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? ["image"]
   return `${words.join("-").slice(0, 60)}.${extension}`

@@ -12,7 +12,6 @@ interface Connection {
   hungUpBy: "client" | "server" | undefined
 }
 
-/** A relay that listens. */
 export class Relay {
   readonly connections: Array<Connection> = []
   /**
@@ -38,7 +37,7 @@ export class Relay {
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : address}`
   }
 
-  /** How many POSTs passed. */
+  /** How many POST requests the relay has passed on to servers. */
   get posts(): number {
     return this.connections.flatMap(({ requests }) => requests).filter((text) => text.startsWith("POST ")).length
   }

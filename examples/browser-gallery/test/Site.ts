@@ -92,7 +92,7 @@ export const open = Effect.fn("Site.open")(function* ({ browser, faults, images 
     (server) => Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server)
   )
   const front = yield* Relay.make(yield* start)
-  /** Replaces the gateway by one that has lost the journal and the images. */
+  /** Replaces the gallery's server by a new one, which has an empty journal and no images. */
   const loseJournal = Effect.map(start, (address) => {
     front.target = new URL(address)
     front.cut()

@@ -1,7 +1,7 @@
 /**
- * Emulates the images endpoint: `layerServer` on a port, `layerHttpClient` in process. It paints images from the
- * prompt, the same ones for the same request, and replies in the real service's format. It accepts any key, but replies
- * with 401 to a request for images or models that has none. Nothing costs money.
+ * Emulates the images endpoint: `layerServer` on a port, `layerHttpClient` in process. The emulator draws images, the
+ * same ones for the same request, and replies in the real service's format. It accepts any key, but replies with 401 to
+ * a request for images or models that has none. Nothing costs money.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -30,11 +30,11 @@ import { layer as layerLedger, type Ledger } from "./Ledger.ts"
  * @since 0.1.0
  */
 export interface EmulatorOptions {
-  /** How long the emulator waits before it replies with images, or with a failure that is charged. Default: 0. */
+  /** How long the emulator waits, once it has accepted a request for images, before it replies. Default: 0. */
   readonly latency?: Duration.Input | undefined
   /** A pause before each image of a stream, partial or final. Default: 0. */
   readonly pace?: Duration.Input | undefined
-  /** Another seed gives other images for the same prompts. Default: 0. */
+  /** Another seed gives another image for the same prompt. Default: 0. */
   readonly seed?: number | undefined
   /**
    * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one
@@ -121,7 +121,7 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   )
 
 /**
- * The emulator on a port. Fails with `ServeError` if it cannot listen there, and with `InvalidParamsError` if a fault
+ * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with `InvalidParamsError` if a fault
  * cannot be decoded.
  *
  * @category layers

@@ -105,7 +105,11 @@ const statusOptions = {
 const errorOptions = { after: Schema.optionalKey(Amount), code: Schema.optionalKey(Schema.String) }
 
 const kinds = [
-  fault("refuse", "The connection is refused; with xN, it is accepted and closed", {}),
+  fault(
+    "refuse",
+    "The connection is refused; on a port it is accepted and closed, unless the first fault is refuse, without xN",
+    {}
+  ),
   fault("not-http", "The reply is not HTTP", {}),
   fault("reset", "The connection is reset before the headers", {}),
   fault("reset-headers", "The connection is reset within the headers", {}),
@@ -113,38 +117,38 @@ const kinds = [
   fault("stall-headers", "Nothing is sent for this time before the headers", { for: Time }),
   fault("stall-body", "Nothing is sent for this time after this many bytes of the body", { at, for: Time }),
   fault("slow", "Only newlines are sent for this time, then the body", { for: Time }),
-  fault("status", "The reply has this status, and no images", statusOptions),
-  fault("retired", "The model does not exist: 404, and not in GET /v1/models", { model: Escaped }),
+  fault("status", "A reply with this status is sent instead of the images", statusOptions),
+  fault("retired", "The model does not exist: a request for it gets a 404", { model: Escaped }),
   fault("redirect", "The reply is a 307 to the same URL, or to another origin", {
     to: Schema.Literals(["same", "other"])
   }),
-  fault("large-head", "The headers contain this many extra bytes", { bytes: Amount }),
+  fault("large-head", "An extra header has a value of this many bytes", { bytes: Amount }),
   fault("content-type", "The reply has this content type, or none", { type: Escaped }),
   fault("content-length", "The header content-length is wrong by this many bytes", { by: SignedBytes }),
   fault(
     "content-encoding",
-    "The body is encoded as gzip, br, zstd, deflate, deflate-raw, identity; or as several: a,b",
+    "The body is encoded with gzip, br, zstd, deflate, deflate-raw or identity, or with several of them: gzip,br",
     { encoding: Encodings }
   ),
-  fault("swap-stream", "A plain request gets events, and stream: true gets JSON", {}),
-  fault("cut-event", "The event of the first final image, or the JSON, ends at this byte", { at }),
-  fault("no-blank-line", "The event of the first final image has no blank line and is the last", {}),
+  fault("swap-stream", "A request with stream: true gets JSON, and one without it gets an event stream", {}),
+  fault("cut-event", "The body ends after this many bytes of the event of the first final image, or of the JSON", { at }),
+  fault("no-blank-line", "The event of the first final image is the last, and no blank line follows it", {}),
   fault("no-completed", "The stream ends without a final image", {}),
-  fault("completed-first", "The final image comes before its partial images", {}),
-  fault("error-event", "An error comes instead of the final image", errorOptions),
+  fault("completed-first", "Each final image comes before its partial images", {}),
+  fault("error-event", "An error comes instead of the final images", errorOptions),
   fault("empty-error", "Each event with an image, or the JSON, has an empty error object", {}),
   fault("empty-image", "The final images have no bytes", {}),
   fault("image-url", "The final images are URLs instead of base64", {}),
   fault("invalid-base64", "Each image contains a character that is not base64", {}),
   fault("wrong-types", "Times, usage and indexes have wrong types: they are words", {}),
   fault("no-metadata", "Times, usage, settings and indexes are missing", {}),
-  fault("endless-event", "The final image never ends", {}),
+  fault("endless-event", "The first final image never ends", {}),
   fault("one-byte", "Each byte of the body is sent by itself", {})
 ] as const
 
 /**
- * How the grammar shows each option: the form of its value, and a summary. An option that the summary of its fault
- * explains has none.
+ * How the grammar shows each option: the form of its value, and a summary. An option has no summary if the summary of
+ * its fault explains it.
  */
 const options = {
   at: { value: "<byte>" },
@@ -158,7 +162,7 @@ const options = {
   encoding: { value: "<encodings>" },
   form: { value: "openai|gradient|html|empty", summary: "The form of the error. Default: openai" },
   code: { value: "<code>", summary: "The error's code" },
-  body: { value: "<text>", summary: "The body, with %20 for a space and %3B for ;" },
+  body: { value: "<text>", summary: "The body, with %25 for %, %20 for a space and %3B for ;" },
   contentType: {
     value: "<content-type>|none",
     summary: "The content type. Default: that of the form, or application/json with ;body"
@@ -167,7 +171,7 @@ const options = {
   endless: { value: "", summary: "The body never ends" },
   retryAfter: { value: "<seconds>", summary: "The header retry-after. A 503 with it is not charged for" },
   retryAfterDate: { value: "<duration>", summary: "The header retry-after, as a date this far in the future" },
-  retryAfterMs: { value: "<milliseconds>", summary: "Header retry-after-ms" },
+  retryAfterMs: { value: "<milliseconds>", summary: "The header retry-after-ms" },
   reset: { value: "<duration>", summary: "Rate limit headers say that no request is left for this time" },
   after: { value: "<images>", summary: "How many partial images come before the error. With 0, nothing is charged" }
 }
@@ -176,7 +180,7 @@ type OptionName = keyof typeof options
 
 const isOption = (name: string): name is OptionName => name in options
 
-/** The main option of each fault that has one. It is written after the fault's name, with `=`, and is required. */
+/** The main option of each fault that has one. It is required. The text form writes its value after `=`. */
 const mainOptions: { readonly [name: string]: OptionName } = {
   "stall-headers": "for",
   "stall-body": "for",
@@ -197,7 +201,7 @@ const byTag: ReadonlyMap<string, Kind> = new Map(kinds.map((kind) => [kind.tag, 
 const Values = Schema.Union(kinds.map(({ schema }) => schema))
 
 /**
- * A fault, with every default filled in.
+ * A decoded fault. `at` and `form` have their defaults if they were not given.
  *
  * @category models
  * @since 0.1.0
@@ -239,7 +243,7 @@ const shape = /^([a-z0-9-]+)(?:@([^=;\s]*))?(?:=([^;\s]*))?((?:;[^;\s]+)*)(?:\s+
 
 const unknown = (input: string) => `"${input}" is not a fault. A fault begins with one of ${names.join(", ")}`
 
-/** Splits the text form of a fault into one text for each option. The values are not checked yet. */
+/** Splits the text form of a fault into its name and one text for each option. Does not check the values. */
 const split = (input: string): Result.Result<Texts, string> => {
   const name = input.trim().split(/[^a-z0-9-]/, 1)[0] ?? ""
   if (!byTag.has(name)) return Result.fail(unknown(input))
@@ -267,7 +271,7 @@ const asDuration = (input: Duration.Input) => Option.getOrElse(Duration.fromInpu
 
 /**
  * Returns the options of a fault that was given as an object. Options that are undefined are left out, and each
- * duration becomes a `Duration`.
+ * duration that Effect can read becomes a `Duration`.
  */
 const optionsOf = (value: Value): { readonly [option: string]: unknown } => ({
   ...Object.fromEntries(Object.entries(value).filter(([, option]) => option !== undefined)),
@@ -334,7 +338,8 @@ const fromValue = (value: Value): Result.Result<Fault, string> => {
 }
 
 /**
- * Decodes a fault and fills in its defaults. If it cannot be decoded, the error says what is wrong.
+ * Decodes a fault, and fills in the default of `at` or `form`. If the fault cannot be decoded, the error says what is
+ * wrong.
  *
  * @category constructors
  * @since 0.1.0
@@ -358,7 +363,7 @@ const join = ({ _tag = "", at: byte, times, ...rest }: Texts): string => {
 }
 
 /**
- * The request header that chooses a fault, if `allowFaultHeader` is set.
+ * The header in which a request for images chooses its own fault, if `allowFaultHeader` is set.
  *
  * @category constants
  * @since 0.1.0

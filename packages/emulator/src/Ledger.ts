@@ -20,7 +20,7 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
   id: Schema.String,
   prompt: Schema.String,
   model: Schema.String,
-  /** The number of images. */
+  /** The number of images that the request asks for. */
   n: Schema.Int,
   /** When the request was accepted. */
   at: Schema.DateTimeUtc,

@@ -16,7 +16,7 @@ const gradient = Effect.map(
 
 const dots = Effect.map(Emulator.baseUrl, (baseURL) => new Client({ apiKey: "any", baseURL }))
 
-/** Collects all events of a client's stream. */
+/** Collects all items of an async iterable that a client returns, such as a stream of events. */
 const received = <A>(open: () => PromiseLike<AsyncIterable<A>>) =>
   Effect.promise(open).pipe(
     Effect.flatMap((events) =>

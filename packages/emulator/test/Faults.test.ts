@@ -12,7 +12,6 @@ import { FetchHttpClient, HttpClient } from "effect/http"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { Socket } from "node:net"
 
-/** The outcome of a call. */
 interface Outcome {
   readonly reason: GradientError.GradientErrorReason["_tag"] | "none"
   readonly phase?: string
@@ -147,7 +146,7 @@ const rows: ReadonlyArray<Row> = [
   both("one-byte", done),
   {
     ...both("content-encoding=gzip,br", done),
-    // In process no client decodes the body.
+    // In process, nothing undoes the content encoding.
     inProcess: { generate: invalid(), stream: invalid() }
   }
 ]
@@ -220,7 +219,7 @@ const optionsFor = Effect.fnUntraced(function* ({ fault, options }: Row, call: C
   return { ...options, headers: { [Fault.headerName]: text } }
 })
 
-/** Returns the length of a reply without a fault. */
+/** Returns the length of the body of a reply without a fault. */
 const replyLength = (call: Call) =>
   Effect.gen(function* () {
     let length = 0
@@ -242,7 +241,7 @@ const fetchTransport = FetchHttpClient.layer.pipe(
   Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
 )
 
-/** The sockets that servers in this process have accepted. */
+/** The sockets that servers in this process have accepted since the list was last cleared. */
 const accepted: Array<Socket> = []
 const onSocket = (message: unknown) => {
   if (typeof message === "object" && message !== null && "socket" in message && message.socket instanceof Socket) {

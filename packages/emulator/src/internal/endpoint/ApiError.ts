@@ -13,6 +13,5 @@ interface Fields {
 
 export class ApiError extends Data.TaggedError("ApiError")<Fields> {}
 
-/** The error as a response. */
 export const toResponse = (error: ApiError): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(ErrorBody.make(error), { status: error.status })

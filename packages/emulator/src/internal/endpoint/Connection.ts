@@ -14,8 +14,8 @@ import type * as Stream from "effect/Stream"
 export type BreakKind = "refused" | "not-http" | "reset" | "reset-within-headers" | "closed"
 
 /**
- * The error of a request in process whose connection was broken, with the code and message of undici's error. On a port
- * it does not occur, because the socket itself is broken.
+ * The error of a request in process whose connection was broken. It has the code of the error that undici would give.
+ * On a port it does not occur, because the socket itself is broken.
  */
 export class BrokenConnection extends Data.TaggedError("BrokenConnection")<{
   readonly message: string
@@ -28,7 +28,6 @@ export type Bytes = Stream.Stream<Uint8Array, BrokenConnection>
 export class Connection extends Context.Service<
   Connection,
   {
-    /** Breaks the connection. */
     readonly break: (kind: BreakKind) => Effect.Effect<never, BrokenConnection>
     /** Sends the status and headers of the reply, before there is a body. In process it does nothing. */
     readonly sendHeaders: Effect.Effect<void>

@@ -1,6 +1,6 @@
 /**
- * Decodes the body of a request. Besides core's rules it refuses values that the API is not known to accept, so that a
- * spelling mistake is found before it costs money.
+ * Decodes the body of a request for images. It checks core's rules, and also refuses values that the API is not known
+ * to accept, so that the emulator finds a spelling mistake before it costs money.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ export interface GenerationRequest {
   readonly background: "opaque" | "transparent"
   readonly format: Format
   readonly compression: number
-  /** How many partial images are sent before each final image. `undefined` if the request is not for a stream. */
+  /** How many partial images each final image has. `undefined` if the request is not for a stream. */
   readonly partialImages: number | undefined
 }
 

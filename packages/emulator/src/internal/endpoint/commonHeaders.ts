@@ -1,11 +1,11 @@
-/** The headers that every reply except the ledger has: request id, rate limits, and `x-emulated`. */
+/** The headers of every reply except that of `GET /emulator/ledger`: request id, rate limits, and `x-emulated`. */
 import { RateLimit } from "@effect-gradient/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 /**
  * Makes the headers of a rate limit, as the provider writes them. `reset` is a time in Unix seconds; 0 means that the
- * client need not wait. `limit` is optional, because a fault may leave it out.
+ * client need not wait. `limit` is optional, because the fault `status` sets only `remaining` and `reset`.
  */
 export const rateLimitHeaders = (
   nameOf: (field: string) => string,
@@ -42,7 +42,7 @@ const makeMeter = ({ limit, millis, name }: (typeof limits)[number]) => {
   return { add, headers, countsTokens: name !== "requests" }
 }
 
-/** Makes the counters of one emulator, and the function that returns the headers of its replies. */
+/** Makes the functions of one emulator that count requests and tokens, and return the headers of a reply. */
 export const makeCommonHeaders = () => {
   const meters = limits.map(makeMeter)
   const count = (tokens: number, requests: number) =>
@@ -60,5 +60,4 @@ export const makeCommonHeaders = () => {
   }
 }
 
-/** A new request id. */
 export const makeRequestId = Effect.sync(() => `req_${crypto.randomUUID().replaceAll("-", "")}`)

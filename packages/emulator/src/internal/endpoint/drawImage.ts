@@ -29,10 +29,7 @@ const painted =
       Effect.withSpan("Emulator.draw", { attributes: { index, ...stage } })
     )
 
-/**
- * The maximum number of encoded images in the cache, which is emptied when it is full. A load test needs fewer, and
- * each takes only some kilobytes.
- */
+/** The maximum number of encoded images in the cache, which is emptied when it is full. */
 const cacheSize = 256
 
 /**

@@ -201,7 +201,7 @@ const generations = (
 const notFound = toResponse(
   new ApiError({
     status: 404,
-    message: "The emulator does not have this path. It has POST /v1/images/generations and GET /v1/models.",
+    message: "The emulator has only POST /v1/images/generations, GET /v1/models and GET /emulator/ledger.",
     code: ErrorBody.codes.notFound
   })
 )

@@ -13,7 +13,7 @@ import type { ReplyPart } from "./faultyText.ts"
 import type { GenerationRequest } from "./GenerationRequest.ts"
 import { usageOf } from "./usage.ts"
 
-/** What an event of the stream contains. */
+/** Which image an event of the stream contains. */
 interface EventContent {
   /** The index of the image, from 0. */
   readonly image: number
@@ -22,7 +22,7 @@ interface EventContent {
 }
 
 /**
- * Yields what each event contains, in order. This is a generator, because a stream may have any number of events.
+ * Yields which image each event contains, in order. This is a generator, because a stream may have any number of events.
  * `finalFirst` is set for the fault `completed-first`.
  */
 function* contentsOf({ n, partialImages = 0 }: GenerationRequest, finalFirst: boolean): Generator<EventContent> {
@@ -49,7 +49,7 @@ const partOf = (event: ImageGenStreamEvent.ImageGenStreamEvent): ReplyPart => ({
 
 const comment: ReplyPart = { kind: "comment", text: ": keep-alive\n\n" }
 
-/** The longest part of a wait without a comment. Proxies often close a connection that is idle for a minute. */
+/** The time after which a wait has its next comment. Proxies often close a connection that is idle for a minute. */
 const keepAliveMillis = 10_000
 
 /** Waits for the time `pace`. During a long wait it sends a comment after each `keepAliveMillis`. */

@@ -26,7 +26,7 @@ type RetiredFault = Extract<Fault, { readonly _tag: "retired" }>
 
 const isRetired = (fault: Fault): fault is RetiredFault => fault._tag === "retired"
 
-/** Counts how many requests each fault was applied to. */
+/** Counts how many requests each fault was chosen for. */
 const makeCounter = () => {
   /**
    * The number of requests by fault. The key of a fault from a header is the header's text; the key of a fault from the
@@ -44,8 +44,8 @@ const makeCounter = () => {
 }
 
 /**
- * Makes the function that chooses the fault of each request: the fault in the request's header, if `allowFaultHeader`
- * is set and the fault has any of its `times` left, else the first such fault of the options. Faults of the options
+ * Chooses the fault of each request: the fault in the request's header, if `allowFaultHeader` is set and that fault has
+ * any of its `times` left, else the first fault of the options that has any of its `times` left. Faults of the options
  * that retire a model are kept apart, because only a request for that model uses them up.
  */
 export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
@@ -81,8 +81,8 @@ type StatusFault = Extract<Fault, { readonly _tag: "status" }>
 
 /**
  * Whether the fault acts before the images are generated, so that nothing is charged. The fault `retired` is left to
- * the function `retires`. A `status` of 5xx acts after that, except a 503 with one of the options `retry-after`,
- * `retry-after-date` and `retry-after-ms`.
+ * the function `retires`. A `status` of 5xx acts later and is charged, except a 503 with one of the options
+ * `retry-after`, `retry-after-date` and `retry-after-ms`.
  */
 export const isBeforeWork = (fault: Fault | undefined): boolean => {
   switch (fault?._tag) {
@@ -142,7 +142,6 @@ const retryHeaders = ({ reset, retryAfter, retryAfterDate, retryAfterMs }: Statu
 
 const spaces = Stream.fromEffectRepeat(Effect.as(Effect.yieldNow, " ".repeat(16_384)))
 
-/** Makes the reply of the fault `status`. */
 export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requestId: string) {
   const { body, contentEncoding, endless, form, status } = fault
   const defaultType = body === undefined ? contentTypes[form] : "application/json"
@@ -160,7 +159,7 @@ export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requ
 
 /**
  * Returns the same URL at another origin. The host `localhost` becomes `127.0.0.1`, and the reverse. Any other host
- * becomes one that does not exist.
+ * gets the prefix `elsewhere.`.
  */
 const atOtherOrigin = (url: URL): URL => {
   const other = new URL(url)

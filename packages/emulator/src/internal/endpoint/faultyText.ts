@@ -38,7 +38,7 @@ const withError = (parts: Stream.Stream<ReplyPart>, after: number, code: string 
       )
     : Stream.succeed(JSON.stringify(errorBody(code)))
 
-/** Matches the beginning of an image's JSON member, up to the first 8 characters of its base64. */
+/** Matches the beginning of an image's JSON member: its name and the first 8 characters of its base64. */
 const startOfImage = /"b64_json":"[^"]{8}/
 
 /** Returns the text up to the first characters of the image, and then base64 that never ends. */

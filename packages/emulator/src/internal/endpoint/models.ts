@@ -3,8 +3,8 @@ import * as ErrorBody from "@effect-gradient/core/ErrorBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 /**
- * The models that the provider is believed to have in November 2026. Also the successors that OpenAI names for them,
- * with the provider's prefix.
+ * The models that the provider is believed to have in November 2026, and the successors that OpenAI names for some of
+ * them, with the provider's prefix.
  */
 export const defaultModels: ReadonlyArray<string> = [
   "openai-gpt-image-2",

@@ -21,7 +21,7 @@ import { setBody } from "./faultyBody.ts"
 export interface State {
   /** The entry of the request in the ledger. `undefined` as long as nothing has been charged. */
   charged: Ledger.Entry | undefined
-  /** Whether a fault broke the connection. Otherwise a broken connection would count as a client that left. */
+  /** Whether a fault breaks the connection. If so, the client does not count as one that left. */
   isBroken: boolean
   /** Whether all final images of the request have been made, even if a fault drops them. */
   hasAllImages: boolean

@@ -1,6 +1,6 @@
 /**
- * Estimates the tokens that the real service would count: by the prompt's length, the quality and size of the images,
- * and the number of partial images.
+ * Estimates the tokens that the real service would count: by the prompt's length, the number, quality and size of the
+ * images, and the number of partial images.
  */
 import type { ImageGenerateResponse } from "@effect-gradient/core"
 import type { GenerationRequest } from "./GenerationRequest.ts"

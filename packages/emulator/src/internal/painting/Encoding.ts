@@ -8,7 +8,7 @@ import type { RawImage } from "./Painting.ts"
 
 export type Format = "png" | "webp" | "jpeg" | "gif"
 
-/** libvips failed to encode an image; `cause` is its error. */
+/** An image could not be encoded. `cause` is the error of the library `sharp`. */
 export class EncodingError extends Data.TaggedError("EncodingError")<{
   readonly format: Format
   readonly cause: unknown

@@ -121,6 +121,6 @@ const glyphs: { readonly [character: string]: Glyph } = {
   " ": glyph(0.15)
 }
 
-/** Returns the glyphs of a text, which are made of strokes. Case and accents are ignored. A character that is not in the alphabet is left out. */
+/** Returns the glyphs of a text. Case and accents are ignored. A character that is not in the alphabet is left out. */
 export const glyphsOf = (text: string): ReadonlyArray<Glyph> =>
   Array.from(text.normalize("NFKD").toLowerCase().replaceAll("ß", "ss")).flatMap((character) => glyphs[character] ?? [])

@@ -11,8 +11,8 @@ const columns = 240
 const rows = 280
 
 /**
- * Returns the signed distance to the curve, negative inside. The distance is interpolated, so it is wrong by about a
- * thousandth of the box.
+ * Makes the field of the signed distance to the curve, negative inside. The distance is interpolated, so it is
+ * approximate.
  */
 export const make = (points: ReadonlyArray<Point>, box: Field.Box): Field.Field => {
   const curve = rounded(points)

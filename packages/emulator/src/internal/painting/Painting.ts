@@ -1,7 +1,6 @@
 /**
- * Paints an image from a prompt, a seed and a size. The same options give the same pixels on every machine. An image
- * can be painted in stages: each stage before the last gives a partial image, which is closer to the final image than
- * the one before.
+ * Paints an image from a prompt, a seed and a size. The same options give the same pixels. An image can be painted in
+ * stages: each stage before the last gives a partial image, which is closer to the final image than the one before.
  */
 import { Effect } from "effect"
 import { clamp, Ink } from "./Colour.ts"
@@ -55,8 +54,8 @@ const details = {
 } as const satisfies { readonly [quality in Quality]: { readonly octaves: number; readonly grain: number } }
 
 /**
- * Paints an image in bands of rows. It yields to other fibers between two bands, so that it can be interrupted and does
- * not block the event loop.
+ * Paints an image in bands of rows. It yields to other fibers between two bands, so that other work can go on, and the
+ * painting can be interrupted.
  */
 export const paint = Effect.fnUntraced(function* (options: PaintOptions) {
   const { background = "opaque", height, prompt, quality = "high", seed, stage = { index: 1, of: 1 }, width } = options
@@ -99,7 +98,7 @@ interface Grain {
   readonly seed: number
 }
 
-/** The number of pixels in a band, rounded down to whole rows. It takes about 5 ms to paint them. */
+/** The number of pixels in a band, rounded down to whole rows, but at least one row. */
 const bandPixels = 12_000
 
 const render = Effect.fnUntraced(function* (shader: Shader, frame: Frame, grain: Grain) {

@@ -1,6 +1,6 @@
 /**
- * The colours of an image: those of its sky, its sun or moon, its distant land and its foreground. A mood has several
- * palettes, of which one is chosen at random.
+ * The colours of an image: those of its sky, its sun or moon, its distant land, its foreground and its details. A mood
+ * has several palettes, of which one is chosen at random.
  */
 import { type Colour, hex, type Ramp, ramp, tinted } from "./Colour.ts"
 import type { Choices, Random } from "./Random.ts"

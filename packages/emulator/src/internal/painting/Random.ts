@@ -1,6 +1,6 @@
 /**
  * Seeded pseudo-random numbers: the same seed gives the same sequence on every machine. Effect's `Random` is not used,
- * because each of its numbers is an Effect, and an image needs millions of them.
+ * because each of its numbers is an Effect, and the code that paints is synchronous.
  */
 export interface Random {
   /** The next number in [0, 1). */
@@ -36,7 +36,7 @@ const mix = (value: number): number => {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** The generator Mulberry32. */
+/** Makes a Mulberry32 generator. */
 export const make = (seed: number): Random => {
   let state = mix(seed)
   const next = () => {

@@ -24,7 +24,7 @@ export type Shader = (ink: Ink, x: number, y: number, column: number) => void
 export interface Scene {
   /** Covers every point. */
   readonly backdrop: Shader
-  /** The part in front of the backdrop. If a scene has it, a transparent background shows only this part. */
+  /** The part in front of the backdrop. If a scene has it, an image with a transparent background has no backdrop. */
   readonly subject?: Shader
 }
 

@@ -13,13 +13,13 @@ interface Tree {
 
 /**
  * Returns how much of the point (x, y) the row of trees and the ground cover, from 0 to 1. `ground` is the y coordinate
- * of the ground below the point.
+ * of the ground at `x`.
  */
 export type Trees = (x: number, y: number, ground: number) => number
 
 /**
- * Makes a row of trees. `spacing` is the mean distance between two trees, and `tallest` their greatest height, both in
- * the frame's coordinates.
+ * Makes a row of trees. `spacing` is the mean distance between neighbouring trees, and `tallest` the greatest height
+ * that a tree can have, both in the frame's coordinates.
  */
 export const make = ({ frame, noise, random }: Sketch, spacing: number, tallest: number): Trees => {
   const trees = Array.from({ length: Math.ceil(frame.aspect / spacing) + 4 }, (_, index): Tree => {

@@ -1,4 +1,4 @@
-/** Dunes under a huge sun, with crests between light and shadow, and ripples in the sand. */
+/** Dunes under a huge sun or moon, with crests between light and shadow, and ripples in the sand. */
 import { blend, type Colour, hex, type Ink, lerp, smooth } from "../Colour.ts"
 import { perColumn, type Scene, type Sketch } from "../Scene.ts"
 import * as Sky from "../Sky.ts"

@@ -9,7 +9,7 @@ import { coverage, ellipse, melted, segment } from "../Shapes.ts"
 export interface OtterPlace {
   readonly x: number
   readonly y: number
-  /** Half the width of the head. */
+  /** About half the width of the head. */
   readonly size: number
   /** The distance from the middle of the head down to the water, in units of `size`. `Infinity` without water. */
   readonly waterline: number

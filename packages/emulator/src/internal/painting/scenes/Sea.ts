@@ -1,4 +1,7 @@
-/** Open water under a low sun, which is reflected on the waves as a path towards the viewer. */
+/**
+ * Open water under a low sun or moon, which is reflected on the waves as a path towards the viewer. If the prompt
+ * mentions an otter, the image has one.
+ */
 import { clamp, Ink, lerp, smooth } from "../Colour.ts"
 import type { Scene, Shader, Sketch } from "../Scene.ts"
 import { ellipse } from "../Shapes.ts"

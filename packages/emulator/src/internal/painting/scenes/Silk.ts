@@ -1,4 +1,4 @@
-/** Folds of coloured silk in a low light, for abstract prompts. */
+/** Folds of coloured silk in a low light. */
 import { blend, clamp, type Colour, hex, type Ramp, ramp, smooth } from "../Colour.ts"
 import type { Choices } from "../Random.ts"
 import type { Scene, Sketch } from "../Scene.ts"
