@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { hasCollector, observed } from "./telemetry/environment.ts"
 
-/** The flags that choose the service. */
+/** The flags that choose between the service and the emulator. */
 export interface Wanted {
   readonly baseUrl: string | undefined
   /** Use the emulator even if a key is set. */

@@ -23,7 +23,7 @@ const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown
   return Effect.map(HttpServerError.causeResponse(exit.cause), ([{ status }]) => String(status))
 }
 
-/** `2026-11-25T12:00:00.000Z POST /v1/images/generations 200 1834 ms` */
+/** Makes the line of a request: `2026-11-25T12:00:00.000Z POST /v1/images/generations 200 1834 ms` */
 const lineOf = (request: HttpServerRequest.HttpServerRequest, status: string, start: number, end: number): string =>
   `${DateTime.formatIso(DateTime.makeUnsafe(end))} ${request.method} ${pathOf(request.url)} ${status} ${end - start} ms`
 
