@@ -40,8 +40,8 @@ const asking = (
 const repeated = ` For ${Duration.format(memory)} a call with the same params gets this answer again: change the params to pay again.`
 
 /**
- * Generates the images of one call of the tool. Never fails: what went wrong is in `problems`. The finished images that
- * arrived before are in the result too.
+ * Generates the images of one call of the tool. Never fails: what went wrong is in `problems`, and finished images that
+ * had arrived are in the result too.
  */
 export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
   const images: Array<ImageTool.Reference> = []

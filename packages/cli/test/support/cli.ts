@@ -27,7 +27,7 @@ export interface Invocation {
   readonly input?: string | Uint8Array
   /** The base URL of the service. If it is set, a key is set too. */
   readonly baseUrl?: string | undefined
-  /** `GRADIENT_IMAGE_MODEL`. */
+  /** The value of the environment variable `GRADIENT_IMAGE_MODEL`. */
   readonly model?: string | undefined
   /** Further environment variables. */
   readonly env?: Readonly<Record<string, string>>
