@@ -50,7 +50,7 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   const inProcess = wanted.emulate || (!hasKey && baseUrl === GradientConfig.defaultBaseUrl)
   if (inProcess && !wanted.emulate) {
     yield* Console.error(
-      "No key is set, so the emulator draws the images. Set GRADIENT_MODEL_ACCESS_KEY to use the real service."
+      "No key is set, so the emulator is used. Set GRADIENT_MODEL_ACCESS_KEY to use the real service."
     )
   }
   let emulated = inProcess

@@ -129,8 +129,8 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 
 /**
- * The maximum time that the HTTP server waits, after a signal, for its open requests. A reply of the service that is not
- * a stream takes no longer.
+ * The maximum time that the HTTP server waits, after a signal, for its open requests. A reply of the service that is
+ * not a stream takes no longer.
  */
 const drain = "10 minutes"
 

@@ -1,6 +1,6 @@
 /**
- * The access log of a server. It has one line per request, on standard error, written after the response was sent or the
- * caller left.
+ * The access log of a server. It has one line per request, on standard error, written after the response was sent or
+ * the caller left.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -17,8 +17,8 @@ import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "eff
 const pathOf = (url: string) => JSON.stringify(url.split("?")[0]?.slice(0, 200)).slice(1, -1)
 
 /**
- * Returns the status of the response, or `left` if the request was interrupted. A failure has a status too: Effect makes
- * a response from it, such as 404 for a path without a route.
+ * Returns the status of the response, or `left` if the request was interrupted. A failure has a status too: Effect
+ * makes a response from it, such as 404 for a path without a route.
  */
 const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>): Effect.Effect<string> => {
   if (Exit.isSuccess(exit)) return Effect.succeed(String(exit.value.status))
