@@ -38,7 +38,7 @@ const looks = [
   { name: "phone-dark", colorScheme: "dark", viewport: { width: 390, height: 844 } }
 ] as const
 
-/** The rules of axe that a page breaks, each with the number of elements that break it, and the HTML of the first one. */
+/** The rules of axe that a page breaks, each with how many elements break it and the HTML of the first one. */
 const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`${axe}; axe.run().then(({ violations }) =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)

@@ -83,8 +83,8 @@ const mostNamed = 20
 
 /**
  * Returns one line for each request with this status: `free` (it failed) or `in-doubt`. The line has the request's key
- * and the journal's note, such as the reason of the failure. At most `mostNamed` requests are listed; a last line counts
- * the others.
+ * and the journal's note, such as the reason of the failure. At most `mostNamed` requests are listed; a last line
+ * counts the others.
  */
 const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in-doubt", count: number) {
   const found = yield* DurableImages.list({ prefix: `${batch}/`, status }).pipe(

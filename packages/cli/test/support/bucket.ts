@@ -1,6 +1,6 @@
 /**
- * Starts an S3 server from an npm package, on loopback, with the bucket `images`. Returns its folder, and the environment
- * variables for a command that uses the bucket.
+ * Starts an S3 server from an npm package, on loopback, with the bucket `images`. Returns its folder, and the
+ * environment variables for a command that uses the bucket.
  */
 import S3rver from "@20minutes/s3rver"
 import { Effect } from "effect"
