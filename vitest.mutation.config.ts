@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** Runs the tests for `pnpm mutation`: those that should fail if it changes the code. */
+/** The tests that `pnpm mutation` runs: at least one of them should fail for each change that it makes to the code. */
 export default defineConfig({
   test: {
     include: [

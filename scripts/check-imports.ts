@@ -21,7 +21,7 @@ const firstImports = readFileSync(join(root, "examples/generate.ts"), "utf8")
 
 const bin = join(root, "packages/cli/src/bin.ts")
 
-/** The programs that are started: for each a title, its folder, and its arguments to Node. */
+/** The programs that are started: for each a title, the folder in which it runs, and the arguments to Node. */
 const starts = [
   ["the README's first program", "examples", "--input-type=module", "--eval", firstImports],
   ["gradient-images --version", "packages/cli", bin, "--version"],
@@ -36,7 +36,7 @@ const hook = (output: string) => `
   registerHooks({ load: (url, context, next) => (urls.add(url), next(url, context)) })
   process.on("exit", () => writeFileSync(${JSON.stringify(output)}, [...urls].join("\\n")))`
 
-/** The modules of a package. */
+/** The path of a module, beginning with its package. `undefined` if it is in no package, such as a module of Node. */
 const nameOf = (url: string): string | undefined =>
   /^file:.*\/node_modules\/((?:@[^/]+\/)?[^/]+\/.*)$/.exec(url)?.[1] ?? /^file:.*\/(packages\/.*)$/.exec(url)?.[1]
 
@@ -75,7 +75,7 @@ if (listed !== found) {
   const added = found.split("\n").filter((line) => !isIn(listed)(line))
   const removed = listed.split("\n").filter((line) => !isIn(found)(line))
   process.stderr.write(
-    `The modules that are loaded at a start have changed. If each added module is needed: node scripts/check-imports.ts --write\n` +
+    `The modules that are loaded at a start have changed. If each added module is needed, run node scripts/check-imports.ts --write\n` +
       [...added.map((line) => `+ ${line}\n`), ...removed.map((line) => `- ${line}\n`)].join("")
   )
 }

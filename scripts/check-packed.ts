@@ -1,8 +1,8 @@
 /**
  * Checks the packages as a user gets them: packed, and installed in empty projects. In a project with all packages, it
- * type-checks the programs directly in examples/ with three versions of TypeScript, with declarations and without
- * `skipLibCheck`. In projects with the packages that the README installs, it runs the README's first program against the
- * emulator; npm, pnpm, Yarn and Bun each install one of these projects.
+ * type-checks the programs directly in examples/, with three versions of TypeScript and without `skipLibCheck`. In
+ * projects with the packages that the README installs, it runs the README's first program against the emulator; npm,
+ * pnpm, Yarn and Bun each install one of these projects.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"

@@ -12,7 +12,7 @@ type Command = readonly [string, ...ReadonlyArray<string>]
 
 interface Manager {
   readonly install: Command
-  /** Runs a file on Node. */
+  /** The command that runs a file on Node, without the name of the file. */
   readonly node: Command
 }
 

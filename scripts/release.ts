@@ -4,7 +4,7 @@
  * commit its changes.
  *
  * `--dry-run` checks and tests, and publishes nothing. It prints the versions that `pnpm changeset:version` would set.
- * `--skip-tests` leaves out the tests, for example if CI has run them on this commit.
+ * `--skip-tests` leaves out `pnpm test`, for example if CI has run it on this commit.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -42,8 +42,8 @@ const publicModules = (name: string) =>
     .map((path) => join(root, "packages", name, "src", path))
 
 /**
- * Removes the constructors, and what every Schema class inherits, because they do not describe this class. Turns the
- * section "Since" into one line.
+ * Shortens a page of the reference: removes constructors and notes about inheritance, and makes each section "Since"
+ * one line.
  */
 const plain = (markdown: string): string =>
   markdown

@@ -1,9 +1,9 @@
 /**
- * Checks the links of the built site, and opens all pages in Chromium, but only one page of the reference, light and
- * dark, in the width of a desktop and of a phone. Fails if a link leads nowhere, if axe finds a fault, if a page logs
- * an error, lacks an image or is wider than the screen, if the search does not find a word of a guide, or if the
- * playground draws no image. If a folder is given as an argument, it also writes a screenshot of each opened page to
- * it.
+ * Checks the links of the built site, and opens one page of the reference and all other pages in Chromium, light and
+ * dark, in the width of a desktop and of a phone. Fails if a link of the site leads nowhere, if axe finds a fault, if a
+ * page logs an error, lacks an image or is wider than the screen, if the search does not find a word of a guide, or if
+ * the playground does not show the expected events. If a folder is given as an argument, a screenshot of each of these
+ * pages is written to it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -38,7 +38,7 @@ const looks = [
   { name: "phone-dark", colorScheme: "dark", viewport: { width: 390, height: 844 } }
 ] as const
 
-/** The accessibility rules of axe that a page breaks, each with the number of elements and the HTML of the first. */
+/** The rules of axe that a page breaks, each with how many elements break it and the HTML of the first one. */
 const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`${axe}; axe.run().then(({ violations }) =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)
@@ -49,7 +49,7 @@ const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
 const missingImages = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`Promise.all(Array.from(document.images, async (image) => {
     image.loading = "eager"
-    return image.decode().then(() => [], () => ["it lacks the image " + image.src])
+    return image.decode().then(() => [], () => ["this image cannot be shown: " + image.src])
   })).then((all) => all.flat())`)
 
 const isTooWide = (page: Page) => page.evaluate<boolean>("document.documentElement.scrollWidth > innerWidth")
@@ -72,8 +72,8 @@ const check = Effect.fnUntraced(function* (baseUrl: string, path: string, look: 
 }, Effect.scoped)
 
 /**
- * Searches for an option that a guide explains, and opens the first result. Fails the check if that page does not have the
- * option's name.
+ * Searches for an option that a guide explains, and opens the first result. Returns a fault if that page does not
+ * contain the option's name.
  */
 const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
   const page = yield* Chromium.openPage()
@@ -89,8 +89,8 @@ const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
 }, Effect.scoped)
 
 /**
- * Draws an image in the playground. Then makes the playground's service refuse the prompt, draws once more, and checks that
- * the only event is the refusal.
+ * Draws an image in the playground, then makes the playground's service refuse the prompt, and draws once more. Returns
+ * a fault unless there are 4 events the first time, and only the refusal the second time.
  */
 const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
   const page = yield* Chromium.openPage()

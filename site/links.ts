@@ -1,6 +1,6 @@
 /**
- * Checks the links of the built site, without a browser: links to its own pages, with their anchors; links to files of the
- * repository; and the links of llms.txt. It does not follow links to other sites.
+ * Checks the links of the built site, without a browser: links to its own pages, with their anchors; links to files of
+ * the repository; and the links of llms.txt, which must list every guide. It does not follow links to other sites.
  */
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -15,7 +15,7 @@ const read = (path: string) => readFileSync(join(dist, path), "utf8")
 
 const hasId = (page: string, id: string) => read(page).includes(`id="${id}"`)
 
-/** The file of the built page at a path such as `/streaming` or `/reference/core/`. */
+/** The file of the built site at a path such as `streaming` or `reference/core/`, if there is one. */
 const pageOf = (path: string): string | undefined =>
   [path, `${path}.html`, join(path, "index.html")].find((file) => /\.\w+$/.test(file) && existsSync(join(dist, file)))
 

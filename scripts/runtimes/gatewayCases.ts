@@ -11,7 +11,7 @@ export type Handler = (request: Request) => Promise<Response>
 export interface Row {
   readonly name: string
   readonly isRight: boolean
-  /** The status and the first 200 characters of the body. In the case of `leave`, how many responses are open. */
+  /** The status and the start of the body. For `leave`, how many responses of the upstream are still open. */
   readonly received: string
 }
 

@@ -64,21 +64,26 @@ export const cases: Readonly<Record<string, Expected>> = {
     }
   },
   redirect: { what: "a redirect", outcome: "InvalidResponseError", attempts: 1, requests: 1, charged: 0 },
-  break: { what: "broken before the headers", outcome: "DisconnectedError", ...paid, except: resent(paid) },
+  break: {
+    what: "connection broken before the headers",
+    outcome: "DisconnectedError",
+    ...paid,
+    except: resent(paid)
+  },
   "break-kept": {
-    what: "... on a reused connection",
+    what: "reused connection broken before the headers",
     outcome: "DisconnectedError",
     ...paidTwice,
     except: resent(paidTwice)
   },
   "break-kept-stream": {
-    what: "... and for a stream",
+    what: "reused connection broken before the headers of a stream",
     outcome: "DisconnectedError",
     ...paidTwice,
     except: resent(paidTwice)
   },
-  "break-body": { what: "broken within the body", outcome: "DisconnectedError", ...paid },
-  "break-stream": { what: "broken within a stream", outcome: "DisconnectedError", images: 1, ...paid },
+  "break-body": { what: "connection broken within the body", outcome: "DisconnectedError", ...paid },
+  "break-stream": { what: "connection broken within a stream", outcome: "DisconnectedError", images: 1, ...paid },
   "end-stream": { what: "a stream without its last event", outcome: "IncompleteStreamError", images: 1, ...paid },
   "stall-head": { what: "no reply within `timeout`", outcome: "RequestTimeoutError", ...paid },
   "stall-body": { what: "no bytes within `idleTimeout`", outcome: "RequestTimeoutError", ...paid },

@@ -73,7 +73,7 @@ const refusals = (outcomes: ReadonlyArray<Outcome>) =>
 
 const versionOf = (tool: string) => tools.find((each) => each.startsWith(`${tool}@`))?.split("@")[1] ?? ""
 
-/** The page. */
+/** Returns the text of docs/runtimes.md. */
 export const report = (outcomes: ReadonlyArray<Outcome>): string =>
   [
     "# Where it runs",
@@ -93,7 +93,7 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
       " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so the gateway sends only the first one.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",
-    "The gateway's web handler gets the same requests on each runtime: " +
+    "The gateway's web handler gets the same requests on each of these runtimes: " +
       outcomes
         .filter(({ gateway }) => gateway.length > 0)
         .map(({ gateway, runtime }) => {

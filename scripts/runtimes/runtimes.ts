@@ -29,9 +29,9 @@ const nodePackage = (nodeVersion: string) =>
 export const tools = [...nodes.map(nodePackage), "bun@1.4.5", "deno@2.9.6", "miniflare@4.20260730.0", "esbuild@0.28.2"]
 
 /**
- * A function that runs a program in the project's folder, and returns the last line that the program prints. The program is
- * `<name>Process.ts`, with `args` on its command line. On workerd it is `<name>Worker.ts`, and in Chromium `<name>Page.ts`,
- * with `args` in the constant `ARGUMENTS`.
+ * A function that runs a program in the project's folder, and returns the program's results as JSON. The program is
+ * `<name>Process.ts`, with `args` on its command line. On workerd it is `<name>Worker.ts`, and in Chromium
+ * `<name>Page.ts`, with `args` in the constant `ARGUMENTS`.
  */
 type Runtime = (project: string, name: string, args: ReadonlyArray<string>) => Promise<string>
 
@@ -78,7 +78,7 @@ const nodeOf = (nodeVersion: string) => (project: string) =>
 
 const [oldest = "", newest = ""] = nodes
 
-/** The main version of Chromium, from the version of its npm package. */
+/** The major version of Chromium, from the version of its npm package. */
 export const chromiumVersion = packageVersion("@sparticuz/chromium").replace(/^.*@(\d+).*$/, "$1")
 
 /**

@@ -7,7 +7,7 @@ const pages = join(import.meta.dirname, "../pages")
 
 const item = (text: string, page: string) => ({ text, link: `/${page}` })
 
-/** The guides in the order in which they are read. */
+/** The guides, in the order of the sidebar and of llms.txt. */
 const guides = [
   {
     text: "Begin",
@@ -66,10 +66,10 @@ export default defineConfig({
   markdown: { theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
   // Makes llms.txt, llms-full.txt and a Markdown file beside each page.
   vite: { plugins: [llmstxt()] },
-  // Pages with two programs side by side have no outline, because the programs need its room.
+  // Pages with two programs side by side have no outline, because the programs need the room of the outline.
   transformPageData: ({ frontmatter, relativePath }) =>
     relativePath.startsWith("coming-from-") ? { frontmatter: { ...frontmatter, aside: false, pageClass: "wide" } } : {},
-  // VitePress does not mark the content of the home page as its main part, which screen readers need.
+  // VitePress does not give the content of the home page the role `main`, which screen readers need.
   transformHtml: (html) => html.replace(/<div class="VPContent is-home"/, '<div role="main" class="VPContent is-home"'),
   themeConfig: {
     nav: [item("Guide", "getting-started"), item("Playground", "playground"), item("Reference", "reference/core/")],

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Checks the version of Node, then loads the command line. An old version could not parse the command line, and would
- * print a SyntaxError instead of this message.
+ * Checks the version of Node before the rest of the program is loaded. Otherwise an old version of Node could fail with
+ * a SyntaxError instead of this message.
  */
 import process from "node:process"
 

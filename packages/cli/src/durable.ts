@@ -13,11 +13,11 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { configMessageOf } from "./output/message.ts"
 
-/** Where generations are kept. */
+/** Where the journal and the store of generations are. */
 export interface Place {
-  /** A file, or `postgres://...`. */
+  /** The path of a file, or the URL of a PostgreSQL database: `postgres://...`. */
   readonly journal: string
-  /** A folder, or `s3://bucket/prefix`. */
+  /** The path of a folder, or a bucket: `s3://bucket/prefix`. */
   readonly store: string
 }
 
@@ -93,13 +93,13 @@ const services = ({ journal, store }: Place) =>
     return yield* Layer.build(Layer.merge(GenerationJournal.layerSql().pipe(Layer.provide(sql)), images))
   }).pipe(Effect.mapError(readable))
 
-/** Provides `Images` that records its calls with a key, and `DurableImages`. */
+/** Provides `DurableImages`, and `Images` that records each call with an idempotency key. */
 export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
   DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
 
 const unsent = Effect.die("a command about generations must not send a request")
 
-/** Provides `DurableImages` for commands that list and change generations. It requests no images from the service. */
+/** Provides `DurableImages` for commands that only look at generations or change them. No request can be sent. */
 export const administration = (place: Place) =>
   around(
     Layer.succeed(Images.Images, { generate: () => unsent, generateStream: () => Stream.fromEffect(unsent) }),

@@ -18,18 +18,18 @@ export const inFlags = (error: GradientError.GradientError, params: ReadonlyArra
   return GradientError.fromReason(new GradientError.InvalidParamsError({ issues, description }), error.attempts)
 }
 
-/** Makes a flag optional. Its value is `undefined` if the flag is absent. */
+/** Adds a description to a flag, and makes it optional: its value is `undefined` if it is absent. */
 export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
 
-/** A flag without a value. */
+/** A flag that is true if it is given, and false by default. */
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
 /** The flag --base-url: the base URL of the service. */
 export const baseUrl = given(
   Flag.String("base-url"),
-  `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
+  `The base URL of the service. Default: GRADIENT_BASE_URL, else the host in GRADIENT_INFERENCE_ENDPOINT, else ${GradientConfig.defaultBaseUrl}`
 )
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -69,7 +69,7 @@ export const text = (flag: Flag.Flag<string>): Flag.Flag<string> =>
     () => "Expected some text"
   )
 
-/** A comma-separated list. */
+/** Reads the value of a flag as a list: items that are separated by commas, without empty ones. */
 export const list = (flag: Flag.Flag<string>): Flag.Flag<ReadonlyArray<string>> =>
   flag.pipe(
     Flag.withMetavar("LIST"),

@@ -20,13 +20,11 @@ import { version } from "./version.ts"
  */
 const isNamed = (name: string) => argv.some((word) => word === name || /^--(completions|wizard)(=|$)/.test(word))
 
-/**
- * Makes a command without an implementation. It only appears in the list of commands in the help of `gradient-images`.
- */
+/** Makes a command without an implementation, for the list of commands in the help of `gradient-images`. */
 const listed = (name: keyof typeof descriptions) => Command.make(name).pipe(Command.withDescription(descriptions[name]))
 
-// A command is loaded only if `isNamed` returns true for it, because loading the emulator's image encoder alone takes
-// longer than everything else.
+// A command is loaded only if `isNamed` returns true for it, because loading can take long, for example that of the
+// emulator's image encoder.
 const subcommands = [
   isNamed("generate") ? (await import("./commands/generate.ts")).generate : listed("generate"),
   isNamed("batch") ? (await import("./commands/batch.ts")).batch : listed("batch"),

@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { hasCollector, observed } from "./telemetry/environment.ts"
 
-/** The flags that choose the service. */
+/** The flags that choose between the service and the emulator. */
 export interface Wanted {
   readonly baseUrl: string | undefined
   /** Use the emulator even if a key is set. */
@@ -50,7 +50,7 @@ export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   const inProcess = wanted.emulate || (!hasKey && baseUrl === GradientConfig.defaultBaseUrl)
   if (inProcess && !wanted.emulate) {
     yield* Console.error(
-      "No key is set, so the emulator draws the images. Set GRADIENT_MODEL_ACCESS_KEY to use the real service."
+      "No key is set, so the emulator is used. Set GRADIENT_MODEL_ACCESS_KEY to use the real service."
     )
   }
   let emulated = inProcess

@@ -72,7 +72,7 @@ describe("batch", () => {
         })
         const { code, stderr } = yield* run([...running, "--concurrency", "1"], { cwd, baseUrl })
         assert.strictEqual(code, 1)
-        assert.include(stderr, "1 requests failed, and were not charged for. Run the same command again")
+        assert.include(stderr, "1 requests failed, and were not charged for. To send them again, run")
         assert.match(stderr, /otters\/.*: ContentPolicyError/)
         assert.include(stderr, "1 requests are in doubt: they may have been charged for")
         assert.match(

@@ -183,7 +183,7 @@ describe.concurrent("a picture that is known by its address alone", () => {
       const { code, stderr, stdout } = yield* run(["generate", "x", "--n", "2"], { cwd, baseUrl })
       assert.deepStrictEqual([code, stdout], [1, ""])
       assert.include(stderr.split("\n"), `Download this image soon, because its URL may expire: ${url}`)
-      assert.strictEqual(stderr.split(url.slice(0, 50)).length, 2) // Once.
+      assert.strictEqual(stderr.split(url.slice(0, 50)).length, 2) // The URL is printed once.
       assert.match(stderr, /Saved an image that had arrived: x-kept\.bin/)
       assert.deepStrictEqual(yield* list(cwd), ["x-kept.bin"])
     }).pipe(Effect.scoped)

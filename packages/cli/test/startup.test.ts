@@ -6,7 +6,7 @@ import { build, folder, run } from "./support/cli.ts"
 
 beforeAll(build, 120_000)
 
-/** Options of Node that run a module before the command line. */
+/** Options of Node that run a module with this source before the program. */
 const preload = (source: string) => ["--import", `data:text/javascript,${encodeURIComponent(source)}`]
 
 /** Options of Node that write the address of each loaded module into a file. */

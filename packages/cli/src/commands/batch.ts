@@ -39,7 +39,7 @@ const place = {
   ),
   journal: given(
     Flag.String("journal"),
-    "The journal, which records the requests: a file, or postgres://... Default: journal.sqlite in the folder of --store"
+    "The journal, which records the requests: a file, or postgres://... Required if --store is a bucket. Default: journal.sqlite in the folder of --store"
   )
 }
 
@@ -50,7 +50,7 @@ const runner = {
     Flag.withDefault(4)
   ),
   json: yes("json", "Print the progress on standard output as JSON objects, each on its own line"),
-  emulate: yes("emulate", "Use the emulator even if a key is set: nothing is sent or charged for"),
+  emulate: yes("emulate", "Use the emulator even if a key is set, so that nothing is charged for"),
   baseUrl
 }
 
@@ -59,8 +59,8 @@ const name = Argument.String("batch").pipe(Argument.withDescription("The name of
 const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))
 
 /**
- * Returns the journal and the store. By default the journal is a file in the folder of the images. If the store is a
- * bucket, --journal is required.
+ * Returns where the journal and the store are. By default the journal is a file in the store's folder, which is made if
+ * it does not exist. If the store is a bucket, --journal is required.
  */
 const placeOf = Effect.fnUntraced(function* ({
   journal,
@@ -82,8 +82,9 @@ const placeOf = Effect.fnUntraced(function* ({
 const mostNamed = 20
 
 /**
- * Returns one line for each request with this status: `free` (it failed) or `in-doubt`. The line has the key and why
- * there is no image. At most `mostNamed` requests are listed; a last line counts the others.
+ * Returns one line for each request with this status: `free` (it failed) or `in-doubt`. The line has the request's key
+ * and the journal's note, such as the reason of the failure. At most `mostNamed` requests are listed; a last line
+ * counts the others.
  */
 const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in-doubt", count: number) {
   const found = yield* DurableImages.list({ prefix: `${batch}/`, status }).pipe(
@@ -95,23 +96,23 @@ const missing = Effect.fnUntraced(function* (batch: string, status: "free" | "in
   return [...found.map(({ key = "", note = "no outcome" }) => `  ${key}: ${note}`), ...more]
 })
 
-/** Fails if requests failed or are in doubt. The error's message lists some of them, and says how to continue. */
+/** Fails if requests failed or are in doubt. The error's message lists up to `mostNamed` of each, and what to do. */
 const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBatch.Progress, at: Place) {
   if (failed === 0 && inDoubt === 0) return
-  // An address of PostgreSQL can have a password, so it is not shown.
+  // The URL of a PostgreSQL database can contain a password, so it is not shown.
   const journal = at.journal.includes("://") ? "postgres://..." : at.journal
   const lines = [
     ...(failed > 0
       ? [
-          `${failed} requests failed, and were not charged for. Run the same command again to send them again:`,
+          `${failed} requests failed, and were not charged for. To send them again, run gradient-images batch run again:`,
           ...(yield* missing(batch, "free", failed))
         ]
       : []),
     ...(inDoubt > 0
       ? [
-          `${inDoubt} requests are in doubt: they may have been charged for, but have no image. To pay for them again, run ` +
+          `${inDoubt} requests are in doubt: they may have been charged for, and their outcome is unknown. To pay for them again, run ` +
             `gradient-images generations resolve --repeat --in-doubt --at-most IMAGES --journal ${journal} --store ${at.store}, ` +
-            "which decides about all generations in doubt of this journal, then the same command again:",
+            "which also decides about other generations in doubt in this journal, then run the same command again:",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]
       : [])
@@ -171,7 +172,7 @@ const run = Command.make(
     yield* watch(options, ImageBatch.run({ name: batch ?? path.parse(file).name, concurrency, lines }))
   })
 ).pipe(
-  Command.withDescription("Sends all requests in a file. If the command was stopped, run it again to continue."),
+  Command.withDescription("Sends the requests in a file. If the command was stopped, run it again to continue."),
   Command.withExamples([
     {
       command: "gradient-images batch run otters.jsonl --store images",
@@ -179,7 +180,7 @@ const run = Command.make(
     },
     {
       command: "gradient-images batch run otters.jsonl --store s3://bucket/otters --journal postgres://host/db",
-      description: "Shares the batch with other machines, which run `batch worker otters`"
+      description: "Shares the batch with other machines, which run `batch worker otters` with the same --store and --journal"
     }
   ])
 )

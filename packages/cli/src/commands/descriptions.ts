@@ -4,12 +4,12 @@
  */
 export const descriptions = {
   generate: "Generates images from a prompt, shows them and writes them into files.",
-  batch: "Sends all requests in a file and pays for each of them once, on one machine or on many.",
+  batch: "Sends the requests in a file, on one machine or on many, and pays for each of them at most once.",
   generations:
-    "Lists durable generations, and decides what happens to those that may have been charged for but have no image.",
+    "Lists durable generations, and decides what happens to those in doubt, which may have been charged for.",
   models: "Lists all models of the service, including those that do not make images.",
   emulator:
-    "Serves an emulated images endpoint: it draws the images itself, at no cost, in the wire format of the real service.",
+    "Serves an emulated images endpoint: it draws the images itself, at no cost, and replies as the real service does.",
   gateway: "Serves the images endpoint to your own callers, who do not need the service's key.",
   mcp: "Serves image generation to an agent: an MCP server on standard input and output."
 } as const

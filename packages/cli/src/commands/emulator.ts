@@ -23,7 +23,7 @@ const config = {
   ),
   latency: given(
     duration("latency"),
-    "The time before the reply to a valid request for images, in seconds or with a unit: 90, 1.5s, 500ms, 5m. Default: 0"
+    "The time before a reply with images or a failure that is charged for, in seconds or with a unit: 90, 1.5s, 500ms, 5m. Default: 0"
   ),
   pace: given(duration("pace"), "The time before each image of a stream. Default: 0"),
   images: Flag.Literals("images", ["painted", "plain"]).pipe(
@@ -34,7 +34,7 @@ const config = {
   ),
   models: Flag.String("model").pipe(
     Flag.withDescription(
-      "A model that the emulator has; repeatable. Any other model gets a 404. Default: the models that the real service is believed to have"
+      "A model that the emulator has; repeatable. A request for any other model gets a 404. Default: the models that the real service is believed to have, and successors of some"
     ),
     Flag.atLeast(0)
   ),
@@ -48,7 +48,7 @@ const config = {
   allowFaultHeader: yes("allow-fault-header", "Let a request choose its own fault, in the header x-emulator-fault")
 }
 
-/** Prints the first lines: where the emulator listens, or that it does not listen. */
+/** Prints where the emulator listens, or that it does not listen. */
 const announce = (options: Command.Command.Config.Infer<typeof config>) =>
   Effect.gen(function* () {
     const baseUrl = yield* Emulator.baseUrl
@@ -80,7 +80,7 @@ const indented = (text: string) => text.replace(/^/gm, "    ")
 const description = `${descriptions.emulator}
   Each request is logged in one line on standard error.
 
-  Write a fault as its name, then @BYTE, =VALUE, ;OPTION=VALUE and, to affect only the first N requests, " xN":
+  Write a fault as its name, then the parts that it needs: @BYTE, =VALUE, ;OPTION=VALUE and, for only N requests, " xN":
 
 ${indented(Fault.grammar)}`
 

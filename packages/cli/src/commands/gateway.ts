@@ -42,10 +42,10 @@ const config = {
   images: orVariable(
     "images",
     "GATEWAY_IMAGES",
-    "The maximum number of images that one caller may request within --window. Default: 10",
+    "The maximum number of images that one caller may request within --window, on average. Default: 10",
     whole(1, 1e9)
   ),
-  window: orVariable("window", "GATEWAY_WINDOW", "The time window within which --images is counted. Default: 1m", time),
+  window: orVariable("window", "GATEWAY_WINDOW", "The length of time that --images applies to. Default: 1m", time),
   models: orVariable(
     "models",
     "GATEWAY_MODELS",
@@ -86,7 +86,7 @@ const config = {
   ),
   baseUrl: given(
     Flag.String("base-url"),
-    `The address of the service. Default: GRADIENT_BASE_URL, else ${GradientConfig.defaultBaseUrl}`
+    `The base URL of the service. Default: GRADIENT_BASE_URL, else the host in GRADIENT_INFERENCE_ENDPOINT, else ${GradientConfig.defaultBaseUrl}`
   )
 }
 
@@ -129,8 +129,8 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 
 /**
- * The maximum time that the process waits, after a signal, for requests that it has sent to the service. A reply that
- * is not a stream takes no longer.
+ * The maximum time that the HTTP server waits, after a signal, for its open requests. A reply of the service that is
+ * not a stream takes no longer.
  */
 const drain = "10 minutes"
 
@@ -140,12 +140,16 @@ const stoppable = (server: Server) => {
     problem: Effect.sync(() => (isStopping ? "stopping" : undefined)),
     stop: Effect.sync(() => {
       isStopping = true
-      server.keepAliveTimeout = 1 // Idle connections close at once, so that the process does not wait for them.
+      // A connection closes soon after its last response, so that the process does not wait for another request.
+      server.keepAliveTimeout = 1
     })
   }
 }
 
-/** Makes `Attempts`, which sends requests to the service, and the routes that show the gateway's health. */
+/**
+ * Makes `Attempts`, which sends requests to the service, the routes that show the gateway's health, and, if the gateway
+ * is durable, the metric of generations in doubt.
+ */
 const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Options, stopping: Health.Problem) {
   const client = NodeImages.layerFromConfig({ baseUrl })
   if (journal === undefined && store === undefined) {
@@ -165,8 +169,8 @@ const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Op
 })
 
 /**
- * Makes the `Attempts` and the routes of the gateway. If a collector is configured or metrics are served, the attempts
- * have telemetry.
+ * Makes `Attempts`, and the routes beside the images endpoint: those of health and, with `--metrics`, `/metrics`. If a
+ * collector is configured or metrics are served, `Attempts` adds telemetry to each attempt.
  */
 const attemptsOf = Effect.fnUntraced(function* (options: Options, stopping: Health.Problem) {
   const { attempts, doubts, health } = yield* makeSending(options, stopping)

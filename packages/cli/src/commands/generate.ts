@@ -43,10 +43,13 @@ const paramFlags = {
     Flag.String("output-format"),
     "The format: png, webp or jpeg. Default: the one that the extension of --output names, else png"
   ),
-  outputCompression: given(Flag.Finite("output-compression"), "Quality from 0 to 100, for webp and jpeg"),
+  outputCompression: given(
+    Flag.Finite("output-compression"),
+    "The quality of the compression from 0 to 100, for webp and jpeg"
+  ),
   partialImages: given(
     Flag.Finite("partial-images"),
-    "Stream the reply: this many partial images, 1 to 3, arrive before each finished image"
+    "Stream the reply, and request this many partial images before each finished image: 1 to 3 for gpt-image models"
   ),
   complexity: given(
     Flag.String("complexity"),
@@ -66,7 +69,7 @@ const retryPolicies = [
 const call = {
   timeout: given(
     duration("timeout"),
-    "The maximum time until the reply is complete, or until a stream begins, in seconds or with a unit: 90, 1.5s, 5m. Default: 10m"
+    "The maximum time from sending a request until its reply is complete, or until a stream begins, in seconds or with a unit: 90, 1.5s, 5m. Default: 10m"
   ),
   idleTimeout: given(duration("idle-timeout"), "The maximum time without data within a reply. Default: 5m"),
   retry: given(
@@ -77,7 +80,9 @@ const call = {
 
 const config = {
   prompt: Argument.String("prompt").pipe(
-    Argument.withDescription("What to draw. If it is - or absent, the prompt is read from standard input"),
+    Argument.withDescription(
+      "What to draw, or - to read it from standard input. If it is absent, standard input is read unless it is a terminal"
+    ),
     Argument.optional
   ),
   params: paramFlags,
@@ -107,7 +112,7 @@ const config = {
     "The key of the recorded call. A later call with the same key and params gets the same images"
   ),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
-  emulate: yes("emulate", "Use the emulator even if a key is set: nothing is sent or charged for"),
+  emulate: yes("emulate", "Use the emulator even if a key is set, so that nothing is charged for"),
   baseUrl
 }
 
@@ -118,14 +123,13 @@ type Options = Command.Command.Config.Infer<typeof config>
 
 const report = (lines: ReadonlyArray<string>) => Effect.forEach(lines, (line) => Console.error(line), { discard: true })
 
-/** Writes the images that had arrived before a call failed or was cancelled. Prints and returns their paths. */
+/** Writes images of a call that failed or was cancelled. Prints and returns their paths. */
 const keep = Effect.fnUntraced(function* (images: ReadonlyArray<GeneratedImage.ImageBytes>, { kept }: Targets) {
   const { problems, written } = yield* save(images, kept)
   yield* report([...problems, ...written.map(({ path }) => `Saved an image that had arrived: ${path}`)])
   return written.map(({ path }) => path)
 }, Effect.uninterruptible)
 
-/** Writes every image. */
 const write = Effect.fnUntraced(function* ({ images }: Generated, { finished }: Targets) {
   const { problems, written } = yield* save(images, finished)
   if (problems.length > 0) return yield* new WriteError({ problems, paths: written.map(({ path }) => path) })
@@ -153,7 +157,10 @@ const recording = Effect.fnUntraced(function* <E, R>(
   )
 })
 
-/** Requests the images. If the call fails or is cancelled, the images that have arrived are written to files. */
+/**
+ * Requests the images. If the call fails or is cancelled, the finished images that have arrived, and often the latest
+ * partial one, are written to files.
+ */
 const askAndKeep = Effect.fnUntraced(function* (
   options: Options,
   params: Params,

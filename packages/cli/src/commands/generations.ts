@@ -65,7 +65,7 @@ const show = Command.make(
   })
 ).pipe(Command.withDescription("Shows one generation as JSON."))
 
-/** Allows generations in doubt to be repeated, as long as they have at most `atMost` images in total. */
+/** Decides `repeat` for generations in doubt, as long as they have at most `atMost` images in total. */
 const repeatAll = Effect.fnUntraced(function* (atMost: number) {
   const doubts = yield* Stream.runCollect(DurableImages.list({ status: "in-doubt" }))
   let left = atMost
@@ -87,9 +87,9 @@ const repeatAll = Effect.fnUntraced(function* (atMost: number) {
 })
 
 const decisions = {
-  repeat: "Allow the next call with the key to pay again",
-  abandon: "Never send it again",
-  accept: "Take the images that the store holds as the result"
+  repeat: "Allow the next call with the key to send a new request, which may be charged for",
+  abandon: "Allow no more requests for the key, unless you decide otherwise later",
+  accept: "Take the images that the store has of the attempt as the result"
 } as const
 
 const resolve = Command.make(
@@ -148,7 +148,7 @@ const erase = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Removes the images, the key and the labels of a generation. A later call with the same key pays for nothing, until `generations forget` or `prune` removes its record."
+    "Removes the images, the key and the labels of a generation. A later call with the same key sends no request, until the generation's row is removed, for example by `generations prune --status expired`."
   )
 )
 
@@ -161,13 +161,17 @@ const prune = Command.make(
     ),
     status: given(
       Flag.Literals("status", ["done", "expired", "abandoned", "free"]),
-      "done: removes the images. Any other status: removes the rows from the journal, so that their keys can pay again. Default: done"
+      "done: removes the images. Any other status: removes the rows and any images of theirs, so that their keys can pay again. Default: done"
     )
   },
   Effect.fnUntraced(function* ({ olderThan, status, ...at }) {
     yield* removed(yield* Effect.provide(DurableImages.prune({ olderThan, status }), administration(at)))
   })
-).pipe(Command.withDescription("Removes the images of old generations from the store, or their rows from the journal."))
+).pipe(
+  Command.withDescription(
+    "Removes the images of old generations from the store; with a --status other than done, also their rows from the journal."
+  )
+)
 
 const reconcile = Command.make(
   "reconcile",
@@ -176,7 +180,11 @@ const reconcile = Command.make(
     const found = yield* Effect.provide(Stream.runCollect(DurableImages.reconcile), administration(at))
     yield* Console.log(`${found.length} generations were written into the journal.`)
   })
-).pipe(Command.withDescription("Restores generations that the journal has lost, from what the store holds."))
+).pipe(
+  Command.withDescription(
+    "Restores or completes the generation of each manifest in the store, for example after the journal was lost."
+  )
+)
 
 export const generations = Command.make("generations").pipe(
   Command.withDescription(descriptions.generations),

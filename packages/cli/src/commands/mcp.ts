@@ -35,9 +35,9 @@ const config = {
   window: given(duration("window"), "The time window of --images: 1h, 24h. Default: until the server ends"),
   inline: given(
     whole(0, 700_000)(Flag.String("inline")),
-    `The maximum size, in bytes, of all images within one result together; images over it are given only as paths. Default: ${defaults.inline}`
+    `The maximum size, in bytes, of all images within one result together. An image that would exceed it is given only as a path and a link. Default: ${defaults.inline}`
   ),
-  emulate: yes("emulate", "Let the emulator draw: nothing is sent or charged for, and no key is needed"),
+  emulate: yes("emulate", "Let the emulator draw the images, so that no key is needed and nothing is charged for"),
   baseUrl
 }
 
@@ -48,7 +48,7 @@ const withoutTilde = (path: string) => path.replace(/^~(?=\/|$)/, homedir())
 
 type Options = Command.Command.Config.Infer<typeof config>
 
-/** Fails if a key is needed and missing. Otherwise an agent would get emulated images and would not notice. */
+/** Fails if a key is needed and missing. Otherwise an agent would get emulated images without knowing it. */
 const requireKey = Effect.fnUntraced(function* ({ baseUrl: address, emulate }: Options) {
   const url = address ?? (yield* GradientConfig.baseUrlConfig)
   if (!emulate && url === GradientConfig.defaultBaseUrl) yield* GradientConfig.keyConfig

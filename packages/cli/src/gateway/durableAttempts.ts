@@ -1,4 +1,4 @@
-/** Attempts of the gateway that are recorded in a journal and a store. This module is loaded only if both are given. */
+/** Makes the gateway durable, with a journal and a store. This module is loaded only if both are given. */
 import type { Images } from "@effect-gradient/core"
 import { DurableImages } from "@effect-gradient/durable"
 import { Attempts } from "@effect-gradient/gateway"
@@ -24,14 +24,14 @@ const problem = Effect.map(DurableImages.DurableImages, ({ get }) =>
   )
 )
 
-/** Makes the attempts of the gateway, and the routes that show its health. */
+/** Makes `Attempts`, the routes that show the gateway's health, and the metric of generations in doubt. */
 export const make = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place, stopping: Health.Problem) => {
   const durable = around(images, place)
   const health = Layer.unwrap(Effect.map(problem, (ofJournal) => Health.layer(stopping, ofJournal)))
   return {
     attempts: Attempts.layerDurable.pipe(Layer.provide(durable)),
     health: health.pipe(Layer.provide(durable)),
-    /** Counts the generations in doubt, as a metric. Used only if the gateway has telemetry. */
+    /** The metric of generations in doubt. It is used only if the gateway has telemetry. */
     doubts: Layer.unwrap(
       Effect.map(
         Effect.promise(() => import("@effect-gradient/core/ImagesTelemetry")),

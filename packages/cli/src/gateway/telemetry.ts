@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
-/** Adds a span and metrics to each attempt. */
+/** Adds telemetry to each attempt of the gateway: attributes to the attempt's span, and metrics. */
 export const observed = <E, R>(attempts: Layer.Layer<Attempts.Attempts, E, R>) =>
   Layer.effect(
     Attempts.Attempts,

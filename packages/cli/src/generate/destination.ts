@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import { extensionOf, formatOf, makePathOf, type Place } from "./targets.ts"
 
-/** The file exists, and `--overwrite` is not set. */
+/** A file exists at the path of an image that would be written, and `--overwrite` is not set. */
 export class FileExistsError extends Schema.TaggedError<FileExistsError>("@effect-gradient/cli/FileExistsError")(
   "FileExistsError",
   { path: Schema.String }
@@ -134,13 +134,13 @@ const checkFile = Effect.fnUntraced(function* (file: string, overwrite: boolean)
   }
 })
 
-/** The most images of one call with a gpt-image model. Such a call for more fails later, before its request is sent. */
+/** The most images of one call. A call for more fails later, before its request is sent. */
 const most = 10
 
 interface Wishes {
   readonly params: Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
   readonly overwrite: boolean
-  /** Whether `--json` prints its object on standard output. */
+  /** Whether `--json` is set, so that its object takes standard output. */
   readonly json: boolean
 }
 

@@ -15,7 +15,7 @@ import { seconds, size } from "../output/format.ts"
 import type { Gallery } from "../output/imagePreview.ts"
 import type { Progress } from "../output/progress.ts"
 
-/** The result of a call, whether it was streamed or not. */
+/** The result of a successful call, whether it was streamed or not. */
 export interface Generated extends Pick<ImageGenerateResponse.ImageGenerateResponse, "usage" | "requestId"> {
   readonly images: ReadonlyArray<GeneratedImage.GeneratedImage | ImageGenStreamEvent.Completed>
 }
@@ -27,9 +27,9 @@ export class Arrived {
   partial: ImageGenStreamEvent.PartialImage | undefined
   /** Whether any attempt so far may have been charged. */
   mayHaveBeenCharged = false
-  /** Whether an emulator answers. */
+  /** Whether an emulator replies instead of the service. */
   isEmulated: () => boolean = () => false
-  /** The paths of the images that were written after the call failed. */
+  /** The paths of the images that were kept after the call failed. */
   kept: ReadonlyArray<string> = []
 
   /** The finished images, then the latest partial one, unless a finished image has arrived after it. */
@@ -59,8 +59,8 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
 }
 
 /**
- * Requests the images, as a stream if partial images are requested. If the params have no model, the progress shows
- * `model` instead.
+ * Requests the images, as a stream if partial images are requested. While the command waits for a reply that is not a
+ * stream, the progress shows the model of the params, else `model`.
  */
 export const ask = (
   { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,

@@ -51,13 +51,12 @@ export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
 
 /** Writes images to one kind of place. `index` is the number of the image in its call, from 0. */
 export interface Target {
-  /** Returns the name of the image's file or device, for messages. */
+  /** Returns the path of the image's file or device, or `Standard output`, for messages. */
   readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
   /** Writes an image and returns its path, or `-` for standard output. */
   readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
 }
 
-/** The targets of one call. */
 export interface Targets {
   /** Writes the images of a successful call. */
   readonly finished: Target

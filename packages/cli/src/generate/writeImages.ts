@@ -28,7 +28,7 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
   }
 }
 
-/** Returns the operating system's own message, if there is one. */
+/** Returns the operating system's own message if there is one, else the message of the error. */
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
 
 /**

@@ -13,7 +13,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { slug } from "../generate/destination.ts"
 
-/** A file cannot be written or read. The message is written for the agent. */
+/** The folder or an image in it cannot be used. While the server runs, the agent reads the message. */
 export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@effect-gradient/cli/ImageFolderError")(
   "ImageFolderError",
   { problem: Schema.String }
@@ -25,7 +25,7 @@ export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@eff
   }
 }
 
-/** A file in the folder. */
+/** A file in the folder: its path, its size in bytes, and when it was last modified. */
 export interface Listed {
   readonly path: string
   readonly bytes: number
@@ -114,7 +114,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
    */
   const listedOf = (name: string) => Effect.option(Effect.flatMap(pathOf(name), statOf))
 
-  /** The files whose names have the extension of an image, the newest first. */
+  /** The files with the extension png, webp, jpg, jpeg or bin, except hidden ones, the newest first. */
   const list = fs.readDirectory(root).pipe(
     Effect.mapError(failing("The folder cannot be read")),
     Effect.flatMap((names) => Effect.forEach(names.filter(isImageName), listedOf, { concurrency: 16 })),

@@ -13,7 +13,7 @@ import type { ImageFolder } from "./ImageFolder.ts"
 
 type Params = ImageGenerateParams.ImageGenerateParamsStreaming
 
-/** The result of a call. */
+/** The result of one call of the tool. */
 export interface Generated {
   readonly images: ReadonlyArray<ImageTool.Reference>
   /** Images that could not be written to files. The result of the tool contains them, so that they are not lost. */
@@ -40,8 +40,8 @@ const asking = (
 const repeated = ` For ${Duration.format(memory)} a call with the same params gets this answer again: change the params to pay again.`
 
 /**
- * Generates the images of one call. Never fails: what went wrong is in `problems`, and the images that had arrived are
- * in the result too.
+ * Generates the images of one call of the tool. Never fails: what went wrong is in `problems`, and finished images that
+ * had arrived are in the result too.
  */
 export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
   const images: Array<ImageTool.Reference> = []

@@ -1,7 +1,8 @@
 /**
- * Makes calls of an agent that are paid for once. A host that has waited too long cancels a call and repeats it, while
- * the service is still generating its images. So a call runs to its end even if nobody waits for it. A call with the
- * same key joins it, or, for 10 minutes after its end, gets its outcome if that is final (see `make`).
+ * Lets an agent's calls with the same key share one request, so that a repeated call is not paid for twice. A host that
+ * has waited too long cancels a call and repeats it, while the service is still generating its images. So a call
+ * continues even if nobody waits for it. A call with the same key joins it, or, for 10 minutes after its end, gets its
+ * outcome if that is final (see `make`).
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -39,7 +40,6 @@ interface Call<A> {
   expiresAt: number
 }
 
-/** The result of joining a call. */
 export interface Joined<A> {
   /** The latest report and all later ones, until the call ends. */
   readonly reports: Stream.Stream<string>

@@ -1,7 +1,7 @@
 /**
- * The tools of `gradient-images mcp`: generate, list and show. Their results contain the paths and links of images. A
- * result contains an image itself only if the image is small or could not be written to a file, because hosts cut
- * results at about 1 MB. It is there as image content, never as text.
+ * The tools of `gradient-images mcp`: generate, list and show. Their results contain the paths of images; those of
+ * generate and show also contain links. A result contains an image itself only if the image is small or could not be
+ * written to a file, because hosts cut results at about 1 MB. An image is included as image content, never as text.
  */
 import { type GeneratedImage, ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
@@ -67,8 +67,8 @@ class ParamsError extends Data.TaggedError("ParamsError")<{ readonly problem: st
 type Given = Readonly<Record<string, unknown>>
 
 /**
- * Makes a function that decodes params. It fails with a message about what is wrong with them. A param that the tool
- * does not have is an error that names it.
+ * Makes a function that decodes params. If they are invalid, it fails with a message about all that is wrong with them.
+ * A param that the tool does not have is also an error.
  */
 const readParams = <A>(schema: Schema.Codec<A, unknown>) => {
   const decode = Schema.decodeUnknownEffect(schema)
@@ -260,7 +260,7 @@ const makeShow = (options: Options) => (given: Given) =>
     return yield* imagesResult(options, [ImageTool.toReference(image, path)])
   }).pipe(Effect.catch(failed))
 
-/** Registers the tools. */
+/** Registers the tools, and the resources behind the links in their results. */
 export const layer = (options: Options): Layer.Layer<never, never, McpServer.McpServer | Images.Images> =>
   Layer.effectDiscard(
     Effect.gen(function* () {

@@ -1,4 +1,7 @@
-/** The access log of a server. It has one line per request, on standard error, written after the response was sent. */
+/**
+ * The access log of a server. It has one line per request, on standard error, written after the response was sent or
+ * the caller left.
+ */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -14,8 +17,8 @@ import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "eff
 const pathOf = (url: string) => JSON.stringify(url.split("?")[0]?.slice(0, 200)).slice(1, -1)
 
 /**
- * Returns the status of the response. A failure has one too: Effect makes a response from it, such as 404 for a path
- * without a route.
+ * Returns the status of the response, or `left` if the request was interrupted. A failure has a status too: Effect
+ * makes a response from it, such as 404 for a path without a route.
  */
 const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>): Effect.Effect<string> => {
   if (Exit.isSuccess(exit)) return Effect.succeed(String(exit.value.status))
@@ -23,7 +26,7 @@ const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown
   return Effect.map(HttpServerError.causeResponse(exit.cause), ([{ status }]) => String(status))
 }
 
-/** `2026-11-25T12:00:00.000Z POST /v1/images/generations 200 1834 ms` */
+/** Makes the line of a request: `2026-11-25T12:00:00.000Z POST /v1/images/generations 200 1834 ms` */
 const lineOf = (request: HttpServerRequest.HttpServerRequest, status: string, start: number, end: number): string =>
   `${DateTime.formatIso(DateTime.makeUnsafe(end))} ${request.method} ${pathOf(request.url)} ${status} ${end - start} ms`
 

@@ -30,18 +30,18 @@ const countsOf = ({ abandoned, done, failed, inDoubt, sending, total }: ImageBat
 
 const tokensOf = ({ totalTokens }: ImageBatch.Progress) => (totalTokens > 0 ? [`${count(totalTokens)} tokens`] : [])
 
-/** Returns one line about a batch. It has no rate and no time left, because this process does not run the batch. */
+/** Returns one line about a batch that this process does not run: without the rate and the remaining time. */
 export const lineOf = (progress: ImageBatch.Progress): string =>
   [...countsOf(progress), ...tokensOf(progress)].join(", ")
 
-/** Shows the progress of one run. The rate and the time left are computed from what was done since its first report. */
+/** Shows the progress of one run. Requests that had an outcome at the first report do not count for the rate. */
 export class BatchProgress {
   readonly #isLive = process.stderr.isTTY
   readonly #start = performance.now()
   #first: number | undefined
   #reports = 0
 
-  /** Returns one line about this run, with its rate and, if it can be computed, the time left. */
+  /** Returns one line about this run, with its rate and, if it can be computed, the remaining time. */
   lineOf(progress: ImageBatch.Progress): string {
     const rate = (1000 * (settledOf(progress) - (this.#first ?? 0))) / (performance.now() - this.#start)
     const left = progress.total - settledOf(progress)

@@ -1,7 +1,7 @@
 /**
- * Ends a run with at most one message on standard error, and with an exit code. 0: success, or a signal ended the
- * gateway or the MCP server; 1: a failure; 2: wrong usage; 128 plus the number of a signal: that signal ended another
- * run. Errors of this package have their exit code as `Runtime.errorExitCode`.
+ * Prints the error of a command that failed, and sets the exit code. 0: success, or a signal ended the gateway or the
+ * MCP server; 1: a failure; 2: wrong usage; 128 plus the number of a signal: that signal ended any other command. The
+ * errors of this package have their exit code as `Runtime.errorExitCode`.
  */
 import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Cause from "effect/Cause"
@@ -38,7 +38,7 @@ export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) 
   yield* Console.error(formatCliError(new CliError.UserError({ cause: new Error(messageOf(error)) })))
 })
 
-/** Prints errors of wrong usage on standard error, one line for each error, and how to get help. */
+/** Prints errors of wrong usage on standard error, and how to get help. Everything else is printed as by default. */
 export const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function* (event) {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)

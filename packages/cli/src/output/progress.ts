@@ -9,7 +9,6 @@ import * as Schedule from "effect/Schedule"
 import process from "node:process"
 import { seconds } from "./format.ts"
 
-/** @category models */
 export interface Progress {
   /** Shows that the command now waits for `what`. */
   readonly waitFor: (what: string) => Effect.Effect<void>
@@ -17,11 +16,9 @@ export interface Progress {
   readonly waitToRetry: (why: string, delay: Duration.Duration, attempt: number) => Effect.Effect<void>
   /** Hides the progress until the next `waitFor` or `waitToRetry`. */
   readonly stop: Effect.Effect<void>
-  /** Milliseconds since the start. */
+  /** Milliseconds since the command began. */
   readonly elapsed: () => number
-  /**
-   * Whether the progress is a single line that is rewritten and finally removed, so that it does not move other output.
-   */
+  /** Whether the progress is a single line that is rewritten, and removed before other output. */
   readonly isLive: boolean
 }
 

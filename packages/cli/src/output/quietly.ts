@@ -1,4 +1,4 @@
-/** Hides what core logs. */
+/** Hides what core logs below the level Error. */
 import { GlobalFlag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,6 +1,7 @@
 /**
- * Sends traces and metrics to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names, as the other variables of
- * OpenTelemetry say. Logs are not sent: they contain texts of the service, which can repeat a prompt.
+ * Sends traces and metrics to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`. Effect's exporters also read other
+ * environment variables of OpenTelemetry. Logs are not sent: they contain texts of the service, which can repeat a
+ * prompt.
  */
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
@@ -27,7 +28,10 @@ const exporters = Layer.mergeAll(OtlpTracer.layerFromConfig(), OtlpMetrics.layer
   ])
 )
 
-/** Turns a variable that cannot be read into a failure. Effect's exporters die of it, although the user can mend it. */
+/**
+ * The exporters. An environment variable that cannot be read is turned from a defect into a failure, because the user
+ * can correct it.
+ */
 export const layer = Layer.catchCause(exporters, (cause) => {
   const defect = Cause.squash(cause)
   return Layer.effectContext(defect instanceof Config.ConfigError ? Effect.fail(defect) : Effect.failCause(cause))

@@ -25,7 +25,7 @@ export const exporting = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Ef
   return yield* Effect.provide(effect, layer)
 })
 
-/** Adds spans and metrics to the attempts of `Images` in this layer. */
+/** Adds telemetry to the `Images` of this layer: attributes to the spans of its calls and attempts, and metrics. */
 export const observed = <A, E, R>(images: Layer.Layer<A | Images.Images, E, R>) =>
   Layer.unwrap(
     Effect.map(

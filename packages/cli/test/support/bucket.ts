@@ -1,6 +1,6 @@
 /**
- * An S3 server from an npm package, on loopback, with the bucket `images`. Also returns the environment variables of a
- * command that uses the bucket.
+ * Starts an S3 server from an npm package, on loopback, with the bucket `images`. Returns its folder, and the
+ * environment variables for a command that uses the bucket.
  */
 import S3rver from "@20minutes/s3rver"
 import { Effect } from "effect"
@@ -22,7 +22,7 @@ export const bucket = Effect.gen(function* () {
     (running) => Effect.promise(() => running.close())
   )
   const { port } = yield* Effect.promise(() => server.run())
-  // The server's own credentials.
+  // The credentials that the server accepts by default.
   const env = {
     AWS_ACCESS_KEY_ID: "S3RVER",
     AWS_SECRET_ACCESS_KEY: "S3RVER",

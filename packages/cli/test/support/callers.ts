@@ -1,5 +1,5 @@
 /**
- * Callers of durable gateways. When a connection of a caller breaks, the caller asks again, any of the gateways, until
+ * Callers of durable gateways. When the connection of a caller breaks, the caller asks one of the gateways again, until
  * it has its image.
  */
 import { randomUUID } from "node:crypto"
@@ -17,7 +17,7 @@ export interface Callers {
   /** The addresses that callers use now. */
   readonly urls: () => ReadonlyArray<string>
   readonly random: () => number
-  /** How many connections of each caller are cut at most. Each one is cut after `cutWithinMillis` at most. */
+  /** How many connections of each caller are cut at most. Each is cut within `cutWithinMillis` after it was opened. */
   readonly cuts: number
   readonly cutWithinMillis: number
 }
@@ -25,7 +25,7 @@ export interface Callers {
 /** The image that a caller got, and what happened to its connections. */
 export interface Received {
   readonly prompt: string
-  /** The picture in base64. */
+  /** The image in base64. */
   readonly picture: string
   readonly cuts: number
   /** How many connections were refused or closed by the gateway, or got status 503. */

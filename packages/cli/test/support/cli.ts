@@ -1,6 +1,6 @@
 /**
- * Runs the built binary as a process. If whoever runs the tests has variables with keys or endpoints of the service, or
- * with proxies, these are not passed on.
+ * Runs the built binary as a process. Environment variables for the service and for proxies are not passed on to it, so
+ * that the tests do not depend on them.
  */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -12,7 +12,7 @@ import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-/** The built binary. */
+/** The path of the built binary. */
 export const binary = join(root, "dist/bin.js")
 
 /** Builds the binary without checking types, because `pnpm check` checks them. */
@@ -27,7 +27,7 @@ export interface Invocation {
   readonly input?: string | Uint8Array
   /** The base URL of the service. If it is set, a key is set too. */
   readonly baseUrl?: string | undefined
-  /** `GRADIENT_IMAGE_MODEL`. */
+  /** The value of the environment variable `GRADIENT_IMAGE_MODEL`. */
   readonly model?: string | undefined
   /** Further environment variables. */
   readonly env?: Readonly<Record<string, string>>
@@ -73,7 +73,7 @@ const finish = Effect.fnUntraced(function* ({ exitCode, stderr, stdout }: Effect
   return { code: Number(code), stdout: out, stderr: err }
 })
 
-/** Runs to the end. */
+/** Runs the binary to its end. Returns its exit code, standard output and standard error. */
 export const run = (args: ReadonlyArray<string>, invocation: Invocation) =>
   start(args, invocation).pipe(Effect.flatMap(finish), Effect.scoped)
 
@@ -83,8 +83,8 @@ export const hasTerminal = process.platform === "linux" && spawnSync("script", [
 const quote = (word: string) => `'${word}'`
 
 /**
- * Runs the binary to its end on a terminal with 256 colours and this many columns. Standard output and standard error
- * come in one text.
+ * Runs the binary to its end on a terminal with 256 colours and this many columns. The terminal gets both standard
+ * output and standard error, and both are returned as `stdout`.
  */
 export const runOnTerminal = (columns: number, args: ReadonlyArray<string>, invocation: Invocation) => {
   const command = [process.execPath, binary, ...args].map(quote).join(" ")

@@ -25,8 +25,8 @@ export interface CallOptions {
 }
 
 /**
- * Starts an MCP server that uses the service at `baseUrl`. Messages on its standard output that violate the protocol
- * are in `violations`.
+ * Starts an MCP server that uses the service at `baseUrl`, and a client of it. `violations` are the errors that the
+ * client reports, for example if a line on the server's standard output violates the protocol.
  */
 export const server = Effect.fnUntraced(function* (
   baseUrl: string,
@@ -60,14 +60,11 @@ export const server = Effect.fnUntraced(function* (
   return { client, transport, images, violations, call, callNow }
 })
 
-/** The text of a result. */
 export const textOf = ({ content }: CallToolResult): string =>
   content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")
 
-/** The links of a result. */
 export const linksOf = ({ content }: CallToolResult) =>
   content.flatMap((part) => (part.type === "resource_link" ? [part] : []))
 
-/** The images within a result. */
 export const imagesOf = ({ content }: CallToolResult) =>
   content.flatMap((part) => (part.type === "image" ? [part] : []))
