@@ -65,7 +65,7 @@ import { makeRequestGuards, RequestId } from "./internal/requestGuards.ts"
 import { respond } from "./internal/respond.ts"
 
 /**
- * Rules for the params of a request. A param is always refused if it is neither in `ImageGenerateParams` nor `stream`.
+ * Rules for the params of a request. Params that core does not know, except `stream`, are always refused.
  *
  * @category options
  * @since 0.1.0

@@ -45,8 +45,8 @@ const isUncharged = (outcome: Attempt.Outcome) =>
   outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
 
 /**
- * Makes the entry of `Attempt.Around` that counts the `n` images of a request towards the limit of this caller. A
- * request that was not charged for does not count.
+ * Makes a function that returns an entry of `Attempt.Around`. The entry counts the `n` images of a request towards the
+ * limit of its caller. A request that was not charged for does not count.
  */
 export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: CallerLimit) {
   const limiter = yield* RateLimiter.RateLimiter
@@ -66,7 +66,10 @@ export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: 
 
     const uncount = consume(-n).pipe(
       Effect.catch((error) =>
-        Effect.logWarning("ImagesGateway: a refused request still counts towards the caller's limit", error)
+        Effect.logWarning(
+          "ImagesGateway: a request that was not charged for still counts towards the caller's limit",
+          error
+        )
       )
     )
 
