@@ -9,14 +9,14 @@
 export interface Client {
   /** Requests a stream and reads it, without keeping the images. */
   readonly stream: () => Promise<number>
-  /** Reads a JSON body. */
+  /** Requests a JSON body and reads it, without keeping the images. */
   readonly generate: () => Promise<number>
 }
 
 export interface Endpoint {
   /** The URL before `/images/generations`. */
   readonly baseUrl: string
-  /** The number of images per request. */
+  /** The number of images that a request asks for. In a stream, all but the last are partial images. */
   readonly images: number
   /** The timeout in milliseconds, for clients that have one. If it is absent, the client's default applies. */
   readonly timeoutMillis?: number
