@@ -1,5 +1,6 @@
 /**
- * The type of what each file in `contestants/` exports: a function that makes the client of a contestant.
+ * The type of the function `make`, which the file of each contestant in `contestants/` exports. It makes the contestant's
+ * client.
  */
 
 /**

@@ -225,7 +225,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
 export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 
 /**
- * The error code for a request with an unknown outcome. It may have been charged for.
+ * The error code for a request with an unknown outcome. That request may have been charged for.
  *
  * @category codes
  * @since 0.1.0

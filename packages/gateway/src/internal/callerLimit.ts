@@ -27,14 +27,12 @@ const failure = ({ reason }: RateLimiter.RateLimiterError) =>
       })
     : new GradientError.ConnectionError({ description: "the rate limiter failed", cause: reason })
 
-/** The names of the rate limit headers. */
 export const rateLimitHeaders = {
   limit: RateLimit.headerNames.controlPlane("limit"),
   remaining: RateLimit.headerNames.controlPlane("remaining"),
   reset: RateLimit.headerNames.controlPlane("reset")
 } as const
 
-/** Makes the rate limit headers of a response. */
 const headersOf = ({ limit, remaining, resetAfter }: RateLimiter.ConsumeResult, now: number) => ({
   [rateLimitHeaders.limit]: String(limit),
   [rateLimitHeaders.remaining]: String(remaining),

@@ -23,7 +23,6 @@ export interface ResolvedRules {
 
 type Issue = ImageGenerateParams.Issue
 
-/** A problem of a request. */
 interface Problem {
   /** The wire name of a param, or the name of a header or of a path param. Empty if the problem is the body itself. */
   readonly param: string
