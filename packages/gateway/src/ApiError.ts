@@ -185,7 +185,7 @@ const statusOf = (reason: Reason): Status => {
   return isStatus(status) ? status : 502
 }
 
-const misconfigured = "No image can be generated until the operator of this service corrects its settings."
+const misconfigured = "The image cannot be generated until the operator of this service corrects its settings."
 
 /**
  * The messages of errors, for the user of a page. Core's own messages are not used, because they are for the operator,
@@ -202,7 +202,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
   QuotaExceededError: "No image can be generated now: the credit is used up.",
   RateLimitError: "Too many images were requested.",
-  BudgetExceededError: "No image can be generated now: the budget is used up.",
+  BudgetExceededError: "The image cannot be generated now: not enough of the budget is left.",
   ConnectionError: "The image service cannot be reached now. Nothing was sent.",
   InternalServerError: "The image service failed.",
   RequestTimeoutError: "The image service did not reply in time.",
