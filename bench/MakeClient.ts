@@ -1,5 +1,6 @@
 /**
- * The type of what each file in `contestants/` exports: a function that makes the client of a contestant.
+ * The type of the function `make`, which the file of each contestant in `contestants/` exports. It makes the contestant's
+ * client.
  */
 
 /**
@@ -9,14 +10,14 @@
 export interface Client {
   /** Requests a stream and reads it, without keeping the images. */
   readonly stream: () => Promise<number>
-  /** Reads a JSON body. */
+  /** Requests a JSON body and reads it, without keeping the images. */
   readonly generate: () => Promise<number>
 }
 
 export interface Endpoint {
   /** The URL before `/images/generations`. */
   readonly baseUrl: string
-  /** The number of images per request. */
+  /** The number of images that a request asks for, partial images included. */
   readonly images: number
   /** The timeout in milliseconds, for clients that have one. If it is absent, the client's default applies. */
   readonly timeoutMillis?: number

@@ -47,7 +47,7 @@ const timeOf = async (plan: RunnerPlan, runners: number) => {
   return { seconds: (performance.now() - before) / 1000, peakBytes: Math.max(...all.map(({ peak }) => peak())) }
 }
 
-/** Runs `use` with a temporary folder and with the test server, and removes both afterwards. */
+/** Runs `use` with a temporary folder and with the test server. Afterwards ends the server and removes the folder. */
 const withService = async <A>(use: (folder: string, baseUrl: string) => Promise<A>): Promise<A> => {
   const folder = mkdtempSync(join(tmpdir(), "bench-batch-"))
   const server = start("./server.ts")

@@ -1,7 +1,6 @@
 /**
  * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It sends
- * "ready" to its parent process. Each message of the parent is a number of runs; the reply is the time and the memory that
- * the runs took.
+ * "ready" to its parent process. Each message of the parent is a number of runs; the reply is the `Strain` of these runs.
  */
 import { on } from "node:events"
 import { contestantOf, contestants } from "./contestants.ts"

@@ -1,11 +1,12 @@
 /**
  * Tests the gateway under load: `node bench/gateway.ts [--streams 500] [--images 4] [--sizes 150000,1500000] [--rounds 3]`.
  *
- * The upstream server, the gateway and its callers are three processes on loopback. For each image size in turn, a new
- * gateway serves all streams at once, and refuses some requests meanwhile.
+ * The upstream server, the gateway and its callers are three processes on loopback. In each round, and for each image size
+ * in turn, a new gateway serves all streams at once, and refuses some requests.
  *
- * Prints the gateway's peak resident memory, and the ratio of the last size to the first (medians of the rounds). Exits
- * with 1 if a stream broke, a refused request had an unexpected status, or the ratio is above 1.2.
+ * Prints the gateway's peaks of resident memory, and the peak with the last size divided by that with the first (medians
+ * of the rounds). Exits with 1 if a stream broke, a request that the gateway must refuse had an unexpected status, the
+ * ratio is above 1.2, or the test takes longer than 5 minutes.
  */
 import { parseArgs } from "node:util"
 import type { Load } from "./gatewayLoad.ts"

@@ -87,7 +87,7 @@ const measure = async (load: Load, serverUrl: string, rounds: number): Promise<G
     start("./bareProxy.ts", [behind])
   ]
   const urls = await Promise.all(proxies.map(answer))
-  /** Runs a round with each of the two proxies. Returns the CPU time that each needs for one request, in milliseconds. */
+  /** Runs a round with the gateway, then one with the proxy. Returns the CPU time of a request in each, in milliseconds. */
   const round = async () => {
     const times: Array<number> = []
     for (const [index, child] of proxies.entries()) {

@@ -88,7 +88,7 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
   const { child, url } = await gatewayTo(`${serverUrl}/stream/1/1500000/65536`)
   const rows: Array<Hostility> = []
 
-  /** A gateway to a service whose streams take 2 s each. The test server can send only one such slow stream at a time. */
+  /** A gateway to a service whose streams take 2 s each. */
   const paced = await gatewayTo(`${serverUrl}/stream/1/1500000/85000/85000`)
 
   /** Measures a case. `run` returns the gateway's replies, and `finish`, which is called after the memory was measured. */

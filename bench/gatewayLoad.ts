@@ -1,7 +1,7 @@
 /**
  * The callers of the gateway, in their own process: `node gatewayLoad.ts <url of the gateway> <streams>`. When the parent
  * process sends a message, this process opens all streams and waits for their headers, sends requests that the gateway must
- * refuse, and then reads all streams.
+ * refuse, and then reads all streams. Then it sends one more request, which is over the caller's limit.
  */
 import { Agent, request as send, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 
@@ -37,7 +37,7 @@ const read = async (response: IncomingMessage): Promise<Count> => {
   let bytes = 0
   let end = ""
   for await (const chunk of response) {
-    if (!Buffer.isBuffer(chunk)) throw new Error("chunks are bytes")
+    if (!Buffer.isBuffer(chunk)) throw new Error("A chunk of the reply is not a Buffer.")
     bytes += chunk.length
     // Only the last event of a complete stream has `usage`, and has it after the image.
     end = (end + chunk.subarray(-200).toString("latin1")).slice(-200)

@@ -17,8 +17,8 @@ export interface Effort {
    */
   readonly roundMillis: number
   /**
-   * After this many milliseconds, a contestant begins no further round. So a slow contestant runs in fewer rounds, but in
-   * at least one.
+   * When the rounds of a contestant have taken this many milliseconds, it begins no further round. So a slow contestant
+   * runs in fewer rounds, but has at least one result.
    */
   readonly millis: number
 }

@@ -1,7 +1,7 @@
 /**
  * The test server, in its own process. The body of a reply is prepared once for consecutive requests with the same
- * path, for a stream with HTTP's chunked coding, so that the server takes little time to send it. `pathOf` makes the
- * path of a request, which decides what the server sends.
+ * path, for a stream with HTTP's chunked coding, so that the server takes little time to send it. The path of a request
+ * decides what the server sends; `pathOf` makes the paths of the works.
  */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
@@ -89,7 +89,7 @@ const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) =
   })
 })
 
-/** Writes each part to the socket, with the work's pauses between them. `response.write` would join parts. */
+/** Writes each part to the socket, with the work's pause after it. `response.write` would join parts. */
 const send = async ({ paceMicros, parts }: Reply, response: ServerResponse): Promise<void> => {
   const { socket } = response
   if (socket === null) return

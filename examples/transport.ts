@@ -8,7 +8,7 @@ export const throughProxy = (proxy: string) => NodeImages.layerFromConfig({ prox
 // Trusts your own certificate authority, in addition to those that Node trusts.
 export const trusting = (ca: string) => NodeImages.layerFromConfig({ tls: { ca } })
 
-// `NodeImages.layerFromConfig`, put together from its parts. You can replace each part.
+// The parts of `NodeImages.layerFromConfig`, without the proxies of the environment. You can replace each part.
 export const assembled = Images.layer.pipe(
   Layer.provide(GradientClient.layerFromConfig()),
   Layer.provide(NodeImages.layerHttpClient({ connectTimeout: "2 seconds" }))

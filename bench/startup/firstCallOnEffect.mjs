@@ -1,5 +1,5 @@
 /**
- * The same call on Effect's own client, with a Schema: about the least that the first call can take.
+ * The call of `firstCall.mjs`, with Effect's own client and a Schema: about the least time that a first call can take.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

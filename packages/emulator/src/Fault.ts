@@ -131,7 +131,9 @@ const kinds = [
     { encoding: Encodings }
   ),
   fault("swap-stream", "A request with stream: true gets JSON, and one without it gets an event stream", {}),
-  fault("cut-event", "The body ends after this many bytes of the event of the first final image, or of the JSON", { at }),
+  fault("cut-event", "The body ends after this many bytes of the event of the first final image, or of the JSON", {
+    at
+  }),
   fault("no-blank-line", "The event of the first final image is the last, and no blank line follows it", {}),
   fault("no-completed", "The stream ends without a final image", {}),
   fault("completed-first", "Each final image comes before its partial images", {}),

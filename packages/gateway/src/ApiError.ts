@@ -34,8 +34,8 @@ export const ErrorBody = Schema.Struct({
 export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 
 /**
- * The headers of an error. They say whether and when to retry, which methods and encodings the gateway accepts, and how
- * to send a key.
+ * The headers that an error may have. They say whether and when to retry, which methods the path allows, which
+ * encodings of a body are accepted, and how to send a key.
  *
  * @category schemas
  * @since 0.1.0
@@ -43,7 +43,7 @@ export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 export const ErrorHeaders = Schema.Struct({
   /** The number of seconds to wait before the next request. */
   "retry-after": Schema.optionalKey(Schema.String),
-  /** `false` if a retry could be charged for again, or would fail again. */
+  /** `false` means that a retry could be charged for again, or would fail again. */
   "x-should-retry": Schema.optionalKey(Schema.Literals(["true", "false"])),
   "www-authenticate": Schema.optionalKey(Schema.Literal("Bearer")),
   /** The methods that the path allows. */
@@ -53,8 +53,8 @@ export const ErrorHeaders = Schema.Struct({
 })
 
 /**
- * The headers of an error. They say whether and when to retry, which methods and encodings the gateway accepts, and how
- * to send a key.
+ * The headers that an error may have. They say whether and when to retry, which methods the path allows, which
+ * encodings of a body are accepted, and how to send a key.
  *
  * @category models
  * @since 0.1.0
@@ -66,21 +66,21 @@ const descriptions = {
   400: "The request is invalid, or moderation refused the prompt. The message may name what to change.",
   401: "The credentials are missing or wrong.",
   403: "Pages of this origin are not allowed to call this API.",
-  404: "The model or the request does not exist.",
+  404: "The model does not exist, or the request cannot be joined.",
   405: "The path does not allow this method. The header allow lists the allowed ones.",
-  408: "The request did not arrive in time.",
+  408: "The body of the request did not arrive in time.",
   409:
-    "A request with this x-attempt-id was already sent. " +
-    "With the code duplicate_attempt or in_doubt, that request may have been charged for. " +
-    "With the code idempotency_key_reused, that request had other params.",
+    "The request conflicts with another one. " +
+    "With the code duplicate_attempt or in_doubt, an earlier request with this id may have been charged for. " +
+    "With the code idempotency_key_reused, an earlier request with this id had other params.",
   410: "The images of this request have been removed.",
   413: "The body is too large.",
   415: "The content type of the body is not JSON, or the body is compressed.",
   422: "The service refused the request.",
-  429: "Too many images were requested, or too many requests are open. The header retry-after, if present, gives the seconds to wait.",
+  429: "The caller requested too many images or has too many open requests, or the image service has reached a limit. The header retry-after, if present, gives the seconds to wait.",
   500: "The gateway failed.",
-  502: "The image service failed, or its reply cannot be used. The image may have been charged for.",
-  503: "The image service is busy, or something that the gateway needs cannot be reached. Nothing was charged for.",
+  502: "The image service failed, its reply cannot be used, or only the operator can correct the problem. Unless the code is not_configured or insufficient_quota, the image may have been charged for.",
+  503: "The image service is busy, or something that the gateway needs cannot be used now. This request was not charged for.",
   504: "The image service did not reply in time. The image may have been charged for."
 } as const
 
@@ -185,7 +185,7 @@ const statusOf = (reason: Reason): Status => {
   return isStatus(status) ? status : 502
 }
 
-const misconfigured = "No image can be generated until the operator of this service corrects its settings."
+const misconfigured = "The image cannot be generated until the operator of this service corrects its settings."
 
 /**
  * The messages of errors, for the user of a page. Core's own messages are not used, because they are for the operator,
@@ -202,17 +202,17 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
   QuotaExceededError: "No image can be generated now: the credit is used up.",
   RateLimitError: "Too many images were requested.",
-  BudgetExceededError: "No image can be generated now: the budget is used up.",
-  ConnectionError: "The image service cannot be reached now. Nothing was sent.",
+  BudgetExceededError: "The image cannot be generated now: not enough of the budget is left.",
+  ConnectionError: "The image service cannot be used now. Nothing was sent.",
   InternalServerError: "The image service failed.",
   RequestTimeoutError: "The image service did not reply in time.",
-  DisconnectedError: "The connection to the image service broke.",
+  DisconnectedError: "The connection broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
   IncompleteStreamError: "The image service stopped before the image was complete.",
   InDoubtError: "The outcome of this request is unknown, so it is not sent again. It may have been charged for.",
   ExpiredError: "The images of this request have been removed.",
-  JournalError: "The record of requests cannot be reached now.",
-  StoreError: "The store of images cannot be reached now."
+  JournalError: "The record of requests cannot be used now.",
+  StoreError: "The store of images cannot be used now."
 }
 
 /**
@@ -225,7 +225,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
 export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 
 /**
- * The error code for a request with an unknown outcome. It may have been charged for.
+ * The error code for a request with an unknown outcome. That request may have been charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -233,7 +233,8 @@ export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 export const inDoubt = ErrorBodies.codes.inDoubt
 
 /**
- * The error code for joining a request that this caller did not send, or that failed without being charged for.
+ * The error code for joining a request if no request of this caller has this id, or if it failed without being charged
+ * for.
  *
  * @category codes
  * @since 0.1.0
@@ -249,8 +250,8 @@ export const notFound = ErrorBodies.codes.notFound
 export const notKept = "not_kept"
 
 /**
- * Messages for the error codes of the gateway itself. They are not used if the code came from the service, which may
- * send the same codes, except that of `duplicateAttempt`, which is used in both cases.
+ * Messages for the error codes of the gateway itself. If the service sent such a code, its message here is not used,
+ * except for `duplicateAttempt`.
  */
 const messagesOfCodes: { readonly [code: string]: string } = {
   [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
@@ -277,7 +278,7 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
 
-/** The codes for these reasons if the service sent no code, or one that is not a plain word. */
+/** The codes for these reasons if a reason has no code of its own, or one that is not a plain word. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: ErrorBodies.codes.rateLimitExceeded,

@@ -24,7 +24,7 @@ import { makeDurable } from "./internal/durableAttempts.ts"
 import { makeUpstream } from "./internal/upstream.ts"
 
 /**
- * A request that has passed all checks.
+ * A request whose params were checked.
  *
  * @category models
  * @since 0.1.0
@@ -68,8 +68,7 @@ export interface RequestId {
   /** The header `x-attempt-id` of the request, as 32 hexadecimal digits. `undefined` if the request had none. */
   readonly attempt: string | undefined
   /**
-   * The header `x-request-id` of the response, as 32 hexadecimal digits. Every response has one. For `join`, the id in
-   * the path.
+   * The header `x-request-id` of the response, as 32 hexadecimal digits. For `join`, the id in the path of the GET.
    */
   readonly request: string
 }
@@ -121,7 +120,7 @@ const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: 
  * images, because no image is decoded.
  *
  * The ids of the last hour are kept in memory, at most 100,000. Each process knows only its own ids, so if there are
- * several processes, all requests of one connection must reach the same process.
+ * several processes, all requests of one caller must reach the same process.
  *
  * @category layers
  * @since 0.1.0
@@ -156,8 +155,8 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
 /**
  * Sends each request through `DurableImages`, with the idempotency key `<caller>/<id>`. By default, the generation
  * continues when its caller leaves. A second request with the same id joins the generation, or gets its images from the
- * store. If the first one failed without being charged for, the second one is sent. Any number of processes can share a
- * journal and a store.
+ * store. If the first one failed without being charged for, the second one is sent. If the outcome of the first one is
+ * unknown, the second one fails with `InDoubtError`. Any number of processes can share a journal and a store.
  *
  * The id is the request's header `x-attempt-id`, or the response's header `x-request-id` if the request had none.
  * `DurableImages.layer`, which provides `DurableImages` and `Images`, is in the optional peer dependency

@@ -11,7 +11,8 @@
  * declare const userOfSession: (session: string) => Effect.Effect<Option.Option<{ readonly id: string }>>
  *
  * // A page that is signed in by a cookie. If it is served from another origin, it calls with `credentials: "include"`,
- * // the gateway has `origins: ["https://app.example.com"], credentials: true`, and the cookie has `SameSite=None; Secure`.
+ * // and the gateway has `origins: ["https://app.example.com"], credentials: true`. If it is served from another site,
+ * // the cookie also has `SameSite=None; Secure`.
  * const fromSession = Layer.succeed(Callers.Callers, {
  *   identify: (headers) =>
  *     userOfSession(Cookies.parseHeader(headers["cookie"] ?? "")["session"] ?? "").pipe(

@@ -140,9 +140,9 @@ const replies = [
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
     /**
-     * An id of 128 random bits in hexadecimal. Each attempt has a new one. Unless the first request with this id failed
-     * without being charged for, a second one is not sent: a durable gateway joins it to the first one, another gateway
-     * refuses it for an hour.
+     * An id of 128 random bits in hexadecimal, which the client makes anew for each attempt. Unless the first request
+     * with this id failed without being charged for, a second one is not sent to the service: a durable gateway joins
+     * it to the first one, another gateway refuses it for an hour.
      */
     "x-attempt-id": Schema.optionalKey(Id)
   },
@@ -156,8 +156,8 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
       description:
         "Replies with JSON. With `stream: true`, it replies with server-sent events instead. " +
         "The events are `image_generation.partial_image` for each partial image, and `image_generation.completed` for each final one. " +
-        "If the request fails after the stream has begun, the last event is `error`, and its data is the body of an error. " +
-        "Comments between the events keep the connection open."
+        "If the request fails after the response headers were sent, the last event is `error`, and its data is the body of an error; in the middle of an event, the connection is closed instead. " +
+        "Comments keep the connection open while nothing else is sent."
     })
   )
   .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all", reportInput: true }) {}
@@ -183,10 +183,10 @@ export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id",
   OpenApi.annotations({
     summary: "Join a request",
     description:
-      "Waits for the reply to an earlier request, for example after the connection broke. It never sends a request. " +
-      "With `accept: text/event-stream`, it replies with server-sent events, and begins with the newest partial image if it has one. " +
+      "Waits for the reply to an earlier request, for example after the connection broke. It never sends a request to the service. " +
+      "With `accept: text/event-stream`, it replies with server-sent events. It begins with the complete images and the newest partial image, as far as this process has them. " +
       "Otherwise it replies with JSON. " +
-      "404 with the code `not_found`: the caller sent no such request, or it failed without being charged for. " +
+      "404 with the code `not_found`: no request of this caller has this id, or it failed without being charged for. " +
       "409 with the code `in_doubt`: the outcome of the request is unknown. " +
       "404 with the code `not_kept`: this gateway does not keep replies."
   })

@@ -3,8 +3,8 @@
  * the key. Its wire format is that of the service, so that this library, `openai` and curl can call it.
  *
  * `layer` adds the routes. You provide three services: `Callers` identifies callers, `Attempts` sends requests, and
- * Effect's `RateLimiter` counts images, for example in memory or in a Redis that gateways share. Everything else is an
- * option with a safe default.
+ * Effect's `RateLimiter` counts images, for example in memory or in a Redis that gateways share. All options have safe
+ * defaults.
  *
  * @example
  * ```ts
@@ -65,7 +65,7 @@ import { makeRequestGuards, RequestId } from "./internal/requestGuards.ts"
 import { respond } from "./internal/respond.ts"
 
 /**
- * Rules for the params of a request. A param is always refused if it is neither in `ImageGenerateParams` nor `stream`.
+ * Rules for the params of a request. Params that core does not know, except `stream`, are always refused.
  *
  * @category options
  * @since 0.1.0

@@ -35,7 +35,7 @@ describe("a budget that is used up", () => {
     const reason = new GradientError.BudgetExceededError({ of: "money", limit: 20, left: 0.125, requested: 0.25 })
     const { error, headers, status } = ApiError.fromGradientError(GradientError.fromReason(reason))
     assert.deepStrictEqual([status, error.code, headers["x-should-retry"]], [502, "insufficient_quota", "false"])
-    assert.strictEqual(error.message, "No image can be generated now: the budget is used up.")
+    assert.strictEqual(error.message, "The image cannot be generated now: not enough of the budget is left.")
   })
 })
 

@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib"
 import { eventually, partialImage, png, serve } from "../../node/test/support/server.ts"
 import { alice, answerImages, asStream, call, gatewayTo, reader, refusal } from "./support/gateway.ts"
 
-/** Sends these lines on a socket. Returns the reply up to `until`, or up to its end. */
+/** Sends these lines on a socket. Returns the reply as soon as it contains `until`, or when the connection closes. */
 const raw = (baseUrl: string, lines: ReadonlyArray<string>, until = "\r\n\r\n") =>
   Effect.callback<string>((resume) => {
     const { hostname, port } = new URL(baseUrl)

@@ -10,7 +10,7 @@ const request: Attempts.Request = { kind: "generate", params: { prompt: "x", mod
 
 const id: Attempts.RequestId = { caller: "alice", attempt: undefined, request: "0".repeat(32) }
 
-/** `Attempts` with a client of their own, and a list of the keys that were sent. */
+/** Makes `Attempts` with a client of their own, and a list of the `authorization` headers that this client sends. */
 const stack = (key: string) => {
   const keys: Array<string | undefined> = []
   const layer = Attempts.layerOnce.pipe(

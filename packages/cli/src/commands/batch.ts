@@ -180,7 +180,8 @@ const run = Command.make(
     },
     {
       command: "gradient-images batch run otters.jsonl --store s3://bucket/otters --journal postgres://host/db",
-      description: "Shares the batch with other machines, which run `batch worker otters` with the same --store and --journal"
+      description:
+        "Shares the batch with other machines, which run `batch worker otters` with the same --store and --journal"
     }
   ])
 )

@@ -27,14 +27,12 @@ const failure = ({ reason }: RateLimiter.RateLimiterError) =>
       })
     : new GradientError.ConnectionError({ description: "the rate limiter failed", cause: reason })
 
-/** The names of the rate limit headers. */
 export const rateLimitHeaders = {
   limit: RateLimit.headerNames.controlPlane("limit"),
   remaining: RateLimit.headerNames.controlPlane("remaining"),
   reset: RateLimit.headerNames.controlPlane("reset")
 } as const
 
-/** Makes the rate limit headers of a response. */
 const headersOf = ({ limit, remaining, resetAfter }: RateLimiter.ConsumeResult, now: number) => ({
   [rateLimitHeaders.limit]: String(limit),
   [rateLimitHeaders.remaining]: String(remaining),
@@ -45,8 +43,8 @@ const isUncharged = (outcome: Attempt.Outcome) =>
   outcome._tag === "NotSent" || (outcome._tag === "Failed" && !outcome.reason.mayHaveBeenCharged)
 
 /**
- * Makes the entry of `Attempt.Around` that counts the `n` images of a request towards the limit of this caller. A
- * request that was not charged for does not count.
+ * Makes a function that returns an entry of `Attempt.Around`. The entry counts the `n` images of a request towards the
+ * limit of its caller. A request that was not charged for does not count.
  */
 export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: CallerLimit) {
   const limiter = yield* RateLimiter.RateLimiter
@@ -66,7 +64,10 @@ export const makeCallerLimit = Effect.fnUntraced(function* ({ images, window }: 
 
     const uncount = consume(-n).pipe(
       Effect.catch((error) =>
-        Effect.logWarning("ImagesGateway: a refused request still counts towards the caller's limit", error)
+        Effect.logWarning(
+          "ImagesGateway: a request that was not charged for still counts towards the caller's limit",
+          error
+        )
       )
     )
 

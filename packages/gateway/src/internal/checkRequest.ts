@@ -23,9 +23,8 @@ export interface ResolvedRules {
 
 type Issue = ImageGenerateParams.Issue
 
-/** A problem of a request. */
 interface Problem {
-  /** The param's wire name, or the name of a header. It is empty if the problem is the body itself. */
+  /** The wire name of a param, or the name of a header or of a path param. Empty if the problem is the body itself. */
   readonly param: string
   /** A message that names the param, if `param` is not empty. */
   readonly message: string

@@ -27,7 +27,7 @@ const Durable = Context.Service<DurableImages.DurableImages, DurableImages.Durab
 
 const keyOf = ({ attempt, caller, request }: RequestId) => `${caller}/${attempt ?? request}`
 
-/** Waits for the first event, so that a failure before it is answered with the HTTP status of that failure. */
+/** Waits for the first event, so that a failure before it can be answered with the HTTP status of that failure. */
 const eventsReply = Effect.fnUntraced(function* (
   events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
 ) {

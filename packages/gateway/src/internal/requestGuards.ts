@@ -16,7 +16,7 @@ import * as ApiError from "../ApiError.ts"
 import { rateLimitHeaders } from "./callerLimit.ts"
 
 export interface GuardOptions {
-  /** The origins whose pages may call the gateway. */
+  /** The other origins whose pages may call the gateway. */
   readonly origins: ReadonlyArray<string>
   /** Whether pages of `origins` may send cookies. */
   readonly credentials: boolean
@@ -32,7 +32,7 @@ export const RequestId = Context.Reference<string>("@effect-gradient/gateway/Req
   defaultValue: SecureRandom.uuidV4Unsafe
 })
 
-/** The response headers that a page of another origin can read. */
+/** The response headers that a page of another origin can read only because they are listed here. */
 const exposedHeaders = [...Object.values(rateLimitHeaders), "retry-after", "x-request-id", "x-should-retry"]
 
 const cors = ({ credentials, origins }: GuardOptions) =>

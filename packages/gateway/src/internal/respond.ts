@@ -58,7 +58,7 @@ const streamed = (bytes: Bytes, contentType: string, headers: Readonly<Record<st
 const json = (bytes: Bytes, length: string | undefined) =>
   streamed(Stream.tapError(bytes, log), "application/json", length === undefined ? {} : { "content-length": length })
 
-/** The bytes of an event stream. */
+/** The bytes of the reply, or the failure `noEvents` if it is JSON. */
 const eventBytes = (reply: EncodedReply): Bytes => (reply._tag === "EventStream" ? reply.bytes : Stream.fail(noEvents))
 
 interface Timeouts {

@@ -32,7 +32,7 @@ export const durableOn = (
     ])
   )
 
-/** The journal is away. */
+/** The failure of a journal that cannot be reached. */
 export const away = Effect.fail(
   new GenerationJournal.JournalFailure({ message: "connection refused", cause: undefined, isRetryable: true })
 )
