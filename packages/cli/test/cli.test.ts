@@ -474,7 +474,7 @@ describe.concurrent("gradient-images generate", () => {
     {
       name: "a broken rule that depends on another flag",
       args: ["x", "--output-compression", "50", "-o", "new/folder/x.png"],
-      named: ["--output-compression must be 100 if the format is png, the default (got 50)"]
+      named: ["--output-compression must be 100 if the format is png or not set (got 50)"]
     },
     {
       name: "a file of a format that is not known",

@@ -242,8 +242,8 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
   _tag: Schema.tag("InvalidParamsError"),
   reached: reachedField("NotSent"),
   /**
-   * The first broken rule of each param or option. Empty if only the HTTP client refused the request, for example
-   * because the URL is invalid.
+   * The first broken rule of each param or option. It can be empty, for example if the HTTP client refused the URL.
+   * Then only `description` shows what is wrong.
    */
   issues: Schema.Array(Issue).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {}
@@ -685,7 +685,10 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     return this.reason.isRetryable
   }
 
-  /** Whether any attempt of the call may have been charged for. */
+  /**
+   * Whether `reason` or a reason in `attempts` may have been charged for. Requests that `transformClient` repeated are
+   * not considered.
+   */
   get mayHaveBeenCharged(): boolean {
     return this.reason.mayHaveBeenCharged || this.attempts.some(({ reason }) => reason.mayHaveBeenCharged)
   }

@@ -85,8 +85,8 @@ const withBytes = Schema.Union([
 ])
 
 /**
- * A codec between an event and its JSON, with the image in base64. For servers. The JSON of a `Completed` also has
- * `requestId` and `rateLimit`, which are headers on the wire.
+ * A codec between an event and its JSON, with the image in base64. For servers. The JSON can have members that the
+ * service's events lack: `partialImages`, and `requestId` and `rateLimit`, which are headers on the wire.
  *
  * @category codecs
  * @since 0.1.0

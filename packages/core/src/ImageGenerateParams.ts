@@ -208,7 +208,7 @@ const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyA
     ({ outputCompression }) => within(outputCompression, 0, 100),
     ({ outputCompression = 100, outputFormat = "png" }) =>
       outputCompression < 100 && outputFormat === "png"
-        ? { allowed: "100 if the format is png, the default" }
+        ? { allowed: "100 if the format is png or not set" }
         : undefined
   ],
   partialImages: [
@@ -216,7 +216,9 @@ const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyA
       kind === "stream" ? within(partialImages, 1, isGptImage(model) ? 3 : undefined) : undefined,
     // 0 is allowed for `generate`, because it is the API's default for a request that does not stream.
     ({ partialImages }, kind) =>
-      kind === "generate" && (partialImages ?? 0) !== 0 ? { allowed: "left out without a stream" } : undefined
+      kind === "generate" && (partialImages ?? 0) !== 0
+        ? { allowed: "left out if the call does not stream" }
+        : undefined
   ],
   user: [({ user }) => shortText(user)]
 }

@@ -105,7 +105,7 @@ export interface Reference extends Schema.Schema.Type<typeof Reference> {}
 export const Failure = Schema.Struct({
   error: Schema.String.annotate({ description: "What went wrong, and what to do." }),
   mayHaveBeenCharged: Schema.Boolean,
-  images: Schema.Array(Reference).annotate({ description: "Images that arrived before the failure." })
+  images: Schema.Array(Reference).annotate({ description: "The images that arrived and were kept." })
 })
 
 /**

@@ -51,12 +51,12 @@ import * as Reply from "./internal/reply/decodeReply.ts"
 export class Images extends Context.Service<
   Images,
   {
-    /** Sends a request and returns the complete response. */
+    /** Generates images and returns the complete response. */
     readonly generate: (
       params: ImageGenerateParamsNonStreaming,
       options?: RequestOptions
     ) => Effect.Effect<ImageGenerateResponse, GradientError.GradientError>
-    /** When the stream runs, sends a request and emits each image as it arrives. */
+    /** When the stream runs, generates images and emits each one as it arrives. */
     readonly generateStream: (
       params: ImageGenerateParamsStreaming,
       options?: RequestOptions

@@ -6,9 +6,9 @@
  * This module is not part of the index, so that a program without limits does not load it.
  *
  * Effect's `RateLimiter` counts the requests of a window: in memory for one process, or in a store, such as Redis, for
- * several processes. The number of requests under way is counted in each process. After a 429, or after a reply whose
- * headers show that no request is left, this process sends nothing through this layer until the time that the service
- * names, if it names one.
+ * several processes. The number of requests under way is counted in each process. After a `RateLimitError` of the
+ * service, or after a complete reply whose headers show that no request is left, this process starts no request through
+ * this layer until the time that the service names, if it names one.
  *
  * @example
  * ```ts

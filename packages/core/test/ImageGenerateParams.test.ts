@@ -55,7 +55,7 @@ describe("ImageGenerateParams", () => {
         { param: "n", given: "11", allowed: "1 to 10" },
         { param: "background", given: '"transparent"', allowed: "opaque or auto if the format is jpeg" },
         { param: "outputCompression", given: "101", allowed: "0 to 100" },
-        { param: "partialImages", given: "1", allowed: "left out without a stream" },
+        { param: "partialImages", given: "1", allowed: "left out if the call does not stream" },
         { param: "user", given: "257 characters", allowed: "up to 256 characters" }
       ])
     })
@@ -96,7 +96,7 @@ describe("ImageGenerateParams", () => {
       const issues = ImageGenerateParams.check({ prompt, outputCompression: 50, safetyIdentifier: 5 }, "generate")
       expect(ImageGenerateParams.renderIssues(issues, ImageGenerateParams.wireNameOf)).toBe(
         "safety_identifier must be a string (got a number); " +
-          "output_compression must be 100 if the format is png, the default (got 50)"
+          "output_compression must be 100 if the format is png or not set (got 50)"
       )
     })
   })
@@ -159,7 +159,7 @@ describe("ImageGenerateParams", () => {
     })
 
     it("outputCompression is not below 100 with png", () => {
-      const broken = ["outputCompression must be 100 if the format is png, the default (got 99)"]
+      const broken = ["outputCompression must be 100 if the format is png or not set (got 99)"]
       expect(brokenBy({ outputCompression: 99 })).toEqual(broken)
       expect(brokenBy({ outputCompression: 99, outputFormat: "png" })).toEqual(broken)
       for (const outputFormat of ["webp", "jpeg", "avif", "gif"]) {

@@ -15,7 +15,6 @@ import type { RetryEvent } from "../request/options.ts"
 import { isAllowed, withServiceDelays } from "./retryWait.ts"
 import type { Counter } from "./OpenAttempt.ts"
 
-/** The options of a call that control retries. */
 export interface RetryOptions {
   readonly retry: RetryPolicy
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined

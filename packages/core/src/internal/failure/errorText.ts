@@ -1,6 +1,3 @@
-/**
- * Reads the body of an error as text.
- */
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"

@@ -59,8 +59,9 @@ export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClas
 }
 
 /**
- * The class of the reason for an error object in a reply with status 2xx: by its code, else its `type`, else its
- * `status`. If none of them is known, the class is `InternalServerError`.
+ * The class of the reason for an error object in a reply with status 2xx: from `byDecidingCode`, else from `byCode`, by
+ * its `code`, else its `type`. If neither has a class, the `status` decides. Without a status, the class is
+ * `InternalServerError`.
  */
 export const reasonClassOfError = (body: ErrorBody): ReasonClass => {
   const named = decidedByCode(body) ?? byCode.get(body.code) ?? byCode.get(body.type)
