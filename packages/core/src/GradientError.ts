@@ -89,7 +89,7 @@ export const reasons = {
     advice: "Nothing was sent. Raise the budget of `ImagesBudget.layer`, or ask for fewer images."
   },
   ConnectionError: {
-    summary: "The connection failed before anything was sent",
+    summary: "The request could not be sent",
     advice: "Check the network, the base URL, and the proxy if you use one.",
     isTemporary: true
   },
@@ -101,8 +101,8 @@ export const reasons = {
   RequestTimeoutError: { summary: "The request timed out", advice: unknownOutcome, isTemporary: true },
   DisconnectedError: { summary: "The connection broke", advice: unknownOutcome, isTemporary: true },
   InvalidResponseError: {
-    summary: "The response does not follow the API",
-    advice: "Check that the base URL points to a compatible service."
+    summary: "The response cannot be used",
+    advice: "Check that the base URL points to a compatible service, or raise `limits` if the response exceeds them."
   },
   IncompleteStreamError: {
     summary: "The stream ended before the image was complete",
