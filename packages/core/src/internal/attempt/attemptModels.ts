@@ -109,8 +109,9 @@ export interface Entry {
   /**
    * Runs once for each attempt that got past this entry's `wait`, and cannot be interrupted. It runs before the caller
    * gets the response, the last requested image of a stream, or the failure; before the delay of a retry; or after the
-   * caller has left. If a stream has fewer images than requested, it runs when the stream ends. If `end` fails after
-   * `Completed`, the reason of its failure gets the images, so that the caller does not lose them.
+   * caller has left. If a stream has fewer images than requested, or if the reply is passed on without being decoded,
+   * it runs when the reply ends. If `end` fails after `Completed`, the reason of its failure gets the images, so that
+   * the caller does not lose them.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**
