@@ -1,6 +1,6 @@
 /**
  * Tries several endpoints or models in order. If one fails, the next one is tried only if nothing can have been charged
- * for. So a call with the default retry policy is paid for at most once.
+ * for. So a call with the default retry policy is paid for at most once, unless a `transformClient` repeats requests.
  *
  * This module is not part of the index, so that a program without a fallback does not load it.
  *

@@ -40,7 +40,7 @@ const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe
 /**
  * Retries after a temporary failure, but only if no image can have been generated: for example after `ConnectionError`,
  * a timeout while connecting, or status 408, 409, 429, or 503 with `retry-after`. So these retries never cause a second
- * charge for a call.
+ * charge for a call, unless `transformClient` repeats requests.
  *
  * @category policies
  * @since 0.1.0
