@@ -393,6 +393,6 @@ const unescape = (escaped: string): string | undefined => {
     const value: unknown = JSON.parse(`"${escaped}"`)
     return typeof value === "string" ? value : undefined
   } catch {
-    return undefined // JSON.parse threw a SyntaxError: the escape does not exist.
+    return undefined // JSON.parse threw a SyntaxError: an escape or a character is not valid in a JSON string.
   }
 }
