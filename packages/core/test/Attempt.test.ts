@@ -22,7 +22,7 @@ const busy = () => Response.json({ id: "too_many_requests", message: "slow down"
 const refused = () => Object.assign(new Error("connect ECONNREFUSED"), { syscall: "connect", code: "ECONNREFUSED" })
 const reset = () => Object.assign(new Error("read ECONNRESET"), { syscall: "read", code: "ECONNRESET" })
 
-/** An entry that logs each run of its `wait`, `begin` and `end`, and collects the outcomes. */
+/** A layer with an entry that logs each run of its `wait`, `begin` and `end`. Also the log, and the outcomes. */
 const recorder = (name = "", log: Array<string> = []) => {
   const outcomes: Array<Attempt.Outcome> = []
   const note = (what: string) => Effect.sync(() => void log.push(`${name}${what}`))

@@ -16,7 +16,7 @@ const batch = 2_000
 const Share = Schema.Struct({
   cases: Schema.Int,
   seed: Schema.Int,
-  /** When the thread stops at the latest, in milliseconds since 1970. */
+  /** The time after which the thread starts no new batch, in milliseconds since 1970. */
   end: Schema.Number
 })
 

@@ -1,6 +1,6 @@
 /**
- * Encodes a text with images in base64, such as JSON, piece by piece, so that neither an image nor its base64 must be
- * in memory as a whole.
+ * Encodes a text with images in base64, such as JSON, piece by piece. This needs neither an image nor its base64 in
+ * memory as a whole.
  */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -11,8 +11,8 @@ import type { EncodedPieces, ImageSource } from "../GeneratedImage.ts"
 import * as Utf8 from "./utf8.ts"
 
 /**
- * The number of an image's bytes in one piece: a multiple of 3, so that only the last piece has padding. The base64 of
- * a full piece is 256 KiB long.
+ * The number of an image's bytes in one piece: a multiple of 3, so that only the last piece of an image has padding.
+ * The base64 of a full piece is 256 KiB long.
  */
 const pieceBytes = 192 * 1024
 
@@ -27,8 +27,8 @@ export const sourceOf = (bytes: Uint8Array): ImageSource => ({
 const emptyImage = '"b64_json":""'
 
 /**
- * Splits a JSON text at each image. Each image must be an empty string in the text. The text is not split within a
- * string, because the quotation marks there are escaped.
+ * Splits a JSON text between the last two quotation marks of each `"b64_json":""`, where the base64 of an image goes.
+ * The text is not split within a string, because the quotation marks there are escaped.
  */
 export const splitAtImages = (json: string): ReadonlyArray<string> =>
   json

@@ -59,8 +59,8 @@ export const kindOf = (value: unknown): string => {
 }
 
 /**
- * Describes a value for a message. Numbers and strings are shown, but of a string of over 40 characters only its
- * length. For any other value, its kind is named.
+ * Describes a value for a message. Numbers and strings are shown, but of a string of over 40 UTF-16 units only the
+ * number of its characters. For any other value, its kind is named.
  */
 export const show = (value: unknown): string => {
   if (Predicate.isString(value)) return value.length <= 40 ? JSON.stringify(value) : `${countOf(value)} characters`

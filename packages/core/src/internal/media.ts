@@ -14,8 +14,8 @@ const sniff = (bytes: Uint8Array): string | undefined => {
 }
 
 /**
- * The media type of a PNG, WebP or JPEG image, from its first bytes, else from `outputFormat`. For any other image:
- * `application/octet-stream`.
+ * The media type of an image. If its first bytes are not those of a PNG, WebP or JPEG, it is taken from `outputFormat`.
+ * If that is not `png`, `webp` or `jpeg`, it is `application/octet-stream`.
  */
 export const mediaTypeOf = (bytes: Uint8Array, outputFormat: string | undefined): string => {
   const seen = sniff(bytes)

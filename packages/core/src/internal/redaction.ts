@@ -12,8 +12,8 @@ const redacted = "<redacted>"
 
 /**
  * Matches names of headers and of query params that can hold a secret. Two kinds of names are excluded:
- * `idempotency-key`, which is not a secret and which tests compare, and rate limit headers, whose names contain
- * "tokens".
+ * `idempotency-key`, which is not a secret and which tests compare, and `x-ratelimit-*`, because some of these names
+ * contain "token".
  */
 export const secretName =
   /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
@@ -55,7 +55,7 @@ const percentEncoded = (character: string, code: number) => {
  */
 const escapesOf = (character: string, index: number): string => {
   const code = character.codePointAt(0) ?? 0
-  // Backslashes before the first character (`index` 0) are matched by `escaped`, not here.
+  // For the first character (`index` 0), only the backslash of `\u` is matched here. `escaped` matches any before it.
   const [inPlain, inUnicode] = index === 0 ? [0, 1] : [8, 8]
   const plain = `\\\\{0,${inPlain}}${character.replace(/[\\^$.*+?()[\]{}|/]/, String.raw`\$&`)}`
   const inUrl = percentEncoded(character, code).replaceAll("%", "%(?:25){0,3}")

@@ -116,8 +116,8 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 })
 
 /**
- * Provides `Images` that returns these images. A call that asks for several gets them in order, from the first one
- * again after the last. If no images are given, each image is a small one: WebP or JPEG if the call asks for that
+ * Provides `Images` that returns these images. Each call gets them in order from the first one, and after the last one
+ * from the first one again. If no images are given, each image is a small one: WebP or JPEG if the call asks for that
  * format, else PNG. Params are checked as usual, and `TestTransport.requests` returns the requests.
  *
  * @example

@@ -209,7 +209,7 @@ export const response = (reply: ImageGenerateResponse.ImageGenerateResponse, opt
     )
   )
 
-/** A string is sent unchanged. */
+/** The text of an event on the wire. A string is returned unchanged. */
 const eventText = (event: ImageGenStreamEvent.ImageGenStreamEvent | string): string =>
   typeof event === "string" ? event : ImageGenStreamEvent.toServerSentEvent(event)
 
@@ -263,8 +263,8 @@ export const failNotSent = (cause = new Error("the test transport does not conne
 export const failSent = (cause = new Error("the test transport hangs up")): Step => Effect.fail(cause)
 
 /**
- * The body as a stream. Calls `onEnd` when the whole body was sent, so that a scope that is closed later does not count
- * as an abort.
+ * The body as a stream. Calls `onEnd` when the body closes or the connection breaks (never for `hang`), so that a scope
+ * that is closed later does not count as an abort.
  */
 const bodyStream = ({ chunks, end, interval }: Reply, onEnd: () => void): Stream.Stream<Uint8Array, Error> => {
   const sent = Stream.fromIterable(chunks.entries()).pipe(

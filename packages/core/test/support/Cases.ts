@@ -139,7 +139,7 @@ const usage = ({ oneIn, pick }: Dice) =>
         '{"input_tokens":1,"total_tokens":5,"output_tokens":{},"input_tokens_details":"none"}'
       )
 
-/** Optional members of a reply. Each can be present, null, of a wrong type, or absent. */
+/** Optional members of a reply, and unknown ones. Each can be present, null, of a wrong type, or absent. */
 const settings = (chance: Dice): ReadonlyArray<readonly [string, string]> => {
   const always = (key: string, value: () => string): ReadonlyArray<readonly [string, string]> =>
     chance.oneIn(3) ? [[key, chance.oneIn(4) ? "null" : value()]] : []
@@ -214,7 +214,7 @@ const linesOf = (chance: Dice): ReadonlyArray<string> => {
   }
 }
 
-/** A random event stream of this many events, comments and other lines. */
+/** A random event stream: `linesOf` this many times, each followed by a blank line. */
 const eventStream = (seed: number, events: number): Buffer => {
   const chance = dice(seed)
   const end = chance.pick("\n", "\r", "\r\n", undefined)
@@ -355,8 +355,8 @@ const cutAfter = (text: string, literal: string, { below, oneIn }: Dice) => {
 }
 
 /**
- * An event stream with these images. Before each image, there can be an event that must not make the library lose an
- * image, and an error can be the last event.
+ * An event stream with these images. Before each image, there can be an event or a comment that must not make the
+ * library lose an image. The stream can end with an error, a damaged event or `[DONE]`.
  */
 const paidStream = (chance: Dice, pictures: ReadonlyArray<string>): string => {
   const { oneIn, pick } = chance

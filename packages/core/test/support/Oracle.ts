@@ -128,7 +128,7 @@ const eventsOf = (bytes: Uint8Array): ReadonlyArray<Event> => {
   return isMembers(parse(all.at(-1)?.data ?? "")) ? all : ended
 }
 
-/** Whether a value contains more than empty strings, null, false and 0. */
+/** Whether a value contains anything but blank strings, null, false and 0. */
 const says = (value: unknown): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
   return Predicate.isObjectOrArray(value) ? Object.values(value).some(says) : Boolean(value)
@@ -174,7 +174,10 @@ const firstValue = (text: string): unknown => {
   return undefined
 }
 
-/** The items of a JSON reply: those of `data`, or the reply itself if it has an image and `data` has no items. */
+/**
+ * The items of a JSON reply: those of `data`. If the reply itself has an image, and `data` is not a list, the only item
+ * is the reply. If `data` is an empty list, the only item is an object with that image.
+ */
 const itemsOf = (value: Members): unknown => {
   if (bytesOf(value["b64_json"]) === undefined) return value["data"]
   if (!Array.isArray(value["data"])) return [value]

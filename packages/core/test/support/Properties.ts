@@ -116,8 +116,8 @@ const runResponse = (given: Case): Promise<Outcome> => {
 }
 
 /**
- * For each function of `Images`: calls it, and returns the bytes of every image that the caller gets, in the result or
- * in the error.
+ * Has one function for each function of `Images`. It makes one call, and returns the bytes of every image that the
+ * caller gets, in the result or in the error.
  */
 const runForPictures = {
   generate: (given: Case, n: number): Promise<ReadonlyArray<string>> => {

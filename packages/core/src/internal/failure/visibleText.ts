@@ -1,5 +1,6 @@
 /**
- * Turns a text from a server into one short line without markup and control characters.
+ * Turns a text from a server into one short line without control characters. Of an HTML page, only visible text
+ * remains.
  */
 
 /** Cuts a text after `length` characters, and adds `...` if it was longer. A surrogate pair is never split. */
@@ -7,8 +8,8 @@ export const shorten = (text: string, length = 1000): string =>
   text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}...`
 
 /**
- * Matches characters that are replaced by one space: white space, control characters, which can control a terminal, and
- * bidirectional controls, which can reorder the text around them.
+ * Matches a run of characters that one space replaces. They are white space, control characters (which can control a
+ * terminal) and bidirectional controls (which can reorder the text around them).
  */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu
 
@@ -22,7 +23,8 @@ export const oneLine = (text: string): string | undefined => {
 }
 
 /**
- * Matches HTML elements without visible text. If an element is not closed, the match extends to the end of the text.
+ * Matches HTML comments and HTML elements without visible text. If one is not closed, the match extends to the end of
+ * the text.
  */
 const unseen = /<!--[\s\S]*?(?:-->|$)|<(script|style|template|noscript|svg)\b[\s\S]*?(?:<\/\1\s*>|$)/gi
 

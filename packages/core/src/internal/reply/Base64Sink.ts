@@ -9,7 +9,7 @@ const largestSegment = 8 * 1024 * 1024
 const equalsSign = 0x3d
 
 export class Base64Sink {
-  /** Why the image was refused. `undefined` if the image was not refused. */
+  /** Why the image or a character was last refused. Stays set if the caller then handles the character. */
   problem: "not base64" | "too large" | undefined
   /** The filled segments of memory, each cut to the bytes that were written to it. */
   readonly #full: Array<Uint8Array> = []

@@ -44,7 +44,7 @@ export class ImageJsonParser {
    * after it, because other images may follow.
    */
   flaw: string | undefined
-  /** Whether the outermost JSON value has ended. */
+  /** Whether the outermost object or array has ended. */
   closed = false
   /** The complete images. */
   readonly images: Array<Uint8Array> = []
@@ -252,7 +252,10 @@ export class ImageJsonParser {
     return chunk.length
   }
 
-  /** Decodes base64 in long runs. Bytes that interrupt a run, such as escapes, are decoded one by one. */
+  /**
+   * Decodes base64 in long runs. After a character that is not base64, such as a backslash, the rest of the image in
+   * the chunk is decoded byte by byte.
+   */
   #writeImage(sink: Base64Sink, chunk: Uint8Array, from: number, inLine: boolean): number {
     let at = from
     if (this.#escape === "") {
@@ -390,6 +393,6 @@ const unescape = (escaped: string): string | undefined => {
     const value: unknown = JSON.parse(`"${escaped}"`)
     return typeof value === "string" ? value : undefined
   } catch {
-    return undefined // JSON.parse threw a SyntaxError: the escape does not exist.
+    return undefined // JSON.parse threw a SyntaxError: an escape or a character is not valid in a JSON string.
   }
 }

@@ -192,7 +192,7 @@ export const responseOf = (
   return flaw === undefined ? decodeBody(body, extracted, head, carry) : Result.fail(invalidReply(head, flaw))
 }
 
-/** Whether a response has neither items nor images. */
+/** Whether a response has no items and no images, not even an unusable image. */
 const hasNothing = (body: object, { flaw, images }: Extracted): boolean =>
   flaw === undefined && images.length === 0 && (itemsOf(body) ?? []).length === 0
 

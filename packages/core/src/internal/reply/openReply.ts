@@ -114,8 +114,8 @@ const formOf = (sample: string): Form | undefined => {
 }
 
 /**
- * Matches the start of JSON: a bracket and the character after it. The bracket alone is not enough, because an event
- * stream can begin with a damaged line that starts with a bracket.
+ * Matches the start of JSON: a bracket and the first character after it that is not white space. The bracket alone is
+ * not enough, because an event stream can begin with a damaged line that starts with a bracket.
  */
 const jsonStart = /^(?:\{[ \t\r\n]*["}]|\[[ \t\r\n]*[[{"\]])/
 const bracket = /^[[{]/

@@ -28,7 +28,10 @@ export interface IncomingReply {
   readonly partialImages: number
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
-  /** Called when the reply is complete. The body may have more bytes, which are not needed. */
+  /**
+   * Called when the reply is complete, or when an event ended the stream with an error. The body may have more bytes,
+   * which are not needed.
+   */
   readonly onWhole: () => void
 }
 

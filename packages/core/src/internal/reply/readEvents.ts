@@ -130,7 +130,9 @@ class EventReader {
       case "Skipped":
         if (raw.data.images.length > 0) this.#last = raw.data.images
         this.#words = decoded.words ?? this.#words
-        if (decoded.name !== "") this.notes.push(`Skipped an event of an unknown type: ${decoded.name.slice(0, 100)}`)
+        if (decoded.name !== "") {
+          this.notes.push(`Skipped an event of an unknown type or without data: ${decoded.name.slice(0, 100)}`)
+        }
         break
       case "Done":
         this.#end()

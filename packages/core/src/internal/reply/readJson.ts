@@ -51,5 +51,5 @@ export const reasonOfText = ({ head }: IncomingReply, { start }: OpenReply): Rea
   return Reply.notAnObject(head, text)
 }
 
-/** The most bytes that are decoded of each chunk. */
+/** Only this many bytes of each chunk are decoded, because the description shows only the start of the text. */
 const longestText = 65_536

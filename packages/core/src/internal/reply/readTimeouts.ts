@@ -15,7 +15,7 @@ export interface Activity {
 
 /** How long reading one body may take. The time that the consumer takes between two reads does not count. */
 export class ReadTimeouts {
-  /** The longest time between two bytes, in milliseconds. */
+  /** The longest wait for the next byte of the body, in milliseconds. */
   readonly idleMillis: number
   /**
    * The `phase` of the error after the deadline: `response` if the option `timeout` set the deadline, `deadline` if the

@@ -16,8 +16,8 @@ export interface Variable {
 }
 
 /**
- * The environment variables to use. A variable is undefined if it is not set, or if the client's options already give
- * the value.
+ * The environment variables to use. A variable is undefined if it is not set, if it is blank, or if the client's
+ * options already give the value.
  */
 export interface Environment {
   readonly key?: Variable | undefined
@@ -73,7 +73,7 @@ export const modelVariable: Config.Config<Variable | undefined> = /* @__PURE__ *
 
 const unused: Config.Config<undefined> = /* @__PURE__ */ (() => Config.succeed(undefined))()
 
-/** Reads the environment variables for the options that are not set. */
+/** Reads the environment variables for the options that are not set. Fails if that leaves the client without a key. */
 export const environmentFor = ({ accessToken, baseUrl, model, modelAccessKey }: Options): Config.Config<Environment> =>
   Config.all({
     key: modelAccessKey === undefined && accessToken === undefined ? keyVariable : unused,
