@@ -72,7 +72,8 @@ const showOnCanvas =
       if (canvas.width !== width) canvas.width = width
       if (canvas.height !== height) canvas.height = height
       const context = canvas.getContext("2d")
-      context?.clearRect(0, 0, width, height) // Otherwise the image before would be seen through a transparent one.
+      // Without `clearRect`, the previous image would show through a transparent image.
+      context?.clearRect(0, 0, width, height)
       context?.drawImage(bitmap, 0, 0)
       bitmap.close()
       return { width, height }

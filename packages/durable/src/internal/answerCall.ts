@@ -29,7 +29,6 @@ export interface Named {
   readonly key: string
 }
 
-/** A call that has an idempotency key. */
 export interface KeyedCall extends Named {
   readonly kind: ImageGenerateParams.Kind
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
