@@ -86,7 +86,7 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
-  return `Image ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
+  return `Partial image ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
 }
 
 const waiting = "Waiting for the first image"
