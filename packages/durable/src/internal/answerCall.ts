@@ -108,8 +108,8 @@ const settle = Effect.fnUntraced(function* <A extends object>(
 
 /**
  * Reads the row of a generation. If the row is missing or `free`, a request could be sent, so the stores are checked
- * first if `checkStore` is true: if one has a manifest of the generation, the row is completed. The journal may not know
- * these images because it was lost or restored from an older backup.
+ * first if `checkStore` is true: if one has a manifest of the generation, the row is completed. The journal may not
+ * know these images because it was lost or restored from an older backup.
  */
 const look = (
   parts: Parts,
