@@ -94,14 +94,14 @@ const statesOf = (images: ReadonlyArray<Kept>): Record<string, State> => ({
     faults: [held],
     reach: async ({ page }) => {
       await keep(page, images, 6)
-      await askUntil("Image 2 of 3")({ page })
+      await askUntil("Partial image 2 of 3")({ page })
     }
   },
   done: { reach: askUntil(/^Done/) },
   reconnecting: {
     faults: [held],
     reach: async ({ cut, page }) => {
-      await askUntil("Image 2 of 3")({ page })
+      await askUntil("Partial image 2 of 3")({ page })
       await page.context().setOffline(true)
       cut()
       await page.getByText("reconnecting in 2 s").waitFor()
@@ -111,7 +111,7 @@ const statesOf = (images: ReadonlyArray<Kept>): Record<string, State> => ({
   "perhaps-paid": {
     faults: [held],
     reach: async ({ loseJournal, page }) => {
-      await askUntil("Image 2 of 3")({ page })
+      await askUntil("Partial image 2 of 3")({ page })
       await loseJournal()
       await page.locator('#stage[data-state="failed"]').waitFor()
     }

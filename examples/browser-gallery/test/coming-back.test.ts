@@ -39,7 +39,7 @@ describe.skipIf(!Chromium.isAvailable)("the recipes of docs/in-a-page.md, in Chr
         const { errors, front, ledger, page } = yield* Site.open({ faults: [holding] })
         yield* Effect.promise(async () => {
           await click(page, "Draw")
-          await page.getByText("Image 1 of 3").waitFor()
+          await page.getByText("Partial image 1 of 3").waitFor()
           await page.reload()
           await page.getByText(/^Done/).waitFor()
           assert.isTrue(await isShown(page))

@@ -102,9 +102,9 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* reach(page, "done")
         assert.deepStrictEqual(yield* said, [
           "Waiting for the first image",
-          "Image 1 of 3: 1024 by 1024 pixels, and getting sharper",
-          "Image 2 of 3: 1024 by 1024 pixels, and getting sharper",
-          "Image 3 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Partial image 1 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Partial image 2 of 3: 1024 by 1024 pixels, and getting sharper",
+          "Partial image 3 of 3: 1024 by 1024 pixels, and getting sharper",
           "Done: 1024 by 1024 pixels, 0.5 MB"
         ])
         assert.strictEqual((yield* ledger.account).entries.length, 1)
@@ -202,7 +202,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           "Waiting for the first image",
           "The service is busy: retrying in 1 s (attempt 3)",
           "Waiting for the first image",
-          "Image 1 of 3: 1024 by 1024 pixels, and getting sharper"
+          "Partial image 1 of 3: 1024 by 1024 pixels, and getting sharper"
         ])
         assert.strictEqual((yield* ledger.account).entries.length, 1)
       })
@@ -230,7 +230,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       Effect.gen(function* () {
         const { back, errors, front, page, said } = yield* Site.open({ faults: [held] })
         yield* ask(page)
-        yield* Effect.promise(() => page.getByText("Image 1 of 3").waitFor())
+        yield* Effect.promise(() => page.getByText("Partial image 1 of 3").waitFor())
         yield* Effect.promise(() => page.keyboard.press("Escape"))
         yield* reach(page, "cancelled")
         yield* Site.until(() =>
@@ -255,7 +255,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
           const generate = page.getByRole("button", { name: "Generate" })
           assert.isTrue(await generate.evaluate((button) => button === document.activeElement))
           await page.keyboard.press("Enter")
-          await page.getByText(/^(Image \d of 3|Done)/).waitFor()
+          await page.getByText(/^(Partial image \d of 3|Done)/).waitFor()
         })
         assert.deepStrictEqual(errors, [])
       })
@@ -276,7 +276,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         assert.isTrue(canRetry)
         yield* Effect.promise(async () => {
           await retry(page).click()
-          await page.getByText(/^(Image \d of 3|Done)/).waitFor()
+          await page.getByText(/^(Partial image \d of 3|Done)/).waitFor()
         })
         assert.strictEqual((yield* ledger.account).entries.length, 1)
       })
@@ -302,7 +302,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
       Effect.gen(function* () {
         const { errors, front, loseJournal, page } = yield* Site.open({ faults: [held] })
         yield* ask(page)
-        yield* Effect.promise(() => page.getByText("Image 1 of 3").waitFor())
+        yield* Effect.promise(() => page.getByText("Partial image 1 of 3").waitFor())
         yield* loseJournal
         yield* reach(page, "failed")
         assert.strictEqual(yield* Effect.promise(() => page.locator("#failure").innerText()), "Perhaps paid")
@@ -376,11 +376,11 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         yield* ask(page)
         yield* Effect.promise(async () => {
           const parts = [
-            page.getByText("Image 1 of 3"),
+            page.getByText("Partial image 1 of 3"),
             page.getByText(/^\d+ s$/),
             page.getByRole("button", { name: "Cancel" })
           ]
-          await page.getByText("Image 1 of 3").waitFor()
+          await page.getByText("Partial image 1 of 3").waitFor()
           for (const top of [0, 300, 10_000]) {
             await page.evaluate((y) => scrollTo(0, y), top)
             for (const part of parts) assert.isTrue(await isInView(part), `${part.toString()} at ${top}`)

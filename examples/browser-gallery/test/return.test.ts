@@ -73,7 +73,7 @@ const open = Effect.fnUntraced(function* (fault: Fault.Fault, prepare?: (page: P
     await page.getByRole("radio", { name: "JPEG" }).check()
     await page.getByLabel("Prompt").fill(prompt)
     await page.keyboard.press("Control+Enter")
-    await page.getByText("Image 1 of 3").waitFor()
+    await page.getByText("Partial image 1 of 3").waitFor()
   })
   return { page, front, server, startAnother, said, entries, errors }
 })
@@ -115,7 +115,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery returns for its image, in Ch
         })
         yield* reach(page, "done")
         const texts = yield* said
-        assert.strictEqual(texts.filter((text) => text.startsWith("Image 1 of 3")).length, 1)
+        assert.strictEqual(texts.filter((text) => text.startsWith("Partial image 1 of 3")).length, 1)
         assert.match(texts.at(-1) ?? "", /^Done/)
         assert.isTrue(yield* Effect.promise(() => isShown(page)))
         assert.deepStrictEqual([yield* entries, front.posts], [1, 1])

@@ -72,7 +72,8 @@ const showOnCanvas =
       if (canvas.width !== width) canvas.width = width
       if (canvas.height !== height) canvas.height = height
       const context = canvas.getContext("2d")
-      context?.clearRect(0, 0, width, height) // Otherwise the image before would be seen through a transparent one.
+      // Without `clearRect`, the previous image would show through a transparent image.
+      context?.clearRect(0, 0, width, height)
       context?.drawImage(bitmap, 0, 0)
       bitmap.close()
       return { width, height }
@@ -85,7 +86,7 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
-  return `Image ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
+  return `Partial image ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
 }
 
 const waiting = "Waiting for the first image"

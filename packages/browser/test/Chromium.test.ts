@@ -10,9 +10,9 @@ const inPage = <A>(run: () => Promise<A>) =>
 
 const saidOfFour = [
   "Waiting for the first image",
-  "Image 1 of 3: 96 by 64 pixels, and getting sharper",
-  "Image 2 of 3: 96 by 64 pixels, and getting sharper",
-  "Image 3 of 3: 96 by 64 pixels, and getting sharper",
+  "Partial image 1 of 3: 96 by 64 pixels, and getting sharper",
+  "Partial image 2 of 3: 96 by 64 pixels, and getting sharper",
+  "Partial image 3 of 3: 96 by 64 pixels, and getting sharper",
   "Done: 96 by 64 pixels, 0.0 MB"
 ]
 

@@ -134,12 +134,14 @@ export class DurableImages extends Context.Service<
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /**
      * Removes the images of a generation, its key, its labels and the digest of its params. After that, no call with
-     * the key sends a request until `prune`, `forget` or `keep.rows` removes the row.
+     * the key sends a request until `prune`, `forget` or `keep.rows` removes the row. Fails with `ConflictError` if the
+     * journal does not have the generation, or has it as `sending` or `in-doubt`.
      */
     readonly erase: (key: string) => Failing<Removed>
     /**
      * Removes the generation of a key and its images. The next call with the key sends a new request, which may be
-     * charged for.
+     * charged for. Fails with `ConflictError` if the journal does not have the generation, or has it as `sending` or
+     * `in-doubt`.
      */
     readonly forget: (key: string) => Failing<Removed>
     /**
@@ -301,7 +303,8 @@ export const resolve = (
 
 /**
  * Removes the images of a generation, its key, its labels and the digest of its params. After that, no call with the
- * key sends a request until `prune`, `forget` or `keep.rows` removes the row.
+ * key sends a request until `prune`, `forget` or `keep.rows` removes the row. Fails with `ConflictError` if the journal
+ * does not have the generation, or has it as `sending` or `in-doubt`.
  *
  * @category accessors
  * @since 0.1.0
@@ -311,7 +314,7 @@ export const erase = (key: string): Effect.Effect<Removed, GradientError.Gradien
 
 /**
  * Removes the generation of a key and its images. The next call with the key sends a new request, which may be charged
- * for.
+ * for. Fails with `ConflictError` if the journal does not have the generation, or has it as `sending` or `in-doubt`.
  *
  * @category accessors
  * @since 0.1.0

@@ -3,9 +3,9 @@
  * one request on each line. A line is JSON: the params by their wire names, and an `id` that no other line has.
  *
  * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
- * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way, and
- * whose images were not all stored, are in doubt: they are not sent again unless a person decides so. If all runners
- * have stopped, calling `run` again continues the batch.
+ * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way are in
+ * doubt: they are not sent again unless a person decides so. If all runners have stopped, calling `run` again continues
+ * the batch.
  *
  * The idempotency key of a request is `<batch>/<id>`.
  *
@@ -51,7 +51,8 @@ import * as Reasons from "./internal/failureReasons.ts"
  * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed or was
  * interrupted, and was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown.
  * `abandoned`: the request was in doubt, and a person decided that it is not sent again. `sending`: the request may be
- * under way. `waiting`: the request has not been sent, or a person decided that it is sent again.
+ * under way. `waiting`: all other requests. They have not been sent, or a person decided that they are sent again, or
+ * their generations were erased.
  *
  * @category models
  * @since 0.1.0
@@ -68,7 +69,7 @@ export interface Progress {
   /** The number of stored images that the journal knows of, including images of requests in doubt. */
   readonly images: number
   /**
-   * The number of tokens that the service counted for all requests that are done, even if their images were removed.
+   * The number of tokens that the service counted for all requests in `done`, even if their images were removed.
    */
   readonly totalTokens: number
 }
@@ -215,7 +216,8 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
  * fails with `InvalidParamsError`, which lists the problems by line, or with `ConflictError` if the store has a batch
  * of this name with other lines. A request that failed in an earlier run, and was not charged for, is sent again. If
  * most other requests would fail in the same way, for example because the model access key is wrong, or if images could
- * not be stored, the run fails at once.
+ * not be stored, the run fails at once. It also fails if more than 30 passes over the batch in a row bring no outcome,
+ * and the last of them had a temporary failure, for example because the service cannot be reached.
  *
  * @category running
  * @since 0.1.0

@@ -1,7 +1,8 @@
 /**
- * Keeps the counts of `ImagesBudget` in the journal's database, so that many processes share one budget. Each
- * reservation is one atomic statement, and uses the clock of the database. If a process is killed, the amounts that it
- * had reserved remain counted as if they had been used, until the window of the budget ends, if it has one.
+ * Keeps the counts of `ImagesBudget` in a SQL database, such as that of the journal, so that many processes share one
+ * budget. Each reservation is one atomic statement, and uses the clock of the database. If a process is killed, the
+ * amounts that it had reserved remain counted as if they had been used, until the window of the budget ends, if it has
+ * one.
  *
  * @example
  * ```ts
@@ -123,7 +124,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
 })
 
 /**
- * Provides the ledger of a budget in the database of the journal.
+ * Provides the ledger of a budget in a SQL database, which may be that of the journal.
  *
  * @category layers
  * @since 0.1.0

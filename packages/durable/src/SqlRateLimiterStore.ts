@@ -1,7 +1,7 @@
 /**
- * Keeps the counts of Effect's `RateLimiter` in the journal's database, so that many processes share one limit without
- * Redis. Permits are taken with one atomic statement, which uses the clock of the database. Adaptive limits are not
- * supported.
+ * Keeps the counts of Effect's `RateLimiter` in a SQL database, such as that of the journal, so that many processes
+ * share one limit without Redis. Permits are taken with one atomic statement, which uses the clock of the database.
+ * Adaptive limits are not supported.
  *
  * @example
  * ```ts
@@ -99,7 +99,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
 
   const run = (statement: Fragment & Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
     statement.pipe(Effect.retry({ while: isBusy, schedule: whileBusy }), Effect.flatMap(decode))
-  /** Takes the tokens if the limit allows it, else only reads the count. */
+  /** Takes the tokens if the limit allows it. Else changes nothing, and returns what the count would be. */
   const counted = ({ look, take }: ReturnType<(typeof statements)["fixedWindow"]>) =>
     run(take).pipe(
       Effect.flatMap((rows) => (rows.length > 0 ? Effect.succeed(rows) : run(look))),
@@ -115,7 +115,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
 })
 
 /**
- * Provides the store of a `RateLimiter` in the database of the journal.
+ * Provides the store of a `RateLimiter` in a SQL database, which may be that of the journal.
  *
  * @category layers
  * @since 0.1.0

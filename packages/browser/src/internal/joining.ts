@@ -39,10 +39,9 @@ export const PendingScope = Context.Reference<Scope.Scope | undefined>("@effect-
   defaultValue: () => undefined
 })
 
-/** A request and its state. */
 class Request {
   id: string | undefined
-  /** Whether all images of the request have arrived, or its stream has ended. */
+  /** Whether all images of the request have arrived, or its stream has ended without a failure. */
   isComplete = false
   /**
    * Whether the call only asks for the reply. It does so if the request is from `pending`, or after the connection

@@ -64,7 +64,6 @@ export const layer = Layer.merge(
   Layer.effect(Address, HttpServer.addressFormattedWith(Effect.succeed)).pipe(Layer.provide(server))
 )
 
-/** Opens the test page. */
 export const open = Effect.gen(function* () {
   const page = yield* Chromium.openPage()
   const address = yield* Address

@@ -23,7 +23,7 @@ interface Asked {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: unknown
   readonly signal: AbortSignal
-  /** Milliseconds of the Clock. */
+  /** When the service got the request, in milliseconds by Effect's Clock. */
   readonly at: number
 }
 

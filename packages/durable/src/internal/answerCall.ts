@@ -29,7 +29,6 @@ export interface Named {
   readonly key: string
 }
 
-/** A call that has an idempotency key. */
 export interface KeyedCall extends Named {
   readonly kind: ImageGenerateParams.Kind
   readonly params: ImageGenerateParams.ImageGenerateParamsStreaming
@@ -108,9 +107,9 @@ const settle = Effect.fnUntraced(function* <A extends object>(
 })
 
 /**
- * Reads the row of a generation. If the row is missing or `free`, a request could be sent, so the store is checked
- * first if `checkStore` is true: if it has the images, the row is completed. The journal may not know these images
- * because it was lost or restored from an older backup.
+ * Reads the row of a generation. If the row is missing or `free`, a request could be sent, so the stores are checked
+ * first if `checkStore` is true: if one has a manifest of the generation, the row is completed. The journal may not
+ * know these images because it was lost or restored from an older backup.
  */
 const look = (
   parts: Parts,

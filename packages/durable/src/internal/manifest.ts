@@ -185,7 +185,8 @@ export const attemptsIn = (store: Store, identity: Identity) => {
   })
 
   /**
-   * Writes images of an attempt in doubt, which may be incomplete. Writes no manifest. Returns the number of images.
+   * Writes the images that arrived in an attempt in doubt. The last one may be a partial image. Writes no manifest.
+   * Returns the number of images.
    */
   const keepPartial = (kept: Kept, images: ReadonlyArray<GeneratedImage.GeneratedImage>) =>
     Effect.forEach(images, (image, index) =>

@@ -94,7 +94,7 @@ const fail = (reason: GradientError.GradientErrorReason) => Effect.fail(Gradient
 
 const loadBytes = ({ images }: Stored, index: number) => {
   const image = images[index]
-  return image === undefined ? Effect.die("each image has a source") : image.read(0, image.size)
+  return image === undefined ? Effect.die("the response has more images than the store") : image.read(0, image.size)
 }
 
 /** Reads the response with all its images into memory. */

@@ -261,8 +261,8 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
 }
 
 /**
- * The states that `count` reports by their name, unless the row has lapsed or is `free` after a failure. A row in
- * another state counts as in doubt.
+ * The states that `count` returns as the status, unless the row has lapsed or is `free` after a failure or an
+ * interruption. For any other state, the status is `in-doubt`.
  */
 const known = ["done", "sending", "free", "abandoned", "expired"]
 

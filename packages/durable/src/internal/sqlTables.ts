@@ -130,16 +130,14 @@ export const checkDurability = (sql: SqlClient): Effect.Effect<void, GradientErr
     pg: () =>
       Effect.flatMap(sql`SHOW synchronous_commit`, ([row]) =>
         row?.["synchronous_commit"] === "off"
-          ? refuse(
-              "The journal needs PostgreSQL with synchronous_commit on (got off): otherwise a crash can lose commits"
-            )
+          ? refuse("PostgreSQL must not have synchronous_commit off: otherwise a crash can lose commits")
           : Effect.void
       ),
     sqlite: () =>
       Effect.flatMap(sql`PRAGMA synchronous`, ([row]) =>
         Number(row?.["synchronous"]) < full
-          ? refuse("The journal needs SQLite with PRAGMA synchronous = FULL: otherwise a power loss can lose commits")
+          ? refuse("SQLite must have PRAGMA synchronous = FULL or EXTRA: otherwise a power loss can lose commits")
           : Effect.void
       ),
-    orElse: () => refuse("The journal needs SQLite or PostgreSQL")
+    orElse: () => refuse("The database must be SQLite or PostgreSQL")
   })

@@ -9,7 +9,6 @@ import * as Schema from "effect/Schema"
 type Params = ImageGenerateParams.ImageGenerateParamsNonStreaming
 type Issue = ImageGenerateParams.Issue
 
-/** A request of a batch. */
 export interface Request {
   readonly id: string
   readonly params: Params

@@ -19,7 +19,6 @@ import { type Checked, linesInPart } from "./check.ts"
 import { readPart } from "./copy.ts"
 import type { Request } from "./line.ts"
 
-/** What a runner uses. */
 export interface Parts {
   readonly journal: GenerationJournal["Service"]
   readonly store: ImageStore["Service"]
