@@ -204,7 +204,7 @@ const begin = (
   return { row: { ...sending, ...times, id, attempt: (row?.attempt ?? 0) + 1, extra: row?.extra ?? [] } }
 }
 
-/** The fields of a row that a manifest does not contain, for a row that is restored from a manifest. */
+/** The values of the fields that a manifest does not contain, for a row that is made from a manifest. */
 const recorded = (now: number) => ({ holder: "", leaseUntil: now, extra: [], createdAt: now, sentAt: now })
 
 const complete = (
