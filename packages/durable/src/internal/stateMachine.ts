@@ -129,8 +129,8 @@ export const completable: ReadonlyArray<string> = ["free", "sending", "doubt", "
 export const withExtra: ReadonlyArray<string> = ["done", "expired"]
 
 /**
- * The states without a request under way and without a decision to make. Only in these can a row be erased or
- * forgotten.
+ * The states in which no process has the permission to send and no decision is open. Only in these can a row be erased
+ * or forgotten.
  */
 export const resting: ReadonlyArray<string> = ["done", "expired", "abandoned", "free"]
 
