@@ -142,7 +142,7 @@ const runBatch = (journal: string) =>
     fourth.kill("SIGCONT")
     const all = [first, second, third, fourth, fifth]
     expect(yield* Effect.forEach(all, ended)).toEqual(["SIGKILL", "SIGKILL", 130, 0, 0])
-    // Running the same command once more sends nothing, because every request has an outcome.
+    // Running the same command once more sends nothing, because every request is done or in doubt.
     const paid = ledger.paid.size
     expect(yield* ended(yield* runner({ ...plan, file }))).toBe(0)
     expect(ledger.paid.size).toBe(paid)

@@ -128,7 +128,7 @@ const killedAtRandom = (journal?: string) =>
       // On a slow machine a process may stall for half of this short lease. Then it sends nothing.
       (outcome === "JournalError" && status === "free")
     expect([...lines.values()].filter((line) => !settled(line))).toEqual([])
-    // Another run that asks for all keys pays for no key twice.
+    // If one more process asks for all keys, still no key is paid for twice.
     yield* run({ ...plan, keys, concurrency: 64 })
     expectPromise(generations)
   })

@@ -21,7 +21,7 @@ const { Move } = GenerationJournal
 type Journal = GenerationJournal.GenerationJournal["Service"]
 
 const asked = { key: "a/key", salt: "s", digest: "v1:d", labels: { team: "otters" }, model: "m", n: 2 }
-/** What was asked for by another attempt than the one in the row. */
+/** What another attempt asked for. It differs from `asked`. */
 const completed = { salt: "other", digest: "v1:other", labels: {}, model: "other", n: 3 }
 const tokens = { input: 10, output: undefined, total: 5_000_000_000 }
 const leaseMillis = 60_000

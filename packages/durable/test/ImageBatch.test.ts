@@ -173,7 +173,7 @@ describe("ImageBatch.run", () => {
   it.live("does not take the lines of a copy that was not finished for those of a changed file", () =>
     Effect.gen(function* () {
       const { journal, store } = yield* shared
-      // Writing the description fails, as if the process had ended before the copy was complete.
+      // The store refuses to write `batch.json`, as if the process had ended before the copy of the lines was complete.
       const put = (path: string, bytes: Uint8Array) =>
         path.endsWith("batch.json")
           ? Effect.fail(new ImageStore.StoreFailure({ message: "gone", cause: undefined }))

@@ -83,9 +83,9 @@ export class Attempts extends Context.Service<
   Attempts,
   {
     /**
-     * Sends the request, unless an earlier request with this id is under way or may have been charged for. `limit` runs
-     * as the outermost entry of `Attempt.Around` if the request is sent. The scope closes when the response has ended
-     * or the caller has left.
+     * Sends the request, unless the layer knows of an earlier request with this id that is under way or may have been
+     * charged for. `limit` runs as the outermost entry of `Attempt.Around` if the request is sent. The scope closes
+     * when the response has ended or the caller has left.
      */
     readonly run: (
       id: RequestId,

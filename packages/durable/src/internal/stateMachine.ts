@@ -129,8 +129,8 @@ export const completable: ReadonlyArray<string> = ["free", "sending", "doubt", "
 export const withExtra: ReadonlyArray<string> = ["done", "expired"]
 
 /**
- * The states without a request under way and without a decision to make. Only in these can a row be erased or
- * forgotten.
+ * The states in which no process has the permission to send and no decision is open. Only in these can a row be erased
+ * or forgotten.
  */
 export const resting: ReadonlyArray<string> = ["done", "expired", "abandoned", "free"]
 
@@ -204,7 +204,7 @@ const begin = (
   return { row: { ...sending, ...times, id, attempt: (row?.attempt ?? 0) + 1, extra: row?.extra ?? [] } }
 }
 
-/** The fields of a row that a manifest does not contain, for a row that is restored from a manifest. */
+/** The values of the fields that a manifest does not contain, for a row that is made from a manifest. */
 const recorded = (now: number) => ({ holder: "", leaseUntil: now, extra: [], createdAt: now, sentAt: now })
 
 const complete = (

@@ -1,4 +1,7 @@
-/** Recovers an attempt whose process was killed after the images had been stored and before the outcome was written. */
+/**
+ * Completes a row that is not done although a store has its images, for example because the process was killed before
+ * it wrote the outcome.
+ */
 import type { GradientError } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"

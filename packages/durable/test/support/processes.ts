@@ -75,7 +75,6 @@ export const service = Effect.acquireRelease(
     })
 )
 
-/** A process that runs. */
 export class Started {
   readonly child: ChildProcess
   #printed = ""

@@ -16,7 +16,6 @@ import { pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-/** The head of a response. */
 export interface Head {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly url: URL

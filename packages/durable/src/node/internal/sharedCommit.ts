@@ -52,8 +52,8 @@ const runTogether = (database: DatabaseSync, run: Run, writes: ReadonlyArray<Wri
 }
 
 /**
- * Lends a connection to callers, whose writes share commits. `borrow` lends the underlying connection to one caller at
- * a time. The caller who gets it first also runs the writes of all callers who wait for it.
+ * Lends a connection whose writes share commits. `borrow` lends the underlying connection to one caller at a time. If
+ * that caller writes, it also runs all writes that wait for the connection, in the same transaction.
  */
 export const sharingCommits = (database: DatabaseSync, run: Run, borrow: Borrower): Borrower => {
   const waiting = new Set<Write>()
