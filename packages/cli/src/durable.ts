@@ -93,7 +93,7 @@ const services = ({ journal, store }: Place) =>
     return yield* Layer.build(Layer.merge(GenerationJournal.layerSql().pipe(Layer.provide(sql)), images))
   }).pipe(Effect.mapError(readable))
 
-/** Provides `DurableImages`, and `Images` that records each call with an idempotency key. */
+/** Provides `DurableImages` and `Images`. Calls that have an idempotency key are recorded, other calls are not. */
 export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
   DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
 

@@ -88,7 +88,7 @@ describe("generations", () => {
         assert.strictEqual(requests(), 3)
 
         const unsure = yield* run(generations("resolve", "a", "--repeat"), { cwd })
-        assert.include(unsure.stderr, "give a key and, as --attempt, the number of its attempt in doubt")
+        assert.include(unsure.stderr, "give a key and, as --attempt, the number of its last attempt")
         assert.strictEqual(
           (yield* run(generations("resolve", "a", "--abandon", "--attempt", "1"), { cwd })).stdout,
           "a: abandoned\n"

@@ -104,7 +104,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
   const lines = [
     ...(failed > 0
       ? [
-          `${failed} requests failed, and were not charged for. To send them again, run gradient-images batch run again:`,
+          `${failed} requests failed, and were not charged for. To send them again, run gradient-images batch run again. They are:`,
           ...(yield* missing(batch, "free", failed))
         ]
       : []),
@@ -112,7 +112,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
       ? [
           `${inDoubt} requests are in doubt: they may have been charged for, and their outcome is unknown. To pay for them again, run ` +
             `gradient-images generations resolve --repeat --in-doubt --at-most IMAGES --journal ${journal} --store ${at.store}, ` +
-            "which also decides about other generations in doubt in this journal, then run the same command again:",
+            "which also decides about other generations in doubt in this journal, then run the same command again. They are:",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]
       : [])

@@ -4,7 +4,7 @@
  */
 export const descriptions = {
   generate: "Generates images from a prompt, shows them and writes them into files.",
-  batch: "Sends the requests in a file, on one machine or on many, and pays for each of them at most once.",
+  batch: "Sends the requests in a file, on one machine or many, and pays for each at most once unless you allow more.",
   generations:
     "Lists durable generations, and decides what happens to those in doubt, which may have been charged for.",
   models: "Lists all models of the service, including those that do not make images.",

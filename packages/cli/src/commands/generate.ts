@@ -33,7 +33,7 @@ const paramFlags = {
     `The model. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`
   ),
   n: given(Flag.Finite("n"), "The number of images, 1 to 10. Default: 1"),
-  size: given(Flag.String("size"), "Width and height in pixels: 1024x1024, 1536x1024, 1024x1536 or auto"),
+  size: given(Flag.String("size"), "Width and height in pixels, such as 1024x1024, 1536x1024 or 1024x1536, or auto"),
   quality: given(
     Flag.String("quality"),
     "The quality of the image: low, medium, high (takes minutes), xhigh, max or auto"
@@ -41,7 +41,7 @@ const paramFlags = {
   background: given(Flag.String("background"), "The background: transparent (png and webp), opaque or auto"),
   outputFormat: given(
     Flag.String("output-format"),
-    "The format: png, webp or jpeg. Default: the one that the extension of --output names, else png"
+    "The format, such as png, webp or jpeg. Default: the one that the extension of --output names, else png"
   ),
   outputCompression: given(
     Flag.Finite("output-compression"),

@@ -65,7 +65,10 @@ const show = Command.make(
   })
 ).pipe(Command.withDescription("Shows one generation as JSON."))
 
-/** Decides `repeat` for generations in doubt, as long as they have at most `atMost` images in total. */
+/**
+ * Decides `repeat` for generations in doubt, the newest first. A generation is skipped if its images would bring the
+ * total above `atMost`.
+ */
 const repeatAll = Effect.fnUntraced(function* (atMost: number) {
   const doubts = yield* Stream.runCollect(DurableImages.list({ status: "in-doubt" }))
   let left = atMost
@@ -102,7 +105,7 @@ const resolve = Command.make(
     accept: yes("accept", decisions.accept),
     attempt: given(
       whole(1, 1_000_000)(Flag.String("attempt")),
-      "The number of the attempt in doubt that you decide about, as `list` shows it"
+      "The number of the last attempt of the generation, as `list` shows it. Required with a key"
     ),
     inDoubt: yes(
       "in-doubt",
@@ -130,7 +133,7 @@ const resolve = Command.make(
       return yield* Effect.provide(repeatAll(atMost), administration(at))
     }
     if (Option.isNone(given_) || attempt === undefined) {
-      return yield* refuse("give a key and, as --attempt, the number of its attempt in doubt")
+      return yield* refuse("give a key and, as --attempt, the number of its last attempt")
     }
     const settled = yield* Effect.provide(DurableImages.resolve(given_.value, { attempt, as }), administration(at))
     yield* Console.log(`${given_.value}: ${settled.status}`)

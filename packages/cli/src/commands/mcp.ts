@@ -30,7 +30,7 @@ const config = {
   ),
   images: given(
     whole(1, 1e9)(Flag.String("images")),
-    `The most images that may be generated, in --window or until the server ends. Default: ${defaults.images}`
+    `The most images that may be generated, in each --window or until the server ends. Default: ${defaults.images}`
   ),
   window: given(duration("window"), "The time window of --images: 1h, 24h. Default: until the server ends"),
   inline: given(
@@ -42,7 +42,8 @@ const config = {
 }
 
 /**
- * Replaces `~` at the beginning by the home folder. A shell does this, but MCP hosts start the server without a shell.
+ * Replaces the `~` of `~` and `~/...` by the home folder. A shell does this, but MCP hosts start the server without
+ * a shell.
  */
 const withoutTilde = (path: string) => path.replace(/^~(?=\/|$)/, homedir())
 
@@ -84,7 +85,7 @@ export const mcp = Command.make("mcp", config, run).pipe(
   Command.withExamples([
     {
       command: "gradient-images mcp --folder ./images --images 50 --window 24h",
-      description: "At most 50 images in 24 hours, counted while the server runs"
+      description: "At most 50 images in each window of 24 hours, counted while the server runs"
     },
     { command: "gradient-images mcp --emulate", description: "Uses the emulator, so that nothing is charged for" }
   ])

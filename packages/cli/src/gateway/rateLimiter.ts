@@ -1,6 +1,6 @@
 /**
- * Limits the images of each caller. The count is kept in this process, or in Redis for all processes of the gateway
- * together.
+ * Provides the rate limiter that counts the images of each caller: in this process, or, if `REDIS_URL` is set, in Redis
+ * for all processes of the gateway together.
  */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"

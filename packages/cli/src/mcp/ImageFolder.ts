@@ -96,7 +96,8 @@ export const open = Effect.fnUntraced(function* (folder: string) {
     return type === "File" ? Option.some(listed) : Option.none()
   })
 
-  const notAnImage = (name: string) => new ImageFolderError({ problem: `${name} is not an image.` })
+  const notAnImage = (name: string) =>
+    new ImageFolderError({ problem: `${name} is not an image, or is larger than 100 MB.` })
 
   const read = Effect.fnUntraced(function* (name: string) {
     const path = yield* pathOf(name)

@@ -165,7 +165,7 @@ const generateTool = new McpSchema.Tool({
   description:
     "Generates images from a prompt, writes them into files, and returns their paths. " +
     "Each image costs money, and takes from seconds to minutes. " +
-    `A call with the same params within ${Duration.format(SharedCalls.memory)} gets the same images and costs nothing: to get variations, change the prompt or set n. ` +
+    `For ${Duration.format(SharedCalls.memory)} after a call has returned images, a call with the same params gets the same images and costs nothing: to get variations, change the prompt or set n. ` +
     "A call that was cancelled continues: repeat it to get its images. " +
     "The result includes an image itself only if its file is small: to see an image yourself, use outputFormat webp or jpeg with outputCompression.",
   inputSchema: inputSchemaOf(GenerateParams),

@@ -119,7 +119,7 @@ export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canR
         yield* Effect.tryPromise(() => draw(image, caption, isPartial)).pipe(
           Effect.catch(() => {
             last = undefined
-            return Console.error(`The terminal cannot show ${image.mediaType}.`)
+            return Console.error(`The image (${image.mediaType}) could not be shown on the terminal.`)
           })
         )
       }

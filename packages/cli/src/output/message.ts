@@ -3,7 +3,7 @@ import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Config from "effect/Config"
 import * as SchemaIssue from "effect/SchemaIssue"
 
-/** Phrases for programmers in core's messages, each with the phrase for users of the command line that replaces it. */
+/** Pairs: a phrase for programmers in core's messages, and its replacement for users of the command line. */
 const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["from the call's `model`", "from --model"],
   [
@@ -15,7 +15,7 @@ const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["raise `idleTimeout`", "raise --idle-timeout"],
   ["stream with partial images", "use --partial-images"],
   [" The images that arrived are in `reason.images`.", ""], // The command line prints the paths of the images instead.
-  [/an image was sent as a URL;.*(?=\. Check)/, "an image was sent as a URL"] // The URL of each image is printed on a line of its own.
+  [/an image was sent as a URL;.*(?=\. Check)/, "an image was sent as a URL"] // Cuts out the URLs, which are printed separately.
 ]
 
 /** Returns the URLs that the service sent instead of images. */

@@ -60,7 +60,7 @@ export const make = Effect.gen(function* () {
   const stillWaiting = Effect.suspend(() =>
     waitingFor === undefined
       ? Effect.void
-      : Console.error(`- Still waiting for ${waitingFor}, for ${seconds(elapsed())} so far`)
+      : Console.error(`- Still waiting for ${waitingFor}, ${seconds(elapsed())} after the start`)
   )
   if (!isLive) {
     yield* stillWaiting.pipe(Effect.delay("30 seconds"), Effect.repeat(Schedule.forever), Effect.forkScoped)

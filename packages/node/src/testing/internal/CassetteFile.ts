@@ -45,7 +45,7 @@ export const write = Effect.fnUntraced(function* (
   yield* AtomicFile.replace(path, new TextEncoder().encode(json))
 })
 
-/** Removes image files that a replaced cassette used. */
+/** Removes the image files with these names, beside the cassette. */
 export const removeImages = Effect.fnUntraced(function* (path: string, images: Iterable<string>) {
   const fs = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path

@@ -40,14 +40,14 @@ export type Exchange = typeof Exchange.Type
 /** The content of a body or of an event: JSON, or text if it is not JSON. */
 type Content = { readonly text: string } | { readonly json: unknown }
 
-/** A request and its reply, as they were sent and received. */
+/** A request, whose secrets are already redacted, and its reply as it was received, decompressed. */
 export interface Received {
   readonly request: RecordedRequest.RecordedRequest
   readonly status: number
   readonly headers: Headers.Headers
   readonly text: string
   readonly isBroken: boolean
-  /** Redacts the secrets of the request in a text. */
+  /** Redacts in a text the secrets of the request, and any keys of the service. */
   readonly redact: (text: string) => string
   /** Stores an image, and returns the name of its file. */
   readonly keepImage: (bytes: Uint8Array) => string
