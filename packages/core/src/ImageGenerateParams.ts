@@ -207,9 +207,7 @@ const rules: { readonly [Name in keyof ImageGenerateParamsStreaming]?: ReadonlyA
   outputCompression: [
     ({ outputCompression }) => within(outputCompression, 0, 100),
     ({ outputCompression = 100, outputFormat = "png" }) =>
-      outputCompression < 100 && outputFormat === "png"
-        ? { allowed: "100 if the format is png or not set" }
-        : undefined
+      outputCompression < 100 && outputFormat === "png" ? { allowed: "100 if the format is png or not set" } : undefined
   ],
   partialImages: [
     ({ model, partialImages }, kind) =>
