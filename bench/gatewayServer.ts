@@ -11,9 +11,12 @@ import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/d
 import { SqliteClient } from "@effect-gradient/durable/node"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
 import { NodeImages } from "@effect-gradient/node"
-import { Effect, Layer, Redacted } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
-import { RateLimiter } from "effect/persistence"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import * as Redacted from "effect/Redacted"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
@@ -23,6 +26,7 @@ import { sendCpuTime } from "./process.ts"
 
 // As in `gradient-images gateway`.
 setFlagsFromString("--heap-growing-percent=300")
+setFlagsFromString("--external-memory-accounted-in-global-limit")
 
 const [, , upstream = "", images, kind = "once"] = process.argv
 
