@@ -37,6 +37,7 @@ const decode = Schema.decodeUnknownEffect(Counts)
 
 const failureOf = (cause: SqlError | Schema.SchemaError) =>
   new GradientError.ConnectionError({
+    code: "budget_unreachable",
     description: `the database of the budget cannot be reached: ${cause.message}`,
     cause
   })

@@ -249,14 +249,16 @@ export const notFound = ErrorBodies.codes.notFound
 export const notKept = "not_kept"
 
 /**
- * Messages for the error codes of the gateway itself. They are not used if the code came from the service, which may
+ * Messages for the error codes of the gateway and of layers in it. They are not used if the code came from the service, which may
  * send the same codes, except that of `duplicateAttempt`, which is used in both cases.
  */
 const messagesOfCodes: { readonly [code: string]: string } = {
   [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
   [notFound]: "No request with this id is known to be under way or to have been charged for. Send the request again.",
   [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
-  idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id."
+  idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id.",
+  rate_limiter_unreachable: "The gateway's rate limiter cannot be reached now. Nothing was sent.",
+  budget_unreachable: "The gateway's budget cannot be read now. Nothing was sent."
 }
 
 const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, wait: number | undefined): string => {
