@@ -73,7 +73,7 @@ const descriptions = {
     "A request with this x-attempt-id was already sent. " +
     "With the code duplicate_attempt or in_doubt, that request may have been charged for. " +
     "With the code idempotency_key_reused, that request had other params.",
-  410: "The images of this request have been removed.",
+  410: "The images of this request have been removed or lost.",
   413: "The body is too large.",
   415: "The content type of the body is not JSON, or the body is compressed.",
   422: "The service refused the request.",
@@ -257,6 +257,7 @@ const messagesOfCodes: { readonly [code: string]: string } = {
   [notFound]: "No request with this id is known to be under way or to have been charged for. Send the request again.",
   [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
   idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id.",
+  [ErrorBodies.codes.imagesLost]: "The images of this request have been lost.",
   rate_limiter_unreachable: "The gateway's rate limiter cannot be reached now. Nothing was sent.",
   budget_unreachable: "The gateway's budget cannot be read now. Nothing was sent."
 }
