@@ -1,12 +1,24 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { BrowserImages } from "@effect-gradient/browser"
-import { GradientClient, type GradientError, Images, RetryPolicy } from "@effect-gradient/core"
+import { GradientClient, GradientError, Images, RetryPolicy } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { ImageStore } from "@effect-gradient/durable"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { Attempts } from "@effect-gradient/gateway"
-import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, References, Schedule, Schema, Stream } from "effect"
+import {
+  ConfigProvider,
+  Context,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Redacted,
+  References,
+  Schedule,
+  Schema,
+  Stream
+} from "effect"
 import { LanguageModel } from "effect/ai"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { ChildProcess } from "effect/process"
@@ -21,6 +33,7 @@ import { answer as answerWithTool, tools } from "./agent-tool.ts"
 import { budgeted } from "./budget.ts"
 import { answer } from "./catch-reason.ts"
 import { breaker, guarded } from "./circuit-breaker.ts"
+import { inWords } from "./coming-back/doubt.ts"
 import { printEvents } from "./coming-from-openai/gateway.ts"
 import { emulated } from "./emulator.ts"
 import { serve } from "./emulator-server.ts"
@@ -231,6 +244,13 @@ describe("catch-reason.ts", () => {
       assert.include(yield* Fiber.join(fiber), said)
     }).pipe(Effect.provide(refusing(status, { code })))
   )
+})
+
+describe("coming-back/doubt.ts", () => {
+  it("names no cause that the failure does not have", () => {
+    const unreachable = new GradientError.InternalServerError({ status: 503, retryAfter: Duration.seconds(1) })
+    assert.strictEqual(inWords(GradientError.fromReason(unreachable)), "The image was not made. Try again in a minute.")
+  })
 })
 
 describe("fallback.ts", () => {

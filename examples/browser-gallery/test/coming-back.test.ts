@@ -51,6 +51,28 @@ describe.skipIf(!Chromium.isAvailable)("the recipes of docs/in-a-page.md, in Chr
       })
     )
 
+    it.effect("resume continues after a request whose image cannot be had", () =>
+      Effect.gen(function* () {
+        const { front, ledger, page } = yield* Site.open({ faults: [holding] })
+        yield* Effect.promise(async () => {
+          await click(page, "Draw")
+          await page.getByText("Image 1 of 3").waitFor()
+          await page.evaluate(() => {
+            const key = sessionStorage.key(0) ?? ""
+            const text = sessionStorage.getItem(key) ?? ""
+            const id = "0".repeat(32)
+            const known = key.replace(/^.*\//, "")
+            const older = text.replace(known, id).replace(/"sentAt":\d+/, '"sentAt":1')
+            sessionStorage.setItem(key.replace(known, id), older)
+          })
+          await page.reload()
+          await page.getByText(/^Done/).waitFor()
+          assert.isTrue(await isShown(page))
+        })
+        assert.deepStrictEqual([front.posts, (yield* ledger.account).entries.length], [1, 1])
+      })
+    )
+
     it.effect("generateAndStore stores an image, or leaves its request pending", () =>
       Effect.gen(function* () {
         const { errors, front, ledger, page } = yield* Site.open()

@@ -96,8 +96,9 @@ export class PendingRequests extends Context.Service<
  * Lists the requests to the same gateway with images that were not all taken, the oldest first. An earlier page sent
  * them and was reloaded or left, or a call of this page ended early, for example because it could not reconnect. With
  * the default storage, the earlier pages are those of the same tab. Requests that run in this page are not listed, nor
- * are those that ended with a failure after which no image is expected. The gateway must be durable. If `reconnect` is
- * `false`, the list is empty.
+ * are those that ended with a failure after which no image is expected. With `localStorage`, requests that run in
+ * another tab are listed: asking for their images is not charged for, and both tabs get them. The gateway must be
+ * durable. If `reconnect` is `false`, the list is empty.
  *
  * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
  * failed or was interrupted. So store each image within the stream, for example with `Stream.tap`, or use

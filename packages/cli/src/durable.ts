@@ -11,6 +11,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { drain } from "./drain.ts"
 import { configMessageOf } from "./output/message.ts"
 
 /** Where the journal and the store of generations are. */
@@ -95,7 +96,7 @@ const services = ({ journal, store }: Place) =>
 
 /** Provides `DurableImages` and `Images`. Calls that have an idempotency key are recorded, other calls are not. */
 export const around = <E, R>(images: Layer.Layer<Images.Images, E, R>, place: Place) =>
-  DurableImages.layer().pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
+  DurableImages.layer({ drain }).pipe(Layer.provide(images), Layer.provideMerge(Layer.effectContext(services(place))))
 
 const unsent = Effect.die("a command about generations must not send a request")
 

@@ -96,7 +96,7 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
     )
     return attempt
       .within(send(request, call.timeout, attempt))
-      .pipe(Effect.mapError((reason) => namingModel(reason, call.model)))
+      .pipe(Effect.mapError((reason) => namingModel(reason, call.model, call.headers)))
   }
 
   const get = (at: string) => {

@@ -11,6 +11,7 @@ import { GeneratedImage } from "./GeneratedImage.ts"
 import { charged } from "./internal/failure/charged.ts"
 import { Issue } from "./internal/issue.ts"
 import { optional } from "./internal/schemaFields.ts"
+import { errorCodes } from "./internal/wire.ts"
 import { nextReset, RateLimit } from "./RateLimit.ts"
 
 /**
@@ -114,8 +115,8 @@ export const reasons = {
     advice: "Nothing is sent with this idempotency key until you decide, with `DurableImages.resolve`."
   },
   ExpiredError: {
-    summary: "The images of this idempotency key, if there were any, have been removed",
-    advice: "Nothing was sent. To generate them again, and pay again, call `DurableImages.forget` first."
+    summary: "The images of this idempotency key, if it had any, were removed",
+    advice: "Nothing was sent. To generate images and pay for them, call `DurableImages.forget` first."
   },
   JournalError: { summary: "The journal of generations failed", advice: "" },
   StoreError: { summary: "The store of images failed", advice: "" }
@@ -588,7 +589,8 @@ export class JournalError extends Reason.extend<JournalError>("@effect-gradient/
 /**
  * The store of images could not be read or written, or has lost the images of the idempotency key. If `phase` is
  * `before`, this attempt sent nothing. If it is `after`, the request was sent, and `images` has all images of its
- * reply, because the reply could not be stored.
+ * reply, at least one of which could not be stored. The code is `images_lost` if the store does not have the images of
+ * a generation that is done.
  *
  * @category reasons
  * @since 0.1.0
@@ -599,7 +601,7 @@ export class StoreError extends Reason.extend<StoreError>("@effect-gradient/core
   phase
 }) {
   override get advice(): string {
-    return phaseAdvice[this.phase]
+    return this.code === errorCodes.imagesLost ? rowOf("ExpiredError").advice : phaseAdvice[this.phase]
   }
 }
 
@@ -744,6 +746,7 @@ export const httpStatus = (reason: GradientErrorReason): number => {
   if (reason._tag === "InternalServerError" && reason.status === 503) return reason.mayHaveBeenCharged ? 502 : 503
   if (reason._tag === "InternalServerError") return reason.status === 504 ? 504 : 502
   if (reason._tag === "BadRequestError") return reason.status === 408 ? 504 : 400
+  if (reason._tag === "StoreError" && reason.code === errorCodes.imagesLost) return 410
   if (reason._tag === "JournalError" || reason._tag === "StoreError") return reason.phase === "before" ? 503 : 502
   return statuses[reason._tag]
 }

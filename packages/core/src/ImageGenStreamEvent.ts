@@ -85,8 +85,9 @@ const withBytes = Schema.Union([
 ])
 
 /**
- * A codec between an event and its JSON, with the image in base64. For servers. The JSON can have members that the
- * service's events lack: `partialImages`, and `requestId` and `rateLimit`, which are headers on the wire.
+ * A codec between an event and its JSON, with the image in base64. For servers. The JSON of a `Completed` also has
+ * `requestId` and `rateLimit`, which are headers on the wire, and that of a `PartialImage` has `partialImages`, which
+ * the wire does not have.
  *
  * @category codecs
  * @since 0.1.0
@@ -97,7 +98,7 @@ const encode = /* @__PURE__ */ Schema.encodeSync(withBytes)
 
 /**
  * The event as text of a `text/event-stream`. For servers. `requestId` and `rateLimit` are left out, because they are
- * headers on the wire.
+ * headers on the wire, and `partialImages`, which the wire does not have.
  *
  * @example
  * ```ts
@@ -144,7 +145,8 @@ export const toServerSentEventPieces = <E = never>(
  * look at each character of its base64.
  */
 const textAround = (event: ImageGenStreamEvent): readonly [head: string, tail: string] => {
-  const data = { ...encode(event), b64_json: "", requestId: undefined, rateLimit: undefined }
+  const own = { partialImages: undefined, requestId: undefined, rateLimit: undefined }
+  const data = { ...encode(event), b64_json: "", ...own }
   const [head = "", tail = ""] = splitAtImages(JSON.stringify(data))
   return [`event: ${data.type}\ndata: ${head}`, `${tail}\n\n`]
 }

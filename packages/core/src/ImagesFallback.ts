@@ -39,10 +39,7 @@ import { invalidParams } from "./internal/request/invalidParams.ts"
  * @since 0.1.0
  */
 export interface Entry<E, R> {
-  /**
-   * The layer of the endpoint's client. It is built once for each entry, even if entries have the same layer, unless
-   * another part of the program has built this layer before.
-   */
+  /** The layer of the endpoint's client. If several entries have the same layer, it is built once. */
   readonly layer: Layer.Layer<Images, E, R>
   /** The model to request instead of the call's model. Default: the call's model. */
   readonly model?: string | undefined
@@ -128,8 +125,14 @@ const make = (first: Target, others: ReadonlyArray<Target>): Images["Service"] =
 }
 
 const build = Effect.fnUntraced(function* <E, R>(entries: ReadonlyArray<Entry<E, R>>) {
+  const scope = yield* Effect.scope
+  // `Layer.build` would build a layer again for each entry that has it.
+  const memoMap = Layer.CurrentMemoMap.forkOrCreate(yield* Effect.context())
   const targets = yield* Effect.forEach(entries, ({ layer, model }) =>
-    Effect.map(Layer.build(layer), (context): Target => ({ images: Context.get(context, Images), model }))
+    Effect.map(Layer.buildWithMemoMap(layer, memoMap, scope), (context): Target => ({
+      images: Context.get(context, Images),
+      model
+    }))
   )
   const [first, ...others] = targets
   if (first === undefined) {

@@ -138,6 +138,7 @@ const limiterFailed = ({ reason }: RateLimiter.RateLimiterError): Reason =>
         reason.retryAfter
       )
     : new GradientError.ConnectionError({
+        code: "rate_limiter_unreachable",
         description: `the limiter's store cannot be reached: ${reason.message}`,
         cause: reason
       })

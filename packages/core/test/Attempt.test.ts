@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import { inspect } from "node:util"
 import { Attempt, GradientError, Images, RetryPolicy } from "../src/index.ts"
 import * as Service from "./support/Service.ts"
 import * as Wire from "./support/Wire.ts"
@@ -332,20 +333,19 @@ describe("a limiter as an entry", () => {
         end: () => Effect.asVoid(Semaphore.release(semaphore, 1))
       })
       const service = Service.make((number) => (number === 0 ? busy() : Response.json(Wire.response())))
-      const waits: Array<number> = []
-      const onRetry = () =>
-        Effect.sync(() => {
-          waits.push(Semaphore.takeIfAvailable === undefined ? -1 : 1)
-        })
+      const permit = Semaphore.withPermitsIfAvailable(semaphore, 1)
+      const waits: Array<string> = []
+      const onRetry = () => Effect.map(permit(Effect.void), ({ _tag }) => void waits.push(_tag))
       const layer = entry.pipe(Layer.provide(service.layer))
       const call = Images.generate({ prompt }, { timeout: "1 second", onRetry })
       const fiber = yield* call.pipe(Effect.provide(layer), Effect.forkChild)
       yield* Service.settle
       yield* Service.advance("2 seconds")
       expect(service.asked.length).toBe(1)
-      // The first call has released its permit before it waits for its retry, so another caller can take the permit.
-      const free = yield* Effect.timeoutOption(Semaphore.withPermits(semaphore, 1)(Effect.succeed("free")), "1 millis")
-      expect(free._tag).toBe("Some")
+      // The call has released its permit before it waits for its retry, so another caller can take the permit, both when
+      // `onRetry` runs and later.
+      expect(waits).toEqual(["Some"])
+      expect((yield* permit(Effect.void))._tag).toBe("Some")
       yield* Service.advance("10 seconds")
       yield* Service.advance("10 seconds")
       yield* Service.join(fiber)
@@ -415,6 +415,35 @@ describe("transformClient", () => {
         mayHaveBeenCharged: false
       })
       expect([own.service.asked.length, onlyOutcome(own.service)._tag]).toEqual([0, "NotSent"])
+    })
+  )
+
+  it.effect.each<readonly [string, () => Service.Answer]>([
+    ["with a status", () => new Response("{}", { status: 401 })],
+    ["with a reply that is not JSON", () => new Response("<html>", { status: 200 })],
+    ["by a broken connection", reset]
+  ])("fails before the request, because another service failed %s: ConnectionError, not charged for", ([, answer]) =>
+    Effect.gen(function* () {
+      const { HttpClient } = yield* Effect.promise(() => import("effect/http"))
+      const tokens = yield* Effect.provide(HttpClient.HttpClient, Service.transport(answer).layer)
+      const headers = { "x-password": "the-secret-of-tokens" }
+      const token = Effect.flatMap(
+        HttpClient.filterStatusOk(tokens).get("https://tokens.test/", { headers }),
+        ({ json }) => json
+      )
+      const { call, service } = transformed((client) => ({
+        execute: (request) => Effect.andThen(token, client.execute(request))
+      }))
+      const result = yield* call
+      expect(Result.isFailure(result) && result.failure.reason).toMatchObject({
+        _tag: "ConnectionError",
+        reached: "NotSent",
+        isRetryable: false,
+        mayHaveBeenCharged: false
+      })
+      expect(Result.isFailure(result) && result.failure.message).toContain("transformClient failed")
+      expect(inspect(result, { depth: 50 })).not.toContain("the-secret-of-tokens")
+      expect([service.asked.length, onlyOutcome(service)._tag]).toEqual([0, "NotSent"])
     })
   )
 

@@ -209,6 +209,49 @@ describe("GradientClient", () => {
     )
   })
 
+  describe("a key that was given as another option is not shown", () => {
+    const known = "sk-do-a-key-of-the-service"
+    const own = "the-key-of-a-gateway"
+    const gone = Response.json({ id: "not_found", message: "Model not found" }, { status: 404 })
+
+    const mistakes: ReadonlyArray<readonly [string, (key: string) => GradientClient.Options]> = [
+      ["baseUrl", (key) => ({ baseUrl: `${key}#` })],
+      ["baseUrl", (key) => ({ baseUrl: `http://${key}:port` })],
+      ["model", (key) => ({ model: key })],
+      // @ts-expect-error - as from plain JavaScript
+      ["timeout", (key) => ({ timeout: key })],
+      // @ts-expect-error - as from plain JavaScript
+      ["retry", (key) => ({ retry: key })],
+      // @ts-expect-error - as from plain JavaScript
+      ["limits", (key) => ({ limits: { errorBytes: key } })]
+    ]
+    it.effect.each(mistakes)("%s of a layer", ([, optionsOf]) =>
+      Effect.gen(function* () {
+        for (const key of [known, own]) {
+          const { layer } = Service.make(() => gone.clone(), { modelAccessKey: Redacted.make(own), ...optionsOf(key) })
+          const error = yield* Images.generate({ prompt }).pipe(Effect.provide(layer), Effect.flip)
+          expect(inspect(error, { depth: 50, showHidden: true })).not.toContain(key)
+          expect(error.message).toContain("<redacted>")
+        }
+      })
+    )
+
+    it.effect("an option or a param of a call", () =>
+      Effect.gen(function* () {
+        for (const key of [known, own]) {
+          const { layer } = Service.make(() => gone.clone(), { modelAccessKey: Redacted.make(own) })
+          const ask = (model: string, timeout: Duration.Input = "1 second") =>
+            Images.generate({ prompt, model }, { timeout }).pipe(Effect.provide(layer), Effect.flip)
+          // @ts-expect-error - as from plain JavaScript
+          for (const error of [yield* ask(key), yield* ask("m", key)]) {
+            expect(inspect(error, { depth: 50, showHidden: true })).not.toContain(key)
+            expect(error.message).toContain("<redacted>")
+          }
+        }
+      })
+    )
+  })
+
   describe("the model", () => {
     const gone = () => Response.json({ id: "not_found", message: "Model not found" }, { status: 404 })
 

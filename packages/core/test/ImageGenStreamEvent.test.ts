@@ -197,8 +197,13 @@ describe("ImageGenStreamEvent", () => {
     }
   })
 
-  it("is encoded as a server-sent event, byte by byte, without the fields from headers", () => {
-    const partial = new PartialImage({ bytes: new Uint8Array([1, 2, 3]), partialImageIndex: 2, outputFormat: "webp" })
+  it("is encoded as a server-sent event, byte by byte, without the fields that its JSON on the wire does not have", () => {
+    const partial = new PartialImage({
+      bytes: new Uint8Array([1, 2, 3]),
+      partialImageIndex: 2,
+      partialImages: 3,
+      outputFormat: "webp"
+    })
     expect(ImageGenStreamEvent.toServerSentEvent(partial)).toBe(
       "event: image_generation.partial_image\n" +
         'data: {"b64_json":"AQID","output_format":"webp","type":"image_generation.partial_image","partial_image_index":2}\n\n'

@@ -84,6 +84,18 @@ describe("ImagesFallback", () => {
     })
   )
 
+  it.effect("builds a layer that several entries share once", () =>
+    Effect.gen(function* () {
+      let built = 0
+      const counted = Layer.effectDiscard(Effect.sync(() => void built++))
+      const service = make(() => status(429))
+      const shared = Layer.merge(service.layer, counted)
+      const fallback = ImagesFallback.layer([{ layer: shared }, { layer: shared, model: "b" }])
+      yield* Effect.flip(Effect.provide(call, fallback))
+      expect([built, service.asked.length]).toEqual([1, 2])
+    })
+  )
+
   it.effect("refuses an empty list when it is built", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(ImagesFallback.layer([]))))

@@ -186,6 +186,18 @@ describe("ImagesTelemetry", () => {
     })
   )
 
+  it.effect("a partial image in the failure of `generate` is not counted as a complete one", () =>
+    Effect.gen(function* () {
+      const { exit, metrics, named } = yield* observe(Images.generate({ prompt, n: 2 }), {
+        answer: () => Wire.stream([completed, partial(0)])
+      })
+      expect(exit).toMatchObject({ cause: { reasons: [{ error: { reason: { images: [{}, {}] } } }] } })
+      const { attributes } = only(named("Images.attempt"))
+      expect([attributes.get("gradient.image.count"), attributes.get("gradient.image.bytes")]).toEqual([1, 40])
+      expect(valueOf(metrics, "gradient.image.bytes")).toEqual([40])
+    })
+  )
+
   it.effect("a failure is on the spans that it ends: not on a call that succeeds after a retry", () =>
     Effect.gen(function* () {
       const { metrics, named } = yield* observe(generate, { answer: (number) => (number === 0 ? busy() : good()) })

@@ -38,6 +38,7 @@ const decode = Schema.decodeUnknownEffect(Counts)
 
 const failureOf = (cause: SqlError | Schema.SchemaError) =>
   new GradientError.ConnectionError({
+    code: "budget_unreachable",
     description: `the database of the budget failed: ${cause.message}`,
     cause
   })
@@ -88,9 +89,7 @@ const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOption
   const names = yield* checkedNames(prefix)
   const sql = (yield* SqlClient).withoutTransforms()
   yield* checkDurability(sql)
-  yield* runMigrations(sql, names, migrate)
-  // With `migrate: "check"`, no table is created. If the table of budgets is missing, this statement fails.
-  yield* sql`SELECT 1 FROM ${sql(names.budget)} LIMIT 1`
+  yield* runMigrations(sql, names, migrate, ["budget"])
   const { look, reserve, settle } = statementsOn(sql, names.budget)
 
   const run = (statement: Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>

@@ -94,7 +94,7 @@ const statementsOn = (sql: SqlClient, name: string) => {
 const make = Effect.fnUntraced(function* ({ migrate = "run", prefix }: SqlOptions) {
   const names = yield* checkedNames(prefix)
   const sql = (yield* SqlClient).withoutTransforms()
-  yield* runMigrations(sql, names, migrate)
+  yield* runMigrations(sql, names, migrate, ["limit"])
   const statements = statementsOn(sql, names.limit)
 
   const run = (statement: Fragment & Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>

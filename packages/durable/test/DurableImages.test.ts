@@ -671,6 +671,43 @@ describe("a person", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("erases what has no images: the failure does not say that there were some", () =>
+    Effect.gen(function* () {
+      const process = yield* doubtful
+      yield* Effect.provide(DurableImages.resolve(key, { attempt: 1, as: "abandon" }), process)
+      yield* Effect.provide(DurableImages.erase(key), process)
+      const expired = yield* Effect.provide(reasonOf(generate), process)
+      expect(expired._tag).toBe("ExpiredError")
+      expect(expired.message).toContain("if it had any")
+      expect(expired.message).not.toContain("generated")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("an image that the store has lost: the failure says how to go on, and not to try again", () =>
+    Effect.gen(function* () {
+      for (const isWhole of [true, false]) {
+        const all = yield* shared
+        const process = yield* processOn(all, answering)
+        yield* Effect.provide(generate, process)
+        const files = yield* Stream.runCollect(all.store.list(""))
+        const lost = files.filter(({ path }) => isWhole || !path.endsWith("manifest.json"))
+        yield* Effect.forEach(lost, ({ path }) => all.store.remove(path))
+        const reasons = Effect.all([reasonOf(generate), reasonOf(Effect.scoped(DurableImages.join(key)))])
+        for (const reason of yield* Effect.provide(reasons, process)) {
+          expect([reason._tag, reason.code, reason.isRetryable]).toEqual(["StoreError", "images_lost", false])
+          expect(reason.mayHaveBeenCharged).toBe(false)
+          expect(reason.message).toContain("lost")
+          expect(reason.message).toContain("`DurableImages.forget`")
+          expect(reason.message).not.toContain("Try again")
+        }
+        expect(yield* Effect.provide(requests, process)).toBe(1)
+        yield* Effect.provide(DurableImages.forget(key), process)
+        yield* Effect.provide(generate, process)
+        expect(yield* Effect.provide(requests, process)).toBe(2)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("forgets: the key pays again", () =>
     Effect.gen(function* () {
       const { files, process } = yield* done

@@ -13,7 +13,7 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { GenerationJournal } from "../src/index.ts"
+import { GenerationJournal, SqlBudgetLedger, SqlRateLimiterStore } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
 import { postgres } from "./support/postgres.ts"
 
@@ -300,6 +300,37 @@ describe("the journal on SQLite", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("with migrate: check each layer names the table of its own that is not there", () =>
+    Effect.gen(function* () {
+      const filename = file()
+      const sql = SqliteClient.layer({ filename })
+      yield* Effect.scoped(Layer.build(onSqlite(filename)))
+      const database = new DatabaseSync(filename)
+      database.exec("DROP TABLE gradient_limit; DROP TABLE gradient_budget")
+      database.close()
+      yield* Layer.build(onSqlite(filename, { migrate: "check" }))
+      for (const [name, layer] of [
+        ["gradient_limit", Layer.effectDiscard(Layer.build(SqlRateLimiterStore.layer({ migrate: "check" })))],
+        ["gradient_budget", Layer.effectDiscard(Layer.build(SqlBudgetLedger.layer({ migrate: "check" })))]
+      ] as const) {
+        const error = yield* Effect.flip(Effect.provide(Layer.build(layer), sql))
+        expect(error).toMatchObject({ _tag: "MigrationError" })
+        expect(error.message).toBe(`The journal has no table ${name}. Use migrate: "run" once.`)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("with migrate: check reports another failure of the database as a SqlError", () =>
+    Effect.gen(function* () {
+      const filename = file()
+      const database = new DatabaseSync(filename)
+      database.exec("CREATE VIEW gradient_generation AS SELECT * FROM gone; CREATE TABLE gradient_holder (id TEXT)")
+      database.close()
+      const error = yield* Effect.flip(Layer.build(onSqlite(filename, { migrate: "check" })))
+      expect(error).toMatchObject({ _tag: "SqlError" })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("refuses a prefix that is no name, and synchronous below FULL", () =>
     Effect.gen(function* () {
       const prefix = yield* Effect.flip(Layer.build(onSqlite(file(), { prefix: "a; DROP" })))
@@ -323,11 +354,11 @@ describe("the journal on SQLite", () => {
 })
 
 describe("the journal on PostgreSQL", () => {
-  const onPostgres = (url: string) =>
-    GenerationJournal.layerSql().pipe(Layer.provideMerge(PgClient.layer({ url: Redacted.make(url) })))
+  const onPostgres = (url: string, options?: GenerationJournal.SqlOptions) =>
+    GenerationJournal.layerSql(options).pipe(Layer.provideMerge(PgClient.layer({ url: Redacted.make(url) })))
 
   it.live(
-    "does as the pure state machine does, and refuses synchronous_commit off",
+    "does as the pure state machine does, finds missing tables, and refuses synchronous_commit off",
     (context) =>
       Effect.gen(function* () {
         const server = yield* postgres
@@ -335,6 +366,9 @@ describe("the journal on PostgreSQL", () => {
         const { url } = server.value
         const services = yield* Layer.build(onPostgres(url))
         yield* contract(Context.get(services, GenerationJournal.GenerationJournal))
+        yield* Layer.build(onPostgres(url, { migrate: "check" }))
+        const absent = yield* Effect.flip(Layer.build(onPostgres(url, { migrate: "check", prefix: "Mine_" })))
+        expect(absent).toMatchObject({ _tag: "MigrationError" })
         yield* Context.get(services, SqlClient)`ALTER SYSTEM SET synchronous_commit = off`
         yield* Context.get(services, SqlClient)`SELECT pg_reload_conf()`
         yield* Effect.sleep("500 millis")

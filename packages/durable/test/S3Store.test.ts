@@ -128,10 +128,10 @@ describe("a store in a bucket", () => {
   )
 
   it.live(
-    "does not take a bucket that is gone for an object that is not there",
+    "does not take a bucket that is gone for an object that is not there, and asks it once",
     () =>
       Effect.gen(function* () {
-        const { options } = yield* raw(({ url = "" }) =>
+        const { options, requests } = yield* raw(({ url = "" }) =>
           url.includes("list-type")
             ? { status: 200, xml: empty }
             : { status: 404, xml: `<Error><Code>${url.includes("gone") ? "NoSuchBucket" : "NoSuchKey"}</Code></Error>` }
@@ -139,6 +139,9 @@ describe("a store in a bucket", () => {
         const store = yield* storeOf(options)
         expect(yield* store.get("id/none")).toEqual(Option.none())
         expect((yield* Effect.flip(store.get("id/gone"))).message).toContain("the bucket does not exist")
+        const read = yield* Effect.flip(store.read("id/gone", 0, 10))
+        expect(read.message).toContain("the bucket does not exist")
+        expect(requests.filter(({ url = "" }) => url.includes("gone")).length).toBe(2)
       }).pipe(Effect.scoped),
     60_000
   )

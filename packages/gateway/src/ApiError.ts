@@ -73,7 +73,7 @@ const descriptions = {
     "The request conflicts with another one. " +
     "With the code duplicate_attempt or in_doubt, an earlier request with this id may have been charged for. " +
     "With the code idempotency_key_reused, an earlier request with this id had other params.",
-  410: "The images of this request have been removed.",
+  410: "The images of this request have been removed or lost.",
   413: "The body is too large.",
   415: "The content type of the body is not JSON, or the body is compressed.",
   422: "The service refused the request.",
@@ -250,14 +250,17 @@ export const notFound = ErrorBodies.codes.notFound
 export const notKept = "not_kept"
 
 /**
- * Messages for the error codes of the gateway itself. If the service sent such a code, its message here is not used,
- * except for `duplicateAttempt`.
+ * Messages for the error codes of the gateway and of layers in it. If the service sent such a code, its message here is
+ * not used, except for `duplicateAttempt`.
  */
 const messagesOfCodes: { readonly [code: string]: string } = {
   [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
   [notFound]: "No request with this id is known to be under way or to have been charged for. Send the request again.",
   [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
-  idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id."
+  idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id.",
+  [ErrorBodies.codes.imagesLost]: "The images of this request have been lost.",
+  rate_limiter_unreachable: "The gateway's rate limiter cannot be reached now. Nothing was sent.",
+  budget_unreachable: "The gateway's budget cannot be read now. Nothing was sent."
 }
 
 const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, wait: number | undefined): string => {

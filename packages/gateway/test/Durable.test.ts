@@ -378,7 +378,7 @@ describe("callers who do not read the images of their own requests", () => {
 })
 
 describe("an image that the store has lost", () => {
-  it.live("is an error with a status, or a reply that is cut if it is lost while it is sent", () =>
+  it.live("is a 410 images_lost, or a reply that is cut if it is lost while it is sent", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end(responseBody(png(1_000_000))))
       const { journal, store } = yield* inMemory
@@ -395,9 +395,11 @@ describe("an image that the store has lost", () => {
       const cut = yield* join(gateway, id)
       assert.strictEqual(cut.status, 200)
       yield* Effect.flip(Effect.tryPromise(() => cut.text()))
-      const { message, status } = yield* errorOf(yield* join(gateway, id))
-      assert.strictEqual(status, 503)
-      assert.notInclude(message, "image-0")
+      for (const stream of [false, true]) {
+        const { code, message, status } = yield* errorOf(yield* join(gateway, id, { stream }))
+        assert.deepStrictEqual([status, code], [410, "images_lost"])
+        assert.strictEqual(message, "The images of this request have been lost.")
+      }
     }).pipe(Effect.scoped)
   )
 })

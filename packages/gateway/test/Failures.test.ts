@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GradientError, Images, RetryPolicy } from "@effect-gradient/core"
+import * as ImagesLimit from "@effect-gradient/core/ImagesLimit"
 import { ApiError } from "../src/index.ts"
 import { NodeImages } from "@effect-gradient/node"
-import { Effect, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
+import { RateLimiter } from "effect/persistence"
 import OpenAI from "openai"
 import {
   alice,
@@ -37,6 +39,59 @@ describe("a budget that is used up", () => {
     assert.deepStrictEqual([status, error.code, headers["x-should-retry"]], [502, "insufficient_quota", "false"])
     assert.strictEqual(error.message, "The image cannot be generated now: not enough of the budget is left.")
   })
+})
+
+describe("a rate limiter that cannot be reached", () => {
+  const failing = Effect.fail(
+    new RateLimiter.RateLimiterError({ reason: new RateLimiter.RateLimitStoreError({ message: "no Redis" }) })
+  )
+  const limiterStore = Layer.succeed(RateLimiter.RateLimiterStore, {
+    fixedWindow: () => failing,
+    tokenBucket: () => failing,
+    adaptiveConsume: () => failing,
+    adaptiveFeedback: () => failing
+  })
+
+  it.live("is named in a 503 that can be retried, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answerImages)
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, limiterStore })
+      for (const body of [{ prompt: "A sea otter" }, asStream]) {
+        const { code, headers, message, status } = yield* refusal(baseUrl, { body })
+        assert.strictEqual(
+          message,
+          "The gateway's rate limiter cannot be reached now. Nothing was sent. Try again in 1 s."
+        )
+        assert.deepStrictEqual([status, code, headers.get("retry-after")], [503, "rate_limiter_unreachable", "1"])
+      }
+      const seen = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
+        Effect.flip,
+        Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
+      )
+      assert.deepStrictEqual([seen.isRetryable, seen.mayHaveBeenCharged], [true, false])
+      assert.strictEqual(server.requests.length, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is also named if it is that of `ImagesLimit`", () =>
+    Effect.gen(function* () {
+      const images = yield* Layer.build(
+        ImagesLimit.layer({ limit: 1 }).pipe(
+          Layer.provide([
+            NodeImages.layer({ baseUrl: "http://127.0.0.1:1" }),
+            RateLimiter.layer.pipe(Layer.provide(limiterStore))
+          ])
+        )
+      )
+      const failed = yield* Images.generate({ prompt: "x" }, { retry: RetryPolicy.none }).pipe(
+        Effect.flip,
+        Effect.provide(images)
+      )
+      const { error, status } = ApiError.fromGradientError(failed)
+      assert.deepStrictEqual([status, error.code], [503, "rate_limiter_unreachable"])
+      assert.include(error.message, "rate limiter")
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("failures of the upstream", () => {

@@ -83,6 +83,18 @@ describe("origins", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("over plain HTTP, the gateway's own origin is refused with the name of the option that allows it", () =>
+    Effect.gen(function* () {
+      // A browser sends no sec-fetch-site over plain HTTP, and a page that reaches the gateway by DNS rebinding has the
+      // origin of the host header too.
+      const server = yield* serve(answerImages)
+      const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
+      const { message, status } = yield* refusal(baseUrl, { headers: { origin: new URL(baseUrl).origin } })
+      assert.strictEqual(status, 403)
+      assert.match(message, /`origins`.*plain HTTP/)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("pages of an allowed origin can read replies, errors and the headers that clients use", () =>
     Effect.gen(function* () {
       const server = yield* serve(answerImages)

@@ -85,13 +85,15 @@ export const layerHttpClient = (
   Layer.effect(HttpClient.HttpClient, makeHttpClient(options, {}))
 
 /**
- * Reads an environment variable with this name in lower or upper case. Lower case has priority, as in other programs.
+ * Reads an environment variable with this name in lower or upper case. Lower case has priority, as in other programs. An
+ * empty variable counts as unset.
  */
 const variable = (name: string) =>
   Config.String(name.toLowerCase()).pipe(
     Config.orElse(() => Config.String(name)),
     Config.option,
     Config.map(Option.map((value) => value.trim())),
+    Config.map(Option.filter((value) => value !== "")),
     Config.map(Option.getOrUndefined)
   )
 
@@ -100,9 +102,7 @@ const variable = (name: string) =>
  * programs.
  */
 const proxyVariable = (name: string) =>
-  Config.map(variable(name), (value) =>
-    value === undefined || value === "" || value.includes("://") ? value : `http://${value}`
-  )
+  Config.map(variable(name), (value) => (value === undefined || value.includes("://") ? value : `http://${value}`))
 
 const proxiesConfig: Config.Config<Proxies> = Config.all({
   http: proxyVariable("HTTP_PROXY"),

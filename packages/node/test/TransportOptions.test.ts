@@ -232,6 +232,24 @@ describe("proxies of the environment", () => {
     })
   )
 
+  it.live("an empty variable counts as unset: a 403 over plain HTTP is the service's", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.writeHead(403, { "content-type": "text/html" }).end("No"))
+      const env = {
+        HTTP_PROXY: " ",
+        HTTPS_PROXY: "http://127.0.0.1:1",
+        GRADIENT_MODEL_ACCESS_KEY: "sk-do-test",
+        GRADIENT_BASE_URL: server.baseUrl
+      }
+      const { reason } = yield* Images.generate({ prompt: "A sea otter" }).pipe(
+        Effect.flip,
+        Effect.provide(NodeImages.layerFromConfig()),
+        Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
+      )
+      assert.strictEqual(reason._tag, "PermissionDeniedError")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are overridden by the option", () =>
     Effect.gen(function* () {
       const environment = { HTTP_PROXY: "http://127.0.0.1:1", NO_PROXY: "*" }

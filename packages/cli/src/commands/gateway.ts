@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { createServer, type Server } from "node:http"
 import { setFlagsFromString } from "node:v8"
+import { drain } from "../drain.ts"
 import { given, list, orVariable, text, time, whole } from "../flags.ts"
 import * as Health from "../gateway/health.ts"
 import * as CallerLimits from "../gateway/rateLimiter.ts"
@@ -128,12 +129,6 @@ const gatewayOptions = Effect.fnUntraced(function* (options: Options) {
 
 const announce = HttpServer.addressFormattedWith((address) => Console.log(`Listening on ${address}/v1`))
 
-/**
- * The maximum time that the HTTP server waits, after a signal, for its open requests. A reply of the service that is
- * not a stream takes no longer.
- */
-const drain = "10 minutes"
-
 const stoppable = (server: Server) => {
   let isStopping = false
   return {
@@ -224,7 +219,7 @@ export const gateway = Command.make("gateway", config, run).pipe(
       "GRADIENT_BASE_URL and GRADIENT_MODEL_ACCESS_KEY set the service and its key. " +
       "If REDIS_URL is set, --images limits each caller's images over all processes of the gateway together. " +
       "/healthz and /readyz show whether the gateway runs and is ready. " +
-      "After SIGTERM the gateway waits for the requests that it has sent to the service, for at most 10 minutes."
+      "After SIGTERM the gateway waits for the requests that it has sent to the service, for at most 30 minutes."
   ),
   Command.withShortDescription(descriptions.gateway),
   Command.withExamples([

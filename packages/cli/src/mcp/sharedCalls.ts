@@ -14,16 +14,11 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { drain } from "../drain.ts"
 import { seconds } from "../output/format.ts"
 
 /** For how long after a call has ended another call with the same key gets its outcome, if that is final. */
 export const memory = Duration.minutes(10)
-
-/**
- * When the process is stopped, it waits at most this long for calls that are running. A reply that is not a stream
- * takes no longer.
- */
-const drain = Duration.minutes(10)
 
 /** A call that is running makes a report at least this often. A host may give up on a call that reports nothing. */
 const heartbeat = Duration.seconds(10)

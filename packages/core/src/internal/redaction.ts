@@ -84,7 +84,7 @@ const secretsIn = (value: string): ReadonlyArray<string> => {
   return [secret, pair.slice(pair.indexOf(":") + 1)]
 }
 
-const secretsOf = (headers: Headers.Headers): ReadonlyArray<string> =>
+const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>
   Object.entries(headers)
     .filter(([name]) => secretName.test(name))
     .flatMap(([, value]) => secretsIn(value))
@@ -115,7 +115,7 @@ let last = { key: "", redact: makeRedact([]) }
  * @category redacting
  * @since 0.1.0
  */
-export const redactText = (headers: Headers.Headers): ((text: string) => string) => {
+export const redactText = (headers: Readonly<Record<string, string>>): ((text: string) => string) => {
   const secrets = secretsOf(headers)
   const key = secrets.join("\n")
   if (key !== last.key) last = { key, redact: makeRedact(secrets) }

@@ -32,6 +32,8 @@ export const errorCodes = {
   duplicateAttempt: "duplicate_attempt",
   /** Sent by a gateway: the request may have been sent, and its outcome is unknown. */
   inDoubt: "in_doubt",
+  /** The store does not have the images of a generation that is done. */
+  imagesLost: "images_lost",
   /** Sent by a gateway: the service refused the gateway's own key, or the key has no permission for the request. */
   notConfigured: "not_configured"
 } as const

@@ -12,7 +12,7 @@ import * as Struct from "effect/Struct"
 import { isKnownDigest } from "./identity.ts"
 import type { Found } from "./journalModels.ts"
 import type { Row } from "./stateMachine.ts"
-import { type Attempts, completing } from "./manifest.ts"
+import { type Attempts, completing, LostFile } from "./manifest.ts"
 import * as Reasons from "./failureReasons.ts"
 import { recover } from "./storeRecovery.ts"
 import type { SharedCall } from "./SharedCall.ts"
@@ -184,8 +184,12 @@ const fromStore = <A>(
       const found = yield* read(store)
       if (Option.isSome(found)) return found.value
     }
-    return yield* Reasons.storeBefore({ message: "the store has lost the images of this key", cause: undefined })
-  }).pipe(Effect.catchTag("StoreFailure", (failure) => Effect.fail(Reasons.storeBefore(failure))))
+    return yield* Reasons.imagesLost("the store has lost the images of this key")
+  }).pipe(Effect.catchTag("StoreFailure", (failure) => Effect.fail(ofDone(failure))))
+
+/** The reason for a failure of the store to read a generation that is done. */
+const ofDone = (failure: StoreFailure): Reason =>
+  failure instanceof LostFile ? Reasons.imagesLost(failure.message) : Reasons.storeBefore(failure)
 
 /** Opens the images of a generation that is done. Their bytes are read on demand. */
 const openStored = (parts: Parts, { folder = "", id }: Row): Effect.Effect<Stored, Reason> =>
@@ -196,7 +200,7 @@ const openStored = (parts: Parts, { folder = "", id }: Row): Effect.Effect<Store
       images: images.map(({ read, size }) => ({
         size,
         read: (start: number, length: number) =>
-          Effect.mapError(read(start, length), (failure) => GradientError.fromReason(Reasons.storeBefore(failure)))
+          Effect.mapError(read(start, length), (failure) => GradientError.fromReason(ofDone(failure)))
       }))
     })
   )

@@ -24,6 +24,15 @@ export const journalAfter = ({ cause, message }: Failure, images: Images): Gradi
 export const storeBefore = ({ cause, message }: Failure): GradientError.StoreError =>
   new GradientError.StoreError({ phase: "before", reached: "NotSent", description: message, cause })
 
+/** The reason if the store does not have the images of a generation that is done. A retry cannot help. */
+export const imagesLost = (message: string): GradientError.StoreError =>
+  new GradientError.StoreError({
+    phase: "before",
+    reached: "NotSent",
+    code: ErrorBody.codes.imagesLost,
+    description: message
+  })
+
 export const storeAfter = ({ cause, message }: Failure, images: Images): GradientError.StoreError =>
   new GradientError.StoreError({ phase: "after", reached: "Accepted", description: message, cause, images })
 

@@ -14,6 +14,9 @@ import type { Identity } from "./identity.ts"
 import { type Asked, Move, type Tokens } from "./stateMachine.ts"
 import { type Entry, StoreFailure } from "./storeModels.ts"
 
+/** The store does not have a file that a manifest lists. */
+export class LostFile extends StoreFailure {}
+
 type Store = ImageStore["Service"]
 
 const Text = Schema.optional(Schema.String)
@@ -228,7 +231,7 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found)))
   )
 
-  const lost = (path: string) => new StoreFailure({ message: `The store has lost ${path}`, cause: undefined })
+  const lost = (path: string) => new LostFile({ message: `the store has lost ${path}`, cause: undefined })
 
   const image = (path: string, { outputFormat, revisedPrompt, size }: Omit<File, "file" | "sha256">) =>
     Effect.flatMap(store.get(path), (bytes) =>

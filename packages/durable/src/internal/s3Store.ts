@@ -171,11 +171,14 @@ class Bucket {
       const words = [advice.get(code) ?? textIn(elements, "Message"), code].filter(Boolean).join(", ")
       const failure = this.#failure(request, `${response.status} ${words}`.trim(), undefined)
       const isPassing = response.status >= 500 || response.status === 429 || code === "ConditionalRequestConflict"
-      return { failure, isPassing }
+      return { code, failure, isPassing }
     })
   }
 
-  /** Sends a request once. A status from 300 on is a failure, unless `allowed` contains it. */
+  /**
+   * Sends a request once. A status from 300 on is a failure, unless `allowed` contains it. A failure of `read` is
+   * temporary, unless it is a `StoreFailure`.
+   */
   #sendOnce<A>(
     request: Request,
     allowed: ReadonlyArray<number>,
@@ -190,7 +193,9 @@ class Bucket {
       })
       const response = yield* Effect.mapError(this.#client.execute(sent), passing)
       if (response.status < 300 || allowed.includes(response.status)) {
-        return yield* Effect.mapError(read(response), passing)
+        return yield* Effect.mapError(read(response), (cause) =>
+          cause instanceof StoreFailure ? cause : passing(cause)
+        )
       }
       const { failure, isPassing } = yield* this.#refusal(request, response)
       return yield* Effect.fail(isPassing ? new Passing(failure) : failure)
@@ -231,10 +236,8 @@ class Bucket {
   ): Effect.Effect<Option.Option<A>, StoreFailure> {
     return this.send(request, [404, ...allowed], (response) =>
       response.status === 404
-        ? Effect.flatMap(errorOf(response), (elements) =>
-            textIn(elements, "Code") === "NoSuchBucket"
-              ? Effect.fail("the bucket does not exist")
-              : Effect.succeed(Option.none<A>())
+        ? Effect.flatMap(this.#refusal(request, response), ({ code, failure }) =>
+            code === "NoSuchBucket" ? Effect.fail(failure) : Effect.succeed(Option.none<A>())
           )
         : Effect.map(read(response), Option.some)
     )

@@ -26,8 +26,8 @@ export interface SqlOptions {
    */
   readonly prefix?: string | undefined
   /**
-   * `run` creates the tables that are missing. `check` changes nothing, and fails if the tables of generations and
-   * leases do not exist. Default: `run`.
+   * `run` creates the tables and adds what is missing in older ones. `check` changes nothing and fails if a table that
+   * the layer needs does not exist. Default: `run`.
    */
   readonly migrate?: "run" | "check" | undefined
 }
@@ -273,7 +273,7 @@ export const makeSql = Effect.fnUntraced(function* ({ migrate = "run", prefix }:
   const names = yield* checkedNames(prefix)
   const sql = (yield* SqlClient).withoutTransforms()
   yield* checkDurability(sql)
-  yield* runMigrations(sql, names, migrate)
+  yield* runMigrations(sql, names, migrate, ["generation", "holder"])
   const statements = statementsOn(sql, names)
   const run = (statement: Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
     statement.pipe(

@@ -98,22 +98,43 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
   yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
 })
 
-/**
- * Creates the tables that are missing (`run`), or only checks that the tables of generations and leases exist
- * (`check`).
- */
-export const runMigrations = (sql: SqlClient, names: Names, migrate: "run" | "check") =>
+/** Whether the database has a table or view with this name. */
+const has = (sql: SqlClient, name: string) =>
+  Effect.map(
+    sql.onDialectOrElse({
+      pg: () => sql`SELECT 1 WHERE to_regclass(${`"${name}"`}) IS NOT NULL`,
+      orElse: () => sql`SELECT 1 FROM sqlite_master WHERE name = ${name} COLLATE NOCASE`
+    }),
+    (rows) => rows.length > 0
+  )
+
+const checkTables = Effect.fnUntraced(function* (sql: SqlClient, tables: ReadonlyArray<string>) {
+  const missing = yield* Effect.filter(tables, (name) => Effect.map(has(sql, name), (isThere) => !isThere))
+  if (missing.length > 0) {
+    const which = `${missing.length === 1 ? "table" : "tables"} ${missing.join(" and ")}`
+    const message = `The journal has no ${which}. Use migrate: "run" once.`
+    return yield* new Migrator.MigrationError({ kind: "BadState", message })
+  }
+  // This fails if the role may not read a table.
+  yield* Effect.forEach(tables, (name) => sql`SELECT 1 FROM ${sql(name)} LIMIT 1`, { discard: true })
+})
+
+/** Creates all tables and adds what is missing in older ones, or only checks that the `needed` tables exist. */
+export const runMigrations = (
+  sql: SqlClient,
+  names: Names,
+  migrate: "run" | "check",
+  needed: ReadonlyArray<Exclude<keyof Names, "migration">>
+): Effect.Effect<unknown, Migrator.MigrationError | SqlError> =>
   migrate === "run"
     ? Migrator.make({})({ loader: Effect.succeed(migrations(names)), table: names.migration }).pipe(
         Effect.provideService(SqlClient, sql),
         // The search for pending migrations needs the lock of the SQLite file, which another process may hold.
         Effect.retry({ while: (error) => error._tag === "SqlError" && isBusy(error), schedule: whileBusy })
       )
-    : sql`SELECT 1 FROM ${sql(names.generation)} AS g LEFT JOIN ${sql(names.holder)} AS h ON h.id = g.holder LIMIT 1`.pipe(
-        Effect.mapError((cause) => {
-          const message = `The tables ${names.generation} and ${names.holder} cannot be read. If they are missing, use migrate: "run" once.`
-          return new Migrator.MigrationError({ kind: "BadState", cause, message })
-        })
+    : checkTables(
+        sql,
+        needed.map((table) => names[table])
       )
 
 const refuse = (description: string) => GradientError.fromReason(new GradientError.InvalidParamsError({ description }))

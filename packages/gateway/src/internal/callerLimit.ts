@@ -25,7 +25,11 @@ const failure = ({ reason }: RateLimiter.RateLimiterError) =>
         limit: reason.limit,
         retryAfter: reason.retryAfter
       })
-    : new GradientError.ConnectionError({ description: "the rate limiter failed", cause: reason })
+    : new GradientError.ConnectionError({
+        code: "rate_limiter_unreachable",
+        description: `the rate limiter failed: ${reason.message}`,
+        cause: reason
+      })
 
 export const rateLimitHeaders = {
   limit: RateLimit.headerNames.controlPlane("limit"),

@@ -48,14 +48,18 @@ const cors = ({ credentials, origins }: GuardOptions) =>
 
 /**
  * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers usually send no
- * `origin` header.
+ * `origin` header. Browsers send `sec-fetch-site` only over HTTPS and to localhost. The `host` header does not replace it:
+ * with DNS rebinding, a foreign page has the same `origin` and `host`.
  */
 const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
   headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])
 
-const foreignOrigin = ApiError.make(403, "Pages of this origin are not allowed to call this API.", {
-  code: "origin_not_allowed"
-})
+const foreignOrigin = ApiError.make(
+  403,
+  "Pages of this origin are not allowed to call this API. The gateway's option `origins` must list the origin. " +
+    "Over plain HTTP, this also applies to the gateway's own origin.",
+  { code: "origin_not_allowed" }
+)
 
 /** The content encoding of the body. `undefined` if the body is not compressed. */
 const encodingOf = ({ headers }: Request): string | undefined => {

@@ -21,6 +21,8 @@ export interface GatewayOptions extends ImagesGateway.Options {
   readonly client?: GradientClient.Options
   /** Default: `Attempts.layerOnce`. */
   readonly attempts?: Layer.Layer<Attempts.Attempts, GradientError.GradientError, GradientClient.GradientClient>
+  /** Default: in memory. */
+  readonly limiterStore?: Layer.Layer<RateLimiter.RateLimiterStore>
   /** Runs around each attempt. */
   readonly around?: Attempt.Entry
   /** Receives each line of the gateway's log. */
@@ -33,6 +35,7 @@ export const gatewayTo = Effect.fnUntraced(function* ({
   attempts,
   upstream,
   client,
+  limiterStore = RateLimiter.layerStoreMemory,
   log,
   ...options
 }: GatewayOptions) {
@@ -40,7 +43,7 @@ export const gatewayTo = Effect.fnUntraced(function* ({
     Layer.provide([
       Callers.layerKeys([Redacted.make(alice), Redacted.make(bob)]),
       attempts ?? Attempts.layerOnce,
-      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
+      RateLimiter.layer.pipe(Layer.provide(limiterStore)),
       Layer.succeed(Attempt.Around, [around])
     ]),
     Layer.provide(GradientClient.layer({ baseUrl: upstream, modelAccessKey: Redacted.make(realKey), ...client })),

@@ -146,7 +146,7 @@ export const sendRequest = Effect.fnUntraced(function* (
   const response = yield* client.execute(request).pipe(
     Effect.provideService(Current, sending),
     Effect.catch((error) => {
-      const refused = refusedResponse(error)
+      const refused = sending.isSent ? refusedResponse(error) : undefined
       return refused === undefined ? Effect.fail(reasonOfTransform(error, sending)) : Effect.succeed(refused)
     })
   )
@@ -165,7 +165,9 @@ const refusedResponse = (error: unknown): Response | undefined =>
 /** Converts an error of the transformed client to a reason. */
 const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending): Reason => {
   if (failure !== undefined) return failure
-  if (HttpClientError.isHttpClientError(error)) return reasonOfFailure(error)
+  // Before a request was sent, it is an error of another service, such as one that gives tokens.
+  const isHttp = HttpClientError.isHttpClientError(error)
+  if (isHttp && isSent) return reasonOfFailure(error)
   const description = `transformClient failed: ${String(property(error, "message") ?? error)}`
   if (isSent) {
     const reached = status === undefined ? "Sent" : status < 300 ? "Accepted" : "ErrorStatus"
@@ -179,5 +181,7 @@ const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending)
       ...(Duration.isDuration(retryAfter) ? { retryAfter } : {})
     })
   }
-  return new GradientError.ConnectionError({ description, cause: error, shouldRetry: false })
+  // The error of an HttpClient is not kept, because it has the request with its headers.
+  const cause = isHttp ? error.reason.cause : error
+  return new GradientError.ConnectionError({ description, cause, shouldRetry: false })
 }

@@ -7,7 +7,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
 import * as GradientError from "../../GradientError.ts"
 import { isList, property } from "../property.ts"
-import { redactUrl } from "../redaction.ts"
+import { redactText, redactUrl } from "../redaction.ts"
 
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 
@@ -166,7 +166,7 @@ export const reasonOfFailure = (
   // For an invalid URL, the reason has no `cause`, because the error repeats the URL, which may contain a password.
   if (reason._tag === "InvalidUrlError") {
     return new GradientError.InvalidParamsError({
-      description: `not a valid URL: ${redactUrl(reason.request.url)}`
+      description: `not a valid URL: ${redactText(reason.request.headers)(redactUrl(reason.request.url))}`
     })
   }
   const chain = causes(reason.cause)

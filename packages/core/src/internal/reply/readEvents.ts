@@ -215,12 +215,16 @@ class EventReader {
 /** The highest number of partial images that gpt-image models send for each image. */
 const usualPartialImages = 3
 
-const imageOf = (event: ImageGenStreamEvent): GeneratedImage =>
-  new GeneratedImage({
-    bytes: event.bytes,
-    outputFormat: event.outputFormat,
-    revisedPrompt: event._tag === "Completed" ? event.revisedPrompt : undefined
-  })
+/** The images in failures of `generate` that are partial. Nothing else distinguishes them from complete ones. */
+export const carriedPartials = /* @__PURE__ */ new WeakSet<GeneratedImage>()
+
+const imageOf = (event: ImageGenStreamEvent): GeneratedImage => {
+  const { bytes, outputFormat } = event
+  if (event._tag === "Completed") return new GeneratedImage({ bytes, outputFormat, revisedPrompt: event.revisedPrompt })
+  const image = new GeneratedImage({ bytes, outputFormat })
+  carriedPartials.add(image)
+  return image
+}
 
 /** Returns a pull of a reply's events. Each pull waits for the next events and returns them. */
 export const pullEvents = (incoming: IncomingReply, reply: OpenReply): Pull.Pull<Events, Reason> =>

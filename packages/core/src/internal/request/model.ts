@@ -1,5 +1,6 @@
 /** The model of a call: its name, and where the name was set. */
 import * as GradientError from "../../GradientError.ts"
+import { redactText } from "../redaction.ts"
 
 /** Texts for messages that say where the name of a model was set. */
 const sources = {
@@ -21,14 +22,16 @@ const isAboutModel = ({ code, description = "", param, type }: GradientError.Not
 
 /**
  * Adds the name of the model, and where the name was set, to a 404 about the model. All other reasons are returned
- * unchanged.
+ * unchanged. A key that was given as the model is redacted.
  */
 export const namingModel = (
   reason: GradientError.GradientErrorReason,
-  { from, name }: NamedModel
+  { from, name }: NamedModel,
+  headers: Readonly<Record<string, string>>
 ): GradientError.GradientErrorReason => {
   if (reason._tag !== "NotFoundError" || !isAboutModel(reason)) return reason
   const words = reason.description === undefined ? "" : `: ${reason.description}`
-  const description = `${JSON.stringify(name)}, ${sources[from]}${words}`
-  return new GradientError.NotFoundError({ ...reason, model: name, description })
+  const model = redactText(headers)(name)
+  const description = `${JSON.stringify(model)}, ${sources[from]}${words}`
+  return new GradientError.NotFoundError({ ...reason, model, description })
 }

@@ -152,7 +152,7 @@ export const resolveCall = (
     onRetry: onRetryOf(options)
   }
   const issues = issuesOf(parts)
-  if (issues.length > 0) return Result.fail(invalidParams(issues))
+  if (issues.length > 0) return Result.fail(invalidParams(issues, client.headers))
   return Result.all(parts).pipe(
     Result.map(({ extraBody, headers, params: checked, ...rest }) => ({
       ...rest,

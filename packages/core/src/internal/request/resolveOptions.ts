@@ -121,7 +121,7 @@ export const resolveOptions = (
     transformClient: transformOf(options)
   }
   const issues = issuesOf({ key, ...parts })
-  if (issues.length > 0) return Result.fail(invalidParams(issues))
+  if (issues.length > 0) return Result.fail(invalidParams(issues, base))
   return Result.all(parts).pipe(
     Result.map((resolved) => ({ ...resolved, server: serverOf(resolved.toUrl) })),
     Result.mapError(invalidParams)

@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import type { Usage } from "../../ImageGenerateResponse.ts"
 import type { Attempt, Outcome } from "../attempt/attemptModels.ts"
+import { carriedPartials } from "../reply/readEvents.ts"
 import { imagePrice, priceOf, type Prices, tokensCost } from "../prices.ts"
 
 /** The result of an attempt, as telemetry reports it. */
@@ -17,10 +18,7 @@ export interface AttemptResult {
   readonly charged: "yes" | "no" | "in_doubt"
   /** The time from sending the request to the outcome, in seconds. Undefined if nothing was sent. */
   readonly seconds: number | undefined
-  /**
-   * How many complete images arrived, and their bytes. For a failed `generate`, a partial image in the reason's
-   * `images` is counted too. Undefined if the images were not decoded.
-   */
+  /** How many complete images arrived, and their bytes. Undefined if the images were not decoded. */
   readonly images: number | undefined
   readonly bytes: number | undefined
   readonly partialImages: number
@@ -88,7 +86,8 @@ export class AttemptMeter {
   resultOf(outcome: Outcome, now: number, prices: Prices | undefined): AttemptResult {
     const usage = outcome._tag === "Completed" ? outcome.usage : undefined
     const isStream = this.#attempt.kind === "stream"
-    const images = isStream || outcome._tag === "NotSent" ? [] : outcome.images
+    const own = isStream || outcome._tag === "NotSent" ? [] : outcome.images
+    const images = own.filter((image) => !carriedPartials.has(image))
     const charged = chargedFor(outcome)
     const count = this.#images + images.length
     const isDecoded = count > 0 || outcome._tag !== "Completed"
