@@ -121,8 +121,8 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   )
 
 /**
- * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with `InvalidParamsError` if a fault
- * cannot be decoded.
+ * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with `InvalidParamsError` if a
+ * fault cannot be decoded.
  *
  * @category layers
  * @since 0.1.0
