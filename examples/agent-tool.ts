@@ -16,7 +16,7 @@ export const tools = (folder: string) =>
   )
 
 /**
- * Sends the prompt to the language model, which may call the tool `GenerateImage`. Provide `tools` once for the program:
- * each time that the layer is built, a new budget starts.
+ * Sends the prompt to the language model, which may call the tool `GenerateImage`. Provide `tools` once for the
+ * program: each time that the layer is built, a new budget starts.
  */
 export const answer = (prompt: string) => LanguageModel.generateText({ prompt, toolkit: ImageTool.toolkit })

@@ -1,8 +1,8 @@
 /**
- * `node examples/batch/start.ts [postgres://...]`: runs a batch of 2,000 requests on three runners, and kills one runner
- * when more than a third of the images have been paid for. The requests go to the emulator, which counts the generations
- * that would have been paid for. The journal is in the PostgreSQL at the URL. If no URL is given, the program starts a
- * PostgreSQL from npm.
+ * `node examples/batch/start.ts [postgres://...]`: runs a batch of 2,000 requests on three runners, and kills one
+ * runner when more than a third of the images have been paid for. The requests go to the emulator, which counts the
+ * generations that would have been paid for. The journal is in the PostgreSQL at the URL. If no URL is given, the
+ * program starts a PostgreSQL from npm.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
@@ -23,8 +23,8 @@ const folder = Effect.acquireRelease(
 )
 
 /**
- * The URL of the PostgreSQL for the journal: the given URL, or that of a PostgreSQL from npm, which stops when the scope
- * closes.
+ * The URL of the PostgreSQL for the journal: the given URL, or that of a PostgreSQL from npm, which stops when the
+ * scope closes.
  */
 const journalUrl = Effect.gen(function* () {
   const [, , given] = argv
@@ -34,7 +34,7 @@ const journalUrl = Effect.gen(function* () {
   const advice = "Give the URL of a running PostgreSQL: pnpm example:batch postgres://..."
   return yield* Effect.fail(
     new Error(
-      `PostgreSQL cannot be started here. If you are root, it starts only in a folder that all users may enter. ${advice}`
+      `PostgreSQL cannot be started here. For root, every user must be able to enter this repository. ${advice}`
     )
   )
 })

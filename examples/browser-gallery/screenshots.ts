@@ -1,7 +1,7 @@
 /**
- * `pnpm screenshots`: opens the gallery in Chromium, with the emulator as the service, and takes screenshots of most states
- * of the page: on a wide screen and on a phone, light and dark. It writes them to the folder that is given, by default
- * out/screenshots.
+ * `pnpm screenshots`: opens the gallery in Chromium, with the emulator as the service, and takes screenshots of most
+ * states of the page: on a wide screen and on a phone, light and dark. It writes them to the folder that is given, by
+ * default out/screenshots.
  */
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Emulator, type Fault } from "@effect-gradient/emulator"

@@ -1,6 +1,6 @@
 /**
- * Serves the page and the gateway behind it, on one port of this machine. The key of the service, if there is one, is never
- * sent to the page.
+ * Serves the page and the gateway behind it, on one port of this machine. The key of the service, if there is one, is
+ * never sent to the page.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Images } from "@effect-gradient/core"
@@ -16,8 +16,8 @@ import { build } from "vite"
 export class BuildError extends Data.TaggedError("BuildError")<{ readonly cause: unknown }> {}
 
 /**
- * Builds the page into a temporary folder, and returns the folder's path. The folder is deleted when the scope closes. The
- * page shows `note`.
+ * Builds the page into a temporary folder, and returns the folder's path. The folder is deleted when the scope closes.
+ * The page shows `note`.
  */
 export const buildPage = Effect.fn("buildPage")(function* (note: string) {
   const fileSystem = yield* FileSystem.FileSystem
@@ -59,8 +59,8 @@ const page = (folder: string) =>
   )
 
 /**
- * Accepts only requests whose Host header is 127.0.0.1 or localhost, with a port. A foreign site can let its own domain name
- * point to this server. The Host header of its pages' requests has that name, so these requests are refused.
+ * Accepts only requests whose Host header is 127.0.0.1 or localhost, with a port. A foreign site can let its own domain
+ * name point to this server. The Host header of its pages' requests has that name, so these requests are refused.
  */
 const callers = Layer.succeed(Callers.Callers, {
   identify: ({ host = "" }) =>

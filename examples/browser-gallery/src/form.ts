@@ -42,8 +42,8 @@ const radio = (name: string, value: string): HTMLInputElement | null =>
   form.querySelector<HTMLInputElement>(`[name="${name}"][value="${value}"]`)
 
 /**
- * Disables JPEG while a transparent background is chosen, and the transparent background while JPEG is chosen, because JPEG
- * has no transparency.
+ * Disables JPEG while a transparent background is chosen, and the transparent background while JPEG is chosen, because
+ * JPEG has no transparency.
  */
 const keepPossible = () => {
   const jpeg = radio("output_format", "jpeg")
@@ -59,8 +59,8 @@ const refuseBlank = () => {
 }
 
 /**
- * The most characters that a prompt may have: the gateway's default limit. The form counts some characters, such as emoji,
- * as two. The gateway counts each as one.
+ * The most characters that a prompt may have: the gateway's default limit. The form counts some characters, such as
+ * emoji, as two. The gateway counts each as one.
  */
 const longest = 4000
 

@@ -1,7 +1,7 @@
 /**
- * Shows the finished images. The last image that this page drew is on the stage, with its facts below. All others are in
- * the list. When the next image begins, the one on the stage moves to the list. A click on an image in the list shows it
- * large, with a download link and a button that puts its settings into the form.
+ * Shows the finished images. The last image that this page drew is on the stage, with its facts below. All others are
+ * in the list. When the next image begins, the one on the stage moves to the list. A click on an image in the list
+ * shows it large, with a download link and a button that puts its settings into the form.
  */
 import { Effect, type Scope } from "effect"
 import type { AlbumImage } from "./album.ts"
@@ -63,7 +63,9 @@ const addToList = (image: AlbumImage, url: string) => {
   none.hidden = true
 }
 
-/** Makes an object URL of the image. It is never revoked, because the list shows the image as long as the page is open. */
+/**
+ * Makes an object URL of the image. It is never revoked, because the list shows the image as long as the page is open.
+ */
 const urlOf = ({ blob }: AlbumImage) => URL.createObjectURL(blob)
 
 /** Adds to the list an image that an earlier page stored. */

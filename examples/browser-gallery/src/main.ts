@@ -1,5 +1,6 @@
 /**
- * The page's program. It requests images from the gateway that serves the page, and shows each image while it gets sharper.
+ * The page's program. It requests images from the gateway that serves the page, and shows each image while it gets
+ * sharper.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import {
@@ -41,8 +42,8 @@ const ids = element("ids", HTMLElement)
 const notKept = element("not-kept", HTMLParagraphElement)
 
 /**
- * Sets the state of the stage. The style sheet shows only the parts that belong to the state. If the focus was within the
- * stage, it moves to Cancel or Generate, because the focused part may now be hidden.
+ * Sets the state of the stage. The style sheet shows only the parts that belong to the state. If the focus was within
+ * the stage, it moves to Cancel or Generate, because the focused part may now be hidden.
  */
 const setState = (state: "drawing" | "done" | "cancelled" | "failed") => {
   const hadFocus = stage.contains(document.activeElement)
@@ -92,8 +93,8 @@ const draw = ({ events, sentAt }: Order) =>
   )
 
 /**
- * Stores the image in this browser's album. If that fails, the page asks the user to download the image. Then it shows the
- * image's facts.
+ * Stores the image in this browser's album. If that fails, the page asks the user to download the image. Then it shows
+ * the image's facts.
  */
 const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: ImageGenStreamEvent.Completed) {
   const now = yield* Clock.currentTimeMillis
@@ -122,8 +123,8 @@ const showFailure = (error: Words.ImageError) =>
   })
 
 /**
- * Draws one image: shows it while it gets sharper, and stores it. Returns how that ended. The facts of the image stay below
- * the stage until the scope closes.
+ * Draws one image: shows it while it gets sharper, and stores it. Returns how that ended. The facts of the image stay
+ * below the stage until the scope closes.
  */
 const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
@@ -142,8 +143,8 @@ const turn = Effect.fnUntraced(function* (order: Order) {
 })
 
 /**
- * Shows the stored images. Then it draws, one after another, the images that an earlier page requested and did not store,
- * and then each image that the user requests.
+ * Shows the stored images. Then it draws, one after another, the images that an earlier page requested and did not
+ * store, and then each image that the user requests.
  */
 const page = Effect.gen(function* () {
   for (const kept of yield* Effect.orElseSucceed(Album.all, () => [])) Gallery.addKept(kept)

@@ -1,6 +1,6 @@
 /**
- * Opens the gallery for a test: a page in Chromium, the gallery's server, and the emulator as its service. A relay is before
- * the server, and another one before the emulator. They record what is sent, and can break connections.
+ * Opens the gallery for a test: a page in Chromium, the gallery's server, and the emulator as its service. A relay is
+ * before the server, and another one before the emulator. They record what is sent, and can break connections.
  */
 import { NodeServices } from "@effect/platform-node"
 import { GradientClient } from "@effect-gradient/core"
@@ -18,7 +18,7 @@ import * as Relay from "./Relay.ts"
 /** The key of the service. Tests assert that no page receives it. */
 export const key = "sk-do-this-stays-behind-the-gateway"
 
-/** The folder with the built page. All tests share it. */
+/** The folder with the built page. */
 export class Built extends Context.Service<Built, string>()("test/Built") {}
 
 export const layer = Layer.merge(
@@ -29,8 +29,8 @@ export const layer = Layer.merge(
 )
 
 /**
- * Runs in the page. It records each text that the element `status` shows, because a text can be replaced before a test reads
- * it.
+ * Runs in the page. It records each text that the element `status` shows, because a text can be replaced before a test
+ * reads it.
  */
 export const listen = () => {
   const said: Array<string> = []
@@ -52,8 +52,8 @@ export const errorsOf = (page: Page) => {
 }
 
 /**
- * Leaves out the errors that Chromium logs for each reply with an error status and each request without a reply, because the
- * page itself shows those failures. The errors that remain should not occur.
+ * Leaves out the errors that Chromium logs for each reply with an error status and each request without a reply,
+ * because the page itself shows those failures. The errors that remain should not occur.
  */
 export const unsaid = (errors: ReadonlyArray<string>) =>
   errors.filter((text) => !text.startsWith("Failed to load resource"))
@@ -65,13 +65,14 @@ export const until = (condition: () => boolean | Promise<boolean>) =>
 interface Options {
   readonly faults?: ReadonlyArray<Fault.Fault>
   readonly browser?: BrowserContextOptions
-  /** `plain` images are small, and the emulator makes them at once. Default: `painted`. */
+  /** `plain` images have one colour: few bytes, and almost no time to draw. Default: `painted`. */
   readonly images?: "painted" | "plain"
 }
 
 /**
- * Opens the gallery. `said` has the texts that the element `status` has shown; `errors` has the errors and warnings of the
- * page's console. `front` is the relay before the gallery's server, `back` the one before the emulator.
+ * Opens the gallery. `said` has the texts that the element `status` has shown; `errors` has the errors and warnings of
+ * the page's console, and its uncaught errors. `front` is the relay before the gallery's server, `back` the one before
+ * the emulator.
  */
 export const open = Effect.fn("Site.open")(function* ({ browser, faults, images }: Options = {}) {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, faults, images }))
@@ -92,7 +93,7 @@ export const open = Effect.fn("Site.open")(function* ({ browser, faults, images 
     (server) => Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server)
   )
   const front = yield* Relay.make(yield* start)
-  /** Replaces the gallery's server by a new one, which has an empty journal and no images. */
+  /** Starts another server, with an empty journal and no images. Breaks all connections; new ones go to this server. */
   const loseJournal = Effect.map(start, (address) => {
     front.target = new URL(address)
     front.cut()

@@ -18,8 +18,8 @@ const openOptions = async (page: Page) => {
 }
 
 /**
- * Fills in the form, and submits it with the keyboard. It requests a JPEG of low quality, because the emulator draws that
- * fast.
+ * Fills in the form, and submits it with the keyboard. It requests a JPEG of low quality, because the emulator draws
+ * that fast.
  */
 const ask = (page: Page) =>
   Effect.promise(async () => {
@@ -69,8 +69,8 @@ const failing = Effect.fnUntraced(function* (fault: Fault.Fault) {
 })
 
 /**
- * Posts a request for an image with these headers, and returns the status of the reply. It does not use fetch, which does
- * not let a program set the header `host`.
+ * Posts a request for an image with these headers, and returns the status of the reply. It does not use fetch, which
+ * does not let a program set the header `host`.
  */
 const post = (url: string, headers: Http.OutgoingHttpHeaders) =>
   new Promise<number | undefined>((resolve, reject) => {

@@ -1,5 +1,6 @@
 /**
- * The gallery's server as a program, so that a test can run it in its own process and end or kill it. It prints its address.
+ * The gallery's server as a program, so that a test can run it in its own process and end or kill it. It prints its
+ * address.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

@@ -25,8 +25,8 @@ const busy = Effect.fnUntraced(function* (times: number, retryAfter: string) {
 })
 
 /**
- * Starts the command line and waits until standard error contains `text`. `rest` waits for the end and returns all of
- * standard error.
+ * Starts `gradient-images generate x` with these further `args`, and waits until its standard error contains `text`.
+ * `rest` waits for the end of the process and returns all of its standard error.
  */
 const startUntil = Effect.fnUntraced(function* (
   text: string,

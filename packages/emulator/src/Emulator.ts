@@ -51,7 +51,7 @@ export interface EmulatorOptions {
    * its `times` left; `retired` affects only requests for its model. Default: none.
    */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
-  /** Whether a request may choose its own fault, in the header `x-emulator-fault`. Default: false. */
+  /** Whether a request for images may choose its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined
   /** Whether to log a line for each request: method, path, status, duration and what was charged. Default: false. */
   readonly logRequests?: boolean | undefined
@@ -121,8 +121,8 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   )
 
 /**
- * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with `InvalidParamsError` if a fault
- * cannot be decoded.
+ * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with `InvalidParamsError` if a
+ * fault cannot be decoded.
  *
  * @category layers
  * @since 0.1.0

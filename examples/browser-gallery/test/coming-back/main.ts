@@ -1,5 +1,6 @@
 /**
- * The page for the tests of examples/coming-back: each button runs a recipe.
+ * The page for the tests of examples/coming-back. Each button runs a recipe. The recipe `resume` runs when the page
+ * loads.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { type GradientError, Images } from "@effect-gradient/core"

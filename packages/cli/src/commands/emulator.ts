@@ -45,7 +45,10 @@ const config = {
     ),
     Flag.atLeast(0)
   ),
-  allowFaultHeader: yes("allow-fault-header", "Let a request choose its own fault, in the header x-emulator-fault")
+  allowFaultHeader: yes(
+    "allow-fault-header",
+    "Let a request for images choose its own fault, in the header x-emulator-fault"
+  )
 }
 
 /** Prints where the emulator listens, or that it does not listen. */

@@ -5,8 +5,8 @@ import { folder, start } from "./cli.ts"
 export const callers = { GATEWAY_KEYS: "alice, bob" }
 
 /**
- * Starts a gateway on a free port, and collects the lines of its log. It is killed when the scope closes, unless it has
- * ended.
+ * Starts a gateway on a free port, waits for the line with its address, and collects the lines of its log. The process
+ * is ended when the scope closes.
  */
 export const gateway = Effect.fnUntraced(function* (
   baseUrl: string,

@@ -22,8 +22,8 @@ interface EventContent {
 }
 
 /**
- * Yields which image each event contains, in order. This is a generator, because a stream may have any number of events.
- * `finalFirst` is set for the fault `completed-first`.
+ * Yields which image each event contains, in order. This is a generator, because a stream may have any number of
+ * events. `finalFirst` is set for the fault `completed-first`.
  */
 function* contentsOf({ n, partialImages = 0 }: GenerationRequest, finalFirst: boolean): Generator<EventContent> {
   for (let image = 0; image < n; image++) {
