@@ -7,5 +7,5 @@ export const inWords = ({ isRetryable, mayHaveBeenCharged, reason }: GradientErr
     return "Nobody knows whether this image was made. It may have been charged for, so it is not asked for again."
   }
   if (mayHaveBeenCharged) return "The image did not arrive. It may have been charged for."
-  return isRetryable ? "The service is busy. Try again in a minute." : `The image was not made. ${reason.message}`
+  return isRetryable ? "The image was not made. Try again in a minute." : `The image was not made. ${reason.message}`
 }
