@@ -4,8 +4,8 @@ import { CircuitBreaker } from "effect/persistence"
 
 /**
  * A circuit breaker. After 5 failures that show that the service is down, without a success in between, it opens for 30
- * seconds. Then it lets one call through: if the call succeeds, the circuit closes; after another such failure, the
- * circuit opens again.
+ * seconds, or longer if the service's `retry-after` asks for it. Then it lets one call through: if the call succeeds, the
+ * circuit closes; after another such failure, the circuit opens again.
  */
 export const breaker = CircuitBreaker.layer({
   tripPolicy: CircuitBreaker.consecutive(5),

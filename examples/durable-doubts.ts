@@ -2,8 +2,9 @@ import { DurableImages } from "@effect-gradient/durable"
 import { Console, Effect, Stream } from "effect"
 
 /**
- * Lists at most `limit` generations in doubt, which may have been paid for and lost. For each that still has its key, it
- * allows one more request, which may be paid for again.
+ * Lists at most `limit` generations in doubt, which may have been paid for and lost. For each of them, it allows one more
+ * request, which may be paid for again. It skips a generation whose key was erased. It stops with a `ConflictError` at a
+ * generation whose images are found in the store.
  */
 export const repeatDoubts = (limit: number) =>
   DurableImages.list({ status: "in-doubt", limit }).pipe(

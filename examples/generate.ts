@@ -4,7 +4,7 @@ import { ImageFile, NodeImages } from "@effect-gradient/node"
 import { Effect } from "effect"
 
 const program = Images.generate({ prompt: "A cute baby sea otter" }).pipe(
-  Effect.flatMap((response) => ImageFile.write(response.data[0], "otter")) // writes otter.png: the format sets the extension
+  Effect.flatMap((response) => ImageFile.write(response.data[0], "otter")) // writes otter.png; if taken, otter-2.png
 )
 
 program.pipe(Effect.provide(NodeImages.layerFromConfig()), NodeRuntime.runMain)

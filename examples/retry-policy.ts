@@ -2,8 +2,8 @@ import { Images, RetryPolicy } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 import { Schedule } from "effect"
 
-// Also retries temporary failures that may have been charged for, such as a 500. One call may be charged for up to three
-// times.
+// Also retries temporary failures that may have been charged for, such as a 500, unless an image arrived. One call may be
+// charged for up to three times.
 export const eager = NodeImages.layerFromConfig({ retry: RetryPolicy.eager })
 
 // Retries up to 10 times, every 5 seconds, or after the wait that the service asks for. As by default, it retries only

@@ -3,8 +3,8 @@ import { Images } from "@effect-gradient/core"
 import { Effect } from "effect"
 
 /**
- * Generates an image, and stores it in the browser's cache. If the page is reloaded or left before the image is stored,
- * the next page in the same tab finds the request in `BrowserImages.pending`.
+ * Generates an image through a durable gateway, and stores it in the browser's cache. If the page is reloaded or left
+ * before the image is stored, the next page in the same tab finds the request in `BrowserImages.pending`.
  */
 export const generateAndStore = (prompt: string) =>
   Effect.gen(function* () {
