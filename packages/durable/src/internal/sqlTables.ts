@@ -112,7 +112,7 @@ const checkTables = Effect.fnUntraced(function* (sql: SqlClient, tables: Readonl
   const missing = yield* Effect.filter(tables, (name) => Effect.map(has(sql, name), (isThere) => !isThere))
   if (missing.length > 0) {
     const which = `${missing.length === 1 ? "table" : "tables"} ${missing.join(" and ")}`
-    const message = `The journal has no ${which}. Use migrate: "run" once.`
+    const message = `The database has no ${which}. Use migrate: "run" once.`
     return yield* new Migrator.MigrationError({ kind: "BadState", message })
   }
   // This fails if the role may not read a table.
