@@ -12,7 +12,8 @@ FROM node:24.21.0-slim
 ARG PACKAGES=@effect-gradient/cli
 RUN --mount=type=bind,target=/context npm install --prefix /app --omit=dev --no-audit --no-fund ${PACKAGES}
 
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+# The size in MB of V8's space for new objects. It saves memory, and CPU time for the images that pass through.
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 NODE_OPTIONS=--max-semi-space-size=16
 EXPOSE 8080
 USER node
 WORKDIR /home/node
