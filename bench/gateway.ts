@@ -69,8 +69,8 @@ for (const size of Array.from({ length: Number(values.rounds) }, () => sizes).fl
   const wrong = Object.entries(expected).filter(([name, status]) => refusals[name] !== status)
   isGood &&= broken === 0 && wrong.length === 0
   console.log(
-    `${values.streams} streams of ${values.images} images of ${megabytes(imageBytes)}: ${megabytes(bytes)} in ` +
-      `${seconds.toFixed(1)} s, ${broken} broken, peak ${megabytes(peakBytes)}`
+    `${values.streams} streams of ${values.images} images of ${megabytes(imageBytes)}: the callers received ` +
+      `${megabytes(bytes)} in ${seconds.toFixed(1)} s, ${broken} broken, the gateway's peak memory was ${megabytes(peakBytes)}`
   )
   console.log(
     `  refused: ${Object.entries(refusals)

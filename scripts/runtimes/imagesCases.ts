@@ -7,7 +7,7 @@ import { Effect, type Layer, ManagedRuntime, References, Stream } from "effect"
 
 /** The servers that the calls are sent to. */
 export interface Servers {
-  /** The URL of the service, with the path of this runtime and this layer. */
+  /** The URL of the service, with the path of this runtime. For `runCases` the path also contains the layer. */
   readonly service: string
   /** A URL whose port refuses connections. */
   readonly refused: string

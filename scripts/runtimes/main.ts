@@ -1,8 +1,8 @@
 /**
- * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno, workerd and Chromium. On each
- * runtime, the same calls are made through the layers for that runtime. On all runtimes except Chromium, the same requests
- * are sent to the gateway's web handler. The results are printed, and written to docs/runtimes.md. The exit code is 1 if a
- * result is wrong.
+ * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno and workerd, and on Linux on x64
+ * also in Chromium. On each runtime, the same calls are made through the layers for that runtime. On all runtimes except
+ * Chromium, the same requests are sent to the gateway's web handler. The results are printed, and written to
+ * docs/runtimes.md. The exit code is 1 if a result is wrong.
  */
 import { Schema } from "effect"
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
