@@ -1,6 +1,6 @@
 /**
- * Measures batches: the time, the size of the database and the memory of a runner, with one runner on SQLite, and with one
- * or more on PostgreSQL. The service replies at once with an image of 12 KB.
+ * Measures batches: the time, the size of the database and the memory of a runner, with one runner on SQLite, and with
+ * one or more on PostgreSQL. The service replies at once with an image of 12 KB.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
@@ -35,7 +35,9 @@ const runner = (plan: RunnerPlan) => {
   return { child, begun: once(child, "message"), ended: once(child, "exit"), peak: () => peakBytes }
 }
 
-/** Runs a batch with this many runners. Returns its time in seconds, and the highest memory peak of a runner in bytes. */
+/**
+ * Runs a batch with this many runners. Returns its time in seconds, and the highest memory peak of a runner in bytes.
+ */
 const timeOf = async (plan: RunnerPlan, runners: number) => {
   const before = performance.now()
   const first = runner(plan)

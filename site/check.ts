@@ -44,8 +44,8 @@ const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)
 
 /**
- * One fault for each image that cannot be shown. It first loads the images that would be loaded only when they are scrolled
- * to.
+ * One fault for each image that cannot be shown. It first loads the images that would be loaded only when they are
+ * scrolled to.
  */
 const missingImages = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`Promise.all(Array.from(document.images, async (image) => {
@@ -85,7 +85,9 @@ const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
     await page.locator(".VPLocalSearchBox .result").first().click()
     await page.waitForURL((url) => url.pathname !== "/")
     const text = (await page.locator("main").textContent()) ?? ""
-    return text.includes("idempotencyKey") ? [] : [`the first result of a search for idempotencyKey lacks this word: ${page.url()}`]
+    return text.includes("idempotencyKey")
+      ? []
+      : [`the first result of a search for idempotencyKey lacks this word: ${page.url()}`]
   })
 }, Effect.scoped)
 
