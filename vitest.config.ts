@@ -1,7 +1,10 @@
 import { defineConfig } from "vitest/config"
 import type { Reporter } from "vitest/node"
 
-/** Prints one plain line at the end of a run, which programs can read: `12 passed, 0 failed`. */
+/**
+ * Prints one plain line at the end of a run, which programs can read: `12 passed, 0 failed`. Each unhandled error
+ * counts as a failed test.
+ */
 const totals: Reporter = {
   onTestRunEnd(modules, unhandledErrors) {
     let passed = 0

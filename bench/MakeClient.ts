@@ -1,6 +1,6 @@
 /**
- * The type of the function `make`, which the file of each contestant in `contestants/` exports. It makes the contestant's
- * client.
+ * The type of the function `make`, which the file of each contestant in `contestants/` exports. It makes the
+ * contestant's client.
  */
 
 /**

@@ -18,7 +18,8 @@ const RunnerPlan = Schema.Struct({
   journal: Schema.String,
   store: Schema.String,
   /**
-   * The number of requests in the batch. It is absent for a runner that helps with a batch that another runner has begun.
+   * The number of requests in the batch. It is absent for a runner that helps with a batch that another runner has
+   * begun.
    */
   total: Schema.optional(Schema.Int)
 })

@@ -1,14 +1,16 @@
 /**
- * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It sends
- * "ready" to its parent process. Each message of the parent is a number of runs; the reply is the `Strain` of these runs.
+ * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It
+ * sends "ready" to its parent process. Each message of the parent is the number of runs to time. The reply is a
+ * `Strain`: the times of these runs, and the block and the memory of further runs, which are watched. If the number is
+ * 0, the times are those of a watched run.
  */
 import { on } from "node:events"
 import { contestantOf, contestants } from "./contestants.ts"
 import { strain, type Strain, time } from "./measure.ts"
 import { pathOf, workOf } from "./works.ts"
 
-// Each process loads the code of all contestants, because garbage collection takes longer when more code is loaded. If each
-// process loaded only its own contestant, the size of that contestant's code would affect its time.
+// Each process loads the code of all contestants, because garbage collection takes longer when more code is loaded. If
+// each process loaded only its own contestant, the size of that contestant's code would affect its time.
 await Promise.all(contestants.map(({ load }) => load()))
 
 const [, , contestantId, workId, serverUrl] = process.argv

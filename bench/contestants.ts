@@ -1,6 +1,6 @@
 /**
- * The contestants: the clients that the benchmark compares. Except for the limit and the floors, which only read and drop
- * the reply, each one does what its users would do, and decodes every image to a `Uint8Array`.
+ * The contestants: the clients that the benchmark compares. Except for the limit and the floors, which only read and
+ * drop the reply, each one does what its users would do, and decodes every image to a `Uint8Array`.
  */
 import type { MakeClient } from "./MakeClient.ts"
 
@@ -14,8 +14,8 @@ interface Contestant {
 }
 
 /**
- * All contestants. The first one is the limit: code that only reads the reply and drops it, which all others are compared
- * with. The next two use this library.
+ * All contestants. The first one is the limit: code that only reads the reply and drops it, which all others are
+ * compared with. The next two use this library.
  */
 export const contestants: ReadonlyArray<Contestant> = [
   { id: "limit", title: "the limit: fetch, read and drop", load: () => import("./contestants/limit.ts") },

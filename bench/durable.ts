@@ -1,7 +1,7 @@
 /**
  * Measures what a durable call costs more than a plain one, and what the other layers cost: `node --expose-gc
- * bench/durable.ts [rounds]` prints the figures, and sends them to its parent process if there is one. Nothing is sent over
- * the network: the transport replies at once.
+ * bench/durable.ts [rounds]` prints the figures, and sends them to its parent process if there is one. Nothing is sent
+ * over the network: the transport replies at once.
  */
 import { Images } from "@effect-gradient/core"
 import * as BudgetLedger from "@effect-gradient/core/BudgetLedger"
@@ -129,9 +129,9 @@ const layered = ImagesTelemetry.layer({ prices }).pipe(
 )
 
 /**
- * Measures calls without layers and calls with layers in turn. Every other time, the calls with layers go first. A turn is
- * short and a round has many turns, because garbage collections and other load on the machine come at random, and cost more
- * than the layers do.
+ * Measures calls without layers and calls with layers in turn. Every other time, the calls with layers go first. A turn
+ * is short and a round has many turns, because garbage collections and other load on the machine come at random, and
+ * cost more than the layers do.
  */
 const measureLayers = async (): Promise<LayersCost> => {
   const lanes = [plain, layered].map((layer) => ({ runtime: ManagedRuntime.make(layer), millis: new Array<number>() }))

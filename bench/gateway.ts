@@ -1,12 +1,13 @@
 /**
- * Tests the gateway under load: `node bench/gateway.ts [--streams 500] [--images 4] [--sizes 150000,1500000] [--rounds 3]`.
+ * Tests the gateway under load:
+ * `node bench/gateway.ts [--streams 500] [--images 4] [--sizes 150000,1500000] [--rounds 3]`.
  *
- * The upstream server, the gateway and its callers are three processes on loopback. In each round, and for each image size
- * in turn, a new gateway serves all streams at once, and refuses some requests.
+ * The upstream server, the gateway and its callers are three processes on loopback. In each round, and for each image
+ * size in turn, a new gateway serves all streams at once, and refuses some requests.
  *
- * Prints the gateway's peaks of resident memory, and the peak with the last size divided by that with the first (medians
- * of the rounds). Exits with 1 if a stream broke, a request that the gateway must refuse had an unexpected status, the
- * ratio is above 1.2, or the test takes longer than 5 minutes.
+ * Prints the gateway's peaks of resident memory, and the peak with the last size divided by that with the first
+ * (medians of the rounds). Exits with 1 if a stream broke, a request that the gateway must refuse had an unexpected
+ * status, the ratio is above 1.2, or the test takes longer than 5 minutes.
  */
 import { parseArgs } from "node:util"
 import type { Load } from "./gatewayLoad.ts"
@@ -44,8 +45,8 @@ const serverUrl = String(await answer(server))
 const sizes = values.sizes.split(",").map(Number)
 
 /**
- * Runs the load on a new gateway, with images of this size in bytes. Returns the results of the callers and the gateway's
- * peak of memory.
+ * Runs the load on a new gateway, with images of this size in bytes. Returns the results of the callers and the
+ * gateway's peak of memory.
  */
 const measure = async (imageBytes: number) => {
   const upstream = `${serverUrl}/stream/${values.images}/${imageBytes}/65536`
@@ -69,8 +70,8 @@ for (const size of Array.from({ length: Number(values.rounds) }, () => sizes).fl
   const wrong = Object.entries(expected).filter(([name, status]) => refusals[name] !== status)
   isGood &&= broken === 0 && wrong.length === 0
   console.log(
-    `${values.streams} streams of ${values.images} images of ${megabytes(imageBytes)}: ${megabytes(bytes)} in ` +
-      `${seconds.toFixed(1)} s, ${broken} broken, peak ${megabytes(peakBytes)}`
+    `${values.streams} streams of ${values.images} images of ${megabytes(imageBytes)}: the callers received ` +
+      `${megabytes(bytes)} in ${seconds.toFixed(1)} s, ${broken} broken, gateway peak ${megabytes(peakBytes)}`
   )
   console.log(
     `  refused: ${Object.entries(refusals)

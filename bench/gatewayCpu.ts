@@ -1,6 +1,6 @@
 /**
- * Compares the CPU time of the gateway with that of a proxy that only passes bytes on. Both get the same load, one after the
- * other.
+ * Compares the CPU time of the gateway with that of a proxy that only passes bytes on. Both get the same load, one
+ * after the other.
  */
 import { Agent, request as send } from "node:http"
 import { answer, ask, start } from "./process.ts"
@@ -88,7 +88,9 @@ const measure = async (load: Load, serverUrl: string, rounds: number): Promise<G
     start("./bareProxy.ts", [behind])
   ]
   const urls = await Promise.all(proxies.map(answer))
-  /** Runs a round with the gateway, then one with the proxy. Returns the CPU time of a request in each, in milliseconds. */
+  /**
+   * Runs a round with the gateway, then one with the proxy. Returns the CPU time of a request in each, in milliseconds.
+   */
   const round = async () => {
     const times: Array<number> = []
     for (const [index, child] of proxies.entries()) {

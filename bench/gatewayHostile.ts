@@ -13,8 +13,8 @@ export interface Hostility {
   /** The gateway's CPU time for one request, in milliseconds. */
   readonly cpuMillis: number
   /**
-   * How many bytes of memory the gateway uses after the replies, less what it used before. Slow readers are still connected
-   * then; other requests have ended. Both are measured after a garbage collection.
+   * How many bytes of memory the gateway uses after the replies, less what it used before. Slow readers are still
+   * connected then; other requests have ended. Both are measured after a garbage collection.
    */
   readonly memoryBytes: number
 }
@@ -60,7 +60,10 @@ const drop = async (response: IncomingMessage): Promise<number> => {
   return bytes
 }
 
-/** Calls `each` with every index below `count`, at most `atOnce` calls at a time. Returns how often each result occurred. */
+/**
+ * Calls `each` with every index below `count`, at most `atOnce` calls at a time. Returns how often each result
+ * occurred.
+ */
 const countEach = async (count: number, atOnce: number, each: (index: number) => Promise<string | number>) => {
   const counts = new Map<string | number, number>()
   let next = 0
@@ -91,7 +94,9 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
   /** A gateway to a service whose streams take 2 s each. */
   const paced = await gatewayTo(`${serverUrl}/stream/1/1500000/85000/85000`)
 
-  /** Measures a case. `run` returns the gateway's replies, and `finish`, which is called after the memory was measured. */
+  /**
+   * Measures a case. `run` returns the gateway's replies, and `finish`, which is called after the memory was measured.
+   */
   const measure = async (
     title: string,
     requests: number,
@@ -199,8 +204,8 @@ export const hostilities = async (serverUrl: string, ids: number): Promise<Reado
 }
 
 /**
- * The number of bytes from the event `image_generation.completed` on. Comments and partial images before this event do not
- * count.
+ * The number of bytes from the event `image_generation.completed` on. Comments and partial images before this event do
+ * not count.
  */
 const completedBytes = async (response: IncomingMessage): Promise<number> => {
   let bytes = 0

@@ -1,7 +1,7 @@
 /**
- * The callers of the gateway, in their own process: `node gatewayLoad.ts <url of the gateway> <streams>`. When the parent
- * process sends a message, this process opens all streams and waits for their headers, sends requests that the gateway must
- * refuse, and then reads all streams. Then it sends one more request, which is over the caller's limit.
+ * The callers of the gateway, in their own process: `node gatewayLoad.ts <url of the gateway> <streams>`. When the
+ * parent process sends a message, this process opens all streams and waits for their headers, sends requests that the
+ * gateway must refuse, and then reads all streams. Then it sends one more request, which is over the caller's limit.
  */
 import { Agent, request as send, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 

@@ -1,6 +1,6 @@
 /**
- * `pnpm bench` runs all works and writes `results.md`. With an option, it only prints the results. `--quick` runs fewer and
- * shorter rounds. `--work <id>` runs only that work, and can be given several times. The id is one of works.ts, or
+ * `pnpm bench` runs all works and writes `results.md`. With an option, it only prints the results. `--quick` runs fewer
+ * and shorter rounds. `--work <id>` runs only that work, and can be given several times. The id is one of works.ts, or
  * `startup`, `gateway`, `hostile`, `durable`, `batch`, `growth`, `paid` or `memory`.
  */
 import { Schema } from "effect"
@@ -60,8 +60,8 @@ const server = start("./server.ts")
 const serverUrl = String(await answer(server))
 
 /**
- * The number of chunks in which fetch returns a reply, and their median size. They are not the chunks that the server wrote,
- * because a read of the socket can end anywhere.
+ * The number of chunks in which fetch returns a reply, and their median size. They are not the chunks that the server
+ * wrote, because a read of the socket can end anywhere.
  */
 const chunksOf = async (work: Work): Promise<Race["chunks"]> => {
   const endpoint = { baseUrl: `${serverUrl}${pathOf(work)}`, images: work.asked ?? work.images }
@@ -77,8 +77,8 @@ const raceOf = async (work: Work, workEffort: Effort, leftOut: ReadonlySet<strin
 }
 
 /**
- * The contestants that do not run in this work. With `--quick`, DigitalOcean's SDKs do not run at the work with images of 12
- * MB, because each of their runs takes seconds.
+ * The contestants that do not run in this work. With `--quick`, DigitalOcean's SDKs do not run at the work with images
+ * of 12 MB, because each of their runs takes seconds.
  */
 const leftOutOf = ({ id }: Work) => new Set(options.quick && id === "stream-12MB" ? ["gradient", "dots"] : [])
 
@@ -88,8 +88,8 @@ for (const work of works) {
 }
 
 /**
- * The results of the works with growing images. Each image is 4 times as large as the one before. A contestant that takes
- * more than a second with one image does not run with the larger ones.
+ * The results of the works with growing images. Each image is 4 times as large as the one before. A contestant that
+ * takes more than a second with one image does not run with the larger ones.
  */
 const growing: Array<Race> = []
 const leftOut = new Set<string>()

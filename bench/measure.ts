@@ -58,8 +58,8 @@ const watch = async (run: () => Promise<void>): Promise<Strain> => {
 }
 
 /**
- * The most runs that `strain` watches. A garbage collection may occur in any run; the median of three runs depends less on
- * it than one run would.
+ * The most runs that `strain` watches. A garbage collection may occur in any run; the median of three runs depends less
+ * on it than one run would.
  */
 export const mostWatched = 3
 

@@ -11,7 +11,10 @@ import { answer, start } from "./process.ts"
 import { pathOf, type Work, workOf } from "./works.ts"
 
 export interface Memory {
-  /** Bytes in use after the 10th image of a stream (`atImage10`) and after the 100th (`atImage100`), if no image is kept. */
+  /**
+   * Bytes in use after the 10th image of a stream (`atImage10`) and after the 100th (`atImage100`), if no image is
+   * kept.
+   */
   readonly atImage10: number
   readonly atImage100: number
   /** Bytes in use for each byte of the images, if all images are kept. */

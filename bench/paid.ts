@@ -1,6 +1,6 @@
 /**
- * Counts how many generations are paid for when one call fails. The server counts one generation for each request that it
- * receives, whether or not the client receives the reply, like the service.
+ * Counts how many generations are paid for when one call fails. The server counts one generation for each request that
+ * it receives, whether or not the client receives the reply, like the service.
  */
 import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
@@ -24,8 +24,8 @@ const cases = {
 
 const timeoutMillis = 150
 /**
- * The clients that make the calls. `@digitalocean/dots` is left out because it has no timeout: it would wait for the slow
- * reply until fetch fails after 300 s.
+ * The clients that make the calls. `@digitalocean/dots` is left out because it has no timeout: it would wait for the
+ * slow reply until fetch fails after 300 s.
  */
 const callers = ["ours", "oursOnFetch", "openai", "gradient"]
 

@@ -1,5 +1,5 @@
 /**
- * Turns the results into Markdown, for `results.md`.
+ * Turns results of the benchmark into Markdown.
  */
 import { availableParallelism, loadavg } from "node:os"
 import { contestants } from "./contestants.ts"
@@ -88,8 +88,8 @@ const raceSection = (race: Race): string => {
 }
 
 /**
- * For each contestant of this library, the one that reads and drops the body with Effect's HttpClient on the same transport:
- * the time that Effect alone takes.
+ * For each contestant of this library, the one that reads and drops the body with Effect's HttpClient on the same
+ * transport.
  */
 const floors: Readonly<Record<string, string>> = { ours: "floorOnUndici", oursOnFetch: "floorOnFetch" }
 
@@ -121,7 +121,11 @@ const budgetTable = (races: ReadonlyArray<Race>): string => {
 
 export const racesReport = (races: ReadonlyArray<Race>): string =>
   [
-    `## Budgets\n\nThe floor is the time in which Effect's HttpClient, on the same transport, reads the body and drops it.\n\n${budgetTable(races)}`,
+    `## Budgets
+
+The floor is the same ratio for code that reads the body with Effect's HttpClient, on the same transport, and drops it.
+
+${budgetTable(races)}`,
     "## Works",
     ...races.map(raceSection)
   ].join("\n\n")
@@ -200,7 +204,9 @@ ${table(["", "proxy (ms)", "gateway (ms)", "ratio", "budget", ""], rows)}`
 
 export const hostileReport = (rows: ReadonlyArray<Hostility>): string => `## A hostile caller
 
-What a caller with a key can cost a durable gateway, with the journal on SQLite and images of 1.5 MB in a folder: the CPU time of one request, and how much more memory the process uses than before, after a garbage collection. Slow readers are still connected then; other requests have ended.
+What a caller with a key can cost a durable gateway: the CPU time of one request, and how much more memory the process
+uses than before, after a garbage collection. Slow readers are still connected then; other requests have ended. The
+journal is on SQLite, and the images are in a folder. An image has 1.5 MB, unless the row names another size.
 
 ${table(
   ["", "requests", "answers", "CPU (ms)", "memory (MB)"],
@@ -311,11 +317,12 @@ export const heading = (command: string): string =>
 \`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores. The load
 average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If the load average exceeds the number of cores, the figures spread wider.
 
-The limit reads the body with fetch and drops it: no client on fetch can be faster. A ratio compares a contestant with the
-limit in the same round, so that other load on the machine affects both. Each figure is the median of the rounds and, in
-brackets, the range of their middle half. Each contestant runs in its own process, which has loaded the code of all
-contestants; the server is another process. Except for those that read and drop the body, each contestant decodes every image to a \`Uint8Array\`. CPU is the time of all
-threads, garbage collection included.
-The longest block is the longest time that the event loop was blocked: the median of up to ${mostWatched} runs per round. Memory is the
-peak of resident memory above that of the idle process. The longest block and the memory are measured in runs of their own,
-which are not timed. A slow contestant runs in fewer rounds. This library validates what it returns.`
+The limit reads the body with fetch and drops it: no client on fetch can be faster. A ratio compares a contestant with
+the limit in the same round, so that other load on the machine affects both. Except for the memory, each figure is the
+median of the rounds and, in brackets, the range of their middle half. Each contestant runs in its own process, which
+has loaded the code of all contestants; the server is another process. Except for those that read and drop the body,
+each contestant decodes every image to a \`Uint8Array\`. CPU is the time of all threads, garbage collection included.
+The longest block is the longest time that the event loop was blocked: the median of up to ${mostWatched} runs per round.
+Memory is the highest peak of resident memory in any round, less the memory of the idle process. The longest block and
+the memory are measured in runs of their own, which are not timed. A slow contestant runs in fewer rounds; if it is too
+slow for any, all its figures are from one run. This library validates what it returns.`

@@ -36,7 +36,8 @@ const streamReply = (images: number, base64: string, chunkBytes: number, paceMic
       ),
       chunkBytes
     )
-  // All partial images are the same buffer, with the same index, so that a hundred of them take no more memory than one.
+  // All partial images are the same buffer, with the same index, so that a hundred of them take no more memory than
+  // one.
   const partial = event("image_generation.partial_image", { partial_image_index: 0 })
   const completed = event("image_generation.completed", { usage })
   return {

@@ -42,7 +42,10 @@ const makeProject = (): string => {
 interface Program {
   readonly title: string
   readonly args: ReadonlyArray<string>
-  /** The index of another program. The ratio of this program is its time divided by the time of that one. */
+  /**
+   * An index in `programs`. The ratio of this program is its time divided by the time of the program at that index. The
+   * report shows no ratio if this is the program's own index.
+   */
   readonly over: number
   readonly budget?: number
 }

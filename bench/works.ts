@@ -14,16 +14,16 @@ export interface Work {
   /** The size of the chunks in which the server sends a stream, in bytes. A JSON body is sent in one piece. */
   readonly chunkBytes: number
   /**
-   * How long the server waits between two chunks, in microseconds. Without a wait, the kernel joins small chunks before the
-   * client reads them. With a wait, the server determines the total time, so the budget is for CPU time, and the client's
-   * longest block is a garbage collection, if there is one.
+   * How long the server waits between two chunks, in microseconds. Without a wait, the kernel joins small chunks before
+   * the client reads them. With a wait, the server determines the total time, so the budget is for CPU time, and the
+   * client's longest block is a garbage collection, if there is one.
    */
   readonly paceMicros: number
   /** How many requests of this work are sent at once. */
   readonly requests: number
   /**
-   * The maximum of this library's time on undici, divided by the time of the limit. It is CPU time if `paceMicros` is set. On
-   * fetch the maximum is `fetchBudget`.
+   * The maximum of this library's time on undici, divided by the time of the limit. It is CPU time if `paceMicros` is
+   * set. On fetch the maximum is `fetchBudget`.
    */
   readonly budget?: number
 }
@@ -99,8 +99,8 @@ export const growth: ReadonlyArray<Work> = [1, 4, 16, 64].map((size) => ({
 }))
 
 /**
- * The maximum of the exponent p, if the time grows as size^p from the second size on. 1 is linear, and 0.15 is for noise in
- * the measurement.
+ * The maximum of the exponent p, if the time grows as size^p from the second size on. 1 is linear, and 0.15 is for
+ * noise in the measurement.
  */
 export const growthBudget = 1.15
 

@@ -1,7 +1,7 @@
 /**
- * Writes the public API of each package except `cli` to `api/<package>.md`: the declarations of every module that a user can
- * import, and of the modules that those import from. If this changes a file, the script fails, so that the change is seen in
- * review. With `--write` it does not fail.
+ * Writes the public API of each package except `cli` to `api/<package>.md`: the declarations of every module that a
+ * user can import, and of the modules that those import from. If this changes a file, the script fails, so that the
+ * change is seen in review. With `--write` it does not fail.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -33,7 +33,10 @@ const mentioned = (path: string, text: string) =>
     normalize(join(dirname(path), (from ?? typeOnly ?? "").replace(/\.(ts|js)$/, ".d.ts")))
   )
 
-/** The paths of the public modules, then those of the internal modules that they import from, directly or through others. */
+/**
+ * The paths of the public modules, then those of the internal modules that they import from, directly or through
+ * others.
+ */
 const reachable = (declarations: ReadonlyMap<string, string>): ReadonlyArray<string> => {
   const found = new Set([...declarations.keys()].filter((path) => !/(^|\/)internal\//.test(path)).toSorted())
   for (const path of found) {
@@ -53,8 +56,8 @@ const report = (name: string) => {
 }
 
 /**
- * Makes texts that are equal for two reports which differ only in the order of a union's members. This order varies from run
- * to run of the compiler.
+ * Makes texts that are equal for two reports which differ only in the order of a union's members. This order varies
+ * from run to run of the compiler.
  */
 const unordered = (text: string) =>
   text

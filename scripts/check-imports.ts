@@ -28,7 +28,9 @@ const starts = [
   ["gradient-images --help", "packages/cli", bin, "--help"]
 ] as const
 
-/** A module that, preloaded by Node, writes the URL of each loaded module to the file `output` when the process ends. */
+/**
+ * A module that, preloaded by Node, writes the URL of each loaded module to the file `output` when the process ends.
+ */
 const hook = (output: string) => `
   import { registerHooks } from "node:module"
   import { writeFileSync } from "node:fs"
@@ -57,8 +59,8 @@ const modulesOf = (folder: string, args: ReadonlyArray<string>): ReadonlyArray<s
 }
 
 /**
- * For each start, the modules that it loads. For `effect` only their number is listed, because its modules change with its
- * version.
+ * For each start, the modules that it loads. For `effect` only their number is listed, because its modules change with
+ * its version.
  */
 const found = starts
   .map(([title, folder, ...args]) => {

@@ -67,7 +67,7 @@ const checkTypes = () => {
   }
 }
 
-/** Starts the installed `gradient-images emulator`, and returns its base URL. */
+/** Starts the installed `gradient-images emulator`. Returns its process and its base URL. */
 const startEmulator = async () => {
   const bin = join(project, "node_modules/@effect-gradient/cli/dist/bin.js")
   const child = spawn(execPath, [bin, "emulator", "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] })

@@ -1,6 +1,6 @@
 /**
- * Installs packed packages with npm, pnpm, Yarn and Bun, each in an empty project, and runs a program in each project on
- * Node.
+ * Installs packed packages with npm, pnpm, Yarn and Bun, each in an empty project, and runs a program in each project
+ * on Node.
  */
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
@@ -44,8 +44,8 @@ const writeProject = (project: string, { packed, published }: Dependencies) => {
 }
 
 /**
- * For each manager, installs the dependencies in a folder of its own, runs the program there, and calls `check` with the
- * manager's name and the folder.
+ * For each manager, installs the dependencies in a folder of its own, runs the program there, and calls `check` with
+ * the manager's name and the folder.
  */
 export const runWithEach = (
   folder: string,

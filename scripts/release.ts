@@ -1,6 +1,6 @@
 /**
- * `pnpm release`: runs the checks and the tests, and publishes each package whose version is not on npm. Run
- * `pnpm changeset:version` before: it sets the versions and writes the changelogs from the files in .changeset. Review and
+ * `pnpm release`: runs the checks and the tests, and publishes each package whose version is not on npm. Run `pnpm
+ * changeset:version` before: it sets the versions and writes the changelogs from the files in .changeset. Review and
  * commit its changes.
  *
  * `--dry-run` checks and tests, and publishes nothing. It prints the versions that `pnpm changeset:version` would set.
@@ -21,8 +21,8 @@ const pnpm = (...args: ReadonlyArray<string>) => run("npx", ["--yes", "pnpm", ..
 const changesets = globSync(".changeset/*.md", { cwd: root })
 
 /**
- * The output of `changeset status`: the versions that `pnpm changeset:version` would set. A package that is not published,
- * such as the examples, may have no version.
+ * The output of `changeset status`: the versions that `pnpm changeset:version` would set. A package that is not
+ * published, such as the examples, may have no version.
  */
 const Status = Schema.fromJsonString(
   Schema.Struct({

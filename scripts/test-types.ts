@@ -1,6 +1,6 @@
 /**
- * `pnpm test:types`: runs the type tests in packages/<package>/test/types. They run on TypeScript 6, because TypeScript 7
- * lacks the API that the test runner needs. `tsc -b` also compiles them, with TypeScript 7.
+ * `pnpm test:types`: runs the type tests in packages/<package>/test/types. They run on TypeScript 6, because TypeScript
+ * 7 lacks the API that the test runner needs. `tsc -b` also compiles them, with TypeScript 7.
  */
 import { execFileSync } from "node:child_process"
 import { argv, env, execPath } from "node:process"

@@ -1,6 +1,6 @@
 /**
- * Writes the version of @effect-gradient/node into its source, for the header User-Agent. The source cannot read the version
- * from package.json, because a bundle has no package.json.
+ * Writes the version of @effect-gradient/node into its source, for the header User-Agent. The source cannot read the
+ * version from package.json, because a bundle has no package.json.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 

@@ -1,6 +1,7 @@
 /**
- * `pnpm site`: builds the documentation site in site/dist. Its pages are the guides in docs/, a home page, a playground,
- * and a reference that is made from the docstrings. The build fails if a link to another page of the site leads nowhere.
+ * `pnpm site`: builds the documentation site in site/dist. Its pages are the guides in docs/, a home page, a
+ * playground, and a reference that is made from the docstrings. The build fails if a link to another page of the site
+ * leads nowhere.
  */
 import { execFileSync } from "node:child_process"
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

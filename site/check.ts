@@ -44,7 +44,8 @@ const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)
 
 /**
- * The sources of images that cannot be shown. It first loads the images that would be loaded only when they are scrolled to.
+ * One fault for each image that cannot be shown. It first loads the images that would be loaded only when they are
+ * scrolled to.
  */
 const missingImages = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`Promise.all(Array.from(document.images, async (image) => {
@@ -84,13 +85,16 @@ const checkSearch = Effect.fnUntraced(function* (baseUrl: string) {
     await page.locator(".VPLocalSearchBox .result").first().click()
     await page.waitForURL((url) => url.pathname !== "/")
     const text = (await page.locator("main").textContent()) ?? ""
-    return text.includes("idempotencyKey") ? [] : [`the search for idempotencyKey leads to ${page.url()}`]
+    return text.includes("idempotencyKey")
+      ? []
+      : [`the first result of a search for idempotencyKey lacks this word: ${page.url()}`]
   })
 }, Effect.scoped)
 
 /**
  * Draws an image in the playground, then makes the playground's service refuse the prompt, and draws once more. Returns
- * a fault unless there are 4 events the first time, and only the refusal the second time.
+ * a fault unless there are 4 events the first time, and only the refusal the second time. Otherwise returns a fault for
+ * each image that cannot be shown.
  */
 const checkPlayground = Effect.fnUntraced(function* (baseUrl: string) {
   const page = yield* Chromium.openPage()

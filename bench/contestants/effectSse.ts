@@ -10,7 +10,10 @@ import type { MakeClient } from "../MakeClient.ts"
 const Event = Schema.Struct({ type: Schema.String, b64_json: Schema.Uint8ArrayFromBase64 })
 const Response = Schema.Struct({ data: Schema.Array(Schema.Struct({ b64_json: Schema.Uint8ArrayFromBase64 })) })
 
-/** The longest event that is accepted, in bytes. With the default of 10 MiB, a stream with an image of 12 MB would fail. */
+/**
+ * The longest event that is accepted, in UTF-16 code units. With the default of 10 Mi, a stream with an image of 12 MB
+ * would fail.
+ */
 const maxEventSize = 256 * 1024 * 1024
 
 export const make: MakeClient = ({ baseUrl, images }) => {

@@ -1,6 +1,6 @@
 /**
- * Makes the client of a contestant that uses this library, with the given layer. Both such contestants, on undici and on
- * fetch, use it.
+ * Makes the client of a contestant that uses this library, with the given layer. Both such contestants, on undici and
+ * on fetch, use it.
  */
 import { type GradientClient, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, Redacted, Stream } from "effect"

@@ -29,8 +29,8 @@ const environment = () => ({
 })
 
 /**
- * Runs the command in a pseudo-terminal of this size, and returns what the terminal received. The first line is the prompt
- * with the command.
+ * Runs the command in a pseudo-terminal of this size, and returns what the terminal received. The first line is the
+ * prompt with the command.
  */
 export const record = (command: string, { columns, rows }: Size, cwd: string): ReadonlyArray<Output> => {
   const folder = mkdtempSync(join(tmpdir(), "effect-gradient-recording-"))
@@ -50,8 +50,8 @@ export const record = (command: string, { columns, rows }: Size, cwd: string): R
 }
 
 /**
- * Splits the log into outputs. Each line of the timing file has the seconds since the line before, and the number of bytes.
- * `script` begins the log with a line of its own, which is left out.
+ * Splits the log into outputs. Each line of the timing file has the seconds since the line before, and the number of
+ * bytes. `script` begins the log with a line of its own, which is left out.
  */
 const outputs = (log: Buffer, timing: string): ReadonlyArray<Output> => {
   let at = 0

@@ -11,7 +11,9 @@ import type { Output, Size } from "./record.ts"
 
 /** Milliseconds. All output within this time becomes one frame, so that not each step of a spinner becomes a frame. */
 const frameTime = 300
-/** The longest time that a frame other than the last is shown, in milliseconds, because an installation may take long. */
+/**
+ * The longest time that a frame other than the last is shown, in milliseconds, because an installation may take long.
+ */
 const longestFrameTime = 1500
 /** How long the last frame is shown before the recording starts again, in milliseconds. */
 const lastFrameTime = 5000
@@ -28,7 +30,9 @@ const fontFace = (family: string, file: string) => {
   return `@font-face { font-family: ${family}; src: url(data:font/ttf;base64,${font}) }`
 }
 
-/** Opens a page with a terminal of this size. It has two fonts, because the monospaced one lacks the signs of spinners. */
+/**
+ * Opens a page with a terminal of this size. It has two fonts, because the monospaced one lacks the signs of spinners.
+ */
 const openTerminal = async (page: Page, { columns, rows }: Size) => {
   await page.setContent("<div id='terminal' style='display: inline-block; padding: 12px; background: #0d1117'></div>")
   await page.addStyleTag({ path: fileOf("@xterm/xterm/css/xterm.css") })

@@ -1,6 +1,6 @@
 /**
- * Runs a program in a page of Chromium. The page has the same origin as the service, because a page usually has the same
- * origin as its gateway.
+ * Runs a program in a page of Chromium. The page has the same origin as the service, because a page usually has the
+ * same origin as its gateway.
  */
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"

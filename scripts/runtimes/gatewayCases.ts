@@ -73,7 +73,7 @@ const cases: ReadonlyArray<Case> = [
   { name: "a compressed body", headers: { "content-encoding": "gzip" }, status: 415, includes: "gzip" },
   { name: "another method", method: "GET", status: 405, includes: "POST" },
   { name: "an attempt id", headers: id, status: 200, includes: "b64_json" },
-  { name: "the same attempt id", headers: id, status: 409, includes: "duplicate_attempt" },
+  { name: "the same attempt id again", headers: id, status: 409, includes: "duplicate_attempt" },
   { name: "a busy service", prompt: "busy", status: 429, includes: "rate_limit_exceeded" },
   { name: "a service that fails", prompt: "fail", status: 502, includes: "server_error" },
   { name: "a connection that breaks before the headers", prompt: "break", status: 502, includes: "server_error" },

@@ -1,6 +1,6 @@
 /**
- * The gateway's cases as a program for Node, Bun and Deno: `gatewayProcess.ts <upstream url>` prints the results as JSON in
- * its last line.
+ * The gateway's cases as a program for Node, Bun and Deno: `gatewayProcess.ts <upstream url>` prints the results as
+ * JSON in its last line.
  */
 import { argv, exit } from "node:process"
 import { runCases } from "./gatewayCases.ts"

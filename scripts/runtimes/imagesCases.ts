@@ -1,13 +1,14 @@
 /**
- * Makes calls of `Images`, and records their results. The calls are made on every runtime, so this file uses only web APIs.
- * The service is `imagesService.ts`. It chooses its reply by the case, whose name is the last part of the base URL's path.
+ * Makes calls of `Images`, and records their results. The calls are made on every runtime, so this file uses only web
+ * APIs. The service is `imagesService.ts`. It chooses its reply by the case, whose name is the last part of the base
+ * URL's path.
  */
 import { type GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, References, Stream } from "effect"
 
 /** The servers that the calls are sent to. */
 export interface Servers {
-  /** The URL of the service, with the path of this runtime and this layer. */
+  /** The URL of the service, with the path of this runtime. For `runCases` the path also contains the layer. */
   readonly service: string
   /** A URL whose port refuses connections. */
   readonly refused: string
@@ -47,8 +48,8 @@ const calls: Readonly<Record<string, Call>> = {
   refused: generate(),
   redirect: generate(),
   break: generate(),
-  // The second call reuses the connection of the first one, and the service closes it. Some runtimes then send the request
-  // again by themselves.
+  // The second call reuses the connection of the first one, and the service closes it. Some runtimes then send the
+  // request again by themselves.
   "break-kept": Effect.andThen(generate(), generate()),
   "break-kept-stream": Effect.andThen(stream(), stream()),
   "break-body": generate(),
@@ -56,8 +57,8 @@ const calls: Readonly<Record<string, Call>> = {
   "end-stream": stream(),
   "stall-head": generate({ timeout: "1 second" }),
   "stall-body": generate({ idleTimeout: "1 second" }),
-  // The layer stays open for 3 seconds after the caller has left. So a connection that closes before that was closed because
-  // the caller left.
+  // The layer stays open for 3 seconds after the caller has left. So a connection that closes before that was closed
+  // because the caller left.
   leave: Images.generateStream({ prompt, partialImages: 1 }).pipe(
     Stream.take(1),
     Stream.runCount,

@@ -41,7 +41,8 @@ const paid = { attempts: 1, requests: 1, charged: 1 }
 const paidTwice = { attempts: 1, requests: 2, charged: 2 }
 
 /**
- * The exception for Chromium: it sends a request again by itself if a connection that it reuses closes before the headers.
+ * The exception for Chromium: it sends a request again by itself if a connection that it reuses closes before the
+ * headers.
  */
 const resent = (first: typeof paid) => ({ Chromium: { requests: first.requests + 1, charged: first.charged + 1 } })
 

@@ -1,5 +1,6 @@
 /**
- * The calls of `imagesCases.ts` as a worker for workerd: each request makes all calls, and the response has their results.
+ * The calls of `imagesCases.ts` as a worker for workerd: each request makes all calls, and the response has their
+ * results.
  */
 import { runImages } from "./imagesRun.ts"
 

@@ -1,8 +1,8 @@
 /**
- * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno, workerd and Chromium. On each
- * runtime, the same calls are made through the layers for that runtime. On all runtimes except Chromium, the same requests
- * are sent to the gateway's web handler. The results are printed, and written to docs/runtimes.md. The exit code is 1 if a
- * result is wrong.
+ * `pnpm test:runtimes`: tests the packed packages on three versions of Node, on Bun, Deno and workerd, and on Linux on
+ * x64 also in Chromium. On each runtime, the same calls are made through the layers for that runtime. On all runtimes
+ * except Chromium, the same requests are sent to the gateway's web handler. The results are printed, and written to
+ * docs/runtimes.md. The exit code is 1 if a result is wrong.
  */
 import { Schema } from "effect"
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -34,8 +34,8 @@ const tryAll = async (project: string): Promise<ReadonlyArray<Outcome>> => {
   const upstream = await startUpstream()
   const refused = await refusedUrl()
   try {
-    // The runtimes make their calls at the same time, because a call mostly waits, and each runtime has a path of its own at
-    // the service. They test the gateway one after another, because they share the gateway's upstream.
+    // The runtimes make their calls at the same time, because a call mostly waits, and each runtime has a path of its
+    // own at the service. They test the gateway one after another, because they share the gateway's upstream.
     const called = await Promise.all(
       Object.entries({ ...runtimes, ...browsers }).map(async ([runtime, runOn]) => {
         const printed = decodePrinted(await runOn(project, "images", [`${service.url}${pathOf(runtime)}`, refused]))

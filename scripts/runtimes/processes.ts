@@ -17,12 +17,14 @@ const kill = (child: ChildProcess) => {
   }
 }
 
-// The commands run in process groups of their own, so Ctrl-C does not end them. So this process kills them when it exits.
+// The commands run in process groups of their own, so Ctrl-C does not end them. So this process kills them when it
+// exits.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 process.once("exit", () => running.forEach(kill))
 
 /**
- * Runs a command, and returns the last line that it prints. Rejects if the command fails, or takes longer than 2 minutes.
+ * Runs a command, and returns the last line that it prints. Rejects if the command fails, or takes longer than 2
+ * minutes.
  */
 export const lastLine = async (command: string, args: ReadonlyArray<string>, cwd: string): Promise<string> => {
   const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"], detached: platform !== "win32" })

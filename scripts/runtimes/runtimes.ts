@@ -1,6 +1,6 @@
 /**
- * Runs a program on a version of Node, on Bun, Deno, workerd or Chromium. Each runtime is an npm package, except the Node
- * that runs this script.
+ * Runs a program on a version of Node, on Bun, Deno, workerd or Chromium. Each runtime is an npm package, except the
+ * Node that runs this script.
  */
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
@@ -11,16 +11,16 @@ import { lastLine } from "./processes.ts"
 import { version as packageVersion } from "../packed.ts"
 
 /**
- * The oldest version of Node that is supported, and the newest version. A third version is tested too: the one that runs
- * this script.
+ * The oldest version of Node that is supported, and the newest version. A third version is tested too: the one that
+ * runs this script.
  */
 const nodes = ["22.19.0", "26.10.0"]
 
 const nodeName = (nodeVersion: string) => `Node ${nodeVersion.replace(/\.\d+$/, "")}`
 
 /**
- * The npm package that contains only Node's binary. The package `node` would also put its binary in front of the Node that
- * runs npm.
+ * The npm package that contains only Node's binary. The package `node` would also put its binary in front of the Node
+ * that runs npm.
  */
 const nodePackage = (nodeVersion: string) =>
   `node-${nodeVersion}@npm:node-${platform === "win32" ? "win" : platform}-${arch}@${nodeVersion}`
@@ -82,8 +82,8 @@ const [oldest = "", newest = ""] = nodes
 export const chromiumVersion = packageVersion("@sparticuz/chromium").replace(/^.*@(\d+).*$/, "$1")
 
 /**
- * Chromium, if its npm package runs on this machine: it is for Linux on x64. It only makes the calls, because the gateway
- * does not run in a page.
+ * Chromium, if its npm package runs on this machine: it is for Linux on x64. It only makes the calls, because the
+ * gateway does not run in a page.
  */
 export const browsers: Readonly<Record<string, Runtime>> = Chromium.isAvailable ? { Chromium: chromium } : {}
 

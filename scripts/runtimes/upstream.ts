@@ -52,7 +52,10 @@ const promptOf = (body: string): string => {
   return typeof value === "object" && value !== null && "prompt" in value ? String(value.prompt) : ""
 }
 
-/** Starts the upstream on a free port. `GET /open` returns the number of responses to the prompt `endless` that are open. */
+/**
+ * Starts the upstream on a free port. `GET /open` returns the number of responses to the prompt `endless` that are
+ * open.
+ */
 export const startUpstream = async () => {
   const server = createServer((request, response) => {
     if (request.url === "/open") return void response.end(String(open.size))

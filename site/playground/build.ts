@@ -1,6 +1,6 @@
 /**
- * Bundles the worker of the playground, for a browser. The emulator's server is left out, and its encoder is replaced with
- * one for browsers.
+ * Bundles the worker of the playground, for a browser. The emulator's server is left out, and its encoder is replaced
+ * with one for browsers.
  */
 import { join } from "node:path"
 import { build, type Plugin } from "rolldown"
@@ -8,8 +8,8 @@ import { build, type Plugin } from "rolldown"
 const empty = "\0empty"
 
 /**
- * The modules that need Node. The emulator's `HttpClient`, which runs without a server, does not use them, so the bundle has
- * empty modules in their place.
+ * The modules that need Node. The emulator's `HttpClient`, which runs without a server, does not use them, so the
+ * bundle has empty modules in their place.
  */
 const onlyOnNode = /^node:|^@effect\/platform-node|\/onPort\.ts$/
 

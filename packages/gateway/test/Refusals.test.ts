@@ -31,8 +31,8 @@ describe("authentication", () => {
   )
 })
 
-describe("blank keys", () => {
-  it.effect("accept nobody, with or without a key", () =>
+describe("Callers.layerKeys", () => {
+  it.effect("blank keys accept nobody, with or without a key", () =>
     Effect.gen(function* () {
       const { identify } = yield* Callers.Callers
       for (const headers of [{}, { authorization: "Bearer " }, { authorization: "Bearer x" }]) {
