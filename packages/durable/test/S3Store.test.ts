@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { once } from "node:events"
 import * as http from "node:http"
 import { DurableImages, GenerationJournal, ImageStore } from "../src/index.ts"
+import { withQuickWaits } from "./support/quickWaits.ts"
 import { inBucket, s3 } from "./support/s3.ts"
 
 const bytes = Uint8Array.from([1, 2, 3])
@@ -79,7 +80,7 @@ describe("a store in a bucket", () => {
       const store = yield* storeOf(options)
       yield* store.put("id/file", bytes)
       expect(requests.length).toBe(6)
-    }).pipe(Effect.scoped)
+    }).pipe(withQuickWaits, Effect.scoped)
   )
 
   it.live("lists every page, and keys with characters that XML and URLs escape", () =>
@@ -123,8 +124,7 @@ describe("a store in a bucket", () => {
         const store = yield* storeOf(options)
         const failure = yield* Effect.flip(Stream.runCollect(store.list("id")))
         expect(failure.message).toContain("is not a complete list of objects")
-      }).pipe(Effect.scoped),
-    60_000
+      }).pipe(withQuickWaits, Effect.scoped)
   )
 
   it.live(
@@ -139,8 +139,7 @@ describe("a store in a bucket", () => {
         const store = yield* storeOf(options)
         expect(yield* store.get("id/none")).toEqual(Option.none())
         expect((yield* Effect.flip(store.get("id/gone"))).message).toContain("the bucket does not exist")
-      }).pipe(Effect.scoped),
-    60_000
+      }).pipe(withQuickWaits, Effect.scoped)
   )
 
   const refusals = [
