@@ -1,4 +1,7 @@
-import { defineConfig } from "vitest/config"
+import { join } from "node:path"
+import { availableParallelism } from "node:os"
+import { env } from "node:process"
+import { configDefaults, defineConfig } from "vitest/config"
 import type { Reporter } from "vitest/node"
 
 /** Prints one plain line at the end of a run, which programs can read: `12 passed, 0 failed`. */
@@ -16,10 +19,37 @@ const totals: Reporter = {
   }
 }
 
+// Node keeps what it has compiled here, for the workers and for the processes that tests start.
+env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.cache/node")
+
+/** Tests that start processes, whose programs are built before. */
+const cli = "packages/cli/test/**/*.test.ts"
+const durable = "packages/durable/test/**/*.test.ts"
+
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts"],
-    testTimeout: 30_000,
+    // Many tests wait for sockets and processes, so one worker for each core is not too many.
+    maxWorkers: availableParallelism(),
+    projects: [
+      {
+        extends: true,
+        test: { name: "cli", include: [cli], globalSetup: "packages/cli/test/support/build.ts" }
+      },
+      {
+        extends: true,
+        test: { name: "durable", include: [durable], globalSetup: "packages/durable/test/support/bundlePrograms.ts" }
+      },
+      {
+        extends: true,
+        test: {
+          name: "others",
+          include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: [cli, durable, ...configDefaults.exclude]
+        }
+      }
+    ],
+    // Only a test that hangs should reach it: on a busy machine, a test of several processes takes long.
+    testTimeout: 120_000,
     reporters: ["default", totals],
     coverage: { provider: "v8", reporter: [["text", { skipFull: true }]], reportsDirectory: "out/coverage" }
   }
