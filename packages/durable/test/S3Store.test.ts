@@ -113,33 +113,29 @@ describe("a store in a bucket", () => {
     ["a page of HTML", "<html><body>Welcome</body></html>"],
     ["a list that is cut", "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"],
     ["no list", "<ListBucketResult></ListBucketResult>"]
-  ])(
-    "does not take %s for an empty list",
-    ([, xml]) =>
-      Effect.gen(function* () {
-        const { options } = yield* raw(({ url = "" }) => ({
-          status: 200,
-          xml: url.includes("prefix=none") ? empty : (xml ?? "")
-        }))
-        const store = yield* storeOf(options)
-        const failure = yield* Effect.flip(Stream.runCollect(store.list("id")))
-        expect(failure.message).toContain("is not a complete list of objects")
-      }).pipe(withQuickWaits, Effect.scoped)
+  ])("does not take %s for an empty list", ([, xml]) =>
+    Effect.gen(function* () {
+      const { options } = yield* raw(({ url = "" }) => ({
+        status: 200,
+        xml: url.includes("prefix=none") ? empty : (xml ?? "")
+      }))
+      const store = yield* storeOf(options)
+      const failure = yield* Effect.flip(Stream.runCollect(store.list("id")))
+      expect(failure.message).toContain("is not a complete list of objects")
+    }).pipe(withQuickWaits, Effect.scoped)
   )
 
-  it.live(
-    "does not take a bucket that is gone for an object that is not there",
-    () =>
-      Effect.gen(function* () {
-        const { options } = yield* raw(({ url = "" }) =>
-          url.includes("list-type")
-            ? { status: 200, xml: empty }
-            : { status: 404, xml: `<Error><Code>${url.includes("gone") ? "NoSuchBucket" : "NoSuchKey"}</Code></Error>` }
-        )
-        const store = yield* storeOf(options)
-        expect(yield* store.get("id/none")).toEqual(Option.none())
-        expect((yield* Effect.flip(store.get("id/gone"))).message).toContain("the bucket does not exist")
-      }).pipe(withQuickWaits, Effect.scoped)
+  it.live("does not take a bucket that is gone for an object that is not there", () =>
+    Effect.gen(function* () {
+      const { options } = yield* raw(({ url = "" }) =>
+        url.includes("list-type")
+          ? { status: 200, xml: empty }
+          : { status: 404, xml: `<Error><Code>${url.includes("gone") ? "NoSuchBucket" : "NoSuchKey"}</Code></Error>` }
+      )
+      const store = yield* storeOf(options)
+      expect(yield* store.get("id/none")).toEqual(Option.none())
+      expect((yield* Effect.flip(store.get("id/gone"))).message).toContain("the bucket does not exist")
+    }).pipe(withQuickWaits, Effect.scoped)
   )
 
   const refusals = [
