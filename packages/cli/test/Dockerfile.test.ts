@@ -68,6 +68,8 @@ describe("the Dockerfile", () => {
           HOST: "127.0.0.1",
           PORT: "0",
           GATEWAY_KEYS: "alice",
+          // The modules of this temporary folder are not loaded again.
+          NODE_COMPILE_CACHE: "",
           GRADIENT_MODEL_ACCESS_KEY: "any"
         }
         const [command = "", ...args] = words([...dockerfile.getENTRYPOINTs(), ...dockerfile.getCMDs()]).map(inside)
