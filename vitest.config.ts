@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { availableParallelism } from "node:os"
 import { env } from "node:process"
 import { configDefaults, defineConfig } from "vitest/config"
-import type { Reporter } from "vitest/node"
+import { BaseSequencer, type Reporter, type TestSpecification } from "vitest/node"
 
 /** Prints one plain line at the end of a run, which programs can read: `12 passed, 0 failed`. */
 const totals: Reporter = {
@@ -16,6 +16,20 @@ const totals: Reporter = {
       failed += states.filter((state) => state === "failed").length || (module.ok() ? 0 : 1)
     }
     console.log(`${passed} passed, ${failed} failed`)
+  }
+}
+
+/**
+ * Starts the files that take longest first. If one of them were the last to start, the other workers would have nothing to
+ * do until it ends.
+ */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>) {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      /Crash\.test\.ts$|\/cli\.test\.ts$|gallery\.test\.ts$/.test(moduleId)
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is a method of Vitest
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
   }
 }
 
@@ -48,6 +62,7 @@ export default defineConfig({
         }
       }
     ],
+    sequence: { sequencer: LongestFirst },
     // Only a test that hangs should reach it: on a busy machine, a test of several processes takes long.
     testTimeout: 120_000,
     reporters: ["default", totals],
