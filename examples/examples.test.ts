@@ -76,7 +76,7 @@ const configOf = (baseUrl: string) => ConfigProvider.layer(ConfigProvider.fromEn
  * that would have been charged for.
  */
 const service = Effect.fnUntraced(function* (...broken: ReadonlyArray<string>) {
-  const context = yield* Layer.build(Emulator.layerServer({ port: 0, faults: broken }))
+  const context = yield* Layer.build(Emulator.layerServer({ port: 0, images: "plain", faults: broken }))
   const baseUrl = yield* Effect.provide(Emulator.baseUrl, context)
   const { account } = Context.get(context, Ledger.Ledger)
   return { baseUrl, config: configOf(baseUrl), charges: Effect.map(account, ({ entries }) => entries.length) }

@@ -11,7 +11,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { execPath } from "node:process"
 import { runWithEach } from "./managers.ts"
-import { installPacked, root, run, version } from "./packed.ts"
+import { installPacked, root, version } from "./packed.ts"
+import { runAsync, runTasks } from "./tasks.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "effect-gradient-packed-"))
 /** The folder of the project in which all packages are installed. It also has their tarballs. */
@@ -36,7 +37,7 @@ const resolutions = {
   bundler: { module: "ESNext", moduleResolution: "bundler" }
 }
 
-const checkTypes = () => {
+const checkTypes = async () => {
   for (const name of readdirSync(join(root, "examples")).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
     copyFileSync(join(root, "examples", name), join(project, name))
   }
@@ -46,25 +47,27 @@ const checkTypes = () => {
     target: "ES2024",
     declaration: true,
     emitDeclarationOnly: true,
-    allowImportingTsExtensions: true,
-    outDir: "types"
+    allowImportingTsExtensions: true
   }
-  for (const [resolution, options] of Object.entries(resolutions)) {
+  const tasks = Object.entries(resolutions).flatMap(([resolution, options]) => {
     const compilerOptions = { ...strict, ...output, ...options }
     const configs = {
       node: { compilerOptions: { ...compilerOptions, types: ["node"] }, include: ["*.ts"] },
       // Code in a page has no types of Node.
       page: { compilerOptions: { ...compilerOptions, types: [] }, files: ["gateway-client.ts"] }
     }
-    for (const [name, config] of Object.entries(configs)) {
+    return Object.entries(configs).flatMap(([name, config]) => {
       const path = join(project, `tsconfig.${resolution}.${name}.json`)
       writeFileSync(path, JSON.stringify(config))
-      for (const compiler of compilers) {
-        run(execPath, [join(project, "node_modules", compiler, "bin/tsc"), "-p", path], project)
+      return compilers.map((compiler) => async () => {
+        const outDir = `types/${resolution}.${name}.${compiler}`
+        const args = [join(project, "node_modules", compiler, "bin/tsc"), "-p", path, "--outDir", outDir]
+        await runAsync(execPath, args, project)
         print(`${compiler}, moduleResolution ${resolution}, ${name}: no type errors`)
-      }
-    }
-  }
+      })
+    })
+  })
+  await runTasks(tasks)
 }
 
 /** Starts the installed `gradient-images emulator`. Returns its process and its base URL. */
@@ -109,7 +112,7 @@ try {
   const others = ["typescript-5@npm:typescript@5.9.3", "typescript-6@npm:typescript@6.0.3"]
   installPacked(project, [...["effect", "@effect/platform-node", "typescript", "@types/node"].map(version), ...others])
   checkFiles()
-  checkTypes()
+  await checkTypes()
   await runFirstProgram()
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -3,19 +3,19 @@
  * playground, and a reference that is made from the docstrings. The build fails if a link to another page of the site
  * leads nowhere.
  */
-import { execFileSync } from "node:child_process"
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
 import { execPath } from "node:process"
 import { repository } from "./links.ts"
 import { buildWorker } from "./playground/build.ts"
+import { runAsync, runTasks } from "../scripts/tasks.ts"
 
 const site = import.meta.dirname
 const root = join(site, "..")
 const pages = join(site, "pages")
 
 const bin = (path: string, ...args: ReadonlyArray<string>) =>
-  execFileSync(execPath, [join(site, "node_modules", path), ...args], { cwd: site, stdio: "inherit" })
+  runAsync(execPath, [join(site, "node_modules", path), ...args], site)
 
 /** Replaces links to files outside of docs/, which are not pages of the site, with links to the repository. */
 const withLinks = (markdown: string): string =>
@@ -55,22 +55,23 @@ const plain = (markdown: string): string =>
     .replaceAll("`string` & `object`", "`string`")
 
 const writeReference = () => {
-  for (const name of ["core", "node", "browser", "gateway", "durable", "emulator"]) {
+  const tasks = ["core", "node", "browser", "gateway", "durable", "emulator"].map((name) => async () => {
     const output = join(pages, "reference", name)
     const entries = publicModules(name).flatMap((path) => ["--entryPoints", path])
     const options = ["--options", "typedoc.json", "--tsconfig", join(root, "packages", name, "tsconfig.json")]
     const names = ["--name", `@effect-gradient/${name}`, "--basePath", dirname(entries[1] ?? "")]
-    bin("typedoc/bin/typedoc", ...options, ...names, ...entries, "--out", output)
+    await bin("typedoc/bin/typedoc", ...options, ...names, ...entries, "--out", output)
     for (const path of globSync("**/*.md", { cwd: output })) {
       const file = join(output, path)
       writeFileSync(file, plain(readFileSync(file, "utf8")))
     }
-  }
+  })
+  return runTasks(tasks)
 }
 
 rmSync(pages, { recursive: true, force: true })
 mkdirSync(pages, { recursive: true })
 copyGuides()
 await buildWorker(join(pages, "public", "playground-worker.js"))
-writeReference()
-bin("vitepress/bin/vitepress.js", "build")
+await writeReference()
+await bin("vitepress/bin/vitepress.js", "build")

@@ -64,8 +64,16 @@ const says = (page: Page, text: string) => page.getByRole("status").getByText(te
 /** The width in pixels of the image that is shown. It fails if the image cannot be decoded. */
 const shownWidth = (page: Page) =>
   page.getByRole("img").evaluate(async (image: HTMLImageElement) => {
-    await image.decode()
-    return image.naturalWidth
+    for (;;) {
+      const { src } = image
+      try {
+        await image.decode()
+        return image.naturalWidth
+      } catch (error) {
+        // An image also cannot be decoded if the next one takes its place meanwhile.
+        if (image.src === src) throw error
+      }
+    }
   })
 
 describe.skipIf(!Chromium.isAvailable)("the React page, in Chromium", () => {

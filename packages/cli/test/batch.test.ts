@@ -1,13 +1,11 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Schema, Stream } from "effect"
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import type { ServerResponse } from "node:http"
 import { join } from "node:path"
 import { bucket as s3Bucket } from "./support/bucket.ts"
-import { build, folder, type Invocation, run, start } from "./support/cli.ts"
+import { folder, type Invocation, run, start } from "./support/cli.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build)
 
 const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(200, "otter")])
 const reply = JSON.stringify({

@@ -1,4 +1,4 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { ImageGenerateParams } from "@effect-gradient/core"
 import { Fault } from "@effect-gradient/emulator"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
@@ -6,10 +6,8 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { access, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import sharp from "sharp"
-import { build, folder, hasTerminal, run, runOnTerminal, start } from "./support/cli.ts"
+import { folder, hasTerminal, run, runOnTerminal, start } from "./support/cli.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build, 120_000)
 
 const list = (path: string) => Effect.promise(() => readdir(path))
 const picture = (path: string) => Effect.promise(() => sharp(path).metadata())

@@ -1,12 +1,10 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Emulator, Ledger } from "@effect-gradient/emulator"
 import { Config, Effect, Fiber, Layer, Scope } from "effect"
 import { join } from "node:path"
 import { type Callers, pictureIn, randomOf, receive, type Received, wanted } from "./support/callers.ts"
-import { build, folder } from "./support/cli.ts"
+import { folder } from "./support/cli.ts"
 import { callers, gateway } from "./support/gateway.ts"
-
-beforeAll(build)
 
 /** `GATEWAY_CALLERS=200` runs the tests with 200 callers. `SEED` repeats the random choices of an earlier run. */
 const settings = Config.all({

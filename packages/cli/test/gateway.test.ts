@@ -1,4 +1,4 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Emulator } from "@effect-gradient/emulator"
 import { Effect, Fiber, Layer } from "effect"
 import { spawn, spawnSync } from "node:child_process"
@@ -9,11 +9,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import OpenAI from "openai"
-import { build, folder, run } from "./support/cli.ts"
+import { folder, run } from "./support/cli.ts"
 import { callers, gateway } from "./support/gateway.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build)
 
 const get = (url: string) => Effect.promise(() => fetch(url))
 

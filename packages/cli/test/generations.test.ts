@@ -1,11 +1,9 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { build, folder, run } from "./support/cli.ts"
+import { folder, run } from "./support/cli.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build)
 
 const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(200, "otter")])
 const reply = JSON.stringify({

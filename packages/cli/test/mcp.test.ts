@@ -1,4 +1,4 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { ImageGenerateParams } from "@effect-gradient/core"
 import { Deferred, Effect } from "effect"
 import { mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises"
@@ -6,11 +6,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { completed, png } from "../../node/test/support/server.ts"
-import { build, folder, run } from "./support/cli.ts"
+import { folder, run } from "./support/cli.ts"
 import { emulator, imagesOf, linksOf, server, textOf } from "./support/mcp.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build, 120_000)
 
 const prompt = "A red fox"
 const small = { prompt, size: "64x64" }
@@ -96,7 +94,8 @@ describe("gradient-images mcp", () => {
 
   it.live("reports partial images as progress", () =>
     Effect.gen(function* () {
-      const { baseUrl } = yield* emulator()
+      // The client ignores reports that arrive after the result, so the images must not come all at once.
+      const { baseUrl } = yield* emulator({ pace: "500 millis" })
       const { call } = yield* server(baseUrl)
       const progress: Array<readonly [number, string | undefined]> = []
       yield* call(

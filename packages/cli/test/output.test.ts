@@ -1,14 +1,12 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { chmodSync, existsSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import { join } from "node:path"
 import sharp from "sharp"
-import { build, folder, hasTerminal, run, runInShell, runOnTerminal } from "./support/cli.ts"
+import { folder, hasTerminal, run, runInShell, runOnTerminal } from "./support/cli.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build, 120_000)
 
 const isUnix = process.platform !== "win32"
 

@@ -1,10 +1,8 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { readdir } from "node:fs/promises"
-import { build, folder, run } from "./support/cli.ts"
+import { folder, run } from "./support/cli.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build, 120_000)
 
 /** A reply with an image. It has only the first bytes of a PNG, but these tests do not decode it. */
 const png = '{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}'

@@ -1,10 +1,9 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { build, folder, run } from "./support/cli.ts"
-
-beforeAll(build, 120_000)
+import { built } from "./support/binary.ts"
+import { folder, run } from "./support/cli.ts"
 
 /** Options of Node that run a module with this source before the program. */
 const preload = (source: string) => ["--import", `data:text/javascript,${encodeURIComponent(source)}`]
@@ -25,7 +24,7 @@ const recording = (file: string) =>
 const modulesOf = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const cwd = yield* folder
   const file = join(cwd, "modules")
-  const { code, stdout } = yield* run(args, { cwd, nodeOptions: recording(file) })
+  const { code, stdout } = yield* run(args, { cwd, nodeOptions: recording(file), file: built })
   const urls = (yield* Effect.promise(() => readFile(file, "utf8"))).trimEnd().split("\n")
   return { code, stdout, modules: urls.filter((url) => url.startsWith("file:")) }
 })
@@ -68,7 +67,11 @@ describe("the start of the command line", () => {
       const old = preload(
         'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.0" } })'
       )
-      const { code, stderr, stdout } = yield* run(["generate", "x"], { cwd, nodeOptions: [...old, ...recording(file)] })
+      const { code, stderr, stdout } = yield* run(["generate", "x"], {
+        cwd,
+        nodeOptions: [...old, ...recording(file)],
+        file: built
+      })
       assert.deepStrictEqual([code, stdout], [1, ""])
       assert.strictEqual(
         stderr,

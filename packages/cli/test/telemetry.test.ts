@@ -1,13 +1,11 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Emulator } from "@effect-gradient/emulator"
 import { Effect, Layer } from "effect"
 import { createServer, type IncomingMessage } from "node:http"
 import { join } from "node:path"
-import { build, folder, run } from "./support/cli.ts"
+import { folder, run } from "./support/cli.ts"
 import { callers, gateway } from "./support/gateway.ts"
 import { server as mcpServer } from "./support/mcp.ts"
-
-beforeAll(build, 120_000)
 
 const prompt = "a secret sea otter"
 

@@ -1,13 +1,11 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import type { ServerResponse } from "node:http"
 import { join } from "node:path"
 import sharp from "sharp"
-import { build, folder, hasTerminal, run, runOnTerminal, start } from "./support/cli.ts"
+import { folder, hasTerminal, run, runOnTerminal, start } from "./support/cli.ts"
 import { service } from "./support/service.ts"
-
-beforeAll(build, 120_000)
 
 const picture = sharp({ create: { width: 60, height: 40, channels: 3, background: "teal" } })
 const png = Effect.map(

@@ -9,6 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import * as http from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { bundled } from "./support/programs.ts"
 import { journalAt } from "./support/journalAt.ts"
 import { postgres } from "./support/postgres.ts"
 
@@ -84,7 +85,7 @@ const runner = (plan: Plan) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const argument = JSON.stringify({ ...plan, concurrency, lease: 3000 })
-      return spawn(process.execPath, [join(import.meta.dirname, "support/batchProcess.ts"), argument], {
+      return spawn(process.execPath, [bundled("batchProcess"), argument], {
         stdio: ["ignore", "pipe", "inherit"]
       })
     }),

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { once } from "node:events"
 import * as http from "node:http"
 import { DurableImages, GenerationJournal, ImageStore } from "../src/index.ts"
+import { withQuickWaits } from "./support/quickWaits.ts"
 import { inBucket, s3 } from "./support/s3.ts"
 
 const bytes = Uint8Array.from([1, 2, 3])
@@ -79,7 +80,7 @@ describe("a store in a bucket", () => {
       const store = yield* storeOf(options)
       yield* store.put("id/file", bytes)
       expect(requests.length).toBe(6)
-    }).pipe(Effect.scoped)
+    }).pipe(withQuickWaits, Effect.scoped)
   )
 
   it.live("lists every page, and keys with characters that XML and URLs escape", () =>
@@ -112,38 +113,32 @@ describe("a store in a bucket", () => {
     ["a page of HTML", "<html><body>Welcome</body></html>"],
     ["a list that is cut", "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"],
     ["no list", "<ListBucketResult></ListBucketResult>"]
-  ])(
-    "does not take %s for an empty list",
-    ([, xml]) =>
-      Effect.gen(function* () {
-        const { options } = yield* raw(({ url = "" }) => ({
-          status: 200,
-          xml: url.includes("prefix=none") ? empty : (xml ?? "")
-        }))
-        const store = yield* storeOf(options)
-        const failure = yield* Effect.flip(Stream.runCollect(store.list("id")))
-        expect(failure.message).toContain("is not a complete list of objects")
-      }).pipe(Effect.scoped),
-    60_000
+  ])("does not take %s for an empty list", ([, xml]) =>
+    Effect.gen(function* () {
+      const { options } = yield* raw(({ url = "" }) => ({
+        status: 200,
+        xml: url.includes("prefix=none") ? empty : (xml ?? "")
+      }))
+      const store = yield* storeOf(options)
+      const failure = yield* Effect.flip(Stream.runCollect(store.list("id")))
+      expect(failure.message).toContain("is not a complete list of objects")
+    }).pipe(withQuickWaits, Effect.scoped)
   )
 
-  it.live(
-    "does not take a bucket that is gone for an object that is not there, and asks it once",
-    () =>
-      Effect.gen(function* () {
-        const { options, requests } = yield* raw(({ url = "" }) =>
-          url.includes("list-type")
-            ? { status: 200, xml: empty }
-            : { status: 404, xml: `<Error><Code>${url.includes("gone") ? "NoSuchBucket" : "NoSuchKey"}</Code></Error>` }
-        )
-        const store = yield* storeOf(options)
-        expect(yield* store.get("id/none")).toEqual(Option.none())
-        expect((yield* Effect.flip(store.get("id/gone"))).message).toContain("the bucket does not exist")
-        const read = yield* Effect.flip(store.read("id/gone", 0, 10))
-        expect(read.message).toContain("the bucket does not exist")
-        expect(requests.filter(({ url = "" }) => url.includes("gone")).length).toBe(2)
-      }).pipe(Effect.scoped),
-    60_000
+  it.live("does not take a bucket that is gone for an object that is not there, and asks it once", () =>
+    Effect.gen(function* () {
+      const { options, requests } = yield* raw(({ url = "" }) =>
+        url.includes("list-type")
+          ? { status: 200, xml: empty }
+          : { status: 404, xml: `<Error><Code>${url.includes("gone") ? "NoSuchBucket" : "NoSuchKey"}</Code></Error>` }
+      )
+      const store = yield* storeOf(options)
+      expect(yield* store.get("id/none")).toEqual(Option.none())
+      expect((yield* Effect.flip(store.get("id/gone"))).message).toContain("the bucket does not exist")
+      const read = yield* Effect.flip(store.read("id/gone", 0, 10))
+      expect(read.message).toContain("the bucket does not exist")
+      expect(requests.filter(({ url = "" }) => url.includes("gone")).length).toBe(2)
+    }).pipe(withQuickWaits, Effect.scoped)
   )
 
   const refusals = [

@@ -17,13 +17,14 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { DurableImages, SqlBudgetLedger } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
+import { bundled } from "./support/programs.ts"
 import { answering, processOn, shared } from "./support/Durable.ts"
 import { postgres } from "./support/postgres.ts"
 import { service } from "./support/processes.ts"
 
 const sqlite = () => join(mkdtempSync(join(tmpdir(), "budget-")), "journal.db")
 
-const program = join(import.meta.dirname, "support/budgetedProcess.ts")
+const program = bundled("budgetedProcess")
 
 /** The number of images of each call. The service replies with two images to each request. */
 const n = 2

@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { SqlRateLimiterStore } from "../src/index.ts"
 import { SqliteClient } from "../src/node/index.ts"
+import { bundled } from "./support/programs.ts"
 import { freePort, postgres } from "./support/postgres.ts"
 import { service } from "./support/processes.ts"
 
@@ -24,8 +25,7 @@ const sqlite = () => join(mkdtempSync(join(tmpdir(), "limit-")), "journal.db")
 const twoProcesses = Effect.fnUntraced(function* (store: string, algorithm: (typeof algorithms)[number]) {
   const { baseUrl, generations } = yield* service
   const plan = JSON.stringify({ baseUrl, store, algorithm, limit: 25, calls: 40 })
-  const run = () =>
-    promisify(execFile)(process.execPath, [join(import.meta.dirname, "support/limitedProcess.ts"), plan])
+  const run = () => promisify(execFile)(process.execPath, [bundled("limitedProcess"), plan])
   const printed = yield* Effect.promise(() => Promise.all([run(), run()]))
   const requests = [...generations.values()].reduce((sum, count) => sum + count, 0)
   return { succeeded: printed.reduce((sum, { stdout }) => sum + Number(stdout), 0), requests }

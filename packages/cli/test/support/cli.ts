@@ -1,6 +1,6 @@
 /**
- * Runs the built binary as a process. Environment variables for the service and for proxies are not passed on to it, so
- * that the tests do not depend on them.
+ * Runs the binary as a process. Environment variables for the service and for proxies are not passed on to it, so that
+ * the tests do not depend on them.
  */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -8,18 +8,8 @@ import { ChildProcess } from "effect/process"
 import { spawnSync } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { fileURLToPath, URL } from "node:url"
 import { join } from "node:path"
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
-/** The path of the built binary. */
-export const binary = join(root, "dist/bin.js")
-
-/** Builds the binary without checking types, because `pnpm check` checks them. */
-export const build = () => {
-  const { status, stdout } = spawnSync("tsc", ["-p", root, "--noCheck"], { encoding: "utf8" })
-  if (status !== 0) throw new Error(`the build failed: ${stdout}`)
-}
+import { binary } from "./binary.ts"
 
 export interface Invocation {
   readonly cwd: string
@@ -33,6 +23,8 @@ export interface Invocation {
   readonly env?: Readonly<Record<string, string>>
   /** Options of Node itself. */
   readonly nodeOptions?: ReadonlyArray<string>
+  /** The file of the binary. Default: the bundled one. */
+  readonly file?: string
 }
 
 const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap((name) => [name, name.toLowerCase()])
@@ -64,7 +56,7 @@ const spawn = Effect.fnUntraced(function* (
 
 /** Starts the binary as a process. The process is ended when the scope closes. */
 export const start = (args: ReadonlyArray<string>, invocation: Invocation) =>
-  spawn(process.execPath, [...(invocation.nodeOptions ?? []), binary, ...args], invocation)
+  spawn(process.execPath, [...(invocation.nodeOptions ?? []), invocation.file ?? binary, ...args], invocation)
 
 const text = <E>(bytes: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream.decodeText(bytes))
 

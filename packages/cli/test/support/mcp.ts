@@ -4,7 +4,9 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { type CallToolResult, CallToolResultSchema, type Progress } from "@modelcontextprotocol/sdk/types.js"
 import { Context, Effect, Layer } from "effect"
-import { binary, folder } from "./cli.ts"
+import { env as ambient } from "node:process"
+import { binary } from "./binary.ts"
+import { folder } from "./cli.ts"
 
 /** Starts the emulator on a port. Its ledger records what was paid for. */
 export const emulator = Effect.fnUntraced(function* (options: Emulator.EmulatorOptions = {}) {
@@ -38,7 +40,13 @@ export const server = Effect.fnUntraced(function* (
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [binary, "mcp", "--folder", images, ...args],
-    env: { ...getDefaultEnvironment(), GRADIENT_BASE_URL: baseUrl, GRADIENT_MODEL_ACCESS_KEY: "sk-do-test", ...env },
+    env: {
+      ...getDefaultEnvironment(),
+      NODE_COMPILE_CACHE: ambient["NODE_COMPILE_CACHE"] ?? "",
+      GRADIENT_BASE_URL: baseUrl,
+      GRADIENT_MODEL_ACCESS_KEY: "sk-do-test",
+      ...env
+    },
     stderr: "pipe"
   })
   const violations: Array<Error> = []

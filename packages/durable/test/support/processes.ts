@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import * as http from "node:http"
-import { join } from "node:path"
+import { bundled } from "./programs.ts"
 
 const PlanFields = Schema.Struct({
   baseUrl: Schema.String,
@@ -80,7 +80,7 @@ export class Started {
   #printed = ""
 
   constructor(plan: Plan) {
-    this.child = spawn(process.execPath, [join(import.meta.dirname, "durableProcess.ts"), JSON.stringify(plan)], {
+    this.child = spawn(process.execPath, [bundled("durableProcess"), JSON.stringify(plan)], {
       stdio: ["ignore", "pipe", "inherit"]
     })
     this.child.stdout?.on("data", (chunk: Buffer) => {
