@@ -56,8 +56,8 @@ const report = (name: string) => {
 }
 
 /**
- * Makes texts that are equal for two reports which differ only in the order of a union's members, on one line or on several.
- * This order varies from run to run of the compiler.
+ * Makes texts that are equal for two reports which differ only in the order of a union's members on a line. This order varies
+ * from run to run of the compiler.
  */
 const unordered = (text: string) =>
   text

@@ -85,7 +85,7 @@ export const startService = async () => {
       text += bytes.toString("latin1")
       if (!isComplete(text)) return
       const [method, path = ""] = text.split(" ")
-      // If `BrowserImages` reconnects, it requests the reply that a gateway may have kept. A service keeps no replies.
+      // A gateway may reply to a GET with a reply that it kept. This service keeps none.
       if (method === "GET") {
         text = ""
         return void socket.write(empty("404 Not Found"))

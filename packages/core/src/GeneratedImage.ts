@@ -10,8 +10,8 @@ import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./inter
 import { optional, suggest } from "./internal/schemaFields.ts"
 
 /**
- * The encoded bytes of one image and their format. When an `ImageBytes` is printed, its media type and its number of
- * bytes are shown in place of the bytes, because printing 12 MB would block the process for seconds.
+ * The encoded bytes of one image and their format. When an `ImageBytes` is printed, the media type and the number of
+ * bytes take the place of the field `bytes`, because printing 12 MB would block the process for seconds.
  *
  * @category models
  * @since 0.1.0

@@ -216,7 +216,7 @@ const hasWordsForModel = ({ _tag }: GradientErrorReason) =>
  */
 const urlsOf = (reason: GradientErrorReason) =>
   reason._tag === "InvalidResponseError" && reason.urls.length > 0
-    ? ` In place of images, the service sent these URLs, which may soon expire: ${reason.urls.join(" ")}`
+    ? ` In place of images, the service sent these URLs. Give them to the user, because they may soon expire: ${reason.urls.join(" ")}`
     : ""
 
 /**

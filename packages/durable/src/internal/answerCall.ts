@@ -49,7 +49,10 @@ const longestPollMillis = 2000
  * call with other params.
  */
 interface Policy<A> {
-  /** Runs if a request may be sent. Returns `undefined` if another process got the permission to send first. */
+  /**
+   * The effect that runs if the journal has no row of the generation, or a `free` one. It sends the request, or fails if
+   * the caller only waits. Its result is `undefined` if another process got the permission to send first.
+   */
   readonly whenFree: Effect.Effect<A | undefined, GradientError.GradientError>
   readonly whenDone: (row: Row) => Effect.Effect<A, Reason>
   readonly check: (row: Row) => Effect.Effect<void, Reason>

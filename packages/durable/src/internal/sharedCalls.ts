@@ -241,8 +241,8 @@ export const makeCalls = Effect.fnUntraced(function* (
   })
 
   /**
-   * Joins the call of this key if it runs in this process, else waits for the generation that the journal or the store
-   * has. It never sends a request.
+   * Joins the call of this key if it runs in this process, else waits for the generation that the journal has or, without
+   * `params`, the store. Fails if there is none, or if it was asked for with other params. It never sends a request.
    */
   const joinKnown = Effect.fnUntraced(function* (
     key: string,

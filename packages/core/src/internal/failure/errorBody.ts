@@ -4,7 +4,7 @@ import * as Result from "effect/Result"
 import { isList, property } from "../property.ts"
 import { oneLine, shorten, visibleText } from "./visibleText.ts"
 
-/** The fields of a reason that are read from the body of an error response. */
+/** What is read from an error in the body of a response. All of it but `status` becomes fields of the reason. */
 export interface ErrorBody {
   readonly description?: string | undefined
   readonly code?: string | undefined

@@ -80,7 +80,8 @@ const headerIssue = (name: string, value: unknown): Issue | undefined => {
 }
 
 /**
- * Adds headers to `base`, and removes headers with the value `null`. The names of the added headers become lower case.
+ * Checks the headers in `added`, and adds them to `base` with their names in lower case. The value `null` removes the
+ * header of that name from `base`.
  */
 export const headers = (
   base: Readonly<Record<string, string>>,
