@@ -706,6 +706,52 @@ describe("a person", () => {
     }).pipe(Effect.scoped)
   )
 
+  /** A generation that was refused, and is free. */
+  const refusedOn = (all: Parameters<typeof processOn>[0]) =>
+    Effect.gen(function* () {
+      const refused = TestTransport.respond({ status: 400, json: {} })
+      const process = yield* processOn(all, (_request, number) =>
+        number === 0 ? refused : TestTransport.response(TestImages.makeResponse(TestImages.png))
+      )
+      yield* Effect.provide(Effect.flip(generate), process)
+      yield* advance("1 second")
+      return process
+    })
+  const pruneFree = DurableImages.prune({ olderThan: "500 millis", status: "free" })
+
+  it.effect("prunes no generation whose call began after it was listed", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* refusedOn(all)
+      const list = (filter: GenerationJournal.Filter) =>
+        Effect.tap(all.journal.list(filter), Effect.orDie(Effect.provide(generate, process)))
+      const pruning = yield* processOn({ ...all, journal: { ...all.journal, list } }, [])
+      expect(yield* Effect.provide(pruneFree, pruning)).toEqual({ generations: 0, images: 0 })
+      expect(yield* Effect.provide(status, process)).toBe("done")
+      expect((yield* Effect.provide(generate, yield* processOn(all, []))).data[0].bytes).toEqual(TestImages.png)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("prunes a generation while a call asks for it: nothing is sent until its content is removed", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* refusedOn(all)
+      const asked: Array<string> = []
+      const remove = (path: string) =>
+        reasonOf(generate).pipe(
+          Effect.provide(process),
+          Effect.orDie,
+          Effect.tap(({ _tag }) => Effect.sync(() => asked.push(_tag))),
+          Effect.andThen(all.store.remove(path))
+        )
+      const pruning = yield* processOn({ ...all, store: { ...all.store, remove } }, [])
+      expect(yield* Effect.provide(pruneFree, pruning)).toEqual({ generations: 1, images: 0 })
+      expect(asked).toEqual(["ExpiredError"])
+      yield* Effect.provide(generate, process)
+      expect(yield* Effect.provide(status, process)).toBe("done")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("lists by status, prefix and number, the newest first, with labels and without prompts", () =>
     Effect.gen(function* () {
       const process = yield* processOn(yield* shared, answering)

@@ -175,33 +175,50 @@ export const makeAdministration = (parts: Parts) => {
       ? Effect.void
       : fail(Reasons.conflict(`the generation is ${Generation.statusOf(found)}: resolve it first, or wait for it`))
 
+  /**
+   * Erases a row, and then its content. From then on, no attempt of the row can begin or be completed, so that only
+   * content is removed that the row had when it was read. Returns `None` if the row has changed since then.
+   */
+  const eraseRow = Effect.fnUntraced(function* ({ row: { id, images, token } }: Found) {
+    const moved = yield* ofJournal(journal.move(id, Move.Erase({ token })))
+    if (Option.isNone(moved)) return Option.none<Removed>()
+    yield* removeContent(id)
+    return Option.some<Removed>({ generations: 1, images })
+  })
+
+  const orConflict = Option.match({
+    onNone: () => fail(Reasons.conflict("the generation has just changed")),
+    onSome: (removed: Removed) => Effect.succeed(removed)
+  })
+
   const erase = Effect.fnUntraced(function* (key: string) {
     const found = yield* known(key)
     yield* checkResting(found)
-    const moved = yield* ofJournal(journal.move(found.row.id, Move.Erase()))
-    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("the generation has just changed"))
-    yield* removeContent(found.row.id)
-    return { generations: 1, images: found.row.images }
+    return yield* Effect.flatMap(eraseRow(found), orConflict)
   })
 
   /**
    * Removes the content of a generation first and its row last, so that `forget` can be repeated after a crash between
-   * the two steps.
+   * the two steps. Returns `None` if the row has changed since it was read.
    */
   const forgetRow = Effect.fnUntraced(function* (found: Found) {
-    yield* checkResting(found)
-    const { id, images, token } = found.row
-    yield* removeContent(id)
-    const moved = yield* ofJournal(journal.move(id, Move.Forget({ token })))
-    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("the generation has just changed"))
-    return { generations: 1, images }
+    const removed = yield* eraseRow(found)
+    if (Option.isNone(removed)) return removed
+    const { id, token } = found.row
+    return Option.as(yield* ofJournal(journal.move(id, Move.Forget({ token }))), removed.value)
   })
 
-  const expire = Effect.fnUntraced(function* ({ row: { id, images } }: Found) {
-    const moved = yield* ofJournal(journal.move(id, Move.Expire()))
-    if (Option.isNone(moved)) return nothing
+  const forget = Effect.fnUntraced(function* (key: string) {
+    const found = yield* known(key)
+    yield* checkResting(found)
+    return yield* Effect.flatMap(forgetRow(found), orConflict)
+  })
+
+  const expireRow = Effect.fnUntraced(function* ({ row: { id, images, token } }: Found) {
+    const moved = yield* ofJournal(journal.move(id, Move.Expire({ token })))
+    if (Option.isNone(moved)) return Option.none<Removed>()
     yield* removeContent(id)
-    return { generations: 1, images }
+    return Option.some<Removed>({ generations: 1, images })
   })
 
   const prune = ({ olderThan, status = "done" }: PruneOptions) =>
@@ -209,13 +226,14 @@ export const makeAdministration = (parts: Parts) => {
       states: [status],
       untouchedFor: Duration.toMillis(Duration.fromInputUnsafe(olderThan))
     }).pipe(
-      Stream.mapEffect((found) => (status === "done" ? expire(found) : forgetRow(found))),
+      Stream.mapEffect((found) => (status === "done" ? expireRow(found) : forgetRow(found))),
       Stream.runFold(
         () => nothing,
-        (sum, removed) => ({
-          generations: sum.generations + removed.generations,
-          images: sum.images + removed.images
-        })
+        (sum, removed) =>
+          sumOf(
+            sum,
+            Option.getOrElse(removed, () => nothing)
+          )
       )
     )
 
@@ -240,10 +258,14 @@ export const makeAdministration = (parts: Parts) => {
     get: (key: string) => Effect.map(find(key), Option.map(Generation.fromRow)),
     resolve,
     erase,
-    forget: (key: string) => Effect.flatMap(known(key), forgetRow),
+    forget,
     prune,
     reconcile
   }
 }
 
 const nothing: Removed = { generations: 0, images: 0 }
+const sumOf = (one: Removed, other: Removed): Removed => ({
+  generations: one.generations + other.generations,
+  images: one.images + other.images
+})

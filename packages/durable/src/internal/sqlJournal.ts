@@ -211,12 +211,12 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
       case "Abandon":
         return update(id, sql`state = 'abandoned', note = NULL`, isInDoubt(made.attempt))
       case "Expire":
-        return update(id, sql`state = 'expired', images = 0`, sql`g.state = 'done'`)
+        return update(id, sql`state = 'expired', images = 0`, sql`g.state = 'done' AND g.token = ${made.token}`)
       case "Erase":
         return update(
           id,
           sql`state = 'expired', images = 0, extra = '', key = NULL, salt = NULL, digest = NULL, labels = '{}'`,
-          sql`g.state IN ${sql.in(resting)}`
+          sql`g.state IN ${sql.in(resting)} AND g.token = ${made.token}`
         )
       case "Forget":
         return sql`DELETE FROM ${table} AS g
