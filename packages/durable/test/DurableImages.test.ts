@@ -326,6 +326,41 @@ describe("a process that ends", () => {
     }).pipe(Effect.scoped)
   )
 
+  /** A process that has got its images or failure, and takes this long to store images. */
+  const storingIn = (takes: Duration.Input, script: TestTransport.Script, settings?: DurableImages.Options) =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const put: typeof all.store.put = (path, bytes) => Effect.delay(all.store.put(path, bytes), takes)
+      const scope = yield* Scope.make()
+      const process = yield* Scope.provide(processOn({ ...all, store: { ...all.store, put } }, script, settings), scope)
+      const fiber = yield* Effect.forkChild(Effect.exit(Effect.provide(events, process)))
+      yield* untilSent(process)
+      yield* settle
+      return { all, fiber, closing: yield* Effect.forkChild(Scope.close(scope, Exit.void)) }
+    })
+  const cut = () => TestTransport.events([TestImages.makeEvents(TestImages.webp, TestImages.png)[0]], { end: "reset" })
+
+  it.effect("waits for images that are being stored", () =>
+    Effect.gen(function* () {
+      const { closing, fiber } = yield* storingIn("10 seconds", answering)
+      yield* joined(closing)
+      expect(Exit.isSuccess(yield* joined(fiber))).toBe(true)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each([
+    { what: "images that are being stored", script: answering, status: "done" },
+    { what: "a failure whose images are being stored", script: cut, status: "in-doubt" }
+  ])("never says that nothing was sent, after $what", ({ script, status: expected }) =>
+    Effect.gen(function* () {
+      const { all, closing, fiber } = yield* storingIn("10 seconds", script, { drain: "1 second" })
+      yield* joined(closing)
+      const reason = yield* reasonOf(Effect.flatten(joined(fiber)))
+      expect(reason.mayHaveBeenCharged).toBe(true)
+      expect(yield* Effect.provide(status, yield* processOn(all, []))).toBe(expected)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("leaves in doubt what is not done after `drain`", () =>
     Effect.gen(function* () {
       const all = yield* shared
