@@ -671,8 +671,8 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
   {
     reason: GradientErrorReason,
     /**
-     * The failed attempts of the call, including the last, without the requests that `transformClient` repeated. Empty
-     * if the call failed before its first attempt.
+     * The failed attempts of the call, including the last, and the requests that `transformClient` repeated. Empty if
+     * the call failed before its first attempt.
      */
     attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
     /** The messages of all failures in one text, if `ImagesFallback` tried several endpoints or models. */
@@ -685,10 +685,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     return this.reason.isRetryable
   }
 
-  /**
-   * Whether `reason` or a reason in `attempts` may have been charged for. Requests that `transformClient` repeated are
-   * not considered.
-   */
+  /** Whether `reason` or a reason in `attempts` may have been charged for. */
   get mayHaveBeenCharged(): boolean {
     return this.reason.mayHaveBeenCharged || this.attempts.some(({ reason }) => reason.mayHaveBeenCharged)
   }
