@@ -553,6 +553,46 @@ describe("a store that refuses", () => {
   )
 })
 
+describe("a store that cannot be read", () => {
+  const noRoute = Effect.fail(new ImageStore.StoreFailure({ message: "no route to the bucket", cause: undefined }))
+  const unreadable: ImageStore.ImageStore["Service"] = {
+    put: () => noRoute,
+    get: () => noRoute,
+    read: () => noRoute,
+    head: () => noRoute,
+    list: () => Stream.fromEffect(noRoute),
+    remove: () => noRoute
+  }
+
+  it.effect.each(["done", "doubt", "unknown"])("has a spare: images there are found if the row is %s", (state) =>
+    Effect.gen(function* () {
+      const { store: spare } = yield* shared
+      const all = yield* shared
+      const full = { ...all.store, put: () => noRoute }
+      yield* Effect.provide(generate, yield* processOn({ ...all, store: full }, answering, { spare }))
+      const id = Option.getOrThrow(Option.fromNullishOr((yield* all.journal.list({ limit: 1 }))[0])).row.id
+      const { journal } = state === "done" ? all : yield* shared
+      if (state === "doubt") {
+        const asked = { key, salt: undefined, digest: undefined, labels: {}, model: "m", n: 1 }
+        yield* journal.move(id, GenerationJournal.Move.Begin({ ...asked, token: "t", holder: "h", leaseMillis: 1000 }))
+        yield* journal.move(id, GenerationJournal.Move.Doubt({ token: "t", note: "lost", images: 0 }))
+      }
+      const process = yield* processOn({ journal, store: unreadable }, [], { spare })
+      expect((yield* Effect.provide(generate, process)).data[0].bytes).toEqual(TestImages.png)
+      expect(yield* Effect.provide(status, process)).toBe("done")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("sends nothing if the spare does not have the images", () =>
+    Effect.gen(function* () {
+      const [all, { store: spare }] = [yield* shared, yield* shared]
+      const process = yield* processOn({ ...all, store: unreadable }, answering, { spare })
+      expect(yield* Effect.provide(reasonOf(generate), process)).toMatchObject({ _tag: "StoreError", phase: "before" })
+      expect(yield* Effect.provide(requests, process)).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a person", () => {
   /** A generation in doubt. */
   const doubtful = Effect.gen(function* () {
@@ -887,6 +927,16 @@ describe("joining a key", () => {
       yield* Effect.provide(reasonOf(generate), process)
       expect((yield* Effect.provide(reasonOf(join), process))._tag).toBe("NotFoundError")
       expect(yield* Effect.provide(requests, process)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("says that there is no generation with this key", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, [])
+      const reason = yield* Effect.provide(reasonOf(Effect.scoped(DurableImages.join(key))), process)
+      expect(reason.message).toBe(
+        "The journal has no generation with this idempotency key: nothing is under way. Ask for the images again."
+      )
     }).pipe(Effect.scoped)
   )
 

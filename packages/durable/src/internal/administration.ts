@@ -10,12 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Generation from "../Generation.ts"
-import { storesOf } from "./answerCall.ts"
 import type { Filter, Found, JournalFailure } from "./journalModels.ts"
 import { Move, resting, type Row } from "./stateMachine.ts"
 import { completing } from "./manifest.ts"
 import * as Reasons from "./failureReasons.ts"
-import { keptOf, recover } from "./storeRecovery.ts"
+import { findInStores, keptOf, recover, storesOf } from "./storeRecovery.ts"
 import type { Parts } from "./AttemptRecord.ts"
 import type { StoreFailure } from "./storeModels.ts"
 
@@ -140,13 +139,18 @@ export const makeAdministration = (parts: Parts) => {
 
   /** Writes a manifest of the images that the store has of the attempt in this row, and completes the row with it. */
   const accept = Effect.fnUntraced(function* (row: Row) {
-    for (const store of storesOf(parts)) {
-      const files = yield* ofStore(store.files(row.id, `${row.attempt}-${row.token}`, "any"))
-      if (files.length === 0) continue
-      const manifest = yield* ofStore(store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
-      return yield* ofJournal(journal.move(row.id, completing(manifest)))
-    }
-    return yield* fail(Reasons.conflict("the store has no image of this attempt to accept"))
+    const manifest = yield* ofStore(
+      findInStores(parts, (store) =>
+        Effect.flatMap(store.files(row.id, `${row.attempt}-${row.token}`, "any"), (files) =>
+          files.length === 0
+            ? Effect.succeed(Option.none())
+            : Effect.asSome(store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
+        )
+      )
+    )
+    return Option.isSome(manifest)
+      ? yield* ofJournal(journal.move(row.id, completing(manifest.value)))
+      : yield* fail(Reasons.conflict("the store has no image of this attempt to accept"))
   })
 
   const resolve = Effect.fnUntraced(function* (key: string, { as, attempt }: Resolution) {
