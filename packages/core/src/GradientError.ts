@@ -275,7 +275,8 @@ export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
 }) {}
 
 /**
- * 404: no such endpoint or model.
+ * 404: no such endpoint or model. Also the reason if `DurableImages.join` finds no generation with its key; then
+ * nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -287,10 +288,12 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
   model: optional(Schema.String)
 }) {
   override get summary(): string {
+    if (this.reached === "NotSent") return "The journal has no generation with this idempotency key"
     return this.model === undefined ? super.summary : "There is no such model"
   }
 
   override get advice(): string {
+    if (this.reached === "NotSent") return ""
     return this.model === undefined
       ? super.advice
       : "Set `model` or GRADIENT_IMAGE_MODEL to another model; `Models.list` and `gradient-images models` list all models."
