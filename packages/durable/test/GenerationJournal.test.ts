@@ -212,6 +212,16 @@ describe.each([
     )
   )
 
+  it.live("that was erased is counted only without a prefix", () =>
+    withJournal((journal) =>
+      Effect.gen(function* () {
+        yield* moved(journal, toState.done, Move.Erase({ token: "t1" }))
+        expect(yield* journal.count("")).toMatchObject([{ status: "expired", generations: 1 }])
+        expect(yield* journal.count("k")).toEqual([])
+      })
+    )
+  )
+
   it.live("keeps the time of its first attempt, and each attempt has a lease of its own", () =>
     withJournal((journal) =>
       Effect.gen(function* () {

@@ -244,7 +244,7 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
         WHEN g.state = 'free' AND g.note IS NOT NULL AND g.note <> ${repeated} THEN 'failed'
         WHEN g.state IN ${sql.in(known)} THEN g.state ELSE 'in-doubt' END AS status,
       COUNT(*) AS generations, SUM(g.images) AS images, COALESCE(SUM(g.total_tokens), 0) AS total_tokens
-      FROM ${table} AS g WHERE substr(g.key, 1, length(${prefix})) = ${prefix} GROUP BY 1 ORDER BY 1`
+      FROM ${table} AS g WHERE substr(COALESCE(g.key, ''), 1, length(${prefix})) = ${prefix} GROUP BY 1 ORDER BY 1`
 
   /**
    * Ends the lease of this process. Also removes leases that ended more than a day ago, which killed processes have
