@@ -77,6 +77,14 @@ export const list = (flag: Flag.Flag<string>): Flag.Flag<ReadonlyArray<string>> 
     Flag.map((items) => items.filter((item) => item !== ""))
   )
 
+/** Reads the value of a flag as a list, and fails if the list is empty. */
+export const items = (flag: Flag.Flag<string>): Flag.Flag<ReadonlyArray<string>> =>
+  Flag.filter(
+    list(flag),
+    ({ length }) => length > 0,
+    () => "Expected at least one, separated by commas"
+  )
+
 /** Reads the value of a flag as a whole number from `minimum` to `maximum`. */
 export const whole =
   (minimum: number, maximum: number) =>

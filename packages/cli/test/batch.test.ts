@@ -166,6 +166,7 @@ const started = Effect.fnUntraced(function* (args: ReadonlyArray<string>, invoca
   return {
     saying,
     interrupt: Effect.forkScoped(child.kill({ killSignal: "SIGINT", forceKillAfter: "1 minute" })),
+    hangUp: Effect.forkScoped(child.kill({ killSignal: "SIGHUP", forceKillAfter: "1 minute" })),
     ended: Effect.andThen(Fiber.join(reading), Effect.map(child.exitCode, Number)),
     said: () => said
   }
@@ -191,6 +192,25 @@ describe("Ctrl-C of a batch", () => {
         const again = yield* run(running, { cwd, baseUrl })
         assert.deepStrictEqual([again.code, requests()], [0, 3], again.stderr)
         assert.include(again.stderr, "3 of 3 done")
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live.each([
+    { first: "interrupt", exitCode: 130 },
+    { first: "hangUp", exitCode: 129 }
+  ] as const)(
+    "does not wait if the terminal is closed afterwards, and ends with the code of the first signal: $first",
+    ({ exitCode, first }) =>
+      Effect.gen(function* () {
+        const cwd = yield* withFile(...lines)
+        const { arrived, baseUrl } = yield* held
+        const command = yield* started(running, { cwd, baseUrl })
+        yield* arrived(3)
+        yield* command[first]
+        yield* command.saying
+        yield* command.hangUp
+        assert.strictEqual(yield* command.ended, exitCode)
       }).pipe(Effect.scoped),
     90_000
   )

@@ -33,6 +33,8 @@ const eventually = (holds: () => boolean) =>
   })
 
 describe("gradient-images gateway", () => {
+  const served = { ...callers, GRADIENT_MODEL_ACCESS_KEY: "any" }
+
   it.live.each<readonly [name: string, env: Record<string, string>, args: ReadonlyArray<string>, says: RegExp]>([
     ["without callers", {}, [], /No caller has a key.*GATEWAY_KEYS.*--keys-file/],
     ["with blank keys alone", { GATEWAY_KEYS: " , " }, [], /No caller has a key/],
@@ -51,6 +53,14 @@ describe("gradient-images gateway", () => {
       [],
       /Redis cannot be reached.*REDIS_URL/
     ],
+    [
+      "with a host that is not an address of this machine",
+      served,
+      ["--host", "192.0.2.1"],
+      /--host 192\.0\.2\.1 .*EADDRNOTAVAIL/
+    ],
+    ["with an empty list of models", served, ["--models", ""], /--models.*at least one/],
+    ["with an empty list of sizes", { ...served, GATEWAY_SIZES: " , " }, [], /--sizes.*at least one/],
     ["without a key of the service", callers, [], /GRADIENT_MODEL_ACCESS_KEY.*DIGITALOCEAN_ACCESS_TOKEN/]
   ])("does not start %s: exit code 2", ([, env, args, says]) =>
     Effect.gen(function* () {

@@ -276,7 +276,8 @@ export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
 }) {}
 
 /**
- * 404: no such endpoint or model.
+ * 404: no such endpoint or model. Also the reason if `DurableImages.join` finds no generation with its key; then
+ * nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -288,10 +289,12 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
   model: optional(Schema.String)
 }) {
   override get summary(): string {
+    if (this.reached === "NotSent") return "The journal has no generation with this idempotency key"
     return this.model === undefined ? super.summary : "There is no such model"
   }
 
   override get advice(): string {
+    if (this.reached === "NotSent") return ""
     return this.model === undefined
       ? super.advice
       : "Set `model` or GRADIENT_IMAGE_MODEL to another model; `Models.list` and `gradient-images models` list all models."
@@ -673,8 +676,8 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
   {
     reason: GradientErrorReason,
     /**
-     * The failed attempts of the call, including the last, without the requests that `transformClient` repeated. Empty
-     * if the call failed before its first attempt.
+     * The failed attempts of the call, including the last, and the requests that `transformClient` repeated. Empty if
+     * the call failed before its first attempt.
      */
     attempts: Schema.Array(FailedAttempt).pipe(Schema.withConstructorDefault(Effect.succeed([]))),
     /** The messages of all failures in one text, if `ImagesFallback` tried several endpoints or models. */
@@ -687,10 +690,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     return this.reason.isRetryable
   }
 
-  /**
-   * Whether `reason` or a reason in `attempts` may have been charged for. Requests that `transformClient` repeated are
-   * not considered.
-   */
+  /** Whether `reason` or a reason in `attempts` may have been charged for. */
   get mayHaveBeenCharged(): boolean {
     return this.reason.mayHaveBeenCharged || this.attempts.some(({ reason }) => reason.mayHaveBeenCharged)
   }

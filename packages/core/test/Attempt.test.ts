@@ -473,6 +473,54 @@ describe("transformClient", () => {
     })
   )
 
+  describe("repeats a request that may have been charged for", () => {
+    /** A client that sends each request twice, whatever the first outcome was. */
+    const twice: Parameters<typeof transformed>[0] = (client) => ({
+      execute: (request) =>
+        Effect.andThen(
+          Effect.ignore(Effect.timeout(client.execute(request), "1 minute")),
+          Effect.andThen(Effect.sleep("1 second"), client.execute(request))
+        )
+    })
+    const status = (code: number) => Response.json({}, { status: code })
+    const cases = [
+      { what: "a 500", first: () => status(500), reached: "ErrorStatus" },
+      { what: "a reset", first: reset, reached: "Sent" },
+      { what: "no reply", first: () => Effect.never, reached: "Sent" },
+      { what: "images", first: () => Response.json(Wire.response()), reached: "Accepted" }
+    ]
+    for (const { first, reached, what } of cases) {
+      it.effect.each([401, 429])(`${what}, then %d: the error says so, and the call is not retried`, (code) =>
+        Effect.gen(function* () {
+          const service = around((number) => (number === 0 ? first() : status(code)), { transformClient: twice })
+          const fiber = yield* Effect.forkChild(Effect.flip(Effect.provide(generate, service.layer)))
+          yield* Service.settle
+          yield* Service.advance("1 minute")
+          yield* Service.advance("1 second")
+          yield* Service.advance("10 seconds")
+          const error = yield* Service.join(fiber)
+          expect([error.reason.status, error.mayHaveBeenCharged, service.asked.length]).toEqual([code, true, 2])
+          expect(error.attempts.map(({ reason }) => reason.reached)).toEqual([reached, "ErrorStatus"])
+        })
+      )
+    }
+
+    it.effect("a 503 with retry-after and then a 429 are retried: nothing was charged for", () =>
+      Effect.gen(function* () {
+        const busy503 = () => Response.json({}, { status: 503, headers: { "retry-after": "1" } })
+        const answers = [busy503, busy, () => Response.json(Wire.response())]
+        const service = around((number) => (answers[number] ?? reset)(), { transformClient: twice })
+        const fiber = yield* Effect.forkChild(Effect.exit(Effect.provide(generate, service.layer)))
+        yield* Service.settle
+        yield* Service.advance("1 second")
+        yield* Service.advance("10 seconds")
+        yield* Service.advance("1 minute")
+        yield* Service.join(fiber)
+        expect(service.asked.length).toBe(4)
+      })
+    )
+  })
+
   it.effect("sends twice: each request is an attempt, with its begin, its end and its timeout", () =>
     Effect.gen(function* () {
       const service = around((number) => (number === 0 ? reset() : Response.json(Wire.response())), {

@@ -276,11 +276,14 @@ describe("ImageGenerateResponse", () => {
   describe("a member that occurs twice", () => {
     const first = Wire.base64(Wire.png(20))
     const second = Wire.base64(Wire.png(30))
+    const dataUrl = `data:image/png;base64,${second}`
     it.effect.each([
       { what: "data", reply: `{"created":1,"data":[{"b64_json":"${first}"}],"data":[{"b64_json":"${second}"}]}` },
       { what: "data, then null", reply: `{"data":[{"b64_json":"${second}"},{"b64_json":"${first}"}],"data":null}` },
       { what: "b64_json", reply: `{"created":1,"data":[{"b64_json":"${first}","b64_json":"${second}"}]}` },
-      { what: "an image beside data", reply: `{"b64_json":"${first}","data":[{"b64_json":"${second}"}]}` }
+      { what: "an image beside data", reply: `{"b64_json":"${first}","data":[{"b64_json":"${second}"}]}` },
+      { what: "an image beside the URL of one", reply: `{"b64_json":"${first}","data":[{"url":"${dataUrl}"}]}` },
+      { what: "data, then a URL", reply: `{"data":[{"b64_json":"${first}"}],"data":[{"url":"${dataUrl}"}]}` }
     ])("loses no image: $what", ({ reply }) =>
       Effect.gen(function* () {
         const response = yield* generateText(reply)

@@ -41,6 +41,21 @@ describe("ImagesFallback", () => {
     })
   )
 
+  it.effect("ends the call after a 500 that transformClient repeated, even if the last status is 401", () =>
+    Effect.gen(function* () {
+      const first = Service.make((number) => status(number === 0 ? 500 : 401), {
+        retry: RetryPolicy.none,
+        transformClient: (client) => ({
+          execute: (request) => Effect.andThen(client.execute(request), client.execute(request))
+        })
+      })
+      const second = good()
+      const layer = ImagesFallback.layer([{ layer: first.layer }, { layer: second.layer }])
+      const error = yield* Effect.flip(Effect.provide(call, layer))
+      expect([error.reason.status, error.mayHaveBeenCharged, second.asked.length]).toEqual([401, true, 0])
+    })
+  )
+
   it.effect("requests the entry's model, and outer layers see every attempt", () =>
     Effect.gen(function* () {
       const service = make((number) => (number === 0 ? status(404) : Response.json(Wire.response())))

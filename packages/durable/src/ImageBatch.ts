@@ -197,10 +197,9 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
   const { identity, store } = yield* places
   const checked = yield* checkLines(lines, identity)
   const found = yield* Copy.find(store, identity, name)
-  if (Option.isNone(found)) {
-    yield* checkUnknown(name)
-    yield* Copy.write(store, identity, name, checked, lines)
-  } else if (found.value.digest !== checked.digest) {
+  if (Option.isNone(found)) yield* checkUnknown(name)
+  const { digest } = Option.isSome(found) ? found.value : yield* Copy.write(store, identity, name, checked, lines)
+  if (digest !== checked.digest) {
     return yield* GradientError.fromReason(
       Reasons.conflict(
         `the batch ${JSON.stringify(name)} has other lines than the batch of this name in the store. ` +

@@ -326,6 +326,41 @@ describe("a process that ends", () => {
     }).pipe(Effect.scoped)
   )
 
+  /** A process that has got its images or failure, and takes this long to store images. */
+  const storingIn = (takes: Duration.Input, script: TestTransport.Script, settings?: DurableImages.Options) =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const put: typeof all.store.put = (path, bytes) => Effect.delay(all.store.put(path, bytes), takes)
+      const scope = yield* Scope.make()
+      const process = yield* Scope.provide(processOn({ ...all, store: { ...all.store, put } }, script, settings), scope)
+      const fiber = yield* Effect.forkChild(Effect.exit(Effect.provide(events, process)))
+      yield* untilSent(process)
+      yield* settle
+      return { all, fiber, closing: yield* Effect.forkChild(Scope.close(scope, Exit.void)) }
+    })
+  const cut = () => TestTransport.events([TestImages.makeEvents(TestImages.webp, TestImages.png)[0]], { end: "reset" })
+
+  it.effect("waits for images that are being stored", () =>
+    Effect.gen(function* () {
+      const { closing, fiber } = yield* storingIn("10 seconds", answering)
+      yield* joined(closing)
+      expect(Exit.isSuccess(yield* joined(fiber))).toBe(true)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each([
+    { what: "images that are being stored", script: answering, status: "done" },
+    { what: "a failure whose images are being stored", script: cut, status: "in-doubt" }
+  ])("never says that nothing was sent, after $what", ({ script, status: expected }) =>
+    Effect.gen(function* () {
+      const { all, closing, fiber } = yield* storingIn("10 seconds", script, { drain: "1 second" })
+      yield* joined(closing)
+      const reason = yield* reasonOf(Effect.flatten(joined(fiber)))
+      expect(reason.mayHaveBeenCharged).toBe(true)
+      expect(yield* Effect.provide(status, yield* processOn(all, []))).toBe(expected)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("leaves in doubt what is not done after `drain`", () =>
     Effect.gen(function* () {
       const all = yield* shared
@@ -514,6 +549,46 @@ describe("a store that refuses", () => {
       yield* Effect.provide(generate, yield* processOn(refusing, answering, { spare }))
       const again = yield* Effect.provide(generate, yield* processOn(refusing, [], { spare }))
       expect(again.data[0].bytes).toEqual(TestImages.png)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a store that cannot be read", () => {
+  const noRoute = Effect.fail(new ImageStore.StoreFailure({ message: "no route to the bucket", cause: undefined }))
+  const unreadable: ImageStore.ImageStore["Service"] = {
+    put: () => noRoute,
+    get: () => noRoute,
+    read: () => noRoute,
+    head: () => noRoute,
+    list: () => Stream.fromEffect(noRoute),
+    remove: () => noRoute
+  }
+
+  it.effect.each(["done", "doubt", "unknown"])("has a spare: images there are found if the row is %s", (state) =>
+    Effect.gen(function* () {
+      const { store: spare } = yield* shared
+      const all = yield* shared
+      const full = { ...all.store, put: () => noRoute }
+      yield* Effect.provide(generate, yield* processOn({ ...all, store: full }, answering, { spare }))
+      const id = Option.getOrThrow(Option.fromNullishOr((yield* all.journal.list({ limit: 1 }))[0])).row.id
+      const { journal } = state === "done" ? all : yield* shared
+      if (state === "doubt") {
+        const asked = { key, salt: undefined, digest: undefined, labels: {}, model: "m", n: 1 }
+        yield* journal.move(id, GenerationJournal.Move.Begin({ ...asked, token: "t", holder: "h", leaseMillis: 1000 }))
+        yield* journal.move(id, GenerationJournal.Move.Doubt({ token: "t", note: "lost", images: 0 }))
+      }
+      const process = yield* processOn({ journal, store: unreadable }, [], { spare })
+      expect((yield* Effect.provide(generate, process)).data[0].bytes).toEqual(TestImages.png)
+      expect(yield* Effect.provide(status, process)).toBe("done")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("sends nothing if the spare does not have the images", () =>
+    Effect.gen(function* () {
+      const [all, { store: spare }] = [yield* shared, yield* shared]
+      const process = yield* processOn({ ...all, store: unreadable }, answering, { spare })
+      expect(yield* Effect.provide(reasonOf(generate), process)).toMatchObject({ _tag: "StoreError", phase: "before" })
+      expect(yield* Effect.provide(requests, process)).toBe(0)
     }).pipe(Effect.scoped)
   )
 })
@@ -743,6 +818,52 @@ describe("a person", () => {
     }).pipe(Effect.scoped)
   )
 
+  /** A generation that was refused, and is free. */
+  const refusedOn = (all: Parameters<typeof processOn>[0]) =>
+    Effect.gen(function* () {
+      const refused = TestTransport.respond({ status: 400, json: {} })
+      const process = yield* processOn(all, (_request, number) =>
+        number === 0 ? refused : TestTransport.response(TestImages.makeResponse(TestImages.png))
+      )
+      yield* Effect.provide(Effect.flip(generate), process)
+      yield* advance("1 second")
+      return process
+    })
+  const pruneFree = DurableImages.prune({ olderThan: "500 millis", status: "free" })
+
+  it.effect("prunes no generation whose call began after it was listed", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* refusedOn(all)
+      const list = (filter: GenerationJournal.Filter) =>
+        Effect.tap(all.journal.list(filter), Effect.orDie(Effect.provide(generate, process)))
+      const pruning = yield* processOn({ ...all, journal: { ...all.journal, list } }, [])
+      expect(yield* Effect.provide(pruneFree, pruning)).toEqual({ generations: 0, images: 0 })
+      expect(yield* Effect.provide(status, process)).toBe("done")
+      expect((yield* Effect.provide(generate, yield* processOn(all, []))).data[0].bytes).toEqual(TestImages.png)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("prunes a generation while a call asks for it: nothing is sent until its content is removed", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const process = yield* refusedOn(all)
+      const asked: Array<string> = []
+      const remove = (path: string) =>
+        reasonOf(generate).pipe(
+          Effect.provide(process),
+          Effect.orDie,
+          Effect.tap(({ _tag }) => Effect.sync(() => asked.push(_tag))),
+          Effect.andThen(all.store.remove(path))
+        )
+      const pruning = yield* processOn({ ...all, store: { ...all.store, remove } }, [])
+      expect(yield* Effect.provide(pruneFree, pruning)).toEqual({ generations: 1, images: 0 })
+      expect(asked).toEqual(["ExpiredError"])
+      yield* Effect.provide(generate, process)
+      expect(yield* Effect.provide(status, process)).toBe("done")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("lists by status, prefix and number, the newest first, with labels and without prompts", () =>
     Effect.gen(function* () {
       const process = yield* processOn(yield* shared, answering)
@@ -843,6 +964,16 @@ describe("joining a key", () => {
       yield* Effect.provide(reasonOf(generate), process)
       expect((yield* Effect.provide(reasonOf(join), process))._tag).toBe("NotFoundError")
       expect(yield* Effect.provide(requests, process)).toBe(1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("says that there is no generation with this key", () =>
+    Effect.gen(function* () {
+      const process = yield* processOn(yield* shared, [])
+      const reason = yield* Effect.provide(reasonOf(Effect.scoped(DurableImages.join(key))), process)
+      expect(reason.message).toBe(
+        "The journal has no generation with this idempotency key: nothing is under way. Ask for the images again."
+      )
     }).pipe(Effect.scoped)
   )
 

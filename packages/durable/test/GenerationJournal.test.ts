@@ -42,8 +42,8 @@ const anyMove: fc.Arbitrary<GenerationJournal.Move> = fc.oneof(
   attempt.map((number) => Move.Repeat({ attempt: number })),
   attempt.map((number) => Move.Abandon({ attempt: number })),
   fc.record({ attempt, token }).map((given) => Move.Extra({ folder: `${given.attempt}-${given.token}` })),
-  fc.constant(Move.Expire()),
-  fc.constant(Move.Erase()),
+  token.map((given) => Move.Expire({ token: given })),
+  token.map((given) => Move.Erase({ token: given })),
   token.map((given) => Move.Forget({ token: given }))
 )
 
@@ -100,7 +100,7 @@ const toState = {
   doubt: [begin("t1"), doubt],
   abandoned: [begin("t1"), doubt, abandon],
   done: [begin("t1"), complete],
-  expired: [begin("t1"), complete, Move.Expire()]
+  expired: [begin("t1"), complete, Move.Expire({ token: "t1" })]
 }
 
 /**
@@ -126,8 +126,8 @@ const oneOfEach = [
   Move.Extra({ folder: "1-t9" }),
   Move.Repeat({ attempt: 1 }),
   abandon,
-  Move.Expire(),
-  Move.Erase(),
+  Move.Expire({ token: "t1" }),
+  Move.Erase({ token: "t1" }),
   Move.Forget({ token: "t1" })
 ]
 
@@ -208,6 +208,16 @@ describe.each([
           expect((yield* moved(journal, toState.doubt, move)).state).toBe("doubt")
           expect((yield* moved(journal, toState.abandoned, move)).state).toBe("abandoned")
         }
+      })
+    )
+  )
+
+  it.live("that was erased is counted only without a prefix", () =>
+    withJournal((journal) =>
+      Effect.gen(function* () {
+        yield* moved(journal, toState.done, Move.Erase({ token: "t1" }))
+        expect(yield* journal.count("")).toMatchObject([{ status: "expired", generations: 1 }])
+        expect(yield* journal.count("k")).toEqual([])
       })
     )
   )

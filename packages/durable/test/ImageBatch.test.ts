@@ -1,18 +1,26 @@
 import type { GradientError } from "@effect-gradient/core"
-import { RetryPolicy } from "@effect-gradient/core"
+import { Images, RetryPolicy } from "@effect-gradient/core"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
 import { describe, expect, it } from "@effect/vitest"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { DurableImages, GenerationJournal, ImageBatch, ImageStore } from "../src/index.ts"
 import { answering, type Shared, shared } from "./support/Durable.ts"
 
 /** One simulated process that can run a batch. */
-const processOn = ({ journal, store }: Shared, script: TestTransport.Script) =>
+const processOn = ({ journal, store }: Shared, script: TestTransport.Script, options: DurableImages.Options = {}) =>
   Layer.build(
-    DurableImages.layer().pipe(
+    DurableImages.layer(options).pipe(
       Layer.provideMerge(TestTransport.layerImages(script, { retry: RetryPolicy.none })),
       Layer.provideMerge(Layer.succeed(GenerationJournal.GenerationJournal, journal)),
       Layer.provideMerge(Layer.succeed(ImageStore.ImageStore, store))
@@ -125,6 +133,59 @@ describe("ImageBatch.run", () => {
       const second = yield* processOn(all, [])
       expect(yield* Effect.provide(run("otters", many(5)), second)).toMatchObject({ done: 4, inDoubt: 1 })
       expect(yield* Effect.provide(ImageBatch.status("otters"), second)).toMatchObject({ done: 4, inDoubt: 1 })
+    }).pipe(Effect.scoped)
+  )
+
+  const asked = { salt: undefined, digest: undefined, labels: {}, model: "m", n: 1 }
+  const lost = { token: "t", holder: "a killed process", leaseMillis: 0 }
+
+  it.live.each(["sending", "doubt"])("finds the images of a request in doubt that were all stored: %s", (state) =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const key = "otters/otter 0"
+      const id = createHash("sha256").update(key).digest("hex")
+      yield* all.journal.move(id, GenerationJournal.Move.Begin({ ...asked, ...lost, key }))
+      if (state === "doubt") {
+        yield* all.journal.move(id, GenerationJournal.Move.Doubt({ token: "t", note: "StoreError", images: 0 }))
+      }
+      yield* all.store.put(`${id}/1-t/image-0.png`, TestImages.png)
+      const process = yield* processOn(all, [], { lease: "3 seconds" })
+      expect(yield* Effect.provide(run("otters", many(1)), process)).toMatchObject({ done: 1, inDoubt: 0, images: 1 })
+      expect(yield* Effect.provide(requests, process)).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("stops if a key belongs to a generation with other params", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const first = yield* processOn(all, failing(1, { status: 500, json: {} }))
+      const other = Images.generate({ prompt: "a fox" }, { idempotencyKey: "otters/otter 0" })
+      yield* Effect.flip(Effect.provide(other, first))
+      const process = yield* processOn(all, answering)
+      const reason = yield* Effect.provide(reasonOf(run("otters", many(1))), process)
+      expect(reason).toMatchObject({ _tag: "ConflictError", code: "idempotency_key_reused" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("of two first runs with other lines under one name, refuses one, and the other is done", () =>
+    Effect.gen(function* () {
+      const path = join(mkdtempSync(join(tmpdir(), "batch-")), "images")
+      const { journal } = yield* shared
+      const context = yield* Layer.build(ImageStore.layerFolder(path).pipe(Layer.provide(NodeServices.layer)))
+      const store = Context.get(context, ImageStore.ImageStore)
+      const bothLooked = yield* Latch.make()
+      let looked = 0
+      const get: typeof store.get = (file) =>
+        Effect.tap(store.get(file), () => {
+          if (!file.endsWith("batch.json") || ++looked > 2) return Effect.void
+          return looked === 2 ? bothLooked.open : bothLooked.await
+        })
+      const process = yield* processOn({ journal, store: { ...store, get } }, answering)
+      const runs = ["a", "b"].map((id) => Effect.result(Effect.provide(run("otters", [line(id), line("c")]), process)))
+      const results = yield* Effect.all(runs, { concurrency: 2 })
+      expect(results.filter(Result.isFailure).map(({ failure }) => failure.reason._tag)).toEqual(["ConflictError"])
+      expect(results.filter(Result.isSuccess)).toMatchObject([{ success: { done: 2 } }])
+      expect(yield* Effect.provide(requests, process)).toBe(2)
     }).pipe(Effect.scoped)
   )
 

@@ -65,6 +65,21 @@ describe.each(stores)("a store %s", (name, layer) => {
     )
   )
 
+  it.effect("never writes a file twice, even if it is put several times at once", (context) =>
+    inStore((store) =>
+      Effect.gen(function* () {
+        if (name.includes("bucket")) return context.skip("this server does not know If-None-Match: see S3Store.test.ts")
+        const values = Array.from({ length: 16 }, (_, value) => value)
+        const found = yield* Effect.forEach(
+          values,
+          (value) => Effect.andThen(store.put("id/file", bytes(value)), store.get("id/file")),
+          { concurrency: "unbounded" }
+        )
+        expect(new Set(found.map((file) => [...Option.getOrThrow(file)].join())).size).toBe(1)
+      })
+    )
+  )
+
   it.effect("has nothing where nothing was put", () =>
     inStore((store) =>
       Effect.gen(function* () {

@@ -12,6 +12,41 @@ const imagesOf = (data: ReadonlyArray<{ readonly b64_json: string }>) => data.ma
 
 const onlyImage = (body: object) => Effect.map(generate(body), ({ data }) => bytesOf(data[0]?.b64_json ?? ""))
 
+layer(Emulator.layerHttpClient({ faults: ["status=500 x1", "status=429 x1"], models: ["a"] }))(
+  "a fault with a number of times",
+  (it) => {
+    const statusOf = (body: unknown, headers?: Readonly<Record<string, string>>) =>
+      Effect.map(post(body, headers), ({ status }) => status)
+    it.effect("is not used up by a request that is refused for another reason", () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* statusOf(small, {}), 401)
+        assert.strictEqual(yield* statusOf({ ...small, n: 11 }), 400)
+        assert.strictEqual(yield* statusOf("{"), 400)
+        assert.strictEqual(yield* statusOf({ ...small, model: "b" }), 404)
+        assert.strictEqual(yield* statusOf(small), 500)
+        // A 429 comes before the key is checked.
+        assert.strictEqual(yield* statusOf(small, {}), 429)
+        assert.strictEqual(yield* statusOf(small), 200)
+      })
+    )
+  }
+)
+
+layer(Emulator.layerHttpClient({ faults: ["status=500 x2"] }))("a fault with a number of times, at once", (it) => {
+  it.effect("affects as many requests", () =>
+    Effect.gen(function* () {
+      const replies = yield* Effect.all(
+        Array.from({ length: 5 }, () => post(small)),
+        { concurrency: "unbounded" }
+      )
+      assert.sameMembers(
+        replies.map(({ status }) => status),
+        [200, 200, 200, 500, 500]
+      )
+    })
+  )
+})
+
 layer(Emulator.layerHttpClient())("POST /v1/images/generations", (it) => {
   it.effect("gives an image of the requested size and format", () =>
     Effect.gen(function* () {

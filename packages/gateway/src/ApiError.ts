@@ -81,7 +81,7 @@ const descriptions = {
   500: "The gateway failed.",
   502: "The image service failed, its reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
   503: "The image service is busy, or something that the gateway needs cannot be used now. This request was not charged for.",
-  504: "The image service did not reply in time. The image may have been charged for."
+  504: "The image service did not reply in time. If the header x-should-retry is false, the image may have been charged for."
 } as const
 
 /**
@@ -180,7 +180,12 @@ export const make = (status: Status, message: string, { code, headers = {}, para
 
 type Reason = GradientError.GradientErrorReason
 
+/** Whether the service has no endpoint at the operator's base URL: it replied with a 404 that is not about a model. */
+const isWrongAddress = (reason: Reason): boolean =>
+  reason._tag === "NotFoundError" && reason.model === undefined && reason.reached !== "NotSent"
+
 const statusOf = (reason: Reason): Status => {
+  if (isWrongAddress(reason)) return 502
   const status = GradientError.httpStatus(reason)
   return isStatus(status) ? status : 502
 }
@@ -263,9 +268,10 @@ const messagesOfCodes: { readonly [code: string]: string } = {
   budget_unreachable: "The gateway's budget cannot be read now. Nothing was sent."
 }
 
-const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, wait: number | undefined): string => {
+const messageOf = (reason: Reason, param: string | undefined, wait: number | undefined): string => {
+  const { _tag, code, reached } = reason
   const ofCode = reached === "NotSent" || code === duplicateAttempt ? messagesOfCodes[code ?? ""] : undefined
-  const message = ofCode ?? messages[_tag]
+  const message = ofCode ?? (isWrongAddress(reason) ? misconfigured : messages[_tag])
   const advice = wait === undefined ? "" : wait === 0 ? " Try again." : ` Try again in ${wait} s.`
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
@@ -280,6 +286,9 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   QuotaExceededError: ErrorBodies.codes.insufficientQuota,
   BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
+
+const operatorCodeOf = (reason: Reason): string | undefined =>
+  isWrongAddress(reason) ? ErrorBodies.codes.notConfigured : operatorCodes[reason._tag]
 
 /** The codes for these reasons if a reason has no code of its own, or one that is not a plain word. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
@@ -313,7 +322,7 @@ export const fromGradientError = ({ mayHaveBeenCharged, reason }: GradientError.
   const shouldRetry = isFinal ? false : reason.shouldRetry
   const param = plainName(reason.param)
   return make(status, messageOf(reason, param, wait), {
-    code: operatorCodes[reason._tag] ?? plainName(reason.code) ?? codes[reason._tag],
+    code: operatorCodeOf(reason) ?? plainName(reason.code) ?? codes[reason._tag],
     param,
     headers: {
       ...(wait === undefined ? {} : { "retry-after": String(wait) }),

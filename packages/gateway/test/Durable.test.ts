@@ -191,7 +191,7 @@ describe("joining", () => {
       const id = randomUUID()
       assert.strictEqual((yield* call(gateway, { headers: { "x-attempt-id": id } })).status, 200)
       const [found] = yield* shared.journal.list({ limit: 1 })
-      yield* shared.journal.move(found?.row.id ?? "", GenerationJournal.Move.Expire())
+      yield* shared.journal.move(found?.row.id ?? "", GenerationJournal.Move.Expire({ token: found?.row.token ?? "" }))
       assert.deepInclude(yield* errorOf(yield* join(gateway, id)), { status: 410, code: "expired" })
       isAway = true
       const { message, status } = yield* errorOf(yield* join(gateway, id))

@@ -132,13 +132,13 @@ describe("failures of the upstream", () => {
           assert.isNull(limited.headers.get("x-should-retry"))
           const answers = [
             [400, 400],
-            [404, 404],
             [409, 409],
             [422, 422],
             [408, 504],
             [504, 504],
-            // 401, 402 and 403 concern the operator's key or account, not the caller's key. Only the operator can
-            // correct them.
+            // 401, 402 and 403 concern the operator's key or account, not the caller's key. A 404 that is not about a
+            // model concerns the operator's base URL. Only the operator can correct them.
+            [404, 502],
             [401, 502],
             [402, 502],
             [403, 502],
@@ -155,6 +155,18 @@ describe("failures of the upstream", () => {
         })
     )
   }
+
+  it.live("say that the operator must act if there is no endpoint, and name a model that is not available", () =>
+    Effect.gen(function* () {
+      const nothing = yield* failure(404, {}, "<h1>404 page not found</h1>")
+      assert.deepStrictEqual([nothing.status, nothing.code], [502, "not_configured"])
+      assert.include(nothing.message, "until the operator of this service corrects its settings")
+      assert.strictEqual(nothing.headers.get("x-should-retry"), "false")
+      const noModel = yield* failure(404, {}, error("model_not_found", "model"))
+      assert.deepStrictEqual([noModel.status, noModel.code], [404, "model_not_found"])
+      assert.include(noModel.message, "This model is not available.")
+    })
+  )
 
   it.live("pass on the param and the code only if they are plain names", () =>
     Effect.gen(function* () {

@@ -10,11 +10,12 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { HttpRouter, HttpServer } from "effect/http"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { createServer, type Server } from "node:http"
 import { setFlagsFromString } from "node:v8"
 import { drain } from "../drain.ts"
-import { given, list, orVariable, text, time, whole } from "../flags.ts"
+import { given, items, list, orVariable, text, time, whole } from "../flags.ts"
 import * as Health from "../gateway/health.ts"
 import * as CallerLimits from "../gateway/rateLimiter.ts"
 import { StartError } from "../gateway/StartError.ts"
@@ -51,13 +52,13 @@ const config = {
     "models",
     "GATEWAY_MODELS",
     `The models that callers may request. A request without a model gets the first one. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
-    list
+    items
   ),
   sizes: orVariable(
     "sizes",
     "GATEWAY_SIZES",
     "The sizes that callers may request. Default: auto,1024x1024,1536x1024,1024x1536",
-    list
+    items
   ),
   n: orVariable("n", "GATEWAY_N", "The maximum number of images of one request. Default: 1", whole(1, 10)),
   promptLength: orVariable(
@@ -187,6 +188,15 @@ const collectLess = Effect.sync(() => {
   }
 })
 
+/** The error if the server cannot listen. Two errors of the system are about the port, all others about the host. */
+const cannotListen = (host: string, port: number, cause: unknown): PortError | StartError => {
+  const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
+  if (code === "EADDRINUSE" || code === "EACCES") return new PortError({ port, cause })
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const problem = `--host ${host} cannot be used (${why}): set it, or HOST, to an address of this machine, such as 127.0.0.1.`
+  return new StartError({ problem })
+}
+
 const run = Effect.fnUntraced(function* (options: Options) {
   const { host = "127.0.0.1", port = 8080 } = options
   yield* collectLess
@@ -208,7 +218,7 @@ const run = Effect.fnUntraced(function* (options: Options) {
     ),
     Layer.provide(NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: drain })),
     Layer.launch,
-    Effect.catchTag("ServeError", ({ cause }) => Effect.fail(new PortError({ port, cause }))),
+    Effect.catchTag("ServeError", ({ cause }) => Effect.fail(cannotListen(host, port, cause))),
     Effect.catchTag("ConfigError", (error) => Effect.fail(new StartError({ problem: configMessageOf(error) })))
   )
 }, exporting)

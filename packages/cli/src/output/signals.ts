@@ -34,13 +34,14 @@ export const handling = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effec
     () => stopListening
   )
 
-/** After this, a signal ends the process at once, and does not wait for requests that were sent. */
-export const endingAtOnce: Effect.Effect<void> = Effect.sync(() => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(codes[signal]))
-})
-
 /**
  * Returns the usual exit code of a process that was ended by a signal: 128 plus the number of the signal that came
  * first.
  */
 export const exitCode = (): number => codes[received ?? "SIGINT"]
+
+/** After this, a signal ends the process at once, and does not wait for requests that were sent. */
+export const endingAtOnce: Effect.Effect<void> = Effect.sync(() => {
+  // SIGHUP is passed on as SIGTERM.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(exitCode()))
+})

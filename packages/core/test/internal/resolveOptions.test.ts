@@ -59,10 +59,20 @@ describe("resolveOptions", () => {
       expect(messages({ baseUrl })).toContain(`baseUrl must be ${allowed}`)
     })
 
-    it("does not show a password or a secret of the query", () => {
-      expect(inspect(refused({ baseUrl: "otto:hidden-word@host/v1" }))).not.toContain("hidden-word")
-      expect(inspect(refused({ baseUrl: "https://otto:hidden-word@host/v1#x" }))).not.toContain("hidden-word")
-      expect(inspect(refused({ baseUrl: "https://https://host/v1?api_key=hidden-word" }))).not.toContain("hidden-word")
+    it.each([
+      ["otto:hidden-word@host/v1", "host/v1"],
+      ["otto:p/hidden-word@host/v1", "host/v1"],
+      ["otto:p?hidden-word@host/v1", "host/v1"],
+      ["https://otto:hidden-word@host/v1#x", "https://host/v1#x"],
+      ["https://otto:p#hidden-word@host/v1", "https://host/v1"],
+      ["https://otto:p/hidden-word@host/v1", "https://host/v1"],
+      ["https://http://otto:hidden-word@host/v1", "https://http://host/v1"],
+      ["https:https:otto:hidden-word@host/v1", "https:https:host/v1"],
+      ["ftp://otto:hidden-word@host/v1", "ftp://host/v1"],
+      ["https://https://host/v1?api_key=hidden-word", "https://https://host/v1?api_key="]
+    ])("%j is refused without its password or secret", (baseUrl, shown) => {
+      expect(inspect(refused({ baseUrl }))).not.toContain("hidden-word")
+      expect(messages({ baseUrl })).toContain(`got "${shown}`)
     })
 
     it("from the environment is refused with the name of its variable", () => {

@@ -53,7 +53,8 @@ export class AttemptRecord {
   #open: Kept | undefined
   /** Whether the journal refused the permission to send because the generation is no longer free. */
   isRefused = false
-  #left: Kept | undefined
+  /** The attempt that got a permission to send, unless the permission was given back because nothing was charged for. */
+  #sent: Kept | undefined
   #sentAt = 0
 
   constructor(parts: Parts, call: Sent) {
@@ -61,16 +62,16 @@ export class AttemptRecord {
     this.#call = call
   }
 
-  /** Whether an attempt has a permission to send and no outcome yet, so that a request may be under way. */
+  /** Whether a request may be under way or have been charged for. This includes the time in which images are stored. */
   get isSent(): boolean {
-    return this.#open !== undefined
+    return this.#sent !== undefined
   }
 
-  /** The error for the attempt that an interruption has left in doubt. `undefined` if there is no such attempt. */
-  leftInDoubt(key: string): GradientError.InDoubtError | undefined {
-    if (this.#left === undefined) return undefined
+  /** The error if the call is interrupted before its caller gets an outcome. `undefined` if nothing was sent. */
+  interrupted(key: string): GradientError.InDoubtError | undefined {
+    if (this.#sent === undefined) return undefined
     return Reasons.inDoubt(key, {
-      attempt: this.#left.attempt,
+      attempt: this.#sent.attempt,
       note: "the request was interrupted",
       sentAt: this.#sentAt,
       state: "doubt"
@@ -102,7 +103,7 @@ export class AttemptRecord {
       }
       const params = this.#parts.keepParams ? attempt.params : undefined
       this.#sentAt = row.value.sentAt
-      this.#open = { id: this.#call.id, attempt: row.value.attempt, token, asked, params }
+      this.#open = this.#sent = { id: this.#call.id, attempt: row.value.attempt, token, asked, params }
       return yield* this.#check(at)
     })
 
@@ -151,7 +152,6 @@ export class AttemptRecord {
         case "Completed":
           return this.#complete(open, outcome)
         case "Left":
-          this.#left = open
           return this.#doubt(open, "interrupted", outcome.images)
         case "Failed":
           return outcome.reason.mayHaveBeenCharged
@@ -165,7 +165,9 @@ export class AttemptRecord {
     })
 
   #release({ id, token }: Kept, note: string): Effect.Effect<void> {
-    return Effect.asVoid(this.#parts.outcomes.write(id, Move.Release({ token, note })))
+    return Effect.map(this.#parts.outcomes.write(id, Move.Release({ token, note })), () => {
+      this.#sent = undefined
+    })
   }
 
   #doubt(open: Kept, note: string, images: ReadonlyArray<GeneratedImage.GeneratedImage>): Effect.Effect<void> {

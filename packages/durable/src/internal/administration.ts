@@ -10,12 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Generation from "../Generation.ts"
-import { storesOf } from "./answerCall.ts"
 import type { Filter, Found, JournalFailure } from "./journalModels.ts"
 import { Move, resting, type Row } from "./stateMachine.ts"
 import { completing } from "./manifest.ts"
 import * as Reasons from "./failureReasons.ts"
-import { keptOf, recover } from "./storeRecovery.ts"
+import { findInStores, keptOf, recover, storesOf } from "./storeRecovery.ts"
 import type { Parts } from "./AttemptRecord.ts"
 import type { StoreFailure } from "./storeModels.ts"
 
@@ -140,13 +139,18 @@ export const makeAdministration = (parts: Parts) => {
 
   /** Writes a manifest of the images that the store has of the attempt in this row, and completes the row with it. */
   const accept = Effect.fnUntraced(function* (row: Row) {
-    for (const store of storesOf(parts)) {
-      const files = yield* ofStore(store.files(row.id, `${row.attempt}-${row.token}`, "any"))
-      if (files.length === 0) continue
-      const manifest = yield* ofStore(store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
-      return yield* ofJournal(journal.move(row.id, completing(manifest)))
-    }
-    return yield* fail(Reasons.conflict("the store has no image of this attempt to accept"))
+    const manifest = yield* ofStore(
+      findInStores(parts, (store) =>
+        Effect.flatMap(store.files(row.id, `${row.attempt}-${row.token}`, "any"), (files) =>
+          files.length === 0
+            ? Effect.succeed(Option.none())
+            : Effect.asSome(store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
+        )
+      )
+    )
+    return Option.isSome(manifest)
+      ? yield* ofJournal(journal.move(row.id, completing(manifest.value)))
+      : yield* fail(Reasons.conflict("the store has no image of this attempt to accept"))
   })
 
   const resolve = Effect.fnUntraced(function* (key: string, { as, attempt }: Resolution) {
@@ -175,33 +179,50 @@ export const makeAdministration = (parts: Parts) => {
       ? Effect.void
       : fail(Reasons.conflict(`the generation is ${Generation.statusOf(found)}: resolve it first, or wait for it`))
 
+  /**
+   * Erases a row, and then its content. From then on, no attempt of the row can begin or be completed, so that only
+   * content is removed that the row had when it was read. Returns `None` if the row has changed since then.
+   */
+  const eraseRow = Effect.fnUntraced(function* ({ row: { id, images, token } }: Found) {
+    const moved = yield* ofJournal(journal.move(id, Move.Erase({ token })))
+    if (Option.isNone(moved)) return Option.none<Removed>()
+    yield* removeContent(id)
+    return Option.some<Removed>({ generations: 1, images })
+  })
+
+  const orConflict = Option.match({
+    onNone: () => fail(Reasons.conflict("the generation has just changed")),
+    onSome: (removed: Removed) => Effect.succeed(removed)
+  })
+
   const erase = Effect.fnUntraced(function* (key: string) {
     const found = yield* known(key)
     yield* checkResting(found)
-    const moved = yield* ofJournal(journal.move(found.row.id, Move.Erase()))
-    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("the generation has just changed"))
-    yield* removeContent(found.row.id)
-    return { generations: 1, images: found.row.images }
+    return yield* Effect.flatMap(eraseRow(found), orConflict)
   })
 
   /**
    * Removes the content of a generation first and its row last, so that `forget` can be repeated after a crash between
-   * the two steps.
+   * the two steps. Returns `None` if the row has changed since it was read.
    */
   const forgetRow = Effect.fnUntraced(function* (found: Found) {
-    yield* checkResting(found)
-    const { id, images, token } = found.row
-    yield* removeContent(id)
-    const moved = yield* ofJournal(journal.move(id, Move.Forget({ token })))
-    if (Option.isNone(moved)) return yield* fail(Reasons.conflict("the generation has just changed"))
-    return { generations: 1, images }
+    const removed = yield* eraseRow(found)
+    if (Option.isNone(removed)) return removed
+    const { id, token } = found.row
+    return Option.as(yield* ofJournal(journal.move(id, Move.Forget({ token }))), removed.value)
   })
 
-  const expire = Effect.fnUntraced(function* ({ row: { id, images } }: Found) {
-    const moved = yield* ofJournal(journal.move(id, Move.Expire()))
-    if (Option.isNone(moved)) return nothing
+  const forget = Effect.fnUntraced(function* (key: string) {
+    const found = yield* known(key)
+    yield* checkResting(found)
+    return yield* Effect.flatMap(forgetRow(found), orConflict)
+  })
+
+  const expireRow = Effect.fnUntraced(function* ({ row: { id, images, token } }: Found) {
+    const moved = yield* ofJournal(journal.move(id, Move.Expire({ token })))
+    if (Option.isNone(moved)) return Option.none<Removed>()
     yield* removeContent(id)
-    return { generations: 1, images }
+    return Option.some<Removed>({ generations: 1, images })
   })
 
   const prune = ({ olderThan, status = "done" }: PruneOptions) =>
@@ -209,13 +230,14 @@ export const makeAdministration = (parts: Parts) => {
       states: [status],
       untouchedFor: Duration.toMillis(Duration.fromInputUnsafe(olderThan))
     }).pipe(
-      Stream.mapEffect((found) => (status === "done" ? expire(found) : forgetRow(found))),
+      Stream.mapEffect((found) => (status === "done" ? expireRow(found) : forgetRow(found))),
       Stream.runFold(
         () => nothing,
-        (sum, removed) => ({
-          generations: sum.generations + removed.generations,
-          images: sum.images + removed.images
-        })
+        (sum, removed) =>
+          sumOf(
+            sum,
+            Option.getOrElse(removed, () => nothing)
+          )
       )
     )
 
@@ -240,10 +262,14 @@ export const makeAdministration = (parts: Parts) => {
     get: (key: string) => Effect.map(find(key), Option.map(Generation.fromRow)),
     resolve,
     erase,
-    forget: (key: string) => Effect.flatMap(known(key), forgetRow),
+    forget,
     prune,
     reconcile
   }
 }
 
 const nothing: Removed = { generations: 0, images: 0 }
+const sumOf = (one: Removed, other: Removed): Removed => ({
+  generations: one.generations + other.generations,
+  images: one.images + other.images
+})

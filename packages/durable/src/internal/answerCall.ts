@@ -14,7 +14,7 @@ import type { Found } from "./journalModels.ts"
 import type { Row } from "./stateMachine.ts"
 import { type Attempts, completing, LostFile } from "./manifest.ts"
 import * as Reasons from "./failureReasons.ts"
-import { recover } from "./storeRecovery.ts"
+import { findInStores, recover } from "./storeRecovery.ts"
 import type { SharedCall } from "./SharedCall.ts"
 import { type Parts, AttemptRecord } from "./AttemptRecord.ts"
 import type { Stored, StoreFailure } from "./storeModels.ts"
@@ -124,16 +124,14 @@ const look = (
     const found = yield* find
     const isSendable = Option.isNone(found) || found.value.row.state === "free"
     if (!isSendable || !checkStore) return found
-    for (const store of storesOf(parts)) {
-      const [manifest] = yield* Effect.mapError(store.find(id), Reasons.storeBefore)
-      if (manifest === undefined) continue
-      yield* Effect.mapError(parts.journal.move(id, completing(manifest)), Reasons.journalBefore)
-      return yield* find
-    }
-    return found
+    const manifest = yield* Effect.mapError(
+      findInStores(parts, (store) => Effect.map(store.find(id), ([first]) => Option.fromNullishOr(first))),
+      Reasons.storeBefore
+    )
+    if (Option.isNone(manifest)) return found
+    yield* Effect.mapError(parts.journal.move(id, completing(manifest.value)), Reasons.journalBefore)
+    return yield* find
   }).pipe(Effect.mapError(GradientError.fromReason))
-
-export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
 
 /** Fails if the generation of this row was asked for with other params. */
 export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row): Effect.Effect<void, Reason> =>
@@ -183,10 +181,8 @@ const fromStore = <A>(
   read: (store: Attempts) => Effect.Effect<Option.Option<A>, StoreFailure>
 ): Effect.Effect<A, Reason> =>
   Effect.gen(function* () {
-    for (const store of storesOf(parts)) {
-      const found = yield* read(store)
-      if (Option.isSome(found)) return found.value
-    }
+    const found = yield* findInStores(parts, read)
+    if (Option.isSome(found)) return found.value
     return yield* Reasons.imagesLost("the store has lost the images of this key")
   }).pipe(Effect.catchTag("StoreFailure", (failure) => Effect.fail(ofDone(failure))))
 

@@ -54,11 +54,13 @@ export const inDoubt = (
 export const conflict = (description: string, code?: string): GradientError.ConflictError =>
   new GradientError.ConflictError({ reached: "NotSent", shouldRetry: false, description, code })
 
+export const keyReusedCode = "idempotency_key_reused"
+
 export const keyReused = () =>
   conflict(
     "the idempotency key belongs to a generation with other params. Nothing was sent. " +
       "Use another key or the params of that generation, or remove that generation with `DurableImages.forget`",
-    "idempotency_key_reused"
+    keyReusedCode
   )
 
 /**
@@ -69,7 +71,7 @@ export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",
     code: ErrorBody.codes.notFound,
-    description: "nothing is under way for this key. Ask for the images again"
+    description: "nothing is under way. Ask for the images again"
   })
 
 /** The reason of a call that was ended before its request was sent, because the layer is closing. */

@@ -129,6 +129,19 @@ class Folder {
     )
   }
 
+  /**
+   * Gives a file its name, unless a file with that name was created meanwhile. link() fails if the target exists. Some
+   * file systems lack hard links. On these, the last of two files that are renamed at the same time is kept, because a
+   * crash must not leave an empty file under the name.
+   */
+  #name(temporary: string, target: string): Effect.Effect<void, PlatformError> {
+    const remove = Effect.ignore(this.#fs.remove(temporary, { force: true }))
+    return Effect.matchEffect(this.#fs.link(temporary, target), {
+      onSuccess: () => remove,
+      onFailure: ({ reason }) => (reason._tag === "AlreadyExists" ? remove : this.#fs.rename(temporary, target))
+    })
+  }
+
   put(path: string, bytes: Uint8Array): Effect.Effect<void, PlatformError> {
     const target = this.at(path)
     const folder = this.#path.dirname(target)
@@ -138,7 +151,7 @@ class Folder {
         Effect.andThen(file.writeAll(bytes), file.sync)
       )
     )
-    const put = Effect.andThen(this.make(folder, write), this.#fs.rename(temporary, target)).pipe(
+    const put = Effect.andThen(this.make(folder, write), this.#name(temporary, target)).pipe(
       Effect.onError(() => Effect.ignore(this.#fs.remove(temporary, { force: true }))),
       Effect.andThen(this.#syncFolder(folder))
     )

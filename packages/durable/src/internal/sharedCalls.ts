@@ -87,7 +87,7 @@ type Ended<A> = Exit.Exit<A, GradientError.GradientError>
  */
 const forCallers = <A>(exit: Ended<A>, key: string, record: AttemptRecord | undefined): Ended<A> => {
   if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) return exit
-  return Exit.fail(GradientError.fromReason(record?.leftInDoubt(key) ?? Reasons.closing()))
+  return Exit.fail(GradientError.fromReason(record?.interrupted(key) ?? Reasons.closing()))
 }
 
 const fail = (reason: GradientError.GradientErrorReason) => Effect.fail(GradientError.fromReason(reason))
@@ -264,8 +264,8 @@ export const makeCalls = Effect.fnUntraced(function* (
   })
 
   /**
-   * Interrupts the calls that have no request under way. Waits for the other calls for up to `drainMillis`, then
-   * interrupts those too.
+   * Interrupts the calls of which nothing was sent. Waits for the other calls for up to `drainMillis`, then interrupts
+   * those too.
    */
   const drain = Effect.gen(function* () {
     const open = [...calls.values()]

@@ -211,12 +211,12 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
       case "Abandon":
         return update(id, sql`state = 'abandoned', note = NULL`, isInDoubt(made.attempt))
       case "Expire":
-        return update(id, sql`state = 'expired', images = 0`, sql`g.state = 'done'`)
+        return update(id, sql`state = 'expired', images = 0`, sql`g.state = 'done' AND g.token = ${made.token}`)
       case "Erase":
         return update(
           id,
           sql`state = 'expired', images = 0, extra = '', key = NULL, salt = NULL, digest = NULL, labels = '{}'`,
-          sql`g.state IN ${sql.in(resting)}`
+          sql`g.state IN ${sql.in(resting)} AND g.token = ${made.token}`
         )
       case "Forget":
         return sql`DELETE FROM ${table} AS g
@@ -244,7 +244,7 @@ const statementsOn = (sql: SqlClient, { generation, holder }: Names) => {
         WHEN g.state = 'free' AND g.note IS NOT NULL AND g.note <> ${repeated} THEN 'failed'
         WHEN g.state IN ${sql.in(known)} THEN g.state ELSE 'in-doubt' END AS status,
       COUNT(*) AS generations, SUM(g.images) AS images, COALESCE(SUM(g.total_tokens), 0) AS total_tokens
-      FROM ${table} AS g WHERE substr(g.key, 1, length(${prefix})) = ${prefix} GROUP BY 1 ORDER BY 1`
+      FROM ${table} AS g WHERE substr(COALESCE(g.key, ''), 1, length(${prefix})) = ${prefix} GROUP BY 1 ORDER BY 1`
 
   /**
    * Ends the lease of this process. Also removes leases that ended more than a day ago, which killed processes have

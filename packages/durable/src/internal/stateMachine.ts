@@ -86,9 +86,9 @@ export interface Row extends Asked {
  *   gets the folder of the attempt.
  * - `Repeat`: a person decided to allow another request: an attempt in doubt or `abandoned` -> `free`.
  * - `Abandon`: a person decided to allow no more requests: an attempt in doubt -> `abandoned`.
- * - `Expire`: the images are removed: `done` -> `expired`.
- * - `Erase`: the images, the key, the labels and the digest of the params are removed: a state in `resting` ->
- *   `expired`.
+ * - `Expire`: the images are removed: `done` with this token -> `expired`.
+ * - `Erase`: the images, the key, the labels and the digest of the params are removed: a state in `resting` with this
+ *   token -> `expired`.
  * - `Forget`: removes a row in a state in `resting`, if the row still has this token.
  *
  * @category models
@@ -108,8 +108,8 @@ export type Move = Data.TaggedEnum<{
   Extra: { readonly folder: string }
   Repeat: { readonly attempt: number }
   Abandon: { readonly attempt: number }
-  Expire: {}
-  Erase: {}
+  Expire: { readonly token: string }
+  Erase: { readonly token: string }
   Forget: { readonly token: string }
 }>
 
@@ -181,9 +181,9 @@ export const apply = (
     case "Abandon":
       return isInDoubt(move.attempt) ? to({ state: "abandoned", note: undefined }) : undefined
     case "Expire":
-      return row?.state === "done" ? to({ state: "expired", images: 0 }) : undefined
+      return row?.state === "done" && row.token === move.token ? to({ state: "expired", images: 0 }) : undefined
     case "Erase":
-      return isResting ? to({ state: "expired", images: 0, ...erased }) : undefined
+      return isResting && row.token === move.token ? to({ state: "expired", images: 0, ...erased }) : undefined
     case "Forget":
       return isResting && row.token === move.token ? { row: undefined } : undefined
   }

@@ -6,8 +6,9 @@ import type { GradientError } from "@effect-gradient/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type { Row } from "./stateMachine.ts"
-import { type Attempts, completing, type Kept, type Manifest } from "./manifest.ts"
+import { type Attempts, completing, type Kept, LostFile, type Manifest } from "./manifest.ts"
 import * as Reasons from "./failureReasons.ts"
 import type { Parts } from "./AttemptRecord.ts"
 import type { StoreFailure } from "./storeModels.ts"
@@ -36,6 +37,27 @@ const manifestIn = Effect.fnUntraced(function* (
   return Option.some(yield* store.adopt(keptOf(row), files, DateTime.makeUnsafe(row.sentAt)))
 })
 
+export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
+
+/**
+ * Returns what the first store has, else what the spare store has, even if the first store cannot be read. Fails if
+ * neither has it and a store cannot be read, because that store may have it.
+ */
+export const findInStores = Effect.fnUntraced(function* <A>(
+  parts: Parts,
+  find: (store: Attempts) => Effect.Effect<Option.Option<A>, StoreFailure>
+): Effect.fn.Return<Option.Option<A>, StoreFailure> {
+  const failures: Array<StoreFailure> = []
+  for (const store of storesOf(parts)) {
+    const found = yield* Effect.result(find(store))
+    if (Result.isFailure(found)) failures.push(found.failure)
+    else if (Option.isSome(found.success)) return found.success
+  }
+  // A store that cannot be reached may still have the images, so its failure counts before that of one that lost them.
+  const failure = failures.find((one) => !(one instanceof LostFile)) ?? failures[0]
+  return failure === undefined ? Option.none() : yield* failure
+})
+
 /**
  * Completes a row that is not done if a store has a manifest or all images of the generation. Returns whether this call
  * or another process has completed it: `false` for a row that was given as `done`.
@@ -43,17 +65,14 @@ const manifestIn = Effect.fnUntraced(function* (
 export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, GradientError.GradientErrorReason> =>
   Effect.gen(function* () {
     if (row.state === "done") return false
-    for (const store of parts.spare === undefined ? [parts.store] : [parts.store, parts.spare]) {
-      const manifest = yield* Effect.mapError(manifestIn(store, row), Reasons.storeBefore)
-      if (Option.isNone(manifest)) continue
-      const moved = yield* Effect.mapError(
-        parts.journal.move(row.id, completing(manifest.value)),
-        Reasons.journalBefore
-      )
-      if (Option.isSome(moved)) return true
-      // `None` may mean that another process has completed the row.
-      const found = yield* Effect.mapError(parts.journal.find(row.id), Reasons.journalBefore)
-      return Option.isSome(found) && found.value.row.state === "done"
-    }
-    return false
+    const manifest = yield* Effect.mapError(
+      findInStores(parts, (store) => manifestIn(store, row)),
+      Reasons.storeBefore
+    )
+    if (Option.isNone(manifest)) return false
+    const moved = yield* Effect.mapError(parts.journal.move(row.id, completing(manifest.value)), Reasons.journalBefore)
+    if (Option.isSome(moved)) return true
+    // `None` may mean that another process has completed the row.
+    const found = yield* Effect.mapError(parts.journal.find(row.id), Reasons.journalBefore)
+    return Option.isSome(found) && found.value.row.state === "done"
   })

@@ -141,7 +141,7 @@ export class World {
 
   /**
    * Applies a decision of a person. `Repeat` and `Abandon` apply only if the row still has the attempt that the person
-   * last saw, and `Forget` only if the row still has the token that the person saw. A `Repeat` or `Forget` that changes
+   * last saw, and the others only if the row still has the token that the person saw. A `Repeat` or `Forget` that changes
    * the row, or whose answer is lost, allows one more request.
    */
   async say(what: "Repeat" | "Abandon" | "Expire" | "Erase" | "Forget", isAnswered: boolean): Promise<void> {
@@ -149,8 +149,8 @@ export class World {
     const moves = {
       Repeat: GenerationJournal.Move.Repeat({ attempt }),
       Abandon: GenerationJournal.Move.Abandon({ attempt }),
-      Expire: GenerationJournal.Move.Expire(),
-      Erase: GenerationJournal.Move.Erase(),
+      Expire: GenerationJournal.Move.Expire({ token }),
+      Erase: GenerationJournal.Move.Erase({ token }),
       Forget: GenerationJournal.Move.Forget({ token })
     }
     const changed = await this.move(moves[what])

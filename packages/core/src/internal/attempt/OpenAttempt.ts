@@ -8,24 +8,37 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { GeneratedImage } from "../../GeneratedImage.ts"
-import type { GradientErrorReason } from "../../GradientError.ts"
+import type { FailedAttempt, GradientErrorReason } from "../../GradientError.ts"
 import type { ImageGenStreamEvent } from "../../ImageGenStreamEvent.ts"
 import { Around, type Attempt, type Call, type Entry, Outcome } from "./attemptModels.ts"
 
 /**
- * The number of attempts of a call so far.
+ * The number of attempts of a call so far, and those that failed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Counter {
   count: number
+  readonly failed: Array<FailedAttempt>
+}
+
+/**
+ * A request that a transform repeats: its outcome, and the reason for which it counts as failed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Repeated {
+  readonly outcome: Outcome
+  readonly reason: GradientErrorReason
 }
 
 const startSpan = (attempt: number, parent?: Tracer.AnySpan) =>
@@ -53,6 +66,7 @@ export class OpenAttempt {
   #span: Tracer.Span
   #isSettled = false
   #isSent = false
+  #startedAt = 0
   #sentAt = 0
   /**
    * Whether the reply is complete. If so, the request is not aborted when its scope closes: closing the body ends the
@@ -93,8 +107,9 @@ export class OpenAttempt {
   /**
    * Runs the `wait` of each entry, the outermost layer's first. An entry gets the outcome only if its `wait` succeeded.
    */
-  readonly wait: Effect.Effect<void, GradientErrorReason> = Effect.suspend(() =>
-    Effect.forEach(
+  readonly wait: Effect.Effect<void, GradientErrorReason> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    this.#startedAt = now
+    return Effect.forEach(
       this.#entries,
       (entry) =>
         Effect.uninterruptibleMask((restore) =>
@@ -104,16 +119,20 @@ export class OpenAttempt {
         ),
       { discard: true }
     )
-  ).pipe(this.within)
+  }).pipe(this.within)
 
   /**
    * Runs the `begin` of each entry, directly before a request is sent. If a transform sends a second request, a new
-   * attempt starts: the first attempt ends with the outcome `previous`, and each `wait` runs again before `begin`.
+   * attempt starts: the first attempt ends with the outcome in `previous` and counts as failed, and each `wait` runs
+   * again before `begin`.
    */
-  begin(previous: () => Outcome): Effect.Effect<void, GradientErrorReason> {
+  begin(previous: Effect.Effect<Repeated>): Effect.Effect<void, GradientErrorReason> {
     return Effect.gen({ self: this }, function* () {
       if (this.#isSent) {
-        yield* this.settle(previous())
+        const { outcome, reason } = yield* previous
+        yield* this.settle(outcome)
+        const elapsed = Duration.millis((yield* Clock.currentTimeMillis) - this.#startedAt)
+        this.#counter.failed.push({ reason, elapsed })
         this.#attempt = { ...this.#attempt, number: ++this.#counter.count }
         this.#isSent = false
         this.#isSettled = false
@@ -208,7 +227,7 @@ const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErro
  */
 export const open = Effect.fnUntraced(function* (
   call: Call,
-  counter: Counter = { count: 0 }
+  counter: Counter = { count: 0, failed: [] }
 ): Effect.fn.Return<OpenAttempt, GradientErrorReason, Scope.Scope> {
   const number = ++counter.count
   const attempt = new OpenAttempt({ ...call, number }, counter, yield* Around, yield* startSpan(number))

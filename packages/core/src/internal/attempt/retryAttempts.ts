@@ -20,7 +20,10 @@ export interface RetryOptions {
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
 }
 
-/** The attempts of a call so far: how many there were, and the failed ones. */
+/**
+ * The attempts of a call so far: how many there were, and the failed ones. A request that a transform repeated is a
+ * failed attempt.
+ */
 export class AttemptLog implements Counter {
   count = 0
   readonly failed: Array<GradientError.FailedAttempt> = []
@@ -28,7 +31,7 @@ export class AttemptLog implements Counter {
 
 /**
  * Runs attempts until one succeeds, or until the policy or the service forbids a retry. The error of the call lists the
- * failed attempts, except those that a transform repeated.
+ * failed attempts.
  */
 export const retryAttempts = Effect.fnUntraced(function* <A, R>(
   attempt: Effect.Effect<A, GradientError.GradientErrorReason, R>,
@@ -40,12 +43,20 @@ export const retryAttempts = Effect.fnUntraced(function* <A, R>(
     | undefined
   while (true) {
     const start = yield* Clock.currentTimeMillis
+    const failedBefore = attempts.failed.length
     const result = yield* Effect.result(attempt)
     if (Result.isSuccess(result)) return result.success
     const reason = result.failure
-    attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start) })
+    const repeated = attempts.failed.slice(failedBefore)
+    const earlier = repeated.reduce((sum, { elapsed }) => sum + Duration.toMillis(elapsed), 0)
+    attempts.failed.push({ reason, elapsed: Duration.millis((yield* Clock.currentTimeMillis) - start - earlier) })
     nextDelay ??= yield* delays(policy) // Created only after the first failure, because most calls never retry.
-    const delay = (yield* isAllowed(reason)) && policy.while(reason) ? yield* nextDelay(reason) : Option.none()
+    // The policy also decides about the requests that a transform repeated, if they may have been charged for.
+    const charged = repeated.flatMap(({ reason: earlierReason }) =>
+      earlierReason.mayHaveBeenCharged ? [earlierReason] : []
+    )
+    const isRetried = (yield* isAllowed(reason)) && [...charged, reason].every(policy.while)
+    const delay = isRetried ? yield* nextDelay(reason) : Option.none()
     if (Option.isNone(delay)) return yield* Effect.fail(GradientError.fromReason(reason, attempts.failed))
     yield* announce({ reason, attempt: attempts.count, delay: delay.value }, onRetry)
     yield* Effect.sleep(delay.value)

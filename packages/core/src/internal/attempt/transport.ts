@@ -3,6 +3,7 @@
  * `transformClient` runs each `begin` and starts the timeout when a request is sent. Work that a transform does before
  * it sends, such as waiting for a limit, is not part of the timeout.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,10 +14,11 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as GradientError from "../../GradientError.ts"
+import { reasonOfResponse } from "../failure/errorResponse.ts"
 import { reasonOfFailure } from "../failure/transportFailure.ts"
 import { property } from "../property.ts"
 import { Outcome } from "./attemptModels.ts"
-import type { OpenAttempt } from "./OpenAttempt.ts"
+import type { OpenAttempt, Repeated } from "./OpenAttempt.ts"
 
 type Reason = GradientError.GradientErrorReason
 type Response = HttpClientResponse.HttpClientResponse
@@ -38,7 +40,7 @@ export interface TransformedClient {
 class Sending {
   isSent = false
   failure: Reason | undefined
-  status: number | undefined
+  response: Response | undefined
   readonly attempt: OpenAttempt | undefined
   readonly timeout: Duration.Duration
   readonly scope: Scope.Scope
@@ -53,13 +55,26 @@ class Sending {
    * The outcome of the previous request, if a transform sends another one. `images` is empty, because only the
    * transform read the previous reply.
    */
-  readonly previous = (): Outcome => {
-    if (this.failure === undefined) return Outcome.Left({ images: [] })
-    return this.failure.reached === "NotSent"
-      ? Outcome.NotSent({ reason: this.failure })
-      : Outcome.Failed({ reason: this.failure, images: [] })
+  readonly previous: Effect.Effect<Repeated> = Effect.map(Clock.currentTimeMillis, (now) => {
+    const { failure: reason } = this
+    if (reason === undefined) return { reason: this.#reasonToRepeat(now), outcome: Outcome.Left({ images: [] }) }
+    return {
+      reason,
+      outcome: reason.reached === "NotSent" ? Outcome.NotSent({ reason }) : Outcome.Failed({ reason, images: [] })
+    }
+  })
+
+  #reasonToRepeat(now: number): Reason {
+    const description = "transformClient sent the request again"
+    if (this.response === undefined) return new GradientError.DisconnectedError({ description, reached: "Sent" })
+    const { status } = this.response
+    return isAccepted(status)
+      ? new GradientError.InvalidResponseError({ description, status, reached: "Accepted" })
+      : reasonOfResponse(this.response, "", now)
   }
 }
+
+const isAccepted = (status: number) => status >= 200 && status < 300
 
 const Current = Context.Reference<Sending | undefined>("@effect-gradient/core/internal/Sending", {
   defaultValue: () => undefined
@@ -108,7 +123,7 @@ const enter = (
     }
     sending.isSent = true
     sending.failure = undefined
-    sending.status = undefined
+    sending.response = undefined
     // A transform that sends a second request still runs in the span of the first attempt, so the span of the second
     // attempt is set for this request.
     const response = yield* (isRepeated && sending.attempt !== undefined ? sending.attempt.within(send) : send).pipe(
@@ -116,7 +131,7 @@ const enter = (
       Effect.catch((error) => fail(reasonOfFailure(error), error)),
       Effect.timeoutOrElse({ duration: sending.timeout, orElse: () => fail(noResponse(sending.timeout)) })
     )
-    sending.status = response.status
+    sending.response = response
     return response
   })
 }
@@ -150,7 +165,7 @@ export const sendRequest = Effect.fnUntraced(function* (
       return refused === undefined ? Effect.fail(reasonOfTransform(error, sending)) : Effect.succeed(refused)
     })
   )
-  if (sending.status !== undefined) return response
+  if (sending.response !== undefined) return response
   return yield* new GradientError.InvalidResponseError({
     description: "transformClient returned a response without sending a request through its client argument"
   })
@@ -163,14 +178,15 @@ const refusedResponse = (error: unknown): Response | undefined =>
     : undefined
 
 /** Converts an error of the transformed client to a reason. */
-const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending): Reason => {
+const reasonOfTransform = (error: unknown, { failure, isSent, response }: Sending): Reason => {
   if (failure !== undefined) return failure
   // Before a request was sent, it is an error of another service, such as one that gives tokens.
   const isHttp = HttpClientError.isHttpClientError(error)
   if (isHttp && isSent) return reasonOfFailure(error)
   const description = `transformClient failed: ${String(property(error, "message") ?? error)}`
   if (isSent) {
-    const reached = status === undefined ? "Sent" : status < 300 ? "Accepted" : "ErrorStatus"
+    const status = response?.status
+    const reached = status === undefined ? "Sent" : isAccepted(status) ? "Accepted" : "ErrorStatus"
     return new GradientError.DisconnectedError({ description, cause: error, status, reached })
   }
   if (Predicate.isTagged(error, "RateLimiterError")) {

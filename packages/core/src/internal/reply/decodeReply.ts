@@ -147,9 +147,7 @@ const itemsOf = (body: object): ReadonlyArray<unknown> | undefined => {
  */
 const withUnnamed = (items: ReadonlyArray<unknown>, images: ReadonlyArray<Uint8Array>): ReadonlyArray<unknown> => {
   const named = new Set(items.map((item) => property(item, "b64_json")))
-  return named.size >= images.length
-    ? items
-    : [...items, ...images.flatMap((_, index) => (named.has(index) ? [] : [{ b64_json: index }]))]
+  return [...items, ...images.flatMap((_, index) => (named.has(index) ? [] : [{ b64_json: index }]))]
 }
 
 const decodeResponse = Schema.decodeUnknownResult(ImageGenerateResponse.Json.schema)

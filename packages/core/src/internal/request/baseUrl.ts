@@ -42,6 +42,13 @@ export const serverOf = (toUrl: ToUrl): Server | undefined => {
 }
 
 /**
+ * Removes everything between the schemes and the last `@`. In a URL that cannot be used, the user and the password may
+ * follow a second scheme or none, and may contain any character. If the `@` belongs to the path, a part of the address
+ * is removed too.
+ */
+const withoutUser = (url: string): string => url.replace(/^((?:https?:[/\\]*|[a-z][\w+.-]*:\/\/)*)[^]*@/i, "$1")
+
+/**
  * Checks a base URL. Returns a function that appends a path and then the base URL's query. If the check fails, the
  * issue shows the start of the URL, without the user, the password, and the values of query params that can hold a
  * secret.
@@ -50,9 +57,9 @@ export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))
   const url = value.trim()
   const allowed = wrongWith(url)
-  // `redactUrl` does not find the password of a URL without a scheme.
-  const shown = redactUrl(url).replace(/^[^/?#@]*@/, "")
-  if (allowed !== undefined) return refuse(param, allowed, JSON.stringify(shown.slice(0, 200)))
+  if (allowed !== undefined) {
+    return refuse(param, allowed, JSON.stringify(redactUrl(withoutUser(url)).slice(0, 200)))
+  }
   const [, address = "", query = ""] = /^([^?]*)(.*)$/s.exec(url) ?? []
   const base = address.replace(/\/+$/, "")
   return Result.succeed((path) => `${base}${path}${query}`)

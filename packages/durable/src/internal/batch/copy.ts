@@ -56,7 +56,10 @@ export const find = Effect.fnUntraced(function* (store: Store, identity: Identit
   return Option.some<Checked>(description)
 })
 
-/** Copies the lines of a checked batch. Parts that already exist are kept. */
+/**
+ * Copies the lines of a checked batch. Parts that already exist are kept. Returns the batch that the store then has
+ * under this name: another one if another process has written its own at the same time.
+ */
 export const write = Effect.fnUntraced(function* <E, R>(
   store: Store,
   identity: Identity,
@@ -78,6 +81,7 @@ export const write = Effect.fnUntraced(function* <E, R>(
   )
   const description = encode({ version: 1, name, digest: checked.digest, total: checked.total })
   yield* ofStore(store.put(`${folder}/batch.json`, encoder.encode(description)))
+  return Option.getOrElse(yield* find(store, identity, name), () => checked)
 })
 
 /** Reads the requests of a part. Fails if the part or one of its requests is missing. */

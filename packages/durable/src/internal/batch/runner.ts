@@ -50,10 +50,13 @@ const stopping: ReadonlySet<string> = new Set([
 
 /**
  * Whether this failure stops the runner. It does if most other requests would fail in the same way. It also does if
- * images could not be stored or recorded, because the images of further requests would be paid for and lost too.
+ * images could not be stored or recorded, because the images of further requests would be paid for and lost too; or if
+ * a key belongs to a generation with other params, because no later pass changes that.
  */
-const isStopping = ({ mayHaveBeenCharged, reason: { _tag } }: GradientError.GradientError): boolean =>
-  stopping.has(_tag) || (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
+const isStopping = ({ mayHaveBeenCharged, reason: { _tag, code } }: GradientError.GradientError): boolean =>
+  stopping.has(_tag) ||
+  code === Reasons.keyReusedCode ||
+  (mayHaveBeenCharged && (_tag === "StoreError" || _tag === "JournalError"))
 
 /** Failures of a single request. Sending the same request again would most likely fail in the same way. */
 const refusals: ReadonlySet<string> = new Set([
@@ -64,18 +67,20 @@ const refusals: ReadonlySet<string> = new Set([
 ])
 
 /**
- * What the runner does with a request. `send`: calls `generate` for it. `settled`: nothing, because the request has an
+ * What the runner does with a request. `ask`: calls `generate` for it. `settled`: nothing, because the request has an
  * outcome. `later`: looks at it again in the next pass, because another runner is sending it.
  */
-type Look = "send" | "settled" | "later"
+type Look = "ask" | "settled" | "later"
 
 const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
-  if (Option.isNone(found)) return "send"
+  if (Option.isNone(found)) return "ask"
   const { isLapsed, row } = found.value
   if (row.state === "sending" && !isLapsed) return "later"
+  // `generate` sends no request for these. It completes the row if a store has all images of the request.
+  if (row.state === "sending" || row.state === "doubt") return "ask"
   if (row.state !== "free") return "settled"
   const isRefused = row.note !== undefined && row.note !== repeated && refusals.has(row.note)
-  return isRefused && !isRetrying ? "settled" : "send"
+  return isRefused && !isRetrying ? "settled" : "ask"
 }
 
 /**

@@ -179,16 +179,19 @@ const generations = (
   return Effect.fnUntraced(
     function* (httpRequest: HttpServerRequest.HttpServerRequest, id: string) {
       yield* ledger.count
-      const fault = yield* faults.next(httpRequest)
-      const early = yield* replyBeforeWork(httpRequest, fault, id)
+      const atOnce = yield* faults.next(httpRequest, Faults.isBeforeChecks)
+      const early = yield* replyBeforeWork(httpRequest, atOnce, id)
       if (early !== undefined) return early
       yield* requireKey(httpRequest)
       const request = yield* Effect.flatMap(readBody(httpRequest), (body) =>
         GenerationRequest.fromBody(body, defaultModel)
       )
-      if (!options.models.includes(request.model) || faults.retires(request.model, fault)) {
-        return Models.notFoundReply(id)
-      }
+      if (!options.models.includes(request.model)) return Models.notFoundReply(id)
+      const fault = yield* faults.next(httpRequest)
+      if (faults.retires(request.model, fault)) return Models.notFoundReply(id)
+      // Another request may have used up the fault that this request would have had.
+      const late = yield* replyBeforeWork(httpRequest, fault, id)
+      if (late !== undefined) return late
       if (!Faults.isBeforeWork(fault)) yield* charge(id, request)
       yield* Effect.sleep(options.latency)
       if (fault?._tag === "stall-headers") yield* Effect.sleep(fault.for)

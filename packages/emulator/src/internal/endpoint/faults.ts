@@ -52,16 +52,24 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
   const { hasUsesLeft, use } = makeCounter()
   const retired = faults.filter(isRetired)
   const others = faults.filter((fault) => !isRetired(fault))
-  const next = Effect.fnUntraced(function* ({ headers }: HttpServerRequest.HttpServerRequest) {
+  /**
+   * Chooses the fault of a request, and counts the request for it. Returns `undefined`, and counts nothing, if the
+   * chosen fault is not `wanted`.
+   */
+  const next = Effect.fnUntraced(function* (
+    { headers }: HttpServerRequest.HttpServerRequest,
+    wanted: (fault: Fault) => boolean = () => true
+  ) {
     const text = allowFaultHeader ? headers[headerName] : undefined
     if (text !== undefined) {
       const fault = yield* Effect.mapError(
         parse(text),
         (error) => new ApiError({ status: 400, message: `${headerName}: ${error.message}`, code: "invalid_fault" })
       )
-      if (use(text, fault)) return fault
+      if (hasUsesLeft(text, fault)) return wanted(fault) && use(text, fault) ? fault : undefined
     }
-    return others.find((fault) => use(fault, fault))
+    const first = others.find((fault) => hasUsesLeft(fault, fault))
+    return first !== undefined && wanted(first) && use(first, first) ? first : undefined
   })
   return {
     next,
@@ -100,6 +108,9 @@ export const isBeforeWork = (fault: Fault | undefined): boolean => {
       return false
   }
 }
+
+/** Whether the fault acts on any request, before its key and its body are checked. */
+export const isBeforeChecks = (fault: Fault): boolean => fault._tag !== "error-event" && isBeforeWork(fault)
 
 /** The error codes of the statuses that have one. The option `code` of a fault replaces them. */
 const codes: { readonly [status: number]: string } = {
