@@ -388,7 +388,7 @@ describe("agent-tool.ts", () => {
       yield* Effect.gen(function* () {
         assert.include(yield* drawing, JSON.stringify(join(path, "drawing.png")))
         assert.include(yield* drawing, JSON.stringify(join(path, "drawing-20.png")))
-        assert.include(yield* drawing, "budget is used up")
+        assert.include(yield* drawing, "not enough of the budget is left")
       }).pipe(Effect.provide(tools(path)), Effect.provide(Layer.effect(LanguageModel.LanguageModel, model)))
       assert.isTrue(yield* isPng(join(path, "drawing.png")))
       assert.strictEqual((yield* TestTransport.requests).length, 2)

@@ -55,8 +55,8 @@ export class OpenAttempt {
   #isSent = false
   #sentAt = 0
   /**
-   * Whether the reply is complete. If so, the request is not aborted when its scope closes: closing the body ends the
-   * request.
+   * Whether no more of the reply is needed. If so, the request is not aborted when its scope closes: closing the body
+   * ends the request.
    */
   isReplyWhole = false
   /** Returns the images that were decoded and kept so far, for the outcome of an attempt without a complete reply. */

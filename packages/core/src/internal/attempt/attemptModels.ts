@@ -61,7 +61,7 @@ export interface Attempt extends Call {
  * - `Completed`: the whole reply arrived, or, in a stream, the last of the requested images. A reply can have fewer
  *   images than requested.
  * - `Failed`: the request failed. `reason.mayHaveBeenCharged` shows whether it may have been charged for.
- * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed` event, or a transform
+ * - `Left`: the caller was interrupted, or stopped reading the stream before the last requested image, or a transform
  *   sent another request after a response. The images may have been charged for.
  *
  * `images` has the images that were decoded; those of a stream only if an entry needs them, or if they are in

@@ -152,7 +152,7 @@ export const sendRequest = Effect.fnUntraced(function* (
   )
   if (sending.status !== undefined) return response
   return yield* new GradientError.InvalidResponseError({
-    description: "transformClient returned a response without sending a request through its client argument"
+    description: "transformClient returned a response that its client argument did not return"
   })
 })
 
