@@ -92,7 +92,7 @@ export interface ImageSource<E = never> {
 
 /**
  * A JSON reply, or one event of a stream, with its images in base64. For servers: it is encoded while it is read, in
- * pieces of at most about 256 KiB, so that a client that reads slowly takes little memory.
+ * pieces with at most 256 KiB of base64, so that a client that reads slowly takes little memory.
  *
  * @category models
  * @since 0.1.0

@@ -231,7 +231,6 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 }
 
-/** The field `reached`. Its value is `byDefault` if a reason is constructed without it. */
 const reachedField = (byDefault: Reached) => Reached.pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
 
 /**
@@ -362,7 +361,8 @@ export class ContentPolicyError extends Reason.extend<ContentPolicyError>(
 }) {}
 
 /**
- * 402, or another 4xx or an error within a reply of status 200, if its code shows that the account has no credit left.
+ * 402, or another 4xx or an error within a reply of status 200, if its code shows that the account has no credit left,
+ * or has reached its limit.
  *
  * @category reasons
  * @since 0.1.0
@@ -406,7 +406,7 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
   _tag: Schema.tag("BudgetExceededError"),
   reached: reachedField("NotSent"),
   /**
-   * Which limit of the budget could be exceeded. `limit`, `left` and `requested` are numbers of images, of output
+   * A limit of the budget that could be exceeded. `limit`, `left` and `requested` are numbers of images, of output
    * tokens, or of the currency's units.
    */
   of: Schema.Literals(["images", "outputTokens", "money"]),

@@ -38,7 +38,7 @@ const Fields = Schema.Struct({
   outputCompression: sendable(Schema.Finite),
   /** The file format of the image. Wire: `output_format`. */
   outputFormat: sendable(suggest<"png" | "webp" | "jpeg" | "gif" | "svg">()),
-  /** The quality of the image. With `high`, the service takes minutes. */
+  /** The quality of the image. From `high` on, the service takes minutes. */
   quality: sendable(suggest<"auto" | "low" | "medium" | "high" | "xhigh" | "max">()),
   /** A stable, anonymous identifier of the end user. Wire: `safety_identifier`. */
   safetyIdentifier: sendable(Schema.String),

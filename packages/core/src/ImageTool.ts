@@ -68,7 +68,7 @@ export const Parameters = Schema.Struct({
   moderation: text("How strict the moderation is: auto or low. Leave it out unless the user asks for it."),
   outputCompression: number("Quality of the compression from 0 to 100, only for webp and jpeg. Default: 100."),
   outputFormat: text("The file format: png, webp or jpeg. webp and jpeg files are much smaller. Default: png."),
-  quality: text("The quality: low, medium, high or auto. high takes minutes and costs most. Default: auto."),
+  quality: text("The quality: low, medium, high or auto. high takes minutes and costs more. Default: auto."),
   safetyIdentifier: text("A stable, anonymous identifier of the end user. Leave it out unless you were given one."),
   size: text("Width and height in pixels: 1024x1024, 1536x1024 (landscape), 1024x1536 (portrait) or auto."),
   user: text("An identifier of the end user, up to 256 characters. Leave it out unless you were given one.")

@@ -162,7 +162,6 @@ const refusedResponse = (error: unknown): Response | undefined =>
     ? error.reason.response
     : undefined
 
-/** Converts an error of the transformed client to a reason. */
 const reasonOfTransform = (error: unknown, { failure, isSent, status }: Sending): Reason => {
   if (failure !== undefined) return failure
   // Before a request was sent, it is an error of another service, such as one that gives tokens.
