@@ -10,8 +10,8 @@ import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./inter
 import { optional, suggest } from "./internal/schemaFields.ts"
 
 /**
- * The encoded bytes of one image and their format. When an `ImageBytes` is printed, its media type and its number of
- * bytes are shown in place of the bytes, because printing 12 MB would block the process for seconds.
+ * The encoded bytes of one image and their format. `String`, `JSON.stringify` and Node's `console.log` show the media
+ * type and the number of bytes in place of the bytes, because printing 12 MB would block the process for seconds.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +63,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
 }
 
 /**
- * One image of a response.
+ * One image of a response or of a failure. An image of a failure can be unfinished.
  *
  * @category models
  * @since 0.1.0

@@ -191,8 +191,8 @@ export class OpenAttempt {
 }
 
 /**
- * If an `end` failed after `Completed`, adds the images to its reason, unless the reason has images. The caller pays
- * for them.
+ * If an `end` failed after `Completed`, adds the images of the outcome to its reason, unless the reason has images. The
+ * caller pays for them.
  */
 const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
   outcome._tag === "Completed" && reason.images.length === 0

@@ -34,7 +34,7 @@ export interface Call {
   readonly kind: Kind
   /** The params of the call, with the `model`, `n` and `partialImages` of the request's body. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
-  /** The idempotency key from the options of the call. */
+  /** The idempotency key of the call. `DurableImages` replaces it with its SHA-256. */
   readonly idempotencyKey?: string | undefined
   /** The labels from the options of the call. */
   readonly labels: Readonly<Record<string, string>>
@@ -110,8 +110,8 @@ export interface Entry {
    * Runs once for each attempt that got past this entry's `wait`, and cannot be interrupted. It runs before the caller
    * gets the response, the last requested image of a stream, or the failure; before the delay of a retry; or after the
    * caller has left. If a stream has fewer images than requested, or if the reply is passed on without being decoded,
-   * it runs when the reply ends. If `end` fails after `Completed`, the reason of its failure gets the images, so that
-   * the caller does not lose them.
+   * it runs when the reply ends. If `end` fails after `Completed`, the reason of its failure gets the images of the
+   * outcome.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**
