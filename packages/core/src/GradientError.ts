@@ -390,7 +390,7 @@ export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradi
 ) {
   override get advice(): string {
     const reset = nextReset(this)
-    return reset === undefined ? super.advice : `The limit is reset at ${DateTime.formatIso(reset)}.`
+    return reset === undefined ? super.advice : `A limit is reset at ${DateTime.formatIso(reset)}.`
   }
 }
 
