@@ -97,7 +97,7 @@ export const Reference = Schema.Struct({
 export interface Reference extends Schema.Schema.Type<typeof Reference> {}
 
 /**
- * What a language model gets if its call fails.
+ * What a language model gets if its call fails, or if an image cannot be kept.
  *
  * @category schemas
  * @since 0.1.0
@@ -109,7 +109,7 @@ export const Failure = Schema.Struct({
 })
 
 /**
- * What a language model gets if its call fails.
+ * What a language model gets if its call fails, or if an image cannot be kept.
  *
  * @category models
  * @since 0.1.0
