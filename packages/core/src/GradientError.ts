@@ -52,7 +52,7 @@ const unknownOutcome = "If the request was charged for, a retry may be charged f
  */
 export const reasons = {
   InvalidParamsError: {
-    summary: "The request is invalid",
+    summary: "A param or option is invalid",
     advice: "Correct what this message names. Nothing was sent."
   },
   AuthenticationError: {
