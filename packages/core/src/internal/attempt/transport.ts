@@ -1,7 +1,7 @@
 /**
  * Sends the request of one attempt through the client that `transformClient` returns. The client that is passed to
  * `transformClient` runs each `begin` and starts the timeout when a request is sent. Work that a transform does before
- * it sends, such as waiting for a limit, is not part of the timeout.
+ * it sends, such as waiting for a limit, is not part of this timeout.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
