@@ -185,8 +185,8 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   declare readonly _tag: string
 
   /**
-   * Whether the failure is temporary, so that a retry may succeed. If `mayHaveBeenCharged` is true, you may pay for the
-   * failed attempt and for the retry.
+   * Whether the failure counts as temporary, so that a retry may succeed. If `mayHaveBeenCharged` is true, you may pay
+   * for the failed attempt and for the retry.
    */
   get isRetryable(): boolean {
     return this.shouldRetry ?? (this.status === 408 || rowOf(this._tag).isTemporary === true)
@@ -685,7 +685,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     cause: Schema.optional(Schema.Defect())
   }
 ) {
-  /** Whether the failure is temporary, so that a retry may succeed. */
+  /** Whether the failure counts as temporary, so that a retry may succeed. */
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
