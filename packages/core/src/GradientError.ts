@@ -234,7 +234,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
 const reachedField = (byDefault: Reached) => Reached.pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
 
 /**
- * The params or options are invalid, so nothing was sent.
+ * The params or options are invalid, or the HTTP client refuses to send the request. Nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
