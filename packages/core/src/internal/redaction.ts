@@ -37,7 +37,7 @@ const shortestSecret = 8
 const base64Forms = (secret: string): ReadonlyArray<string> =>
   [0, 1, 2].flatMap((before) => {
     const encoded = Base64.encode("\0".repeat(before) + secret)
-    // The characters at both ends of the base64 also depend on the bytes next to the secret, so they are cut off.
+    // Characters at the ends that also depend on the bytes next to the secret are cut off.
     const form = encoded.slice(Math.ceil((before * 8) / 6)).replace(/.=+$/, "")
     return [form, form.replaceAll("+", "-").replaceAll("/", "_")]
   })
