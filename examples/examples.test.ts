@@ -235,7 +235,7 @@ describe("catch-reason.ts", () => {
   it.effect.each([
     { status: 400, code: "moderation_blocked", said: "Please ask for something else." },
     { status: 429, code: "too_many_requests", said: "Please wait a minute." },
-    { status: 401, code: "invalid_api_key", said: "Nothing lost: The key was refused" },
+    { status: 401, code: "invalid_api_key", said: "Nothing lost: The key is missing or was refused" },
     { status: 500, code: "internal", said: "Paid for, perhaps: The service failed" }
   ])("answers $code", ({ code, said, status }) =>
     Effect.gen(function* () {

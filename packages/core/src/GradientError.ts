@@ -56,7 +56,7 @@ export const reasons = {
     advice: "Correct what this message names. Nothing was sent."
   },
   AuthenticationError: {
-    summary: "The key was refused",
+    summary: "The key is missing or was refused",
     advice:
       "Check the key. Model access keys (GRADIENT_MODEL_ACCESS_KEY) are created at cloud.digitalocean.com, under Serverless Inference."
   },

@@ -158,7 +158,7 @@ describe("GradientError", () => {
         }
         const refused = yield* answeredWith(() => new Response("{}", { status: 401 }))
         expect(refused.message).toMatch(
-          /^The key was refused \(401\)\. Check the key. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/
+          /^The key is missing or was refused \(401\)\. Check the key. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/
         )
       })
     )
@@ -779,7 +779,7 @@ describe("GradientError", () => {
         expect(error.reason.mayHaveBeenCharged).toBe(false)
         expect(error.mayHaveBeenCharged).toBe(true)
         expect(error.isRetryable).toBe(false)
-        expect(error.message).toMatch(/^The key was refused \(401\).*\(2 attempts\)$/)
+        expect(error.message).toMatch(/^The key is missing or was refused \(401\).*\(2 attempts\)$/)
       })
     )
   })

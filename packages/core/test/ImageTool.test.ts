@@ -139,7 +139,7 @@ describe("failures", () => {
       "to tell the user, if the model cannot help",
       refusing(401),
       {},
-      /^The key was refused\. You cannot solve/,
+      /^The key is missing or was refused\. You cannot solve/,
       false
     ]
   ])("say %s", ([, images, params, words, mayHaveBeenCharged]) =>
