@@ -235,7 +235,7 @@ describe("catch-reason.ts", () => {
   it.effect.each([
     { status: 400, code: "moderation_blocked", said: "Please ask for something else." },
     { status: 429, code: "too_many_requests", said: "Please wait a minute." },
-    { status: 401, code: "invalid_api_key", said: "Nothing lost: The key was refused" },
+    { status: 401, code: "invalid_api_key", said: "Nothing lost: The key is missing or was refused" },
     { status: 500, code: "internal", said: "Paid for, perhaps: The service failed" }
   ])("answers $code", ({ code, said, status }) =>
     Effect.gen(function* () {
@@ -388,7 +388,7 @@ describe("agent-tool.ts", () => {
       yield* Effect.gen(function* () {
         assert.include(yield* drawing, JSON.stringify(join(path, "drawing.png")))
         assert.include(yield* drawing, JSON.stringify(join(path, "drawing-20.png")))
-        assert.include(yield* drawing, "budget is used up")
+        assert.include(yield* drawing, "not enough of the budget is left")
       }).pipe(Effect.provide(tools(path)), Effect.provide(Layer.effect(LanguageModel.LanguageModel, model)))
       assert.isTrue(yield* isPng(join(path, "drawing.png")))
       assert.strictEqual((yield* TestTransport.requests).length, 2)

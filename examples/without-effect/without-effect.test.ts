@@ -85,7 +85,7 @@ describe("draw.ts", () => {
   it.live.each([
     ["status=400;code=moderation_blocked", /^Please ask for something else\.$/],
     ["status=429;retry-after=0", /^Please wait a minute\.$/],
-    ["status=401", /^Not paid for: The key was refused/],
+    ["status=401", /^Not paid for: The key is missing or was refused/],
     ["reset-body@1000", /^Perhaps paid for: The connection broke/]
   ] as const)("what is thrown for %s is a GradientError with its reason", ([fault, sentence]) =>
     Effect.gen(function* () {
@@ -213,7 +213,7 @@ describe("server.ts", () => {
   it.live.each([
     ["status=400;code=moderation_blocked", 400, "Moderation refused the request", "invalid_request_error"],
     ["status=429;retry-after=0", 429, "Too many requests", "rate_limit_error"],
-    ["status=401", 502, "The key was refused", "server_error"],
+    ["status=401", 502, "The key is missing or was refused", "server_error"],
     ["status=500", 502, "The service failed", "server_error"]
   ] as const)("answers %s with a status of its own: %d", ([fault, status, message, type]) =>
     Effect.gen(function* () {

@@ -85,7 +85,7 @@ describe.concurrent("the prompt as an argument", () => {
     Effect.gen(function* () {
       const { code, prompts, stderr } = yield* draw(["  "], Buffer.from(""))
       assert.deepStrictEqual([code, prompts], [2, []])
-      assert.match(stderr, /^The request is invalid: prompt must be [^\n]*\n$/)
+      assert.match(stderr, /^A param or option is invalid: prompt must be [^\n]*\n$/)
     })
   )
 

@@ -4,7 +4,7 @@
  * request used, if that is known.
  *
  * `layerMemory` counts for one process. `SqlBudgetLedger` of `@effect-gradient/durable` counts for all processes that
- * use the journal's database.
+ * use the same database.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

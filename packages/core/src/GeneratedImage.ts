@@ -10,8 +10,8 @@ import { describeBytes, makeBlob, mediaTypeOf, type PlatformBlob } from "./inter
 import { optional, suggest } from "./internal/schemaFields.ts"
 
 /**
- * The encoded bytes of one image and their format. When an `ImageBytes` is printed, the media type and the number of
- * bytes take the place of the field `bytes`, because printing 12 MB would block the process for seconds.
+ * The encoded bytes of one image and their format. `String`, `JSON.stringify` and Node's `console.log` show the media
+ * type and the number of bytes in place of the bytes, because printing 12 MB would block the process for seconds.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +63,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
 }
 
 /**
- * One image of a response.
+ * One image of a response or of a failure. An image of a failure can be unfinished.
  *
  * @category models
  * @since 0.1.0
@@ -92,7 +92,7 @@ export interface ImageSource<E = never> {
 
 /**
  * A JSON reply, or one event of a stream, with its images in base64. For servers: it is encoded while it is read, in
- * pieces of at most about 256 KiB, so that a client that reads slowly takes little memory.
+ * pieces with at most 256 KiB of base64, so that a client that reads slowly takes little memory.
  *
  * @category models
  * @since 0.1.0

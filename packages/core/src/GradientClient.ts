@@ -73,7 +73,6 @@ const makeWith = Effect.fnUntraced(function* (options: Options, environment?: En
   )
   const transport = client.transformClient(runAttempts(yield* HttpClient.HttpClient))
 
-  /** Sends a request, and returns the response if its status is 2xx. */
   const send = Effect.fnUntraced(function* (
     request: HttpClientRequest.HttpClientRequest,
     timeout: Duration.Duration,

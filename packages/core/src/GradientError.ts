@@ -42,7 +42,7 @@ interface Row {
   readonly isTemporary?: true
 }
 
-const unknownOutcome = "Retry only if paying twice is acceptable."
+const unknownOutcome = "If the request was charged for, a retry may be charged for as well."
 
 /**
  * One row for each reason: its summary, advice for the developer, and whether it is temporary.
@@ -52,20 +52,20 @@ const unknownOutcome = "Retry only if paying twice is acceptable."
  */
 export const reasons = {
   InvalidParamsError: {
-    summary: "The request is invalid",
-    advice: "Correct the value named in this message. Nothing was sent."
+    summary: "A param or option is invalid",
+    advice: "Correct what this message names. Nothing was sent."
   },
   AuthenticationError: {
-    summary: "The key was refused",
+    summary: "The key is missing or was refused",
     advice:
       "Check the key. Model access keys (GRADIENT_MODEL_ACCESS_KEY) are created at cloud.digitalocean.com, under Serverless Inference."
   },
   PermissionDeniedError: {
     summary: "The key has no permission for this request",
-    advice: "Use a key that has access to this model."
+    advice: "Use a key that has this permission."
   },
   NotFoundError: {
-    summary: "The service has no such endpoint or model",
+    summary: "Not found",
     advice: "Check the base URL and the name of the model."
   },
   ConflictError: {
@@ -77,7 +77,7 @@ export const reasons = {
   BadRequestError: { summary: "The request was refused", advice: "Change the request." },
   ContentPolicyError: { summary: "Moderation refused the request", advice: "Change the prompt." },
   QuotaExceededError: {
-    summary: "The credit of the account is used up",
+    summary: "The account has no credit left, or has reached its limit",
     advice: "Add credit, or raise the account's limit."
   },
   RateLimitError: {
@@ -106,23 +106,23 @@ export const reasons = {
     advice: "Check that the base URL points to a compatible service, or raise `limits` if the response exceeds them."
   },
   IncompleteStreamError: {
-    summary: "The stream ended before the image was complete",
+    summary: "The stream ended before an image was complete",
     advice: unknownOutcome,
     isTemporary: true
   },
   InDoubtError: {
     summary: "An earlier request with this idempotency key may have been charged for, and its outcome is unknown",
-    advice: "Nothing is sent with this idempotency key until you decide, with `DurableImages.resolve`."
+    advice: "Nothing is sent with this idempotency key unless you allow it, for example with `DurableImages.resolve`."
   },
   ExpiredError: {
     summary: "The images of this idempotency key, if it had any, were removed",
     advice: "Nothing was sent. To generate images and pay for them, call `DurableImages.forget` first."
   },
-  JournalError: { summary: "The journal of generations failed", advice: "" },
+  JournalError: { summary: "The journal of generations cannot be used", advice: "" },
   StoreError: { summary: "The store of images failed", advice: "" }
 } as const satisfies Record<string, Row>
 
-const idleProxies = "Proxies close idle connections"
+const idleProxies = "Some proxies close idle connections"
 
 /** The advice of a `RequestTimeoutError`, by the timeout that expired. */
 const timeoutAdvice = {
@@ -185,14 +185,17 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   declare readonly _tag: string
 
   /**
-   * Whether the failure is temporary, so that a retry may succeed. If `mayHaveBeenCharged` is true, you may pay for the
-   * failed attempt and for the retry.
+   * Whether the failure counts as temporary, so that a retry may succeed. If `mayHaveBeenCharged` is true, you may pay
+   * for the failed attempt and for the retry.
    */
   get isRetryable(): boolean {
     return this.shouldRetry ?? (this.status === 408 || rowOf(this._tag).isTemporary === true)
   }
 
-  /** Whether the service may have generated an image, and charged for it, although the attempt failed. */
+  /**
+   * Whether the service may have charged for the request of this attempt, or for an earlier request that the failure is
+   * about.
+   */
   get mayHaveBeenCharged(): boolean {
     return this.isFree !== true && charged[this.reached](this)
   }
@@ -214,7 +217,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
     return [
       sentence(details === undefined ? summary : `${summary}: ${details}`),
       wait || this.advice,
-      this.images.length > 0 && "The images that arrived are in `reason.images`.",
+      this.images.length > 0 && "Images that arrived are in `reason.images`.",
       this.mayHaveBeenCharged && "The request may have been charged for.",
       this.requestId !== undefined && `Request id: ${this.requestId}.`
     ]
@@ -228,11 +231,10 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
   }
 }
 
-/** The field `reached`. Its value is `byDefault` if a reason is constructed without it. */
 const reachedField = (byDefault: Reached) => Reached.pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
 
 /**
- * The params or options are invalid, so nothing was sent.
+ * The params or options are invalid, or the HTTP client refuses to send the request. Nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -276,8 +278,7 @@ export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
 }) {}
 
 /**
- * 404: no such endpoint or model. Also the reason if `DurableImages.join` finds no generation with its key; then
- * nothing was sent.
+ * 404: no such endpoint or model. Also the reason if `DurableImages.join` has nothing to join; then nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -302,8 +303,8 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
 }
 
 /**
- * 409: the request conflicts with another one. Also the reason of a durable call if its idempotency key was used with
- * other params; then nothing was sent.
+ * 409: the request conflicts with another one. Also the reason if `DurableImages` refuses a call, for example because
+ * its idempotency key was used with other params; then nothing was sent.
  *
  * @category reasons
  * @since 0.1.0
@@ -362,7 +363,8 @@ export class ContentPolicyError extends Reason.extend<ContentPolicyError>(
 }) {}
 
 /**
- * 402, or another 4xx or an error within a reply of status 200, if its code shows that the account has no credit left.
+ * 402, or another 4xx or an error within a reply of status 200, if its code shows that the account has no credit left,
+ * or has reached its limit.
  *
  * @category reasons
  * @since 0.1.0
@@ -390,7 +392,7 @@ export class RateLimitError extends Reason.extend<RateLimitError>("@effect-gradi
 ) {
   override get advice(): string {
     const reset = nextReset(this)
-    return reset === undefined ? super.advice : `The limit is reset at ${DateTime.formatIso(reset)}.`
+    return reset === undefined ? super.advice : `A limit is reset at ${DateTime.formatIso(reset)}.`
   }
 }
 
@@ -406,7 +408,7 @@ export class BudgetExceededError extends Reason.extend<BudgetExceededError>(
   _tag: Schema.tag("BudgetExceededError"),
   reached: reachedField("NotSent"),
   /**
-   * Which limit of the budget could be exceeded. `limit`, `left` and `requested` are numbers of images, of output
+   * A limit of the budget that could be exceeded. `limit`, `left` and `requested` are numbers of images, of output
    * tokens, or of the currency's units.
    */
   of: Schema.Literals(["images", "outputTokens", "money"]),
@@ -460,10 +462,10 @@ export class RequestTimeoutError extends Reason.extend<RequestTimeoutError>(
   /**
    * Which timeout expired.
    *
-   * - `connect`: no connection to the service was made in time.
-   * - `response`: the reply was not complete within `timeout`. For a stream, its headers did not arrive within
-   *   `timeout`.
-   * - `idle`: no byte of the reply arrived for `idleTimeout`.
+   * - `connect`: no connection was made in time.
+   * - `response`: `timeout`, or a similar timeout of the HTTP client. The reply, or the headers of a stream, did not
+   *   arrive in time.
+   * - `idle`: `idleTimeout`, or a similar timeout of the HTTP client. No further byte of the reply arrived in time.
    * - `deadline`: the stream was not complete within `deadline`.
    */
   phase: Schema.Literals(["connect", "response", "idle", "deadline"])
@@ -567,7 +569,7 @@ const phase = Schema.Literals(["before", "after"])
 
 const phaseAdvice = {
   before: "Nothing was sent. Try again later.",
-  after: "The request was sent. Another call with the same idempotency key does not pay a second time."
+  after: "The request was sent. Calls with this idempotency key send no other request unless you allow it."
 } as const
 
 /**
@@ -591,9 +593,9 @@ export class JournalError extends Reason.extend<JournalError>("@effect-gradient/
 
 /**
  * The store of images could not be read or written, or has lost the images of the idempotency key. If `phase` is
- * `before`, this attempt sent nothing. If it is `after`, the request was sent, and `images` has all images of its
- * reply, at least one of which could not be stored. The code is `images_lost` if the store does not have the images of
- * a generation that is done.
+ * `before`, this attempt sent nothing. If it is `after`, the request was sent, its images could not be stored, and
+ * `images` has all of them. The code is `images_lost` if the store does not have the images of a generation that is
+ * done.
  *
  * @category reasons
  * @since 0.1.0
@@ -685,7 +687,7 @@ export class GradientError extends Schema.TaggedError<GradientError>("@effect-gr
     cause: Schema.optional(Schema.Defect())
   }
 ) {
-  /** Whether the failure is temporary, so that a retry may succeed. */
+  /** Whether the failure counts as temporary, so that a retry may succeed. */
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
@@ -727,9 +729,9 @@ export const isGradientError = (value: unknown): value is GradientError => Predi
 /**
  * The HTTP status with which your own server should reply if a call fails for this reason.
  *
- * - 400 (also for moderation and invalid params), 404, 409, 422 and 429: your caller can correct the request, or repeat
- *   it later. If the earlier request with an idempotency key is in doubt, the status is 409 too.
- * - 410: the images of an idempotency key were removed.
+ * - 400 (also for moderation and invalid params), 404, 409, 422 and 429: in most cases, your caller can correct the
+ *   request, or repeat it later. If the earlier request with an idempotency key is in doubt, the status is 409 too.
+ * - 410: the images of an idempotency key were removed or lost.
  * - 502: only you can solve the problem (key, permission, credit, budget), or the failure is of any other kind. A 401
  *   of the service becomes a 502, because a 401 would ask your caller for credentials.
  * - 503: this request was not charged for, because it was not sent or the service is busy. A retry is safe.

@@ -1,6 +1,6 @@
 /**
- * The events of `Images.generateStream`. For each image: `PartialImage`s, if the service sends them, each sharper than
- * the one before, then a `Completed` with the final image.
+ * The events of `Images.generateStream`. For each image: `PartialImage`s, if the service sends them, then a `Completed`
+ * with the final image.
  */
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
@@ -14,7 +14,10 @@ import { optional, UnixSeconds } from "./internal/schemaFields.ts"
 import { eventNames } from "./internal/wire.ts"
 
 const eventFields = {
-  /** When the service created the event. Wire: `created_at`, Unix seconds. */
+  /**
+   * When the service created the event. If the event was made from a response: its `created`. Wire: `created_at`, Unix
+   * seconds.
+   */
   createdAt: optional(UnixSeconds),
   ...settingsFields
 }
@@ -32,8 +35,8 @@ export class PartialImage extends ImageBytes.extend<PartialImage>("@effect-gradi
     .transform("PartialImage")
     .pipe(Schema.withConstructorDefault(Effect.succeed("PartialImage" as const))),
   /**
-   * The number of this partial image within its image, from 0. If the service sends no valid number, it is the previous
-   * partial image's number plus 1. Wire: `partial_image_index`.
+   * The number of this partial image within its image, from 0. If the service sends no valid number: the number of the
+   * previous partial image of the same image plus 1, or 0. Wire: `partial_image_index`.
    */
   partialImageIndex: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
   /** How many partial images of each image the call asked for. */

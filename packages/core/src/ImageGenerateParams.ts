@@ -22,7 +22,7 @@ export { Issue, renderIssue, renderIssues } from "./internal/issue.ts"
 export const defaultModel = "openai-gpt-image-2"
 
 const Fields = Schema.Struct({
-  /** What the image shows: 1 to 32,000 characters. */
+  /** What the image shows: 1 to 32,000 characters, not only white space. */
   prompt: Schema.String,
   /** The model. `Models.list` lists the service's models. Default: the layer's `model`, else `openai-gpt-image-2`. */
   model: sendableNonNull(suggest<"openai-gpt-image-2" | "openai-gpt-image-1.5" | "stable-diffusion-3.5-large">()),
@@ -38,7 +38,7 @@ const Fields = Schema.Struct({
   outputCompression: sendable(Schema.Finite),
   /** The file format of the image. Wire: `output_format`. */
   outputFormat: sendable(suggest<"png" | "webp" | "jpeg" | "gif" | "svg">()),
-  /** The quality of the image. With `high`, the service takes minutes. */
+  /** The quality of the image. From `high` on, the service takes minutes. */
   quality: sendable(suggest<"auto" | "low" | "medium" | "high" | "xhigh" | "max">()),
   /** A stable, anonymous identifier of the end user. Wire: `safety_identifier`. */
   safetyIdentifier: sendable(Schema.String),
@@ -139,8 +139,8 @@ export const fromWire = (body: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(names.map((name) => [name, property(body, wireNameOf(name))]))
 
 /**
- * Adds the defaults of `model`, `n` and, for a stream, `partialImages` if they are absent. The API requires `model` and
- * `n`.
+ * Adds the defaults of `model`, `n` and, for a stream, `partialImages` if they are absent or null. The API requires
+ * `model` and `n`.
  *
  * @category defaults
  * @since 0.1.0

@@ -44,7 +44,7 @@ export type InputTokensDetails = typeof InputTokensDetails.Type
 export const Usage = Schema.Struct({
   /** The number of tokens of the prompt. Wire: `input_tokens`. */
   inputTokens: Count,
-  /** The number of tokens of the images. Wire: `output_tokens`. */
+  /** The number of tokens that were generated. Wire: `output_tokens`. */
   outputTokens: optional(Count),
   /** The number of input tokens and output tokens together. Wire: `total_tokens`. */
   totalTokens: Count,

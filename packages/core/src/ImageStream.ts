@@ -71,7 +71,7 @@ export interface Progress {
 }
 
 /**
- * Runs `onProgress` for each event. The event is passed on when `onProgress` has ended.
+ * Runs `onProgress` for each event. The event is passed on when `onProgress` has succeeded.
  *
  * @category consuming
  * @since 0.1.0

@@ -68,7 +68,7 @@ export const Parameters = Schema.Struct({
   moderation: text("How strict the moderation is: auto or low. Leave it out unless the user asks for it."),
   outputCompression: number("Quality of the compression from 0 to 100, only for webp and jpeg. Default: 100."),
   outputFormat: text("The file format: png, webp or jpeg. webp and jpeg files are much smaller. Default: png."),
-  quality: text("The quality: low, medium, high or auto. high takes minutes and costs most. Default: auto."),
+  quality: text("The quality: low, medium, high or auto. high takes minutes and costs more. Default: auto."),
   safetyIdentifier: text("A stable, anonymous identifier of the end user. Leave it out unless you were given one."),
   size: text("Width and height in pixels: 1024x1024, 1536x1024 (landscape), 1024x1536 (portrait) or auto."),
   user: text("An identifier of the end user, up to 256 characters. Leave it out unless you were given one.")
@@ -84,7 +84,7 @@ export const Reference = Schema.Struct({
   location: Schema.String.annotate({ description: "Where the image is kept: a path, a URL or a key." }),
   mediaType: Schema.String,
   size: Schema.optionalKey(Schema.String.annotate({ description: "Width and height in pixels, such as 1024x1024." })),
-  bytes: Schema.Int.annotate({ description: "The size of the file in bytes." })
+  bytes: Schema.Int.annotate({ description: "The size of the image in bytes." })
 })
 
 /**
@@ -97,7 +97,7 @@ export const Reference = Schema.Struct({
 export interface Reference extends Schema.Schema.Type<typeof Reference> {}
 
 /**
- * What a language model gets if its call fails.
+ * What a language model gets if its call fails, or if an image cannot be kept.
  *
  * @category schemas
  * @since 0.1.0
@@ -109,7 +109,7 @@ export const Failure = Schema.Struct({
 })
 
 /**
- * What a language model gets if its call fails.
+ * What a language model gets if its call fails, or if an image cannot be kept.
  *
  * @category models
  * @since 0.1.0
@@ -168,7 +168,7 @@ export const toFilePart = ({ bytes, mediaType }: ImageBytes): Prompt.FilePart =>
 
 const askFirst = "The request may have been charged for: ask the user before you call again."
 
-const notYours = "Only the operator of this tool can solve this problem: tell the user, and do not call again."
+const notYours = "You cannot solve this problem: tell the user, and do not call again."
 
 const correctAndRepeat = "Nothing was charged for. Correct the params and call again."
 
@@ -180,13 +180,15 @@ const adviceOf = (reason: GradientErrorReason): string => {
     case "UnprocessableEntityError":
       return correctAndRepeat
     case "NotFoundError":
-      return reason.model === undefined ? notYours : "Leave out `model`, or ask the user for another model."
+      return reason.model === undefined
+        ? notYours
+        : "Leave out `model` if you set it, or ask the user for another model."
     case "ContentPolicyError":
       return "Nothing was charged for. Do not send this prompt again: change what it describes, or tell the user."
     case "BudgetExceededError":
       return reason.of === "images" && reason.left >= 1
         ? `Nothing was sent. Ask for at most ${reason.left} images.`
-        : "Nothing was sent. Do not call again: tell the user that the budget is used up."
+        : "Nothing was sent. Do not call again: tell the user that not enough of the budget is left."
     default:
       return reason.isRetryable ? waitAndRepeat(reason) : notYours
   }
@@ -259,12 +261,12 @@ const keepAll = Effect.fnUntraced(function* <E extends { readonly message: strin
     if (Result.isSuccess(location)) kept.push(toReference(image, location.success))
     else problems.push(location.failure.message)
   }
-  if (problems.length > 0) yield* Effect.logError("Images that were paid for could not be kept", problems)
+  if (problems.length > 0) yield* Effect.logError("Generated images could not be kept", problems)
   return { kept, isComplete: problems.length === 0 }
 })
 
 const notKept = (images: ReadonlyArray<Reference>): Failure => ({
-  error: "The images were generated and paid for, but some could not be kept: tell the user, and do not call again.",
+  error: "The images were generated and paid for, but not all could be kept: tell the user, and do not call again.",
   mayHaveBeenCharged: true,
   images
 })

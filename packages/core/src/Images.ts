@@ -76,7 +76,6 @@ const attemptOf = (
   server
 })
 
-/** Makes `Images`, which sends its requests through the `GradientClient` in context. */
 const make = Effect.gen(function* () {
   const client = yield* GradientClient
 

@@ -11,7 +11,8 @@
  * endpoint would refuse the same request. For a stream, the next entry is tried only before the first event.
  *
  * The client of an entry makes its own retries before the next entry is tried. To try the next entry at once, set
- * `retry: RetryPolicy.none` in the options of that client. The attempts of each entry are numbered from 1.
+ * `retry: RetryPolicy.none` in the options of that client or of the call. The attempts of each entry are numbered from
+ * 1.
  *
  * @example
  * ```ts

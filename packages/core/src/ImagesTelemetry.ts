@@ -6,7 +6,7 @@
  *
  * This module is not part of the index, so that a program without telemetry does not load it.
  *
- * The key is in no span and in no metric. The prompt is only in spans, and only if `captureContent` is set. The
+ * The key is in no span and in no metric. The prompt is in no metric, and in spans only if `captureContent` is set. The
  * service's error messages can repeat the prompt. So, unless `captureContent` is set, these spans have only the reason
  * of an error, without the service's message, and they have no log lines. The log itself has the whole message, and so
  * has a span of your own around the call.

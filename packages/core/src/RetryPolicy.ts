@@ -4,7 +4,8 @@
  *
  * These rules apply to every policy:
  *
- * - The header `x-should-retry: false` stops retries. With `true`, the failure counts as temporary.
+ * - The header `x-should-retry: false` of an error response stops retries. With `true`, the failure counts as
+ *   temporary.
  * - If the service asks for a wait, that wait replaces the delay of the schedule. The service asks with the header
  *   `retry-after-ms`, else with `retry-after`. After a 429 without these headers, the wait is the time until the first
  *   rate limit is reset, if the reply names that time, and a little more.

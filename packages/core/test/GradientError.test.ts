@@ -158,7 +158,7 @@ describe("GradientError", () => {
         }
         const refused = yield* answeredWith(() => new Response("{}", { status: 401 }))
         expect(refused.message).toMatch(
-          /^The key was refused \(401\)\. Check the key. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/
+          /^The key is missing or was refused \(401\)\. Check the key. Model access keys \(GRADIENT_MODEL_ACCESS_KEY\)/
         )
       })
     )
@@ -175,7 +175,7 @@ describe("GradientError", () => {
 
     it.effect("mentions idle proxies only if a body broke or was idle", () =>
       Effect.gen(function* () {
-        const proxies = "Proxies close idle connections"
+        const proxies = "Some proxies close idle connections"
         const before = yield* answeredWith(() => Object.assign(new Error("reset"), { syscall: "read" }))
         expect(before._tag).toBe("DisconnectedError")
         expect(before.message).not.toContain(proxies)
@@ -187,7 +187,7 @@ describe("GradientError", () => {
     it.effect.each([
       { phase: "connect", advice: "Check the network" },
       { phase: "response", advice: "takes 2 to 4 minutes: raise `timeout`" },
-      { phase: "idle", advice: "Proxies close idle connections" },
+      { phase: "idle", advice: "Some proxies close idle connections" },
       { phase: "deadline", advice: "Raise `deadline`" }
     ] as const)("of a timeout fits its phase: $phase", ({ advice, phase }) =>
       Effect.sync(() => {
@@ -206,7 +206,7 @@ describe("GradientError", () => {
     it.effect("says where the images are", () =>
       Effect.gen(function* () {
         const some = yield* streamedWith(() => Wire.stream([Wire.event(Wire.partial(0))]))
-        expect(some.message).toContain("The images that arrived are in `reason.images`.")
+        expect(some.message).toContain("Images that arrived are in `reason.images`.")
         expect((yield* streamedWith(() => Wire.stream([": ping\n\n"]))).message).not.toContain("images")
       })
     )
@@ -779,7 +779,7 @@ describe("GradientError", () => {
         expect(error.reason.mayHaveBeenCharged).toBe(false)
         expect(error.mayHaveBeenCharged).toBe(true)
         expect(error.isRetryable).toBe(false)
-        expect(error.message).toMatch(/^The key was refused \(401\).*\(2 attempts\)$/)
+        expect(error.message).toMatch(/^The key is missing or was refused \(401\).*\(2 attempts\)$/)
       })
     )
   })

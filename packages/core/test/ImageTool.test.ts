@@ -136,10 +136,10 @@ describe("failures", () => {
     ["when to call again", refusing(429), {}, /Call again in/, false],
     ["to ask the user, if money may have been spent", refusing(500), {}, /ask the user before/, true],
     [
-      "to tell the user, if only the operator can help",
+      "to tell the user, if the model cannot help",
       refusing(401),
       {},
-      /^The key was refused\. Only the operator/,
+      /^The key is missing or was refused\. You cannot solve/,
       false
     ]
   ])("say %s", ([, images, params, words, mayHaveBeenCharged]) =>
@@ -150,12 +150,12 @@ describe("failures", () => {
     })
   )
 
-  it.effect("say that a budget is used up", () =>
+  it.effect("say that not enough of a budget is left", () =>
     Effect.gen(function* () {
       const none = ImagesBudget.layer({ images: 0 }).pipe(
         Layer.provide([TestImages.layerFixed(), BudgetLedger.layerMemory])
       )
-      assert.match((yield* failureOf(none)).error, /Do not call again: tell the user that the budget is used up/)
+      assert.match((yield* failureOf(none)).error, /Do not call again: tell the user that not enough/)
     })
   )
 

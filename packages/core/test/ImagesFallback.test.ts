@@ -77,7 +77,7 @@ describe("ImagesFallback", () => {
       const layer = ImagesFallback.layer([{ layer: first.layer }, { layer: second.layer, model: "b" }])
       const error = yield* Effect.flip(Effect.provide(call, layer))
       expect(error.attempts.map(({ reason }) => reason._tag)).toEqual(["AuthenticationError", "RateLimitError"])
-      expect(error.message).toContain("Entry 1: The key was refused (401)")
+      expect(error.message).toContain("Entry 1: The key is missing or was refused (401)")
       expect(error.message).toContain("Entry 2 (b): Too many requests (429)")
     })
   )

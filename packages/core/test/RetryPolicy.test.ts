@@ -240,7 +240,7 @@ describe("RetryPolicy", () => {
         )
         expect(service.asked.length).toBe(1)
         expect(reason.tokensPerDay?.resetAt).toEqual(DateTime.makeUnsafe(9_000_000))
-        expect(reason.message).toContain("The limit is reset at 1970-01-01T02:30:00.000Z.")
+        expect(reason.message).toContain("A limit is reset at 1970-01-01T02:30:00.000Z.")
       })
     )
 

@@ -116,7 +116,7 @@ describe("replies that are not HTTP", () => {
         Effect.provide(layer(`https://127.0.0.1:${port}/v1`))
       )
       assert.strictEqual(error.reason._tag, "ConnectionError")
-      assert.include(error.message, "does not speak TLS on this port")
+      assert.include(error.message, "may not speak TLS on this port")
       assert.notMatch(error.message, /SSL routines|\.c:|\n/)
     }).pipe(Effect.scoped)
   )

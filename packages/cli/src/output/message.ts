@@ -14,7 +14,7 @@ const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["raise `timeout`", "raise --timeout"],
   ["raise `idleTimeout`", "raise --idle-timeout"],
   ["stream with partial images", "use --partial-images"],
-  [" The images that arrived are in `reason.images`.", ""], // The command line prints the paths of the images instead.
+  [" Images that arrived are in `reason.images`.", ""], // The command line prints the paths of the images instead.
   [/an image was sent as a URL;.*(?=\. Check)/, "an image was sent as a URL"] // Cuts out the URLs, which are printed separately.
 ]
 

@@ -1,7 +1,6 @@
 /**
- * Encodes and decodes base64. Decodes with the platform's fastest decoder: Node's `Buffer`, else
- * `Uint8Array.prototype.setFromBase64` (browsers), else Effect's decoder. Callers that decode must handle white space,
- * escapes and padding.
+ * Encodes and decodes base64. Decodes with `Buffer` (Node), else `Uint8Array.prototype.setFromBase64` (browsers), else
+ * Effect's decoder, which is slower. Callers that decode must handle white space, escapes and padding.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -34,7 +33,7 @@ const asBuffer =
 export const allocate = (length: number): Uint8Array =>
   nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)
 
-/** Converts a range of bytes to a string with one character per byte. Platforms search and decode strings fast. */
+/** Converts a range of bytes to a string with one character per byte, because strings are fast to search and decode. */
 export const latin1: (bytes: Uint8Array, from: number, to: number) => string = (() => {
   if (asBuffer !== undefined) return (bytes, from, to) => asBuffer(bytes).toString("latin1", from, to)
   // In TextDecoder, the label latin1 means windows-1252. It differs from latin1 only above 127, where base64 has no

@@ -1,6 +1,3 @@
-/**
- * Reads values of unknown types.
- */
 import * as Predicate from "effect/Predicate"
 
 /** The value of a property. `undefined` if `holder` is not an object or lacks the property. */

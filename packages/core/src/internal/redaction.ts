@@ -19,15 +19,15 @@ export const secretName =
   /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
 
 /**
- * Redacts the user and password of a URL, and the values of its query params whose names show that they can hold a
- * secret.
+ * Redacts the user and password of a URL that has a scheme, and the values of its query params whose names show that
+ * they can hold a secret.
  */
 export const redactUrl = (url: string): string => UrlParams.redactUrl(url, [secretName])
 
 /** Matches keys of the service, which start with known prefixes. */
 const knownKeys = /\b(?:sk-do-|do[opr]_v1_)[\w-]+/g
 
-/** The length of the shortest secret that is redacted in texts. Shorter secrets could also occur in ordinary text. */
+/** The length of the shortest secret of a header that is redacted in texts. Ordinary text can contain shorter ones. */
 const shortestSecret = 8
 
 /**
@@ -37,7 +37,7 @@ const shortestSecret = 8
 const base64Forms = (secret: string): ReadonlyArray<string> =>
   [0, 1, 2].flatMap((before) => {
     const encoded = Base64.encode("\0".repeat(before) + secret)
-    // The characters at both ends of the base64 also depend on the bytes next to the secret, so they are cut off.
+    // Characters at the ends that also depend on the bytes next to the secret are cut off.
     const form = encoded.slice(Math.ceil((before * 8) / 6)).replace(/.=+$/, "")
     return [form, form.replaceAll("+", "-").replaceAll("/", "_")]
   })

@@ -69,8 +69,8 @@ export class OpenAttempt {
   #startedAt = 0
   #sentAt = 0
   /**
-   * Whether the reply is complete. If so, the request is not aborted when its scope closes: closing the body ends the
-   * request.
+   * Whether no more of the reply is needed. If so, the request is not aborted when its scope closes: closing the body
+   * ends the request.
    */
   isReplyWhole = false
   /** Returns the images that were decoded and kept so far, for the outcome of an attempt without a complete reply. */
@@ -210,8 +210,8 @@ export class OpenAttempt {
 }
 
 /**
- * If an `end` failed after `Completed`, adds the images to its reason, unless the reason has images. The caller pays
- * for them.
+ * If an `end` failed after `Completed`, adds the images of the outcome to its reason, unless the reason has images. The
+ * caller pays for them.
  */
 const withImages = (reason: GradientErrorReason, outcome: Outcome): GradientErrorReason =>
   outcome._tag === "Completed" && reason.images.length === 0

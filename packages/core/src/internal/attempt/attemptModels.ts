@@ -34,7 +34,7 @@ export interface Call {
   readonly kind: Kind
   /** The params of the call, with the `model`, `n` and `partialImages` of the request's body. */
   readonly params: ImageGenerateParamsStreaming & { readonly model: string; readonly n: number }
-  /** The idempotency key from the options of the call. */
+  /** The idempotency key of the call. `DurableImages` replaces it with its SHA-256. */
   readonly idempotencyKey?: string | undefined
   /** The labels from the options of the call. */
   readonly labels: Readonly<Record<string, string>>
@@ -61,7 +61,7 @@ export interface Attempt extends Call {
  * - `Completed`: the whole reply arrived, or, in a stream, the last of the requested images. A reply can have fewer
  *   images than requested.
  * - `Failed`: the request failed. `reason.mayHaveBeenCharged` shows whether it may have been charged for.
- * - `Left`: the caller was interrupted, or stopped reading the stream before its last `Completed` event, or a transform
+ * - `Left`: the caller was interrupted, or stopped reading the stream before the last requested image, or a transform
  *   sent another request after a response. The images may have been charged for.
  *
  * `images` has the images that were decoded; those of a stream only if an entry needs them, or if they are in
@@ -110,8 +110,8 @@ export interface Entry {
    * Runs once for each attempt that got past this entry's `wait`, and cannot be interrupted. It runs before the caller
    * gets the response, the last requested image of a stream, or the failure; before the delay of a retry; or after the
    * caller has left. If a stream has fewer images than requested, or if the reply is passed on without being decoded,
-   * it runs when the reply ends. If `end` fails after `Completed`, the reason of its failure gets the images, so that
-   * the caller does not lose them.
+   * it runs when the reply ends. If `end` fails after `Completed`, the reason of its failure gets the images of the
+   * outcome.
    */
   readonly end?: ((attempt: Attempt, outcome: Outcome) => Effect.Effect<void, GradientErrorReason>) | undefined
   /**

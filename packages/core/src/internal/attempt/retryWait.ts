@@ -1,4 +1,4 @@
-/** The service's own rules for retries. They apply with every retry policy. */
+/** Rules for retries that apply with every retry policy. */
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"

@@ -1,7 +1,7 @@
 /**
  * Sends the request of one attempt through the client that `transformClient` returns. The client that is passed to
  * `transformClient` runs each `begin` and starts the timeout when a request is sent. Work that a transform does before
- * it sends, such as waiting for a limit, is not part of the timeout.
+ * it sends, such as waiting for a limit, is not part of this timeout.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -167,7 +167,7 @@ export const sendRequest = Effect.fnUntraced(function* (
   )
   if (sending.response !== undefined) return response
   return yield* new GradientError.InvalidResponseError({
-    description: "transformClient returned a response without sending a request through its client argument"
+    description: "transformClient returned a response that its client argument did not return"
   })
 })
 
@@ -177,7 +177,6 @@ const refusedResponse = (error: unknown): Response | undefined =>
     ? error.reason.response
     : undefined
 
-/** Converts an error of the transformed client to a reason. */
 const reasonOfTransform = (error: unknown, { failure, isSent, response }: Sending): Reason => {
   if (failure !== undefined) return failure
   // Before a request was sent, it is an error of another service, such as one that gives tokens.

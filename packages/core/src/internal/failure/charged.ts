@@ -12,7 +12,7 @@ export interface Evidence {
   readonly images: ReadonlyArray<unknown>
 }
 
-/** Whether the server is busy and asks the client to wait. Such a server has not begun to generate. */
+/** Whether the server is busy and asks the client to wait. It is assumed that it has not begun to generate. */
 const isBusy = ({ retryAfter, status }: Evidence) => status === 503 && retryAfter !== undefined
 
 /**

@@ -43,7 +43,6 @@ export const reasonOfResponse = (
   })
 }
 
-/** The reason for an error object in a reply with status 2xx. */
 export const reasonOfErrorObject = (
   value: unknown,
   fields: HeadFields,

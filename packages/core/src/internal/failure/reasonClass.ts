@@ -51,7 +51,6 @@ const byCode = new Map<string | undefined, ReasonClass>([
 
 const decidedByCode = ({ code, type }: ErrorBody) => byDecidingCode.get(code) ?? byDecidingCode.get(type)
 
-/** The class of the reason for a status other than 2xx. */
 export const reasonClassOfStatus = (status: number, body: ErrorBody): ReasonClass => {
   if (status < 400) return GradientError.InvalidResponseError
   if (status >= 500) return GradientError.InternalServerError

@@ -12,8 +12,8 @@ import { redactText, redactUrl } from "../redaction.ts"
 const NotSent = Symbol.for("@effect-gradient/core/NotSent")
 
 /**
- * Marks an error to show that it occurred before anything of the request was sent. Call it in a transport that you
- * write.
+ * Marks the `cause` of an `HttpClientError` to show that it occurred before anything of the request was sent. Call it
+ * in a transport that you write.
  */
 export const markNotSent = (error: object): void => {
   Object.defineProperty(error, NotSent, { value: true })
@@ -108,7 +108,7 @@ const proxyRefused = (status: number, cause: unknown): GradientError.ConnectionE
       status === 407
         ? "the proxy refused the connection (407): the proxy's URL needs the right user and password, as in http://user:password@proxy:3128"
         : `the proxy refused the connection (${status})`,
-    // A proxy that failed (5xx) may recover. A proxy that refused the connection will refuse again.
+    // A proxy that failed (5xx) may recover. A proxy that refused the connection will probably refuse again.
     shouldRetry: status >= 500 ? undefined : false
   })
 
@@ -134,7 +134,7 @@ const notHttpDescription = (error: object): string => {
  */
 const tlsDescription = (error: object): string | undefined => {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$|^EPROTO$/.test(codeOf(error))) {
-    return "the server does not speak TLS on this port: should the URL start with http:// instead of https://?"
+    return "the server may not speak TLS on this port: should the URL start with http:// instead of https://?"
   }
   const reason = property(error, "reason")
   return messageIn(error).includes(":SSL routines:") && Predicate.isString(reason) ? `TLS failed: ${reason}` : undefined
