@@ -1,6 +1,7 @@
 /**
- * Parses an event stream while its bytes arrive, by the WHATWG algorithm. The data of each event is parsed by an
- * `ImageJsonParser`. Comments, `id:` and `retry:` are ignored. The caller must remove a byte order mark.
+ * Parses an event stream while its bytes arrive. Lines and fields are those of the WHATWG standard. Unlike there, the
+ * last event may lack its blank line, and an event with empty data is kept. The data of each event is parsed by an
+ * `ImageJsonParser`. All fields but `data` and `event` are ignored. The caller must remove a byte order mark.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"

@@ -102,10 +102,7 @@ const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
     .map((holder) => property(holder, "url"))
     .filter(isUrl)
 
-/**
- * The bytes of an image that was sent as a data URL. `undefined` for any other URL, or if the base64 is invalid or
- * empty.
- */
+/** The bytes of an image that was sent as a data URL. `undefined` unless the URL has valid base64 that is not empty. */
 const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,([^=]*)={0,2}$/.exec(url)) || []
   if (text === undefined) return undefined
@@ -114,7 +111,7 @@ const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   return bytes?.length === 0 ? undefined : bytes
 }
 
-/** Why the images of a reply or an event are unusable. `undefined` if they are usable. */
+/** Describes a flaw of an image, or an image that was sent as a URL. `undefined` if there is none. */
 export const flawOf = ({ flaw }: Extracted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
   const first = urls.find((url) => imageOfDataUrl(url) === undefined)
@@ -217,7 +214,6 @@ const decodeBody = (
   )
 }
 
-/** Converts a response to `Completed` events. */
 export const completedOf = (
   response: ImageGenerateResponse.ImageGenerateResponse
 ): Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed> =>

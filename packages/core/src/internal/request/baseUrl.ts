@@ -34,7 +34,7 @@ const wrongWith = (url: string): string | undefined => {
 
 const serverParts = /^(https?):\/\/(?:[^/?#]*@)?(?:\[([^\]]+)\]|([^:/?#]+))(?::(\d+))?/i
 
-/** The host and port of a base URL. `undefined` if the base URL is only a path, as it can be in a web page. */
+/** The host and port of a base URL. `undefined` if the base URL has no scheme, as it can be in a web page. */
 export const serverOf = (toUrl: ToUrl): Server | undefined => {
   const [, scheme = "", ipv6, host = ipv6, port] = serverParts.exec(toUrl("")) ?? []
   if (host === undefined) return undefined

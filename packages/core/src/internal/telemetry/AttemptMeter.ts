@@ -107,7 +107,7 @@ export class AttemptMeter {
 
   /**
    * The cost of the attempt. Undefined if the model has no price, if nothing was charged, or if the price per image is
-   * invalid and there is no price by tokens.
+   * invalid and the cost by tokens is unknown.
    */
   #costOf(
     charged: AttemptResult["charged"],
