@@ -56,8 +56,8 @@ export interface Options extends GradientClient.Options, TransportOptions {
 }
 
 /**
- * A request with images that were not all taken. It was sent by an earlier page, or by a call of this page that has
- * ended. `response` and `events` ask the gateway for the reply, and never send the request again.
+ * A request with images that were not all taken. It was sent by another page, or by a call of this page that has ended.
+ * `response` and `events` ask the gateway for the reply, and never send the request again.
  *
  * @category models
  * @since 0.1.0
@@ -95,10 +95,10 @@ export class PendingRequests extends Context.Service<
 /**
  * Lists the requests to the same gateway with images that were not all taken, the oldest first. An earlier page sent
  * them and was reloaded or left, or a call of this page ended early, for example because it could not reconnect. With
- * the default storage, the earlier pages are those of the same tab. Requests that run in this page are not listed, nor
- * are those that ended with a failure after which no image is expected. With `localStorage`, requests that run in
- * another tab are listed: asking for their images is not charged for, and both tabs get them. The gateway must be
- * durable. If `reconnect` is `false`, the list is empty.
+ * the default storage, the earlier pages are those of the same tab. Requests that run through this layer are not
+ * listed, nor are those that ended with a failure after which no image is expected. With `localStorage`, requests that
+ * run in another tab are listed: asking for their images is not charged for, and both tabs get them. The gateway must
+ * be durable. If `reconnect` is `false`, or there is no storage, the list is empty.
  *
  * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
  * failed or was interrupted. So store each image within the stream, for example with `Stream.tap`, or use
@@ -127,8 +127,8 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 
 /**
  * Runs `self`. After the images of one of its requests have arrived, that request stays pending until `self` succeeds.
- * If the page is reloaded or left before an image is stored, or if storing the image fails, the next page finds the
- * request in `pending`.
+ * If the page is reloaded or left before an image is stored, or if storing the image fails, `pending` lists the request
+ * later.
  *
  * @example
  * ```ts
@@ -153,7 +153,7 @@ const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
 
 /**
  * On Deno, sends each request body as a stream, which Deno cannot resend. Deno resends any other POST if a kept-alive
- * connection breaks before the head of the reply arrives, and the image would then be charged for twice.
+ * connection breaks before the head of the reply arrives, and the image could then be charged for twice.
  */
 const withStreamOnDeno = HttpClient.mapRequest((request) =>
   "Deno" in globalThis && request.body._tag === "Uint8Array"
