@@ -1,7 +1,8 @@
 /**
- * Parses an event stream while its bytes arrive. Lines and fields are those of the WHATWG standard. Unlike there, the
- * last event may lack its blank line, and an event with empty data is kept. The data of each event is parsed by an
- * `ImageJsonParser`. All fields but `data` and `event` are ignored. The caller must remove a byte order mark.
+ * Parses an event stream while its bytes arrive. Lines and fields are those of the WHATWG standard. Unlike there, an
+ * event is kept if the stream ends directly after its JSON, or if its data is empty. An `ImageJsonParser` parses the
+ * data of each event. Comments, and fields other than `data` and `event`, are ignored. The caller must remove a byte
+ * order mark.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"
