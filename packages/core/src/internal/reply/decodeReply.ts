@@ -185,7 +185,7 @@ export const responseOf = (
   if (!Predicate.isObject(body)) {
     return Result.fail(invalidReply(head, `the reply's JSON is not an object${startOf(json)}`, images()))
   }
-  const flaw = hasNothing(body, extracted) ? `data has no images${startOf(json)}` : undefined
+  const flaw = hasNothing(body, extracted) ? `the reply has no images${startOf(json)}` : undefined
   return flaw === undefined ? decodeBody(body, extracted, head, carry) : Result.fail(invalidReply(head, flaw))
 }
 
