@@ -17,9 +17,9 @@ import * as Effect from "effect/Effect"
  */
 export interface Options {
   /**
-   * How long the call tries to reconnect, counted from the time when the connection broke. If a reconnection fails
-   * after this time, the call fails with its first failure. After an image has arrived, the time begins anew when the
-   * connection breaks again. Default: 5 minutes.
+   * How long the call tries to reconnect, counted from the time when the connection broke. If the connection breaks
+   * again after this time, the call fails with its first failure. After an image has arrived, the time begins anew when
+   * the connection breaks again. Default: 5 minutes.
    */
   readonly limit?: Duration.Input | undefined
   /**
