@@ -127,7 +127,7 @@ export class TestTransport extends Context.Service<
 >()("@effect-gradient/core/testing/TestTransport") {}
 
 /**
- * The requests that were sent so far, in order, with their secrets redacted.
+ * The requests so far, in order, with their secrets redacted.
  *
  * @category accessors
  * @since 0.1.0

@@ -97,8 +97,8 @@ export interface RequestOptions extends WaitingOptions {
   /** Runs after each failed attempt that will be retried, before the wait. */
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
   /**
-   * The key of the call, 1 to 512 characters, sent as the header `Idempotency-Key` with each attempt. `DurableImages`
-   * sends the SHA-256 of the key instead.
+   * The key of the call, 1 to 512 characters. It is sent as the header `Idempotency-Key` with each attempt, so a header
+   * must be able to contain its characters. `DurableImages` sends the SHA-256 of the key instead.
    */
   readonly idempotencyKey?: string | undefined
   /**
