@@ -1,6 +1,6 @@
 /**
- * Decodes a response from its JSON and its extracted images. Images are decoded strictly, because they are what was
- * paid for. All other members are decoded leniently: a member that cannot be decoded is left out.
+ * Decodes a response from its JSON and its extracted images. A response with an image that cannot be used is refused,
+ * because the images are what was paid for. Other members that cannot be decoded are left out or get a default.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -42,17 +42,17 @@ export const headOf = (response: HttpClientResponse.HttpClientResponse, now: num
 type Reason = GradientError.GradientErrorReason
 type Images = ReadonlyArray<GeneratedImage>
 
-/** A decoded value, and the paths of the members that were left out because they could not be decoded. */
+/** A decoded value, and the paths of the members that could not be decoded. */
 export interface Decoded<A> {
   readonly value: A
   readonly unreadable: ReadonlyArray<string>
 }
 
-/** A list with the message to log about members that were left out. Empty if all members could be decoded. */
+/** A list with the message to log about members that could not be decoded. Empty if there are none. */
 export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray<string> =>
   unreadable.length === 0
     ? []
-    : [`Members of the reply that cannot be decoded were left out: ${shorten(unreadable.join(", "))}`]
+    : [`Members of the reply cannot be decoded: ${shorten(unreadable.join(", "))}`]
 
 /** Images without their metadata. */
 export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
