@@ -103,7 +103,7 @@ export class PendingRequests extends Context.Service<
  * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
  * failed or was interrupted. So store each image within the stream, for example with `Stream.tap`, or use
  * `pendingUntilDone`. The images of `generate` count as taken when `generate` returns. Within `pendingUntilDone`, the
- * images of both count as taken when the effect around the call succeeds.
+ * effect around the call must also have succeeded.
  *
  * @example
  * ```ts
