@@ -1,6 +1,7 @@
 /**
  * The most bytes of each part of a reply. If a part is larger, the call fails with `InvalidResponseError`. If an image
- * or the JSON of an event with an unknown name is larger, the event is skipped instead.
+ * or the JSON of an event with an unknown name is larger, the event is skipped instead, unless one of its lines is over
+ * twice `imageBytes`.
  */
 export interface Limits {
   /** The most bytes of one image. Default: 64 MiB. For comparison, an uncompressed 4K image (RGBA) has 33 MB. */

@@ -267,7 +267,7 @@ const pullWith = (
   return next
 }
 
-/** Reads an event stream to its end and returns a response with the completed images. */
+/** Reads an event stream until it has ended or has all images, and returns a response with the completed images. */
 export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const completed: Array<Completed> = []
   const next = pullWith(new EventReader(incoming, true), incoming, reply)
