@@ -148,7 +148,7 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
-/** Whether the platform is a browser, or a worker in one: only these have `navigator.onLine`. */
+/** Whether the platform is a browser, or a worker in one. These have `navigator.onLine`; Node, Bun and Deno do not. */
 const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
 
 /**
