@@ -24,8 +24,8 @@ export interface Options {
   readonly limit?: Duration.Input | undefined
   /**
    * Where requests are kept until their images have been taken, for `BrowserImages.pending`. The params are stored too,
-   * and so the prompts. `false`: nothing is stored. With `localStorage`, which tabs share, `pending` also lists requests
-   * that run in other tabs. Default: `sessionStorage`, if the platform has it.
+   * and so the prompts. `false`: nothing is stored. With `localStorage`, which tabs share, `pending` also lists
+   * requests that run in other tabs. Default: `sessionStorage`, if the platform has it.
    */
   readonly storage?: Storage | false | undefined
 }
