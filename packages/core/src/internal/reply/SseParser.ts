@@ -1,8 +1,8 @@
 /**
  * Parses an event stream while its bytes arrive. Lines and fields are those of the WHATWG standard. Unlike there, an
- * event is kept if the stream ends directly after its JSON, or if its data is empty. An `ImageJsonParser` parses the
- * data of each event. Comments, and fields other than `data` and `event`, are ignored. The caller must remove a byte
- * order mark.
+ * event with empty data is kept, and so is a last event without its blank line if its JSON is complete. An
+ * `ImageJsonParser` parses the data of each event. Comments, and fields other than `data` and `event`, are ignored. The
+ * caller must remove a byte order mark.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"
