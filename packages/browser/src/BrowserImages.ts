@@ -166,7 +166,8 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 /**
  * Provides an HttpClient on fetch. It does not follow redirects, because a request that is sent again could be charged
  * for twice. It sends a new `x-attempt-id` with each POST, and with any other request that does not join an earlier
- * one. In a browser, the rest of a body that its reader leaves is read for up to 5 seconds.
+ * one. In a browser, the rest of a body that its reader leaves is read for up to 5 seconds, unless the request is
+ * aborted.
  *
  * @category layers
  * @since 0.1.0
