@@ -26,7 +26,7 @@ export interface WaitingOptions {
   readonly idleTimeout?: Duration.Input | undefined
   /**
    * The longest time from sending the request of a stream to the end of the stream, not counting the time that the
-   * consumer takes between events. Default: 30 minutes.
+   * consumer takes between events. Until the reply's head arrives, only `timeout` applies. Default: 30 minutes.
    */
   readonly deadline?: Duration.Input | undefined
   /**
