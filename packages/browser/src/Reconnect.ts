@@ -1,8 +1,8 @@
 /**
  * Options and events of reconnections.
  *
- * After the connection to a durable gateway has broken, the gateway continues the request. `BrowserImages` reconnects
- * and asks for the reply. A reconnection never sends the request again, so nothing is paid for twice.
+ * A durable gateway continues a request whose page has lost its connection. `BrowserImages` reconnects and asks for the
+ * reply. A reconnection never sends the request again, so nothing is paid for twice.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as Context from "effect/Context"
