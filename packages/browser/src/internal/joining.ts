@@ -107,8 +107,8 @@ const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed
 }
 
 /**
- * Makes a filter that drops events which the call has already emitted. It is needed because a stream that is joined
- * begins with the completed images and the newest partial image.
+ * Returns a function that makes a filter for each stream of a call. The filter drops events which the call has already
+ * emitted. It is needed because a stream that is joined begins with the completed images and the newest partial image.
  */
 const makeUnseen = () => {
   let completed = 0
