@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib"
 
 /** The budgets in bytes. */
 const budgets = [
-  // This budget grew from 12 kB to 23 kB when the library began to decode every kind of reply and error body that real
+  // This budget grew from 12 kB to 23 kB when the library began to decode more kinds of replies and error bodies that
   // servers send. Later it grew further, for example by 0.5 kB for the telemetry of attempts, where each attempt has a
   // span that lasts until its outcome, by 0.2 kB because the end of a body is read, so that Chromium does not report the
   // request as failed, and by 0.1 kB because errors do not show a key that was given as another option.

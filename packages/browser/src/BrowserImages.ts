@@ -56,8 +56,8 @@ export interface Options extends GradientClient.Options, TransportOptions {
 }
 
 /**
- * A request with images that were not all taken. It was sent by an earlier page, or by a call of this page that has
- * ended. `response` and `events` ask the gateway for the reply, and never send the request again.
+ * A request with images that were not all taken. It was sent by another page, or by a call of this page that has ended.
+ * `response` and `events` ask the gateway for the reply, and never send the request again.
  *
  * @category models
  * @since 0.1.0
@@ -95,15 +95,15 @@ export class PendingRequests extends Context.Service<
 /**
  * Lists the requests to the same gateway with images that were not all taken, the oldest first. An earlier page sent
  * them and was reloaded or left, or a call of this page ended early, for example because it could not reconnect. With
- * the default storage, the earlier pages are those of the same tab. Requests that run in this page are not listed, nor
- * are those that ended with a failure after which no image is expected. With `localStorage`, requests that run in
- * another tab are listed: asking for their images is not charged for, and both tabs get them. The gateway must be
- * durable. If `reconnect` is `false`, the list is empty.
+ * the default storage, the earlier pages are those of the same tab. Requests that run through this layer are not
+ * listed, nor are those that ended with a failure after which no image is expected. With `localStorage`, requests that
+ * run in another tab are listed: asking for their images is not charged for, and both tabs get them. The gateway must
+ * be durable. If `reconnect` is `false`, or there is no storage, the list is empty.
  *
  * The images of `generateStream` count as taken when all of them were read, and neither the stream nor its consumer
  * failed or was interrupted. So store each image within the stream, for example with `Stream.tap`, or use
  * `pendingUntilDone`. The images of `generate` count as taken when `generate` returns. Within `pendingUntilDone`, the
- * images of both count as taken when the effect around the call succeeds.
+ * effect around the call must also have succeeded.
  *
  * @example
  * ```ts
@@ -127,8 +127,8 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 
 /**
  * Runs `self`. After the images of one of its requests have arrived, that request stays pending until `self` succeeds.
- * If the page is reloaded or left before an image is stored, or if storing the image fails, the next page finds the
- * request in `pending`.
+ * If the page is reloaded or left before an image is stored, or if storing the image fails, `pending` lists the request
+ * later.
  *
  * @example
  * ```ts
@@ -148,12 +148,12 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 export const pendingUntilDone = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.scopedWith((scope) => Effect.provideService(self, PendingScope, scope))
 
-/** Whether the platform is a browser, or a worker in one: only these have `navigator.onLine`. */
+/** Whether the platform is a browser, or a worker in one. These have `navigator.onLine`; Node, Bun and Deno do not. */
 const isBrowser = "navigator" in globalThis && "onLine" in globalThis.navigator
 
 /**
  * On Deno, sends each request body as a stream, which Deno cannot resend. Deno resends any other POST if a kept-alive
- * connection breaks before the head of the reply arrives, and the image would then be charged for twice.
+ * connection breaks before the head of the reply arrives, and the image could then be charged for twice.
  */
 const withStreamOnDeno = HttpClient.mapRequest((request) =>
   "Deno" in globalThis && request.body._tag === "Uint8Array"
@@ -166,7 +166,8 @@ const withStreamOnDeno = HttpClient.mapRequest((request) =>
 /**
  * Provides an HttpClient on fetch. It does not follow redirects, because a request that is sent again could be charged
  * for twice. It sends a new `x-attempt-id` with each POST, and with any other request that does not join an earlier
- * one. In a browser, the rest of a body that its reader leaves is read for up to 5 seconds.
+ * one. In a browser, the rest of a body that its reader leaves is read for up to 5 seconds, unless the request is
+ * aborted.
  *
  * @category layers
  * @since 0.1.0

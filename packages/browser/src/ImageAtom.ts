@@ -31,7 +31,7 @@ export interface Options extends GradientClient.RequestOptions {
  * return to the initial state.
  *
  * Its value is an `AsyncResult`: at first `Initial`; while images arrive, a waiting `Success` with the newest image;
- * after the end of the stream, a `Success` with the last `Completed` that is not waiting. A `Failure` keeps the last
+ * after the end of the stream, a `Success` that is not waiting, with the last `Completed`. A `Failure` keeps the last
  * image as its previous success.
  *
  * `options` apply to each call. With `onRetry`, a component can show that the service is busy. With `onReconnect`, it

@@ -86,7 +86,8 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
-  return `Partial image ${partialImageIndex + 1}${of}: ${seen}, and getting sharper`
+  const more = size === undefined ? "" : ", and getting sharper"
+  return `Partial image ${partialImageIndex + 1}${of}: ${seen}${more}`
 }
 
 const waiting = "Waiting for the first image"

@@ -1,8 +1,8 @@
 /**
  * Options and events of reconnections.
  *
- * After the connection to a durable gateway has broken, the gateway continues the request. `BrowserImages` reconnects
- * and asks for the reply. A reconnection never sends the request again, so nothing is paid for twice.
+ * A durable gateway continues a request whose page has lost its connection. `BrowserImages` reconnects and asks for the
+ * reply. A reconnection never sends the request again, so nothing is paid for twice.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as Context from "effect/Context"
@@ -17,15 +17,15 @@ import * as Effect from "effect/Effect"
  */
 export interface Options {
   /**
-   * How long the call tries to reconnect, counted from the time when the connection broke. If a reconnection fails
-   * after this time, the call fails with its first failure. After an image has arrived, the time begins anew when the
-   * connection breaks again. Default: 5 minutes.
+   * How long the call tries to reconnect, counted from the time when the connection broke. If the connection breaks
+   * again after this time, the call fails with its first failure. After an image has arrived, the time begins anew when
+   * the connection breaks again. Default: 5 minutes.
    */
   readonly limit?: Duration.Input | undefined
   /**
    * Where requests are kept until their images have been taken, for `BrowserImages.pending`. The params are stored too,
-   * and so the prompts. `false`: nothing is stored. With `localStorage`, which tabs share, `pending` also lists requests
-   * that run in other tabs. Default: `sessionStorage`, if the platform has it.
+   * and so the prompts. `false`: nothing is stored. With `localStorage`, which tabs share, `pending` also lists
+   * requests that run in other tabs. Default: `sessionStorage`, if the platform has it.
    */
   readonly storage?: Storage | false | undefined
 }

@@ -295,9 +295,9 @@ describe("ImageGenerateResponse", () => {
   describe("is refused", () => {
     const image = { b64_json: Wire.base64(Wire.png()) }
     it.effect.each([
-      { what: "without data", reply: { created: 1 }, path: "data has no images" },
-      { what: "with empty data", reply: { created: 1, data: [] }, path: "data has no images" },
-      { what: "with data that is no list", reply: { created: 1, data: {} }, path: "data has no images" },
+      { what: "without data", reply: { created: 1 }, path: "the reply has no images" },
+      { what: "with empty data", reply: { created: 1, data: [] }, path: "the reply has no images" },
+      { what: "with data that is no list", reply: { created: 1, data: {} }, path: "the reply has no images" },
       { what: "with an item that is no object", reply: { created: 1, data: [image, 7] }, path: `["data"][1]` },
       {
         what: "with an item without an image",

@@ -17,7 +17,7 @@ const refused = (status: number, headers: Record<string, string> = {}) => new Re
 
 const failure = (properties: object) => Object.assign(new Error("failed"), properties)
 
-/** Runs a call for up to an hour. Returns the time of each request in milliseconds, and the Exit of the call. */
+/** Runs a call for up to an hour. Returns its requests, their times in milliseconds, and the Exit of the call. */
 const called = (
   answer: (number: number) => Service.Answer,
   layer: GradientClient.Options = {},

@@ -82,10 +82,10 @@ describe.each(both)("a reply with status 200 to $name", ({ call, name }) => {
     { what: "a string", body: '"queued"', words: "not an object" },
     { what: "a number", body: " 7 ", words: 'not an object: \\"7' },
     { what: "a list", body: "[1]", words: "not an object" },
-    { what: "an object without data", body: '{"status":"queued"}', words: "data has no images: " },
+    { what: "an object without data", body: '{"status":"queued"}', words: "the reply has no images: " },
     { what: "words without data", body: '{"detail":"Come back later"}', words: "Come back later" },
     { what: "words beside empty data", body: '{"data":null,"message":"Come back later"}', words: "Come back later" },
-    { what: "an empty list", body: '{"created":1,"data":[]}', words: "data has no images" },
+    { what: "an empty list", body: '{"created":1,"data":[]}', words: "the reply has no images" },
     { what: "the key", body: `your key is ${Service.key}`, words: "your key is <redacted>" }
   ])("$what is refused once, with its first words", ({ body, words }) =>
     Effect.gen(function* () {

@@ -107,8 +107,8 @@ const verdictOn = ({ isJoining }: Request, failure: Failure): "broken" | "failed
 }
 
 /**
- * Makes a filter that drops events which the call has already emitted. It is needed because a stream that is joined
- * begins with the completed images and the newest partial image.
+ * Returns a function that makes a filter for each stream of a call. The filter drops events which the call has already
+ * emitted. It is needed because a stream that is joined begins with the completed images and the newest partial image.
  */
 const makeUnseen = () => {
   let completed = 0
@@ -150,7 +150,7 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
   const images = yield* Images.Images
   const client = yield* GradientClient.GradientClient
   const kept = new PendingStorage(storage, client.options.toUrl("/images/generations"))
-  /** The ids of the requests of calls, or of `pendingUntilDone`, that run in this page. */
+  /** The ids of the requests of calls, or of `pendingUntilDone`, that run through this layer. */
   const running = new Set<string>()
 
   const forget = (request: Request) => {
@@ -199,7 +199,7 @@ export const make = Effect.fnUntraced(function* ({ limit = "5 minutes", storage 
 
   /**
    * Removes the request from `pending` when the scope of the call, or that of `pendingUntilDone`, closes with a success
-   * and all images have arrived. If the page is closed earlier, or the consumer fails, the request stays pending.
+   * and all images have arrived. If the page is left earlier, or the consumer fails, the request stays pending.
    */
   const tracked = Effect.fnUntraced(function* (request: Request) {
     const scope = (yield* PendingScope) ?? (yield* Effect.scope)

@@ -1,5 +1,5 @@
 /**
- * Reads bodies to their end. A reply is complete with its last image, and the end of its body arrives a moment later.
+ * Reads the rest of bodies. A reply is complete with its last image, and the end of its body arrives a moment later.
  * Chromium reports a request as failed if its body is cancelled in between.
  */
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 /**
  * Redacts secrets in errors, recorded requests and cassettes. The values of headers and of query params are redacted if
- * their names show that they can hold a secret. In texts, two things are redacted: the secrets that the request's
- * headers contain, and words that start like a key of the service.
+ * their names show that they can hold a secret. In texts, two things are redacted: secrets of at least 8 characters in
+ * the request's headers, and words that start like a key of the service.
  */
 import * as Base64 from "effect/encoding/Base64"
 import type * as Headers from "effect/http/Headers"
@@ -11,7 +11,7 @@ import * as Result from "effect/Result"
 const redacted = "<redacted>"
 
 /**
- * Matches names of headers and of query params that can hold a secret. Two kinds of names are excluded:
+ * Matches names of headers and of query params that suggest a secret. Two kinds of names are excluded:
  * `idempotency-key`, which is not a secret and which tests compare, and `x-ratelimit-*`, because some of these names
  * contain "token".
  */
@@ -109,8 +109,8 @@ let last = { key: "", redact: makeRedact([]) }
 
 /**
  * Makes a function that redacts the secrets of a request's headers in a text, such as a response that repeats the key.
- * The function finds a secret of at least 8 characters as it was sent, in base64, and escaped for JSON, URLs or HTML.
- * It also redacts every word that starts like a key of the service.
+ * The function finds a secret of at least 8 characters as it was sent, in base64, and escaped for JSON, for URLs or (as
+ * numbers) for HTML. It also redacts every word that starts like a key of the service.
  *
  * @category redacting
  * @since 0.1.0

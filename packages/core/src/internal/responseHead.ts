@@ -122,7 +122,7 @@ export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Du
 export const readHead = ({ headers, request, status }: HttpClientResponse.HttpClientResponse) => {
   const redact = redactText(request.headers)
   const shown = redactHeaders(headers, redact)
-  // In a browser, fetch reports the status 0 for a redirect. The reason then has no status.
+  // In a browser, fetch reports the status 0 for a redirect that it does not follow. The reason then has no status.
   return { redact, fields: { headers: shown, requestId: shown["x-request-id"], status: status || undefined } }
 }
 

@@ -68,7 +68,7 @@ export const UnixSeconds = Schema.Union([Schema.Finite, Schema.String])
     })
   )
 
-/** A number. A string that contains a number of at least 0 can be decoded too. */
+/** A number. Digits in a string, such as `"12"` or `"1.5"`, can be decoded too. */
 export const Count = Schema.Union([Schema.Finite, Schema.String.check(Schema.isPattern(/^\s*\d+(\.\d+)?\s*$/))]).pipe(
   Schema.decodeTo(Schema.Finite, {
     decode: SchemaGetter.transform(Number),

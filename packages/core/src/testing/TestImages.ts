@@ -48,7 +48,7 @@ export const jpeg: Uint8Array = decode(
     "wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AG//Z"
 )
 
-/** The time of every response that `makeResponse` makes. It is fixed, so that responses of tests are equal. */
+/** The time of every response that `makeResponse` makes. It is fixed, so that equal images make equal responses. */
 const created = DateTime.makeUnsafe(0)
 
 /**
@@ -117,8 +117,9 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 
 /**
  * Provides `Images` that returns these images. Each call gets them in order from the first one, and after the last one
- * from the first one again. If no images are given, each image is a small one: WebP or JPEG if the call asks for that
- * format, else PNG. Params are checked as usual, and `TestTransport.requests` returns the requests.
+ * from the first one again. A partial image is the same as its final image. If no images are given, each image is a
+ * small one: WebP or JPEG if the call asks for that format, else PNG. Params are checked as usual, and
+ * `TestTransport.requests` returns the requests.
  *
  * @example
  * ```ts

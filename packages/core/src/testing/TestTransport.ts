@@ -127,7 +127,7 @@ export class TestTransport extends Context.Service<
 >()("@effect-gradient/core/testing/TestTransport") {}
 
 /**
- * The requests that were sent so far, in order, with their secrets redacted.
+ * The requests so far, in order, with their secrets redacted.
  *
  * @category accessors
  * @since 0.1.0
@@ -240,8 +240,8 @@ export const events = (
 }
 
 /**
- * Breaks the connection before the request is sent. The attempt fails with `ConnectionError`, which is never charged
- * for, and which the default retry policy retries with the script's next step.
+ * Breaks the connection before the request is sent. Without `cause`, the attempt fails with `ConnectionError`, which is
+ * never charged for, and which the default retry policy retries with the script's next step.
  *
  * @category steps
  * @since 0.1.0
@@ -254,8 +254,8 @@ export const failNotSent = (cause = new Error("the test transport does not conne
   })
 
 /**
- * Breaks the connection after the request was sent. The attempt fails with `DisconnectedError`, which may have been
- * charged for.
+ * Breaks the connection after the request was sent. Without `cause`, the attempt fails with `DisconnectedError`, which
+ * may have been charged for.
  *
  * @category steps
  * @since 0.1.0
@@ -263,8 +263,8 @@ export const failNotSent = (cause = new Error("the test transport does not conne
 export const failSent = (cause = new Error("the test transport hangs up")): Step => Effect.fail(cause)
 
 /**
- * The body as a stream. Calls `onEnd` when the body closes or the connection breaks (never for `hang`), so that a scope
- * that is closed later does not count as an abort.
+ * The body as a stream. Calls `onEnd` at the last chunk of a body that closes, or when the connection breaks (never for
+ * `hang`), so that a scope that is closed later does not count as an abort.
  */
 const bodyStream = ({ chunks, end, interval }: Reply, onEnd: () => void): Stream.Stream<Uint8Array, Error> => {
   const sent = Stream.fromIterable(chunks.entries()).pipe(

@@ -136,7 +136,10 @@ describe("resolveCall", () => {
       [{ idempotencyKey: "k".repeat(513) }, "idempotencyKey must be 1 to 512 characters (got 513 characters)"],
       [{ idempotencyKey: "k\n" }, "idempotencyKey must be made of characters that are allowed in a header"],
       [{ labels: "team" }, "labels must be an object of short strings (got a string)"],
-      [{ labels: { team: "x".repeat(257) } }, "labels.team must be up to 256 characters (got 257 characters)"],
+      [
+        { labels: { team: "x".repeat(257) } },
+        "labels.team must be a string of up to 256 UTF-16 units (got 257 characters)"
+      ],
       [{ headers: 5 }, "headers must be an object (got a number)"],
       [{ headers: ["x"] }, "headers must be an object (got a list)"],
       [{ onRetry: true }, "onRetry must be a function (got a boolean)"],

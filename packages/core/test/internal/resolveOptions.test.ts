@@ -45,8 +45,8 @@ describe("resolveOptions", () => {
     })
 
     it.each([
-      ["https://https://host/v1", "a URL with one https://"],
-      ["http://https://host/v1", "a URL with one https://"],
+      ["https://https://host/v1", "a URL with https:// or http:// only once"],
+      ["http://https://host/v1", "a URL with https:// or http:// only once"],
       ["https://host/v1#top", "a URL without a fragment"],
       ["https://host/v1/images/generations", "the address before /images/generations"],
       ["https://host/v1/images/generations/?a=b", "the address before /images/generations"],
@@ -153,8 +153,8 @@ describe("resolveOptions", () => {
     it.each([
       [{ "x-one": "hidden-value\n" }, "headers.x-one must be made of characters that are allowed in a header"],
       [{ "x-one": "hidden-value🦦" }, "headers.x-one must be made of characters that are allowed in a header"],
-      [{ "x one": "hidden-value" }, "headers.x one must be named with letters"],
-      [{ "": "hidden-value" }, "headers. must be named with letters"],
+      [{ "x one": "hidden-value" }, "headers.x one must be named with characters"],
+      [{ "": "hidden-value" }, "headers. must be named with characters"],
       [{ "x-one": 5 }, "headers.x-one must be a string (got a number)"]
     ])("%j is refused by name, and its value is not shown", (headers, message) => {
       expect(messages({ headers })).toContain(message)

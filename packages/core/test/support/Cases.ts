@@ -162,7 +162,7 @@ const errors = [
   '{"type":"error","message":"no"}'
 ] as const
 
-/** The lines of a random event, comment or unknown field, without line endings. There may be none. */
+/** The lines of random events, comments or other fields, without line endings. There may be none. */
 const linesOf = (chance: Dice): ReadonlyArray<string> => {
   const { oneIn, pick } = chance
   const field = (name: string, value: string) => `${name}:${oneIn(4) ? "" : " "}${value}`
@@ -279,7 +279,7 @@ const damage = (bytes: Buffer, seed: number): Buffer => {
   return damaged
 }
 
-/** Texts with a meaning in JSON or in an event stream, to insert in wrong places. */
+/** Texts to insert in wrong places. Most have a meaning in JSON or in an event stream. */
 const telling = [
   '"',
   "\\",

@@ -6,8 +6,8 @@ import { createParser } from "eventsource-parser"
 import * as Predicate from "effect/Predicate"
 
 /**
- * What a reply means: its images as plain data, and how it ended, such as `Completed` or the tag of the reason. For a
- * JSON reply, the last item of `pictures` has the other members of the reply.
+ * What a reply means: its images as plain data, and how it ended, such as `Completed` or the tag of the reason. If
+ * `end` is `Response`, the last item of `pictures` has the other members of the reply.
  */
 export interface Outcome {
   readonly pictures: ReadonlyArray<object>
@@ -139,7 +139,7 @@ const isError = (type: string, value: unknown): boolean =>
   (isMembers(value) &&
     (says(value["error"]) || says(value["errors"]) || (/error|fail/i.test(type) && says(value["message"]))))
 
-/** Decodes an event stream. */
+/** Decodes an event stream as the reply to a call for one image. */
 export const streamOutcome = (bytes: Uint8Array): Outcome => {
   const pictures: Array<object> = []
   let isFlawed = false

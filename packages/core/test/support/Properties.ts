@@ -161,8 +161,8 @@ const agree = (ours: Outcome, theirs: Outcome, given: Case) => {
 }
 
 /**
- * Checks that the library agrees with the other tools. The library may also fail for a reply for which they do not, if
- * the images that it returned before are theirs too.
+ * Checks that the library agrees with the other tools. The library may also fail with `InvalidResponseError` if they do
+ * not, if the images that it returned before are theirs too.
  */
 const refuseOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
@@ -180,8 +180,8 @@ const withoutUnnamed = ({ end, pictures }: Outcome, theirs: Outcome): Outcome =>
 })
 
 /**
- * Checks that the library agrees with the other tools. The library may also skip partial images and then fail at the
- * end, if all images that it returned are theirs too, in their order.
+ * Checks that the library agrees with the other tools. The library may also skip partial images and then fail with
+ * `InvalidResponseError`, if all images that it returned are theirs too, in their order.
  */
 const skipOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)
@@ -217,7 +217,6 @@ const isRenamed = ({ bytes }: Case): boolean => {
 
 const printed = ({ bytes }: Case) => JSON.stringify(Buffer.from(bytes).toString("latin1"))
 
-/** The properties, by their names. */
 export const properties = {
   "an event stream means what other tools say": fc.asyncProperty(Cases.eventStreams, async (given) =>
     agree(await runStream(given), streamOutcome(given.bytes), given)

@@ -1,6 +1,6 @@
 /**
- * Decodes the base64 of one image while it arrives. Time and memory are linear in the size of the image. The sink
- * accepts the standard base64 alphabet, with or without padding at the end.
+ * Decodes the base64 of one image while it arrives, in linear time. The sink accepts the standard base64 alphabet, with
+ * or without padding at the end.
  */
 import { allocate, decodeGroups, sextetOf } from "../base64.ts"
 
@@ -32,10 +32,7 @@ export class Base64Sink {
     return this.#fullBytes + this.#filled
   }
 
-  /**
-   * `expected` is an estimate of the image's size in bytes. If it is right or slightly too high, the image is decoded
-   * without a copy.
-   */
+  /** `expected` is an estimate of the image's size in bytes. If it is slightly too high, no large image is copied. */
   constructor(limit: number, expected: number) {
     this.#limit = limit
     this.#segment = allocate(Math.min(Math.max(expected, smallestSegment), limit))

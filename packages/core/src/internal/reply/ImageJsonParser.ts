@@ -2,9 +2,8 @@
  * Parses the JSON of a reply or of an event while its bytes arrive. Extracts the images as bytes and leaves a small
  * JSON text, in which each image is replaced by its index, or by `null` if it cannot be used.
  *
- * An image is the string in a member `b64_json`, either of the outermost object (the data of an event) or of an item of
- * its list `data` (a response). The parser follows only strings and nesting. `JSON.parse` checks the remaining text
- * afterwards.
+ * An image is the string in a member `b64_json`, either of the outermost object or of an item of its list `data`. The
+ * parser follows only strings and nesting. `JSON.parse` checks the remaining text afterwards.
  */
 import { latin1 } from "../base64.ts"
 import { Base64Sink } from "./Base64Sink.ts"

@@ -30,7 +30,6 @@ import type { RawEvent } from "./SseParser.ts"
 
 const decodeFields = Schema.decodeUnknownResult(ImageGenStreamEvent.Json.schema)
 
-/** A decoded event. */
 export type DecodedEvent =
   | {
       readonly _tag: "Events"

@@ -1,6 +1,6 @@
 /**
- * Decodes a response from its JSON and its extracted images. Images are decoded strictly, because they are what was
- * paid for. All other members are decoded leniently: a member that cannot be decoded is left out.
+ * Decodes a response from its JSON and its extracted images. A response with an image that cannot be used is refused,
+ * because the images are what was paid for. Other members that cannot be decoded are left out or get a default.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -42,17 +42,17 @@ export const headOf = (response: HttpClientResponse.HttpClientResponse, now: num
 type Reason = GradientError.GradientErrorReason
 type Images = ReadonlyArray<GeneratedImage>
 
-/** A decoded value, and the paths of the members that were left out because they could not be decoded. */
+/** A decoded value, and the paths of the members that could not be decoded. */
 export interface Decoded<A> {
   readonly value: A
   readonly unreadable: ReadonlyArray<string>
 }
 
-/** A list with the message to log about members that were left out. Empty if all members could be decoded. */
+/** A list with the message to log about members that could not be decoded. Empty if there are none. */
 export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray<string> =>
   unreadable.length === 0
     ? []
-    : [`Members of the reply that cannot be decoded were left out: ${shorten(unreadable.join(", "))}`]
+    : [`Members of the reply cannot be decoded: ${shorten(unreadable.join(", "))}`]
 
 /** Images without their metadata. */
 export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
@@ -102,10 +102,7 @@ const urlsOf = (holders: ReadonlyArray<unknown>): ReadonlyArray<string> =>
     .map((holder) => property(holder, "url"))
     .filter(isUrl)
 
-/**
- * The bytes of an image that was sent as a data URL. `undefined` for any other URL, or if the base64 is invalid or
- * empty.
- */
+/** The bytes of an image that was sent as a data URL. `undefined` unless the URL has valid base64 that is not empty. */
 const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   const [, text] = (Predicate.isString(url) && /^data:[^,]{0,100};base64,([^=]*)={0,2}$/.exec(url)) || []
   if (text === undefined) return undefined
@@ -114,7 +111,7 @@ const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   return bytes?.length === 0 ? undefined : bytes
 }
 
-/** Why the images of a reply or an event are unusable. `undefined` if they are usable. */
+/** Describes a flaw of an image, or an image that was sent as a URL. `undefined` if there is none. */
 export const flawOf = ({ flaw }: Extracted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
   const first = urls.find((url) => imageOfDataUrl(url) === undefined)
@@ -186,7 +183,7 @@ export const responseOf = (
   if (!Predicate.isObject(body)) {
     return Result.fail(invalidReply(head, `the reply's JSON is not an object${startOf(json)}`, images()))
   }
-  const flaw = hasNothing(body, extracted) ? `data has no images${startOf(json)}` : undefined
+  const flaw = hasNothing(body, extracted) ? `the reply has no images${startOf(json)}` : undefined
   return flaw === undefined ? decodeBody(body, extracted, head, carry) : Result.fail(invalidReply(head, flaw))
 }
 
@@ -215,7 +212,6 @@ const decodeBody = (
   )
 }
 
-/** Converts a response to `Completed` events. */
 export const completedOf = (
   response: ImageGenerateResponse.ImageGenerateResponse
 ): Arr.NonEmptyReadonlyArray<ImageGenStreamEvent.Completed> =>

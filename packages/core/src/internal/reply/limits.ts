@@ -1,12 +1,15 @@
 /**
- * The most bytes of each part of a reply. They bound the memory that each part uses. If a part is larger, the call
- * fails at once with `InvalidResponseError`. If the part is the data of an event with an unknown name, the event is
- * skipped instead.
+ * The most bytes of each part of a reply. If a part is larger, the call fails with `InvalidResponseError`. If an image
+ * or the JSON of an event with an unknown name is larger, the event is skipped instead, unless one of its lines is over
+ * twice `imageBytes`.
  */
 export interface Limits {
-  /** The most bytes of one image. Default: 64 MiB. For comparison, an uncompressed 4K image has 33 MB. */
+  /** The most bytes of one image. Default: 64 MiB. For comparison, an uncompressed 4K image (RGBA) has 33 MB. */
   readonly imageBytes: number
-  /** The most bytes of the JSON of a reply, or of one event, without its images. Default: 1 MiB. */
+  /**
+   * The most bytes of the JSON of a reply, or of one event, without its images. Default: 1 MiB. Values below 1 KiB act
+   * as 1 KiB.
+   */
   readonly jsonBytes: number
   /** The most bytes of a line of an event stream that carries no data, such as a comment. Default: 64 KiB. */
   readonly lineBytes: number

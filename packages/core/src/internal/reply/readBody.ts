@@ -24,7 +24,7 @@ export interface IncomingReply {
   readonly head: Head
   /** How many images the call requested. */
   readonly n: number
-  /** How many partial images of each image the call requested; 0 for `generate`. */
+  /** How many partial images of each image the call requested. */
   readonly partialImages: number
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
@@ -45,10 +45,7 @@ export type BodyPull = Pull.Pull<Chunks, HttpClientError.HttpClientError>
 export const openBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
   Effect.flatMap(Effect.scope, (scope) => Channel.toPullScoped(stream.channel, scope))
 
-/**
- * Whether an error only means that the reply has no body. With fetch, reading such a reply fails with this error. Other
- * transports give an empty body.
- */
+/** Whether an error only means that the reply has no body. With fetch, reading such a reply fails with this error. */
 const isEmptyBody = ({ reason }: HttpClientError.HttpClientError) => reason._tag === "EmptyBodyError"
 
 /**

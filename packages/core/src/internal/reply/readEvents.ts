@@ -28,8 +28,8 @@ class EventReader {
   readonly notes: Array<string> = []
 
   /**
-   * The last image that a failure would carry: the last one that the caller got, or the images of an unusable or
-   * unknown event.
+   * The images that a failure would carry besides `#kept`: of the last decoded event, or of an unusable or unknown
+   * event after it.
    */
   #last: ImageGenStreamEvent | ReadonlyArray<Uint8Array> = []
   /** The completed images, if the caller gets them only at the end of the stream. A failure carries them. */
@@ -41,8 +41,8 @@ class EventReader {
   #completed = 0
   #isComplete = false
   /**
-   * `#partials` is the number of partial images so far. `#lastIndex` is the index of the last partial image after the
-   * last completed image, or -1.
+   * `#partials` is the number of partial images so far. `#lastIndex` is the index of the last usable partial image
+   * after the last completed image, or -1.
    */
   #partials = 0
   #lastIndex = -1
@@ -215,7 +215,7 @@ class EventReader {
 /** The highest number of partial images that gpt-image models send for each image. */
 const usualPartialImages = 3
 
-/** The images in failures of `generate` that are partial. Nothing else distinguishes them from complete ones. */
+/** The images in failures that are known to be partial. Nothing else distinguishes them from complete ones. */
 export const carriedPartials = /* @__PURE__ */ new WeakSet<GeneratedImage>()
 
 const imageOf = (event: ImageGenStreamEvent): GeneratedImage => {
@@ -267,7 +267,7 @@ const pullWith = (
   return next
 }
 
-/** Reads an event stream to its end and returns a response with the completed images. */
+/** Reads an event stream until it has ended or has all images, and returns a response with the completed images. */
 export const readCompleted = Effect.fnUntraced(function* (incoming: IncomingReply, reply: OpenReply) {
   const completed: Array<Completed> = []
   const next = pullWith(new EventReader(incoming, true), incoming, reply)

@@ -22,7 +22,7 @@ const twoSchemes = /^https?:\/*https?(:|\/\/)/i
 
 /** What a base URL must be, if this one breaks a rule. `undefined` if it breaks none. */
 const wrongWith = (url: string): string | undefined => {
-  if (twoSchemes.test(url)) return "a URL with one https://"
+  if (twoSchemes.test(url)) return "a URL with https:// or http:// only once"
   if (url.includes("#")) return "a URL without a fragment (#)"
   // The URL is parsed without the path of a request. With such a path, `http://` would be accepted: the first part of
   // the path would be taken as the host.
@@ -34,7 +34,7 @@ const wrongWith = (url: string): string | undefined => {
 
 const serverParts = /^(https?):\/\/(?:[^/?#]*@)?(?:\[([^\]]+)\]|([^:/?#]+))(?::(\d+))?/i
 
-/** The host and port of a base URL. `undefined` if the base URL is only a path, as it can be in a web page. */
+/** The host and port of a base URL. `undefined` if the base URL has no scheme, as it can be in a web page. */
 export const serverOf = (toUrl: ToUrl): Server | undefined => {
   const [, scheme = "", ipv6, host = ipv6, port] = serverParts.exec(toUrl("")) ?? []
   if (host === undefined) return undefined

@@ -73,7 +73,9 @@ export const uncarriable = (param: string) => ({
 /** The issue for a header that breaks a rule. The value `null` is allowed, because it removes the header. */
 const headerIssue = (name: string, value: unknown): Issue | undefined => {
   const param = `headers.${name}`
-  if (!isHeaderName.test(name)) return { ...uncarriable(param), allowed: "named with letters, digits and hyphens" }
+  if (!isHeaderName.test(name)) {
+    return { ...uncarriable(param), allowed: "named with characters that are allowed in a header's name" }
+  }
   if (value === null || value === undefined) return undefined
   if (!Predicate.isString(value)) return { param, given: kindOf(value), allowed: "a string" }
   return isCarriable(value) ? undefined : uncarriable(param)

@@ -1,6 +1,6 @@
 /**
- * Reads the options of a client from environment variables. Each value has the name of its variable, for use in
- * messages.
+ * Reads the key, the base URL and the model of a client from environment variables. Each value has the name of its
+ * variable, for use in messages.
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Options } from "./options.ts"
 
-/** An environment variable with its trimmed value. */
+/** A value from an environment variable, without white space around it. */
 export interface Variable {
   /** For example `GRADIENT_BASE_URL`. */
   readonly name: string
@@ -50,7 +50,7 @@ const fromHost = ({ name, value }: Variable): Variable => {
 // The Configs below are marked as pure, so that a bundler can leave them out of a program that does not read the
 // environment.
 
-/** Reads `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`. Fails if neither is set. */
+/** Reads `GRADIENT_MODEL_ACCESS_KEY`, else `DIGITALOCEAN_ACCESS_TOKEN`. Fails if both are absent or blank. */
 export const keyVariable: Config.Config<Variable> = /* @__PURE__ */ (() =>
   Config.all([variable("GRADIENT_MODEL_ACCESS_KEY"), variable("DIGITALOCEAN_ACCESS_TOKEN")]).pipe(
     Config.flatMap(([modelAccessKey, accessToken]) =>
@@ -67,7 +67,6 @@ export const baseUrlVariable: Config.Config<Variable | undefined> = /* @__PURE__
     Config.map(([baseUrl, host]) => Option.getOrUndefined(Option.orElse(baseUrl, () => Option.map(host, fromHost))))
   ))()
 
-/** Reads `GRADIENT_IMAGE_MODEL`. */
 export const modelVariable: Config.Config<Variable | undefined> = /* @__PURE__ */ (() =>
   Config.map(variable("GRADIENT_IMAGE_MODEL"), Option.getOrUndefined))()
 

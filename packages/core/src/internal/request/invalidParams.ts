@@ -3,7 +3,7 @@ import { type Issue, renderIssues } from "../issue.ts"
 import { redactText } from "../redaction.ts"
 
 /**
- * The reason for params or options that break rules. The description lists the issues. Keys of the service, and the key
+ * The reason for params or options that break rules. The description lists the issues. Keys of the service, and secrets
  * in `headers`, are redacted in the values that were given, because a key may have been given as another option.
  */
 export const invalidParams = (

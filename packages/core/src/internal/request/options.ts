@@ -9,7 +9,7 @@ import type { TransformedClient } from "../attempt/transport.ts"
 import type { Limits } from "../reply/limits.ts"
 
 /**
- * Options for a layer or for a single call. The call's value overrides the layer's.
+ * Options for a layer or for a single call. The call's value overrides the layer's; `headers` are merged by name.
  *
  * @category models
  * @since 0.1.0
@@ -26,7 +26,7 @@ export interface WaitingOptions {
   readonly idleTimeout?: Duration.Input | undefined
   /**
    * The longest time from sending the request of a stream to the end of the stream, not counting the time that the
-   * consumer takes between events. Default: 30 minutes.
+   * consumer takes between events. Until the reply's head arrives, only `timeout` applies. Default: 30 minutes.
    */
   readonly deadline?: Duration.Input | undefined
   /**
@@ -34,7 +34,7 @@ export interface WaitingOptions {
    * `RetryPolicy.chargeSafe`.
    */
   readonly retry?: RetryPolicy.RetryPolicy | RetryPolicy.RetryPolicy["schedule"] | undefined
-  /** Headers to add to each request. The value `null` removes the header of that name. */
+  /** Headers to add to each request. The value `null` removes a header of the layer, such as `authorization`. */
   readonly headers?: Readonly<Record<string, string | null>> | undefined
 }
 
@@ -50,10 +50,14 @@ export interface Options extends WaitingOptions {
   /** A personal access token, of the form `dop_v1_...`. Used if `modelAccessKey` is not set. */
   readonly accessToken?: Redacted.Redacted | undefined
   /**
-   * The URL of the API, without `/images/generations`. It may have a query. Default: `https://inference.do-ai.run/v1`.
+   * The URL of the API, without `/images/generations`. It may have a query. Default: `https://inference.do-ai.run/v1`,
+   * unless `layerFromConfig` reads another from the environment.
    */
   readonly baseUrl?: string | undefined
-  /** The model for calls that do not set `model`. Default: `openai-gpt-image-2`. */
+  /**
+   * The model for calls that do not set `model`. Default: `openai-gpt-image-2`, unless `layerFromConfig` reads another
+   * from the environment.
+   */
   readonly model?: string | undefined
   /** The most bytes of each part of a reply: of an image, of the other JSON, and of a line without data. */
   readonly limits?: Partial<Limits> | undefined
@@ -61,9 +65,9 @@ export interface Options extends WaitingOptions {
   readonly propagateTrace?: boolean | undefined
   /**
    * Changes the HttpClient, for example with `HttpClient.withRateLimiter`. The new client must send its requests with
-   * the HttpClient that is passed in, in the fiber of the call. Each request is a new attempt, and `timeout` starts
-   * when the request is sent. If the new client repeats a request, the service can charge again: `retry` does not
-   * control these repeats.
+   * the HttpClient that is passed in, in the fiber of the call. Each request for images is a new attempt, and its
+   * `timeout` starts when it is sent. If the new client repeats a request, the service can charge again: `retry` does
+   * not control these repeats.
    */
   readonly transformClient?: ((client: HttpClient.HttpClient) => TransformedClient) | undefined
 }
@@ -93,8 +97,8 @@ export interface RequestOptions extends WaitingOptions {
   /** Runs after each failed attempt that will be retried, before the wait. */
   readonly onRetry?: ((event: RetryEvent) => Effect.Effect<void>) | undefined
   /**
-   * The key of the call, 1 to 512 characters, sent as the header `Idempotency-Key` with each attempt. `DurableImages`
-   * sends the SHA-256 of the key instead.
+   * The key of the call, 1 to 512 characters. It is sent as the header `Idempotency-Key` with each attempt, so a header
+   * must be able to contain its characters. `DurableImages` sends the SHA-256 of the key instead.
    */
   readonly idempotencyKey?: string | undefined
   /**
@@ -102,6 +106,9 @@ export interface RequestOptions extends WaitingOptions {
    * service.
    */
   readonly labels?: Readonly<Record<string, string>> | undefined
-  /** Members to add to the request's body, for params that this library does not know. They cannot change `stream`. */
+  /**
+   * Members to add to the request's body, for params that this library does not know. They override params of the same
+   * name, but cannot change `stream`.
+   */
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
 }

@@ -92,7 +92,11 @@ const labelsOf = ({ labels = {} }: RequestOptions): Checked<Readonly<Record<stri
   if (!Predicate.isObject(labels)) return refuse("labels", "an object of short strings", kindOf(labels))
   const issues = Object.entries(labels)
     .filter(([, value]) => !Predicate.isString(value) || value.length > 256)
-    .map(([name, value]) => ({ param: `labels.${name}`, given: show(value), allowed: "up to 256 characters" }))
+    .map(([name, value]) => ({
+      param: `labels.${name}`,
+      given: show(value),
+      allowed: "a string of up to 256 UTF-16 units"
+    }))
   return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...labels })
 }
 

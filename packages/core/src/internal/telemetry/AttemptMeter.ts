@@ -18,7 +18,7 @@ export interface AttemptResult {
   readonly charged: "yes" | "no" | "in_doubt"
   /** The time from sending the request to the outcome, in seconds. Undefined if nothing was sent. */
   readonly seconds: number | undefined
-  /** How many complete images arrived, and their bytes. Undefined if the images were not decoded. */
+  /** How many complete images arrived, and their bytes. Undefined if the attempt completed without decoding them. */
   readonly images: number | undefined
   readonly bytes: number | undefined
   readonly partialImages: number
@@ -107,7 +107,7 @@ export class AttemptMeter {
 
   /**
    * The cost of the attempt. Undefined if the model has no price, if nothing was charged, or if the price per image is
-   * invalid and there is no price by tokens.
+   * invalid and the cost by tokens is unknown.
    */
   #costOf(
     charged: AttemptResult["charged"],

@@ -36,7 +36,7 @@ const tokens = Metric.histogram("gen_ai.client.token.usage", {
 })
 
 const bytes = Metric.counter("gradient.image.bytes", {
-  description: "The total bytes of the complete images that arrived",
+  description: "The total bytes of the complete images that were decoded",
   incremental: true,
   attributes: { unit: "By" }
 })

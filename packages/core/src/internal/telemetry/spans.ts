@@ -109,7 +109,7 @@ const reasonOf = (error: unknown): GradientError.GradientErrorReason | undefined
 
 /**
  * A failure without the messages of the service or of the transport, because these can repeat the prompt. If an error
- * is not from this library, for example from the HTTP client, only the error's name is kept.
+ * is not from this library, for example from the HTTP client, only the `_tag` of its reason or its own is kept.
  */
 class FailureWithoutWords extends Error {
   constructor(error: unknown) {
