@@ -1,6 +1,6 @@
 /**
- * Records each request that has an idempotency key before it is sent, in one row for each key. A journal in SQL
- * outlives the process that sends the request. It contains no prompt, no image and no credentials.
+ * Records each request that has an idempotency key before it is sent, in one row for each key. A journal in a file or
+ * on a server outlives the process that sends the request. It contains no prompt, no image and no credentials.
  *
  * @example
  * ```ts
@@ -130,7 +130,7 @@ const makeMemory = Effect.sync(() => {
 })
 
 /**
- * A journal in memory, for tests. Its content is lost when the process ends.
+ * A journal in memory, for tests. It is empty each time the layer is built.
  *
  * @category layers
  * @since 0.1.0

@@ -49,10 +49,9 @@ import * as Reasons from "./internal/failureReasons.ts"
 
 /**
  * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed or was
- * interrupted, and was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown.
- * `abandoned`: the request was in doubt, and a person decided that it is not sent again. `sending`: the request may be
- * under way. `waiting`: all other requests. They have not been sent, or a person decided that they are sent again, or
- * their generations were erased.
+ * interrupted, and was not charged for. `inDoubt`: the request may have been charged for, and is not done. `abandoned`:
+ * the request was in doubt, and a person decided that it is not sent again. `sending`: the request may be under way.
+ * `waiting`: all other requests, such as those that have not been sent or that a person decided to repeat.
  *
  * @category models
  * @since 0.1.0
@@ -174,8 +173,8 @@ const watching = Effect.fnUntraced(function* (
 })
 
 /**
- * Fails if the journal has finished requests of this batch. It is called if the store does not have the batch: the
- * images of those requests are then in another store, or were lost with this one.
+ * Fails if the journal has finished requests of a batch of this name. It is called if the store does not have the
+ * batch: the store is then probably not the one with which the batch was begun.
  */
 const checkUnknown = Effect.fnUntraced(function* (name: string) {
   const journal = yield* GenerationJournal
@@ -212,12 +211,13 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
 })
 
 /**
- * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line: it
+ * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line. It
  * fails with `InvalidParamsError`, which lists the problems by line, or with `ConflictError` if the store has a batch
- * of this name with other lines. A request that failed in an earlier run, and was not charged for, is sent again. If
- * most other requests would fail in the same way, for example because the model access key is wrong, or if images could
- * not be stored, the run fails at once. It also fails if more than 30 passes over the batch in a row bring no outcome,
- * and the last of them had a temporary failure, for example because the service cannot be reached.
+ * of this name with other lines, or has none although the journal has finished requests of it. A request that failed in
+ * an earlier run, and was not charged for, is sent again. If most other requests would fail in the same way, for
+ * example because the model access key is wrong, or if images could not be stored, the run fails at once. It also fails
+ * if more than 30 passes over the batch in a row bring no outcome, and the last of them had a temporary failure, for
+ * example because the service cannot be reached.
  *
  * @category running
  * @since 0.1.0

@@ -44,7 +44,7 @@ export class ImageStore extends Context.Service<
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /**
      * Reads up to `length` bytes from `start` on, so that a large file need not be in memory. The result may be shorter
-     * than `length`. It is empty only at the end of the file.
+     * than `length`. It is empty only if `start` is at or after the end of the file.
      */
     readonly read: (
       path: string,
@@ -89,7 +89,7 @@ const makeMemory = Effect.sync(() => {
 })
 
 /**
- * A store in memory, for tests. Its content is lost when the process ends.
+ * A store in memory, for tests. It is empty each time the layer is built.
  *
  * @category layers
  * @since 0.1.0

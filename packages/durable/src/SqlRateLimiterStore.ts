@@ -72,7 +72,7 @@ const statementsOn = (sql: SqlClient, name: string) => {
     }
   }
 
-  /** A bucket that is refilled over time. The column `at` is the time when it was last refilled. */
+  /** A bucket that is refilled over time. The column `at` is the time from which the next refill counts. */
   const tokenBucket = ({ allowOverflow, key, limit, refillRate, tokens }: Parameters<Store["tokenBucket"]>[0]) => {
     const rate = double(Duration.toMillis(refillRate))
     const refills = floor(sql`(${now} - l.at) / ${rate}`)

@@ -44,14 +44,12 @@ export interface KeyedCall extends Named {
 const firstPollMillis = 250
 const longestPollMillis = 2000
 
-/**
- * What to do if a request may be sent, and what to do if the generation is done. `check` fails if the row belongs to a
- * call with other params.
- */
+/** What `settle` runs. */
 interface Policy<A> {
-  /** Runs if a request may be sent. Returns `undefined` if another process got the permission to send first. */
+  /** Run if the generation is unknown or `free`. `undefined` means that it is so no longer, and is read again. */
   readonly whenFree: Effect.Effect<A | undefined, GradientError.GradientError>
   readonly whenDone: (row: Row) => Effect.Effect<A, Reason>
+  /** Run for each row that was read and is not `free`. Its failure ends the call. */
   readonly check: (row: Row) => Effect.Effect<void, Reason>
 }
 
@@ -97,7 +95,7 @@ const settle = Effect.fnUntraced(function* <A extends object>(
     )
     if (settled === "again") continue
     if (settled !== "wait") return settled
-    // A process that wakes from sleep renews its lease first. So a permission counts as lapsed only if two reads in a
+    // A process that wakes from sleep soon renews its lease. So a permission counts as lapsed only if two reads in a
     // row find it lapsed.
     const waits = found.isLapsed ? parts.lease.leaseMillis / 3 : poll
     lapsed = found.isLapsed ? found.row.token : undefined
@@ -132,7 +130,7 @@ const look = (
 
 export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
 
-/** Fails if the generation of this row was asked for with other params. */
+/** Fails if the digest in the row shows that the generation was asked for with other params. */
 export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row): Effect.Effect<void, Reason> =>
   digest === undefined || salt === undefined || !isKnownDigest(digest)
     ? Effect.void
@@ -205,7 +203,7 @@ const openStored = (parts: Parts, { folder = "", id }: Row): Effect.Effect<Store
     })
   )
 
-/** Sends the call. Returns `undefined` if another process got the permission to send first. */
+/** Sends the call. Returns `undefined` if the generation is no longer free. */
 const send = Effect.fnUntraced(function* (parts: Parts, images: Service, call: KeyedCall) {
   const { id, key, kind, options, params, shared } = call
   const salt = yield* parts.identity.random

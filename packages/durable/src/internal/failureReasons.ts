@@ -61,10 +61,7 @@ export const keyReused = () =>
     "idempotency_key_reused"
   )
 
-/**
- * The failure of `join` if the key has no generation, or one that is `free`. `join` never sends a request, so the
- * caller must.
- */
+/** The failure of `join` if the key has no generation, or one that is `free`. */
 export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",

@@ -189,7 +189,6 @@ class Folder {
   }
 }
 
-/** A store in this folder. */
 export const makeFolder = Effect.fnUntraced(function* (given: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -9,7 +9,6 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { isBusy, whileBusy } from "./sqlBusy.ts"
 
-/** The names of the tables. */
 export interface Names {
   readonly budget: string
   readonly generation: string
@@ -98,7 +97,7 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
   yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
 })
 
-/** Whether the database has a table or view with this name. */
+/** Whether the database has a table, view or index with this name. */
 const has = (sql: SqlClient, name: string) =>
   Effect.map(
     sql.onDialectOrElse({

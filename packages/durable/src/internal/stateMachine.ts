@@ -21,8 +21,8 @@ export interface Asked {
   /** Absent after `erase`. */
   readonly key: string | undefined
   /**
-   * The salt of `digest`. `digest` is `v1:` and the HMAC-SHA-256 of the params and `extraBody` as JSON. Two calls whose
-   * digests with the same salt are equal asked for the same images.
+   * The salt of `digest`. `digest` is `v1:` and the HMAC-SHA-256 of the params, without `partialImages`, and of
+   * `extraBody` as JSON. Two calls whose digests with the same salt are equal asked for the same images.
    */
   readonly salt: string | undefined
   readonly digest: string | undefined
