@@ -652,7 +652,7 @@ describe("a person", () => {
 
   const done = Effect.gen(function* () {
     const all = yield* shared
-    // One test moves the clock by two months. With a long lease, few renewals have to run meanwhile.
+    // One test moves the clock of this process by two months. With a long lease, few renewals have to run meanwhile.
     const process = yield* processOn(all, answering, { lease: "90 days" })
     yield* Effect.provide(Images.generate({ prompt }, { ...options, labels: { team: "otters" } }), process)
     const files = Effect.map(Stream.runCollect(all.store.list("")), ({ length }) => length)

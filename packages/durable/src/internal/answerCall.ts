@@ -44,12 +44,17 @@ export interface KeyedCall extends Named {
 const firstPollMillis = 250
 const longestPollMillis = 2000
 
-/** What `settle` runs. */
+/**
+ * What to do if a request may be sent, and what to do if the generation is done. `check` fails if the row belongs to a
+ * call with other params.
+ */
 interface Policy<A> {
-  /** Run if the generation is unknown or `free`. `undefined` means that it is so no longer, and is read again. */
+  /**
+   * The effect that runs if the journal has no row of the generation, or a `free` one. It sends the request, or fails if
+   * the caller only waits. Its result is `undefined` if another process got the permission to send first.
+   */
   readonly whenFree: Effect.Effect<A | undefined, GradientError.GradientError>
   readonly whenDone: (row: Row) => Effect.Effect<A, Reason>
-  /** Run for each row that was read and is not `free`. Its failure ends the call. */
   readonly check: (row: Row) => Effect.Effect<void, Reason>
 }
 
