@@ -56,7 +56,7 @@ export const conflict = (description: string, code?: string): GradientError.Conf
 
 export const keyReused = () =>
   conflict(
-    "the idempotency key belongs to a generation with other params. Nothing was sent. " +
+    "the idempotency key belongs to a generation with other params or another `extraBody`. Nothing was sent. " +
       "Use another key or the params of that generation, or remove that generation with `DurableImages.forget`",
     "idempotency_key_reused"
   )
