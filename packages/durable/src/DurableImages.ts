@@ -80,10 +80,10 @@ export interface Options {
    */
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
-   * How long things are kept after their last change. `images`: how long the images of generations that are done are
-   * kept. `rows`: how long the row of an expired or free generation is kept. After a row is removed, the next call with
-   * its key sends a new request. `params`: whether params are stored with the images. Default: images and rows are kept
-   * forever, and params are not stored.
+   * What is kept, and how long after the last change of its generation. `images`: the images of generations that are
+   * done. `rows`: the rows of expired and free generations. After a row is removed, the next call with its key sends a
+   * new request. What is older is removed once an hour. `params`: whether params are stored with the images. Default:
+   * images and rows are kept forever, and params are not stored.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
   /**
@@ -253,7 +253,7 @@ export const get = (
   Effect.flatMap(DurableImages, (durable) => durable.get(key))
 
 /**
- * Counts the generations in doubt, and returns when the first of their requests was sent, if there are any. Pass it to
+ * Counts the generations in doubt, and returns when the first of their attempts began, if there are any. Pass it to
  * `ImagesTelemetry.layerDoubts`.
  *
  * @example

@@ -55,7 +55,7 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
    * and their images were stored.
    */
   extra: Schema.Int,
-  /** Why the generation has this status, such as the reason of a failure. */
+  /** Why the generation is `free` or `in-doubt`, such as the reason of a failure. */
   note: Schema.optional(Schema.String),
   inputTokens: Schema.optional(Schema.Finite),
   outputTokens: Schema.optional(Schema.Finite),

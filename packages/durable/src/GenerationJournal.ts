@@ -29,9 +29,9 @@ export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
- * The journal. Only the journal's clock decides when a lease ends. A process sends a request only if, by the process's
- * clock, less than half of its lease has passed since it asked for the permission to send, or since it last renewed the
- * lease.
+ * The journal. Only the journal's clock decides when a lease ends. Directly before a process sends a request, it checks
+ * that, by its own clock, less than half of its lease has passed since it asked for the permission to send, or since it
+ * last renewed the lease.
  *
  * @category services
  * @since 0.1.0

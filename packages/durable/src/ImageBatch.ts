@@ -1,6 +1,7 @@
 /**
  * Runs many requests, and pays for each of them at most once. A batch is a list of lines, such as those of a file, with
- * one request on each line. A line is JSON: the params by their wire names, and an `id` that no other line has.
+ * one request on each line. A line is JSON: the params by their wire names, and an `id` that no other line has. Blank
+ * lines are skipped.
  *
  * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
  * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way are in

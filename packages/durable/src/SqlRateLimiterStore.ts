@@ -1,7 +1,7 @@
 /**
  * Keeps the counts of Effect's `RateLimiter` in a SQL database, such as that of the journal, so that many processes
  * share one limit without Redis. Permits are taken with one atomic statement, which uses the clock of the database.
- * Adaptive limits are not supported.
+ * Adaptive limits have no effect.
  *
  * @example
  * ```ts

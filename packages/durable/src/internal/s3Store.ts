@@ -202,7 +202,7 @@ class Bucket {
       return yield* Effect.fail(isPassing ? new Passing(failure) : failure)
     }).pipe(
       Effect.scoped,
-      Effect.timeoutOrElse({ duration: requestTimeout, orElse: () => Effect.fail(passing("no complete answer in time")) })
+      Effect.timeoutOrElse({ duration: requestTimeout, orElse: () => Effect.fail(passing("no whole answer in time")) })
     )
   }
 

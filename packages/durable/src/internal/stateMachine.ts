@@ -56,7 +56,7 @@ export interface Row extends Asked {
    * since 1970.
    */
   readonly leaseUntil: number
-  /** Why the row is in this state. */
+  /** Why the row is `free` or `doubt`. */
   readonly note: string | undefined
   /** The number of stored images that the journal knows of. The images of `extra` are not counted. */
   readonly images: number
