@@ -127,10 +127,10 @@ export class DurableImages extends Context.Service<
     /**
      * Decides about an attempt that is in doubt, or was abandoned. `repeat`: the next call with the key sends another
      * request, which may be charged for too. `abandon`: no other call with the key sends a request until a person
-     * decides `repeat` or removes the row. `accept`: the images that the store has of the attempt become the result, and if it has none,
-     * `accept` fails with `ConflictError`. If the store already has all images of the generation, they become the
-     * result, and `repeat` and `abandon` fail with `ConflictError`. So does every decision if the attempt is neither in
-     * doubt nor abandoned, and `abandon` if it is abandoned.
+     * decides `repeat` or removes the row. `accept`: the images that the store has of the attempt become the result,
+     * and if it has none, `accept` fails with `ConflictError`. If the store already has all images of the generation,
+     * they become the result, and `repeat` and `abandon` fail with `ConflictError`. So does every decision if the
+     * attempt is neither in doubt nor abandoned, and `abandon` if it is abandoned.
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /**

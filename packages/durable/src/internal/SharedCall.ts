@@ -1,7 +1,4 @@
-/**
- * A call that is under way in this process. Any number of callers can wait for its result, through `generate` or
- * `generateStream`.
- */
+/** A call that is under way in this process. Any number of callers can wait for its result. */
 import type { GradientError } from "@effect-gradient/core"
 import { ImageStream, type ImageGenerateResponse, type ImageGenStreamEvent } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
