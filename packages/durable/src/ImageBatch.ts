@@ -216,9 +216,9 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
  * fails with `InvalidParamsError`, which lists the problems by line, or with `ConflictError` if the store has a batch
  * of this name with other lines, or has none although the journal has finished requests of it. A request that failed in
  * an earlier run, and was not charged for, is sent again. If most other requests would fail in the same way, for
- * example because the model access key is wrong, or if images could not be stored, the run fails at once. It also fails
- * if more than 30 passes over the batch in a row bring no outcome, and the last of them had a temporary failure, for
- * example because the service cannot be reached.
+ * example because the model access key is wrong, if images could not be stored, or if the key of a request belongs to a
+ * generation with other params, the run fails at once. It also fails if more than 30 passes over the batch in a row
+ * bring no outcome, and the last of them had a temporary failure, for example because the service cannot be reached.
  *
  * @category running
  * @since 0.1.0

@@ -98,8 +98,8 @@ const makeMemory = Effect.sync(() => {
 export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(ImageStore, makeMemory))
 
 /**
- * Provides a store in a folder, which is created if it is missing. A file is written under a temporary name, synced and
- * renamed, and then its folder is synced, so that the file exists completely or not at all. Fails with
+ * Provides a store in a folder, which is created if it is missing. A file is written under a temporary name and synced.
+ * Then it gets its name, and its folder is synced, so that the file exists completely or not at all. Fails with
  * `InvalidParamsError` if `path` is a file, or cannot be written to.
  *
  * @category layers

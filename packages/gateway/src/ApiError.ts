@@ -68,7 +68,7 @@ const descriptions = {
     "The message may name what to change.",
   401: "The credentials are missing or wrong.",
   403: "Pages of this origin are not allowed to call this API.",
-  404: "The image service has no such model or endpoint, or the request cannot be joined.",
+  404: "The model does not exist, or the request cannot be joined.",
   405: "The path does not allow this method. The header allow lists the allowed ones.",
   408: "The body of the request did not arrive in time.",
   409:
@@ -83,7 +83,7 @@ const descriptions = {
   500: "The gateway failed.",
   502: "The image service or the gateway's store failed, the reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
   503: "The image service is busy, or something that the gateway needs cannot be used now. This attempt was not charged for.",
-  504: "The image service took too long. The image may have been charged for."
+  504: "The image service did not reply in time. The image may have been charged for."
 } as const
 
 /**
@@ -197,7 +197,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   InvalidParamsError: misconfigured,
   AuthenticationError: misconfigured,
   PermissionDeniedError: misconfigured,
-  NotFoundError: "The image service has no such model or endpoint.",
+  NotFoundError: "This model is not available.",
   ConflictError: "The request conflicts with another one.",
   UnprocessableEntityError: "The image service refused the request.",
   BadRequestError: "The image service refused the request.",

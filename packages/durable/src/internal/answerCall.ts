@@ -135,7 +135,7 @@ const look = (
 
 export const storesOf = ({ spare, store }: Parts) => (spare === undefined ? [store] : [store, spare])
 
-/** Fails if the digest in the row shows that the generation was asked for with other params. */
+/** Fails if the generation of this row was asked for with other params. */
 export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row): Effect.Effect<void, Reason> =>
   digest === undefined || salt === undefined || !isKnownDigest(digest)
     ? Effect.void
