@@ -1,7 +1,7 @@
 /**
- * One runner of a batch. It calls `generate` for each request that is not settled, in random order. Other runners do the
- * same, each in its own order. The journal decides which runner sends a request. A runner skips a request that another
- * one is sending, and looks at it again later.
+ * One runner of a batch. It calls `generate` for each request that is not settled, in random order. Other runners do
+ * the same, each in its own order. The journal decides which runner sends a request. A runner skips a request that
+ * another one is sending, and looks at it again later.
  */
 import type { Images } from "@effect-gradient/core"
 import { GradientError } from "@effect-gradient/core"
