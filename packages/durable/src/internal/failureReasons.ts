@@ -69,5 +69,5 @@ export const unknown = () =>
     description: "nothing is under way for this key. Ask for the images again"
   })
 
-/** The reason of a call that was ended before its request was sent, because the layer is closing. */
+/** The reason of a call that has sent nothing and ends because the layer is closing. */
 export const closing = () => journalBefore({ message: "the layer is closing", cause: undefined })
