@@ -43,8 +43,8 @@ export class ImageStore extends Context.Service<
     readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /**
-     * Reads up to `length` bytes from `start` on. The result may be shorter than `length`. It is empty only if `start` is
-     * at or after the end of the file.
+     * Reads up to `length` bytes from `start` on. The result may be shorter than `length`. It is empty only if `start`
+     * is at or after the end of the file.
      */
     readonly read: (
       path: string,
