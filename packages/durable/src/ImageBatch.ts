@@ -81,7 +81,7 @@ export interface Progress {
  * @since 0.1.0
  */
 export interface WorkerOptions {
-  /** The name of the batch: 1 to 100 characters, none of which is a slash. */
+  /** The name of the batch: 1 to 100 characters, as `length` of JavaScript counts them, none of which is a slash. */
   readonly name: string
   /** How many requests this runner may have under way at the same time. Default: 4. */
   readonly concurrency?: number | undefined

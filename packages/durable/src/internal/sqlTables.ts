@@ -30,9 +30,9 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
     : GradientError.fromReason(
         new GradientError.InvalidParamsError({
           issues: [
-            { param: "prefix", given: JSON.stringify(prefix), allowed: "1 to 41 letters, digits and underscores" }
+            { param: "prefix", given: JSON.stringify(prefix), allowed: "1 to 41 ASCII letters, digits and underscores" }
           ],
-          description: "prefix must be 1 to 41 letters, digits and underscores, of which the first is not a digit"
+          description: "prefix must be 1 to 41 ASCII letters, digits and underscores, of which the first is not a digit"
         })
       )
 
