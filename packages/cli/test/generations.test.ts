@@ -123,7 +123,7 @@ describe("generations", () => {
         )
         assert.strictEqual((yield* run(generations("erase", "order 1"), { cwd })).stdout, "1 generations, 1 images\n")
         const expired = yield* run(generate("order 1"), { cwd, baseUrl })
-        assert.include(expired.stderr, "have been removed")
+        assert.include(expired.stderr, "were removed")
       }).pipe(Effect.scoped),
     90_000
   )

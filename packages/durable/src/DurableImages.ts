@@ -80,10 +80,10 @@ export interface Options {
    */
   readonly whenCallerLeaves?: "finish" | "interrupt" | undefined
   /**
-   * How long things are kept after their last change. `images`: how long the images of generations that are done are
-   * kept. `rows`: how long the row of an expired or free generation is kept. After a row is removed, the next call with
-   * its key sends a new request. `params`: whether params are stored with the images. Default: images and rows are kept
-   * forever, and params are not stored.
+   * What is kept, and how long after the last change of its generation. `images`: the images of generations that are
+   * done. `rows`: the rows of expired and free generations. After a row is removed, the next call with its key sends a
+   * new request. What is older is removed once an hour. `params`: whether params are stored with the images. Default:
+   * images and rows are kept forever, and params are not stored.
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
   /**
@@ -114,22 +114,23 @@ export class DurableImages extends Context.Service<
     readonly get: (key: string) => Failing<Option.Option<Generation>>
     /**
      * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this
-     * process, else when the generation is done. Fails with `NotFoundError` if nothing is under way for the key, and
-     * the generation is unknown or `free`.
+     * process, else when the generation is done. Fails with `NotFoundError` if no call with the key is under way in
+     * this process, and the generation is unknown or `free`.
      *
-     * With `params`, fails with `ConflictError` if the generation was asked for with other params, or with an
-     * `extraBody`. With `params`, a generation that only the store has is not found.
+     * With `params`, fails with `ConflictError` if the generation was asked for with other params, not counting
+     * `partialImages`, or with an `extraBody`. With `params`, a generation that only the store has is not found.
      */
     readonly join: (
       key: string,
       params?: ImageGenerateParams.ImageGenerateParamsStreaming
     ) => Effect.Effect<Joined, GradientError.GradientError, Scope.Scope>
     /**
-     * Decides about the attempt that is in doubt. `repeat`: the next call with the key sends another request, which may
-     * be charged for again. `abandon`: no request is sent for the key until a person decides `repeat` or removes the
-     * row. `accept`: the images that the store has of the attempt become the result. If the store already has all
-     * images of the generation, they become the result, and `repeat` and `abandon` fail with `ConflictError`. So does
-     * every decision if the attempt is neither in doubt nor abandoned.
+     * Decides about an attempt that is in doubt, or was abandoned. `repeat`: the next call with the key sends another
+     * request, which may be charged for too. `abandon`: no other call with the key sends a request until a person
+     * decides `repeat` or removes the row. `accept`: the images that the store has of the attempt become the result,
+     * and if it has none, `accept` fails with `ConflictError`. If the store already has all images of the generation,
+     * they become the result, and `repeat` and `abandon` fail with `ConflictError`. So does every decision if the
+     * attempt is neither in doubt nor abandoned, and `abandon` if it is abandoned.
      */
     readonly resolve: (key: string, resolution: Resolution) => Failing<Generation>
     /**
@@ -150,8 +151,8 @@ export class DurableImages extends Context.Service<
      */
     readonly prune: (options: PruneOptions) => Failing<Removed>
     /**
-     * For each manifest in the store, writes the row of its generation if the journal lacks it, and completes the row
-     * if it is neither done nor expired. Emits each generation whose row was written or completed.
+     * For each manifest in the store that can be read, writes the row of its generation if the journal lacks it, and
+     * completes the row if it is neither done nor expired. Emits each generation whose row was written or completed.
      */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
@@ -168,8 +169,8 @@ const millisOf = (name: string, input: Duration.Input | undefined, fallback: Dur
     : Effect.fail(
         GradientError.fromReason(
           new GradientError.InvalidParamsError({
-            issues: [{ param: name, given: `${millis} ms`, allowed: `at least ${minimum} ms` }],
-            description: `${name} must be at least ${minimum} ms (got ${millis} ms)`
+            issues: [{ param: name, given: `${millis} ms`, allowed: `finite and at least ${minimum} ms` }],
+            description: `${name} must be finite and at least ${minimum} ms (got ${millis} ms)`
           })
         )
       )
@@ -252,7 +253,7 @@ export const get = (
   Effect.flatMap(DurableImages, (durable) => durable.get(key))
 
 /**
- * Counts the generations in doubt, and returns when the first of their requests was sent, if there are any. Pass it to
+ * Counts the generations in doubt, and returns when the first of their attempts began, if there are any. Pass it to
  * `ImagesTelemetry.layerDoubts`.
  *
  * @example
@@ -289,8 +290,8 @@ export const join = (
   Effect.flatMap(DurableImages, (durable) => durable.join(key, params))
 
 /**
- * Decides whether the attempt in doubt is repeated, abandoned, or accepted with the images that the store has of it.
- * See `Resolution`.
+ * Decides whether an attempt that is in doubt or abandoned is repeated, abandoned, or accepted with the images that the
+ * store has of it. See `Resolution`.
  *
  * @category accessors
  * @since 0.1.0
@@ -332,8 +333,8 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
 
 /**
- * For each manifest in the store, writes the row of its generation if the journal lacks it, and completes the row if it
- * is neither done nor expired. Run it after the journal was restored from a backup.
+ * For each manifest in the store that can be read, writes the row of its generation if the journal lacks it, and
+ * completes the row if it is neither done nor expired. Run it after the journal was restored from a backup.
  *
  * @category accessors
  * @since 0.1.0

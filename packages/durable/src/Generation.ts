@@ -11,7 +11,7 @@ import type { Found } from "./internal/journalModels.ts"
  *
  * - `free`: nothing was charged for, or a person decided `repeat`. A call with the key may send a request.
  * - `sending`: a process has the permission to send, so a request may be under way.
- * - `in-doubt`: a request may have been charged for, and its outcome is unknown.
+ * - `in-doubt`: a request may have been charged for, and the generation is not done.
  * - `abandoned`: a person decided that no request is sent for the key any more.
  * - `done`: the images are in the store.
  * - `expired`: the images were removed.
@@ -55,7 +55,7 @@ export class Generation extends Schema.Class<Generation>("@effect-gradient/durab
    * and their images were stored.
    */
   extra: Schema.Int,
-  /** Why the generation has this status, such as the reason of a failure. */
+  /** Why the generation is `free` or `in-doubt`, such as the reason of a failure. */
   note: Schema.optional(Schema.String),
   inputTokens: Schema.optional(Schema.Finite),
   outputTokens: Schema.optional(Schema.Finite),

@@ -1,6 +1,6 @@
 /**
- * Records each request that has an idempotency key before it is sent, in one row for each key. A journal in SQL
- * outlives the process that sends the request. It contains no prompt, no image and no credentials.
+ * Records each request that has an idempotency key before it is sent, in one row for each key. A journal in a file or
+ * on a server outlives the process that sends the request. It contains no prompt, no image and no credentials.
  *
  * @example
  * ```ts
@@ -29,9 +29,9 @@ export { type Asked, Move, type Row, type Tokens } from "./internal/stateMachine
 export type { SqlOptions } from "./internal/sqlJournal.ts"
 
 /**
- * The journal. Only the journal's clock decides when a lease ends. A process sends a request only if, by the process's
- * clock, less than half of its lease has passed since it asked for the permission to send, or since it last renewed the
- * lease.
+ * The journal. Only the journal's clock decides when a lease ends. Directly before a process sends a request, it checks
+ * that, by its own clock, less than half of its lease has passed since it asked for the permission to send, or since it
+ * last renewed the lease.
  *
  * @category services
  * @since 0.1.0
@@ -130,7 +130,7 @@ const makeMemory = Effect.sync(() => {
 })
 
 /**
- * A journal in memory, for tests. Its content is lost when the process ends.
+ * A journal in memory, for tests. It is empty each time the layer is built.
  *
  * @category layers
  * @since 0.1.0

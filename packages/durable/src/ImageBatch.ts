@@ -1,6 +1,7 @@
 /**
  * Runs many requests, and pays for each of them at most once. A batch is a list of lines, such as those of a file, with
- * one request on each line. A line is JSON: the params by their wire names, and an `id` that no other line has.
+ * one request on each line. A line is JSON: the params by their wire names, and an `id` that no other line has. Blank
+ * lines are skipped.
  *
  * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
  * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way are in
@@ -49,10 +50,9 @@ import * as Reasons from "./internal/failureReasons.ts"
 
 /**
  * The progress of a batch, as numbers of requests. `done`: the images were stored. `failed`: the request failed or was
- * interrupted, and was not charged for. `inDoubt`: the request may have been charged for, and its outcome is unknown.
- * `abandoned`: the request was in doubt, and a person decided that it is not sent again. `sending`: the request may be
- * under way. `waiting`: all other requests. They have not been sent, or a person decided that they are sent again, or
- * their generations were erased.
+ * interrupted, and was not charged for. `inDoubt`: the request may have been charged for, and is not done. `abandoned`:
+ * the request was in doubt, and a person decided that it is not sent again. `sending`: the request may be under way.
+ * `waiting`: all other requests, such as those that have not been sent or that a person decided to repeat.
  *
  * @category models
  * @since 0.1.0
@@ -81,7 +81,7 @@ export interface Progress {
  * @since 0.1.0
  */
 export interface WorkerOptions {
-  /** The name of the batch: 1 to 100 characters, none of which is a slash. */
+  /** The name of the batch: 1 to 100 characters, as `length` of JavaScript counts them, none of which is a slash. */
   readonly name: string
   /** How many requests this runner may have under way at the same time. Default: 4. */
   readonly concurrency?: number | undefined
@@ -174,8 +174,8 @@ const watching = Effect.fnUntraced(function* (
 })
 
 /**
- * Fails if the journal has finished requests of this batch. It is called if the store does not have the batch: the
- * images of those requests are then in another store, or were lost with this one.
+ * Fails if the journal has finished requests of a batch of this name. It is called if the store does not have the
+ * batch: the store is then probably not the one with which the batch was begun.
  */
 const checkUnknown = Effect.fnUntraced(function* (name: string) {
   const journal = yield* GenerationJournal
@@ -211,12 +211,13 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
 })
 
 /**
- * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line: it
+ * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line. It
  * fails with `InvalidParamsError`, which lists the problems by line, or with `ConflictError` if the store has a batch
- * of this name with other lines. A request that failed in an earlier run, and was not charged for, is sent again. If
- * most other requests would fail in the same way, for example because the model access key is wrong, or if images could
- * not be stored, the run fails at once. It also fails if more than 30 passes over the batch in a row bring no outcome,
- * and the last of them had a temporary failure, for example because the service cannot be reached.
+ * of this name with other lines, or has none although the journal has finished requests of it. A request that failed in
+ * an earlier run, and was not charged for, is sent again. If most other requests would fail in the same way, for
+ * example because the model access key is wrong, if images could not be stored, or if the key of a request belongs to a
+ * generation with other params, the run fails at once. It also fails if more than 30 passes over the batch in a row
+ * bring no outcome, and the last of them had a temporary failure, for example because the service cannot be reached.
  *
  * @category running
  * @since 0.1.0

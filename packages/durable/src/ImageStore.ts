@@ -43,8 +43,8 @@ export class ImageStore extends Context.Service<
     readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /**
-     * Reads up to `length` bytes from `start` on, so that a large file need not be in memory. The result may be shorter
-     * than `length`. It is empty only at the end of the file.
+     * Reads up to `length` bytes from `start` on. The result may be shorter than `length`. It is empty only if `start`
+     * is at or after the end of the file.
      */
     readonly read: (
       path: string,
@@ -89,7 +89,7 @@ const makeMemory = Effect.sync(() => {
 })
 
 /**
- * A store in memory, for tests. Its content is lost when the process ends.
+ * A store in memory, for tests. It is empty each time the layer is built.
  *
  * @category layers
  * @since 0.1.0
@@ -98,8 +98,8 @@ const makeMemory = Effect.sync(() => {
 export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(ImageStore, makeMemory))
 
 /**
- * Provides a store in a folder, which is created if it is missing. A file is written under a temporary name, synced and
- * renamed, and then its folder is synced, so that the file exists completely or not at all. Fails with
+ * Provides a store in a folder, which is created if it is missing. A file is written under a temporary name and synced.
+ * Then it gets its name, and its folder is synced, so that the file exists completely or not at all. Fails with
  * `InvalidParamsError` if `path` is a file, or cannot be written to.
  *
  * @category layers

@@ -1,7 +1,7 @@
 /**
  * Keeps the counts of Effect's `RateLimiter` in a SQL database, such as that of the journal, so that many processes
  * share one limit without Redis. Permits are taken with one atomic statement, which uses the clock of the database.
- * Adaptive limits are not supported.
+ * Adaptive limits have no effect.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ const statementsOn = (sql: SqlClient, name: string) => {
     }
   }
 
-  /** A bucket that is refilled over time. The column `at` is the time when it was last refilled. */
+  /** A bucket that is refilled over time. The column `at` is the time from which the next refill counts. */
   const tokenBucket = ({ allowOverflow, key, limit, refillRate, tokens }: Parameters<Store["tokenBucket"]>[0]) => {
     const rate = double(Duration.toMillis(refillRate))
     const refills = floor(sql`(${now} - l.at) / ${rate}`)

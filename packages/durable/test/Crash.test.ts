@@ -12,8 +12,8 @@ import { postgres } from "./support/postgres.ts"
 import { type Line, type Plan, service, Started } from "./support/processes.ts"
 
 /**
- * How many processes are killed at random moments. CI uses the default. `DURABLE_KILLS=200` makes the tests take
- * minutes.
+ * How many processes each test kills at random moments: an even number. CI uses the default. `DURABLE_KILLS=200` makes
+ * the tests take minutes.
  */
 const kills = Effect.runSync(Config.Int("DURABLE_KILLS").pipe(Config.withDefault(6)))
 const seed = Effect.runSync(Config.Int("DURABLE_SEED").pipe(Config.withDefault(Date.now() % 1_000_000)))

@@ -450,7 +450,7 @@ describe("a process that ends", () => {
 })
 
 describe("a journal that is away", () => {
-  /** A journal that can be reached only while `isThere` is true. */
+  /** A journal whose `move`, `find` and `renew` fail while `isThere` is false. */
   const switchable = (journal: GenerationJournal.GenerationJournal["Service"]) => {
     const state = { isThere: true }
     const whileThere = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -594,7 +594,7 @@ describe("a store that cannot be read", () => {
 })
 
 describe("a person", () => {
-  /** A generation in doubt. */
+  /** Makes a process whose generation is in doubt. */
   const doubtful = Effect.gen(function* () {
     const all = yield* shared
     const process = yield* processOn(all, (_request, number) =>
@@ -930,7 +930,7 @@ describe("the layer", () => {
   it.effect("refuses a lease that is too short", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(processOn(yield* shared, [], { lease: "10 millis" }))
-      expect(error.message).toContain("lease must be at least 1000 ms (got 10 ms)")
+      expect(error.message).toContain("lease must be finite and at least 1000 ms (got 10 ms)")
     }).pipe(Effect.scoped)
   )
 

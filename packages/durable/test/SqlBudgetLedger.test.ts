@@ -84,8 +84,7 @@ describe("a process that is killed", () => {
         yield* run(plan)
         const requests = sumOf(generations.values())
         expect(requests).toBeLessThanOrEqual(10)
-        // The budget is used up, because the amounts that the killed process had reserved for its unfinished requests
-        // remain counted.
+        // The second process has used up what the killed one had left of the budget.
         expect(yield* run(plan)).toBe(0)
         expect(sumOf(generations.values())).toBe(requests)
       }).pipe(Effect.scoped),

@@ -1,7 +1,7 @@
 /**
- * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. The messages are
- * written for the user of a page. Of the service's error they contain at most the name of a param and the time to wait,
- * because its text could contain the operator's key or an internal address.
+ * The errors of the API: `{ error: { message, type, param, code } }`, with one schema for each status. Of the service's
+ * error, a message contains at most the name of a param and the time to wait, because other texts could contain the
+ * operator's key or an internal address.
  */
 import { GradientError } from "@effect-gradient/core"
 import * as ErrorBodies from "@effect-gradient/core/ErrorBody"
@@ -11,7 +11,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 
 /**
- * The body of every error.
+ * The body of an error.
  *
  * @category schemas
  * @since 0.1.0
@@ -26,7 +26,7 @@ export const ErrorBody = Schema.Struct({
 })
 
 /**
- * The body of every error.
+ * The body of an error.
  *
  * @category models
  * @since 0.1.0
@@ -34,8 +34,8 @@ export const ErrorBody = Schema.Struct({
 export interface ErrorBody extends Schema.Schema.Type<typeof ErrorBody> {}
 
 /**
- * The headers that an error may have. They say whether and when to retry, which methods the path allows, which
- * encodings of a body are accepted, and how to send a key.
+ * Headers that an error may have. They show whether and when to retry, which methods the path allows, which encodings
+ * of a body are accepted, and how to send a key.
  *
  * @category schemas
  * @since 0.1.0
@@ -53,8 +53,8 @@ export const ErrorHeaders = Schema.Struct({
 })
 
 /**
- * The headers that an error may have. They say whether and when to retry, which methods the path allows, which
- * encodings of a body are accepted, and how to send a key.
+ * Headers that an error may have. They show whether and when to retry, which methods the path allows, which encodings
+ * of a body are accepted, and how to send a key.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +63,9 @@ export interface ErrorHeaders extends Schema.Schema.Type<typeof ErrorHeaders> {}
 
 /** The description of each status in the OpenAPI document. */
 const descriptions = {
-  400: "The request is invalid, or moderation refused the prompt. The message may name what to change.",
+  400:
+    "The request or a setting of the gateway is invalid, or moderation refused the prompt. " +
+    "The message may name what to change.",
   401: "The credentials are missing or wrong.",
   403: "Pages of this origin are not allowed to call this API.",
   404: "The model does not exist, or the request cannot be joined.",
@@ -73,13 +75,13 @@ const descriptions = {
     "The request conflicts with another one. " +
     "With the code duplicate_attempt or in_doubt, an earlier request with this id may have been charged for. " +
     "With the code idempotency_key_reused, an earlier request with this id had other params.",
-  410: "The images of this request have been removed or lost.",
+  410: "The images of this request, if it had any, have been removed or lost.",
   413: "The body is too large.",
   415: "The content type of the body is not JSON, or the body is compressed.",
   422: "The service refused the request.",
-  429: "The caller requested too many images or has too many open requests, or the image service has reached a limit. The header retry-after, if present, gives the seconds to wait.",
+  429: "The caller requested too many images or has too many open requests, or a limit of the image service is reached. The header retry-after, if present, gives the seconds to wait.",
   500: "The gateway failed.",
-  502: "The image service failed, its reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
+  502: "The image service or the gateway's store failed, the reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
   503: "The image service is busy, or something that the gateway needs cannot be used now. This request was not charged for.",
   504: "The image service did not reply in time. If the header x-should-retry is false, the image may have been charged for."
 } as const
@@ -210,12 +212,12 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   BudgetExceededError: "The image cannot be generated now: not enough of the budget is left.",
   ConnectionError: "The image service cannot be used now. Nothing was sent.",
   InternalServerError: "The image service failed.",
-  RequestTimeoutError: "The image service did not reply in time.",
+  RequestTimeoutError: "The image service took too long.",
   DisconnectedError: "The connection broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
   IncompleteStreamError: "The image service stopped before the image was complete.",
-  InDoubtError: "The outcome of this request is unknown, so it is not sent again. It may have been charged for.",
-  ExpiredError: "The images of this request have been removed.",
+  InDoubtError: "This request may already have been charged for, so it is not sent again.",
+  ExpiredError: "The images of this request, if it had any, have been removed.",
   JournalError: "The record of requests cannot be used now.",
   StoreError: "The store of images cannot be used now."
 }
@@ -230,7 +232,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
 export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 
 /**
- * The error code for a request with an unknown outcome. That request may have been charged for.
+ * The error code for a request that is in doubt: it may have been charged for, and is not sent again.
  *
  * @category codes
  * @since 0.1.0
@@ -238,8 +240,8 @@ export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 export const inDoubt = ErrorBodies.codes.inDoubt
 
 /**
- * The error code for joining a request if no request of this caller has this id, or if it failed without being charged
- * for.
+ * The error code for joining a request if no request of this caller with this id is known, or if sending it again is
+ * allowed, for example because it failed without being charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -259,10 +261,10 @@ export const notKept = "not_kept"
  * not used, except for `duplicateAttempt`.
  */
 const messagesOfCodes: { readonly [code: string]: string } = {
-  [duplicateAttempt]: "A request with this x-attempt-id was already sent. It is not sent again.",
+  [duplicateAttempt]: "A request with this x-attempt-id was already received. It is not sent again.",
   [notFound]: "No request with this id is known to be under way or to have been charged for. Send the request again.",
   [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
-  idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id.",
+  idempotency_key_reused: "A request with this x-attempt-id and other params was already received. Use another id.",
   [ErrorBodies.codes.imagesLost]: "The images of this request have been lost.",
   rate_limiter_unreachable: "The gateway's rate limiter cannot be reached now. Nothing was sent.",
   budget_unreachable: "The gateway's budget cannot be read now. Nothing was sent."
@@ -277,7 +279,7 @@ const messageOf = (reason: Reason, param: string | undefined, wait: number | und
 }
 
 /**
- * The codes of failures that only the operator can correct. By these codes, core's client knows that nothing was
+ * The codes of failures that the caller cannot correct. By these codes, core's client knows that nothing was
  * charged for.
  */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {

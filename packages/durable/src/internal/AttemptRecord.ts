@@ -130,7 +130,7 @@ export class AttemptRecord {
   }
 
   /**
-   * Checks the lease a last time before the request. If this process has stalled for too long, other processes may
+   * Checks the lease directly before the request. If this process has stalled for too long, other processes may
    * assume that it was killed, so nothing is sent.
    */
   #check(asked: Moment): Effect.Effect<void, Reason> {
@@ -206,7 +206,7 @@ export class AttemptRecord {
     return written.pipe(
       Effect.tapError(({ message }) =>
         Effect.logError(
-          `The images could not be written to the store. They are written to the spare store instead: ${message}`
+          `The images could not be written to the store, so the spare store is tried: ${message}`
         )
       ),
       Effect.catch(() => spare.write(open, response))
@@ -216,7 +216,7 @@ export class AttemptRecord {
   /**
    * Handles an attempt whose images arrived after its generation was already done, expired or erased. If the generation
    * was erased, the images are removed, because erased content must not come back. Otherwise they are listed as extra
-   * images.
+   * images, unless another process has already made them the result.
    */
   #extra({ id, ...attempt }: Kept): Effect.Effect<void> {
     const { journal, outcomes } = this.#parts

@@ -1,7 +1,4 @@
-/**
- * A call that is under way in this process. Any number of callers can wait for its result, through `generate` or
- * `generateStream`.
- */
+/** A call that is under way in this process. Any number of callers can wait for its result. */
 import type { GradientError } from "@effect-gradient/core"
 import { ImageStream, type ImageGenerateResponse, type ImageGenStreamEvent } from "@effect-gradient/core"
 import * as Arr from "effect/Array"
@@ -18,7 +15,7 @@ type Event = ImageGenStreamEvent.ImageGenStreamEvent
 type Completed = ImageGenStreamEvent.Completed
 
 export class SharedCall {
-  /** What the first caller asked for, as text. A later caller of the same key must have asked for the same. */
+  /** What the first caller asked for, as text. A later call with the same key fails if it asks for something else. */
   readonly asked: string
   callers = 0
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -57,7 +54,7 @@ export class SharedCall {
     this.#notify()
   }
 
-  /** Ends the call with this result. If no image was streamed, the images of the response are emitted now. */
+  /** Ends the call with this result. If no complete image was streamed, the images of the response are emitted now. */
   end(exit: Exit.Exit<Response, GradientError.GradientError>): void {
     if (Exit.isSuccess(exit) && this.#completed.length === 0) {
       this.#completed.push(...ImageStream.fromResponse(exit.value))

@@ -100,7 +100,7 @@ const settle = Effect.fnUntraced(function* <A extends object>(
     )
     if (settled === "again") continue
     if (settled !== "wait") return settled
-    // A process that wakes from sleep renews its lease first. So a permission counts as lapsed only if two reads in a
+    // A process that wakes from sleep soon renews its lease. So a permission counts as lapsed only if two reads in a
     // row find it lapsed.
     const waits = found.isLapsed ? parts.lease.leaseMillis / 3 : poll
     lapsed = found.isLapsed ? found.row.token : undefined
@@ -204,7 +204,7 @@ const openStored = (parts: Parts, { folder = "", id }: Row): Effect.Effect<Store
     })
   )
 
-/** Sends the call. Returns `undefined` if another process got the permission to send first. */
+/** Sends the call. Returns `undefined` if the generation is no longer free. */
 const send = Effect.fnUntraced(function* (parts: Parts, images: Service, call: KeyedCall) {
   const { id, key, kind, options, params, shared } = call
   const salt = yield* parts.identity.random

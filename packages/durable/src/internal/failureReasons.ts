@@ -58,15 +58,12 @@ export const keyReusedCode = "idempotency_key_reused"
 
 export const keyReused = () =>
   conflict(
-    "the idempotency key belongs to a generation with other params. Nothing was sent. " +
+    "the idempotency key belongs to a generation with other params or another `extraBody`. Nothing was sent. " +
       "Use another key or the params of that generation, or remove that generation with `DurableImages.forget`",
     keyReusedCode
   )
 
-/**
- * The failure of `join` if the key has no generation, or one that is `free`. `join` never sends a request, so the
- * caller must.
- */
+/** The failure of `join` if the key has no generation, or one that is `free`. */
 export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",
@@ -74,5 +71,5 @@ export const unknown = () =>
     description: "nothing is under way. Ask for the images again"
   })
 
-/** The reason of a call that was ended before its request was sent, because the layer is closing. */
+/** The reason of a call that has sent nothing and ends because the layer is closing. */
 export const closing = () => journalBefore({ message: "the layer is closing", cause: undefined })

@@ -202,7 +202,6 @@ class Folder {
   }
 }
 
-/** A store in this folder. */
 export const makeFolder = Effect.fnUntraced(function* (given: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

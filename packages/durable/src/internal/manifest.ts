@@ -14,7 +14,7 @@ import type { Identity } from "./identity.ts"
 import { type Asked, Move, type Tokens } from "./stateMachine.ts"
 import { type Entry, StoreFailure } from "./storeModels.ts"
 
-/** The store does not have a file that a manifest lists. */
+/** The store lacks a file of an attempt, or has it with another size. */
 export class LostFile extends StoreFailure {}
 
 type Store = ImageStore["Service"]

@@ -1,6 +1,6 @@
 /**
- * Writes outcomes to the journal. If the journal cannot be reached, the write is repeated every second until it
- * succeeds or the layer closes.
+ * Writes outcomes to the journal. If this fails, the write is repeated every second until it succeeds or the layer
+ * closes.
  */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -10,9 +10,7 @@ import type { GenerationJournal } from "../GenerationJournal.ts"
 import type { JournalFailure } from "./journalModels.ts"
 import type { Move, Row } from "./stateMachine.ts"
 
-/**
- * Makes the writer. It tries again each second to write an outcome that could not be written, until this scope closes.
- */
+/** Makes the writer. It tries again until this scope closes. */
 export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) => {
   const pending = new Map<string, Move>()
 
@@ -30,7 +28,7 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
     Effect.gen(function* () {
       pending.set(id, move)
       yield* Effect.logError(
-        `The outcome of ${id} (${move._tag}) will be written when the journal can be reached again: ${message}`
+        `The outcome of ${id} (${move._tag}) could not be written. It is tried again every second: ${message}`
       )
       const whenBack = Effect.retry(flush(id), Schedule.spaced("1 second"))
       yield* Effect.forkIn(Effect.andThen(whenBack, Effect.logInfo(`The outcome of ${id} was written`)), scope)
@@ -40,7 +38,7 @@ export const make = (journal: GenerationJournal["Service"], scope: Scope.Scope) 
     flush,
     /** Tries once more to write all pending outcomes. */
     flushAll: Effect.suspend(() => Effect.forEach([...pending.keys()], (id) => Effect.ignore(flush(id)))),
-    /** Applies the move to the row. If the journal cannot be reached, returns `undefined`, and tries again later. */
+    /** Applies the move to the row. If three tries fail, returns `undefined`, and tries again later. */
     write: (id: string, move: Move): Effect.Effect<Option.Option<Row> | undefined> =>
       journal.move(id, move).pipe(
         Effect.retry({ times: 2, schedule: Schedule.spaced("100 millis") }),

@@ -67,7 +67,7 @@ const advice = new Map([
   ["InvalidAccessKeyId", "the access key is unknown"],
   ["SignatureDoesNotMatch", "the secret access key is wrong"],
   ["AccessDenied", "the access key has no permission"],
-  ["PermanentRedirect", "the bucket is in another region: set the endpoint"],
+  ["PermanentRedirect", "the bucket is in another region: set the region or the endpoint"],
   ["AuthorizationHeaderMalformed", "the region is wrong"],
   ["RequestTimeTooSkewed", "the clock of this machine is wrong"]
 ])
@@ -163,7 +163,8 @@ class Bucket {
   }
 
   /**
-   * Makes the failure for an error status, with the service's message. `isPassing` is true if the failure is temporary.
+   * Makes the failure for an error status, with our advice or the service's message. `isPassing` is true if the failure
+   * may be temporary.
    */
   #refusal(request: Request, response: HttpClientResponse.HttpClientResponse) {
     return Effect.map(errorOf(response), (elements) => {
@@ -201,7 +202,7 @@ class Bucket {
       return yield* Effect.fail(isPassing ? new Passing(failure) : failure)
     }).pipe(
       Effect.scoped,
-      Effect.timeoutOrElse({ duration: requestTimeout, orElse: () => Effect.fail(passing("no answer in time")) })
+      Effect.timeoutOrElse({ duration: requestTimeout, orElse: () => Effect.fail(passing("no whole answer in time")) })
     )
   }
 

@@ -72,7 +72,7 @@ interface Open {
   record: AttemptRecord | undefined
 }
 
-/** A generation that callers in this process only wait for. `waiters` is the number of these callers. */
+/** A generation that callers of `join` wait for. `waiters` is the number of these callers. */
 interface Followed {
   readonly result: Deferred.Deferred<Stored, GradientError.GradientError>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -119,8 +119,8 @@ export const makeCalls = Effect.fnUntraced(function* (
 ) {
   const calls = new Map<string, Open>()
   /**
-   * Generations that callers in this process only wait for, because another process or an earlier call asked for them.
-   * All callers of a key share the reads of the journal.
+   * Generations that callers of `join` wait for, because another process or an earlier call asked for them. Callers of
+   * the same key share one fiber, which reads the journal.
    */
   const followed = new Map<string, Followed>()
   const scope = yield* Scope.make()
@@ -202,7 +202,7 @@ export const makeCalls = Effect.fnUntraced(function* (
       })
     })
 
-  /** Waits until a generation is done that this process does not send, and returns it from the store. */
+  /** Waits until the generation is done, and returns it from the store. */
   const waitForStored = (id: string, key: string) =>
     Effect.acquireUseRelease(
       Effect.tap(

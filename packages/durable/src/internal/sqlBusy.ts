@@ -1,4 +1,4 @@
-/** Repeats a statement while another process has locked the SQLite file, for up to 10 seconds. */
+/** Repeats a statement that waited too long for a lock, for up to 10 seconds. */
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"

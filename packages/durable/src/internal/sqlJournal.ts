@@ -21,8 +21,8 @@ import { checkDurability, checkedNames, type Names, runMigrations } from "./sqlT
  */
 export interface SqlOptions {
   /**
-   * The prefix of the names of the tables: 1 to 41 letters, digits and underscores, of which the first is not a digit.
-   * Default: `gradient_`.
+   * The prefix of the names of the tables: 1 to 41 ASCII letters, digits and underscores, of which the first is not a
+   * digit. Default: `gradient_`.
    */
   readonly prefix?: string | undefined
   /**

@@ -9,7 +9,6 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { isBusy, whileBusy } from "./sqlBusy.ts"
 
-/** The names of the tables. */
 export interface Names {
   readonly budget: string
   readonly generation: string
@@ -31,9 +30,9 @@ export const checkedNames = (prefix = "gradient_"): Effect.Effect<Names, Gradien
     : GradientError.fromReason(
         new GradientError.InvalidParamsError({
           issues: [
-            { param: "prefix", given: JSON.stringify(prefix), allowed: "1 to 41 letters, digits and underscores" }
+            { param: "prefix", given: JSON.stringify(prefix), allowed: "1 to 41 ASCII letters, digits and underscores" }
           ],
-          description: "prefix must be 1 to 41 letters, digits and underscores, of which the first is not a digit"
+          description: "prefix must be 1 to 41 ASCII letters, digits and underscores, of which the first is not a digit"
         })
       )
 
@@ -98,7 +97,7 @@ const createTables = Effect.fnUntraced(function* (generation: string, holder: st
   yield* sql`CREATE TABLE ${sql(holder)} (id TEXT NOT NULL PRIMARY KEY, alive_until BIGINT NOT NULL)`
 })
 
-/** Whether the database has a table or view with this name. */
+/** Whether the database has a table, view or index with this name. */
 const has = (sql: SqlClient, name: string) =>
   Effect.map(
     sql.onDialectOrElse({

@@ -21,8 +21,8 @@ export interface Asked {
   /** Absent after `erase`. */
   readonly key: string | undefined
   /**
-   * The salt of `digest`. `digest` is `v1:` and the HMAC-SHA-256 of the params and `extraBody` as JSON. Two calls whose
-   * digests with the same salt are equal asked for the same images.
+   * The salt of `digest`. `digest` is `v1:` and the HMAC-SHA-256 of the params, without `partialImages`, and of
+   * `extraBody` as JSON. Two calls whose digests with the same salt are equal asked for the same images.
    */
   readonly salt: string | undefined
   readonly digest: string | undefined
@@ -56,7 +56,7 @@ export interface Row extends Asked {
    * since 1970.
    */
   readonly leaseUntil: number
-  /** Why the row is in this state. */
+  /** Why the row is `free` or `doubt`. */
   readonly note: string | undefined
   /** The number of stored images that the journal knows of. The images of `extra` are not counted. */
   readonly images: number

@@ -7,8 +7,8 @@ import { build } from "rolldown"
 const isBundled = (source: string) => /^(\.|effect$|effect\/|@effect\/|@effect-gradient\/)/.test(source)
 
 /**
- * Bundles programs into `<folder>/out`. Tests start them many times, and a process that loads a few files starts in half
- * the time of one that loads hundreds of modules. No code is left out, so that the program does the same. Other packages
+ * Bundles programs into `<folder>/out`. Tests start them many times, and a process that loads a few files starts sooner
+ * than one that loads hundreds of modules. No code is left out, so that the program does the same. Other packages
  * are loaded from where they are.
  */
 export const bundle = (folder: string, programs: Readonly<Record<string, string>>) =>

@@ -22,7 +22,6 @@ const PlanFields = Schema.Struct({
   signal: Schema.Literals(["SIGKILL", "SIGSTOP"])
 })
 
-/** What a process does. */
 export type Plan = typeof PlanFields.Type
 
 export const readPlan = Schema.decodeUnknownSync(Schema.fromJsonString(PlanFields))

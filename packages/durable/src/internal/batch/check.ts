@@ -1,6 +1,6 @@
 /**
- * Checks all lines of a batch before anything is paid for. It reads the lines as a stream. Of each valid line it keeps
- * only a hash of the id in memory.
+ * Checks all lines of a batch before anything is paid for. It reads the lines as a stream. In memory it keeps only the
+ * hashes of the ids, the ids with equal hashes, and the problems.
  */
 import { GradientError, ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"
@@ -12,11 +12,10 @@ import { parseLine } from "./line.ts"
 /** The maximum number of requests in a part of the batch's copy. A part is one file. */
 export const linesInPart = 500
 
-/**
- * The maximum number of problems that the message of an error lists. The `issues` of the error list all of them, up to
- * about `mostIssues`.
- */
+/** The maximum number of problems that the message of an error lists. Its `issues` list more of them. */
 const mostShown = 20
+
+/** About the maximum number of problems within single lines in `issues`. As many duplicate ids are listed besides. */
 const mostIssues = 10_000
 
 export interface Checked {
@@ -123,8 +122,8 @@ const duplicates = <E, R>(lines: Stream.Stream<string, E, R>, suspects: Readonly
 }
 
 /**
- * Checks every line, and checks that no two lines have the same id. Fails with the problems of all lines, up to about
- * `mostIssues`.
+ * Checks every line, and checks that no two lines have the same id. Fails with the problems of all lines, as far as
+ * `mostIssues` allows.
  */
 export const checkLines = Effect.fnUntraced(function* <E, R>(lines: Stream.Stream<string, E, R>, identity: Identity) {
   const hashes = new Numbers()

@@ -34,7 +34,7 @@ const idIssues = (id: unknown): ReadonlyArray<Issue> => {
     : [{ param: "id", given: `${id.length} characters`, allowed: `1 to ${longestId} characters of valid Unicode` }]
 }
 
-/** Returns the request of a line, or every rule that the line breaks. */
+/** Returns the request of a line, or the problems of the line. */
 export const parseLine = (text: string): Result.Result<Request, ReadonlyArray<Issue>> => {
   const parsed = parse(text)
   if (Result.isFailure(parsed)) return Result.fail([parsed.failure])

@@ -1,5 +1,5 @@
 /**
- * One runner of a batch. It calls `generate` for each request that has no outcome, in random order. Other runners do
+ * One runner of a batch. It calls `generate` for each request that is not settled, in random order. Other runners do
  * the same, each in its own order. The journal decides which runner sends a request. A runner skips a request that
  * another one is sending, and looks at it again later.
  */
@@ -113,7 +113,7 @@ class Runner {
     this.#settledCount++
   }
 
-  /** Calls `generate` for a request, unless the request has an outcome or another runner is sending it. */
+  /** Looks at a request, and does with it what `Look` describes. */
   #ask(index: number, { id, params }: Request): Effect.Effect<void, GradientError.GradientError> {
     const { identity, images, journal } = this.#parts
     const { isRetrying, name } = this.#batch
