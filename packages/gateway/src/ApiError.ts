@@ -81,7 +81,7 @@ const descriptions = {
   500: "The gateway failed.",
   502: "The image service failed, its reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
   503: "The image service is busy, or something that the gateway needs cannot be used now. This request was not charged for.",
-  504: "The image service did not reply in time. The image may have been charged for."
+  504: "The reply of the image service was not complete in time. The image may have been charged for."
 } as const
 
 /**
@@ -205,10 +205,10 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   BudgetExceededError: "The image cannot be generated now: not enough of the budget is left.",
   ConnectionError: "The image service cannot be used now. Nothing was sent.",
   InternalServerError: "The image service failed.",
-  RequestTimeoutError: "The image service did not reply in time.",
+  RequestTimeoutError: "The reply of the image service was not complete in time.",
   DisconnectedError: "The connection broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
-  IncompleteStreamError: "The image service stopped before the image was complete.",
+  IncompleteStreamError: "The reply of the image service ended before all images were complete.",
   InDoubtError: "The outcome of this request is unknown, so it is not sent again. It may have been charged for.",
   ExpiredError: "The images of this request have been removed.",
   JournalError: "The record of requests cannot be used now.",
@@ -216,8 +216,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
 }
 
 /**
- * The error code for an `x-attempt-id` that an earlier request already had. The earlier request may have been charged
- * for.
+ * The error code for a request with the `x-attempt-id` of an earlier request that may have been charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -233,8 +232,8 @@ export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 export const inDoubt = ErrorBodies.codes.inDoubt
 
 /**
- * The error code for joining a request if no request of this caller has this id, or if it failed without being charged
- * for.
+ * The error code for joining a request if no request of this caller with this id is known, or if it failed without
+ * being charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -259,8 +258,8 @@ const messagesOfCodes: { readonly [code: string]: string } = {
   [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
   idempotency_key_reused: "A request with this x-attempt-id and other params was already sent. Use another id.",
   [ErrorBodies.codes.imagesLost]: "The images of this request have been lost.",
-  rate_limiter_unreachable: "The gateway's rate limiter cannot be reached now. Nothing was sent.",
-  budget_unreachable: "The gateway's budget cannot be read now. Nothing was sent."
+  rate_limiter_unreachable: "The gateway's rate limiter cannot be used now. Nothing was sent.",
+  budget_unreachable: "The gateway's budget cannot be used now. Nothing was sent."
 }
 
 const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, wait: number | undefined): string => {
@@ -271,8 +270,8 @@ const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, w
 }
 
 /**
- * The codes of failures that only the operator can correct. By these codes, core's client knows that nothing was
- * charged for.
+ * Codes of failures that only the operator can correct. By these codes, core's client knows that nothing was charged
+ * for.
  */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: ErrorBodies.codes.notConfigured,
@@ -281,7 +280,7 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
 
-/** The codes for these reasons if a reason has no code of its own, or one that is not a plain word. */
+/** The codes for these reasons if `plainName` returns no code. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: ErrorBodies.codes.rateLimitExceeded,
@@ -290,8 +289,8 @@ const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
 }
 
 /**
- * Returns the name if it is a plain word, else `undefined`. Any other text from the service could contain a URL or a
- * part of the key.
+ * Returns the name if it consists of at most 64 lower-case letters and underscores, else `undefined`. Any other text
+ * from the service could contain a URL or a part of the key.
  */
 const plainName = (name: string | undefined) =>
   name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined

@@ -1,6 +1,7 @@
 /**
  * Runs first for each request to the images endpoint. It checks the origin of the request, and the size and encoding of
- * its body. It also adds the request id to the response and the log, and turns every defect into an error of the API.
+ * its body. It also adds the request id to the response and the log, and turns a defect of the route into an error of
+ * the API.
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
@@ -57,7 +58,7 @@ const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
 const foreignOrigin = ApiError.make(
   403,
   "Pages of this origin are not allowed to call this API. The gateway's option `origins` must list the origin. " +
-    "Over plain HTTP, this also applies to the gateway's own origin.",
+    "Over plain HTTP, except to localhost, this also applies to the gateway's own origin.",
   { code: "origin_not_allowed" }
 )
 
