@@ -56,7 +56,7 @@ const loadUndici = Effect.suspend(() =>
     ? Effect.fail(
         GradientError.fromReason(
           new GradientError.InvalidParamsError({
-            description: "Bun has no undici: use BrowserImages.layer of @effect-gradient/browser instead of NodeImages"
+            description: "NodeImages does not work on Bun: use BrowserImages.layer of @effect-gradient/browser"
           })
         )
       )
@@ -85,8 +85,8 @@ export const layerHttpClient = (
   Layer.effect(HttpClient.HttpClient, makeHttpClient(options, {}))
 
 /**
- * Reads an environment variable with this name in lower or upper case. Lower case has priority, as in other programs. An
- * empty variable counts as unset.
+ * Reads an environment variable with this name in lower or upper case. Lower case has priority, as in other programs.
+ * An empty variable counts as unset.
  */
 const variable = (name: string) =>
   Config.String(name.toLowerCase()).pipe(
@@ -111,8 +111,8 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 })
 
 /**
- * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY` and `HTTP_PROXY`, except for the
- * hosts in `NO_PROXY`. The names may be in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use
+ * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY` and `HTTP_PROXY`, except for
+ * the hosts in `NO_PROXY`. The names may be in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use
  * `HTTP_PROXY` too. If the option `proxy` is set, the three variables are ignored.
  *
  * @category layers

@@ -1,6 +1,6 @@
 /**
- * Decodes a body as its `content-encoding` says. Requests do not ask for an encoding, but a server may use one anyway,
- * and the image may be paid for.
+ * Decodes a body as its `content-encoding` says. By default, requests do not ask for an encoding, but a server may use
+ * one anyway, and the image may be paid for.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
@@ -45,8 +45,8 @@ const inflateEither: Decoder = (body, onError) =>
   )
 
 /**
- * Whether a body begins with plain ASCII. At least 16 bytes are needed, and at most 64 are checked. Compressed data has
- * other bytes among them.
+ * Whether a body begins with plain ASCII. At least 16 bytes are needed, and at most 64 are checked. Compressed data
+ * almost always has other bytes among them.
  */
 const isPlain = (bytes: Uint8Array) =>
   bytes.length >= 16 &&

@@ -63,7 +63,8 @@ const sentBody = Effect.fnUntraced(function* (request: Request) {
         reason: new HttpClientError.EncodeError({ request, description: "this body cannot be sent over undici" })
       })
     case "FormData": {
-      const encoded = new Response(body.formData) // `Response` sets the content type, which contains the boundary of the form.
+      // `Response` sets the content type, which contains the boundary of the form.
+      const encoded = new Response(body.formData)
       const type = encoded.headers.get("content-type") ?? ""
       const bytes = yield* Effect.promise(() => encoded.bytes())
       return { body: bytes, headers: Headers.set(headers, "content-type", type) }
