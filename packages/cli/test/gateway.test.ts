@@ -49,7 +49,7 @@ describe("gradient-images gateway", () => {
       "without Redis",
       { ...callers, GRADIENT_MODEL_ACCESS_KEY: "any", REDIS_URL: "redis://:secret@127.0.0.1:1" },
       [],
-      /Redis cannot be reached.*REDIS_URL/
+      /Redis of REDIS_URL cannot be used/
     ],
     ["without a key of the service", callers, [], /GRADIENT_MODEL_ACCESS_KEY.*DIGITALOCEAN_ACCESS_TOKEN/]
   ])("does not start %s: exit code 2", ([, env, args, says]) =>
