@@ -81,7 +81,7 @@ const descriptions = {
   500: "The gateway failed.",
   502: "The image service failed, its reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
   503: "The image service is busy, or something that the gateway needs cannot be used now. This request was not charged for.",
-  504: "The reply of the image service was not complete in time. The image may have been charged for."
+  504: "The reply of the image service was not complete in time. Unless nothing was sent, the image may have been charged for."
 } as const
 
 /**

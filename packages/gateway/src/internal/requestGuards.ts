@@ -1,7 +1,7 @@
 /**
- * Runs first for each request to the images endpoint. It checks the origin of the request, and the size and encoding of
- * its body. It also adds the request id to the response and the log, and turns a defect of the route into an error of
- * the API.
+ * Guards the routes of the images endpoint. Before a route runs, the origin of the request and the encoding of its body
+ * are checked. The size of the body is limited, the request id is added to the response and the log, and a defect of
+ * the route becomes an error of the API.
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
