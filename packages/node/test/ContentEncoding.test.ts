@@ -170,7 +170,8 @@ describe("content-encoding", () => {
       const blanks = Buffer.alloc(1024 * 1024, " ")
       const sendBlanks = async (response: ServerResponse) => {
         const source = Readable.from(Array.from({ length: 500 }, () => blanks))
-        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The pipeline fails when the client closes the connection early.
+        // The pipeline fails when the client closes the connection early.
+        await pipeline(source, zlib.createGzip(), response).catch(() => undefined)
       }
       let status = 200
       const server = yield* serve((_, response) => {

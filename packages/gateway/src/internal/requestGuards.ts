@@ -49,8 +49,8 @@ const cors = ({ credentials, origins }: GuardOptions) =>
 
 /**
  * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers usually send no
- * `origin` header. Browsers send `sec-fetch-site` only over HTTPS and to localhost. The `host` header does not replace it:
- * with DNS rebinding, a foreign page has the same `origin` and `host`.
+ * `origin` header. Browsers send `sec-fetch-site` only over HTTPS and to localhost. The `host` header does not replace
+ * it: with DNS rebinding, a foreign page has the same `origin` and `host`.
  */
 const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
   headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])
