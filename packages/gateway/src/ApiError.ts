@@ -81,7 +81,7 @@ const descriptions = {
   500: "The gateway failed.",
   502: "The image service failed, its reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
   503: "The image service is busy, or something that the gateway needs cannot be used now. This request was not charged for.",
-  504: "The reply of the image service was not complete in time. Unless nothing was sent, the image may have been charged for."
+  504: "The image service did not reply in time. The image may have been charged for."
 } as const
 
 /**
@@ -205,7 +205,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   BudgetExceededError: "The image cannot be generated now: not enough of the budget is left.",
   ConnectionError: "The image service cannot be used now. Nothing was sent.",
   InternalServerError: "The image service failed.",
-  RequestTimeoutError: "The reply of the image service was not complete in time.",
+  RequestTimeoutError: "The image service took too long.",
   DisconnectedError: "The connection broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
   IncompleteStreamError: "The reply of the image service ended before all images were complete.",
@@ -232,8 +232,8 @@ export const duplicateAttempt = ErrorBodies.codes.duplicateAttempt
 export const inDoubt = ErrorBodies.codes.inDoubt
 
 /**
- * The error code for joining a request if no request of this caller with this id is known, or if it failed without
- * being charged for.
+ * The error code for joining a request if no request of this caller with this id is known, or if sending it again is
+ * allowed, for example because it failed without being charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -270,8 +270,8 @@ const messageOf = ({ _tag, code, reached }: Reason, param: string | undefined, w
 }
 
 /**
- * Codes of failures that only the operator can correct. By these codes, core's client knows that nothing was charged
- * for.
+ * The codes of failures that the caller cannot correct. By these codes, core's client knows that nothing was
+ * charged for.
  */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: ErrorBodies.codes.notConfigured,
@@ -280,7 +280,7 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   BudgetExceededError: ErrorBodies.codes.insufficientQuota
 }
 
-/** The codes for these reasons if `plainName` returns no code. */
+/** The codes for these reasons if a reason has no code of its own, or one that is not a plain word. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: ErrorBodies.codes.rateLimitExceeded,

@@ -185,7 +185,7 @@ export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id",
       "Waits for the reply to an earlier request, for example after the connection broke. It never sends a request to the service. " +
       "With `accept: text/event-stream`, it replies with server-sent events. It begins with the complete images and the newest partial image, as far as this process has them. " +
       "Otherwise it replies with JSON. " +
-      "404 with the code `not_found`: no request of this caller with this id is known, or it failed without being charged for. " +
+      "404 with the code `not_found`: no request of this caller with this id is known, or sending it again is allowed, for example because it failed without being charged for. " +
       "409 with the code `in_doubt`: the outcome of the request is unknown. " +
       "404 with the code `not_kept`: this gateway does not keep replies."
   })
