@@ -209,8 +209,8 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   DisconnectedError: "The connection broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
   IncompleteStreamError: "The reply of the image service ended before all images were complete.",
-  InDoubtError: "The outcome of this request is unknown, so it is not sent again. It may have been charged for.",
-  ExpiredError: "The images of this request have been removed.",
+  InDoubtError: "This request may already have been charged for, so it is not sent again.",
+  ExpiredError: "The images of this request, if it had any, have been removed.",
   JournalError: "The record of requests cannot be used now.",
   StoreError: "The store of images cannot be used now."
 }

@@ -28,7 +28,7 @@ describe("failures of a durable generation", () => {
     const expired = GradientError.fromReason(new GradientError.ExpiredError({ key: "alice/secret" }))
     const { error, status } = ApiError.fromGradientError(expired)
     assert.strictEqual(status, 410)
-    assert.strictEqual(error.message, "The images of this request have been removed.")
+    assert.strictEqual(error.message, "The images of this request, if it had any, have been removed.")
   })
 })
 
