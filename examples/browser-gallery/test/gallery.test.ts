@@ -287,7 +287,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
         const { canRetry, page, words } = yield* failing({ _tag: "reset-body", at: 2_000_000 })
         assert.strictEqual(
           words,
-          "The outcome of this request is unknown, so it is not sent again. It may have been charged for. " +
+          "This request may already have been charged for, so it is not sent again. " +
             "Ask the operator before you generate it again, or you may pay twice."
         )
         assert.isFalse(canRetry)
