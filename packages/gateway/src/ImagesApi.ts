@@ -92,7 +92,7 @@ export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
  * @since 0.1.0
  */
 export interface Payload extends ImageGenerateParams.ImageGenerateParamsStreaming {
-  /** Whether to reply with server-sent events instead of JSON. */
+  /** Whether to request server-sent events instead of JSON. */
   readonly stream?: boolean | null | undefined
 }
 
@@ -153,7 +153,7 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
     OpenApi.annotations({
       summary: "Generate images",
       description:
-        "Replies with JSON. With `stream: true`, it replies with server-sent events instead. " +
+        "Replies with JSON. With `stream: true`, it replies with server-sent events instead, unless the service replied with JSON. " +
         "The events are `image_generation.partial_image` for each partial image, and `image_generation.completed` for each final one. " +
         "If the request fails after the response headers were sent, the last event is `error`, and its data is the body of an error; in the middle of an event, the connection is closed instead. " +
         "Comments keep the connection open while nothing else is sent."
