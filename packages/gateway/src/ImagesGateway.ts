@@ -107,8 +107,8 @@ export interface CallerLimits {
   readonly bodyTimeout?: Duration.Input | undefined
   /**
    * How long a caller may take to read a piece of a reply, with up to 192 KiB of an image, with `Attempts.layerDurable`
-   * and while the images of the reply are in memory. A reply whose caller takes longer is cut off, at the latest after
-   * twice this time. The caller can then ask again with the same id. Default: 1 minute.
+   * and while the images of the reply are in memory. If the caller takes longer, the reply can be cut off; after twice
+   * this time, it is. The caller can then ask again with the same id. Default: 1 minute.
    */
   readonly readTimeout?: Duration.Input | undefined
 }
