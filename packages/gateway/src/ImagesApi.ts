@@ -155,7 +155,7 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
       description:
         "Replies with JSON. With `stream: true`, it replies with server-sent events instead, unless the service replied with JSON. " +
         "The events are `image_generation.partial_image` for each partial image, and `image_generation.completed` for each final one. " +
-        "If the request fails after the response headers were sent, the last event is `error`, and its data is the body of an error; in the middle of an event, the connection is closed instead. " +
+        "If the request fails after the response headers were sent, the last event is `error`, and its data is the body of an error; if an event may be incomplete by then, the connection is closed instead. " +
         "Comments keep the connection open while nothing else is sent."
     })
   )
