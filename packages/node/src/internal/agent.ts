@@ -73,7 +73,7 @@ const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
   const millis = Option.map(Duration.fromInput(input), Duration.toMillis)
   return Option.isSome(millis) && millis.value > 0 && millis.value < 2 ** 31
     ? Effect.succeed(Math.ceil(millis.value))
-    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", inspect(input)))
+    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 2^31 ms (24.8 days)", inspect(input)))
 }
 
 /** The maximum size of a reply's headers, in bytes. Node's default of 16 KiB is too small for a few large cookies. */
