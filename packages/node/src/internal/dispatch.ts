@@ -143,7 +143,7 @@ const bodyStream = <E>(arrivals: Arrivals, onError: (cause: unknown) => E): Stre
   )
 }
 
-/** Whether a reply is the refusal of a proxy: a 403 that is not JSON. A 403 of the service itself is JSON. */
+/** Whether a reply counts as the refusal of a proxy: a 403 that is not JSON, because those of the service are JSON. */
 const isProxyRefusal = (status: number, headers: ReplyHeaders) =>
   status === 403 && !/json/i.test(String(headers["content-type"]))
 
