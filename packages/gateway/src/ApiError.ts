@@ -289,8 +289,8 @@ const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
 }
 
 /**
- * Returns the name if it consists of at most 64 lower-case letters and underscores, else `undefined`. Any other text
- * from the service could contain a URL or a part of the key.
+ * Returns the name if it has at most 64 lower-case letters and underscores and begins with a letter, else `undefined`.
+ * Any other text from the service could contain a URL or a part of the key.
  */
 const plainName = (name: string | undefined) =>
   name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined
