@@ -19,8 +19,8 @@ import * as Dispatch from "./internal/dispatch.ts"
  */
 export interface TransportOptions {
   /**
-   * The maximum time to open a connection. undici measures it in real time, and fails up to about a second later.
-   * Default: 10 seconds.
+   * The maximum time to open a connection; through a proxy, the maximum time of each step, such as the tunnel. undici
+   * measures it in real time, and fails up to about a second later. Default: 10 seconds.
    */
   readonly connectTimeout?: Duration.Input | undefined
   /**
