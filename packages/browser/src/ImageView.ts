@@ -100,7 +100,7 @@ const setText = (status: HTMLElement, text: string) =>
 const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): string => {
   if (_tag === "RateLimitError" || status === 503) return "The service is busy"
   if (_tag === "ConnectionError") return "The service cannot be reached"
-  if (_tag === "RequestTimeoutError") return "The service did not answer in time"
+  if (_tag === "RequestTimeoutError") return "The service took too long"
   if (_tag === "DisconnectedError") return "The connection broke"
   return "The service failed"
 }

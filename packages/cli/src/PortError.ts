@@ -11,6 +11,6 @@ export class PortError extends Schema.TaggedError<PortError>("@effect-gradient/c
   override get message(): string {
     const { cause, port } = this
     const why = cause instanceof Error ? cause.message : String(cause)
-    return `Port ${port} cannot be used (${why}): choose another, or any free one with --port 0.`
+    return `The server cannot listen on port ${port} (${why}). With --port 0, it uses any free port.`
   }
 }

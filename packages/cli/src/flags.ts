@@ -5,9 +5,7 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/**
- * Returns the error with the names of flags instead of the names of these params: `--output-format` for `outputFormat`.
- */
+/** In an error about invalid params, replaces these params by their flags: `outputFormat` by `--output-format`. */
 export const inFlags = (error: GradientError.GradientError, params: ReadonlyArray<string>) => {
   const { reason } = error
   if (reason._tag !== "InvalidParamsError" || reason.issues.length === 0) return error

@@ -357,7 +357,7 @@ describe.concurrent("gradient-images generate", () => {
       for (const output of ["file/x.png", "file/sub/x.png", "file/"]) {
         const { code, stderr } = yield* run(["generate", "x", "-o", output], { cwd, baseUrl })
         assert.deepStrictEqual([code, requests()], [2, 0])
-        assert.match(stderr, /file is a file and not a folder: choose another --output\. Nothing was sent/)
+        assert.match(stderr, /file is not a folder: choose another --output\. Nothing was sent/)
       }
     }).pipe(Effect.scoped)
   )
@@ -369,7 +369,7 @@ describe.concurrent("gradient-images generate", () => {
       mkdirSync(join(cwd, "locked"), { mode: 0o500 })
       const { code, stderr } = yield* run(["generate", "x", "-o", "locked/new/"], { cwd, baseUrl })
       assert.deepStrictEqual([code, requests()], [2, 0])
-      assert.match(stderr, /locked is a folder that cannot be written to: choose another --output\. Nothing was sent/)
+      assert.match(stderr, /locked cannot be written to: choose another --output\. Nothing was sent/)
     }).pipe(Effect.scoped)
   )
 

@@ -51,7 +51,7 @@ describe("gradient-images gateway", () => {
       "without Redis",
       { ...callers, GRADIENT_MODEL_ACCESS_KEY: "any", REDIS_URL: "redis://:secret@127.0.0.1:1" },
       [],
-      /Redis cannot be reached.*REDIS_URL/
+      /Redis of REDIS_URL cannot be used/
     ],
     [
       "with a host that is not an address of this machine",

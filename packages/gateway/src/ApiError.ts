@@ -215,7 +215,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   RequestTimeoutError: "The image service took too long.",
   DisconnectedError: "The connection broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
-  IncompleteStreamError: "The image service stopped before the image was complete.",
+  IncompleteStreamError: "The reply of the image service ended before all images were complete.",
   InDoubtError: "This request may already have been charged for, so it is not sent again.",
   ExpiredError: "The images of this request, if it had any, have been removed.",
   JournalError: "The record of requests cannot be used now.",
@@ -223,8 +223,7 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
 }
 
 /**
- * The error code for an `x-attempt-id` that an earlier request already had. The earlier request may have been charged
- * for.
+ * The error code for a request with the `x-attempt-id` of an earlier request that may have been charged for.
  *
  * @category codes
  * @since 0.1.0
@@ -266,8 +265,8 @@ const messagesOfCodes: { readonly [code: string]: string } = {
   [notKept]: "The request cannot be joined, because this gateway does not keep replies.",
   idempotency_key_reused: "A request with this x-attempt-id and other params was already received. Use another id.",
   [ErrorBodies.codes.imagesLost]: "The images of this request have been lost.",
-  rate_limiter_unreachable: "The gateway's rate limiter cannot be reached now. Nothing was sent.",
-  budget_unreachable: "The gateway's budget cannot be read now. Nothing was sent."
+  rate_limiter_unreachable: "The gateway's rate limiter cannot be used now. Nothing was sent.",
+  budget_unreachable: "The gateway's budget cannot be used now. Nothing was sent."
 }
 
 const messageOf = (reason: Reason, param: string | undefined, wait: number | undefined): string => {
@@ -301,8 +300,8 @@ const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
 }
 
 /**
- * Returns the name if it is a plain word, else `undefined`. Any other text from the service could contain a URL or a
- * part of the key.
+ * Returns the name if it has at most 64 lower-case letters and underscores and begins with a letter, else `undefined`.
+ * Any other text from the service could contain a URL or a part of the key.
  */
 const plainName = (name: string | undefined) =>
   name !== undefined && /^[a-z][a-z_]{0,63}$/.test(name) ? name : undefined

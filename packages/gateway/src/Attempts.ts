@@ -1,6 +1,5 @@
 /**
- * Sends the gateway's requests to the service. It remembers the ids of requests, so that it recognises a request that
- * is sent a second time.
+ * Sends the gateway's requests to the service, and recognises a request that has the `x-attempt-id` of an earlier one.
  */
 import {
   Attempt,
@@ -84,8 +83,8 @@ export class Attempts extends Context.Service<
   {
     /**
      * Sends the request, unless the layer knows of an earlier request with this id that is under way or may have been
-     * charged for. `limit` runs as the outermost entry of `Attempt.Around` if the request is sent. The scope closes
-     * when the response has ended or the caller has left.
+     * charged for. If it sends, `limit` is the outermost entry of `Attempt.Around`. The scope closes when the response
+     * has ended or the caller has left.
      */
     readonly run: (
       id: RequestId,
@@ -93,8 +92,8 @@ export class Attempts extends Context.Service<
       limit: Attempt.Entry
     ) => Effect.Effect<Reply, GradientError.GradientError, Scope.Scope>
     /**
-     * Returns the reply to an earlier request of this caller, or fails if no reply is kept. It never sends a request to
-     * the service.
+     * Waits for the reply to an earlier request of this caller. Fails if that request failed or its reply is not kept.
+     * It never sends a request to the service.
      */
     readonly join: (
       id: Omit<RequestId, "attempt">,
@@ -115,12 +114,12 @@ const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: 
 
 /**
  * Sends each request once, and passes the bytes of the reply on without decoding them. A request fails with
- * `ConflictError` if an earlier request had the same id. If a request failed before its reply began and was not charged
- * for, its id can be used again. The entries of `Attempt.Around` run around each request. Their outcomes have no
+ * `ConflictError` if an earlier request of its caller had the same id, unless that request failed before its reply
+ * began and was not charged for. The entries of `Attempt.Around` run around each request. Their outcomes have no
  * images, because no image is decoded.
  *
- * The ids of the last hour are kept in memory, at most 100,000. Each process knows only its own ids, so if there are
- * several processes, all requests of one caller must reach the same process.
+ * The ids of the last hour are kept in memory, at most 100,000. Each process knows only its own ids, so all requests
+ * with the same id must reach the same process.
  *
  * @category layers
  * @since 0.1.0
@@ -155,8 +154,9 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
 /**
  * Sends each request through `DurableImages`, with the idempotency key `<caller>/<id>`. By default, the generation
  * continues when its caller leaves. A second request with the same id joins the generation, or gets its images from the
- * store. If the first one failed without being charged for, the second one is sent. If the outcome of the first one is
- * unknown, the second one fails with `InDoubtError`. Any number of processes can share a journal and a store.
+ * store. If the first one failed without being charged for, the second one is sent. The second one fails if the outcome
+ * of the first one is unknown (`InDoubtError`), if the images were removed (`ExpiredError`), or if it has other params
+ * (`ConflictError`). Any number of processes can share a journal and a store.
  *
  * The id is the request's header `x-attempt-id`, or the response's header `x-request-id` if the request had none.
  * `DurableImages.layer`, which provides `DurableImages` and `Images`, is in the optional peer dependency

@@ -66,7 +66,8 @@ const unknownKey = new Unauthorized({
 
 /**
  * Accepts requests that have one of these keys in the header `Authorization: Bearer <key>`. Each key is a caller of its
- * own. The caller's id is the first 12 hexadecimal digits of the key's SHA-256. Blank keys are ignored.
+ * own. The caller's id is the first 12 hexadecimal digits of the key's SHA-256. A key that is empty or contains white
+ * space is never accepted.
  *
  * @category layers
  * @since 0.1.0
@@ -78,15 +79,15 @@ export const layerKeys = (keys: ReadonlyArray<Redacted.Redacted>): Layer.Layer<C
       const { digest } = yield* Digest.Digest
       const digestOf = (key: string) => digest(Digest.sha256, new TextEncoder().encode(key))
       const values = Arr.filter(Arr.map(keys, Redacted.value), (key) => key.trim() !== "")
-      // The digests are computed at the first request. Layers are built outside of requests, where Cloudflare's runtime
-      // does not allow this.
+      // The digests are computed when the first request with a key arrives. Layers are built outside of requests, where
+      // Cloudflare's runtime does not allow this.
       const known = yield* Effect.cached(Effect.forEach(values, digestOf))
       return Callers.of({
         identify: Effect.fnUntraced(function* (headers) {
           const key = /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "")?.[1]
           if (key === undefined) return yield* unknownKey
           const requested = yield* digestOf(key)
-          // Digests are compared in constant time, so that timing reveals nothing about a key.
+          // Each comparison takes constant time, so that timing does not help to guess a key.
           const found = (yield* known).find((each) => Mac.timingSafeEqual(each, requested))
           if (found === undefined) return yield* unknownKey
           return { id: Hex.encode(found).slice(0, 12) }

@@ -1,7 +1,7 @@
 /**
- * The definition of the API: its endpoints, payload and errors. The gateway's routes, its OpenAPI document, its
- * reference page, and clients of `HttpApiClient` and `AtomHttpApi` are made from this definition. `BrowserImages` does not
- * use it. The module imports only core and effect, so a page can use it.
+ * The definition of the API: its endpoints, payload and errors. The gateway's endpoints, its OpenAPI document, its
+ * reference page, and clients of `HttpApiClient` and `AtomHttpApi` are made from this definition. `BrowserImages` does
+ * not use it. The module depends only on core and effect, so a page can use it.
  *
  * @example
  * ```ts
@@ -92,7 +92,7 @@ export class SchemaErrors extends HttpApiMiddleware.Service<SchemaErrors>()(
  * @since 0.1.0
  */
 export interface Payload extends ImageGenerateParams.ImageGenerateParamsStreaming {
-  /** Whether to reply with server-sent events, which contain partial images and final images. */
+  /** Whether to request server-sent events instead of JSON. */
   readonly stream?: boolean | null | undefined
 }
 
@@ -140,9 +140,8 @@ const replies = [
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
     /**
-     * An id of 128 random bits in hexadecimal, which the client makes anew for each attempt. Unless the first request
-     * with this id failed without being charged for, a second one is not sent to the service: a durable gateway joins
-     * it to the first one, another gateway refuses it for an hour.
+     * An id of 128 random bits in hexadecimal, which the client makes anew for each attempt. By this id, the gateway
+     * recognises a second request for the same attempt: see `Attempts.layerOnce` and `Attempts.layerDurable`.
      */
     "x-attempt-id": Schema.optionalKey(Id)
   },
@@ -154,9 +153,9 @@ export class Generate extends HttpApiEndpoint.post("generate", "/images/generati
     OpenApi.annotations({
       summary: "Generate images",
       description:
-        "Replies with JSON. With `stream: true`, it replies with server-sent events instead. " +
+        "Replies with JSON. With `stream: true`, it replies with server-sent events instead, unless the service replied with JSON. " +
         "The events are `image_generation.partial_image` for each partial image, and `image_generation.completed` for each final one. " +
-        "If the request fails after the response headers were sent, the last event is `error`, and its data is the body of an error; in the middle of an event, the connection is closed instead. " +
+        "If the request fails after the response headers were sent, the last event is `error`, and its data is the body of an error; if an event may be incomplete by then, the connection is closed instead. " +
         "Comments keep the connection open while nothing else is sent."
     })
   )
@@ -186,7 +185,7 @@ export class Join extends HttpApiEndpoint.get("join", "/images/generations/:id",
       "Waits for the reply to an earlier request, for example after the connection broke. It never sends a request to the service. " +
       "With `accept: text/event-stream`, it replies with server-sent events. It begins with the complete images and the newest partial image, as far as this process has them. " +
       "Otherwise it replies with JSON. " +
-      "404 with the code `not_found`: no request of this caller has this id, or it failed without being charged for. " +
+      "404 with the code `not_found`: no request of this caller with this id is known, or sending it again is allowed, for example because it failed without being charged for. " +
       "409 with the code `in_doubt`: the outcome of the request is unknown. " +
       "404 with the code `not_kept`: this gateway does not keep replies."
   })

@@ -106,9 +106,9 @@ export interface CallerLimits {
   /** The maximum time in which the body of a request must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
   /**
-   * The maximum time in which a caller must read 192 KiB of a reply with `Attempts.layerDurable`, while the images of
-   * the reply are in memory. After it, and at the latest after twice this time, the reply is cut off, and the caller
-   * can get the images from the store with the same id. Default: 1 minute.
+   * How long a caller may take to read a piece of a reply, with up to 192 KiB of an image, with `Attempts.layerDurable`
+   * and while the images of the reply are in memory. If the caller takes longer, the reply can be cut off; after twice
+   * this time, it is. The caller can then ask again with the same id. Default: 1 minute.
    */
   readonly readTimeout?: Duration.Input | undefined
 }
@@ -262,8 +262,8 @@ const otherMethods = (path: HttpRouter.PathInput, allowed: string, others: Reado
 }
 
 /**
- * Replies 405 to methods that the paths do not allow. The preflight requests of pages (OPTIONS) do not reach these
- * routes, because the guards answer them.
+ * Replies 405 to methods that the paths do not allow. OPTIONS is among them so that the guards run, which answer it
+ * themselves.
  */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([

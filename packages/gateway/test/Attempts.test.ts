@@ -19,8 +19,8 @@ describe("attempts", () => {
       answerNow()
       assert.strictEqual((yield* Fiber.join(first)).status, 200)
       for (const { code, headers: told, status } of [during, yield* refusal(baseUrl, { headers })]) {
-        // Although the caller's limit is reached, the status is not 429, because a client would retry a 429 with another
-        // id.
+        // Although the caller's limit is reached, the status is not 429, because a client would retry a 429 with
+        // another id.
         assert.deepStrictEqual([status, code], [409, "duplicate_attempt"])
         assert.strictEqual(told.get("x-should-retry"), "false")
       }

@@ -60,7 +60,7 @@ describe("a rate limiter that cannot be reached", () => {
         const { code, headers, message, status } = yield* refusal(baseUrl, { body })
         assert.strictEqual(
           message,
-          "The gateway's rate limiter cannot be reached now. Nothing was sent. Try again in 1 s."
+          "The gateway's rate limiter cannot be used now. Nothing was sent. Try again in 1 s."
         )
         assert.deepStrictEqual([status, code, headers.get("retry-after")], [503, "rate_limiter_unreachable", "1"])
       }

@@ -85,8 +85,8 @@ describe("origins", () => {
 
   it.live("over plain HTTP, the gateway's own origin is refused with the name of the option that allows it", () =>
     Effect.gen(function* () {
-      // A browser sends no sec-fetch-site over plain HTTP, and a page that reaches the gateway by DNS rebinding has the
-      // origin of the host header too.
+      // Over plain HTTP, a browser sends sec-fetch-site only to localhost, and a page that reaches the gateway by DNS
+      // rebinding has the origin of the host header too.
       const server = yield* serve(answerImages)
       const baseUrl = yield* gatewayTo({ upstream: server.baseUrl })
       const { message, status } = yield* refusal(baseUrl, { headers: { origin: new URL(baseUrl).origin } })

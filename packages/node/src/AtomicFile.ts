@@ -1,6 +1,6 @@
 /**
  * Writes files atomically. A file is first written as a temporary file in the same folder, which then gets the name of
- * the file. On a file system without hard links, a new file is visible but empty for a moment.
+ * the file. On a file system without hard links, a file that `create` writes is visible but empty for a moment.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -24,7 +24,8 @@ const writeThen = Effect.fnUntraced(function* (
   const fs = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path
   yield* fs.makeDirectory(dirname(path), { recursive: true })
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`) // The name does not contain the target's name, which may already have the maximum length.
+  // The name does not contain the target's name, which may already have the maximum length.
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   const write = Option.match(mode, {
     onNone: () => fs.writeFile(temporary, bytes),
     // The process's umask removes bits from the mode that writeFile sets, so chmod sets them again.
@@ -79,7 +80,8 @@ export const create = (path: string, bytes: Uint8Array, others: Iterable<string>
 export const replace = (path: string, bytes: Uint8Array): Writing =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const target = yield* Effect.orElseSucceed(fs.realPath(path), () => path) // realPath fails if the file does not exist yet.
+    // realPath fails if the file does not exist yet.
+    const target = yield* Effect.orElseSucceed(fs.realPath(path), () => path)
     const mode = Option.map(yield* Effect.option(fs.stat(target)), (info) => info.mode & 0o7777)
     yield* writeThen(target, bytes, mode, (temporary) => Effect.as(fs.rename(temporary, target), target))
     return path

@@ -1,4 +1,4 @@
-/** Writes images to files. Each file is written atomically. */
+/** Writes images to files, with `AtomicFile`. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import type { GeneratedImage, ImageGenStreamEvent } from "@effect-gradient/core"

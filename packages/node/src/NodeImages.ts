@@ -19,8 +19,8 @@ import * as Dispatch from "./internal/dispatch.ts"
  */
 export interface TransportOptions {
   /**
-   * The maximum time to open a connection. undici measures it in real time, and fails up to about a second later.
-   * Default: 10 seconds.
+   * The maximum time to open a connection; through a proxy, the maximum time of each step, such as the tunnel. undici
+   * measures it in real time, and fails up to about a second later. Default: 10 seconds.
    */
   readonly connectTimeout?: Duration.Input | undefined
   /**
@@ -56,7 +56,7 @@ const loadUndici = Effect.suspend(() =>
     ? Effect.fail(
         GradientError.fromReason(
           new GradientError.InvalidParamsError({
-            description: "Bun has no undici: use BrowserImages.layer of @effect-gradient/browser instead of NodeImages"
+            description: "NodeImages does not work on Bun: use BrowserImages.layer of @effect-gradient/browser"
           })
         )
       )
@@ -85,8 +85,8 @@ export const layerHttpClient = (
   Layer.effect(HttpClient.HttpClient, makeHttpClient(options, {}))
 
 /**
- * Reads an environment variable with this name in lower or upper case. Lower case has priority, as in other programs. An
- * empty variable counts as unset.
+ * Reads an environment variable with this name in lower or upper case. Lower case has priority, as in other programs.
+ * An empty variable counts as unset.
  */
 const variable = (name: string) =>
   Config.String(name.toLowerCase()).pipe(
@@ -111,8 +111,8 @@ const proxiesConfig: Config.Config<Proxies> = Config.all({
 })
 
 /**
- * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY` and `HTTP_PROXY`, except for the
- * hosts in `NO_PROXY`. The names may be in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use
+ * Provides an HttpClient that uses the proxies in the environment variables `HTTPS_PROXY` and `HTTP_PROXY`, except for
+ * the hosts in `NO_PROXY`. The names may be in upper or lower case. Without `HTTPS_PROXY`, requests to https URLs use
  * `HTTP_PROXY` too. If the option `proxy` is set, the three variables are ignored.
  *
  * @category layers

@@ -283,7 +283,8 @@ describe("Cassette.layerRecord and layerReplay", () => {
           Effect.provide(recording(join(folder, "slow.json"), [TestTransport.events([partial], { end: "hang" })])),
           Effect.forkChild
         )
-        yield* Deferred.await(begun) // Opening the cassette takes real time. So the TestClock is advanced only after the call has begun.
+        // Opening the cassette takes real time. So the TestClock is advanced only after the call has begun.
+        yield* Deferred.await(begun)
         yield* TestClock.adjust("6 minutes")
         assert.strictEqual((yield* Fiber.join(call)).reason._tag, "RequestTimeoutError")
         assert.deepStrictEqual(yield* filesIn(folder), [])

@@ -15,10 +15,7 @@ const layer = (baseUrl: string) => NodeImages.layer({ baseUrl, retry: RetryPolic
 const gzip = (body: string | Buffer) => zlib.gzipSync(body)
 const br = (body: string | Buffer) => zlib.brotliCompressSync(body)
 
-/**
- * Encodings that servers use: a name for the test, the header in one line or several, and the function that encodes the
- * body.
- */
+/** A name for the test, the header in one line or several, and the function that encodes the body. */
 const encodings: ReadonlyArray<readonly [string, string | Array<string>, (body: string) => string | Buffer]> = [
   ["gzip", "gzip", gzip],
   ["x-gzip", "x-gzip", gzip],
@@ -173,7 +170,8 @@ describe("content-encoding", () => {
       const blanks = Buffer.alloc(1024 * 1024, " ")
       const sendBlanks = async (response: ServerResponse) => {
         const source = Readable.from(Array.from({ length: 500 }, () => blanks))
-        await pipeline(source, zlib.createGzip(), response).catch(() => undefined) // The pipeline fails when the client closes the connection early.
+        // The pipeline fails when the client closes the connection early.
+        await pipeline(source, zlib.createGzip(), response).catch(() => undefined)
       }
       let status = 200
       const server = yield* serve((_, response) => {

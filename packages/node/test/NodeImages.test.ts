@@ -109,7 +109,7 @@ describe("NodeImages.layer", () => {
   it.live("connects to a host with one working address, which accepts after 250 ms", () =>
     Effect.gen(function* () {
       const { port } = yield* slowToAccept
-      // Nothing listens on the second address, so it refuses connections at once.
+      // On Linux, the second address refuses connections at once, because nothing listens there.
       const addresses = [
         { address: "127.0.0.1", family: 4 },
         { address: "127.0.0.2", family: 4 }

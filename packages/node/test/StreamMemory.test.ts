@@ -15,7 +15,8 @@ describe("the memory of open streams", () => {
       const server = yield* serve((_, response) => {
         response.writeHead(200, { "content-type": "text/event-stream" })
         if (requests++ === 0) response.end(completed(png(10_000_000)))
-        else response.write(partialImage(0, small) + completed(small).slice(0, 200)) // The final image begins, but the rest of it never arrives.
+        // The final image begins, but the rest of it never arrives.
+        else response.write(partialImage(0, small) + completed(small).slice(0, 200))
       })
       const call = Images.generateStream({ prompt: "A sea otter" }).pipe(
         Stream.runForEach(({ _tag }) => Effect.sync(() => (_tag === "PartialImage" ? partials++ : undefined)))

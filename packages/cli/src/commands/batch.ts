@@ -39,7 +39,7 @@ const place = {
   ),
   journal: given(
     Flag.String("journal"),
-    "The journal, which records the requests: a file, or postgres://... Required if --store is a bucket. Default: journal.sqlite in the folder of --store"
+    "The journal, which records the requests: a file, or postgres://... Required if --store is a bucket. Default: journal.sqlite in the folder that --store names"
   )
 }
 

@@ -9,7 +9,7 @@ export const descriptions = {
     "Lists durable generations, and decides what happens to those in doubt, which may have been charged for.",
   models: "Lists all models of the service, including those that do not make images.",
   emulator:
-    "Serves an emulated images endpoint: it draws the images itself, at no cost, and replies as the real service does.",
+    "Serves an emulated images endpoint: it draws the images itself, at no cost, and replies in the service's format.",
   gateway: "Serves the images endpoint to your own callers, who do not need the service's key.",
   mcp: "Serves image generation to an agent: an MCP server on standard input and output."
 } as const

@@ -97,7 +97,7 @@ export const emulator = Command.make("emulator", config, run).pipe(
     },
     {
       command: 'gradient-images emulator --fault "status=429;retry-after=1 x2"',
-      description: "Answers the first two requests with status 429"
+      description: "Answers the first two requests for images with status 429"
     },
     {
       command: "gradient-images emulator --fault retired=openai-gpt-image-2",

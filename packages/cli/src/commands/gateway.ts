@@ -157,7 +157,7 @@ const makeSending = Effect.fnUntraced(function* ({ baseUrl, journal, store }: Op
   }
   if (journal === undefined || store === undefined) {
     return yield* new StartError({
-      problem: "--journal and --store must be set together, as must GATEWAY_JOURNAL and GATEWAY_STORE"
+      problem: "--journal and --store must be set together (or as GATEWAY_JOURNAL and GATEWAY_STORE)"
     })
   }
   const durable = yield* Effect.promise(() => import("../gateway/durableAttempts.ts"))
@@ -177,8 +177,9 @@ const attemptsOf = Effect.fnUntraced(function* (options: Options, stopping: Heal
 })
 
 /**
- * Makes V8 collect the whole heap less often: when the heap and the buffers of images have grown to four times what was in
- * use. By default V8 collected it each time that 64 MB of images had passed through, which took half of the CPU time.
+ * Makes V8 collect the whole heap less often: when the heap and, from Node 24 on, the buffers of images have grown to
+ * four times what was in use. By default V8 collected it each time that 64 MB of images had passed through, which took
+ * half of the CPU time.
  */
 const collectLess = Effect.sync(() => {
   setFlagsFromString("--heap-growing-percent=300")

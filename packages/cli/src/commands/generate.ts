@@ -101,7 +101,7 @@ const config = {
   overwrite: yes("overwrite", "Replace files that exist"),
   journal: given(
     Flag.String("journal"),
-    "The journal, which records the call so that it is paid for once: a file, or postgres://..."
+    "The journal, which records the call so that it is paid for at most once: a file, or postgres://..."
   ),
   store: given(
     Flag.String("store"),
@@ -109,7 +109,7 @@ const config = {
   ),
   key: given(
     Flag.String("key"),
-    "The key of the recorded call. A later call with the same key and params gets the same images"
+    "The key of the recorded call. Repeat the call with the same key and params to get its images without paying again"
   ),
   json: yes("json", "Print one JSON object on standard output, and everything else on standard error"),
   emulate: yes("emulate", "Use the emulator even if a key is set, so that nothing is charged for"),
@@ -197,7 +197,7 @@ const draw = Effect.fnUntraced(function* (options: Options, display: Display, ar
     const print = json ? Summary.printJson : Summary.printLines
     yield* print(written, generated, display.progress.elapsed(), arrived.isEmulated())
   })
-  // Once the images have arrived, they are written even if the user presses Ctrl-C, because they are paid for.
+  // Once the images have arrived, they are written even if the user presses Ctrl-C, because they may be paid for.
   yield* Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(askAndKeep(options, asked, targets, display, arrived)), finish)
   )

@@ -35,7 +35,7 @@ const config = {
   window: given(duration("window"), "The time window of --images: 1h, 24h. Default: until the server ends"),
   inline: given(
     whole(0, 700_000)(Flag.String("inline")),
-    `The maximum size, in bytes, of all images within one result together. An image that would exceed it is given only as a path and a link. Default: ${defaults.inline}`
+    `How many bytes of images from files a result may contain in total. Other images are given only as a path and a link. Default: ${defaults.inline}`
   ),
   emulate: yes("emulate", "Let the emulator draw the images, so that no key is needed and nothing is charged for"),
   baseUrl

@@ -1,7 +1,7 @@
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
-/** The gateway cannot start: no caller has a key, a setting is missing or wrong, or Redis cannot be reached. */
+/** The gateway cannot start: no caller has a key, a setting is missing or wrong, or Redis cannot be used. */
 export class StartError extends Schema.TaggedError<StartError>("@effect-gradient/cli/StartError")("StartError", {
   problem: Schema.String
 }) {

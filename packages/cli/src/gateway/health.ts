@@ -1,6 +1,6 @@
 /**
- * The routes that show the health of the gateway. `/healthz` answers 200 as long as the process runs. `/readyz` is for
- * load balancers: it answers 503 if the gateway is not ready to get requests.
+ * The routes that show the health of the gateway. `/healthz` always answers 200. `/readyz` is for load balancers: it
+ * answers 503 if the gateway is not ready to get requests, else 200.
  */
 import * as Effect from "effect/Effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"

@@ -17,7 +17,7 @@ const isRedis = (url: string) => URL.canParse(url) && ["redis:", "rediss:"].incl
 /** Makes the error of a failed connection to Redis. Its message does not show the URL, which may contain a password. */
 const unreachable = (cause: unknown) =>
   new StartError({
-    problem: `Redis cannot be reached at the address in REDIS_URL: ${cause instanceof Error ? cause.message : String(cause)}`
+    problem: `The Redis of REDIS_URL cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`
   })
 
 /** Makes the connection to Redis. The client is loaded only if `REDIS_URL` is set, because loading it takes time. */

@@ -111,13 +111,13 @@ const checkFolder = (folder: string): Effect.Effect<void, OutputError, FileSyste
     return yield* fs.stat(folder).pipe(
       Effect.filterOrFail(
         ({ type }) => type === "Directory",
-        () => new OutputError({ path: folder, problem: "is a file and not a folder" })
+        () => new OutputError({ path: folder, problem: "is not a folder" })
       ),
       Effect.andThen(fs.access(folder, { writable: true })),
       Effect.catchTag("PlatformError", ({ reason }) =>
         isMissing(reason._tag)
           ? checkFolder(dirname(folder))
-          : Effect.fail(new OutputError({ path: folder, problem: "is a folder that cannot be written to" }))
+          : Effect.fail(new OutputError({ path: folder, problem: "cannot be written to" }))
       )
     )
   })

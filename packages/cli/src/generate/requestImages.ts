@@ -25,7 +25,7 @@ export class Arrived {
   readonly finished: Array<GeneratedImage.ImageBytes> = []
   /** The latest partial image, until the next finished image arrives. */
   partial: ImageGenStreamEvent.PartialImage | undefined
-  /** Whether any attempt so far may have been charged. */
+  /** Whether any attempt so far may have been charged for. */
   mayHaveBeenCharged = false
   /** Whether an emulator replies instead of the service. */
   isEmulated: () => boolean = () => false
@@ -53,7 +53,7 @@ export interface Display {
 const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): string => {
   if (_tag === "RateLimitError" || status === 503) return "The service is busy"
   if (_tag === "ConnectionError") return "The service cannot be reached"
-  if (_tag === "RequestTimeoutError") return "The service did not answer in time"
+  if (_tag === "RequestTimeoutError") return "The service took too long"
   if (_tag === "DisconnectedError") return "The connection broke"
   return "The service failed"
 }

@@ -1,7 +1,7 @@
 /**
  * Passes an event stream on, chunk by chunk, without decoding it. It only notices the ends of lines and events. If
- * nothing arrives for some time, it inserts a comment between two lines. If the stream fails between two events, it
- * reports the failure as an event.
+ * nothing arrives for some time, it inserts a comment between two lines. If the stream fails before the first byte or
+ * directly after an event, it reports the failure as an event.
  */
 import type * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
@@ -40,8 +40,8 @@ export interface RelayOptions<E> {
 
 /**
  * Passes the stream on, and inserts a comment line each time that nothing has arrived for `keepAlive`, except in the
- * middle of a line. A failure between two events is sent as an error event. A failure in the middle of an event closes
- * the connection, because a part of that event was already sent.
+ * middle of a line. A failure before the first byte or directly after an event is sent as an error event. Any other
+ * failure closes the connection, because a part of an event may already have been sent.
  */
 export const relay = <E>(
   source: Stream.Stream<Uint8Array, E>,

@@ -1,6 +1,7 @@
 /**
- * Runs first for each request to the images endpoint. It checks the origin of the request, and the size and encoding of
- * its body. It also adds the request id to the response and the log, and turns every defect into an error of the API.
+ * Guards the routes of the images endpoint. Before a route runs, the origin of the request and the encoding of its body
+ * are checked. The size of the body is limited, the request id is added to the response and the log, and a defect of
+ * the route becomes an error of the API.
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
@@ -48,8 +49,8 @@ const cors = ({ credentials, origins }: GuardOptions) =>
 
 /**
  * Whether the request comes from a page of an origin that is not allowed. Programs other than browsers usually send no
- * `origin` header. Browsers send `sec-fetch-site` only over HTTPS and to localhost. The `host` header does not replace it:
- * with DNS rebinding, a foreign page has the same `origin` and `host`.
+ * `origin` header. Browsers send `sec-fetch-site` only over HTTPS and to localhost. The `host` header does not replace
+ * it: with DNS rebinding, a foreign page has the same `origin` and `host`.
  */
 const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
   headers["origin"] !== undefined && headers["sec-fetch-site"] !== "same-origin" && !origins.includes(headers["origin"])
@@ -57,7 +58,7 @@ const isForeign = ({ headers }: Request, origins: ReadonlyArray<string>) =>
 const foreignOrigin = ApiError.make(
   403,
   "Pages of this origin are not allowed to call this API. The gateway's option `origins` must list the origin. " +
-    "Over plain HTTP, this also applies to the gateway's own origin.",
+    "Over plain HTTP, except to localhost, this also applies to the gateway's own origin.",
   { code: "origin_not_allowed" }
 )
 

@@ -24,7 +24,7 @@ const isRefusedHere = ({ reason }: GradientError.GradientError) =>
   reason.code === ApiError.duplicateAttempt ||
   (["RateLimitError", "NotFoundError", "ConflictError"].includes(reason._tag) && reason.reached === "NotSent")
 
-/** Logs the details of a failure for the operator. The message that the caller gets does not contain them. */
+/** Logs a failure for the operator, with the details that the caller does not get. */
 const log = (error: GradientError.GradientError) =>
   isRefusedHere(error)
     ? Effect.logDebug("ImagesGateway: a request was refused", error)

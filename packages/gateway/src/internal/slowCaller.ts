@@ -22,8 +22,8 @@ const tooSlow = GradientError.fromReason(new GradientError.DisconnectedError({ r
 export type EncodedReply = Extract<Reply, { _tag: "Json" | "EventStream" }>
 
 /**
- * Emits the bytes. If the consumer takes longer than `limit` between two pieces, `scope` is closed and the bytes are
- * freed, at the latest after twice `limit`. The next pull then fails. The consumer keeps a reference to the returned
+ * Emits the bytes. If the consumer takes longer than `limit` between two pieces, `scope` may be closed and the bytes
+ * freed; after twice `limit`, they are. The next pull then fails. The consumer keeps a reference to the returned
  * stream, so that stream refers to the bytes only through `held` and `pull`.
  */
 const freed = (bytes: Bytes, scope: Scope.Closeable, limit: Duration.Input): Bytes => {
@@ -59,8 +59,8 @@ const freed = (bytes: Bytes, scope: Scope.Closeable, limit: Duration.Input): Byt
 }
 
 /**
- * Runs the attempt, and encodes its reply. If the reply has decoded images, they are freed if the caller takes longer
- * than `limit` to read a piece of 192 KiB.
+ * Runs the attempt, and encodes its reply. If the reply has decoded images, they are freed if the caller takes too long
+ * to read a piece: see `freed`.
  */
 export const encoded = Effect.fnUntraced(function* (
   attempt: Effect.Effect<Reply, Failure, Scope.Scope>,

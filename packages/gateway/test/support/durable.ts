@@ -1,4 +1,4 @@
-/** Makes journals and stores that several durable gateways share. */
+/** A journal and a store that several durable gateways share, and the `Attempts` of such a gateway. */
 import type { GradientError } from "@effect-gradient/core"
 import { type GradientClient, Images } from "@effect-gradient/core"
 import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/durable"

@@ -39,14 +39,14 @@ const checkProxy = (param: string, proxy: string): Checked<string> => {
     return Effect.fail(invalid(param, allowed, "another text"))
   }
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-    return Effect.fail(invalid(param, "a URL without a path or a query", "one with a path, query or fragment"))
+    return Effect.fail(invalid(param, "a URL without a path, query or fragment", "one with a path, query or fragment"))
   }
   return Effect.try({
     try: () => {
       decodeURIComponent(url.username + url.password)
       return proxy
     },
-    catch: () => invalid(param, "a URL with % written as %25 in its user and password", "a single %")
+    catch: () => invalid(param, "a URL with % written as %25 in its user and password", "a % that encodes no character")
   })
 }
 
@@ -73,7 +73,7 @@ const checkConnectTimeout = (input: Duration.Input): Checked<number> => {
   const millis = Option.map(Duration.fromInput(input), Duration.toMillis)
   return Option.isSome(millis) && millis.value > 0 && millis.value < 2 ** 31
     ? Effect.succeed(Math.ceil(millis.value))
-    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 24 days", inspect(input)))
+    : Effect.fail(invalid("connectTimeout", "a duration above 0 and below 2^31 ms (24.8 days)", inspect(input)))
 }
 
 /** The maximum size of a reply's headers, in bytes. Node's default of 16 KiB is too small for a few large cookies. */
@@ -97,7 +97,7 @@ export const makeSender = Effect.fnUntraced(function* (
     proxies.https && (yield* checkProxy(options.proxy === undefined ? "HTTPS_PROXY" : "proxy", proxies.https))
 
   const ca = options.tls?.ca === undefined ? {} : { ca: [...tls.getCACertificates("default"), options.tls.ca] }
-  // If a host has several addresses, Node by default gives up on one after 250 ms: too short for a slow network.
+  // If a host has several addresses, Node by default gives up on one too early for a slow network.
   const connecting = { ...ca, timeout, autoSelectFamilyAttemptTimeout: Math.max(250, Math.floor(timeout / 4)) }
   const connect = { ...options.tls, ...connecting }
   const agent = { allowH2: false, maxHeaderSize, connect }

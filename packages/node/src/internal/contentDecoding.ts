@@ -1,6 +1,6 @@
 /**
- * Decodes a body as its `content-encoding` says. Requests do not ask for an encoding, but a server may use one anyway,
- * and the image may be paid for.
+ * Decodes a body as its `content-encoding` says. By default, requests do not ask for an encoding, but a server may use
+ * one anyway, and the image may be paid for.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
@@ -45,8 +45,8 @@ const inflateEither: Decoder = (body, onError) =>
   )
 
 /**
- * Whether a body begins with plain ASCII. At least 16 bytes are needed, and at most 64 are checked. Compressed data has
- * other bytes among them.
+ * Whether a body begins with plain ASCII. At least 16 bytes are needed, and at most 64 are checked. Compressed data
+ * almost always has other bytes among them.
  */
 const isPlain = (bytes: Uint8Array) =>
   bytes.length >= 16 &&
@@ -77,7 +77,7 @@ const decoders = new Map<string, Decoder>([
 
 /**
  * The maximum number of encodings of one body. Real servers use at most two. Each encoding can multiply the size by
- * 1000.
+ * more than 1000.
  */
 const mostDecoders = 5
 
@@ -85,15 +85,13 @@ class CannotDecodeError extends Error {
   readonly code = "ERR_CONTENT_ENCODING"
 }
 
-/**
- * Whether a body begins with text, and so is not compressed. Text has no control characters other than white space.
- */
+/** Whether a body begins like text: without control characters other than white space. */
 const isText = (bytes: Uint8Array) => bytes.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13))
 
 /**
  * Decodes the body, only as fast as it is consumed. Some servers send an encoding that does not exist, such as `utf-8`.
- * With an unknown encoding, a body of text is returned unchanged, and any other body fails. A body with more than
- * `mostDecoders` encodings always fails.
+ * With an unknown encoding, a body that begins like text is returned unchanged, and any other body fails. A body with
+ * more than `mostDecoders` encodings always fails.
  */
 export const decoded = <E>(
   body: Body<E>,

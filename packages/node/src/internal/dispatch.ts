@@ -63,7 +63,8 @@ const sentBody = Effect.fnUntraced(function* (request: Request) {
         reason: new HttpClientError.EncodeError({ request, description: "this body cannot be sent over undici" })
       })
     case "FormData": {
-      const encoded = new Response(body.formData) // `Response` sets the content type, which contains the boundary of the form.
+      // `Response` sets the content type, which contains the boundary of the form.
+      const encoded = new Response(body.formData)
       const type = encoded.headers.get("content-type") ?? ""
       const bytes = yield* Effect.promise(() => encoded.bytes())
       return { body: bytes, headers: Headers.set(headers, "content-type", type) }
@@ -142,7 +143,7 @@ const bodyStream = <E>(arrivals: Arrivals, onError: (cause: unknown) => E): Stre
   )
 }
 
-/** Whether a reply is the refusal of a proxy: a 403 that is not JSON. A 403 of the service itself is JSON. */
+/** Whether a reply counts as the refusal of a proxy: a 403 that is not JSON, because those of the service are JSON. */
 const isProxyRefusal = (status: number, headers: ReplyHeaders) =>
   status === 403 && !/json/i.test(String(headers["content-type"]))
 

@@ -1,7 +1,4 @@
-/**
- * Servers on loopback for tests. One is an HTTP server that replies with a function and keeps track of its sockets. The
- * others are plain TCP servers.
- */
+/** Servers on loopback for tests, and replies of the service. */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import * as net from "node:net"

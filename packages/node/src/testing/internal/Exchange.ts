@@ -1,6 +1,6 @@
 /**
  * A request and its reply in the readable form of a cassette. JSON is kept as JSON, and a stream as a list of events.
- * Each image is replaced by the name of its file.
+ * Each image in the JSON of a reply is replaced by the name of its file.
  */
 import { RecordedRequest, TestTransport } from "@effect-gradient/core/testing"
 import * as Base64 from "effect/encoding/Base64"
@@ -83,7 +83,7 @@ const eventsOf = (received: Received): ReadonlyArray<{ readonly event: string } 
   return events
 }
 
-/** Headers about how the body was transferred. They would be wrong for the recorded body. */
+/** Headers about how the body was transferred. They do not apply to the recorded body. */
 const transferHeaders = /^(content-encoding|content-length|transfer-encoding|connection|keep-alive)$/
 
 const headersOf = ({ headers, redact }: Received) =>

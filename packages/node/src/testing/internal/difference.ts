@@ -9,7 +9,7 @@ type Request = RecordedRequest.RecordedRequest
 
 /** A field in which two requests differ. For a request that does not have the field, the value is `undefined`. */
 export interface Difference {
-  /** `method`, `path`, or the path of a field in the body, such as `body.prompt`. */
+  /** `method`, `path`, `body`, or the path of a value in the body, such as `body.prompt`. */
   readonly field: string
   readonly asked: unknown
   readonly recorded: unknown
