@@ -13,8 +13,7 @@ const settings = Config.all({
 })
 
 /**
- * Starts an emulator as the service, and returns a function that starts gateways in front of it. The gateways share a
- * journal and a store.
+ * Starts an emulator as the service. `start` starts a gateway in front of it. The gateways share a journal and a store.
  */
 const world = Effect.gen(function* () {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, latency: "100 millis", pace: "100 millis" }))
@@ -32,7 +31,7 @@ const world = Effect.gen(function* () {
   }
 })
 
-/** Returns the image that the service generates for this prompt without a gateway. */
+/** Returns the image that the service generates for this prompt without a gateway, in base64. */
 const drawn = (behind: string, prompt: string) =>
   Effect.promise(async () => {
     const response = await fetch(`${behind}/images/generations`, {
@@ -112,8 +111,8 @@ describe("two gateways with one journal and one store", () => {
         const load = yield* Effect.forkChild(receiveAll(count, options, 6000))
         for (const { child, url } of gateways) {
           yield* Effect.sleep("500 millis")
-          // As in a rolling restart, the next gateway starts before the old one is stopped. Callers use the old one's
-          // address for a while longer.
+          // As in a rolling restart, the next gateway starts before the old one is stopped. Callers can still choose the
+          // old one's address for 100 ms.
           yield* startOne
           const ended = yield* Effect.forkChild(child.kill({ killSignal: "SIGTERM", forceKillAfter: "1 minute" }))
           yield* Effect.sleep("100 millis")
