@@ -13,7 +13,8 @@ const settings = Config.all({
 })
 
 /**
- * Starts an emulator as the service. `start` starts a gateway in front of it. The gateways share a journal and a store.
+ * Starts an emulator as the service. `start` starts a gateway in front of it. The gateways share a journal and a
+ * store.
  */
 const world = Effect.gen(function* () {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, latency: "100 millis", pace: "100 millis" }))

@@ -121,8 +121,8 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   )
 
 /**
- * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with `InvalidParamsError` if a
- * fault cannot be decoded.
+ * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with a `GradientError`, of the
+ * reason `InvalidParamsError`, if a fault cannot be decoded.
  *
  * @category layers
  * @since 0.1.0
@@ -155,7 +155,7 @@ const inProcess = (options: EmulatorOptions) =>
 
 /**
  * The emulator in process: an HttpClient that opens no connection. It answers requests to any host, also under
- * `TestClock`. Fails with `InvalidParamsError` if a fault cannot be decoded.
+ * `TestClock`. Fails with a `GradientError`, of the reason `InvalidParamsError`, if a fault cannot be decoded.
  *
  * @category layers
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
  * Paints the caption in the lower right corner of every painted image. The caption has the word `emulated`, so that
- * nobody takes the image for one of the real service. It also has as many of the first six words of the prompt as fit,
- * because few images show what their prompt says.
+ * nobody takes the image for one of the real service. If they fit, it also has up to six words from the beginning of the
+ * prompt, because few images show what their prompt says.
  */
 import { hex, type Ink, smooth } from "./Colour.ts"
 import { type Glyph, glyphsOf, type Stroke } from "./Glyphs.ts"
@@ -45,6 +45,7 @@ const mostWords = 6
 
 /**
  * Returns the caption, such as `emulated: a cute baby sea otter`, with as many words of the prompt as fit, 6 at most.
+ * Words without a glyph are left out.
  */
 const lineOf = (prompt: string, widest: number): Line => {
   const words = prompt
