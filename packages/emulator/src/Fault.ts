@@ -171,7 +171,10 @@ const options = {
   },
   contentEncoding: { value: "<encodings>", summary: "Encodes the body, as the fault content-encoding does" },
   endless: { value: "", summary: "The body never ends" },
-  retryAfter: { value: "<seconds>", summary: "The header retry-after. A 503 with it, or one of the next two, is not charged for" },
+  retryAfter: {
+    value: "<seconds>",
+    summary: "The header retry-after. A 503 with it, or one of the next two, is not charged for"
+  },
   retryAfterDate: { value: "<duration>", summary: "The header retry-after, as a date this far in the future" },
   retryAfterMs: { value: "<milliseconds>", summary: "The header retry-after-ms" },
   reset: { value: "<duration>", summary: "Rate limit headers say that no request is left for this time" },

@@ -18,8 +18,8 @@ export interface Callers {
   readonly urls: () => ReadonlyArray<string>
   readonly random: () => number
   /**
-   * How many connections of each caller are cut at most, each within `cutWithinMillis`. Any later connection is cut after
-   * a minute.
+   * How many connections of each caller are cut at most, each within `cutWithinMillis`. Any later connection is cut
+   * after a minute.
    */
   readonly cuts: number
   readonly cutWithinMillis: number

@@ -1,7 +1,7 @@
 /**
  * Paints the caption in the lower right corner of every painted image. The caption has the word `emulated`, so that
- * nobody takes the image for one of the real service. If they fit, it also has up to six words from the beginning of the
- * prompt, because few images show what their prompt says.
+ * nobody takes the image for one of the real service. It also has words of the prompt, because few images show
+ * what their prompt says: as many of the first six as fit, without those that `Glyphs.ts` cannot draw.
  */
 import { hex, type Ink, smooth } from "./Colour.ts"
 import { type Glyph, glyphsOf, type Stroke } from "./Glyphs.ts"
@@ -44,8 +44,8 @@ const mark = "emulated"
 const mostWords = 6
 
 /**
- * Returns the caption, such as `emulated: a cute baby sea otter`, with as many words of the prompt as fit, 6 at most.
- * Words without a glyph are left out.
+ * Returns the caption, such as `emulated: a cute baby sea otter`, with words of the prompt: as many of the
+ * first six that `Glyphs.ts` can draw as fit.
  */
 const lineOf = (prompt: string, widest: number): Line => {
   const words = prompt
