@@ -6,7 +6,10 @@ import { type Callers, pictureIn, randomOf, receive, type Received, wanted } fro
 import { folder } from "./support/cli.ts"
 import { callers, gateway } from "./support/gateway.ts"
 
-/** `GATEWAY_CALLERS=200` runs the tests with 200 callers. `SEED` repeats the random choices of an earlier run. */
+/**
+ * `GATEWAY_CALLERS=200` runs the tests with 200 callers. `SEED` gives the random numbers of an earlier run, in the same
+ * order.
+ */
 const settings = Config.all({
   count: Config.Int("GATEWAY_CALLERS").pipe(Config.withDefault(40)),
   seed: Config.Int("SEED").pipe(Config.withDefault(Date.now() % 1_000_000))

@@ -50,7 +50,7 @@ const beating = (report: Report) =>
     )
   )
 
-/** `isFinal` decides whether later calls with the same key get an outcome. If not, such a call is sent again. */
+/** `isFinal` decides whether an outcome is kept for later calls with the same key. If not, the next one starts anew. */
 export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boolean) {
   const calls = new Map<string, Call<A>>()
   const joining = yield* Semaphore.make(1)

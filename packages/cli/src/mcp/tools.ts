@@ -42,7 +42,7 @@ const GenerateParams = Schema.Struct({
   partialImages: Schema.optionalKey(
     Schema.NullOr(Schema.Finite).annotate({
       description:
-        "The number of partial images, 1 to 3, with which progress is reported. They cost extra: leave this out unless the user asks for progress."
+        "The number of partial images for each image, 1 to 3 with gpt-image models. Each is reported as progress, and costs extra: leave this out unless the user asks for progress."
     })
   )
 })
