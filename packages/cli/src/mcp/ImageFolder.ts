@@ -13,7 +13,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { slug } from "../generate/destination.ts"
 
-/** The folder, or the image that was asked for, cannot be used. Once the server runs, `problem` is sent to the host. */
+/** The folder or an image cannot be used. Once the server runs, `problem` is sent to the host. */
 export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@effect-gradient/cli/ImageFolderError")(
   "ImageFolderError",
   { problem: Schema.String }

@@ -37,7 +37,7 @@ const asking = (
           : report(`Partial image ${event.partialImageIndex + 1} of ${partialImages}`)
       )
 
-const repeated = ` For ${Duration.format(memory)} a call with the same params gets this answer again. A call with other params is sent and paid for.`
+const repeated = ` For ${Duration.format(memory)} a call with the same params gets this answer again. A call with other params can cost again.`
 
 /**
  * Generates the images of one call of the tool. Never fails: what went wrong is in `problems`, and images that had

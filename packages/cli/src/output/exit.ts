@@ -26,7 +26,7 @@ const exitCodeOf = (error: unknown): number => {
 }
 
 /**
- * Prints what went wrong, unless the command was interrupted or has printed its help. A failure is printed as its
+ * Prints what went wrong, unless the command was interrupted or its help was printed. A failure is printed as its
  * message, without a stack; a defect with its stack, because it is a bug.
  */
 export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {

@@ -26,8 +26,8 @@ interface Cells {
 const screen = (): Cells => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 })
 
 /**
- * Returns the size at which the image fills the width of the screen or about 80 % of its height. It is assumed that a
- * character is twice as high as it is wide.
+ * Returns the size at which the image fills most of the screen's width or height. It is assumed that a character is
+ * twice as high as it is wide.
  */
 const fit = ({ height, width }: { readonly height: number; readonly width: number }): Cells => {
   const { columns, rows } = screen()
