@@ -115,8 +115,8 @@ describe("two gateways with one journal and one store", () => {
         const load = yield* Effect.forkChild(receiveAll(count, options, 6000))
         for (const { child, url } of gateways) {
           yield* Effect.sleep("500 millis")
-          // As in a rolling restart, the next gateway starts before the old one is stopped. Callers can still choose the
-          // old one's address for 100 ms.
+          // As in a rolling restart, the next gateway starts before the old one is stopped. Callers can still choose
+          // the old one's address for 100 ms.
           yield* startOne
           const ended = yield* Effect.forkChild(child.kill({ killSignal: "SIGTERM", forceKillAfter: "1 minute" }))
           yield* Effect.sleep("100 millis")

@@ -77,7 +77,9 @@ export const open = Effect.fnUntraced(function* (folder: string) {
     )
 
   const outside = (name: string) =>
-    new ImageFolderError({ problem: `${name} is not directly in the folder ${root}. See list_images for the images in it.` })
+    new ImageFolderError({
+      problem: `${name} is not directly in the folder ${root}. See list_images for the images in it.`
+    })
 
   /** Returns the path of an image, with links resolved. Fails if the image is not directly in the folder. */
   const pathOf = Effect.fnUntraced(function* (name: string) {
