@@ -136,7 +136,6 @@ export const layerServer = (
     )
   ).pipe(Layer.provideMerge(Layer.merge(nodeServer(options), Layer.fresh(layerLedger))))
 
-/** Makes an HttpClient that passes each request to the emulator within this process. */
 const inProcess = (options: EmulatorOptions) =>
   Effect.map(endpoint(options), (app) =>
     HttpClient.make((request) =>

@@ -75,7 +75,6 @@ export const makePathOf = Effect.map(
       path.join(dir, `${name}${n > 1 || index > 0 ? `-${index + 1}` : ""}${ext || `.${extension}`}`)
 )
 
-/** Makes the targets for the images of a call. */
 export const makeTargets = Effect.fnUntraced(function* (place: Place, { n, outputFormat }: Params, overwrite: boolean) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
