@@ -66,8 +66,8 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
   return {
     next,
     /**
-     * Whether the model is retired for this request: by its own fault, or else by a fault of the options. In the second
-     * case, the fault counts this request.
+     * Whether the model is retired for this request: by `fault`, or else by a fault of the options, which then counts
+     * the request.
      */
     retires: (model: string, fault: Fault | undefined): boolean =>
       (fault !== undefined && isRetired(fault) && fault.model === model) ||
