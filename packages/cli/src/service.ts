@@ -41,8 +41,8 @@ const emulator = Images.layer.pipe(
 )
 
 /**
- * Chooses the emulator in this process if `--emulate` is set, or if neither a key nor another base URL is set. In the
- * second case it prints a note.
+ * Chooses the emulator in this process if `--emulate` is set, or if no key is set and the base URL is the default. In
+ * the second case it prints a note.
  */
 export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
   const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))

@@ -23,7 +23,7 @@ const argumentsOf = (keyword: string) =>
 const words = (instructions: ReadonlyArray<JSONInstruction>) =>
   instructions.flatMap((instruction) => instruction.getJSONStrings().map((word) => word.getJSONValue()))
 
-/** Packs the packages that the command line needs into this folder. */
+/** Packs the command line, and the packages of this repository that it needs, into this new folder. */
 const pack = (tarballs: string) => {
   mkdirSync(tarballs)
   const filters = ["core", "node", "durable", "emulator", "gateway", "cli"].map((name) => `--filter=./packages/${name}`)
@@ -68,8 +68,7 @@ describe("the Dockerfile", () => {
           HOST: "127.0.0.1",
           PORT: "0",
           GATEWAY_KEYS: "alice",
-          // The modules of this temporary folder are not loaded again.
-          NODE_COMPILE_CACHE: "",
+          NODE_COMPILE_CACHE: "", // A cache of these modules would not be used again, because the folder is temporary.
           GRADIENT_MODEL_ACCESS_KEY: "any"
         }
         const [command = "", ...args] = words([...dockerfile.getENTRYPOINTs(), ...dockerfile.getCMDs()]).map(inside)

@@ -59,7 +59,6 @@ const completed = `data: ${JSON.stringify({
 
 const failed = `event: error\ndata: ${JSON.stringify({ type: "error", error: { message: "out of paint" } })}\n\n`
 
-/** Decodes the error and the kept paths in the JSON object that `--json` prints if the call fails. */
 const Refusal = Schema.fromJsonString(
   Schema.Struct({
     error: Schema.Struct({ reason: Schema.String, message: Schema.String }),

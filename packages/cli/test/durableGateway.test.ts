@@ -6,15 +6,18 @@ import { type Callers, pictureIn, randomOf, receive, type Received, wanted } fro
 import { folder } from "./support/cli.ts"
 import { callers, gateway } from "./support/gateway.ts"
 
-/** `GATEWAY_CALLERS=200` runs the tests with 200 callers. `SEED` repeats the random choices of an earlier run. */
+/**
+ * `GATEWAY_CALLERS=200` runs the tests with 200 callers. `SEED` gives the random numbers of an earlier run, in the same
+ * order.
+ */
 const settings = Config.all({
   count: Config.Int("GATEWAY_CALLERS").pipe(Config.withDefault(40)),
   seed: Config.Int("SEED").pipe(Config.withDefault(Date.now() % 1_000_000))
 })
 
 /**
- * Starts an emulator as the service, and returns a function that starts gateways in front of it. The gateways share a
- * journal and a store.
+ * Starts an emulator as the service. `start` starts a gateway in front of it. The gateways share a journal and a
+ * store.
  */
 const world = Effect.gen(function* () {
   const emulator = yield* Layer.build(Emulator.layerServer({ port: 0, latency: "100 millis", pace: "100 millis" }))
@@ -32,7 +35,7 @@ const world = Effect.gen(function* () {
   }
 })
 
-/** Returns the image that the service generates for this prompt without a gateway. */
+/** Returns the image that the service generates for this prompt without a gateway, in base64. */
 const drawn = (behind: string, prompt: string) =>
   Effect.promise(async () => {
     const response = await fetch(`${behind}/images/generations`, {
@@ -112,8 +115,8 @@ describe("two gateways with one journal and one store", () => {
         const load = yield* Effect.forkChild(receiveAll(count, options, 6000))
         for (const { child, url } of gateways) {
           yield* Effect.sleep("500 millis")
-          // As in a rolling restart, the next gateway starts before the old one is stopped. Callers use the old one's
-          // address for a while longer.
+          // As in a rolling restart, the next gateway starts before the old one is stopped. Callers can still choose
+          // the old one's address for 100 ms.
           yield* startOne
           const ended = yield* Effect.forkChild(child.kill({ killSignal: "SIGTERM", forceKillAfter: "1 minute" }))
           yield* Effect.sleep("100 millis")

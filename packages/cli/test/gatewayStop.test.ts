@@ -9,7 +9,7 @@ import { service } from "./support/service.ts"
 
 const completed = 'data: {"type":"image_generation.completed","b64_json":"iVBORw0KGgo="}\n\n'
 
-/** Runs the gateway in this process, and returns its address. */
+/** Starts the gateway in this process, and returns its fiber and its address. */
 const started = Effect.fnUntraced(function* (baseUrl: string) {
   const announced = yield* Deferred.make<string>()
   const line = (text: string) => void Deferred.doneUnsafe(announced, Effect.succeed(text))

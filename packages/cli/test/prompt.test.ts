@@ -11,7 +11,10 @@ const Request = Schema.fromJsonString(Schema.Struct({ prompt: Schema.String }))
 
 const Failure = Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ reason: Schema.String }) }))
 
-/** Runs `generate` with these bytes on standard input. The result also has the prompts that were requested. */
+/**
+ * Runs `generate` with these bytes on standard input. The result also has the prompts that were sent and the names of
+ * the written files.
+ */
 const draw = Effect.fnUntraced(function* (args: ReadonlyArray<string>, input: Uint8Array) {
   const cwd = yield* folder
   const { baseUrl, bodies } = yield* service((response) => void response.end(png))

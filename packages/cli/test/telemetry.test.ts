@@ -39,7 +39,7 @@ const service = Effect.gen(function* () {
   return yield* Effect.provide(Emulator.baseUrl, context)
 })
 
-/** Waits, for about 20 seconds at most, until `holds` returns true. The exporters send every few seconds. */
+/** Waits until `holds` returns true, or fails after about 20 seconds. The exporters send every few seconds. */
 const eventually = (holds: () => boolean) =>
   Effect.promise(async () => {
     for (let i = 0; i < 1000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 20))

@@ -121,8 +121,8 @@ const nodeServer = ({ faults, host = "127.0.0.1", port }: ServerOptions) =>
   )
 
 /**
- * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with `InvalidParamsError` if a
- * fault cannot be decoded.
+ * The emulator on a port. Fails with `ServeError` if it cannot listen on the port, and with a `GradientError`, of the
+ * reason `InvalidParamsError`, if a fault cannot be decoded.
  *
  * @category layers
  * @since 0.1.0
@@ -136,7 +136,6 @@ export const layerServer = (
     )
   ).pipe(Layer.provideMerge(Layer.merge(nodeServer(options), Layer.fresh(layerLedger))))
 
-/** Makes an HttpClient that passes each request to the emulator within this process. */
 const inProcess = (options: EmulatorOptions) =>
   Effect.map(endpoint(options), (app) =>
     HttpClient.make((request) =>
@@ -155,7 +154,7 @@ const inProcess = (options: EmulatorOptions) =>
 
 /**
  * The emulator in process: an HttpClient that opens no connection. It answers requests to any host, also under
- * `TestClock`. Fails with `InvalidParamsError` if a fault cannot be decoded.
+ * `TestClock`. Fails with a `GradientError`, of the reason `InvalidParamsError`, if a fault cannot be decoded.
  *
  * @category layers
  * @since 0.1.0

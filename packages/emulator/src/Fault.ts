@@ -113,9 +113,12 @@ const kinds = [
   fault("not-http", "The reply is not HTTP", {}),
   fault("reset", "The connection is reset before the headers", {}),
   fault("reset-headers", "The connection is reset within the headers", {}),
-  fault("reset-body", "The connection is reset after this many bytes of the body", { at }),
+  fault("reset-body", "The connection is reset after this many bytes of the body, or at its end", { at }),
   fault("stall-headers", "Nothing is sent for this time before the headers", { for: Time }),
-  fault("stall-body", "Nothing is sent for this time after this many bytes of the body", { at, for: Time }),
+  fault("stall-body", "Nothing is sent for this time after this many bytes of the body, or at its end", {
+    at,
+    for: Time
+  }),
   fault("slow", "Only newlines are sent for this time, then the body", { for: Time }),
   fault("status", "A reply with this status is sent instead of the images", statusOptions),
   fault("retired", "The model does not exist: a request for it gets a 404", { model: Escaped }),
@@ -171,7 +174,10 @@ const options = {
   },
   contentEncoding: { value: "<encodings>", summary: "Encodes the body, as the fault content-encoding does" },
   endless: { value: "", summary: "The body never ends" },
-  retryAfter: { value: "<seconds>", summary: "The header retry-after. A 503 with it is not charged for" },
+  retryAfter: {
+    value: "<seconds>",
+    summary: "The header retry-after. A 503 with it, or one of the next two, is not charged for"
+  },
   retryAfterDate: { value: "<duration>", summary: "The header retry-after, as a date this far in the future" },
   retryAfterMs: { value: "<milliseconds>", summary: "The header retry-after-ms" },
   reset: { value: "<duration>", summary: "Rate limit headers say that no request is left for this time" },

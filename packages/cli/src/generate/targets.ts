@@ -1,7 +1,4 @@
-/**
- * Writes each image where `--output` says: to a file, a device or standard output. Nothing is written before the images
- * have arrived. Before the request is sent, `destination.ts` checks that files and standard output can be written.
- */
+/** Writes images to files, a device or standard output. */
 import type { GeneratedImage, ImageGenerateParams } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import * as Effect from "effect/Effect"
@@ -18,19 +15,19 @@ const formats = new Map<string, "png" | "webp" | "jpeg">([
   [".jpg", "jpeg"]
 ])
 
-/** Returns the format that an extension stands for, if it is known. */
+/** Returns the format that an extension with its dot stands for, or `undefined` if it is not in `formats`. */
 export const formatOf = (ext: string) => formats.get(ext.toLowerCase())
 
 /**
- * Returns the extension for a format: `jpg` for `jpeg`, else the name of the format, or `bin` if that name cannot be an
- * extension.
+ * Returns the extension for a format, without a dot: `jpg` for `jpeg`, else the name of the format, or `bin` if that
+ * name has other characters than letters and digits.
  */
 export const extensionOf = (format: string): string => {
   if (format === "jpeg") return "jpg"
   return /^[a-z\d]+$/i.test(format) ? format : "bin"
 }
 
-/** Returns a warning if the format of the image contradicts the extension of its file. */
+/** Returns a warning if the extension of the file stands for another format than that of the image. */
 export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string): string | undefined => {
   const [ext = ""] = /\.\w+$/.exec(file) ?? []
   const format = formatOf(ext)
@@ -51,7 +48,7 @@ export interface Place extends Pick<Path.Path.Parsed, "dir" | "name" | "ext"> {
 
 /** Writes images to one kind of place. `index` is the number of the image in its call, from 0. */
 export interface Target {
-  /** Returns the path of the image's file or device, or `Standard output`, for messages. */
+  /** Returns the path to which `put` tries to write first, or `Standard output`, for messages. */
   readonly nameOf: (image: GeneratedImage.ImageBytes, index: number) => string
   /** Writes an image and returns its path, or `-` for standard output. */
   readonly put: (image: GeneratedImage.ImageBytes, index: number) => Effect.Effect<string, PlatformError>
@@ -60,13 +57,16 @@ export interface Target {
 export interface Targets {
   /** Writes the images of a successful call. */
   readonly finished: Target
-  /** Writes the images that had arrived before a call failed or was cancelled, to files with new names. */
+  /** Writes images to files with new names, for example those that had arrived before a call failed. */
   readonly kept: Target
 }
 
 type Params = Pick<ImageGenerateParams.ImageGenerateParams, "n" | "outputFormat">
 
-/** Makes a function that returns the path of an image from the image's index (from 0) and extension. */
+/**
+ * Makes a function that returns the path of an image from its index (from 0). The `extension` is used only if the place
+ * has none.
+ */
 export const makePathOf = Effect.map(
   Path.Path,
   (path) =>
@@ -75,7 +75,6 @@ export const makePathOf = Effect.map(
       path.join(dir, `${name}${n > 1 || index > 0 ? `-${index + 1}` : ""}${ext || `.${extension}`}`)
 )
 
-/** Makes the targets for the images of a call. */
 export const makeTargets = Effect.fnUntraced(function* (place: Place, { n, outputFormat }: Params, overwrite: boolean) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -1,7 +1,4 @@
-/**
- * Writes images. They were paid for, so an image that cannot be written to its target is written to the system's folder
- * for temporary files.
- */
+/** Writes images. An image that cannot be written to its target is written elsewhere, because it may be paid for. */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import * as Effect from "effect/Effect"
@@ -14,8 +11,8 @@ import { join } from "node:path"
 import type { Target } from "./targets.ts"
 
 /**
- * Some images could not be written to their targets. `paths` has the path of every image that was written, at its
- * target or elsewhere.
+ * At least one image could not be written to its target. `paths` has the path of every image that was written, at its
+ * target or elsewhere; `-` is standard output.
  */
 export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient/cli/WriteError")("WriteError", {
   problems: Schema.Array(Schema.String),
@@ -32,8 +29,8 @@ export class WriteError extends Schema.TaggedError<WriteError>("@effect-gradient
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
 
 /**
- * Writes each image to its target. An image that cannot be written there is written to a new file in the system's
- * folder for temporary files.
+ * Writes each image to its target, or, if that fails, to a new file in the system's folder for temporary files. Each
+ * failure is in `problems`.
  */
 export const save = Effect.fnUntraced(function* <A extends GeneratedImage.ImageBytes>(
   images: ReadonlyArray<A>,

@@ -13,7 +13,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { slug } from "../generate/destination.ts"
 
-/** The folder or an image in it cannot be used. While the server runs, the agent reads the message. */
+/** The folder or an image cannot be used. Once the server runs, `problem` is sent to the host. */
 export class ImageFolderError extends Schema.TaggedError<ImageFolderError>("@effect-gradient/cli/ImageFolderError")(
   "ImageFolderError",
   { problem: Schema.String }
@@ -32,7 +32,7 @@ export interface Listed {
   readonly modified: Date
 }
 
-/** The maximum size of an image in bytes. `read` refuses a larger file. */
+/** The maximum size, in bytes, of a file that `read` accepts. */
 const mostBytes = 100_000_000
 
 const why = ({ message, reason }: PlatformError) => (reason.cause instanceof Error ? reason.cause.message : message)
@@ -61,8 +61,8 @@ export const open = Effect.fnUntraced(function* (folder: string) {
   const root = yield* make
 
   /**
-   * Fails unless files can be written to the folder. Also fails if the path now leads to another folder, for example
-   * through a link.
+   * Makes the folder again if it was removed. Fails if it is not writable, or if the path now leads to another folder,
+   * for example through a link.
    */
   const check = Effect.filterOrFail(
     make,
@@ -77,7 +77,9 @@ export const open = Effect.fnUntraced(function* (folder: string) {
     )
 
   const outside = (name: string) =>
-    new ImageFolderError({ problem: `${name} is outside of the folder ${root}. See list_images for the images in it.` })
+    new ImageFolderError({
+      problem: `${name} is not directly in the folder ${root}. See list_images for the images in it.`
+    })
 
   /** Returns the path of an image, with links resolved. Fails if the image is not directly in the folder. */
   const pathOf = Effect.fnUntraced(function* (name: string) {
@@ -97,7 +99,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
   })
 
   const notAnImage = (name: string) =>
-    new ImageFolderError({ problem: `${name} is not an image, or is larger than 100 MB.` })
+    new ImageFolderError({ problem: `${name} is not a PNG, WebP or JPEG image, or is larger than 100 MB.` })
 
   const read = Effect.fnUntraced(function* (name: string) {
     const path = yield* pathOf(name)
@@ -109,10 +111,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
     return image.extension === "bin" ? yield* notAnImage(name) : { path, image }
   })
 
-  /**
-   * Returns nothing for a file that was removed since the folder was read, for a folder, and for a link that leads out
-   * of the folder.
-   */
+  /** Returns nothing for what is not a file, for a file that was just removed, and for a link out of the folder. */
   const listedOf = (name: string) => Effect.option(Effect.flatMap(pathOf(name), statOf))
 
   /** The files with the extension png, webp, jpg, jpeg or bin, except hidden ones, the newest first. */

@@ -37,11 +37,11 @@ const asking = (
           : report(`Partial image ${event.partialImageIndex + 1} of ${partialImages}`)
       )
 
-const repeated = ` For ${Duration.format(memory)} a call with the same params gets this answer again: change the params to pay again.`
+const repeated = ` For ${Duration.format(memory)} a call with the same params gets this answer again. A call with other params can cost again.`
 
 /**
- * Generates the images of one call of the tool. Never fails: what went wrong is in `problems`, and finished images that
- * had arrived are in the result too.
+ * Generates the images of one call of the tool. Never fails: what went wrong is in `problems`, and images that had
+ * arrived are in the result too.
  */
 export const generate = Effect.fnUntraced(function* (params: Params, folder: ImageFolder, report: Report) {
   const images: Array<ImageTool.Reference> = []
@@ -50,16 +50,14 @@ export const generate = Effect.fnUntraced(function* (params: Params, folder: Ima
   const problems: Array<string> = []
   const note = (problem: string) => Effect.sync(() => void problems.push(problem))
   const keep = (image: GeneratedImage.ImageBytes) => {
-    if (written.has(image.bytes)) return Effect.void // The error of a stream repeats the image that arrived last.
+    if (written.has(image.bytes)) return Effect.void // An error can contain images that arrived before it.
     written.add(image.bytes)
     return folder.write(params.prompt, image).pipe(
       Effect.map((path) => void images.push(ImageTool.toReference(image, path))),
-      Effect.tapError(({ problem }) =>
-        Effect.logError("An image that was paid for could not be written to a file", problem)
-      ),
+      Effect.tapError(({ problem }) => Effect.logError("An image could not be written to a file", problem)),
       Effect.catch(({ problem }) => {
         unwritten.push(image)
-        return note(`${problem}. The image was paid for. This result includes it: tell the user to save it from here.`)
+        return note(`${problem}. This result includes the image: tell the user to save it from here.`)
       })
     )
   }

@@ -1,7 +1,7 @@
 /**
- * Lets an agent's calls with the same key share one request, so that a repeated call is not paid for twice. A host that
- * has waited too long cancels a call and repeats it, while the service is still generating its images. So a call
- * continues even if nobody waits for it. A call with the same key joins it, or, for 10 minutes after its end, gets its
+ * Lets an agent's calls with the same key share one request, so that a repeated call is not paid for twice. A host may
+ * cancel a call that takes long, and repeat it, while the service is still generating its images. So a call continues
+ * even if nobody waits for it. A call with the same key joins it, or, for 10 minutes after its end, gets its
  * outcome if that is final (see `make`).
  */
 import * as Clock from "effect/Clock"
@@ -50,7 +50,7 @@ const beating = (report: Report) =>
     )
   )
 
-/** `isFinal` decides whether later calls with the same key get an outcome. If not, such a call is sent again. */
+/** `isFinal` decides whether an outcome is kept for later calls with the same key. If not, the next one starts anew. */
 export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boolean) {
   const calls = new Map<string, Call<A>>()
   const joining = yield* Semaphore.make(1)
@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boo
       }))
     )
 
-  /** Waits for calls that are running, because their images may be paid for. */
+  /** Waits at most `drain` for calls that are running, because their images may be paid for. Then interrupts them. */
   const finish = Effect.gen(function* () {
     const running = Array.from(calls.values()).filter(({ expiresAt }) => expiresAt === Infinity)
     if (running.length > 0) yield* Effect.logWarning(`Waiting for ${running.length} calls whose images may be paid for`)

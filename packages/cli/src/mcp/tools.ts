@@ -1,7 +1,7 @@
 /**
  * The tools of `gradient-images mcp`: generate, list and show. Their results contain the paths of images; those of
- * generate and show also contain links. A result contains an image itself only if the image is small or could not be
- * written to a file, because hosts cut results at about 1 MB. An image is included as image content, never as text.
+ * generate and show also contain links, and as many images as `inline` allows, because hosts may cut results at about
+ * 1 MB.
  */
 import { type GeneratedImage, ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
@@ -25,8 +25,8 @@ import type { ImageFolder, ImageFolderError, Listed } from "./ImageFolder.ts"
 export interface Options {
   readonly folder: ImageFolder
   /**
-   * The maximum size, in bytes, of all images within one result together. Images that could not be written to files do
-   * not count.
+   * The maximum size, in bytes, of all images within one result together. Images that could not be written to files are
+   * always included, and do not count.
    */
   readonly inline: number
 }
@@ -42,7 +42,7 @@ const GenerateParams = Schema.Struct({
   partialImages: Schema.optionalKey(
     Schema.NullOr(Schema.Finite).annotate({
       description:
-        "The number of partial images, 1 to 3, with which progress is reported. They cost extra: leave this out unless the user asks for progress."
+        "The number of partial images for each image, 1 to 3 with gpt-image models. Each is reported as progress, and costs extra: leave this out unless the user asks for progress."
     })
   )
 })
@@ -50,7 +50,7 @@ const GenerateParams = Schema.Struct({
 const ListParams = Schema.Struct({
   limit: Schema.optionalKey(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 })).annotate({
-      description: "The number of images to list, 1 to 100. Default: 20."
+      description: "The maximum number of images to list, 1 to 100. Default: 20."
     })
   )
 })
@@ -61,7 +61,7 @@ const ShowParams = Schema.Struct({
   })
 })
 
-/** The params of a call cannot be used. The message is written for the agent. */
+/** The params of a call cannot be used. `problem` is written for the agent. */
 class ParamsError extends Data.TaggedError("ParamsError")<{ readonly problem: string }> {}
 
 type Given = Readonly<Record<string, unknown>>
@@ -121,8 +121,8 @@ const lineOf = ({ bytes, location, mediaType, size }: ImageTool.Reference) =>
 const listLineOf = ({ bytes, modified, path }: Listed) => `${path} (${fileSize(bytes)}, ${modified.toISOString()})`
 
 /**
- * Makes the result with the paths and links of images. An image is also included itself if all included images
- * together then stay within the limit. Images that could not be written to files are always included.
+ * Makes the result with the paths and links of images. An image is also included itself if it and those included before
+ * it are within the limit. Images that could not be written to files are always included.
  */
 const imagesResult = Effect.fnUntraced(function* (
   { folder, inline }: Options,
@@ -138,7 +138,7 @@ const imagesResult = Effect.fnUntraced(function* (
   let left = inline
   for (const { bytes, location } of images) {
     if (bytes > left) {
-      lines.push(`${basename(location)} is too large to be included here: open its path.`)
+      lines.push(`${basename(location)} is not included, because this result would be too large: open its path.`)
       continue
     }
     left -= bytes
@@ -167,7 +167,7 @@ const generateTool = new McpSchema.Tool({
     "Each image costs money, and takes from seconds to minutes. " +
     `For ${Duration.format(SharedCalls.memory)} after a call has returned images, a call with the same params gets the same images and costs nothing: to get variations, change the prompt or set n. ` +
     "A call that was cancelled continues: repeat it to get its images. " +
-    "The result includes an image itself only if its file is small: to see an image yourself, use outputFormat webp or jpeg with outputCompression.",
+    "The result includes an image itself if its file is small: to see an image yourself, use outputFormat webp or jpeg with outputCompression.",
   inputSchema: inputSchemaOf(GenerateParams),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true }
 })
@@ -177,7 +177,7 @@ const readOnly = { readOnlyHint: true, destructiveHint: false, idempotentHint: t
 const listTool = new McpSchema.Tool({
   name: "list_images",
   title: "List images",
-  description: "Lists the images in the folder of this server, the newest first, with their paths.",
+  description: "Lists the newest images in the folder of this server, with their paths.",
   inputSchema: inputSchemaOf(ListParams),
   annotations: readOnly
 })

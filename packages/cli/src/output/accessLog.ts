@@ -1,6 +1,6 @@
 /**
  * The access log of a server. It has one line per request, on standard error, written after the response was sent or
- * the caller left.
+ * the request was interrupted.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -30,10 +30,7 @@ const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown
 const lineOf = (request: HttpServerRequest.HttpServerRequest, status: string, start: number, end: number): string =>
   `${DateTime.formatIso(DateTime.makeUnsafe(end))} ${request.method} ${pathOf(request.url)} ${status} ${end - start} ms`
 
-/**
- * Logs each request that `app` handles. If the caller closes the connection before the response was sent, the status is
- * `left`.
- */
+/** Logs each request that `app` handles. `app` must include the sending of the response. */
 export const logRequests = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest

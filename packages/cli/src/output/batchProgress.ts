@@ -9,7 +9,7 @@ import process from "node:process"
 import { count, seconds } from "./format.ts"
 
 const barWidth = 24
-/** Without a terminal, only every fifth report is printed. There is one report each second. */
+/** Without a terminal, only every fifth report is printed. There is about one report each second. */
 const printedEvery = 5
 
 const bar = (share: number) => {

@@ -1,7 +1,7 @@
 /**
  * Prints the error of a command that failed, and sets the exit code. 0: success, or a signal ended the gateway or the
- * MCP server; 1: a failure; 2: wrong usage; 128 plus the number of a signal: that signal ended any other command. The
- * errors of this package have their exit code as `Runtime.errorExitCode`.
+ * MCP server; 1: a failure; 2: flags, arguments or settings that cannot be used; 128 plus the number of a signal: that
+ * signal ended any other command. The errors of this package have their exit code as `Runtime.errorExitCode`.
  */
 import * as GradientError from "@effect-gradient/core/GradientError"
 import * as Cause from "effect/Cause"
@@ -26,8 +26,8 @@ const exitCodeOf = (error: unknown): number => {
 }
 
 /**
- * Prints what went wrong. A failure is printed as its message, without a stack. A defect is printed with everything
- * that is known, because it is a bug of this program.
+ * Prints what went wrong, unless the command was interrupted or its help was printed. A failure is printed as its
+ * message, without a stack; a defect with its stack, because it is a bug.
  */
 export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
   if (Cause.hasInterruptsOnly(cause)) return
@@ -50,7 +50,7 @@ export const presenter: CliOutput.Presenter = {
 
 let isServing = false
 
-/** After this, a signal ends the process with exit code 0, because a signal is the usual way to stop a server. */
+/** After this, a run that a signal ends has exit code 0, because a signal is the usual way to stop a server. */
 export const isServer: Effect.Effect<void> = Effect.sync(() => {
   isServing = true
 })

@@ -18,7 +18,7 @@ export const toJson = (one: One) => ({
 const totalsOf = (all: ReadonlyArray<One>) => ({
   generations: all.length,
   images: all.reduce((sum, { images }) => sum + images, 0),
-  /** The number of other attempts that returned images, and so were paid for, after their generation was done. */
+  /** The number of attempts that returned images after their generation was already done. They were paid for too. */
   extra: all.reduce((sum, { extra }) => sum + extra, 0),
   totalTokens: all.reduce((sum, { totalTokens = 0 }) => sum + totalTokens, 0)
 })

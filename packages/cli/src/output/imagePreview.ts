@@ -26,8 +26,8 @@ interface Cells {
 const screen = (): Cells => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 })
 
 /**
- * Returns the largest size at which the image fits on the screen and leaves a few lines free. A character is twice as
- * high as it is wide.
+ * Returns the size at which the image fills most of the screen's width or height. It is assumed that a character is
+ * twice as high as it is wide.
  */
 const fit = ({ height, width }: { readonly height: number; readonly width: number }): Cells => {
   const { columns, rows } = screen()
@@ -82,8 +82,8 @@ const over = (last: Drawn | undefined, cells: Cells): string => {
 const clearBelow = "\u001B[J"
 
 /**
- * Shows images on standard output if it is a terminal with colours. It prints the caption of an image on standard
- * error.
+ * Shows images on standard output if it is a terminal that can show colours. Captions are printed on standard error in
+ * any case.
  */
 export interface Gallery {
   /** Shows an image. If `isPartial`, the next image replaces this one on the screen where that is possible. */
@@ -102,8 +102,8 @@ export const makeGallery = Effect.fnUntraced(function* (isVisible: boolean, canR
   const draw = async ({ bytes }: GeneratedImage.ImageBytes, caption: string | undefined, isPartial: boolean) => {
     const [{ default: terminalImage }, { cells, data }] = await Promise.all([import("terminal-image"), preview(bytes)])
     const above = over(last, cells)
-    // With Kitty's codes, terminal-image itself writes the image to standard output, so `above` is written before. With other
-    // codes it returns them.
+    // With Kitty's codes, terminal-image itself writes the image to standard output, so `above` is written before. With
+    // other codes it returns them.
     if (preferNativeRender) process.stdout.write(above)
     const options = { width: cells.columns, height: cells.rows, preserveAspectRatio: false, preferNativeRender }
     const text = await terminalImage.buffer(data, options)

@@ -1,6 +1,6 @@
 /**
  * Shows on standard error what the command is waiting for. On a terminal it is one line that counts the seconds.
- * Otherwise a line is printed for each wait, and again every 30 seconds.
+ * Otherwise a line is printed for each wait, and every 30 seconds a line that the command still waits.
  */
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
@@ -16,13 +16,13 @@ export interface Progress {
   readonly waitToRetry: (why: string, delay: Duration.Duration, attempt: number) => Effect.Effect<void>
   /** Hides the progress until the next `waitFor` or `waitToRetry`. */
   readonly stop: Effect.Effect<void>
-  /** Milliseconds since the command began. */
+  /** Milliseconds since the progress was made. */
   readonly elapsed: () => number
-  /** Whether the progress is a single line that is rewritten, and removed before other output. */
+  /** Whether the progress is a single line that is rewritten. `stop` removes the line. */
   readonly isLive: boolean
 }
 
-/** Shows progress until the scope closes. The line is also removed if the command is interrupted. */
+/** Makes the progress of a command. When the scope closes, it is hidden. */
 export const make = Effect.gen(function* () {
   const { default: ora } = yield* Effect.promise(() => import("ora"))
   const start = performance.now()

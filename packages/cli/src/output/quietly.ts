@@ -1,12 +1,11 @@
-/** Hides what core logs below the level Error. */
 import { GlobalFlag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 
 /**
- * Hides what core logs below the level Error, such as warnings about retries: the command itself shows retries. If
- * --log-level is set, that level decides instead.
+ * Hides what the effect logs below the level Error, such as warnings about retries: the command itself shows retries.
+ * If --log-level is set, that level decides instead.
  */
 export const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
   const level = yield* GlobalFlag.LogLevel

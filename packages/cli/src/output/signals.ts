@@ -1,6 +1,6 @@
 /**
- * Handles the signals that end the process. `NodeRuntime.runMain` interrupts the program at SIGINT and SIGTERM. A
- * terminal that is closed sends SIGHUP, which is handled like SIGTERM.
+ * Handles the signals that end the process. `NodeRuntime.runMain` interrupts the program at SIGINT and SIGTERM. Here
+ * SIGHUP, which a terminal sends when it is closed, does the same.
  */
 import * as Effect from "effect/Effect"
 import process from "node:process"
@@ -36,7 +36,7 @@ export const handling = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effec
 
 /**
  * Returns the usual exit code of a process that was ended by a signal: 128 plus the number of the signal that came
- * first.
+ * first, or of SIGINT if none came.
  */
 export const exitCode = (): number => codes[received ?? "SIGINT"]
 

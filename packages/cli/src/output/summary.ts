@@ -42,7 +42,6 @@ export const printLines = Effect.fnUntraced(function* (
   yield* print([...tokens, seconds(elapsed), ...(emulated ? ["emulated"] : [])].join(", "))
 })
 
-/** Prints one JSON object about a successful call. */
 export const printJson = Effect.fnUntraced(function* (
   written: ReadonlyArray<Written>,
   { requestId, usage }: Generated,
@@ -71,7 +70,6 @@ type Failure =
   | PromptError
   | WriteError
 
-/** Prints one JSON object about a failed call. */
 export const printJsonError = Effect.fnUntraced(function* (
   error: Failure,
   kept: ReadonlyArray<string>,

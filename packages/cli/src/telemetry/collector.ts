@@ -29,8 +29,8 @@ const exporters = Layer.mergeAll(OtlpTracer.layerFromConfig(), OtlpMetrics.layer
 )
 
 /**
- * The exporters. An environment variable that cannot be read is turned from a defect into a failure, because the user
- * can correct it.
+ * The exporters. An environment variable whose value cannot be used is a failure and not a defect, because the user can
+ * correct it.
  */
 export const layer = Layer.catchCause(exporters, (cause) => {
   const defect = Cause.squash(cause)

@@ -17,7 +17,10 @@ export interface Callers {
   /** The addresses that callers use now. */
   readonly urls: () => ReadonlyArray<string>
   readonly random: () => number
-  /** How many connections of each caller are cut at most. Each is cut within `cutWithinMillis` after it was opened. */
+  /**
+   * How many connections of each caller are cut at most, each within `cutWithinMillis`. Any later connection is cut
+   * after a minute.
+   */
   readonly cuts: number
   readonly cutWithinMillis: number
 }
@@ -28,11 +31,11 @@ export interface Received {
   /** The image in base64. */
   readonly picture: string
   readonly cuts: number
-  /** How many connections were refused or closed by the gateway, or got status 503. */
+  /** How many requests got status 503 or no complete response, although the caller did not cut the connection. */
   readonly broken: number
 }
 
-/** The params of every request, except its prompt. */
+/** The params that all callers send besides their prompts. */
 export const wanted = { size: "256x256", stream: true, partial_images: 1 }
 
 /** Returns the final image of an event stream, in base64. */

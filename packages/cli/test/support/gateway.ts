@@ -5,8 +5,8 @@ import { folder, start } from "./cli.ts"
 export const callers = { GATEWAY_KEYS: "alice, bob" }
 
 /**
- * Starts a gateway on a free port, waits for the line with its address, and collects the lines of its log. The process
- * is ended when the scope closes.
+ * Starts a gateway on a free port, and waits for its first line on standard output, which has its address. `log`
+ * collects the lines on standard error. The process is ended when the scope closes.
  */
 export const gateway = Effect.fnUntraced(function* (
   baseUrl: string,

@@ -58,7 +58,6 @@ const plain = (seed: number): Draw => {
   }
 }
 
-/** Returns the function that draws the images of one emulator. */
 export const makeDraw = (images: "painted" | "plain", seed: number): Draw =>
   images === "plain" ? plain(seed) : painted(seed)
 

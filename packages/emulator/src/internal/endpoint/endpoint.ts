@@ -67,7 +67,6 @@ const readBody = (httpRequest: HttpServerRequest.HttpServerRequest) =>
 
 const encodeResponse = Schema.encodeEffect(ImageGenerateResponse.Json)
 
-/** Makes the JSON reply with all images of the request. */
 const jsonPart = Effect.fnUntraced(function* (request: GenerationRequest.GenerationRequest, draw: Draw) {
   const drawn = yield* Effect.forEach(Array.from({ length: request.n }).keys(), (index) => draw(request, index))
   const [first, ...rest] = drawn.map((bytes) => new GeneratedImage.GeneratedImage({ bytes }))
@@ -92,7 +91,6 @@ const recordImages = (parts: Stream.Stream<ReplyPart>, n: number, state: ReplySt
   )
 }
 
-/** Adds the length of each chunk to `bytesMade` in the state. */
 const recordBytes = (bytes: Stream.Stream<Uint8Array>, state: ReplyState["Service"]) =>
   Stream.tap(bytes, ({ length }) =>
     Effect.sync(() => {

@@ -13,7 +13,6 @@ import type { ReplyPart } from "./faultyText.ts"
 import type { GenerationRequest } from "./GenerationRequest.ts"
 import { usageOf } from "./usage.ts"
 
-/** Which image an event of the stream contains. */
 interface EventContent {
   /** The index of the image, from 0. */
   readonly image: number
@@ -62,7 +61,6 @@ const wait = (pace: Duration.Input): Stream.Stream<ReplyPart> => {
   )
 }
 
-/** Makes the events of the reply to this request. Each image is painted when its event is pulled. */
 export const eventParts = (
   request: GenerationRequest,
   { draw, finalFirst, pace }: { readonly draw: Draw; readonly pace: Duration.Input; readonly finalFirst: boolean }

@@ -74,8 +74,8 @@ export const makeFaultQueue = ({ allowFaultHeader, faults }: FaultOptions) => {
   return {
     next,
     /**
-     * Whether the model is retired for this request. If a fault of the options retires it, this request is counted for
-     * that fault.
+     * Whether the model is retired for this request: by `fault`, or else by a fault of the options, which then counts
+     * the request.
      */
     retires: (model: string, fault: Fault | undefined): boolean =>
       (fault !== undefined && isRetired(fault) && fault.model === model) ||
@@ -170,7 +170,7 @@ export const statusReply = Effect.fnUntraced(function* (fault: StatusFault, requ
 
 /**
  * Returns the same URL at another origin. The host `localhost` becomes `127.0.0.1`, and the reverse. Any other host
- * gets the prefix `elsewhere.`.
+ * name gets the prefix `elsewhere.`.
  */
 const atOtherOrigin = (url: URL): URL => {
   const other = new URL(url)
@@ -180,7 +180,7 @@ const atOtherOrigin = (url: URL): URL => {
 }
 
 /**
- * Makes the reply of the fault `redirect`. It redirects to the path of the request, at the same origin or at another
+ * Makes the reply of the fault `redirect`. It redirects to the URL of the request, at the same origin or at another
  * one.
  */
 export const redirectReply = (request: HttpServerRequest.HttpServerRequest, to: "same" | "other") => {

@@ -43,7 +43,6 @@ const make = (response: ServerResponse): Connection["Service"] => {
   }
 }
 
-/** Returns the connection of the current request. */
 export const connection = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
   const response = NodeHttpServerRequest.toServerResponse(request)
   return response instanceof ServerResponse

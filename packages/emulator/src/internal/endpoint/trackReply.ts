@@ -35,7 +35,6 @@ export interface State {
 /** The state of the current request's reply. */
 export class ReplyState extends Context.Service<ReplyState, State>()("@effect-gradient/emulator/ReplyState") {}
 
-/** How a request ended. */
 type End = "answered" | "broken" | "left"
 
 export interface TrackOptions {

@@ -11,7 +11,6 @@ const imageTokens = { low: 272, medium: 1056, high: 4160, xhigh: 8320, max: 16_6
 /** The tokens of each partial image, of any quality and size. */
 const partialTokens = 100
 
-/** Returns the usage of a reply with this many images. */
 export const usageOf = (
   { height, n, partialImages = 0, prompt, quality, width }: GenerationRequest,
   images = n

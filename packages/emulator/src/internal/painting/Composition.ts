@@ -37,7 +37,6 @@ const scenes: { readonly [name in Prompt.SceneName]: (sketch: Sketch) => Scene }
   space
 }
 
-/** Makes the shader that paints the scene of a prompt. */
 export const compose = (options: CompositionOptions): Shader => {
   const hints = Prompt.hintsOf(options.prompt)
   const random = Random.make(Random.hashText(`${options.prompt}\n${options.seed}`))

@@ -1,6 +1,6 @@
 /**
- * Makes partial images: the scene is painted at a low resolution, enlarged smoothly, and covered with noise. With each
- * stage the resolution grows and the noise decreases.
+ * Makes partial images: the scene is painted at a low resolution, enlarged smoothly, and covered with noise. From stage
+ * to stage the noise decreases, and the resolution grows or stays at its minimum.
  */
 import { clamp } from "./Colour.ts"
 import type { RawImage } from "./Painting.ts"

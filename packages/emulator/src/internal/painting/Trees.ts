@@ -5,7 +5,7 @@ import type { Sketch } from "./Scene.ts"
 interface Tree {
   readonly middle: number
   readonly height: number
-  /** Half the width of the tree at its foot. */
+  /** About half the width of the tree at its foot. */
   readonly widest: number
   /** The number of layers of branches. */
   readonly tiers: number

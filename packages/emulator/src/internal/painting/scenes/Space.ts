@@ -1,6 +1,6 @@
 /**
  * Deep space: folded clouds of gas, stars at three distances, and a planet, which may have a ring. On an opaque
- * background, the planet is left out if the prompt mentions a nebula, a galaxy or a star, but no planet.
+ * background, the planet is left out if the prompt has the word `nebula`, `galaxy` or `star`, but not `planet`.
  */
 import { blend, clamp, type Colour, hex, type Ink, lerp, type Ramp, ramp, smooth } from "../Colour.ts"
 import * as Field from "../Field.ts"
