@@ -249,7 +249,7 @@ describe("catch-reason.ts", () => {
 describe("coming-back/doubt.ts", () => {
   it("names no cause that the failure does not have", () => {
     const unreachable = new GradientError.InternalServerError({ status: 503, retryAfter: Duration.seconds(1) })
-    assert.strictEqual(inWords(GradientError.fromReason(unreachable)), "The image was not made. Try again in a minute.")
+    assert.strictEqual(inWords(GradientError.fromReason(unreachable)), "No image arrived. Try again in a minute.")
   })
 })
 
