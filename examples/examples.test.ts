@@ -92,7 +92,7 @@ const listening = Effect.fnUntraced(function* (server: Server) {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 })
 
-/** Starts a proxy. Returns its URL, and a function that counts the requests that it has passed on. */
+/** Starts a proxy. Returns its URL, and a function that returns how many requests it has received. */
 const forwarding = Effect.gen(function* () {
   let passed = 0
   const server = createServer((incoming, response) => {
