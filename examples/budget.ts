@@ -11,7 +11,7 @@ const prices = { "openai-gpt-image-2": { perImage: 0.25, perOutputToken: 0.00003
 
 /**
  * Wraps a layer with `Images`: in each window of 1 day, all processes with this journal together spend at most 20
- * dollars.
+ * dollars, by these prices.
  */
 export const budgeted = (journal: string) =>
   ImagesBudget.layer({ money: { limit: 20, prices }, window: "1 day" }).pipe(

@@ -3,8 +3,8 @@ import { Console, Effect, Stream } from "effect"
 
 /**
  * Lists at most `limit` generations in doubt, which may have been paid for and lost. For each of them, it allows one more
- * request, which may be paid for again. It skips a generation whose key was erased. It stops with a `ConflictError` at a
- * generation whose images are found in the store.
+ * request, which may be paid for again. It stops with a `ConflictError` at a generation whose images are found in the store,
+ * or which is no longer in doubt.
  */
 export const repeatDoubts = (limit: number) =>
   DurableImages.list({ status: "in-doubt", limit }).pipe(

@@ -92,7 +92,7 @@ const listening = Effect.fnUntraced(function* (server: Server) {
   return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
 })
 
-/** Starts a proxy. Returns its URL, and a function that counts the requests that it has passed on. */
+/** Starts a proxy. Returns its URL, and a function that returns how many requests it has received. */
 const forwarding = Effect.gen(function* () {
   let passed = 0
   const server = createServer((incoming, response) => {
@@ -249,7 +249,7 @@ describe("catch-reason.ts", () => {
 describe("coming-back/doubt.ts", () => {
   it("names no cause that the failure does not have", () => {
     const unreachable = new GradientError.InternalServerError({ status: 503, retryAfter: Duration.seconds(1) })
-    assert.strictEqual(inWords(GradientError.fromReason(unreachable)), "The image was not made. Try again in a minute.")
+    assert.strictEqual(inWords(GradientError.fromReason(unreachable)), "No image arrived. Try again in a minute.")
   })
 })
 

@@ -23,7 +23,10 @@ export const draw = (baseUrl: string, key: Redacted.Redacted) =>
     images.generate({ headers: {}, payload: { prompt: "A cute baby sea otter" } })
   )
 
-/** A client for Effect's atoms, which sends no key: for a page that is served from the gateway's own origin. */
+/**
+ * A client for Effect's atoms. It sends no key: the page must be served from the gateway's own origin, and the gateway
+ * must identify callers without a key, for example by a cookie.
+ */
 export class Gateway extends AtomHttpApi.Service<Gateway>()("Gateway", {
   api: ImagesApi.ImagesApi,
   baseUrl: "/v1",

@@ -1,4 +1,4 @@
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime" // the package's index takes 0.5 s to load
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime" // loads faster than the package's index
 import { Images } from "@effect-gradient/core"
 import { ImageFile, NodeImages } from "@effect-gradient/node"
 import { Effect } from "effect"

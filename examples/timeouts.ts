@@ -1,7 +1,7 @@
 import { Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 
-// The timeouts of every call through this layer.
+// The timeouts of the calls through this layer that set none.
 export const hurried = NodeImages.layerFromConfig({
   timeout: "3 minutes",
   idleTimeout: "30 seconds",

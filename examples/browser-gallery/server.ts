@@ -68,7 +68,7 @@ const callers = Layer.succeed(Callers.Callers, {
       ? Effect.succeed({ id: "page" })
       : Effect.fail(
           new Callers.Unauthorized({
-            message: "This gateway accepts only requests to 127.0.0.1 or localhost, from its own page."
+            message: "This gateway accepts only requests to 127.0.0.1 or localhost, with a port."
           })
         )
 })

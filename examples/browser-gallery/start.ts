@@ -39,7 +39,7 @@ const records = (folder: string) =>
 const gallery = Effect.gen(function* () {
   const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
   const note = hasKey
-    ? "DigitalOcean Gradient draws. Each image is charged for."
+    ? "The service draws. Each image is charged for."
     : "The emulator draws. Nothing is charged for."
   const client: Layer.Layer<
     GradientClient.GradientClient,

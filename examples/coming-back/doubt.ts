@@ -7,5 +7,5 @@ export const inWords = ({ isRetryable, mayHaveBeenCharged, reason }: GradientErr
     return "Nobody knows whether this image was made. It may have been charged for, so it is not asked for again."
   }
   if (mayHaveBeenCharged) return "The image did not arrive. It may have been charged for."
-  return `The image was not made. ${isRetryable ? "Try again in a minute." : reason.message}`
+  return `No image arrived. ${isRetryable ? "Try again in a minute." : reason.message}`
 }

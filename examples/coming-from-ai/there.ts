@@ -4,8 +4,7 @@ import { generateImage } from "ai"
 const provider = createOpenAI({ apiKey: "the key", baseURL: "https://inference.do-ai.run/v1" })
 
 /**
- * Returns the bytes of two images. The `ai` SDK requests them in one request, or in two if the model makes one image at a
- * time.
+ * Returns the bytes of two images. The `ai` SDK sends two requests, because it does not know this model.
  */
 export const draw = async (prompt: string): Promise<ReadonlyArray<Uint8Array>> => {
   const { images } = await generateImage({ model: provider.image("openai-gpt-image-2"), prompt, n: 2 })

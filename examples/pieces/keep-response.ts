@@ -5,7 +5,7 @@ import { Effect, Schema } from "effect"
 const encode = Schema.encodeEffect(Schema.fromJsonString(ImageGenerateResponse.Json))
 
 /**
- * Generates an image, and writes the whole response to a file, as JSON in the API's own form. If the process is killed, no
+ * Generates an image, and writes the whole response to a file, as JSON with the API's names. If the process is killed, no
  * half-written file is left at `path`: an older file keeps its content until the new one is complete.
  */
 export const drawAndKeep = (prompt: string, path: string) =>

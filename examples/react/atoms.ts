@@ -13,5 +13,5 @@ export const useAtom = <R, W>(atom: Atom.Writable<R, W>): readonly [R, (value: W
   return [value, useCallback((next: W) => registry.set(atom, next), [atom])]
 }
 
-/** Requests images from the gateway at /v1 of the server of this page. A page must never contain a key. */
+/** Requests images from the gateway at /v1 of the page's server. A page must never contain the key of the service. */
 export const imageAtom = ImageAtom.make(BrowserImages.layer({ baseUrl: `${location.origin}/v1` }))

@@ -1,6 +1,6 @@
 /**
- * `node examples/telemetry/start.ts [http://localhost:4318]`: generates an image, sends the spans and metrics of that call
- * to the collector, and serves the metrics for Prometheus until it is stopped. The key comes from the environment.
+ * `node examples/telemetry/start.ts [http://localhost:4318]`: generates an image, sends spans, metrics and logs to the
+ * collector, and serves the metrics for Prometheus until it is stopped. The key comes from the environment.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

@@ -41,7 +41,7 @@ const paid = { attempts: 1, requests: 1, charged: 1 }
 const paidTwice = { attempts: 1, requests: 2, charged: 2 }
 
 /**
- * The exception for Chromium: it sends a request again by itself if a connection that it reuses closes before the
+ * The exception for Chromium: in these cases it sends a request again by itself when the connection closes before the
  * headers.
  */
 const resent = (first: typeof paid) => ({ Chromium: { requests: first.requests + 1, charged: first.charged + 1 } })

@@ -84,12 +84,12 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     "A dash means that the runtime lacks what the layer needs.",
     ...refusals(outcomes),
     "## The calls",
-    "Each cell has three numbers: the attempts that the error lists (1 if the call succeeds), the requests that the server" +
-      " received, and the requests that it would have charged for. If a runtime resends requests by itself, it has" +
+    "Each cell has three numbers, after the call's result if it is not that of the row: the attempts that the error lists" +
+      " (1 if the call succeeds), the requests that the server received, and the requests that it would have charged for. If a runtime resends requests by itself, it has" +
       " more requests than attempts. A call on a reused connection comes after a successful call, whose request is counted too.",
     "workerd and Chromium give the same error for a refused connection and for a broken one. So the call is not retried, and the" +
       " error says that it may have been charged for.",
-    "Chromium sends a request again by itself if a connection that it reuses closes before the headers. The service would" +
+    "Chromium can send a request again by itself if the connection closes before the headers. The service would" +
       " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so the gateway sends only the first one.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",

@@ -1,5 +1,5 @@
 /**
- * The album: finished images in the browser's IndexedDB. They were paid for, so they must outlive the page.
+ * The album: finished images in the browser's IndexedDB. They may be paid for, so they must outlive the page.
  */
 import { ImageGenerateParams, type ImageGenStreamEvent } from "@effect-gradient/core"
 import { Data, Duration, Effect, Option, Schema } from "effect"

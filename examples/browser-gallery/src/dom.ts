@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 
-/** Returns the element with this id and this type. Throws if index.html lacks it, which is a mistake in the page. */
+/** Returns the element with this id and this type. Throws if there is none, which is a mistake in the page. */
 export const element = <E extends HTMLElement>(id: string, type: new () => E): E => {
   const found = document.getElementById(id)
   if (found instanceof type) return found

@@ -59,8 +59,8 @@ const refuseBlank = () => {
 }
 
 /**
- * The most characters that a prompt may have: the gateway's default limit. The form counts some characters, such as
- * emoji, as two. The gateway counts each as one.
+ * The most characters that a prompt may have: the gateway's default limit. The form counts UTF-16 code units, which can
+ * be more than the code points that the gateway counts.
  */
 const longest = 4000
 
@@ -72,7 +72,7 @@ const showLength = () => {
   if (length > longest) prompt.setCustomValidity(`Use at most ${longest.toLocaleString("en")} characters.`)
 }
 
-/** Shows the chosen options beside the heading of the options, because the options themselves may be folded. */
+/** Sums up the chosen options beside the heading of the options, because the options themselves may be folded. */
 const showChosen = () => {
   chosen.textContent = Array.from(form.querySelectorAll("input:checked"), (input) => input.parentElement?.textContent)
     .filter((label, index) => index === 0 || label !== "Auto")

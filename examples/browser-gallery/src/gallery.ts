@@ -1,7 +1,7 @@
 /**
- * Shows the finished images. The last image that this page drew is on the stage, with its facts below. All others are
- * in the list. When the next image begins, the one on the stage moves to the list. A click on an image in the list
- * shows it large, with a download link and a button that puts its settings into the form.
+ * Shows the finished images. The facts of an image that this page has just drawn are below the stage. When the next
+ * image begins, the finished one moves to the list, where all earlier images are. A click on an image in the list shows
+ * it large, with a download link and a button that puts its settings into the form.
  */
 import { Effect, type Scope } from "effect"
 import type { AlbumImage } from "./album.ts"

@@ -10,7 +10,7 @@ export class ImageError extends Data.TaggedError("ImageError")<{
   /** The kind of failure, in one or two words. */
   readonly title: "Refused" | "Busy" | "Failed" | "In doubt" | "Perhaps paid"
   readonly message: string
-  /** The status, code and request id of the error, in one text. The operator can find the request by them. */
+  /** The status, code and request id of the error, as far as they are known, in one text for the operator. */
   readonly ids: string
   /** Whether the user can try again: this may succeed, and cannot be charged for twice. */
   readonly canRetry: boolean
@@ -18,8 +18,8 @@ export class ImageError extends Data.TaggedError("ImageError")<{
 
 /**
  * Describes the failure for the user. The gateway writes its messages for users, and gives each a `type`; only the
- * message of `duplicate_attempt` is replaced. An error without a `type` was detected in this page, and its description
- * is for programmers. So its summary is shown instead, unless it is an `InvalidParamsError`.
+ * message of `duplicate_attempt` is replaced. An error without a `type` is not from the gateway, and its description is
+ * for programmers. So its summary is shown instead, unless it is an `InvalidParamsError`.
  */
 const whatHappened = ({ reason }: GradientError.GradientError): string => {
   if (reason.code === ApiError.duplicateAttempt) return "The connection broke."

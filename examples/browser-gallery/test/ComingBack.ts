@@ -1,5 +1,5 @@
 /**
- * The page that runs the recipes of examples/coming-back, built, and Chromium.
+ * Builds the page that runs the recipes of examples/coming-back, and provides Chromium.
  */
 import { Effect, Layer } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -9,7 +9,6 @@ import { build } from "vite"
 import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Site from "./Site.ts"
 
-/** The folder with the page. */
 const built = Effect.acquireRelease(
   Effect.promise(async () => {
     const folder = await mkdtemp(join(tmpdir(), "coming-back-"))

@@ -1,6 +1,6 @@
 /**
- * A TCP relay between a client and a server. It records what it passes on and which of them closes a connection first,
- * and it can break connections.
+ * A TCP relay between a client and a server. It can break connections. It records what it passes on, and which of the
+ * two closes a connection first if the relay does not break it.
  */
 import { Effect, type Scope } from "effect"
 import * as Net from "node:net"
@@ -42,7 +42,7 @@ export class Relay {
     return this.connections.flatMap(({ requests }) => requests).filter((text) => text.startsWith("POST ")).length
   }
 
-  /** All bytes that clients received, as text. */
+  /** All bytes that were passed on to clients, as Latin-1 text. */
   get replies(): string {
     return Buffer.concat(this.connections.flatMap(({ replies }) => replies)).toString("latin1")
   }

@@ -15,7 +15,7 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Gallery from "../server.ts"
 import * as Relay from "./Relay.ts"
 
-/** The key of the service. Tests assert that no page receives it. */
+/** The key of the service. A test asserts that the page does not receive it. */
 export const key = "sk-do-this-stays-behind-the-gateway"
 
 /** The folder with the built page. */
@@ -29,7 +29,7 @@ export const layer = Layer.merge(
 )
 
 /**
- * Runs in the page. It records each text that the element `status` shows, because a text can be replaced before a test
+ * Runs in the page. It records the texts that the element `status` shows, because a text can be replaced before a test
  * reads it.
  */
 export const listen = () => {

@@ -44,8 +44,8 @@ const invalid = (images = 0): Outcome => ({ ...lost("InvalidResponseError", imag
 /** The outcome of a permanent failure that was not charged for. Such a call is not retried. */
 const refused = (reason: Outcome["reason"]): Outcome => ({ reason, isRetryable: false, ...free, requests: 1 })
 /**
- * The outcome of a temporary failure that was not charged for. Such a call is retried, so that three requests are sent,
- * unless `requests` is given.
+ * The outcome of a temporary failure that was not charged for. Such a call is retried, by default twice. `requests` is
+ * lower if it is not retried, or if no request reaches the emulator.
  */
 const tried = (reason: Outcome["reason"], requests = 3): Outcome => ({ reason, isRetryable: true, ...free, requests })
 
@@ -172,8 +172,8 @@ const calls = {
 type Call = keyof typeof calls
 
 /**
- * Makes the call over this transport and returns its outcome. The call has the default retry policy, but without
- * delays.
+ * Makes the call over this transport and returns its outcome. It is retried as by default, but without the delays of
+ * the default policy.
  */
 const outcomeOf = Effect.fnUntraced(function* (
   call: Call,
@@ -320,7 +320,6 @@ describe("a port on which nothing listens", () => {
       test.live(`refuse: ${call} over ${name}`, () =>
         Effect.gen(function* () {
           const outcome = yield* outcomeOf(call, {}, yield* Emulator.baseUrl, transport)
-          // No request reached the emulator.
           assert.deepStrictEqual(outcome, tried("ConnectionError", 0))
         }).pipe(Effect.provide(Emulator.layerServer({ port: 0, faults: [{ _tag: "refuse" }] })))
       )
