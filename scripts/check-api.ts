@@ -56,7 +56,7 @@ const report = (name: string) => {
 }
 
 /**
- * Makes texts that are equal for two reports which differ only in the order of a union's members, on one line or on several.
+ * Sorts the parts of a report, so that two reports that differ only in the order of a union's members give the same text.
  * This order varies from run to run of the compiler.
  */
 const unordered = (text: string) =>
