@@ -90,7 +90,7 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     "workerd and Chromium give the same error for a refused connection and for a broken one. So the call is not retried, and the" +
       " error says that it may have been charged for.",
     "Chromium sends a request again by itself if a connection that it reuses closes before the headers. The service would" +
-      " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so the gateway sends only the first one.",
+      " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so the gateway sends only one of them.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",
     "The gateway's web handler gets the same requests on each of these runtimes: " +
