@@ -17,7 +17,7 @@ export interface Client {
 export interface Endpoint {
   /** The URL before `/images/generations`. */
   readonly baseUrl: string
-  /** The number of images that a request asks for, partial images included. */
+  /** The number of images that a client should request, partial images included. */
   readonly images: number
   /** The timeout in milliseconds, for clients that have one. If it is absent, the client's default applies. */
   readonly timeoutMillis?: number

@@ -11,7 +11,7 @@ export interface Work {
   /** How many images a request asks for, if the server sends another number. */
   readonly asked?: number
   readonly imageBytes: number
-  /** The size of the chunks in which the server sends a stream, in bytes. A JSON body is sent in one piece. */
+  /** The maximum size of the chunks in which the server sends a stream, in bytes. A JSON body is sent in one piece. */
   readonly chunkBytes: number
   /**
    * How long the server waits between two chunks, in microseconds. Without a wait, the kernel joins small chunks before
@@ -23,7 +23,7 @@ export interface Work {
   readonly requests: number
   /**
    * The maximum of this library's time on undici, divided by the time of the limit. It is CPU time if `paceMicros` is
-   * set. On fetch the maximum is `fetchBudget`.
+   * above 0. On fetch the maximum is `fetchBudget`.
    */
   readonly budget?: number
 }

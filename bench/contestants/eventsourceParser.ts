@@ -1,6 +1,6 @@
 /**
  * fetch, eventsource-parser and JSON.parse, with the least code that works. It checks only the status of a reply, and
- * that the images and their base64 are present.
+ * that each image has base64.
  */
 import { createParser } from "eventsource-parser"
 import { text } from "node:stream/consumers"
