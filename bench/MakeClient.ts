@@ -5,7 +5,7 @@
 
 /**
  * A client of one endpoint. Each function returns the total size in bytes of the images, or of the whole body if the
- * client does not decode images, so that a missing image is noticed.
+ * client does not decode images. `client.ts` checks that it is large enough.
  */
 export interface Client {
   /** Requests a stream and reads it, without keeping the images. */
