@@ -23,8 +23,8 @@ const totals: Reporter = {
 }
 
 /**
- * Starts the files that take longest first. If one of them were the last to start, the other workers would have nothing to
- * do until it ends.
+ * Starts the files that take longest first. If one of them were the last to start, the other workers would have nothing
+ * to do until it ends.
  */
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>) {

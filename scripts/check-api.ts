@@ -56,8 +56,8 @@ const report = (name: string) => {
 }
 
 /**
- * Sorts the parts of a report, so that two reports that differ only in the order of a union's members give the same text.
- * This order varies from run to run of the compiler.
+ * Sorts the parts of a report, so that two reports that differ only in the order of a union's members give the same
+ * text. This order varies from run to run of the compiler.
  */
 const unordered = (text: string) =>
   text
