@@ -14,7 +14,7 @@ export interface Servers {
   readonly refused: string
 }
 
-/** The result of a case. If it makes two calls, the result is that of the second. */
+/** The result of a case. If it makes two calls, the result is that of the last one made. */
 export interface Row {
   readonly name: string
   /** `ok` if the call succeeded, else the tag of the error's reason. */
