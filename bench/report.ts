@@ -317,7 +317,7 @@ export const heading = (command: string): string =>
 \`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores. The load
 average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If the load average exceeds the number of cores, the figures spread wider.
 
-The limit reads the body with fetch and drops it: no client on fetch can be faster. A ratio compares a contestant with
+The limit reads the body with fetch and drops it. A ratio compares a contestant with
 the limit in the same round, so that other load on the machine affects both. Except for the memory, each figure of a
 work is the median of the rounds and, in brackets, the range of their middle half. Each contestant runs in its own
 process, which has loaded the code of all contestants; the server is another process. Except for those that read and drop the body,
