@@ -6,7 +6,6 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { env, execPath, platform } from "node:process"
 
-/** The root folder of the workspace. */
 export const root = join(import.meta.dirname, "..")
 
 /** On Windows, every command except Node runs in a shell, because npm and npx are scripts there. */

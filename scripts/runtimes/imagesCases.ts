@@ -6,7 +6,6 @@
 import { type GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, References, Stream } from "effect"
 
-/** The servers that the calls are sent to. */
 export interface Servers {
   /** The URL of the service, with the path of this runtime. For `runCases` the path also contains the layer. */
   readonly service: string

@@ -4,7 +4,6 @@
 import { cases, type Result, type Run } from "./imagesResults.ts"
 import { chromiumVersion, tools } from "./runtimes.ts"
 
-/** The results on a runtime. */
 export interface Outcome {
   readonly runtime: string
   readonly runs: ReadonlyArray<Run>
@@ -73,7 +72,6 @@ const refusals = (outcomes: ReadonlyArray<Outcome>) =>
 
 const versionOf = (tool: string) => tools.find((each) => each.startsWith(`${tool}@`))?.split("@")[1] ?? ""
 
-/** Returns the text of docs/runtimes.md. */
 export const report = (outcomes: ReadonlyArray<Outcome>): string =>
   [
     "# Where it runs",
