@@ -14,9 +14,9 @@ export interface Work {
   /** The maximum size of the chunks in which the server sends a stream, in bytes. A JSON body is sent in one piece. */
   readonly chunkBytes: number
   /**
-   * How long the server waits between two chunks, in microseconds. Without a wait, the kernel joins small chunks before
-   * the client reads them. With a wait, the server determines the total time, so the budget is for CPU time, and the
-   * client's longest block is a garbage collection, if there is one.
+   * How long the server waits after each chunk, in microseconds. Without a wait, the kernel can join small chunks
+   * before the client reads them. With a wait, the server determines the total time, so the budget is for CPU time, and
+   * the client's longest block is a garbage collection, if there is one.
    */
   readonly paceMicros: number
   /** How many requests of this work are sent at once. */
