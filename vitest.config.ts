@@ -23,8 +23,8 @@ const totals: Reporter = {
 }
 
 /**
- * Starts the files that take longest first. If one of them were the last to start, the other workers would have nothing to
- * do until it ends.
+ * Starts the files that take longest first. If one of them were the last to start, the other workers would have nothing
+ * to do until it ends.
  */
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>) {
@@ -39,7 +39,7 @@ class LongestFirst extends BaseSequencer {
 // Node keeps what it has compiled here, for the workers and for the processes that tests start.
 env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.cache/node")
 
-/** Tests that start processes, whose programs are built before. */
+/** Some of these tests start processes. Their programs are built before the tests. */
 const cli = "packages/cli/test/**/*.test.ts"
 const durable = "packages/durable/test/**/*.test.ts"
 

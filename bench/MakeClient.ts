@@ -5,7 +5,7 @@
 
 /**
  * A client of one endpoint. Each function returns the total size in bytes of the images, or of the whole body if the
- * client does not decode images, so that a missing image is noticed.
+ * client does not decode images. `client.ts` checks that it is large enough.
  */
 export interface Client {
   /** Requests a stream and reads it, without keeping the images. */
@@ -17,7 +17,7 @@ export interface Client {
 export interface Endpoint {
   /** The URL before `/images/generations`. */
   readonly baseUrl: string
-  /** The number of images that a request asks for, partial images included. */
+  /** The number of images that a client should request, partial images included. */
   readonly images: number
   /** The timeout in milliseconds, for clients that have one. If it is absent, the client's default applies. */
   readonly timeoutMillis?: number

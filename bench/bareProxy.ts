@@ -1,6 +1,7 @@
 /**
- * A proxy that only passes bytes on, in its own process: `node bareProxy.ts <url of the server>`. It sends its URL to
- * its parent process, and replies to each message `"cpu"` with its CPU time in microseconds.
+ * A proxy that passes the bodies of requests and replies on, in its own process: `node bareProxy.ts <url of the
+ * server>`. It sends its URL to its parent process, and replies to each message `"cpu"` with its CPU time in
+ * microseconds.
  */
 import * as Undici from "@effect/platform-node/Undici"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"

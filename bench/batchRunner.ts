@@ -1,6 +1,6 @@
 /**
- * A runner of a batch in its own process: `node batchRunner.ts <RunnerPlan as JSON>`. At the end it sends its peak of
- * resident memory, in bytes, to its parent process.
+ * A runner of a batch in its own process: `node batchRunner.ts <RunnerPlan as JSON>`. It sends its parent process
+ * `progress` each time that the batch reports progress, and at the end its peak of resident memory, in bytes.
  */
 import { NodeImages } from "@effect-gradient/node"
 import { DurableImages, GenerationJournal, ImageBatch, ImageStore } from "@effect-gradient/durable"

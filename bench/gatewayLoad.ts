@@ -5,7 +5,6 @@
  */
 import { Agent, request as send, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 
-/** The results of the callers. */
 export interface Load extends Count {
   readonly seconds: number
   /** The status of the reply to each request that the gateway must refuse, by the request's name. */

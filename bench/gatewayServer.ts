@@ -1,7 +1,8 @@
 /**
  * The gateway under test, in its own process: `node gatewayServer.ts <upstream url> <limit of images> [once|durable]`.
  * It sends its URL to the parent process. It replies to `"cpu"` with its CPU time in microseconds, to `"memory"` with
- * the bytes in use after a garbage collection, and to any other message with its peak of resident memory in bytes.
+ * the bytes in use (with `--expose-gc`, after a garbage collection), and to any other message with its peak of resident
+ * memory in bytes.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

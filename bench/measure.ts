@@ -4,7 +4,7 @@
 import { setImmediate } from "node:timers/promises"
 import { spreadOf } from "./statistics.ts"
 
-/** The average time of several runs. */
+/** The time of a run, or the average of several runs. */
 export interface Time {
   readonly wallMillis: number
   /** CPU time of all threads, user and system, in milliseconds. */

@@ -9,7 +9,7 @@ import { contestantOf } from "./contestants.ts"
 
 /** The failures. Each function makes the server's reply fail in that way. */
 const cases = {
-  "the reply is slower than the client's timeout": () => {},
+  "no reply within the client's timeout": () => {},
   "500 after the work": (response: ServerResponse) => {
     response.writeHead(500, { "content-type": "application/json" }).end('{"id":"server_error","message":"lost"}')
   },
@@ -24,8 +24,8 @@ const cases = {
 
 const timeoutMillis = 150
 /**
- * The clients that make the calls. `@digitalocean/dots` is left out because it has no timeout: it would wait for the
- * slow reply until fetch fails after 300 s.
+ * The clients that make the calls. `@digitalocean/dots` is left out because it has no timeout: it would wait for a
+ * reply until fetch fails after 300 s.
  */
 const callers = ["ours", "oursOnFetch", "openai", "gradient"]
 

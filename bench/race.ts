@@ -52,7 +52,7 @@ const enter = async (id: string, work: Work, serverUrl: string) => {
 type Entrant = Awaited<ReturnType<typeof enter>>
 
 /**
- * Lets a contestant run until it is warm. Returns the array of its results, a function that runs a round, and a
+ * Lets a contestant run before the rounds. Returns the array of its results, a function that runs a round, and a
  * function that ends its process.
  */
 const warmUp = async ({ child, id }: Entrant, effort: Effort) => {

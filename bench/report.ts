@@ -49,7 +49,7 @@ const medianOf = ({ rounds }: Standing, figure: Figure): number => spreadOf(roun
 /** Divides a contestant's figure by the limit's figure of the same round, for each round. */
 const toLimit = ({ standings }: Race, { rounds }: Standing, figure: Figure): Spread => {
   const limit = standings[0]?.rounds ?? []
-  // On a slow machine a contestant may have run in fewer rounds than the limit.
+  // A contestant may have run in fewer rounds than the limit.
   return spreadOf(limit.flatMap((most, index) => (rounds[index] ? [rounds[index][figure] / most[figure]] : [])))
 }
 
@@ -233,7 +233,7 @@ export const durableReport = ({ costs, layers, memoryRatio }: Durable): string =
   ])
   return `## Durable calls
 
-Calls for one image of 1.5 MB, without a network. Each row adds one part to the row before.
+Calls for one image of 1.5 MB, without a network. Each row differs from the row before in one part.
 
 ${table(["", "time (ms)", "more than the row before (ms)", "budget"], rows)}
 
@@ -270,7 +270,7 @@ export const batchReport = (runs: ReadonlyArray<BatchRun>): string => {
   return `## Batches
 
 The service replies at once with an image of 12 KB. The store is a synced folder, and each runner has 32 requests under way. A
-request takes two commits of the journal. All processes share the ${availableParallelism()} cores of this machine.
+request is written to the journal twice. All processes share the ${availableParallelism()} cores of this machine.
 
 ${table(titles, rows)}`
 }
@@ -317,10 +317,10 @@ export const heading = (command: string): string =>
 \`${command}\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores. The load
 average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If the load average exceeds the number of cores, the figures spread wider.
 
-The limit reads the body with fetch and drops it: no client on fetch can be faster. A ratio compares a contestant with
-the limit in the same round, so that other load on the machine affects both. Except for the memory, each figure is the
-median of the rounds and, in brackets, the range of their middle half. Each contestant runs in its own process, which
-has loaded the code of all contestants; the server is another process. Except for those that read and drop the body,
+The limit reads the body with fetch and drops it. A ratio compares a contestant with
+the limit in the same round, so that other load on the machine affects both. Except for the memory, each figure of a
+work is the median of the rounds and, in brackets, the range of their middle half. Each contestant runs in its own
+process, which has loaded the code of all contestants; the server is another process. Except for those that read and drop the body,
 each contestant decodes every image to a \`Uint8Array\`. CPU is the time of all threads, garbage collection included.
 The longest block is the longest time that the event loop was blocked: the median of up to ${mostWatched} runs per round.
 Memory is the highest peak of resident memory in any round, less the memory of the idle process. The longest block and

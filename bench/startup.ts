@@ -57,7 +57,12 @@ const programs: ReadonlyArray<Program> = [
     over: 0
   },
   { title: "all modules that the README's first program imports", args: ["import.mjs"], over: 0, budget: 1.25 },
-  { title: "the README's first program: one call, an image of 1.5 MB", args: ["firstCall.mjs"], over: 0, budget: 1.8 },
+  {
+    title: "the README's first program without its file: one call, an image of 1.5 MB",
+    args: ["firstCall.mjs"],
+    over: 0,
+    budget: 1.8
+  },
   { title: "the same call with Effect and undici alone", args: ["firstCallOnEffect.mjs"], over: 0 },
   { title: "node with `effect/cli` alone", args: ["effectCli.mjs"], over: 4 },
   {

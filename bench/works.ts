@@ -11,19 +11,19 @@ export interface Work {
   /** How many images a request asks for, if the server sends another number. */
   readonly asked?: number
   readonly imageBytes: number
-  /** The size of the chunks in which the server sends a stream, in bytes. A JSON body is sent in one piece. */
+  /** The maximum size of the chunks in which the server sends a stream, in bytes. A JSON body is sent in one piece. */
   readonly chunkBytes: number
   /**
-   * How long the server waits between two chunks, in microseconds. Without a wait, the kernel joins small chunks before
-   * the client reads them. With a wait, the server determines the total time, so the budget is for CPU time, and the
-   * client's longest block is a garbage collection, if there is one.
+   * How long the server waits after each chunk, in microseconds. Without a wait, the kernel can join small chunks
+   * before the client reads them. With a wait, the server determines the total time, so the budget is for CPU time, and
+   * the client's longest block is a garbage collection, if there is one.
    */
   readonly paceMicros: number
   /** How many requests of this work are sent at once. */
   readonly requests: number
   /**
    * The maximum of this library's time on undici, divided by the time of the limit. It is CPU time if `paceMicros` is
-   * set. On fetch the maximum is `fetchBudget`.
+   * above 0. On fetch the maximum is `fetchBudget`.
    */
   readonly budget?: number
 }

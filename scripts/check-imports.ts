@@ -38,7 +38,7 @@ const hook = (output: string) => `
   registerHooks({ load: (url, context, next) => (urls.add(url), next(url, context)) })
   process.on("exit", () => writeFileSync(${JSON.stringify(output)}, [...urls].join("\\n")))`
 
-/** The path of a module, beginning with its package. `undefined` if it is in no package, such as a module of Node. */
+/** The path of a module from its package's name or `packages/` on. `undefined` for others, such as those of Node. */
 const nameOf = (url: string): string | undefined =>
   /^file:.*\/node_modules\/((?:@[^/]+\/)?[^/]+\/.*)$/.exec(url)?.[1] ?? /^file:.*\/(packages\/.*)$/.exec(url)?.[1]
 

@@ -6,10 +6,9 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { env, execPath, platform } from "node:process"
 
-/** The root folder of the workspace. */
 export const root = join(import.meta.dirname, "..")
 
-/** Whether a command needs a shell: on Windows, npm and npx are scripts, which only a shell can start. */
+/** On Windows, every command except Node runs in a shell, because npm and npx are scripts there. */
 const needsShell = (command: string) => platform === "win32" && command !== execPath
 
 /** Runs a command. Its output goes to this process's output. */
@@ -26,7 +25,7 @@ export const run = (
     shell: needsShell(command)
   })
 
-/** Runs a command, and returns what it prints, without white space at the start and the end. */
+/** Runs a command, and returns its standard output, without white space at the start and the end. */
 export const outputOf = (command: string, args: ReadonlyArray<string>, cwd: string) =>
   execFileSync(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"], shell: needsShell(command) })
     .toString()

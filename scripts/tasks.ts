@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { availableParallelism } from "node:os"
 
-/** Starts the tasks in their order, and runs as many at the same time as the machine has cores. */
+/** Starts the tasks in their order. At most as many run at the same time as the machine has cores. */
 export const runTasks = async (tasks: ReadonlyArray<() => Promise<void>>) => {
   const waiting = tasks.values()
   const runRest = async () => {

@@ -1,7 +1,7 @@
 /**
- * `pnpm site`: builds the documentation site in site/dist. Its pages are the guides in docs/, a home page, a
- * playground, and a reference that is made from the docstrings. The build fails if a link to another page of the site
- * leads nowhere.
+ * Builds the documentation site in site/dist; `pnpm site` then checks it with check.ts. Its pages are the guides in
+ * docs/, a home page, a playground, and a reference that is made from the docstrings. The build fails if a link to
+ * another page of the site leads nowhere.
  */
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"

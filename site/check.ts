@@ -1,9 +1,9 @@
 /**
- * Checks the links of the built site, and opens one page of the reference and all other pages in Chromium, light and
- * dark, in the width of a desktop and of a phone. Fails if a link of the site leads nowhere, if axe finds a fault, if a
- * page logs an error, lacks an image or is wider than the screen, if the search does not find a word of a guide, or if
- * the playground does not show the expected events. If a folder is given as an argument, a screenshot of each of these
- * pages is written to it.
+ * Checks the links of the built site, and opens the pages of `paths` in Chromium, light and dark, in the width of a
+ * desktop and of a phone. Fails if a link of the site leads nowhere, if axe finds a fault, if a page logs an error,
+ * lacks an image or is wider than the screen, if the search does not find a word of a guide, or if the playground does
+ * not show the expected events. If a folder is given as an argument, a screenshot of each of these pages is written to
+ * it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -38,7 +38,7 @@ const looks = [
   { name: "phone-dark", colorScheme: "dark", viewport: { width: 390, height: 844 } }
 ] as const
 
-/** The rules of axe that a page breaks, each with how many elements break it and the HTML of the first one. */
+/** The rules of axe that a page breaks, each with how many elements break it and the start of the first one's HTML. */
 const brokenRules = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(`${axe}; axe.run().then(({ violations }) =>
     violations.map(({ id, nodes }) => id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200)))`)

@@ -1,7 +1,4 @@
-/**
- * fetch, eventsource-parser and JSON.parse, with the least code that works. It checks only the status of a reply, and
- * that the images and their base64 are present.
- */
+/** fetch, eventsource-parser and JSON.parse, with the least code that works. */
 import { createParser } from "eventsource-parser"
 import { text } from "node:stream/consumers"
 import type { MakeClient } from "../MakeClient.ts"

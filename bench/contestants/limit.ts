@@ -1,5 +1,5 @@
 /**
- * The limit: reads the body with fetch and drops it. No client on fetch can be faster.
+ * The limit: reads the body with fetch and drops it.
  */
 import type { Endpoint, MakeClient } from "../MakeClient.ts"
 import { post } from "./post.ts"

@@ -17,7 +17,7 @@ export interface Output {
   readonly bytes: Buffer
 }
 
-/** Environment variables that would make programs believe that they run in a special terminal, or in no terminal. */
+/** Environment variables that change what programs print. */
 const misleading = new Set(["CI", "FORCE_COLOR", "NO_COLOR", "STY", "TERM_PROGRAM", "TMUX"])
 
 /** Environment variables for a usual terminal with all colours. npm shows no spinner. */

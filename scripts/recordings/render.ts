@@ -9,7 +9,7 @@ import sharp from "sharp"
 import * as Chromium from "../../packages/browser/test/support/Chromium.ts"
 import type { Output, Size } from "./record.ts"
 
-/** Milliseconds. All output within this time becomes one frame, so that not each step of a spinner becomes a frame. */
+/** Milliseconds. All output of an interval of this length becomes one frame, so that a spinner makes fewer frames. */
 const frameTime = 300
 /**
  * The longest time that a frame other than the last is shown, in milliseconds, because an installation may take long.

@@ -4,7 +4,6 @@
  * the prompt.
  */
 
-/** A handler of web requests. */
 export type Handler = (request: Request) => Promise<Response>
 
 /** The result of a case. */

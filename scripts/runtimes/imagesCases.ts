@@ -6,7 +6,6 @@
 import { type GradientClient, type GradientError, Images } from "@effect-gradient/core"
 import { Effect, type Layer, ManagedRuntime, References, Stream } from "effect"
 
-/** The servers that the calls are sent to. */
 export interface Servers {
   /** The URL of the service, with the path of this runtime. For `runCases` the path also contains the layer. */
   readonly service: string
@@ -14,7 +13,7 @@ export interface Servers {
   readonly refused: string
 }
 
-/** The result of a call. */
+/** The result of a case. If it makes two calls, the result is that of the last one made. */
 export interface Row {
   readonly name: string
   /** `ok` if the call succeeded, else the tag of the error's reason. */
@@ -48,8 +47,8 @@ const calls: Readonly<Record<string, Call>> = {
   refused: generate(),
   redirect: generate(),
   break: generate(),
-  // The second call reuses the connection of the first one, and the service closes it. Some runtimes then send the
-  // request again by themselves.
+  // The second call reuses the connection of the first one, and the service closes it. Chromium then sends the
+  // request again by itself.
   "break-kept": Effect.andThen(generate(), generate()),
   "break-kept-stream": Effect.andThen(stream(), stream()),
   "break-body": generate(),

@@ -91,7 +91,7 @@ export const cases: Readonly<Record<string, Expected>> = {
   leave: { what: "a stream that the caller leaves", outcome: "ok", images: 1, ...paid }
 }
 
-/** The result of a call on one runtime through one layer. */
+/** The result of a case on one runtime through one layer. */
 export interface Result {
   readonly name: string
   readonly outcome: string

@@ -4,7 +4,6 @@
 import { cases, type Result, type Run } from "./imagesResults.ts"
 import { chromiumVersion, tools } from "./runtimes.ts"
 
-/** The results on a runtime. */
 export interface Outcome {
   readonly runtime: string
   readonly runs: ReadonlyArray<Run>
@@ -73,7 +72,6 @@ const refusals = (outcomes: ReadonlyArray<Outcome>) =>
 
 const versionOf = (tool: string) => tools.find((each) => each.startsWith(`${tool}@`))?.split("@")[1] ?? ""
 
-/** Returns the text of docs/runtimes.md. */
 export const report = (outcomes: ReadonlyArray<Outcome>): string =>
   [
     "# Where it runs",
@@ -89,8 +87,8 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
       " more requests than attempts. A call on a reused connection comes after a successful call, whose request is counted too.",
     "workerd and Chromium give the same error for a refused connection and for a broken one. So the call is not retried, and the" +
       " error says that it may have been charged for.",
-    "Chromium can send a request again by itself if the connection closes before the headers. The service would" +
-      " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so the gateway sends only the first one.",
+    "Chromium sends a request again by itself if a connection that it reuses closes before the headers. The service would" +
+      " charge for both. In a page, use [the gateway](in-a-page.md): both requests have the same id, so the gateway sends only one of them.",
     calls(outcomes.flatMap(({ runs }) => runs).filter(({ refusal }) => refusal === undefined)),
     "## The gateway",
     "The gateway's web handler gets the same requests on each of these runtimes: " +

@@ -7,7 +7,7 @@ const pages = join(import.meta.dirname, "../pages")
 
 const item = (text: string, page: string) => ({ text, link: `/${page}` })
 
-/** The guides, in the order of the sidebar and of llms.txt. */
+/** The guides and the playground, in the order of the sidebar and of llms.txt. */
 const guides = [
   {
     text: "Begin",

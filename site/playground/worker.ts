@@ -1,6 +1,6 @@
 /**
  * Runs the library and the emulator in the playground's worker. A message with params starts a call, and each event of
- * the call, or its failure, is posted to the page.
+ * the call, and its failure if it fails, is posted to the page.
  */
 import { GradientClient, Images } from "@effect-gradient/core"
 import { Emulator } from "@effect-gradient/emulator"
