@@ -38,9 +38,7 @@ const records = (folder: string) =>
 
 const gallery = Effect.gen(function* () {
   const hasKey = Option.isSome(yield* Effect.option(GradientConfig.keyConfig))
-  const note = hasKey
-    ? "The service draws. Each image is charged for."
-    : "The emulator draws. Nothing is charged for."
+  const note = hasKey ? "The service draws. Each image is charged for." : "The emulator draws. Nothing is charged for."
   const client: Layer.Layer<
     GradientClient.GradientClient,
     Config.ConfigError | GradientError.GradientError | HttpServerError.ServeError

@@ -205,9 +205,7 @@ export class AttemptRecord {
     if (spare === undefined) return written
     return written.pipe(
       Effect.tapError(({ message }) =>
-        Effect.logError(
-          `The images could not be written to the store, so the spare store is tried: ${message}`
-        )
+        Effect.logError(`The images could not be written to the store, so the spare store is tried: ${message}`)
       ),
       Effect.catch(() => spare.write(open, response))
     )

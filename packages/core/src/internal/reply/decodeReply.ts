@@ -50,9 +50,7 @@ export interface Decoded<A> {
 
 /** A list with the message to log about members that could not be decoded. Empty if there are none. */
 export const noteUnreadable = (unreadable: ReadonlyArray<string>): ReadonlyArray<string> =>
-  unreadable.length === 0
-    ? []
-    : [`Members of the reply cannot be decoded: ${shorten(unreadable.join(", "))}`]
+  unreadable.length === 0 ? [] : [`Members of the reply cannot be decoded: ${shorten(unreadable.join(", "))}`]
 
 /** Images without their metadata. */
 export const bareImages = (images: ReadonlyArray<Uint8Array>): Images =>
