@@ -59,8 +59,8 @@ const page = (folder: string) =>
   )
 
 /**
- * Accepts only requests whose Host header is 127.0.0.1 or localhost, with a port. A foreign site can let its own domain
- * name point to this server. The Host header of its pages' requests has that name, so these requests are refused.
+ * The gateway accepts only requests whose Host header is 127.0.0.1 or localhost, with a port. A foreign site can let its
+ * own domain name point to this server. The Host header of its pages' requests has that name, so the gateway refuses them.
  */
 const callers = Layer.succeed(Callers.Callers, {
   identify: ({ host = "" }) =>

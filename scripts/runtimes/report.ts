@@ -83,8 +83,9 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string =>
     ...refusals(outcomes),
     "## The calls",
     "Each cell has three numbers, after the call's result if it is not that of the row: the attempts that the error lists" +
-      " (1 if the call succeeds), the requests that the server received, and the requests that it would have charged for. If a runtime resends requests by itself, it has" +
-      " more requests than attempts. A call on a reused connection comes after a successful call, whose request is counted too.",
+      " (1 if the call succeeds), the requests that the server received, and the requests that it would have charged for." +
+      " If a runtime resends requests by itself, it has more requests than attempts." +
+      " A call on a reused connection comes after a successful call, whose request is counted too.",
     "workerd and Chromium give the same error for a refused connection and for a broken one. So the call is not retried, and the" +
       " error says that it may have been charged for.",
     "Chromium sends a request again by itself if a connection that it reuses closes before the headers. The service would" +

@@ -7,7 +7,7 @@ import { Data } from "effect"
 
 /** A failure, in the texts that the page shows. */
 export class ImageError extends Data.TaggedError("ImageError")<{
-  /** The kind of failure, in one or two words. */
+  /** The kind of this failure, in one or two words: the heading above its message. */
   readonly title: "Refused" | "Busy" | "Failed" | "In doubt" | "Perhaps paid"
   readonly message: string
   /** The status, code and request id of the error, as far as they are known, in one text for the operator. */

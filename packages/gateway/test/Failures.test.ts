@@ -5,6 +5,7 @@ import { ApiError } from "../src/index.ts"
 import { NodeImages } from "@effect-gradient/node"
 import { Effect, Layer, Redacted } from "effect"
 import { RateLimiter } from "effect/persistence"
+import type { ServerResponse } from "node:http"
 import OpenAI from "openai"
 import {
   alice,
@@ -260,16 +261,12 @@ describe("failures of the upstream", () => {
 
   it.live("after the headers were sent are an error event that gives the client the reason", () =>
     Effect.gen(function* () {
-      let refuse = () => {}
-      const server = yield* serve((_, response) => {
-        refuse = () => {
-          response.writeHead(429)
-          response.end(error(null))
-        }
-      })
+      const received = Promise.withResolvers<ServerResponse>()
+      const server = yield* serve((_, response) => received.resolve(response))
       const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
-      refuse()
+      const upstream = yield* Effect.promise(() => received.promise)
+      upstream.writeHead(429).end(error(null))
       const [, json = ""] = /event: error\ndata: (.*)\n\n$/.exec(yield* textOf(response)) ?? []
       assert.strictEqual((yield* decodeError(json)).error.code, "rate_limit_exceeded")
       assert.notInclude(json, "secret")
@@ -278,10 +275,11 @@ describe("failures of the upstream", () => {
 
   it.live("JSON instead of a stream is an error event if the headers were already sent", () =>
     Effect.gen(function* () {
-      let answerNow = () => {}
-      const server = yield* serve((request, response) => (answerNow = () => answerImages(request, response)))
+      const received = Promise.withResolvers<() => void>()
+      const server = yield* serve((request, response) => received.resolve(() => answerImages(request, response)))
       const baseUrl = yield* gatewayTo({ upstream: server.baseUrl, keepAlive: "20 millis" })
       const response = yield* call(baseUrl, { body: asStream })
+      const answerNow = yield* Effect.promise(() => received.promise)
       answerNow()
       assert.match(yield* textOf(response), /event: error\ndata: \{"error":.*\}\n\n$/)
     }).pipe(Effect.scoped)

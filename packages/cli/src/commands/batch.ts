@@ -112,7 +112,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
       ? [
           `${inDoubt} requests are in doubt: they may have been charged for, and their outcome is unknown. To pay for them again, run ` +
             `gradient-images generations resolve --repeat --in-doubt --at-most IMAGES --journal ${journal} --store ${at.store}, ` +
-            "which also decides about other generations in doubt in this journal, then run the same command again. They are:",
+            "which also decides about other generations in doubt in this journal, then run the same command again. The requests of this batch that are in doubt:",
           ...(yield* missing(batch, "in-doubt", inDoubt))
         ]
       : [])

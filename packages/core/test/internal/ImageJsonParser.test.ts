@@ -49,6 +49,18 @@ describe("memory used for a hostile server's reply stays within the limits", () 
     })
   )
 
+  it.effect("an image of exactly the limit is within it", () =>
+    Effect.gen(function* () {
+      for (const imageBytes of [3000, 3001, 3002]) {
+        const bytes = new Uint8Array(imageBytes).fill(7)
+        const reply = () => Response.json({ created: 1, data: [{ b64_json: Buffer.from(bytes).toString("base64") }] })
+        const response = yield* generate(reply, { ...limits, imageBytes })
+        expect(response.data[0]?.bytes).toEqual(bytes)
+        expect(yield* refused(generate(reply, { ...limits, imageBytes: imageBytes - 1 }))).toContain("is over")
+      }
+    })
+  )
+
   it.effect("the JSON around the images", () =>
     Effect.gen(function* () {
       for (const [start, more] of [

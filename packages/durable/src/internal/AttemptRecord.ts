@@ -40,8 +40,8 @@ export interface Sent {
 }
 
 /**
- * How long the journal is asked again, in milliseconds, if it does not answer before a request. A third of the lease is
- * used instead if that is shorter.
+ * For this many milliseconds the journal is asked again if it does not answer before a request. If a third of the lease
+ * is shorter, that is used instead.
  */
 const patienceMillis = 10_000
 
@@ -72,7 +72,7 @@ export class AttemptRecord {
     if (this.#sent === undefined) return undefined
     return Reasons.inDoubt(key, {
       attempt: this.#sent.attempt,
-      note: "the request was interrupted",
+      note: "the call was interrupted after its request was sent",
       sentAt: this.#sentAt,
       state: "doubt"
     })

@@ -5,6 +5,7 @@ import { Attempt, GradientClient, GradientError } from "@effect-gradient/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -41,10 +42,11 @@ const bytesOf = (
   isOver: () => boolean
 ) => {
   const [phase, limit] = kind === "stream" ? (["deadline", deadline] as const) : (["response", timeout] as const)
-  const broken = (cause: unknown) =>
+  // The error itself has the request with all its headers, which may have secrets and would be logged.
+  const broken = ({ reason }: HttpClientError.HttpClientError) =>
     isOver()
       ? timeoutError(phase, `the reply was not complete after ${Duration.format(limit)}`)
-      : new GradientError.DisconnectedError({ reached: "Accepted", cause })
+      : new GradientError.DisconnectedError({ reached: "Accepted", cause: reason.cause })
   const complete = Effect.suspend(() => {
     attempt.isReplyWhole = true
     return attempt.settle(Attempt.Outcome.Completed({ images: [], usage: undefined }))

@@ -92,7 +92,7 @@ export class Base64Sink {
       return undefined
     }
     if (this.#pending > 1) {
-      if (!this.#reserve(2)) return undefined
+      if (!this.#reserve(this.#pending - 1)) return undefined
       const bits = this.#bits << (6 * (4 - this.#pending))
       this.#segment[this.#filled++] = bits >> 16
       if (this.#pending === 3) this.#segment[this.#filled++] = bits >> 8
