@@ -14,7 +14,9 @@ const replacements: ReadonlyArray<readonly [string | RegExp, string]> = [
   ["raise `timeout`", "raise --timeout"],
   ["raise `idleTimeout`", "raise --idle-timeout"],
   ["stream with partial images", "use --partial-images"],
-  [" Images that arrived are in `reason.images`.", ""], // The command line prints the paths of the images instead.
+  // The command line has no option `limits`, and prints the paths of the images that arrived.
+  [", or raise `limits` if the response exceeds them", ""],
+  [" Images that arrived are in `reason.images`.", ""],
   [/an image was sent as a URL;.*(?=\. Check)/, "an image was sent as a URL"] // Cuts out the URLs, which are printed separately.
 ]
 
