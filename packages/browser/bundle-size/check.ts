@@ -10,10 +10,11 @@ const budgets = [
   // This budget grew from 12 kB to 23 kB when the library began to decode more kinds of replies and error bodies that
   // servers send. Later it grew further, for example by 0.5 kB for the telemetry of attempts, where each attempt has a
   // span that lasts until its outcome, by 0.2 kB because the end of a body is read, so that Chromium does not report the
-  // request as failed, and by 0.1 kB because errors do not show a key that was given as another option.
-  { name: "Images on fetch", entry: "images.ts", budget: 25_500 },
+  // request as failed, by 0.1 kB because errors do not show a key that was given as another option, and by 0.3 kB because
+  // the requests that a `transformClient` repeats count as attempts.
+  { name: "Images on fetch", entry: "images.ts", budget: 25_800 },
   // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps the ids of requests over a reload.
-  { name: "BrowserImages", entry: "browser.ts", budget: 27_200 }
+  { name: "BrowserImages", entry: "browser.ts", budget: 27_500 }
 ]
 
 const gzipped = async (entry: string) => {

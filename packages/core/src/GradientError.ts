@@ -207,7 +207,8 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
 
   /** How to fix the problem, in one or two sentences. Empty if there is no advice. */
   get advice(): string {
-    return rowOf(this._tag).advice
+    const { advice } = rowOf(this._tag)
+    return advice === unknownOutcome && this.isFree === true ? "" : advice
   }
 
   override get message(): string {
