@@ -249,7 +249,7 @@ export interface Keep<E extends { readonly message: string }, R> {
   (image: GeneratedImage): Effect.Effect<string, E, R>
 }
 
-/** Keeps each image. If one cannot be kept, the others still are. */
+/** Passes each image to `keep`, even if an earlier image could not be kept. */
 const keepAll = Effect.fnUntraced(function* <E extends { readonly message: string }, R>(
   keep: Keep<E, R>,
   images: ReadonlyArray<GeneratedImage>

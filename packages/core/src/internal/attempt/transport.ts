@@ -179,7 +179,7 @@ const refusedResponse = (error: unknown): Response | undefined =>
 
 const reasonOfTransform = (error: unknown, { failure, isSent, response }: Sending): Reason => {
   if (failure !== undefined) return failure
-  // Before a request was sent, it is an error of another service, such as one that gives tokens.
+  // An HTTP error before the request was sent is from another service, such as one that gives tokens.
   const isHttp = HttpClientError.isHttpClientError(error)
   if (isHttp && isSent) return reasonOfFailure(error)
   const description = `transformClient failed: ${String(property(error, "message") ?? error)}`
