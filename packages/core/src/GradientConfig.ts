@@ -17,7 +17,8 @@ export const defaultBaseUrl = "https://inference.do-ai.run/v1"
 // The Configs are marked as pure, so that a bundler can leave them out of a program that does not use them.
 
 /**
- * Reads the key from `GRADIENT_MODEL_ACCESS_KEY`, else from `DIGITALOCEAN_ACCESS_TOKEN`. Fails if both are absent or blank.
+ * Reads the key from `GRADIENT_MODEL_ACCESS_KEY`, else from `DIGITALOCEAN_ACCESS_TOKEN`. Fails if both are absent or
+ * blank.
  *
  * @category configs
  * @since 0.1.0

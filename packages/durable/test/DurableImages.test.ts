@@ -967,7 +967,7 @@ describe("joining a key", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("says that there is no generation with this key", () =>
+  it.effect("says that there is nothing to join", () =>
     Effect.gen(function* () {
       const process = yield* processOn(yield* shared, [])
       const reason = yield* Effect.provide(reasonOf(Effect.scoped(DurableImages.join(key))), process)

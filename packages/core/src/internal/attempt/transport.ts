@@ -52,8 +52,8 @@ class Sending {
   }
 
   /**
-   * The outcome of the previous request, if a transform sends another one. `images` is empty, because only the
-   * transform read the previous reply.
+   * The outcome of the previous request, if a transform sends another one. `images` is empty, because the previous
+   * reply was not decoded.
    */
   readonly previous: Effect.Effect<Repeated> = Effect.map(Clock.currentTimeMillis, (now) => {
     const { failure: reason } = this

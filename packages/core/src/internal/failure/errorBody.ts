@@ -55,7 +55,6 @@ const nameOf = (holder: object, name: string): string | undefined => {
 const asCode = (text: string | undefined) =>
   text !== undefined && /^[a-z]+([_.-][a-z]+)*$/.test(text) ? text : undefined
 
-/** The text as a number if it is an HTTP status of 4xx or 5xx, else `undefined`. */
 const asStatus = (text: string | undefined): number | undefined =>
   text !== undefined && /^[45]\d\d$/.test(text) ? Number(text) : undefined
 
