@@ -68,7 +68,7 @@ export interface Settlement {
 }
 
 /**
- * The service that counts. `reserve` and `settle` are atomic.
+ * Counts the amounts that requests use, by the name of the budget. `reserve` and `settle` are atomic.
  *
  * @category services
  * @since 0.1.0

@@ -285,7 +285,7 @@ export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
 export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradient/core/GradientError/NotFoundError")({
   _tag: Schema.tag("NotFoundError"),
   reached: reachedField("ErrorStatus"),
-  /** The model that does not exist, if the error is about the model. */
+  /** The requested model, if the error seems to be about the model. */
   model: optional(Schema.String)
 }) {
   override get summary(): string {
