@@ -28,8 +28,8 @@ const asBuffer =
     nodeBuffer.isBuffer(bytes) ? bytes : nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 
 /**
- * Allocates memory for bytes. If the platform has `Buffer`, the memory is not cleared, and does not come from the
- * shared pool of `Buffer`.
+ * Allocates memory for bytes. If the platform has `Buffer`, the memory may be uninitialised, and does not come from
+ * the shared pool of `Buffer`.
  */
 export const allocate = (length: number): Uint8Array =>
   nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)
