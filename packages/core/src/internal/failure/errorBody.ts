@@ -28,8 +28,8 @@ export const parseJson = (text: string, redact: (text: string) => string): Resul
   )
 
 /**
- * The most levels of nested values that are read below the outermost value (`deepest`), and the most errors of one list,
- * or fields of one object of errors (`mostErrors`).
+ * The most levels of nested values that are read below the outermost value (`deepest`), and the most errors of one
+ * list, or fields of one object of errors (`mostErrors`).
  */
 const deepest = 6
 const mostErrors = 10
