@@ -291,8 +291,8 @@ const handle = <E extends { readonly message: string }, R>(keep: Keep<E, R>) =>
 
 /**
  * Provides the handler of `GenerateImage`, for every toolkit that has this tool. The handler passes each image to
- * `keep`, which returns its location. If `keep` fails, its error is logged, and the model gets a failure. The image was
- * paid for, but is lost unless `keep` has stored it.
+ * `keep`, which returns its location. If `keep` fails, the message of its error is logged, and the model gets a
+ * failure. The image was paid for, but is lost unless `keep` has stored it.
  *
  * @category layers
  * @since 0.1.0
