@@ -972,7 +972,8 @@ describe("joining a key", () => {
       const process = yield* processOn(yield* shared, [])
       const reason = yield* Effect.provide(reasonOf(Effect.scoped(DurableImages.join(key))), process)
       expect(reason.message).toBe(
-        "There is nothing to join with this idempotency key: no generation is under way or done. Ask for the images again."
+        "There is nothing to join with this idempotency key: " +
+          "the journal has no generation that is under way or done. Ask for the images again."
       )
     }).pipe(Effect.scoped)
   )
