@@ -251,7 +251,7 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
 }) {}
 
 /**
- * 401: the key is missing or wrong.
+ * 401: the key is missing or was refused.
  *
  * @category reasons
  * @since 0.1.0
