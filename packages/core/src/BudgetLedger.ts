@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import type { ConnectionError } from "./GradientError.ts"
 
 /**
- * Amounts that a budget counts. Every field is an integer, so that sums are exact.
+ * Amounts that a budget counts. Every field should be an integer, so that sums are exact.
  *
  * @category models
  * @since 0.1.0
