@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import type { ConnectionError } from "./GradientError.ts"
 
 /**
- * Amounts that a budget counts. Every field is an integer, so that sums are exact.
+ * Amounts that a budget counts. Every field should be an integer, so that sums are exact.
  *
  * @category models
  * @since 0.1.0
@@ -68,7 +68,7 @@ export interface Settlement {
 }
 
 /**
- * The service that counts. `reserve` and `settle` are atomic.
+ * Counts the amounts that requests use, by the name of the budget. `reserve` and `settle` are atomic.
  *
  * @category services
  * @since 0.1.0

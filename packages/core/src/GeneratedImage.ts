@@ -39,7 +39,7 @@ export class ImageBytes extends Schema.Class<ImageBytes>("@effect-gradient/core/
     return type === "image/jpeg" ? "jpg" : type.slice("image/".length)
   }
 
-  /** The image as a `data:` URL, which is a third longer than the bytes. Each call encodes the image again. */
+  /** The image as a `data:` URL, with the bytes in base64. Each call encodes the image again. */
   toDataUrl(): string {
     return `data:${this.mediaType};base64,${toBase64(this.bytes)}`
   }

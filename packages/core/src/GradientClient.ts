@@ -57,8 +57,8 @@ export class GradientClient extends Context.Service<
       attempt: OpenAttempt
     ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GradientError.GradientErrorReason, Scope.Scope>
     /**
-     * Sends a GET request to this path, and returns the text of the reply, which must be complete within `timeout`.
-     * Such requests are never charged for.
+     * Sends a GET request to this path below the base URL, and returns the text of the reply, which must be complete
+     * within `timeout`. Such requests are never charged for.
      */
     readonly get: (path: string) => Effect.Effect<string, GradientError.GradientErrorReason>
   }

@@ -17,7 +17,8 @@ export const defaultBaseUrl = "https://inference.do-ai.run/v1"
 // The Configs are marked as pure, so that a bundler can leave them out of a program that does not use them.
 
 /**
- * Reads the key from `GRADIENT_MODEL_ACCESS_KEY`, else from `DIGITALOCEAN_ACCESS_TOKEN`. Fails if neither is set.
+ * Reads the key from `GRADIENT_MODEL_ACCESS_KEY`, else from `DIGITALOCEAN_ACCESS_TOKEN`. Fails if both are absent or
+ * blank.
  *
  * @category configs
  * @since 0.1.0
@@ -26,8 +27,8 @@ export const keyConfig: Config.Config<Redacted.Redacted> = /* @__PURE__ */ (() =
   Config.map(Variables.keyVariable, ({ value }) => Redacted.make(value)))()
 
 /**
- * Reads the base URL from `GRADIENT_BASE_URL`, else makes it from the host in `GRADIENT_INFERENCE_ENDPOINT`. If neither
- * is set, returns `defaultBaseUrl`.
+ * Reads the base URL from `GRADIENT_BASE_URL`, else makes it from the host in `GRADIENT_INFERENCE_ENDPOINT`. If both
+ * are absent or blank, returns `defaultBaseUrl`.
  *
  * @category configs
  * @since 0.1.0
@@ -36,7 +37,7 @@ export const baseUrlConfig: Config.Config<string> = /* @__PURE__ */ (() =>
   Config.map(Variables.baseUrlVariable, (variable) => variable?.value ?? defaultBaseUrl))()
 
 /**
- * Reads the model from `GRADIENT_IMAGE_MODEL`. Returns `undefined` if it is not set.
+ * Reads the model from `GRADIENT_IMAGE_MODEL`. Returns `undefined` if it is absent or blank.
  *
  * @category configs
  * @since 0.1.0

@@ -36,7 +36,6 @@ export type Reached = typeof Reached.Type
 /** The texts for one kind of failure, and whether it is temporary. */
 interface Row {
   readonly summary: string
-  /** How to fix the problem. */
   readonly advice: string
   /** Set if the failure is temporary, so that a retry may succeed. */
   readonly isTemporary?: true
@@ -205,7 +204,7 @@ class Reason extends Schema.Error<Reason>("@effect-gradient/core/GradientError/R
     return rowOf(this._tag).summary
   }
 
-  /** How to fix the problem, in one or two sentences. Empty if there is no advice. */
+  /** Advice for the developer, in one or two sentences. Empty if there is none. */
   get advice(): string {
     const { advice } = rowOf(this._tag)
     return advice === unknownOutcome && this.isFree === true ? "" : advice
@@ -253,7 +252,7 @@ export class InvalidParamsError extends Reason.extend<InvalidParamsError>(
 }) {}
 
 /**
- * 401: the key is missing or wrong.
+ * 401: the key is missing or was refused.
  *
  * @category reasons
  * @since 0.1.0
@@ -287,11 +286,11 @@ export class PermissionDeniedError extends Reason.extend<PermissionDeniedError>(
 export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradient/core/GradientError/NotFoundError")({
   _tag: Schema.tag("NotFoundError"),
   reached: reachedField("ErrorStatus"),
-  /** The model that does not exist, if the error is about the model. */
+  /** The requested model, if the error seems to be about the model. */
   model: optional(Schema.String)
 }) {
   override get summary(): string {
-    if (this.reached === "NotSent") return "The journal has no generation with this idempotency key"
+    if (this.reached === "NotSent") return "There is nothing to join with this idempotency key"
     return this.model === undefined ? super.summary : "There is no such model"
   }
 

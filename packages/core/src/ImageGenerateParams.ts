@@ -249,7 +249,7 @@ const isTyped = (params: Readonly<Record<string, unknown>>): params is Typed =>
 /**
  * Checks params without throwing. Returns an issue for each param that has the wrong type or breaks a rule, and an
  * empty list if the params can be sent. As in the API, a param that is null counts as absent, except for `prompt` and
- * `model`.
+ * `model`. If `model` is absent, the rules of `defaultModel` apply.
  *
  * @example
  * ```ts

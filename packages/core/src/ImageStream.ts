@@ -13,7 +13,7 @@ import type { Completed, ImageGenStreamEvent } from "./ImageGenStreamEvent.ts"
 import { completedOf, responseOfCompleted } from "./internal/reply/decodeReply.ts"
 
 /**
- * Turns a response into the events of a stream: one `Completed` for each image.
+ * Turns a response into the events of a stream: one `Completed` for each image, with the `usage` of the whole response.
  *
  * @category converting
  * @since 0.1.0

@@ -249,7 +249,7 @@ export interface Keep<E extends { readonly message: string }, R> {
   (image: GeneratedImage): Effect.Effect<string, E, R>
 }
 
-/** Keeps each image. If one cannot be kept, the others still are. */
+/** Passes each image to `keep`, even if an earlier image could not be kept. */
 const keepAll = Effect.fnUntraced(function* <E extends { readonly message: string }, R>(
   keep: Keep<E, R>,
   images: ReadonlyArray<GeneratedImage>
@@ -291,8 +291,8 @@ const handle = <E extends { readonly message: string }, R>(keep: Keep<E, R>) =>
 
 /**
  * Provides the handler of `GenerateImage`, for every toolkit that has this tool. The handler passes each image to
- * `keep`, which returns its location. If `keep` fails, its error is logged, and the model gets a failure. The image was
- * paid for, but is lost unless `keep` has stored it.
+ * `keep`, which returns its location. If `keep` fails, the message of its error is logged, and the model gets a
+ * failure. The image was paid for, but is lost unless `keep` has stored it.
  *
  * @category layers
  * @since 0.1.0

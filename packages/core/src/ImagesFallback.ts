@@ -51,7 +51,6 @@ interface Target {
   readonly model: string | undefined
 }
 
-/** An entry that was tried and failed: its name and its error. */
 interface Tried {
   readonly name: string
   readonly error: GradientError.GradientError

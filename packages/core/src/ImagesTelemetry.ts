@@ -173,7 +173,7 @@ export const layer = (options: Options = {}): Layer.Layer<Images, GradientError.
  */
 export interface Doubts {
   readonly count: number
-  /** When the oldest of these generations was sent. */
+  /** When the request of the oldest of these generations was sent, or was to be sent. */
   readonly oldest: DateTime.DateTime | undefined
 }
 

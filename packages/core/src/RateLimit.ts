@@ -27,8 +27,8 @@ export const Window = Schema.Struct({
 export type Window = typeof Window.Type
 
 /**
- * The rate limits of an API key. `limit`, `remaining` and `resetAt` are for the limit on requests. The limits on tokens
- * are absent if the service does not send them.
+ * The rate limits that a response names. `limit`, `remaining` and `resetAt` are for the limit on requests. The limits
+ * on tokens are absent if the service does not send them.
  *
  * The limits are read from the headers `x-ratelimit-{limit,remaining,reset}-requests`, `-tokens-per-minute` and
  * `-tokens-per-day`. If there is none for requests, that limit is read from `ratelimit-{limit,remaining,reset}`.

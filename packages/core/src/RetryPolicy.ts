@@ -39,8 +39,8 @@ const backoff: RetryPolicy["schedule"] = Schedule.exponential("500 millis").pipe
 )
 
 /**
- * Retries after a temporary failure, but only if no image can have been generated: for example after `ConnectionError`,
- * a timeout while connecting, or status 408, 409, 429, or 503 with `retry-after`. So these retries never cause a second
+ * Retries after a temporary failure, but only if `mayHaveBeenCharged` is false: for example after `ConnectionError`, a
+ * timeout while connecting, or status 408, 409, 429, or 503 with `retry-after`. So these retries do not cause a second
  * charge for a call, unless `transformClient` repeats requests.
  *
  * @category policies

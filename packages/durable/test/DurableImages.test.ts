@@ -967,12 +967,13 @@ describe("joining a key", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("says that there is no generation with this key", () =>
+  it.effect("says that there is nothing to join", () =>
     Effect.gen(function* () {
       const process = yield* processOn(yield* shared, [])
       const reason = yield* Effect.provide(reasonOf(Effect.scoped(DurableImages.join(key))), process)
       expect(reason.message).toBe(
-        "The journal has no generation with this idempotency key: nothing is under way. Ask for the images again."
+        "There is nothing to join with this idempotency key: " +
+          "the journal has no generation that is under way or done. Ask for the images again."
       )
     }).pipe(Effect.scoped)
   )

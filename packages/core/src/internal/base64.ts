@@ -1,6 +1,7 @@
 /**
- * Encodes and decodes base64. Decodes with `Buffer` (Node), else `Uint8Array.prototype.setFromBase64` (browsers), else
- * Effect's decoder, which is slower. Callers that decode must handle white space, escapes and padding.
+ * Encodes and decodes base64. Decodes with `Buffer` if the platform has it, else with
+ * `Uint8Array.prototype.setFromBase64`, else with Effect's decoder, which is slower. Callers that decode must handle
+ * white space, escapes and padding.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -27,8 +28,8 @@ const asBuffer =
     nodeBuffer.isBuffer(bytes) ? bytes : nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 
 /**
- * Allocates memory for bytes. If the platform has `Buffer`, the memory is not cleared, and does not come from the
- * shared pool of `Buffer`.
+ * Allocates memory for bytes. If the platform has `Buffer`, the memory may be uninitialised, and does not come from
+ * the shared pool of `Buffer`.
  */
 export const allocate = (length: number): Uint8Array =>
   nodeBuffer === undefined ? new Uint8Array(length) : nodeBuffer.allocUnsafeSlow(length)

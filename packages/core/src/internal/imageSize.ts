@@ -38,7 +38,7 @@ const webpSize = (view: DataView): ImageSize | undefined => {
   }
 }
 
-/** The size of an image in pixels; `undefined` if the image's format is unknown or its header is incomplete. */
+/** The size of an image in pixels; `undefined` if it cannot be read, for example because the format is unknown. */
 export const imageSizeOf = (bytes: Uint8Array): ImageSize | undefined => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   switch (mediaTypeOf(bytes, undefined)) {

@@ -62,7 +62,6 @@ export const checkedPrices = (param: string, prices: Prices | undefined): Checke
   return issues.length > 0 ? Result.fail(issues) : Result.succeed(prices)
 }
 
-/** The price of the attempt's model. `undefined` if none is set. */
 export const priceOf = (prices: Prices | undefined, { params: { model } }: Attempt): Price | undefined =>
   prices !== undefined && Object.hasOwn(prices, model) ? prices[model] : undefined
 

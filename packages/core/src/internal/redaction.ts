@@ -19,8 +19,8 @@ export const secretName =
   /^(?!idempotency-key$|x-ratelimit-).*(?:auth|cookie|key|secret|token|credential|signature|password)/i
 
 /**
- * Redacts the user and password of a URL that has a scheme, and the values of its query params whose names show that
- * they can hold a secret.
+ * Redacts the user and password of a URL that has a scheme or starts with `//`, and the values of its query params
+ * whose names show that they can hold a secret.
  */
 export const redactUrl = (url: string): string => UrlParams.redactUrl(url, [secretName])
 

@@ -38,7 +38,7 @@ export interface Call {
   readonly idempotencyKey?: string | undefined
   /** The labels from the options of the call. */
   readonly labels: Readonly<Record<string, string>>
-  /** The server of the client's base URL. Undefined if the base URL is only a path, as it can be in a web page. */
+  /** The server of the client's base URL. Undefined if the base URL has no scheme, as it can be in a web page. */
   readonly server?: Server | undefined
 }
 
@@ -62,7 +62,7 @@ export interface Attempt extends Call {
  *   images than requested.
  * - `Failed`: the request failed. `reason.mayHaveBeenCharged` shows whether it may have been charged for.
  * - `Left`: the caller was interrupted, or stopped reading the stream before the last requested image, or a transform
- *   sent another request after a response. The images may have been charged for.
+ *   sent another request after a response or an interruption. The images may have been charged for.
  *
  * `images` has the images that were decoded; those of a stream only if an entry needs them, or if they are in
  * `reason.images`. After a `generate` that was interrupted, `images` is empty. If a stream ended within an image, the

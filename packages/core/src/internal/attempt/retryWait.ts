@@ -23,7 +23,7 @@ const untilReset = (reason: GradientErrorReason, now: number): number | undefine
   return reset === undefined ? undefined : Math.max(shortestWaitMillis, DateTime.toEpochMillis(reset) - now)
 }
 
-/** Whether the service allows a retry, without asking for a wait of more than one minute before it. */
+/** Whether a retry is allowed: `shouldRetry` is not false, and the wait that is asked for is at most one minute. */
 export const isAllowed = (reason: GradientErrorReason): Effect.Effect<boolean> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const wait = reason.retryAfter === undefined ? untilReset(reason, now) : Duration.toMillis(reason.retryAfter)

@@ -52,8 +52,8 @@ class Sending {
   }
 
   /**
-   * The outcome of the previous request, if a transform sends another one. `images` is empty, because only the
-   * transform read the previous reply.
+   * The outcome of the previous request, if a transform sends another one. `images` is empty, because the previous
+   * reply was not decoded.
    */
   readonly previous: Effect.Effect<Repeated> = Effect.map(Clock.currentTimeMillis, (now) => {
     const { failure: reason } = this
@@ -179,7 +179,7 @@ const refusedResponse = (error: unknown): Response | undefined =>
 
 const reasonOfTransform = (error: unknown, { failure, isSent, response }: Sending): Reason => {
   if (failure !== undefined) return failure
-  // Before a request was sent, it is an error of another service, such as one that gives tokens.
+  // An HTTP error before the request was sent is from another service, such as one that gives tokens.
   const isHttp = HttpClientError.isHttpClientError(error)
   if (isHttp && isSent) return reasonOfFailure(error)
   const description = `transformClient failed: ${String(property(error, "message") ?? error)}`

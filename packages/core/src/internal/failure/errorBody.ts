@@ -28,15 +28,15 @@ export const parseJson = (text: string, redact: (text: string) => string): Resul
   )
 
 /**
- * How many levels of nested values are read below the outermost value (`deepest`), and how many errors of one list, or
- * fields of one object of errors (`mostErrors`).
+ * The most levels of nested values that are read below the outermost value (`deepest`), and the most errors of one
+ * list, or fields of one object of errors (`mostErrors`).
  */
 const deepest = 6
 const mostErrors = 10
 
 /**
  * Whether a value has content. `{}`, `null`, a string of white space, `false`, `0`, `[]` and values that contain only
- * these have no content.
+ * these have no content. A list or an object below the level `deepest` counts as content.
  */
 const hasContent = (value: unknown, depth = 0): boolean => {
   if (Predicate.isString(value)) return value.trim() !== ""
@@ -55,7 +55,6 @@ const nameOf = (holder: object, name: string): string | undefined => {
 const asCode = (text: string | undefined) =>
   text !== undefined && /^[a-z]+([_.-][a-z]+)*$/.test(text) ? text : undefined
 
-/** The text as a number if it is an HTTP status of 4xx or 5xx, else `undefined`. */
 const asStatus = (text: string | undefined): number | undefined =>
   text !== undefined && /^[45]\d\d$/.test(text) ? Number(text) : undefined
 

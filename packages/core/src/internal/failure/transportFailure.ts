@@ -67,7 +67,7 @@ const isBeforeSending = (error: object): boolean =>
   notSentSyscalls.has(property(error, "syscall")) ||
   notSentMessages.test(messageIn(error))
 
-/** Codes of undici's errors for a header or a method that undici refuses to send. */
+/** Codes of undici's errors for a request that undici refuses to send, for example because of a header. */
 const cannotBeSent = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)$/
 /** Error codes of zlib, and of NodeImages, for a body that does not match its content-encoding. */
 const cannotBeDecoded = /^(Z_|ZSTD_|ERR__ERROR|ERR_BROTLI|ERR_CONTENT_ENCODING)/
