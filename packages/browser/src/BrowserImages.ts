@@ -56,8 +56,8 @@ export interface Options extends GradientClient.Options, TransportOptions {
 }
 
 /**
- * A request with images that were not all taken. It was sent by another page, or by a call of this page that has ended.
- * `response` and `events` ask the gateway for the reply, and never send the request again.
+ * A request with images that were not all taken: see `pending`. `response` and `events` ask the gateway for the reply,
+ * and never send the request again.
  *
  * @category models
  * @since 0.1.0

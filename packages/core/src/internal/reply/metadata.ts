@@ -1,5 +1,5 @@
 /**
- * Removes the members of a reply that cannot be decoded. This is needed only for replies that do not follow the API.
+ * Removes metadata that cannot be decoded from a reply. This is needed only for replies that do not follow the API.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -53,8 +53,8 @@ const { createdAt } = Completed.fields
 const isReadable = (schema: Field, value: unknown) => value != null && canDecode(schema, value)
 
 /**
- * Removes the members of a response that cannot be decoded. Without a valid `created`, the time of arrival is used.
- * `arrivedAt` is in milliseconds since 1970.
+ * Removes metadata that cannot be decoded from a response. Without a valid `created`, `arrivedAt` is used, which is in
+ * milliseconds since 1970.
  */
 export const repairResponse = (response: object, arrivedAt: number): Repaired => {
   const { readable: counted, unreadable: details } = repairUsage(response)
@@ -78,8 +78,7 @@ export const repairResponse = (response: object, arrivedAt: number): Repaired =>
 }
 
 /**
- * Removes the members of an event that cannot be decoded. Without a valid index of a partial image, `nextIndex` is
- * used.
+ * Removes metadata that cannot be decoded from an event. Without a valid index of a partial image, `nextIndex` is used.
  */
 export const repairEvent = (event: object, nextIndex: number): Repaired => {
   const { readable: counted, unreadable: details } = repairUsage(event)

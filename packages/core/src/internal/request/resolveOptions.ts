@@ -28,8 +28,8 @@ export interface ResolvedOptions {
   readonly toUrl: ToUrl
   readonly server: Server | undefined
   /**
-   * The default headers of each request, which a call's `headers` can change. They include `authorization` if there is
-   * a key. Names are in lower case.
+   * The default headers of each request, which a call's `headers` can change. If there is a key, they include
+   * `authorization`, unless the option `headers` removes it. Names are in lower case.
    */
   readonly headers: Readonly<Record<string, string>>
   /** The model for calls that do not set `model`. */
