@@ -109,8 +109,8 @@ let last = { key: "", redact: makeRedact([]) }
 
 /**
  * Returns a function that redacts the secrets of a request's headers in a text, such as a response that repeats the
- * key. The function finds a secret of at least 8 characters as it was sent, in base64, and escaped for JSON, for URLs or
- * (as numbers) for HTML. It also redacts every word that starts like a key of the service.
+ * key. The function finds a secret of at least 8 characters as it was sent, in base64, and escaped for JSON, for URLs
+ * or (as numbers) for HTML. It also redacts every word that starts like a key of the service.
  *
  * @category redacting
  * @since 0.1.0

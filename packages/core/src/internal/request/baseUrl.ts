@@ -14,8 +14,8 @@ import { type Checked, refuse } from "./checked.ts"
 export type ToUrl = (path: string) => string
 
 /**
- * Matches a scheme other than http and https. A URL without a scheme is allowed, because a path is enough in a web
- * page.
+ * Matches a scheme other than http and https. It does not match a URL without a scheme, because a path is enough in a
+ * web page.
  */
 const otherScheme = /^(?!https?:)[\w+.-]+:/i
 const twoSchemes = /^https?:\/*https?(:|\/\/)/i
