@@ -1,8 +1,8 @@
 /**
  * Parses an event stream while its bytes arrive. Lines and fields are those of the WHATWG standard. Unlike there, an
  * event with empty data is kept, and so is a last event without its blank line if its JSON is complete. The names of
- * fields and events are read as Latin-1. An `ImageJsonParser` parses the data of each event. Comments, and fields other
- * than `data` and `event`, are ignored. The caller must remove a byte order mark.
+ * events are not decoded as UTF-8. An `ImageJsonParser` parses the data of each event. Comments, and fields other than
+ * `data` and `event`, are ignored. The caller must remove a byte order mark.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"

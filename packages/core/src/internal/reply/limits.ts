@@ -8,7 +8,7 @@ export interface Limits {
   readonly imageBytes: number
   /**
    * The most bytes of the JSON of a reply, or of one event, without its images. Also the most bytes of white space
-   * before a reply. Default: 1 MiB. With images, JSON of up to 1 KiB is always accepted.
+   * before a reply. Default: 1 MiB. A call for images always accepts 1 KiB of JSON.
    */
   readonly jsonBytes: number
   /** The most bytes of a line of an event stream that carries no data, such as a comment. Default: 64 KiB. */
