@@ -123,8 +123,8 @@ export const redactText = (headers: Readonly<Record<string, string>>): ((text: s
 }
 
 /**
- * The headers as a record, with the values of secret headers redacted. `redact` is applied to the values of all other
- * headers.
+ * The headers as a record. If the name of a header suggests a secret, its value is redacted. `redact` is applied to the
+ * values of all other headers.
  *
  * @category redacting
  * @since 0.1.0

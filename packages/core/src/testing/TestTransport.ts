@@ -127,7 +127,7 @@ export class TestTransport extends Context.Service<
 >()("@effect-gradient/core/testing/TestTransport") {}
 
 /**
- * The requests so far, in order, with their secrets redacted.
+ * The requests so far, in order. Their secrets are redacted as `RecordedRequest` describes.
  *
  * @category accessors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Checks the options of a layer when the layer is built. The issues of all options are reported together, and secret
- * values are not shown.
+ * Checks the options of a layer when the layer is built. The issues of all options are reported together, and do not
+ * show the key.
  */
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
