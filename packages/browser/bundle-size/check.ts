@@ -12,7 +12,7 @@ const budgets = [
   // span that lasts until its outcome, by 0.2 kB because the end of a body is read, so that Chromium does not report the
   // request as failed, and by 0.1 kB because errors do not show a key that was given as another option.
   { name: "Images on fetch", entry: "images.ts", budget: 25_500 },
-  // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps the ids of requests over a reload.
+  // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps requests over a reload.
   { name: "BrowserImages", entry: "browser.ts", budget: 27_200 }
 ]
 

@@ -50,8 +50,8 @@ const withoutUser = (url: string): string => url.replace(/^((?:https?:[/\\]*|[a-
 
 /**
  * Checks a base URL. Returns a function that appends a path and then the base URL's query. If the check fails, the
- * issue shows the start of the URL, without the user, the password, and the values of query params whose names suggest a
- * secret.
+ * issue shows the start of the URL, without the user, the password, and the values of query params whose names suggest
+ * a secret.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))
