@@ -27,7 +27,7 @@ import { withRestRead } from "./internal/readRest.ts"
 import type * as Reconnect from "./Reconnect.ts"
 
 /**
- * Options of the HttpClient.
+ * Options of the HttpClient that `layerHttpClient` provides.
  *
  * @category models
  * @since 0.1.0
@@ -41,7 +41,7 @@ export interface TransportOptions {
 }
 
 /**
- * Options of the client, of its HttpClient and of reconnections.
+ * Options of `layer`: of the client, of its HttpClient and of reconnections.
  *
  * @category models
  * @since 0.1.0

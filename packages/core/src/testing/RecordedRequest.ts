@@ -36,7 +36,7 @@ const parseBody = (text: string, redact: (text: string) => string): unknown => {
 }
 
 /**
- * Records a request. If its body cannot be read, the Effect dies.
+ * Converts a request to a `RecordedRequest`. If the body of the request cannot be read, the Effect dies.
  *
  * @category constructors
  * @since 0.1.0
