@@ -128,7 +128,7 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 /**
  * Runs `self`. After the images of one of its requests have arrived, that request stays pending until `self` succeeds.
  * If the page is reloaded or left before an image is stored, or if storing the image fails, `pending` lists the request
- * later.
+ * later; with the default storage, only in the same tab.
  *
  * @example
  * ```ts
