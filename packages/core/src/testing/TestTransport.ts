@@ -127,7 +127,7 @@ export class TestTransport extends Context.Service<
 >()("@effect-gradient/core/testing/TestTransport") {}
 
 /**
- * The requests so far, in order. Their secrets are redacted as `RecordedRequest` describes.
+ * The requests so far, in order. Values that are recognised as secrets are redacted.
  *
  * @category accessors
  * @since 0.1.0

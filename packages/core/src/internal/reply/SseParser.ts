@@ -26,7 +26,7 @@ export class SseParser {
   #atValueStart = false
   /** Whether the last byte was a CR. A line feed after it belongs to the same line end. */
   #afterCR = false
-  /** The number of bytes read so far of the current line, without those of data that `#data` parses, and of a colon. */
+  /** How many bytes of the current line were read so far as a name or a value, without those that `#data` parses. */
   #lineLength = 0
   /** The name of the current event, and the parser of its data. */
   #name = ""

@@ -28,8 +28,8 @@ class EventReader {
   readonly notes: Array<string> = []
 
   /**
-   * The images that a failure carries besides `#kept`, unless the event at which it occurs has images: those of the
-   * last decoded event, or of an unusable or unknown event after it.
+   * The images that a failure carries besides `#kept`: those of the last decoded event, or of an unusable or unknown
+   * event after it. If the event at which the failure occurs has images, the failure carries those instead.
    */
   #last: ImageGenStreamEvent | ReadonlyArray<Uint8Array> = []
   /** The completed images, if the caller gets them only at the end of the stream. A failure carries them. */
