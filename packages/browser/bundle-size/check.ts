@@ -13,7 +13,7 @@ const budgets = [
   // request as failed, by 0.1 kB because errors do not show a key that was given as another option, and by 0.3 kB because
   // the requests that a `transformClient` repeats count as attempts.
   { name: "Images on fetch", entry: "images.ts", budget: 25_800 },
-  // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps the ids of requests over a reload.
+  // The bundle of `browser.ts` can also reconnect when a connection breaks, and keeps requests over a reload.
   { name: "BrowserImages", entry: "browser.ts", budget: 27_500 }
 ]
 

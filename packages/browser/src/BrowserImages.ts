@@ -27,7 +27,7 @@ import { withRestRead } from "./internal/readRest.ts"
 import type * as Reconnect from "./Reconnect.ts"
 
 /**
- * Options of the HttpClient.
+ * Options of the HttpClient that `layerHttpClient` provides.
  *
  * @category models
  * @since 0.1.0
@@ -41,7 +41,7 @@ export interface TransportOptions {
 }
 
 /**
- * Options of the client, of its HttpClient and of reconnections.
+ * Options of `layer`: of the client, of its HttpClient and of reconnections.
  *
  * @category models
  * @since 0.1.0
@@ -56,8 +56,8 @@ export interface Options extends GradientClient.Options, TransportOptions {
 }
 
 /**
- * A request with images that were not all taken. It was sent by another page, or by a call of this page that has ended.
- * `response` and `events` ask the gateway for the reply, and never send the request again.
+ * A request with images that were not all taken: see `pending`. `response` and `events` ask the gateway for the reply,
+ * and never send the request again.
  *
  * @category models
  * @since 0.1.0
@@ -128,7 +128,7 @@ export const pending: Effect.Effect<ReadonlyArray<PendingRequest>, never, Pendin
 /**
  * Runs `self`. After the images of one of its requests have arrived, that request stays pending until `self` succeeds.
  * If the page is reloaded or left before an image is stored, or if storing the image fails, `pending` lists the request
- * later.
+ * later; with the default storage, only in the same tab.
  *
  * @example
  * ```ts

@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import { type Event, OnReconnect } from "./Reconnect.ts"
 
 /**
- * Options of each call.
+ * Options of each call that the Atom makes.
  *
  * @category models
  * @since 0.1.0

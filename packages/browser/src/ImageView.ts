@@ -1,6 +1,6 @@
 /**
  * Shows a stream of images in a page. Each image is decoded before it replaces the previous one, so that nothing
- * flickers. A status text describes the progress.
+ * flickers. A status text can describe the progress.
  */
 import type { GradientClient, ImageGenStreamEvent } from "@effect-gradient/core"
 import { type GeneratedImage, type GradientError, ImageStream } from "@effect-gradient/core"
@@ -20,7 +20,7 @@ import { type Event as ReconnectEvent, OnReconnect } from "./Reconnect.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The element that shows the images. In a worker, it is an `OffscreenCanvas`. */
+  /** The `img` or canvas that shows the images. In a worker, it is an `OffscreenCanvas`. */
   readonly target: HTMLImageElement | HTMLCanvasElement | OffscreenCanvas
   /**
    * An element for the status text. It gets the role `status`, so that screen readers announce the text. After a
@@ -106,8 +106,8 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
 }
 
 /**
- * Makes the call option `onRetry`, which shows the wait before a retry in this status element. Until the next attempt
- * begins, the element shows a text such as "The service is busy: retrying in 30 s (attempt 2)".
+ * Makes the call option `onRetry`, which shows the wait before a retry in this status element. During the wait, the
+ * element shows a text such as "The service is busy: retrying in 30 s (attempt 2)".
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@
  * Options and events of reconnections.
  *
  * A durable gateway continues a request whose page has lost its connection. `BrowserImages` reconnects and asks for the
- * reply. A reconnection never sends the request again, so nothing is paid for twice.
+ * reply. A reconnection never sends the request again, so it is not charged for.
  */
 import type { GradientError } from "@effect-gradient/core"
 import * as Context from "effect/Context"

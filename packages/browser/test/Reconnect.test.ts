@@ -31,7 +31,6 @@ const offline = () => Promise.reject(new TypeError("Failed to fetch"))
 const error = (status: number, code: string) =>
   Response.json({ error: { message: `It is ${code}.`, type: "invalid_request_error", param: null, code } }, { status })
 
-/** Storage in memory. */
 const makeStorage = (): Storage => {
   const items = new Map<string, string>()
   return {

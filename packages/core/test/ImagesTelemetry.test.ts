@@ -71,7 +71,7 @@ const valueOf = (metrics: Snapshots, id: string, attributes: Readonly<Record<str
   return found.map(({ state }) => ("sum" in state ? state.sum : "count" in state ? state.count : undefined))
 }
 
-/** The text of everything that an exporter could send from these spans and metrics. */
+/** The metrics, and the names, attributes, events and failures of the spans, as text. */
 const exported = (spans: ReadonlyArray<Tracer.NativeSpan>, metrics: Snapshots) =>
   inspect(
     [

@@ -88,9 +88,9 @@ const brokenTags: ReadonlySet<GradientError.GradientErrorReason["_tag"]> = new S
 /**
  * Decides what a failure means for the images of the request:
  *
- * - `broken`: the connection, the gateway or a proxy in front of the gateway failed, the browser sent the request
- *   twice, or a reconnection got a 429. The request may still be running, so the call reconnects.
- * - `failed`: reconnecting has no use. The call fails with this failure.
+ * - `broken`: the connection, the gateway or a proxy in front of the gateway failed, a timeout expired, the browser
+ *   sent the request twice, or a reconnection got a 429. The request may still be running, so the call reconnects.
+ * - `failed`: reconnecting has no use, for example because nothing was sent. The call fails with this failure.
  * - `unknown`: the gateway does not know the request, or keeps no replies.
  * - `refused`: the gateway no longer accepts the caller. This says nothing about the request, which stays pending.
  */

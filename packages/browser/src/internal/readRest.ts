@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 /** Reads the rest of a body, and cancels the body if it does not end within 5 s. Does not wait for the end. */
 const readRest = (body: ReadableStream<Uint8Array>) =>
   Effect.sync(() => {
-    // If the request is aborted meanwhile, `pipeTo` fails. The failure is ignored, because nothing is left to read.
+    // If the body breaks or does not end in time, `pipeTo` fails. The failure is ignored: the rest is not needed.
     body.pipeTo(new WritableStream(), { signal: AbortSignal.timeout(5000) }).catch(() => {})
   })
 

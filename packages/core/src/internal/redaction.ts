@@ -75,7 +75,7 @@ const escaped = (texts: ReadonlyArray<string>): RegExp => {
 }
 
 /**
- * The secrets in the value of a header: the value without its scheme, such as `Bearer`. For `Basic`, also the password
+ * The secrets in the value of a header: the value without a first word such as `Bearer`. For `Basic`, also the password
  * alone.
  */
 const secretsIn = (value: string): ReadonlyArray<string> => {
@@ -102,15 +102,15 @@ const makeRedact = (secrets: ReadonlyArray<string>): ((text: string) => string) 
 }
 
 /**
- * The `redact` function made last. It is kept because a client sends the same key each time, and making the function
- * costs more than a call of it.
+ * The `redact` function made last. It is kept because most requests of a client have the same secrets, and making the
+ * function costs more than a call of it.
  */
 let last = { key: "", redact: makeRedact([]) }
 
 /**
- * Makes a function that redacts the secrets of a request's headers in a text, such as a response that repeats the key.
- * The function finds a secret of at least 8 characters as it was sent, in base64, and escaped for JSON, for URLs or (as
- * numbers) for HTML. It also redacts every word that starts like a key of the service.
+ * Returns a function that redacts the secrets of a request's headers in a text, such as a response that repeats the
+ * key. The function finds a secret of at least 8 characters as it was sent, in base64, and escaped for JSON, for URLs
+ * or (as numbers) for HTML. It also redacts every word that starts like a key of the service.
  *
  * @category redacting
  * @since 0.1.0
@@ -123,8 +123,8 @@ export const redactText = (headers: Readonly<Record<string, string>>): ((text: s
 }
 
 /**
- * The headers as a record, with the values of secret headers redacted. `redact` is applied to the values of all other
- * headers.
+ * The headers as a record. If the name of a header suggests a secret, its value is redacted. `redact` is applied to the
+ * values of all other headers.
  *
  * @category redacting
  * @since 0.1.0

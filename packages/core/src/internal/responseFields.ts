@@ -1,5 +1,5 @@
 /**
- * Fields that a response and the events of a stream share.
+ * Fields of responses and of the events of a stream.
  */
 import * as Schema from "effect/Schema"
 import { RateLimit } from "../RateLimit.ts"

@@ -8,8 +8,8 @@ export const eventNames = {
 } as const
 
 /**
- * The values that this library recognises in the `code` or `type` of an error, or in its `id`, which DigitalOcean sends
- * instead.
+ * The values that this library recognises as the `code` or `type` of an error. DigitalOcean sends the code as `id`, and
+ * some servers as `error`.
  */
 export const errorCodes = {
   moderationBlocked: "moderation_blocked",

@@ -1,5 +1,6 @@
 /**
- * A request as it is recorded in tests and in cassettes: its body is parsed, and its secrets are redacted.
+ * A request as it is recorded in tests and in cassettes: its body is parsed, and the secrets that are recognised are
+ * redacted.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -16,7 +17,10 @@ export { redactHeaders, redactText }
 export interface RecordedRequest {
   readonly method: string
   readonly url: string
-  /** The headers. Names are in lower case, and secret values are replaced by `<redacted>`. */
+  /**
+   * The headers, with names in lower case. If a name suggests a secret, as `authorization` does, the value is
+   * `<redacted>`.
+   */
   readonly headers: Readonly<Record<string, string>>
   /** The body, parsed as JSON. If it is not JSON, the body's text. If it is empty, `undefined`. */
   readonly body?: unknown
@@ -32,7 +36,7 @@ const parseBody = (text: string, redact: (text: string) => string): unknown => {
 }
 
 /**
- * Records a request. If its body cannot be read, the Effect dies.
+ * Converts a request to a `RecordedRequest`. If the body of the request cannot be read, the Effect dies.
  *
  * @category constructors
  * @since 0.1.0

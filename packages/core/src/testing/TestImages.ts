@@ -116,9 +116,9 @@ const replyTo = Effect.fnUntraced(function* ({ body }: RecordedRequest, images: 
 })
 
 /**
- * Provides `Images` that returns these images. Each call gets them in order from the first one, and after the last one
- * from the first one again. A partial image is the same as its final image. If no images are given, each image is a
- * small one: WebP or JPEG if the call asks for that format, else PNG. Params are checked as usual, and
+ * Provides `Images` that returns these images. Each call gets as many as it asks for, in order from the first one, and
+ * after the last one from the first one again. A partial image is the same as its final image. If no images are given,
+ * each image is a small one: WebP or JPEG if the call asks for that format, else PNG. Params are checked as usual, and
  * `TestTransport.requests` returns the requests.
  *
  * @example

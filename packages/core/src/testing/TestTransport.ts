@@ -78,8 +78,8 @@ export type Step = Effect.Effect<Reply, Error>
 export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRequest, number: number) => Step)
 
 /**
- * A recorded request. `aborted` is true if the caller closed the body, or the scope of the request, before the reply
- * ended.
+ * A recorded request. `aborted` is true if, before the reply ended, the caller was interrupted, or closed the body or
+ * the scope of the request.
  *
  * @category models
  * @since 0.1.0
@@ -127,7 +127,7 @@ export class TestTransport extends Context.Service<
 >()("@effect-gradient/core/testing/TestTransport") {}
 
 /**
- * The requests so far, in order, with their secrets redacted.
+ * The requests so far, in order. Values that are recognised as secrets are redacted.
  *
  * @category accessors
  * @since 0.1.0

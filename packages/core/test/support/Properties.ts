@@ -161,8 +161,8 @@ const agree = (ours: Outcome, theirs: Outcome, given: Case) => {
 }
 
 /**
- * Checks that the library agrees with the other tools. The library may also fail with `InvalidResponseError` if they do
- * not, if the images that it returned before are theirs too.
+ * Checks that the library agrees with the other tools. The library may also fail with `InvalidResponseError` instead,
+ * if the images that it returned before are theirs too.
  */
 const refuseOrAgree = (ours: Outcome, theirs: Outcome, given: Case) => {
   if (ours.end !== "InvalidResponseError") return agree(ours, theirs, given)

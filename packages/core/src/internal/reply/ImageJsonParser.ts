@@ -124,7 +124,7 @@ export class ImageJsonParser {
     return { json: decode(this.#text.subarray(0, this.#textLength)), images: this.images, flaw: this.flaw }
   }
 
-  /** Parses the JSON text up to the start of the next image. */
+  /** Parses JSON text, at most up to the start of the next image. */
   #writeText(chunk: Uint8Array, from: number, inLine: boolean): number {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
@@ -306,7 +306,7 @@ export class ImageJsonParser {
         this.#giveUp("is not base64")
         return at
       }
-      // A slash may be escaped.
+      // The slash of a media type may be escaped.
       if (byte !== backslash) mediaType += String.fromCharCode(byte)
     }
     this.#mediaType = mediaType
@@ -334,8 +334,8 @@ export class ImageJsonParser {
     }
     this.#endValue(`${this.images.length} `) // The space separates the index from any digits that follow.
     this.images.push(image)
-    // The images of a reply are similar in size. With a higher estimate, each would leave too much memory unused and be
-    // copied.
+    // The images of a reply are usually similar in size. With a much higher estimate, each would leave too much memory
+    // unused and be copied.
     this.#expectedBytes = Math.min(this.#expectedBytes, Math.ceil(1.1 * image.length))
   }
 

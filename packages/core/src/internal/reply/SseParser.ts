@@ -1,8 +1,8 @@
 /**
  * Parses an event stream while its bytes arrive. Lines and fields are those of the WHATWG standard. Unlike there, an
- * event with empty data is kept, and so is a last event without its blank line if its JSON is complete. An
- * `ImageJsonParser` parses the data of each event. Comments, and fields other than `data` and `event`, are ignored. The
- * caller must remove a byte order mark.
+ * event with empty data is kept, and so is a last event without its blank line if its JSON is complete. The names of
+ * events are not decoded as UTF-8. An `ImageJsonParser` parses the data of each event. Comments, and fields other than
+ * `data` and `event`, are ignored. The caller must remove a byte order mark.
  */
 import type { Limits } from "./limits.ts"
 import { latin1 } from "../base64.ts"
@@ -26,7 +26,7 @@ export class SseParser {
   #atValueStart = false
   /** Whether the last byte was a CR. A line feed after it belongs to the same line end. */
   #afterCR = false
-  /** The number of bytes read so far of the current line. The bytes that `#data` parses are not counted. */
+  /** How many bytes of the current line were read so far as a name or a value, without those that `#data` parses. */
   #lineLength = 0
   /** The name of the current event, and the parser of its data. */
   #name = ""

@@ -109,7 +109,7 @@ const imageOfDataUrl = (url: unknown): Uint8Array | undefined => {
   return bytes?.length === 0 ? undefined : bytes
 }
 
-/** Describes a flaw of an image, or an image that was sent as a URL. `undefined` if there is none. */
+/** Describes a flaw of an image, or an image that must be downloaded from a URL. `undefined` if there is none. */
 export const flawOf = ({ flaw }: Extracted, holders: ReadonlyArray<unknown>): Flaw | undefined => {
   const urls = urlsOf(holders)
   const first = urls.find((url) => imageOfDataUrl(url) === undefined)

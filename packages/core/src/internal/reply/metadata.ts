@@ -1,5 +1,6 @@
 /**
- * Removes the members of a reply that cannot be decoded. This is needed only for replies that do not follow the API.
+ * Removes from a reply the metadata that cannot be decoded. This is needed only for replies that do not follow the
+ * API.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -53,8 +54,8 @@ const { createdAt } = Completed.fields
 const isReadable = (schema: Field, value: unknown) => value != null && canDecode(schema, value)
 
 /**
- * Removes the members of a response that cannot be decoded. Without a valid `created`, the time of arrival is used.
- * `arrivedAt` is in milliseconds since 1970.
+ * Removes from a response the metadata that cannot be decoded. Without a valid `created`, `arrivedAt` is used, which is
+ * in milliseconds since 1970.
  */
 export const repairResponse = (response: object, arrivedAt: number): Repaired => {
   const { readable: counted, unreadable: details } = repairUsage(response)
@@ -78,7 +79,7 @@ export const repairResponse = (response: object, arrivedAt: number): Repaired =>
 }
 
 /**
- * Removes the members of an event that cannot be decoded. Without a valid index of a partial image, `nextIndex` is
+ * Removes from an event the metadata that cannot be decoded. Without a valid index of a partial image, `nextIndex` is
  * used.
  */
 export const repairEvent = (event: object, nextIndex: number): Repaired => {

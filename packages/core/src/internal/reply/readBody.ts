@@ -29,8 +29,8 @@ export interface IncomingReply {
   readonly limits: Limits
   readonly timeouts: ReadTimeouts
   /**
-   * Called when the reply is complete, or when an event ended the stream with an error. The body may have more bytes,
-   * which are not needed.
+   * Called when the JSON of the reply is complete, when a stream has succeeded, or when an event ended the stream with
+   * an error. The body may have more bytes, which are not needed.
    */
   readonly onWhole: () => void
 }

@@ -28,8 +28,8 @@ class EventReader {
   readonly notes: Array<string> = []
 
   /**
-   * The images that a failure would carry besides `#kept`: of the last decoded event, or of an unusable or unknown
-   * event after it.
+   * The images that a failure carries besides `#kept`: those of the last decoded event, or of an unusable or unknown
+   * event after it. If the event at which the failure occurs has images, the failure carries those instead.
    */
   #last: ImageGenStreamEvent | ReadonlyArray<Uint8Array> = []
   /** The completed images, if the caller gets them only at the end of the stream. A failure carries them. */
@@ -46,7 +46,7 @@ class EventReader {
    */
   #partials = 0
   #lastIndex = -1
-  /** Why an image cannot be used. If a partial image cannot be used, this is cleared when a completed image arrives. */
+  /** Why an image cannot be used. If only partial images cannot be used, a usable completed image clears this. */
   #flaw: Reply.Flaw | undefined
   #isCompletedFlawed = false
   /** The last message in an event that was skipped, for the description of a failure. */

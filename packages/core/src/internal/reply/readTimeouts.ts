@@ -1,6 +1,6 @@
 /**
  * Timeouts for reading a body. The timeouts run only while a read is pending, so a slow consumer never causes a
- * timeout. Each read has one timer, not one for each chunk.
+ * timeout. A read does not set a new timer for each chunk.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

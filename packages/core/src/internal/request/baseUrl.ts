@@ -14,8 +14,8 @@ import { type Checked, refuse } from "./checked.ts"
 export type ToUrl = (path: string) => string
 
 /**
- * Matches a scheme other than http and https. A URL without a scheme is allowed, because a path is enough in a web
- * page.
+ * Matches a scheme other than http and https. It does not match a URL without a scheme, because a path is enough in a
+ * web page.
  */
 const otherScheme = /^(?!https?:)[\w+.-]+:/i
 const twoSchemes = /^https?:\/*https?(:|\/\/)/i
@@ -50,8 +50,8 @@ const withoutUser = (url: string): string => url.replace(/^((?:https?:[/\\]*|[a-
 
 /**
  * Checks a base URL. Returns a function that appends a path and then the base URL's query. If the check fails, the
- * issue shows the start of the URL, without the user, the password, and the values of query params that can hold a
- * secret.
+ * issue shows the start of the URL, without the user, the password, and the values of query params whose names suggest
+ * a secret.
  */
 export const baseUrl = (param: string, value: string): Checked<ToUrl> => {
   if (!Predicate.isString(value)) return refuse(param, "a URL of http or https", show(value))

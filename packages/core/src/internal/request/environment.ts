@@ -10,7 +10,7 @@ import type { Options } from "./options.ts"
 
 /** A value from an environment variable, without white space around it. */
 export interface Variable {
-  /** For example `GRADIENT_BASE_URL`. */
+  /** The name of the variable, such as `GRADIENT_BASE_URL`. */
   readonly name: string
   readonly value: string
 }

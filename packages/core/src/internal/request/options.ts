@@ -21,7 +21,8 @@ export interface WaitingOptions {
    */
   readonly timeout?: Duration.Input | undefined
   /**
-   * The longest wait for the next byte of a reply's body. Comments in a stream also count as bytes. Default: 5 minutes.
+   * The longest wait for the next byte of a reply's body, in calls of `Images`. Comments in a stream also count as
+   * bytes. Default: 5 minutes.
    */
   readonly idleTimeout?: Duration.Input | undefined
   /**

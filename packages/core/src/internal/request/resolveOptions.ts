@@ -1,6 +1,6 @@
 /**
- * Checks the options of a layer when the layer is built. The issues of all options are reported together, and secret
- * values are not shown.
+ * Checks the options of a layer when the layer is built. The issues of all options are reported together, and do not
+ * show the key.
  */
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -28,8 +28,8 @@ export interface ResolvedOptions {
   readonly toUrl: ToUrl
   readonly server: Server | undefined
   /**
-   * The default headers of each request, which a call's `headers` can change. They include `authorization` if there is
-   * a key. Names are in lower case.
+   * The default headers of each request, which a call's `headers` can change. If there is a key, they include
+   * `authorization`, unless the option `headers` removes it. Names are in lower case.
    */
   readonly headers: Readonly<Record<string, string>>
   /** The model for calls that do not set `model`. */

@@ -18,7 +18,10 @@ export interface AttemptResult {
   readonly charged: "yes" | "no" | "in_doubt"
   /** The time from sending the request to the outcome, in seconds. Undefined if nothing was sent. */
   readonly seconds: number | undefined
-  /** How many complete images arrived, and their bytes. Undefined if the attempt completed without decoding them. */
+  /**
+   * How many complete images are known to have arrived, and their bytes. Undefined if the attempt completed without
+   * decoding them.
+   */
   readonly images: number | undefined
   readonly bytes: number | undefined
   readonly partialImages: number

@@ -1,7 +1,7 @@
 /**
  * The attributes that telemetry adds to spans: those of OpenTelemetry's conventions for generative AI, and this
- * library's own, with the prefix `gradient.image.`. No attribute contains the key. An attribute contains the prompt
- * only if content is captured.
+ * library's own, with the prefix `gradient.image.`. The key is not among them. The prompt is added only if content is
+ * captured.
  */
 import * as Telemetry from "effect/ai/Telemetry"
 import * as Cause from "effect/Cause"
