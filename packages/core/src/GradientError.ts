@@ -290,7 +290,7 @@ export class NotFoundError extends Reason.extend<NotFoundError>("@effect-gradien
   model: optional(Schema.String)
 }) {
   override get summary(): string {
-    if (this.reached === "NotSent") return "The journal has no generation with this idempotency key"
+    if (this.reached === "NotSent") return "There is nothing to join with this idempotency key"
     return this.model === undefined ? super.summary : "There is no such model"
   }
 

@@ -255,7 +255,7 @@ export const worker = (options: WorkerOptions): Stream.Stream<Progress, Gradient
   )
 
 /**
- * Returns the progress of a batch. It sends no request.
+ * Returns the progress of a batch. It sends no request to the service.
  *
  * @category running
  * @since 0.1.0

@@ -22,7 +22,7 @@ type Store = ImageStore["Service"]
 const Text = Schema.optional(Schema.String)
 const Count = Schema.optional(Schema.Finite)
 
-/** The content of the reply except the images, and what the journal needs to restore its row. */
+/** The content of the reply except the bytes of the images, and what the journal needs to restore its row. */
 const Manifest = Schema.Struct({
   version: Schema.Literal(1),
   attempt: Schema.Int,
