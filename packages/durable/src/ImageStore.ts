@@ -100,8 +100,8 @@ export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(Ima
 
 /**
  * Provides a store in a folder, which is created if it is missing. A file is written under a temporary name and synced.
- * Then it gets its name, and its folder is synced, so that the file exists completely or not at all. Fails with
- * `InvalidParamsError` if `path` is a file, or cannot be written to.
+ * Then it gets its name, so that the file exists completely or not at all. Except on Windows, its folder is then synced
+ * too. Fails with `InvalidParamsError` if `path` is a file, or cannot be written to.
  *
  * @category layers
  * @since 0.1.0

@@ -58,7 +58,6 @@ interface Policy<A> {
   readonly check: (row: Row) => Effect.Effect<void, Reason>
 }
 
-/** Answers the call. It reads the journal as often as necessary. */
 export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStore: boolean) =>
   settle(parts, call, checkStore, {
     whenFree: Effect.suspend(() => send(parts, images, call)),

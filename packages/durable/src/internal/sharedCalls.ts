@@ -51,7 +51,7 @@ interface Call {
  * @since 0.1.0
  */
 export interface Joined {
-  /** The whole response. */
+  /** The whole response, when the generation is done. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
   /**
    * One `Completed` for each image. While the generation is under way in this process, also partial images if it is
