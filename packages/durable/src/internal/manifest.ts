@@ -231,7 +231,8 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found)))
   )
 
-  const lost = (path: string) => new LostFile({ message: `${path} is missing in the store, or has another size`, cause: undefined })
+  const lost = (path: string) =>
+    new LostFile({ message: `the store has lost ${path}, or has it with another size`, cause: undefined })
 
   const image = (path: string, { outputFormat, revisedPrompt, size }: Omit<File, "file" | "sha256">) =>
     Effect.flatMap(store.get(path), (bytes) =>
