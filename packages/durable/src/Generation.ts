@@ -28,7 +28,7 @@ export const Status = Schema.Literals(["free", "sending", "in-doubt", "abandoned
 export type Status = typeof Status.Type
 
 /**
- * A generation.
+ * What the journal knows of the generation of one idempotency key.
  *
  * @category models
  * @since 0.1.0
