@@ -133,8 +133,8 @@ const look = (
   }).pipe(Effect.mapError(GradientError.fromReason))
 
 /**
- * Fails if the digest in the row is of other params or another `extraBody`. An absent digest, or one of another version,
- * is not compared.
+ * Fails if the digest in the row is of other params or another `extraBody`. An absent digest, or one of another
+ * version, is not compared.
  */
 export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row): Effect.Effect<void, Reason> =>
   digest === undefined || salt === undefined || !isKnownDigest(digest)
