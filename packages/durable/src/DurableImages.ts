@@ -113,7 +113,7 @@ export class DurableImages extends Context.Service<
     readonly list: (options?: ListOptions) => Stream.Stream<Generation, GradientError.GradientError>
     readonly get: (key: string) => Failing<Option.Option<Generation>>
     /**
-     * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this
+     * Joins a generation that an earlier call asked for. Succeeds at once if a call with the key is under way in this
      * process, else when the generation is done. Fails with `NotFoundError` if no call with the key is under way in
      * this process, and the generation is unknown or `free`.
      *
@@ -278,8 +278,8 @@ export const doubts: Effect.Effect<ImagesTelemetry.Doubts, GradientError.Gradien
 )
 
 /**
- * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this process,
- * else when the generation is done. It never sends a request to the service.
+ * Joins a generation that an earlier call asked for. Succeeds at once if a call with the key is under way in this
+ * process, else when the generation is done. It never sends a request to the service.
  *
  * @category accessors
  * @since 0.1.0
