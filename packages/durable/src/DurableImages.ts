@@ -87,8 +87,8 @@ export interface Options {
    */
   readonly keep?: (Retention & { readonly params?: boolean | undefined }) | undefined
   /**
-   * Whether a call looks for the images of its key in the store before it sends a request. The store may have them
-   * although the journal does not know it, because the journal was lost or is outdated. Default: true.
+   * Whether a call looks for the images of its key in the store and the spare store before it sends a request. A store
+   * may have them although the journal does not know it, because the journal was lost or is outdated. Default: true.
    */
   readonly checkStore?: boolean | undefined
   /**
@@ -113,7 +113,7 @@ export class DurableImages extends Context.Service<
     readonly list: (options?: ListOptions) => Stream.Stream<Generation, GradientError.GradientError>
     readonly get: (key: string) => Failing<Option.Option<Generation>>
     /**
-     * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this
+     * Joins a generation that an earlier call asked for. Succeeds at once if a call with the key is under way in this
      * process, else when the generation is done. Fails with `NotFoundError` if no call with the key is under way in
      * this process, and the generation is unknown or `free`.
      *
@@ -151,8 +151,9 @@ export class DurableImages extends Context.Service<
      */
     readonly prune: (options: PruneOptions) => Failing<Removed>
     /**
-     * For each manifest in the store that can be read, writes the row of its generation if the journal lacks it, and
-     * completes the row if it is neither done nor expired. Emits each generation whose row was written or completed.
+     * For each manifest in the store and the spare store that can be read, writes the row of its generation if the
+     * journal lacks it, and completes the row if it is neither done nor expired. Emits each generation whose row was
+     * written or completed.
      */
     readonly reconcile: Stream.Stream<Generation, GradientError.GradientError>
   }
@@ -242,7 +243,7 @@ export const list = (options?: ListOptions): Stream.Stream<Generation, GradientE
   Stream.unwrap(Effect.map(DurableImages, (durable) => durable.list(options)))
 
 /**
- * Returns the generation of a key. It never sends a request.
+ * Returns the generation of a key, or `None` if the journal has none.
  *
  * @category accessors
  * @since 0.1.0
@@ -277,8 +278,8 @@ export const doubts: Effect.Effect<ImagesTelemetry.Doubts, GradientError.Gradien
 )
 
 /**
- * Joins a generation that an earlier call asked for. Succeeds at once if the generation is under way in this process,
- * else when the generation is done. It never sends a request.
+ * Joins a generation that an earlier call asked for. Succeeds at once if a call with the key is under way in this
+ * process, else when the generation is done. It never sends a request to the service.
  *
  * @category accessors
  * @since 0.1.0
@@ -333,8 +334,9 @@ export const prune = (options: PruneOptions): Effect.Effect<Removed, GradientErr
   Effect.flatMap(DurableImages, (durable) => durable.prune(options))
 
 /**
- * For each manifest in the store that can be read, writes the row of its generation if the journal lacks it, and
- * completes the row if it is neither done nor expired. Run it after the journal was restored from a backup.
+ * For each manifest in the store and the spare store that can be read, writes the row of its generation if the journal
+ * lacks it, and completes the row if it is neither done nor expired. Run it after the journal was restored from a
+ * backup.
  *
  * @category accessors
  * @since 0.1.0

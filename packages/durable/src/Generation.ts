@@ -13,8 +13,8 @@ import type { Found } from "./internal/journalModels.ts"
  * - `sending`: a process has the permission to send, so a request may be under way.
  * - `in-doubt`: a request may have been charged for, and the generation is not done.
  * - `abandoned`: a person decided that no request is sent for the key any more.
- * - `done`: the images are in the store.
- * - `expired`: the images were removed.
+ * - `done`: the images were stored.
+ * - `expired`: the images were removed, or the generation was erased.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +28,7 @@ export const Status = Schema.Literals(["free", "sending", "in-doubt", "abandoned
 export type Status = typeof Status.Type
 
 /**
- * A generation.
+ * What the journal knows of the generation of one idempotency key.
  *
  * @category models
  * @since 0.1.0

@@ -4,9 +4,9 @@
  * lines are skipped.
  *
  * Runners are the processes that run a batch. They share a journal and a store, on one machine or on many. If a runner
- * is killed, the others continue with the rest of the batch, but requests that the killed runner had under way are in
- * doubt: they are not sent again unless a person decides so. If all runners have stopped, calling `run` again continues
- * the batch.
+ * is killed, the others continue with the rest of the batch. Requests that the killed runner had under way are not sent
+ * again unless a person decides so. They are in doubt, unless all their images had been stored. If all runners have
+ * stopped, calling `run` again continues the batch.
  *
  * The idempotency key of a request is `<batch>/<id>`.
  *
@@ -211,13 +211,14 @@ const prepared = Effect.fnUntraced(function* <E, R>(name: string, lines: Stream.
 })
 
 /**
- * Runs a batch to its end, and emits its progress every second. Before it sends anything, it checks every line. It
- * fails with `InvalidParamsError`, which lists the problems by line, or with `ConflictError` if the store has a batch
- * of this name with other lines, or has none although the journal has finished requests of it. A request that failed in
- * an earlier run, and was not charged for, is sent again. If most other requests would fail in the same way, for
- * example because the model access key is wrong, if images could not be stored, or if the key of a request belongs to a
- * generation with other params, the run fails at once. It also fails if more than 30 passes over the batch in a row
- * bring no outcome, and the last of them had a temporary failure, for example because the service cannot be reached.
+ * Runs a batch to its end, and emits its progress every second while the journal can be reached. Before it sends
+ * anything, it checks every line. It fails with `InvalidParamsError`, which lists the problems by line, or with
+ * `ConflictError` if the store has a batch of this name with other lines, or has none although the journal has finished
+ * requests of it. A request that failed in an earlier run, and was not charged for, is sent again. The run fails at
+ * once if a request fails because the model access key is wrong or lacks a permission, the credit is used up, or the
+ * model does not exist; if images could not be stored; or if the key of a request belongs to a generation with other
+ * params. It also fails if more than 30 passes over the batch in a row bring no outcome, and the last of them had a
+ * failure, for example because the service cannot be reached or a budget is used up.
  *
  * @category running
  * @since 0.1.0
@@ -241,7 +242,7 @@ const known = Effect.fnUntraced(function* (name: string) {
 
 /**
  * Runs one more runner of a batch that `run` has begun, for example on another machine. Emits the progress of the batch
- * every second. Ends when each request of the batch has an outcome.
+ * every second while the journal can be reached. Ends when each request of the batch has an outcome.
  *
  * @category running
  * @since 0.1.0
@@ -255,7 +256,7 @@ export const worker = (options: WorkerOptions): Stream.Stream<Progress, Gradient
   )
 
 /**
- * Returns the progress of a batch. It sends no request.
+ * Returns the progress of a batch. It sends no request to the service.
  *
  * @category running
  * @since 0.1.0

@@ -38,13 +38,14 @@ export class ImageStore extends Context.Service<
   {
     /**
      * Writes a file. Once this has succeeded, a file in a folder or bucket survives a crash. A file that already exists
-     * is not changed, unless the store is an S3 server that does not support `If-None-Match`.
+     * is not changed, except on an S3 server that does not support `If-None-Match`. If a file is written twice at the
+     * same time to a file system without hard links, either content may be kept.
      */
     readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailure>
     readonly get: (path: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailure>
     /**
-     * Reads up to `length` bytes from `start` on. The result may be shorter than `length`. It is empty only if `start`
-     * is at or after the end of the file.
+     * Reads up to `length` bytes from `start` on; `length` must be at least 1. The result may be shorter than `length`.
+     * It is empty only if `start` is at or after the end of the file.
      */
     readonly read: (
       path: string,
@@ -99,8 +100,8 @@ export const layerMemory: Layer.Layer<ImageStore> = Layer.fresh(Layer.effect(Ima
 
 /**
  * Provides a store in a folder, which is created if it is missing. A file is written under a temporary name and synced.
- * Then it gets its name, and its folder is synced, so that the file exists completely or not at all. Fails with
- * `InvalidParamsError` if `path` is a file, or cannot be written to.
+ * Then it gets its name, so that the file exists completely or not at all. Except on Windows, its folder is then synced
+ * too. Fails with `InvalidParamsError` if `path` is a file, or cannot be written to.
  *
  * @category layers
  * @since 0.1.0

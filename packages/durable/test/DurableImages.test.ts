@@ -326,7 +326,7 @@ describe("a process that ends", () => {
     }).pipe(Effect.scoped)
   )
 
-  /** A process that has got its images or failure, and takes this long to store images. */
+  /** A process that has got its images or failure, and takes this long to write each file of them. */
   const storingIn = (takes: Duration.Input, script: TestTransport.Script, settings?: DurableImages.Options) =>
     Effect.gen(function* () {
       const all = yield* shared
@@ -818,7 +818,7 @@ describe("a person", () => {
     }).pipe(Effect.scoped)
   )
 
-  /** A generation that was refused, and is free. */
+  /** Makes a process whose generation was refused, and is free. */
   const refusedOn = (all: Parameters<typeof processOn>[0]) =>
     Effect.gen(function* () {
       const refused = TestTransport.respond({ status: 400, json: {} })
@@ -967,13 +967,12 @@ describe("joining a key", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("says that there is nothing to join", () =>
+  it.effect("says that there is nothing to join with this key", () =>
     Effect.gen(function* () {
       const process = yield* processOn(yield* shared, [])
       const reason = yield* Effect.provide(reasonOf(Effect.scoped(DurableImages.join(key))), process)
       expect(reason.message).toBe(
-        "There is nothing to join with this idempotency key: " +
-          "the journal has no generation that is under way or done. Ask for the images again."
+        "There is nothing to join with this idempotency key: ask for the images again."
       )
     }).pipe(Effect.scoped)
   )

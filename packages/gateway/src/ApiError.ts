@@ -81,7 +81,7 @@ const descriptions = {
   422: "The service refused the request.",
   429: "The caller requested too many images or has too many open requests, or a limit of the image service is reached. The header retry-after, if present, gives the seconds to wait.",
   500: "The gateway failed.",
-  502: "The image service or the gateway's store failed, the reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
+  502: "The image service, or the gateway's journal or store, failed, the reply cannot be used, or only the operator can correct the problem. Unless nothing was sent, or the code is not_configured or insufficient_quota, the image may have been charged for.",
   503: "The image service is busy, or something that the gateway needs cannot be used now. This request was not charged for.",
   504: "The image service did not reply in time. If the header x-should-retry is false, the image may have been charged for."
 } as const

@@ -173,7 +173,7 @@ export class AttemptRecord {
   #doubt(open: Kept, note: string, images: ReadonlyArray<GeneratedImage.GeneratedImage>): Effect.Effect<void> {
     const kept = this.#parts.store.keepPartial(open, images).pipe(
       Effect.tapError(({ message }) =>
-        Effect.logError(`The images of an attempt in doubt could not be stored: ${message}`)
+        Effect.logError(`Not all images of an attempt in doubt could be stored: ${message}`)
       ),
       Effect.orElseSucceed(() => 0)
     )

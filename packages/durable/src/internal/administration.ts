@@ -67,7 +67,7 @@ export interface PruneOptions {
 }
 
 /**
- * How much was removed.
+ * How much `erase`, `forget` or `prune` removed.
  *
  * @category models
  * @since 0.1.0

@@ -45,8 +45,8 @@ const firstPollMillis = 250
 const longestPollMillis = 2000
 
 /**
- * What to do if a request may be sent, and what to do if the generation is done. `check` fails if the row belongs to a
- * call with other params.
+ * What to do if a request may be sent, and what to do if the generation is done. `check` can refuse the row first, for
+ * example because it belongs to a call with other params.
  */
 interface Policy<A> {
   /**
@@ -58,7 +58,6 @@ interface Policy<A> {
   readonly check: (row: Row) => Effect.Effect<void, Reason>
 }
 
-/** Answers the call. It reads the journal as often as necessary. */
 export const answer = (parts: Parts, images: Service, call: KeyedCall, checkStore: boolean) =>
   settle(parts, call, checkStore, {
     whenFree: Effect.suspend(() => send(parts, images, call)),
@@ -133,7 +132,10 @@ const look = (
     return yield* find
   }).pipe(Effect.mapError(GradientError.fromReason))
 
-/** Fails if the generation of this row was asked for with other params. */
+/**
+ * Fails if the digest in the row is of other params or another `extraBody`. An absent digest, or one of another
+ * version, is not compared.
+ */
 export const checkParams = (parts: Parts, asked: string, { digest, salt }: Row): Effect.Effect<void, Reason> =>
   digest === undefined || salt === undefined || !isKnownDigest(digest)
     ? Effect.void

@@ -68,7 +68,7 @@ export const unknown = () =>
   new GradientError.NotFoundError({
     reached: "NotSent",
     code: ErrorBody.codes.notFound,
-    description: "the journal has no generation that is under way or done. Ask for the images again"
+    description: "ask for the images again"
   })
 
 /** The reason of a call that has sent nothing and ends because the layer is closing. */

@@ -60,7 +60,7 @@ export interface Filter {
   readonly createdBefore?: number | undefined
   /** Only rows that have not changed for this many milliseconds. */
   readonly untouchedFor?: number | undefined
-  /** The last row of the previous page. */
+  /** Only rows that follow this one, which is the last row of the previous page. */
   readonly after?: Pick<Row, "createdAt" | "id"> | undefined
   readonly limit: number
 }

@@ -22,7 +22,7 @@ type Store = ImageStore["Service"]
 const Text = Schema.optional(Schema.String)
 const Count = Schema.optional(Schema.Finite)
 
-/** The content of the reply except the images, and what the journal needs to restore its row. */
+/** The content of the reply except the bytes of the images, and what the journal needs to restore its row. */
 const Manifest = Schema.Struct({
   version: Schema.Literal(1),
   attempt: Schema.Int,
@@ -231,7 +231,8 @@ export const attemptsIn = (store: Store, identity: Identity) => {
     Stream.flatMap((found) => Stream.fromIterable(Option.toArray(found)))
   )
 
-  const lost = (path: string) => new LostFile({ message: `the store has lost ${path}`, cause: undefined })
+  const lost = (path: string) =>
+    new LostFile({ message: `the store has lost ${path}, or has it with another size`, cause: undefined })
 
   const image = (path: string, { outputFormat, revisedPrompt, size }: Omit<File, "file" | "sha256">) =>
     Effect.flatMap(store.get(path), (bytes) =>

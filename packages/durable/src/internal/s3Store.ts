@@ -319,8 +319,8 @@ class Bucket {
   }
 
   /**
-   * Fails if the bucket cannot be read. It lists a folder that is empty, because a list of the whole bucket would take
-   * longer.
+   * Fails if the bucket cannot be read. It lists a folder that the store does not use, because a list of the whole
+   * bucket would take longer.
    */
   get check(): Effect.Effect<void, StoreFailure> {
     return Effect.asVoid(this.#page(`${this.#key("none")}/`, undefined))

@@ -51,17 +51,17 @@ interface Call {
  * @since 0.1.0
  */
 export interface Joined {
-  /** The whole response. */
+  /** The whole response, when the generation is done. */
   readonly response: Effect.Effect<ImageGenerateResponse.ImageGenerateResponse, GradientError.GradientError>
   /**
-   * One `Completed` for each image. While the generation is under way in this process, also partial images if it is
-   * streamed: the newest one and those that follow, some of which a slow consumer does not get.
+   * One `Completed` for each image. While a request for a stream that this process sent is under way, also partial
+   * images: the newest one and those that follow, some of which a slow consumer does not get.
    */
   readonly events: Stream.Stream<ImageGenStreamEvent.ImageGenStreamEvent, GradientError.GradientError>
   /**
    * The generation in the store, if it is done. A server can read its images piece by piece, so that it need not hold
-   * them in memory for callers who read slowly. `undefined` if the generation is under way in this process, which then
-   * has the images in memory anyway.
+   * them in memory for callers who read slowly. `undefined` if a call with the key is under way in this process, which
+   * then has the images in memory anyway.
    */
   readonly stored: Stored | undefined
 }

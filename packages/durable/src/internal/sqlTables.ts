@@ -46,7 +46,6 @@ const migrations = ({ budget, generation, holder, limit }: Names): ReadonlyArray
   [3, "budget", Effect.succeed(createBudgetTable(budget))]
 ]
 
-/** Creates the table with the counts of rate limiters. */
 const createLimitTable = Effect.fnUntraced(function* (limit: string) {
   const sql = (yield* SqlClient).withoutTransforms()
   yield* sql`CREATE TABLE ${sql(limit)} (

@@ -59,8 +59,8 @@ export const findInStores = Effect.fnUntraced(function* <A>(
 })
 
 /**
- * Completes a row that is not done if a store has a manifest or all images of the generation. Returns whether this call
- * or another process has completed it: `false` for a row that was given as `done`.
+ * Completes a row that is not done if a store has a manifest of the generation or all images of the row's attempt.
+ * Returns whether this call or another process has completed it: `false` for a row that was given as `done`.
  */
 export const recover = (parts: Parts, row: Row): Effect.Effect<boolean, GradientError.GradientErrorReason> =>
   Effect.gen(function* () {

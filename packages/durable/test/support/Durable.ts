@@ -9,7 +9,6 @@ import { DurableImages, GenerationJournal, ImageStore } from "../../src/index.ts
 type Journal = GenerationJournal.GenerationJournal["Service"]
 type Store = ImageStore.ImageStore["Service"]
 
-/** What processes share. */
 export interface Shared {
   readonly journal: Journal
   readonly store: Store

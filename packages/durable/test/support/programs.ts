@@ -5,5 +5,4 @@ export const folder = join(import.meta.dirname, "../..")
 
 export const names = ["batchProcess", "budgetedProcess", "durableProcess", "limitedProcess"] as const
 
-/** The bundle of a program. */
 export const bundled = (name: (typeof names)[number]) => join(folder, "out", `${name}.js`)

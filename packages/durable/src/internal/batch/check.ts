@@ -24,7 +24,6 @@ export interface Checked {
   readonly digest: string
 }
 
-/** A growable array of numbers. */
 class Numbers {
   #values = new Float64Array(1024)
   length = 0

@@ -49,9 +49,9 @@ const stopping: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether this failure stops the runner. It does if most other requests would fail in the same way. It also does if
- * images could not be stored or recorded, because the images of further requests would be paid for and lost too; or if
- * a key belongs to a generation with other params, because no later pass changes that.
+ * Whether this failure stops the runner. Those in `stopping` do. A failure to store or record images does, because the
+ * images of further requests would be paid for and lost too. So does a key of a generation with other params, because
+ * no later pass changes that.
  */
 const isStopping = ({ mayHaveBeenCharged, reason: { _tag, code } }: GradientError.GradientError): boolean =>
   stopping.has(_tag) ||
@@ -85,7 +85,7 @@ const lookAt = (found: Option.Option<Found>, isRetrying: boolean): Look => {
 
 /**
  * After more than this many passes in a row in which no request got an outcome, the runner fails if the last of these
- * passes had a temporary failure.
+ * passes had a failure that gave its request no outcome.
  */
 const mostIdlePasses = 30
 
@@ -98,7 +98,7 @@ class Runner {
   /** Is 1 at the index of each request that has an outcome: done, expired, refused, in doubt or abandoned. */
   readonly #settled: Uint8Array
   #settledCount = 0
-  /** The last temporary failure of the current pass. */
+  /** The last failure of the current pass that gave its request no outcome. */
   #passing: GradientError.GradientError | undefined
 
   constructor(parts: Parts, batch: Batch) {
@@ -171,7 +171,7 @@ class Runner {
   }
 
   /**
-   * Runs passes until every request has an outcome. Fails with a failure that stops the runner, or with a temporary
+   * Runs passes until every request has an outcome. Fails with a failure that stops the runner, or with the last other
    * failure after many passes without progress.
    */
   readonly run: Effect.Effect<void, GradientError.GradientError> = Effect.gen({ self: this }, function* () {
