@@ -47,13 +47,14 @@ export interface EmulatorOptions {
    */
   readonly models?: ReadonlyArray<string> | undefined
   /**
-   * The faults to simulate. A request for images that does not choose its own fault gets the first one that has any of
-   * its `times` left; `retired` affects only requests for its model. Default: none.
+   * The faults to simulate. A valid request for images gets the first one that has any of its `times` left, unless a
+   * fault that it chose itself applies (see `allowFaultHeader`). Apart from this order, `retired` affects the requests
+   * for its model. Default: none.
    */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request for images may choose its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined
-  /** Whether to log a line for each request: method, path, status, duration and what was charged. Default: false. */
+  /** Whether to log a line for each request: method, URL, status, duration and what was charged. Default: false. */
   readonly logRequests?: boolean | undefined
 }
 

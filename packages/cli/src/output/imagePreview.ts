@@ -82,8 +82,8 @@ const over = (last: Drawn | undefined, cells: Cells): string => {
 const clearBelow = "\u001B[J"
 
 /**
- * Shows images on standard output if it is a terminal that can show colours. Captions are printed on standard error in
- * any case.
+ * Shows images on standard output if they are wanted and it is a terminal that can show colours. Captions are printed
+ * on standard error in any case.
  */
 export interface Gallery {
   /** Shows an image. If `isPartial`, the next image replaces this one on the screen where that is possible. */

@@ -1,6 +1,6 @@
 /**
  * Sends traces and metrics to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`. Effect's exporters also read other
- * environment variables of OpenTelemetry. Logs are not sent: they contain texts of the service, which can repeat a
+ * environment variables of OpenTelemetry. Logs are not sent: they can contain texts of the service, which can repeat a
  * prompt.
  */
 import * as Cause from "effect/Cause"
