@@ -38,7 +38,7 @@ export interface EmulatorOptions {
   readonly seed?: number | undefined
   /**
    * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one
-   * colour, whatever the prompt, and take almost no time: use them in load tests. Default: `painted`.
+   * colour, whatever the prompt, and take little time: use them in load tests. Default: `painted`.
    */
   readonly images?: "painted" | "plain" | undefined
   /**

@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger/Entry")({
-  /** The reply's `x-request-id`. */
+  /** The id of the request, as in the reply's `x-request-id`. */
   id: Schema.String,
   prompt: Schema.String,
   model: Schema.String,

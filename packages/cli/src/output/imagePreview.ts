@@ -60,7 +60,7 @@ const preview = async (bytes: Uint8Array) => {
   return { data, cells: fit(info) }
 }
 
-/** The sizes of the image that was drawn last, and of the screen at that time. */
+/** The last image: its size, the lines that it and its caption take, and the size of the screen at that time. */
 interface Drawn {
   readonly cells: Cells
   readonly lines: number
