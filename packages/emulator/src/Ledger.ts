@@ -25,8 +25,8 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
   /** When the request was accepted. */
   at: Schema.DateTimeUtc,
   /**
-   * When the client left, if that was before all images were sent. Absent if all images were sent, or if a fault broke
-   * the connection.
+   * When the client left. Only set if it left before all images were sent; a connection that a fault broke does not
+   * count.
    */
   leftAt: Schema.optionalKey(Schema.DateTimeUtc)
 }) {}
