@@ -78,7 +78,7 @@ export const open = Effect.fnUntraced(function* (folder: string) {
 
   const outside = (name: string) =>
     new ImageFolderError({
-      problem: `${name} is not directly in the folder ${root}, or is a link to somewhere else. See list_images for the images.`
+      problem: `${name} is not directly in the folder ${root}, or is a link to somewhere else. See list_images.`
     })
 
   /** Returns the path of an image, with links resolved. Fails if that path is not directly in the folder. */
