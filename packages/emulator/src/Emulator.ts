@@ -54,7 +54,7 @@ export interface EmulatorOptions {
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request for images may choose its own fault, in the header `x-emulator-fault`. Default: false. */
   readonly allowFaultHeader?: boolean | undefined
-  /** Whether to log a line for each request: method, URL, status, duration and what was charged. Default: false. */
+  /** Whether to log a line for each request: method, path, status, duration and what was charged. Default: false. */
   readonly logRequests?: boolean | undefined
 }
 
