@@ -65,7 +65,7 @@ export const until = (condition: () => boolean | Promise<boolean>) =>
 interface Options {
   readonly faults?: ReadonlyArray<Fault.Fault>
   readonly browser?: BrowserContextOptions
-  /** `plain` images have one colour: few bytes, and almost no time to draw. Default: `painted`. */
+  /** `plain` images have one colour: few bytes, and little time to draw. Default: `painted`. */
   readonly images?: "painted" | "plain"
 }
 

@@ -189,7 +189,7 @@ describe("gradient-images gateway with a journal and a store", () => {
       assert.strictEqual((yield* get(`${origin}/readyz`)).status, 200)
       const database = new DatabaseSync(journal)
       database.exec("ALTER TABLE gradient_generation RENAME TO gone")
-      yield* Effect.sleep("1100 millis") // The gateway keeps the result of a check for one second.
+      yield* Effect.sleep("1100 millis") // The gateway reuses the result of a check of the journal for one second.
       const response = yield* get(`${origin}/readyz`)
       assert.strictEqual(response.status, 503)
       assert.strictEqual(yield* Effect.promise(() => response.text()), "the journal cannot be reached")

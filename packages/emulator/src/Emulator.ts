@@ -38,7 +38,7 @@ export interface EmulatorOptions {
   readonly seed?: number | undefined
   /**
    * `painted` images are painted from the prompt, and take about 0.3 s each at 1024x1024. `plain` images have one
-   * colour, whatever the prompt, and take almost no time: use them in load tests. Default: `painted`.
+   * colour, whatever the prompt, and take little time: use them in load tests. Default: `painted`.
    */
   readonly images?: "painted" | "plain" | undefined
   /**
@@ -47,8 +47,9 @@ export interface EmulatorOptions {
    */
   readonly models?: ReadonlyArray<string> | undefined
   /**
-   * The faults to simulate. A request for images that does not choose its own fault gets the first one that has any of
-   * its `times` left; `retired` affects only requests for its model. Default: none.
+   * The faults to simulate. A valid request for images gets the first one that has any of its `times` left, unless a
+   * fault that it chose itself applies (see `allowFaultHeader`). Apart from this order, `retired` affects the requests
+   * for its model. Default: none.
    */
   readonly faults?: ReadonlyArray<Fault.Input> | undefined
   /** Whether a request for images may choose its own fault, in the header `x-emulator-fault`. Default: false. */

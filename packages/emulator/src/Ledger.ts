@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger/Entry")({
-  /** The reply's `x-request-id`. */
+  /** The id of the request, as in the reply's `x-request-id`. */
   id: Schema.String,
   prompt: Schema.String,
   model: Schema.String,
@@ -25,8 +25,8 @@ export class Entry extends Schema.Class<Entry>("@effect-gradient/emulator/Ledger
   /** When the request was accepted. */
   at: Schema.DateTimeUtc,
   /**
-   * When the client left. Absent if the client did not leave before it had all images, or if a fault broke the
-   * connection.
+   * When the client left. Only set if it left before all images were sent; a connection that a fault broke does not
+   * count.
    */
   leftAt: Schema.optionalKey(Schema.DateTimeUtc)
 }) {}

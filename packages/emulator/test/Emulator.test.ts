@@ -24,7 +24,7 @@ layer(Emulator.layerHttpClient({ faults: ["status=500 x1", "status=429 x1"], mod
         assert.strictEqual(yield* statusOf("{"), 400)
         assert.strictEqual(yield* statusOf({ ...small, model: "b" }), 404)
         assert.strictEqual(yield* statusOf(small), 500)
-        // A 429 comes before the key is checked.
+        // The fault status=429 acts before the key is checked.
         assert.strictEqual(yield* statusOf(small, {}), 429)
         assert.strictEqual(yield* statusOf(small), 200)
       })

@@ -28,7 +28,7 @@ const config = {
   pace: given(duration("pace"), "The time before each image of a stream. Default: 0"),
   images: Flag.Literals("images", ["painted", "plain"]).pipe(
     Flag.withDescription(
-      "What the images show: painted scenes, or plain images of one colour, which take almost no time. Default: painted"
+      "What the images show: painted scenes, or plain images of one colour, which take little time. Default: painted"
     ),
     Flag.withDefault("painted")
   ),

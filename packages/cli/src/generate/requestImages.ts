@@ -59,8 +59,8 @@ const whyRetrying = ({ _tag, status }: GradientError.GradientErrorReason): strin
 }
 
 /**
- * Requests the images, as a stream if partial images are requested. While the command waits for a reply that is not a
- * stream, the progress shows the model of the params, else `model`.
+ * Requests the images, as a stream if `partialImages` is set. While the command waits for a reply that is not a stream,
+ * the progress shows the model of the params, else `model`.
  */
 export const ask = (
   { partialImages, ...params }: ImageGenerateParams.ImageGenerateParamsStreaming,
@@ -70,7 +70,7 @@ export const ask = (
   model: string
 ): Effect.Effect<Generated, GradientError.GradientError, Images.Images> => {
   const first = partialImages === undefined ? (params.model ?? model) : imageName(0, partialImages)
-  // The first progress line appears when a request is sent, and so only after all checks.
+  // The progress is shown only when an attempt begins, so it does not appear if the params are invalid.
   const entry: Attempt.Entry = {
     begin: () => progress.waitFor(first),
     end: (_attempt, outcome) =>

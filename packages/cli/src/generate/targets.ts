@@ -27,7 +27,7 @@ export const extensionOf = (format: string): string => {
   return /^[a-z\d]+$/i.test(format) ? format : "bin"
 }
 
-/** Returns a warning if the extension of the file stands for another format than that of the image. */
+/** Returns a warning if the extension of the file is in `formats`, but the image has another format. */
 export const contradictionOf = (image: GeneratedImage.ImageBytes, file: string): string | undefined => {
   const [ext = ""] = /\.\w+$/.exec(file) ?? []
   const format = formatOf(ext)

@@ -1,4 +1,4 @@
-/** Writes images. An image that cannot be written to its target is written elsewhere, because it may be paid for. */
+/** Writes images. If an image cannot be written to its target, another place is tried, because it may be paid for. */
 import type { GeneratedImage } from "@effect-gradient/core"
 import { ImageFile } from "@effect-gradient/node"
 import * as Effect from "effect/Effect"

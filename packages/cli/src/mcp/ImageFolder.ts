@@ -78,10 +78,10 @@ export const open = Effect.fnUntraced(function* (folder: string) {
 
   const outside = (name: string) =>
     new ImageFolderError({
-      problem: `${name} is not directly in the folder ${root}. See list_images for the images in it.`
+      problem: `${name} is not directly in the folder ${root}, or is a link to somewhere else. See list_images.`
     })
 
-  /** Returns the path of an image, with links resolved. Fails if the image is not directly in the folder. */
+  /** Returns the path of an image, with links resolved. Fails if that path is not directly in the folder. */
   const pathOf = Effect.fnUntraced(function* (name: string) {
     const path = resolve(root, name)
     if (dirname(path) !== root) return yield* outside(name)

@@ -1,7 +1,7 @@
 /**
- * Lets an agent's calls with the same key share one request, so that a repeated call is not paid for twice. A host may
- * cancel a call that takes long, and repeat it, while the service is still generating its images. So a call continues
- * even if nobody waits for it. A call with the same key joins it, or, for 10 minutes after its end, gets its
+ * Lets an agent's calls with the same key share one outcome, so that a call repeated soon is not paid for twice. A host
+ * may cancel a call that takes long, and repeat it, while the service is still generating its images. So a call
+ * continues even if nobody waits for it. A call with the same key joins it, or, for 10 minutes after its end, gets its
  * outcome if that is final (see `make`).
  */
 import * as Clock from "effect/Clock"
@@ -50,7 +50,7 @@ const beating = (report: Report) =>
     )
   )
 
-/** `isFinal` decides whether an outcome is kept for later calls with the same key. If not, the next one starts anew. */
+/** `isFinal` decides whether an outcome is kept for later calls with its key. If not, the next call starts anew. */
 export const make = Effect.fnUntraced(function* <A>(isFinal: (outcome: A) => boolean) {
   const calls = new Map<string, Call<A>>()
   const joining = yield* Semaphore.make(1)

@@ -1,7 +1,6 @@
 /**
  * The tools of `gradient-images mcp`: generate, list and show. Their results contain the paths of images; those of
- * generate and show also contain links, and as many images as `inline` allows, because hosts may cut results at about
- * 1 MB.
+ * generate and show also contain links, and images up to a total size, because hosts may cut results at about 1 MB.
  */
 import { type GeneratedImage, ImageGenerateParams, Images } from "@effect-gradient/core"
 import * as ImageTool from "@effect-gradient/core/ImageTool"
@@ -121,8 +120,9 @@ const lineOf = ({ bytes, location, mediaType, size }: ImageTool.Reference) =>
 const listLineOf = ({ bytes, modified, path }: Listed) => `${path} (${fileSize(bytes)}, ${modified.toISOString()})`
 
 /**
- * Makes the result with the paths and links of images. An image is also included itself if it and those included before
- * it are within the limit. Images that could not be written to files are always included.
+ * Makes the result with the paths and links of images. An image is also included itself if its file can be read, and
+ * if it and those before it that were small enough are within `inline`. Images that could not be written to files are
+ * always included.
  */
 const imagesResult = Effect.fnUntraced(function* (
   { folder, inline }: Options,

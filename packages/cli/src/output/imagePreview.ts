@@ -60,7 +60,7 @@ const preview = async (bytes: Uint8Array) => {
   return { data, cells: fit(info) }
 }
 
-/** The sizes of the image that was drawn last, and of the screen at that time. */
+/** The last image: its size, the lines that it and its caption take, and the size of the screen at that time. */
 interface Drawn {
   readonly cells: Cells
   readonly lines: number
@@ -82,8 +82,8 @@ const over = (last: Drawn | undefined, cells: Cells): string => {
 const clearBelow = "\u001B[J"
 
 /**
- * Shows images on standard output if it is a terminal that can show colours. Captions are printed on standard error in
- * any case.
+ * Shows images on standard output if they are wanted and it is a terminal that can show colours. Captions are printed
+ * on standard error in any case.
  */
 export interface Gallery {
   /** Shows an image. If `isPartial`, the next image replaces this one on the screen where that is possible. */

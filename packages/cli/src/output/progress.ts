@@ -1,6 +1,6 @@
 /**
- * Shows on standard error what the command is waiting for. On a terminal it is one line that counts the seconds.
- * Otherwise a line is printed for each wait, and every 30 seconds a line that the command still waits.
+ * Shows on standard error what the command is waiting for. On an interactive terminal it is one line that counts the
+ * seconds. Otherwise a line is printed for each wait, and one every 30 seconds while a reply is awaited.
  */
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"

@@ -4,8 +4,8 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 
 /**
- * Hides what the effect logs below the level Error, such as warnings about retries: the command itself shows retries.
- * If --log-level is set, that level decides instead.
+ * Hides what the effect logs below the level Error, such as warnings about retries. If --log-level is set, that level
+ * decides instead.
  */
 export const quietly = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
   const level = yield* GlobalFlag.LogLevel

@@ -26,7 +26,7 @@ const stopListening = Effect.sync(() => {
   process.off("SIGINT", listeners.SIGINT).off("SIGTERM", listeners.SIGTERM).off("SIGHUP", listeners.SIGHUP)
 })
 
-/** Runs a program. SIGINT, SIGTERM and SIGHUP each interrupt it. */
+/** Runs a program under `NodeRuntime.runMain`, so that SIGINT, SIGTERM and SIGHUP each interrupt it. */
 export const handling = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     listen,

@@ -1,6 +1,6 @@
 /**
  * Sends traces and metrics to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`. Effect's exporters also read other
- * environment variables of OpenTelemetry. Logs are not sent: they contain texts of the service, which can repeat a
+ * environment variables of OpenTelemetry. Logs are not sent: they can contain texts of the service, which can repeat a
  * prompt.
  */
 import * as Cause from "effect/Cause"
@@ -14,7 +14,7 @@ import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as OtlpTracer from "effect/observability/OtlpTracer"
 import { env } from "node:process"
 
-/** Defaults for variables that are not set. Without them Effect's exporters send nothing, or fail. */
+/** Defaults for variables that are not set. Without them Effect's exporters send nothing, or can fail. */
 const defaults = { OTEL_TRACES_EXPORTER: "otlp", OTEL_METRICS_EXPORTER: "otlp", OTEL_SERVICE_NAME: "gradient-images" }
 
 /** The environment without its empty variables. OpenTelemetry specifies that an empty variable counts as not set. */

@@ -1,6 +1,6 @@
 /**
- * Traces and metrics, if the environment names a collector. This module loads their code on demand, so that a command
- * without a collector does not wait for it.
+ * Traces and metrics, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. This module loads their code on demand, so that a
+ * command without a collector does not wait for it.
  */
 import type { Images } from "@effect-gradient/core"
 import * as Config from "effect/Config"
@@ -9,15 +9,15 @@ import * as Layer from "effect/Layer"
 
 const endpoint = Config.String("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(Config.withDefault(""))
 
-/** Whether a collector is configured. An empty variable counts as not set, as OpenTelemetry specifies. */
+/** Whether `OTEL_EXPORTER_OTLP_ENDPOINT` is set. If it is empty, it counts as not set, as OpenTelemetry specifies. */
 export const hasCollector: Effect.Effect<boolean, Config.ConfigError> = Effect.map(
   endpoint,
   (address) => address.trim() !== ""
 )
 
 /**
- * Runs an effect, and sends its spans and metrics to the collector if one is configured. The last ones are sent when
- * the effect ends.
+ * Runs an effect, and exports its spans and metrics if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. The last ones are sent
+ * when the effect ends.
  */
 export const exporting = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
   if (!(yield* hasCollector)) return yield* effect

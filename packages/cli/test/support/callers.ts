@@ -18,7 +18,7 @@ export interface Callers {
   readonly urls: () => ReadonlyArray<string>
   readonly random: () => number
   /**
-   * How many connections of each caller are cut at most, each within `cutWithinMillis`. Any later connection is cut
+   * The maximum number of connections of each caller that are cut within `cutWithinMillis`. Any later connection is cut
    * after a minute.
    */
   readonly cuts: number

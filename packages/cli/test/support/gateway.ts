@@ -1,4 +1,4 @@
-/** `gradient-images gateway` as a process. */
+/** Runs `gradient-images gateway` as a process. */
 import { Deferred, Effect, Stream } from "effect"
 import { folder, start } from "./cli.ts"
 

@@ -3,9 +3,9 @@ import { Deferred, Effect } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 
 /**
- * Starts a server that handles each request with `answer`. `asked` completes when the first request has arrived,
- * `closed` when the first response has ended or its connection broke. A text in `bodies` may be incomplete until the
- * request has been read to its end.
+ * Starts a server that handles each request with `answer`. `asked` completes when a request has arrived, `closed` when
+ * a response has ended or its connection broke. A text in `bodies` may be incomplete until the request has been read to
+ * its end.
  */
 export const service = Effect.fnUntraced(function* (answer: (response: ServerResponse) => void) {
   const asked = yield* Deferred.make<void>()

@@ -1,6 +1,6 @@
 /**
  * The client's connection, which faults can break. On a port, breaking it closes the socket. In process, it makes the
- * request, or the body of its reply, fail with the error that undici would give.
+ * request, or the body of its reply, fail because of a `BrokenConnection`.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"

@@ -1,6 +1,6 @@
 /**
  * Decodes the body of a request for images. It checks core's rules, and also refuses values that the API is not known
- * to accept, so that the emulator finds a spelling mistake before it costs money.
+ * to accept, so that the emulator finds misspelt values before they cost money.
  */
 import { ImageGenerateParams } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"

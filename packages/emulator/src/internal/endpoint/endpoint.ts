@@ -187,7 +187,7 @@ const generations = (
       if (!options.models.includes(request.model)) return Models.notFoundReply(id)
       const fault = yield* faults.next(httpRequest)
       if (faults.retires(request.model, fault)) return Models.notFoundReply(id)
-      // Another request may have used up the fault that this request would have had.
+      // Meanwhile another request may have used up the first fault, and the next one may act before the images.
       const late = yield* replyBeforeWork(httpRequest, fault, id)
       if (late !== undefined) return late
       if (!Faults.isBeforeWork(fault)) yield* charge(id, request)

@@ -1,6 +1,6 @@
 /**
  * The connection of a client in process. If a fault breaks the connection, the request, or the body of its reply, fails
- * with the error that undici would give.
+ * because of an error that has the code of undici's error.
  */
 import { GradientClient } from "@effect-gradient/core"
 import * as Effect from "effect/Effect"

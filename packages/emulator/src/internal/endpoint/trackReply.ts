@@ -1,7 +1,7 @@
 /**
  * Follows a request from its arrival until its reply is sent, its client leaves, or a fault breaks its connection. A
  * reply whose body is not a stream counts as sent when it is made. Then logs the request if `logRequests` is set, and
- * records in the ledger if the client left before it had all images.
+ * records in the ledger if the client left before all images were sent.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -68,7 +68,8 @@ const recordBreak = (connection: Connection["Service"], state: State) =>
 
 /**
  * Runs the endpoint, and calls `finish` at the end of the request. `finish` logs the request if `logRequests` is set.
- * If the request was charged for, and its client left before it had all images, `finish` records that in the ledger.
+ * If the request was charged for, and its client left before all images were sent, `finish` records that in the
+ * ledger.
  */
 export const trackReply = <E, R>(
   endpoint: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,

@@ -1,6 +1,6 @@
 /**
  * Approximates a smooth function of the coordinates. The function is computed once on a grid and interpolated between
- * its points, which is faster than computing it for each pixel.
+ * its points, which on large images is faster than computing it for each pixel.
  */
 import { clamp } from "./Colour.ts"
 import type { Frame } from "./Scene.ts"
@@ -41,8 +41,8 @@ export const make = (box: Box, columns: number, rows: number, value: Field): Fie
 }
 
 /**
- * Makes a field over the frame, from the top to the y coordinate `bottom`. The grid has `lines` rows per frame height,
- * but at most one for each row of pixels.
+ * Makes a field over the frame, from the top to the y coordinate `bottom`. The grid has about `lines` rows per frame
+ * height, or one for each row of pixels if these are fewer.
  */
 export const over = (frame: Frame, bottom: number, lines: number, value: Field): Field => {
   const perUnit = Math.min(lines, frame.height)

@@ -1,7 +1,7 @@
 /**
  * Paints the caption in the lower right corner of every painted image. The caption has the word `emulated`, so that
- * nobody takes the image for one of the real service. It also has words of the prompt, because few images show
- * what their prompt says: as many of the first six as fit, without those that `Glyphs.ts` cannot draw.
+ * nobody takes the image for one of the real service. It also has words of the prompt, if they fit, because few images
+ * show what their prompt says.
  */
 import { hex, type Ink, smooth } from "./Colour.ts"
 import { type Glyph, glyphsOf, type Stroke } from "./Glyphs.ts"

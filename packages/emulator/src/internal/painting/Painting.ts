@@ -42,8 +42,8 @@ export interface RawImage {
 }
 
 /**
- * For each quality: the number of octaves of fractal noise, and the strength of the grain, in levels of a channel (0 to
- * 255).
+ * For each quality: the usual number of octaves of fractal noise, and the strength of the grain, in levels of a channel
+ * (0 to 255).
  */
 const details = {
   low: { octaves: 2, grain: 2 },

@@ -36,7 +36,7 @@ export interface Sketch {
   readonly palette: Palette
   readonly random: Random
   readonly noise: Noise
-  /** The number of octaves of fractal noise, 2 to 6 depending on the quality: see `details` in Painting.ts. */
+  /** The usual number of octaves of fractal noise, 2 to 6 by the quality. Some parts of a scene have more or fewer. */
   readonly octaves: number
 }
 
