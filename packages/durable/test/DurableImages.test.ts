@@ -971,9 +971,7 @@ describe("joining a key", () => {
     Effect.gen(function* () {
       const process = yield* processOn(yield* shared, [])
       const reason = yield* Effect.provide(reasonOf(Effect.scoped(DurableImages.join(key))), process)
-      expect(reason.message).toBe(
-        "There is nothing to join with this idempotency key: ask for the images again."
-      )
+      expect(reason.message).toBe("There is nothing to join with this idempotency key: ask for the images again.")
     }).pipe(Effect.scoped)
   )
 
