@@ -179,7 +179,8 @@ export const reasonOfFailure = (
   const common = {
     ...fields,
     reached,
-    cause: reason.cause,
+    // The error of an HTTP parser has bytes of the server, which may echo the request with its key.
+    cause: chain.some((one) => Predicate.isString(property(one, "data"))) ? undefined : reason.cause,
     description: descriptionOf(chain) ?? reason.description
   } as const
   if (reason._tag === "EncodeError" || codes.some((code) => cannotBeSent.test(code))) {
