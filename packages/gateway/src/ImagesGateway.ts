@@ -255,16 +255,13 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
     })
   )
 
-/** Makes routes that reply 405 to the methods that a path does not allow. */
+/** Makes routes that reply 405 to these other methods of a path. */
 const otherMethods = (path: HttpRouter.PathInput, allowed: string, others: ReadonlyArray<HttpMethod.HttpMethod>) => {
   const notAllowed = ApiError.make(405, `This path allows ${allowed}.`, { headers: { allow: allowed } })
   return others.map((method) => HttpRouter.route(method, path, Effect.succeed(ApiError.toResponse(notAllowed))))
 }
 
-/**
- * Replies 405 to methods that the paths do not allow. OPTIONS is among them so that the guards run, which answer it
- * themselves.
- */
+/** OPTIONS is among the other methods so that the guards run, which answer it themselves. */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([
     ...otherMethods(`${path}/images/generations`, "POST, OPTIONS", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]),

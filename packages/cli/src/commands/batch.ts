@@ -104,7 +104,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
   const lines = [
     ...(failed > 0
       ? [
-          `${failed} requests failed, and were not charged for. To send them again, run gradient-images batch run again. They are:`,
+          `${failed} requests failed, and were not charged for. To send them again, run gradient-images batch run again. The failed requests:`,
           ...(yield* missing(batch, "free", failed))
         ]
       : []),

@@ -43,7 +43,6 @@ const invalid = (problems: ReadonlyArray<Problem>): ApiError.ApiError => {
 
 const { wireNameOf } = ImageGenerateParams
 
-/** Makes a problem of a broken rule of core. It names the param by its wire name. */
 const problemOf = (issue: Issue): Problem => ({
   param: wireNameOf(issue.param),
   message: ImageGenerateParams.renderIssue(issue, (name) => `'${wireNameOf(name)}'`)

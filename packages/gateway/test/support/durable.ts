@@ -5,7 +5,6 @@ import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/d
 import { Attempts } from "@effect-gradient/gateway"
 import { Context, Effect, Layer } from "effect"
 
-/** The journal and the store that several gateways share. */
 export interface Shared {
   readonly journal: GenerationJournal.GenerationJournal["Service"]
   readonly store: ImageStore.ImageStore["Service"]

@@ -21,7 +21,7 @@ export interface GatewayOptions extends ImagesGateway.Options {
   readonly client?: GradientClient.Options
   /** Default: `Attempts.layerOnce`. */
   readonly attempts?: Layer.Layer<Attempts.Attempts, GradientError.GradientError, GradientClient.GradientClient>
-  /** Default: in memory. */
+  /** Where images of callers are counted. Default: in memory. */
   readonly limiterStore?: Layer.Layer<RateLimiter.RateLimiterStore>
   /** Runs around each attempt. */
   readonly around?: Attempt.Entry
@@ -29,7 +29,7 @@ export interface GatewayOptions extends ImagesGateway.Options {
   readonly log?: (line: string) => void
 }
 
-/** Starts a gateway, which ends when the scope closes. Returns its URL. */
+/** Starts a gateway, which ends when the scope closes. Returns its base URL. */
 export const gatewayTo = Effect.fnUntraced(function* ({
   around = {},
   attempts,
