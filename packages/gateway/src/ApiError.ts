@@ -277,10 +277,7 @@ const messageOf = (reason: Reason, param: string | undefined, wait: number | und
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
-/**
- * The codes of failures that the caller cannot correct. By these codes, core's client knows that nothing was
- * charged for.
- */
+/** Codes for failures that only the operator can correct. By them, core's client knows that nothing was charged for. */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: ErrorBodies.codes.notConfigured,
   PermissionDeniedError: ErrorBodies.codes.notConfigured,
@@ -291,7 +288,7 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
 const operatorCodeOf = (reason: Reason): string | undefined =>
   isWrongAddress(reason) ? ErrorBodies.codes.notConfigured : operatorCodes[reason._tag]
 
-/** The codes for these reasons if a reason has no code of its own, or one that is not a plain word. */
+/** The code for each of these reasons if the reason has no code of its own, or one that `plainName` rejects. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: ErrorBodies.codes.rateLimitExceeded,

@@ -140,8 +140,8 @@ const replies = [
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
     /**
-     * An id of 128 random bits in hexadecimal, which the client makes anew for each attempt. By this id, the gateway
-     * recognises a second request for the same attempt: see `Attempts.layerOnce` and `Attempts.layerDurable`.
+     * A UUID, with or without hyphens, which the client makes anew for each attempt. By this id, the gateway recognises
+     * a second request for the same attempt: see `Attempts.layerOnce` and `Attempts.layerDurable`.
      */
     "x-attempt-id": Schema.optionalKey(Id)
   },

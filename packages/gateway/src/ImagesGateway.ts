@@ -106,9 +106,9 @@ export interface CallerLimits {
   /** The maximum time in which the body of a request must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
   /**
-   * How long a caller may take to read a piece of a reply, with up to 192 KiB of an image, with `Attempts.layerDurable`
-   * and while the images of the reply are in memory. If the caller takes longer, the reply can be cut off; after twice
-   * this time, it is. The caller can then ask again with the same id. Default: 1 minute.
+   * The maximum time that a caller may take to read a piece of a reply, which has up to 192 KiB of an image. It applies
+   * with `Attempts.layerDurable`, while the images of the reply are in memory. If the caller takes longer, the reply can
+   * be cut off; after twice this time, it is. The caller can then ask again with the same id. Default: 1 minute.
    */
   readonly readTimeout?: Duration.Input | undefined
 }
@@ -173,10 +173,7 @@ type Settings = ReturnType<typeof withDefaults>
 
 const slowBody = ApiError.make(408, "The body of the request took too long to arrive.")
 
-/**
- * Identifies the caller before it waits for the body of the request, so that an unknown caller cannot keep the
- * connection open.
- */
+/** Identifies the caller before it waits for the body of the request, so that an unknown caller is refused at once. */
 const authorization = ({ limits }: Settings) =>
   Layer.effect(
     Authorization,
