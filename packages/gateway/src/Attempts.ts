@@ -124,7 +124,7 @@ const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: 
  * @category layers
  * @since 0.1.0
  */
-// Effect memoises a layer by reference. Without `Layer.fresh`, a second gateway in the same program would send requests
+// Effect memoises a layer by reference. Without `Layer.fresh`, a second gateway in the same program could send requests
 // with the key of the first one.
 export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClient> = Layer.fresh(
   Layer.effect(

@@ -173,7 +173,7 @@ type Settings = ReturnType<typeof withDefaults>
 
 const slowBody = ApiError.make(408, "The body of the request took too long to arrive.")
 
-/** Identifies the caller before it waits for the body of the request, so that an unknown caller is refused at once. */
+/** Identifies the caller before it waits for the body of the request. An unknown caller is refused without this wait. */
 const authorization = ({ limits }: Settings) =>
   Layer.effect(
     Authorization,

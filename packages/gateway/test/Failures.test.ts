@@ -190,7 +190,7 @@ describe("failures of the upstream", () => {
           Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
         )
         assert.isBelow(failed.message.match(/charged/g)?.length ?? 0, 2)
-        // A status below 500 shows that the service refused the request, so nothing was charged for.
+        // With these statuses below 500, the service refused the request, so nothing was charged for.
         assert.strictEqual(failed.mayHaveBeenCharged, status >= 500)
       }
     }).pipe(Effect.scoped)

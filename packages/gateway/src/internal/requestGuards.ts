@@ -17,7 +17,7 @@ import * as ApiError from "../ApiError.ts"
 import { rateLimitHeaders } from "./callerLimit.ts"
 
 export interface GuardOptions {
-  /** The other origins whose pages may call the gateway. */
+  /** The origins, besides the gateway's own, whose pages may call the gateway. */
   readonly origins: ReadonlyArray<string>
   /** Whether pages of `origins` may send cookies. */
   readonly credentials: boolean

@@ -23,7 +23,7 @@ export interface GatewayOptions extends ImagesGateway.Options {
   readonly attempts?: Layer.Layer<Attempts.Attempts, GradientError.GradientError, GradientClient.GradientClient>
   /** Where images of callers are counted. Default: in memory. */
   readonly limiterStore?: Layer.Layer<RateLimiter.RateLimiterStore>
-  /** Runs around each attempt. */
+  /** Functions that run around each attempt. */
   readonly around?: Attempt.Entry
   /** Receives each line of the gateway's log. */
   readonly log?: (line: string) => void
