@@ -130,9 +130,8 @@ export interface Options {
   /** Limits on the requests of each caller, and on the body of each request. */
   readonly limits?: CallerLimits | undefined
   /**
-   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Requests
-   * without an `origin` header, and pages of the gateway's own origin on HTTPS or localhost, need no entry. Default:
-   * none.
+   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Requests without an
+   * `origin` header, and pages of the gateway's own origin on HTTPS or localhost, need no entry. Default: none.
    */
   readonly origins?: ReadonlyArray<string> | undefined
   /** Whether pages of `origins` may send cookies. Set it if `Callers` reads a session cookie. Default: false. */

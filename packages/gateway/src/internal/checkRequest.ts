@@ -62,7 +62,6 @@ const problemsOfBody = (body: unknown): ReadonlyArray<Problem> => {
   return [...issues.map(problemOf), ...unknown.map((param) => ({ param, message: `'${param}' is not a known param` }))]
 }
 
-/** Makes the error for a request that does not match the schemas. */
 export const fromSchemaError = ({ cause: { issue }, kind }: HttpApiError.HttpApiSchemaError): ApiError.ApiError =>
   invalid(
     kind === "Payload" && SchemaIssue.hasInput(issue)
@@ -103,7 +102,6 @@ const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: Resolve
   ].filter(({ holds }) => !holds)
 }
 
-/** Checks the payload, and returns the request with the defaults filled in. */
 export const checkRequest = (
   { stream, ...payloadParams }: Payload,
   rules: ResolvedRules

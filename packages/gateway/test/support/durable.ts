@@ -17,7 +17,6 @@ export const inMemory: Effect.Effect<Shared> = Effect.scoped(
   }))
 )
 
-/** Makes the `Attempts` of one durable gateway with this journal and this store. */
 export const durableOn = (
   { journal, store }: Shared,
   options: DurableImages.Options = {}

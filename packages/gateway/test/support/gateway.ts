@@ -88,7 +88,6 @@ export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, header
     })
   )
 
-/** Joins an earlier request with a GET. */
 export const join = (
   baseUrl: string,
   id: string,
