@@ -107,8 +107,8 @@ export interface CallerLimits {
   readonly bodyTimeout?: Duration.Input | undefined
   /**
    * The maximum time that a caller may take to read a piece of a reply, which has up to 192 KiB of an image. It applies
-   * with `Attempts.layerDurable`, while the images of the reply are in memory. If the caller takes longer, the reply can
-   * be cut off; after twice this time, it is. The caller can then ask again with the same id. Default: 1 minute.
+   * with `Attempts.layerDurable`, while the images of the reply are in memory. If the caller takes longer, the reply
+   * can be cut off; after twice this time, it is. The caller can then ask again with the same id. Default: 1 minute.
    */
   readonly readTimeout?: Duration.Input | undefined
 }
@@ -172,7 +172,7 @@ type Settings = ReturnType<typeof withDefaults>
 
 const slowBody = ApiError.make(408, "The body of the request took too long to arrive.")
 
-/** Identifies the caller before it waits for the body of the request. An unknown caller is refused without this wait. */
+/** Identifies the caller, then waits for the body of the request. An unknown caller is refused without this wait. */
 const authorization = ({ limits }: Settings) =>
   Layer.effect(
     Authorization,
@@ -251,13 +251,12 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
     })
   )
 
-/** Makes routes that reply 405 to these other methods of a path. */
 const otherMethods = (path: HttpRouter.PathInput, allowed: string, others: ReadonlyArray<HttpMethod.HttpMethod>) => {
   const notAllowed = ApiError.make(405, `This path allows ${allowed}.`, { headers: { allow: allowed } })
   return others.map((method) => HttpRouter.route(method, path, Effect.succeed(ApiError.toResponse(notAllowed))))
 }
 
-/** OPTIONS is among the other methods so that the guards run, which answer it themselves. */
+/** Replies 405 to these other methods. OPTIONS is among them so that the guards run, which answer it themselves. */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([
     ...otherMethods(`${path}/images/generations`, "POST, OPTIONS", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]),
