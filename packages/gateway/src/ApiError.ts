@@ -207,7 +207,8 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   UnprocessableEntityError: "The image service refused the request.",
   BadRequestError: "The image service refused the request.",
   ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
-  QuotaExceededError: "No image can be generated now: the operator's account has no credit left, or has reached its limit.",
+  QuotaExceededError:
+    "No image can be generated now: the operator's account has no credit left, or has reached its limit.",
   RateLimitError: "A limit of images or requests is reached.",
   BudgetExceededError: "The image cannot be generated now: not enough of the budget is left.",
   ConnectionError: "The image service cannot be used now. Nothing was sent.",
