@@ -272,7 +272,7 @@ describe.skipIf(!Chromium.isAvailable)("the gallery, in Chromium", () => {
     it.effect("says that there were too many requests, and tries again when asked to", () =>
       Effect.gen(function* () {
         const { canRetry, ledger, page, words } = yield* failing({ ...refusal, status: 429, retryAfter: 0, times: 3 })
-        assert.strictEqual(words, "Too many images were requested. Try again.")
+        assert.strictEqual(words, "A limit of images or requests is reached. Try again.")
         assert.isTrue(canRetry)
         yield* Effect.promise(async () => {
           await retry(page).click()

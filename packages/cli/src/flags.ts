@@ -24,7 +24,6 @@ export const given = <A>(flag: Flag.Flag<A>, description: string): Flag.Flag<A |
 export const yes = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
-/** The flag --base-url: the base URL of the service. */
 export const baseUrl = given(
   Flag.String("base-url"),
   `The base URL of the service. Default: GRADIENT_BASE_URL, else the host in GRADIENT_INFERENCE_ENDPOINT, else ${GradientConfig.defaultBaseUrl}`

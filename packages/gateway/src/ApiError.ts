@@ -77,7 +77,7 @@ const descriptions = {
     "With the code idempotency_key_reused, an earlier request with this id had other params.",
   410: "The images of this request, if it had any, have been removed or lost.",
   413: "The body is too large.",
-  415: "The content type of the body is not JSON, or the body is compressed.",
+  415: "The content type of the body is not JSON, or the request has the header content-encoding.",
   422: "The service refused the request.",
   429: "The caller requested too many images or has too many open requests, or a limit of the image service is reached. The header retry-after, if present, gives the seconds to wait.",
   500: "The gateway failed.",
@@ -207,12 +207,13 @@ const messages: { readonly [Tag in Reason["_tag"]]: string } = {
   UnprocessableEntityError: "The image service refused the request.",
   BadRequestError: "The image service refused the request.",
   ContentPolicyError: "Moderation refused the prompt. Change it and try again.",
-  QuotaExceededError: "No image can be generated now: the credit is used up.",
-  RateLimitError: "Too many images were requested.",
+  QuotaExceededError:
+    "No image can be generated now: the operator's account has no credit left, or has reached its limit.",
+  RateLimitError: "A limit of images or requests is reached.",
   BudgetExceededError: "The image cannot be generated now: not enough of the budget is left.",
   ConnectionError: "The image service cannot be used now. Nothing was sent.",
   InternalServerError: "The image service failed.",
-  RequestTimeoutError: "The image service took too long.",
+  RequestTimeoutError: "The request to the image service took too long.",
   DisconnectedError: "The connection broke.",
   InvalidResponseError: "The reply of the image service cannot be used.",
   IncompleteStreamError: "The reply of the image service ended before all images were complete.",
@@ -277,10 +278,7 @@ const messageOf = (reason: Reason, param: string | undefined, wait: number | und
   return `${message}${param === undefined ? "" : ` Check '${param}'.`}${advice}`
 }
 
-/**
- * The codes of failures that the caller cannot correct. By these codes, core's client knows that nothing was
- * charged for.
- */
+/** Codes for failures that only the operator can correct. By them, core's client knows that nothing was charged for. */
 const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
   AuthenticationError: ErrorBodies.codes.notConfigured,
   PermissionDeniedError: ErrorBodies.codes.notConfigured,
@@ -291,7 +289,7 @@ const operatorCodes: { readonly [Tag in Reason["_tag"]]?: string } = {
 const operatorCodeOf = (reason: Reason): string | undefined =>
   isWrongAddress(reason) ? ErrorBodies.codes.notConfigured : operatorCodes[reason._tag]
 
-/** The codes for these reasons if a reason has no code of its own, or one that is not a plain word. */
+/** The code for each of these reasons if the reason has no code of its own, or one that `plainName` rejects. */
 const codes: { readonly [Tag in Reason["_tag"]]?: string } = {
   ContentPolicyError: "content_policy_violation",
   RateLimitError: ErrorBodies.codes.rateLimitExceeded,

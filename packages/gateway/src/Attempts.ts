@@ -124,7 +124,7 @@ const unkept = GradientError.fromReason(new GradientError.NotFoundError({ code: 
  * @category layers
  * @since 0.1.0
  */
-// Effect memoises a layer by reference. Without `Layer.fresh`, a second gateway in the same program would send requests
+// Effect memoises a layer by reference. Without `Layer.fresh`, a second gateway in the same program could send requests
 // with the key of the first one.
 export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClient> = Layer.fresh(
   Layer.effect(
@@ -156,7 +156,7 @@ export const layerOnce: Layer.Layer<Attempts, never, GradientClient.GradientClie
  * continues when its caller leaves. A second request with the same id joins the generation, or gets its images from the
  * store. If the first one failed without being charged for, the second one is sent. The second one fails if the outcome
  * of the first one is unknown (`InDoubtError`), if the images were removed (`ExpiredError`), or if it has other params
- * (`ConflictError`). Any number of processes can share a journal and a store.
+ * (`ConflictError`). Processes can share a journal and a store, unless these are in memory.
  *
  * The id is the request's header `x-attempt-id`, or the response's header `x-request-id` if the request had none.
  * `DurableImages.layer`, which provides `DurableImages` and `Images`, is in the optional peer dependency

@@ -140,8 +140,9 @@ const replies = [
 export class Generate extends HttpApiEndpoint.post("generate", "/images/generations", {
   headers: {
     /**
-     * An id of 128 random bits in hexadecimal, which the client makes anew for each attempt. By this id, the gateway
-     * recognises a second request for the same attempt: see `Attempts.layerOnce` and `Attempts.layerDurable`.
+     * A random id of 32 hexadecimal digits, with or without the hyphens of a UUID. The client makes a new one for each
+     * attempt. By this id, the gateway recognises a second request for the same attempt: see `Attempts.layerOnce` and
+     * `Attempts.layerDurable`.
      */
     "x-attempt-id": Schema.optionalKey(Id)
   },

@@ -106,9 +106,9 @@ export interface CallerLimits {
   /** The maximum time in which the body of a request must arrive. Default: 30 seconds. */
   readonly bodyTimeout?: Duration.Input | undefined
   /**
-   * How long a caller may take to read a piece of a reply, with up to 192 KiB of an image, with `Attempts.layerDurable`
-   * and while the images of the reply are in memory. If the caller takes longer, the reply can be cut off; after twice
-   * this time, it is. The caller can then ask again with the same id. Default: 1 minute.
+   * The maximum time that a caller may take to read a piece of a reply, which has up to 192 KiB of an image. It applies
+   * with `Attempts.layerDurable`, while the images of the reply are in memory. If the caller takes longer, the reply
+   * can be cut off; after twice this time, it is. The caller can then ask again with the same id. Default: 1 minute.
    */
   readonly readTimeout?: Duration.Input | undefined
 }
@@ -130,9 +130,8 @@ export interface Options {
   /** Limits on the requests of each caller, and on the body of each request. */
   readonly limits?: CallerLimits | undefined
   /**
-   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Programs that send no
-   * `origin` header are always allowed, and so are pages of the gateway's own origin on HTTPS or localhost. Default:
-   * none.
+   * The origins of pages that are allowed to call the gateway, such as `https://app.example.com`. Requests without an
+   * `origin` header, and pages of the gateway's own origin on HTTPS or localhost, need no entry. Default: none.
    */
   readonly origins?: ReadonlyArray<string> | undefined
   /** Whether pages of `origins` may send cookies. Set it if `Callers` reads a session cookie. Default: false. */
@@ -173,10 +172,7 @@ type Settings = ReturnType<typeof withDefaults>
 
 const slowBody = ApiError.make(408, "The body of the request took too long to arrive.")
 
-/**
- * Identifies the caller before it waits for the body of the request, so that an unknown caller cannot keep the
- * connection open.
- */
+/** Identifies the caller, then waits for the body of the request. An unknown caller is refused without this wait. */
 const authorization = ({ limits }: Settings) =>
   Layer.effect(
     Authorization,
@@ -255,16 +251,12 @@ const endpoint = (api: ReturnType<typeof apiAt>, { keepAlive, limits, rules }: S
     })
   )
 
-/** Makes routes that reply 405 to the methods that a path does not allow. */
 const otherMethods = (path: HttpRouter.PathInput, allowed: string, others: ReadonlyArray<HttpMethod.HttpMethod>) => {
   const notAllowed = ApiError.make(405, `This path allows ${allowed}.`, { headers: { allow: allowed } })
   return others.map((method) => HttpRouter.route(method, path, Effect.succeed(ApiError.toResponse(notAllowed))))
 }
 
-/**
- * Replies 405 to methods that the paths do not allow. OPTIONS is among them so that the guards run, which answer it
- * themselves.
- */
+/** Replies 405 to these other methods. OPTIONS is among them so that the guards run, which answer it themselves. */
 const otherRoutes = ({ path }: Settings) =>
   HttpRouter.addAll([
     ...otherMethods(`${path}/images/generations`, "POST, OPTIONS", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]),

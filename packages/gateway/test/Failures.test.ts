@@ -99,8 +99,8 @@ describe("failures of the upstream", () => {
   const details = { server: "nginx/1.27", location: "http://10.0.0.7/", "x-internal": realKey }
 
   /**
-   * Returns the error that a caller gets if the service replies like this. Asserts that its body and headers contain no
-   * details of the reply.
+   * Returns the error that a caller gets if the service replies with this status, these headers and this body. Asserts
+   * that the error's body and headers contain no details of the reply.
    */
   const failure = Effect.fnUntraced(function* (
     status: number,
@@ -190,7 +190,7 @@ describe("failures of the upstream", () => {
           Effect.provide(NodeImages.layer({ baseUrl, modelAccessKey: Redacted.make(alice) }))
         )
         assert.isBelow(failed.message.match(/charged/g)?.length ?? 0, 2)
-        // A status below 500 shows that the service refused the request, so nothing was charged for.
+        // With these statuses below 500, the service refused the request, so nothing was charged for.
         assert.strictEqual(failed.mayHaveBeenCharged, status >= 500)
       }
     }).pipe(Effect.scoped)

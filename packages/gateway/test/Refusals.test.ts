@@ -266,7 +266,10 @@ describe("limits", () => {
       assert.strictEqual((yield* call(baseUrl)).status, 502)
       const { headers, message, status: limited } = yield* refusal(baseUrl)
       assert.strictEqual(limited, 429)
-      assert.strictEqual(message, `Too many images were requested. Try again in ${headers.get("retry-after")} s.`)
+      assert.strictEqual(
+        message,
+        `A limit of images or requests is reached. Try again in ${headers.get("retry-after")} s.`
+      )
       assert.strictEqual(server.requests.length, 4)
     }).pipe(Effect.scoped)
   )

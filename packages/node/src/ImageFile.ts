@@ -51,8 +51,8 @@ const withExtension = (path: string, image: GeneratedImage.ImageBytes) =>
 
 /**
  * Writes an image and returns the path of its file. If `path` has no extension, the extension of the image's format is
- * added. If the file exists and `overwrite` is not set, the next free name is used (`otter-2.png`), because the image
- * is paid for. Creates missing folders.
+ * added. If the file exists, the next free name is used (`otter-2.png`), because the image is paid for; with
+ * `overwrite: true`, the file is replaced. Creates missing folders.
  *
  * @category writing
  * @since 0.1.0

@@ -18,7 +18,6 @@ const webp = Buffer.from(TestImages.webp)
 
 const live = (baseUrl: string) => ({ baseUrl, modelAccessKey: Redacted.make(key) })
 
-/** `Images` on this HttpClient. */
 const images = <E, R>(http: Layer.Layer<HttpClient.HttpClient, E, R>, options: GradientClient.Options = {}) =>
   Images.layer.pipe(Layer.provide(GradientClient.layer(options)), Layer.provide(http))
 

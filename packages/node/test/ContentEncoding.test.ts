@@ -15,7 +15,7 @@ const layer = (baseUrl: string) => NodeImages.layer({ baseUrl, retry: RetryPolic
 const gzip = (body: string | Buffer) => zlib.gzipSync(body)
 const br = (body: string | Buffer) => zlib.brotliCompressSync(body)
 
-/** A name for the test, the header in one line or several, and the function that encodes the body. */
+/** A name for the test, the values of `content-encoding`, and the function that encodes the body. */
 const encodings: ReadonlyArray<readonly [string, string | Array<string>, (body: string) => string | Buffer]> = [
   ["gzip", "gzip", gzip],
   ["x-gzip", "x-gzip", gzip],

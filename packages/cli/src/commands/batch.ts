@@ -104,7 +104,7 @@ const finish = Effect.fnUntraced(function* ({ batch, failed, inDoubt }: ImageBat
   const lines = [
     ...(failed > 0
       ? [
-          `${failed} requests failed, and were not charged for. To send them again, run gradient-images batch run again. They are:`,
+          `${failed} requests failed, and were not charged for. To send them again, run gradient-images batch run again. The failed requests:`,
           ...(yield* missing(batch, "free", failed))
         ]
       : []),
@@ -202,7 +202,7 @@ const status = Command.make(
     const now = yield* Effect.provide(ImageBatch.status(batch), administration(at))
     yield* Console.log(json ? JSON.stringify(now) : lineOf(now))
   })
-).pipe(Command.withDescription("Shows the progress of a batch. It sends nothing."))
+).pipe(Command.withDescription("Shows the progress of a batch. It sends no request to the service."))
 
 /** Returns the file name for an id. It has no dots, because the text after a dot would be taken for an extension. */
 const fileOf = (id: string) => encodeURIComponent(id).replaceAll(".", "%2E")
@@ -240,7 +240,7 @@ const exportAll = Command.make(
     )
     yield* Console.log(`${written} images were written to ${to}.`)
   })
-).pipe(Command.withDescription("Writes the images of a batch into files. It sends nothing."))
+).pipe(Command.withDescription("Writes the images of a batch into files. It sends no request to the service."))
 
 export const batch = Command.make("batch").pipe(
   Command.withDescription(descriptions.batch),

@@ -3,7 +3,7 @@
  * command.
  */
 export const descriptions = {
-  generate: "Generates images from a prompt, shows them and writes them into files.",
+  generate: "Generates images from a prompt, writes them into files, and shows them on a terminal.",
   batch: "Sends the requests in a file, on one machine or many, and pays for each at most once unless you allow more.",
   generations:
     "Lists durable generations, and decides what happens to those in doubt, which may have been charged for.",

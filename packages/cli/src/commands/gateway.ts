@@ -51,13 +51,13 @@ const config = {
   models: orVariable(
     "models",
     "GATEWAY_MODELS",
-    `The models that callers may request. A request without a model gets the first one. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
+    `The models that callers may request, separated by commas. A request without a model gets the first one. Default: GRADIENT_IMAGE_MODEL, else ${ImageGenerateParams.defaultModel}`,
     items
   ),
   sizes: orVariable(
     "sizes",
     "GATEWAY_SIZES",
-    "The sizes that callers may request. Default: auto,1024x1024,1536x1024,1024x1536",
+    "The sizes that callers may request, separated by commas. Default: auto,1024x1024,1536x1024,1024x1536",
     items
   ),
   n: orVariable("n", "GATEWAY_N", "The maximum number of images of one request. Default: 1", whole(1, 10)),

@@ -164,7 +164,7 @@ const prune = Command.make(
     ),
     status: given(
       Flag.Literals("status", ["done", "expired", "abandoned", "free"]),
-      "done: removes the images. Any other status: removes the rows and any images of theirs, so that their keys can pay again. Default: done"
+      "done: removes the images. Any other status: removes the rows and any images of theirs, so that the next call with such a key sends a new request. Default: done"
     )
   },
   Effect.fnUntraced(function* ({ olderThan, status, ...at }) {
@@ -185,7 +185,7 @@ const reconcile = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Restores or completes the generation of each manifest in the store, for example after the journal was lost."
+    "Restores or completes generations in the journal from the manifests in the store, for example after the journal was lost."
   )
 )
 

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 
-/** Standard input has no text that could be a prompt. */
+/** Standard input cannot be read, or its content cannot be a prompt. */
 export class PromptError extends Schema.TaggedError<PromptError>("@effect-gradient/cli/PromptError")("PromptError", {
   problem: Schema.String
 }) {

@@ -1,4 +1,4 @@
-/** Remembers the ids of the attempts that were sent within the last hour. It keeps at most the newest 100,000. */
+/** Remembers the id of each attempt for at most an hour. It keeps at most the newest 100,000. */
 
 const retentionMillis = 60 * 60 * 1000
 const capacity = 100_000

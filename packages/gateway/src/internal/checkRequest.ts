@@ -43,7 +43,6 @@ const invalid = (problems: ReadonlyArray<Problem>): ApiError.ApiError => {
 
 const { wireNameOf } = ImageGenerateParams
 
-/** Makes a problem of a broken rule of core. It names the param by its wire name. */
 const problemOf = (issue: Issue): Problem => ({
   param: wireNameOf(issue.param),
   message: ImageGenerateParams.renderIssue(issue, (name) => `'${wireNameOf(name)}'`)
@@ -63,7 +62,6 @@ const problemsOfBody = (body: unknown): ReadonlyArray<Problem> => {
   return [...issues.map(problemOf), ...unknown.map((param) => ({ param, message: `'${param}' is not a known param` }))]
 }
 
-/** Makes the error for a request that does not match the schemas. */
 export const fromSchemaError = ({ cause: { issue }, kind }: HttpApiError.HttpApiSchemaError): ApiError.ApiError =>
   invalid(
     kind === "Payload" && SchemaIssue.hasInput(issue)
@@ -104,7 +102,6 @@ const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: Resolve
   ].filter(({ holds }) => !holds)
 }
 
-/** Checks the payload, and returns the request with the defaults filled in. */
 export const checkRequest = (
   { stream, ...payloadParams }: Payload,
   rules: ResolvedRules

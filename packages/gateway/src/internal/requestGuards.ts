@@ -17,7 +17,7 @@ import * as ApiError from "../ApiError.ts"
 import { rateLimitHeaders } from "./callerLimit.ts"
 
 export interface GuardOptions {
-  /** The other origins whose pages may call the gateway. */
+  /** The origins, besides the gateway's own, whose pages may call the gateway. */
   readonly origins: ReadonlyArray<string>
   /** Whether pages of `origins` may send cookies. */
   readonly credentials: boolean
@@ -62,14 +62,14 @@ const foreignOrigin = ApiError.make(
   { code: "origin_not_allowed" }
 )
 
-/** The content encoding of the body. `undefined` if the body is not compressed. */
+/** The content encoding of the body. `undefined` if the request has none, or `identity`. */
 const encodingOf = ({ headers }: Request): string | undefined => {
   const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity"
   return encoding === "" || encoding === "identity" ? undefined : encoding.slice(0, 40)
 }
 
 const compressed = (encoding: string) =>
-  ApiError.make(415, `The body is compressed with "${encoding}". Send it uncompressed, without content-encoding.`, {
+  ApiError.make(415, `The header content-encoding is "${encoding}". Send the body uncompressed, without this header.`, {
     headers: { "accept-encoding": "identity" }
   })
 

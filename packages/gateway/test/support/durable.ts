@@ -5,7 +5,6 @@ import { DurableImages, GenerationJournal, ImageStore } from "@effect-gradient/d
 import { Attempts } from "@effect-gradient/gateway"
 import { Context, Effect, Layer } from "effect"
 
-/** The journal and the store that several gateways share. */
 export interface Shared {
   readonly journal: GenerationJournal.GenerationJournal["Service"]
   readonly store: ImageStore.ImageStore["Service"]
@@ -18,7 +17,6 @@ export const inMemory: Effect.Effect<Shared> = Effect.scoped(
   }))
 )
 
-/** Makes the `Attempts` of one durable gateway with this journal and this store. */
 export const durableOn = (
   { journal, store }: Shared,
   options: DurableImages.Options = {}

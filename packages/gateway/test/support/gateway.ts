@@ -21,15 +21,15 @@ export interface GatewayOptions extends ImagesGateway.Options {
   readonly client?: GradientClient.Options
   /** Default: `Attempts.layerOnce`. */
   readonly attempts?: Layer.Layer<Attempts.Attempts, GradientError.GradientError, GradientClient.GradientClient>
-  /** Default: in memory. */
+  /** Where images of callers are counted. Default: in memory. */
   readonly limiterStore?: Layer.Layer<RateLimiter.RateLimiterStore>
-  /** Runs around each attempt. */
+  /** Functions that run around each attempt. */
   readonly around?: Attempt.Entry
   /** Receives each line of the gateway's log. */
   readonly log?: (line: string) => void
 }
 
-/** Starts a gateway, which ends when the scope closes. Returns its URL. */
+/** Starts a gateway, which ends when the scope closes. Returns its base URL. */
 export const gatewayTo = Effect.fnUntraced(function* ({
   around = {},
   attempts,
@@ -88,7 +88,6 @@ export const call = (baseUrl: string, { body = { prompt: "A sea otter" }, header
     })
   )
 
-/** Joins an earlier request with a GET. */
 export const join = (
   baseUrl: string,
   id: string,

@@ -65,7 +65,7 @@ export class CassetteError extends Data.TaggedError("CassetteError")<{
 }
 
 /**
- * The defect of a request for which the cassette has no reply.
+ * The defect of a request for which the cassette has no reply left.
  *
  * @category errors
  * @since 0.1.0

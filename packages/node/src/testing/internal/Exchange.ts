@@ -91,7 +91,6 @@ const headersOf = ({ headers, redact }: Received) =>
     Object.entries(RecordedRequest.redactHeaders(headers, redact)).filter(([name]) => !transferHeaders.test(name))
   )
 
-/** Converts a request and its reply to their recorded form. */
 export const fromReceived = (received: Received): Exchange => {
   const isStream = /^text\/event-stream\b/i.test(received.headers["content-type"] ?? "")
   return {

@@ -43,7 +43,7 @@ export const differences = (asked: Request, recorded: Request): ReadonlyArray<Di
     .filter(({ asked: one, recorded: other }) => one !== other)
 }
 
-/** Returns the recorded request that differs least from this one. */
+/** Returns the exchange whose request differs least from this one, and how. `undefined` if there are no exchanges. */
 export const nearest = <A extends { readonly request: Request }>(
   asked: Request,
   exchanges: ReadonlyArray<A>
