@@ -83,7 +83,7 @@ const callAll = async (url: string, { atOnce, isStream, requests }: Load): Promi
 const measure = async (load: Load, serverUrl: string, rounds: number): Promise<GatewayCpu> => {
   const behind = `${serverUrl}${load.path}`
   const proxies = [
-    // The option is that of the Dockerfile.
+    // The Dockerfile sets this option of Node too.
     start("./gatewayServer.ts", [behind, "1000000000", load.attempts], ["--max-semi-space-size=16"]),
     start("./bareProxy.ts", [behind])
   ]

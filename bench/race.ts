@@ -12,8 +12,8 @@ import type { Work } from "./works.ts"
 export interface Effort {
   readonly rounds: number
   /**
-   * The approximate time of a contestant's runs in a round, in milliseconds. A contestant has at most `mostRunsInRound`
-   * timed runs in a round.
+   * The approximate time of a contestant's timed runs in a round, in milliseconds. There are at most `mostRunsInRound`
+   * of them.
    */
   readonly roundMillis: number
   /**

@@ -18,7 +18,7 @@ export interface Row {
   readonly name: string
   /** `ok` if the call succeeded, else the tag of the error's reason. */
   readonly outcome: string
-  /** The number of images that the call returned, or that the error carries. */
+  /** The number of images that the call returned, or that the error carries, partial images included. */
   readonly images: number
   /** The number of attempts that the error lists; 1 if the call succeeded. */
   readonly attempts: number
