@@ -24,7 +24,6 @@ import { type Spread, spreadOf } from "./statistics.ts"
 
 interface DurableCost {
   readonly title: string
-  /** Milliseconds of a call. */
   readonly millis: Spread
   /** Milliseconds that a call takes longer than with the contestant before, in the same round. */
   readonly added: Spread

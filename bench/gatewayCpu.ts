@@ -61,7 +61,6 @@ export interface GatewayCpu extends Load {
 
 const agent = new Agent({ keepAlive: true })
 
-/** Sends one request, reads the reply and drops it. */
 const call = (url: string, isStream: boolean): Promise<void> =>
   new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", authorization: "Bearer caller" }

@@ -80,7 +80,6 @@ const rowOf = (name: string, call: Call) =>
     Effect.provideService(References.MinimumLogLevel, "None")
   )
 
-/** Makes all calls, one after another, and returns their results. */
 export const runCases = async (makeLayer: MakeLayer, { refused, service }: Servers): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []
   for (const [name, call] of Object.entries(calls)) {
