@@ -39,7 +39,7 @@ class LongestFirst extends BaseSequencer {
 // Node keeps what it has compiled here, for the workers and for the processes that tests start.
 env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.cache/node")
 
-/** Some of these tests start processes. Their programs are built before the tests. */
+// Before the tests of the command line and of durable, the programs that they start as processes are built.
 const cli = "packages/cli/test/**/*.test.ts"
 const durable = "packages/durable/test/**/*.test.ts"
 

@@ -8,9 +8,9 @@
  * client does not decode images. `client.ts` checks that it is large enough.
  */
 export interface Client {
-  /** Requests a stream and reads it, without keeping the images. */
+  /** Requests a stream and reads it. */
   readonly stream: () => Promise<number>
-  /** Requests a JSON body and reads it, without keeping the images. */
+  /** Requests a JSON body and reads it. */
   readonly generate: () => Promise<number>
 }
 

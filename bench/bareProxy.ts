@@ -1,5 +1,5 @@
 /**
- * A proxy that passes the bodies of requests and replies on, in its own process: `node bareProxy.ts <url of the
+ * A proxy that passes on the body of each request, and the reply, in its own process: `node bareProxy.ts <url of the
  * server>`. It sends its URL to its parent process, and replies to each message `"cpu"` with its CPU time in
  * microseconds.
  */

@@ -1,8 +1,8 @@
 /**
  * Runs one contestant at one work, in its own process: `node client.ts <contestant> <work> <url of the server>`. It
  * sends "ready" to its parent process. Each message of the parent is the number of runs to time. The reply is a
- * `Strain`: the times of these runs, and the block and the memory of further runs, which are watched. If the number is
- * 0, the times are those of a watched run.
+ * `Strain`: the average times of these runs, and the block and the memory of further runs, which are watched. If the
+ * number is 0, the times are those of a watched run.
  */
 import { on } from "node:events"
 import { contestantOf, contestants } from "./contestants.ts"

@@ -24,13 +24,12 @@ import { type Spread, spreadOf } from "./statistics.ts"
 
 interface DurableCost {
   readonly title: string
-  /** Milliseconds of a call. */
   readonly millis: Spread
   /** Milliseconds that a call takes longer than with the contestant before, in the same round. */
   readonly added: Spread
 }
 
-/** CPU time of a call in milliseconds: without any layer, and with telemetry, budget, fallback and limit. */
+/** CPU time of a call in milliseconds: of a plain call, and of one with telemetry, budget, fallback and limit. */
 interface LayersCost {
   readonly plainMillis: Spread
   readonly layeredMillis: Spread
@@ -80,7 +79,7 @@ const durable = (
 const { layerMemory: memoryJournal } = GenerationJournal
 const { layerMemory: memoryStore } = ImageStore
 
-/** Each contestant differs from the one before in one part. */
+/** Each contestant after the first differs from the one before in one part. */
 const contestants: ReadonlyArray<readonly [string, Layer.Layer<Images.Images, unknown>]> = [
   ["a plain call", plain],
   ["a record, in memory", durable(memoryJournal, memoryStore, false)],
@@ -129,9 +128,9 @@ const layered = ImagesTelemetry.layer({ prices }).pipe(
 )
 
 /**
- * Measures calls without layers and calls with layers in turn. Every other time, the calls with layers go first. A turn
- * is short and a round has many turns, because garbage collections and other load on the machine come at random, and
- * cost more than the layers do.
+ * Measures plain calls and calls through `layered` in turn. Every other time, the calls through `layered` go first. A
+ * turn is short and a round has many turns, because garbage collections and other load on the machine come at random,
+ * and cost more than the layers do.
  */
 const measureLayers = async (): Promise<LayersCost> => {
   const lanes = [plain, layered].map((layer) => ({ runtime: ManagedRuntime.make(layer), millis: new Array<number>() }))

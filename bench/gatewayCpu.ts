@@ -61,7 +61,6 @@ export interface GatewayCpu extends Load {
 
 const agent = new Agent({ keepAlive: true })
 
-/** Sends one request, reads the reply and drops it. */
 const call = (url: string, isStream: boolean): Promise<void> =>
   new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", authorization: "Bearer caller" }
@@ -83,7 +82,7 @@ const callAll = async (url: string, { atOnce, isStream, requests }: Load): Promi
 const measure = async (load: Load, serverUrl: string, rounds: number): Promise<GatewayCpu> => {
   const behind = `${serverUrl}${load.path}`
   const proxies = [
-    // The option is that of the Dockerfile.
+    // The Dockerfile sets this option of Node too.
     start("./gatewayServer.ts", [behind, "1000000000", load.attempts], ["--max-semi-space-size=16"]),
     start("./bareProxy.ts", [behind])
   ]

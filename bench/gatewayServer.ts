@@ -25,7 +25,7 @@ import { join } from "node:path"
 import { setFlagsFromString } from "node:v8"
 import { sendCpuTime } from "./process.ts"
 
-// As in `gradient-images gateway`.
+// `gradient-images gateway` sets these flags of V8 too, the second one from Node 24 on.
 setFlagsFromString("--heap-growing-percent=300")
 setFlagsFromString("--external-memory-accounted-in-global-limit")
 

@@ -1,6 +1,6 @@
 /**
  * `pnpm bench` runs all works and writes `results.md`. With an option, it only prints the results. `--quick` runs fewer
- * and shorter rounds. `--work <id>` runs only that work, and can be given several times. The id is one of works.ts, or
+ * and shorter rounds. `--work <id>` runs only that work, and can be given several times. The id is one of `works`, or
  * `startup`, `gateway`, `hostile`, `durable`, `batch`, `growth`, `paid` or `memory`.
  */
 import { Schema } from "effect"

@@ -64,8 +64,8 @@ const watch = async (run: () => Promise<void>): Promise<Strain> => {
 export const mostWatched = 3
 
 /**
- * Watches up to `mostWatched` runs, and at least one. Returns the median of the longest blocks, and the highest peak of
- * memory.
+ * Watches up to `mostWatched` runs, and at least one. Returns the times of the first run, the median of the longest
+ * blocks, and the highest peak of memory.
  */
 export const strain = async (run: () => Promise<void>, times: number): Promise<Strain> => {
   const first = await watch(run)

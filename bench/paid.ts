@@ -1,6 +1,6 @@
 /**
- * Counts how many generations are paid for when one call fails. The server counts one generation for each request that
- * it receives, whether or not the client receives the reply, like the service.
+ * Counts how many generations are paid for when one call fails, if each request that the server receives is charged
+ * for, whether or not the client receives the reply.
  */
 import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"

@@ -12,8 +12,8 @@ import type { Work } from "./works.ts"
 export interface Effort {
   readonly rounds: number
   /**
-   * The approximate time of a contestant's runs in a round, in milliseconds. A contestant has at most `mostRunsInRound`
-   * timed runs in a round.
+   * The approximate time of a contestant's timed runs in a round, in milliseconds. There are at most `mostRunsInRound`
+   * of them.
    */
   readonly roundMillis: number
   /**
@@ -42,7 +42,6 @@ const answerOf = Schema.decodeUnknownSync(Answer)
 
 const mostRunsInRound = 8
 
-/** Starts the process of a contestant, and waits until it is ready. */
 const enter = async (id: string, work: Work, serverUrl: string) => {
   const child = start("./client.ts", [id, work.id, serverUrl])
   await answer(child)
@@ -72,7 +71,6 @@ const warmUp = async ({ child, id }: Entrant, effort: Effort) => {
   return { id, rounds, round, leave: () => child.disconnect() }
 }
 
-/** Runs a work with all contestants except those in `leftOut`. */
 export const race = async (
   work: Work,
   serverUrl: string,

@@ -319,7 +319,7 @@ average was ${decimal(loadavg()[0] ?? 0, 1)} at the start. If the load average e
 
 The limit reads the body with fetch and drops it. A ratio compares a contestant with
 the limit in the same round, so that other load on the machine affects both. Except for the memory, each figure of a
-work is the median of the rounds and, in brackets, the range of their middle half. Each contestant runs in its own
+work is the median of the rounds. The brackets have the range of their middle half. Each contestant runs in its own
 process, which has loaded the code of all contestants; the server is another process. Except for those that read and drop the body,
 each contestant decodes every image to a \`Uint8Array\`. CPU is the time of all threads, garbage collection included.
 The longest block is the longest time that the event loop was blocked: the median of up to ${mostWatched} runs per round.

@@ -9,7 +9,7 @@ export interface Spread {
   readonly high: number
 }
 
-/** The value below which this share of the sorted values lies. If it falls between two values, it is interpolated. */
+/** The quantile of sorted values for a share from 0 to 1. Between two values, it is interpolated. */
 const quantile = (sorted: ReadonlyArray<number>, share: number): number => {
   const at = (sorted.length - 1) * share
   const below = sorted[Math.floor(at)] ?? Number.NaN

@@ -3,7 +3,7 @@
  * changeset:version` before: it sets the versions and writes the changelogs from the files in .changeset. Review and
  * commit its changes.
  *
- * `--dry-run` checks and tests, and publishes nothing. It prints the versions that `pnpm changeset:version` would set.
+ * `--dry-run` publishes nothing, and prints the versions that `pnpm changeset:version` would set.
  * `--skip-tests` leaves out `pnpm test`, for example if CI has run it on this commit.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"

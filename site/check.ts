@@ -1,9 +1,9 @@
 /**
  * Checks the links of the built site, and opens the pages of `paths` in Chromium, light and dark, in the width of a
- * desktop and of a phone. Fails if a link of the site leads nowhere, if axe finds a fault, if a page logs an error,
- * lacks an image or is wider than the screen, if the search does not find a word of a guide, or if the playground does
- * not show the expected events. If a folder is given as an argument, a screenshot of each of these pages is written to
- * it.
+ * desktop and of a phone. Fails if a link within the site or to a file of the repository leads nowhere, if axe finds a
+ * fault, if a page logs an error, lacks an image or is wider than the screen, if the search does not find a word of a
+ * guide, or if the playground does not show the expected events. If a folder is given as an argument, a screenshot of
+ * each of these pages is written to it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"

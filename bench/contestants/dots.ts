@@ -1,5 +1,5 @@
 /**
- * `@digitalocean/dots`, the SDK that DigitalOcean maintains now. It has no option for a timeout.
+ * `@digitalocean/dots`, an SDK of DigitalOcean. It has no option for a timeout.
  */
 import { Client } from "@digitalocean/dots/inference"
 import type { MakeClient } from "../MakeClient.ts"

@@ -1,5 +1,5 @@
 /**
- * `@digitalocean/gradient`, the provider's SDK.
+ * `@digitalocean/gradient`, an SDK of DigitalOcean.
  */
 import Gradient from "@digitalocean/gradient"
 import type { MakeClient } from "../MakeClient.ts"

@@ -3,7 +3,6 @@
  */
 import type { Endpoint } from "../MakeClient.ts"
 
-/** Sends a request for images, and returns the body of the reply. */
 export const post = async ({ baseUrl, images }: Endpoint, stream: boolean): Promise<AsyncIterable<Uint8Array>> => {
   const response = await fetch(`${baseUrl}/images/generations`, {
     method: "POST",

@@ -17,10 +17,10 @@ export interface Output {
   readonly bytes: Buffer
 }
 
-/** Environment variables that change what programs print. */
+/** Environment variables that change what programs print. The recorded command does not get them. */
 const misleading = new Set(["CI", "FORCE_COLOR", "NO_COLOR", "STY", "TERM_PROGRAM", "TMUX"])
 
-/** Environment variables for a usual terminal with all colours. npm shows no spinner. */
+/** The environment of the recorded command: that of a usual terminal with all colours. npm shows no spinner. */
 const environment = () => ({
   ...Object.fromEntries(Object.entries(env).filter(([name]) => !misleading.has(name))),
   TERM: "xterm-256color",

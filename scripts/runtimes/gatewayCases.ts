@@ -6,7 +6,6 @@
 
 export type Handler = (request: Request) => Promise<Response>
 
-/** The result of a case. */
 export interface Row {
   readonly name: string
   readonly isRight: boolean
@@ -23,7 +22,6 @@ interface RequestOptions {
   readonly signal?: AbortSignal
 }
 
-/** A key that the gateway accepts. */
 export const key = "a-key-of-the-gateway"
 
 const request = ({
@@ -104,7 +102,6 @@ const leave = async (handler: Handler, upstream: string): Promise<Row> => {
   return { name, isRight: open === "0", received: `${open} open` }
 }
 
-/** Sends the requests of all cases, one after another, and returns the results. */
 export const runCases = async (handler: Handler, upstream: string): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []
   for (const each of cases) rows.push(await runCase(handler, each))

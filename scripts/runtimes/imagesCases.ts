@@ -18,7 +18,7 @@ export interface Row {
   readonly name: string
   /** `ok` if the call succeeded, else the tag of the error's reason. */
   readonly outcome: string
-  /** The number of images that the call returned, or that the error carries. */
+  /** The number of images that the call returned, or that the error carries, partial images included. */
   readonly images: number
   /** The number of attempts that the error lists; 1 if the call succeeded. */
   readonly attempts: number
@@ -80,7 +80,6 @@ const rowOf = (name: string, call: Call) =>
     Effect.provideService(References.MinimumLogLevel, "None")
   )
 
-/** Makes all calls, one after another, and returns their results. */
 export const runCases = async (makeLayer: MakeLayer, { refused, service }: Servers): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []
   for (const [name, call] of Object.entries(calls)) {

@@ -128,7 +128,7 @@ const resultOf = (runtime: string, row: typeof Row.Type, account: Account | unde
     ...(charged > 0 && !mayHaveBeenCharged
       ? ["the error says that nothing was charged for, but the service charged"]
       : []),
-    ...(name === "leave" && !left ? ["the connection stays open"] : [])
+    ...(name === "leave" && !left ? ["the connection was still open 2.5 s after the first event"] : [])
   ]
   return { name, outcome, attempts, requests, charged, wrong }
 }

@@ -4,8 +4,7 @@
 import { BrowserImages } from "@effect-gradient/browser"
 import { type MakeLayer, runCases, type Servers } from "./imagesCases.ts"
 
-// Reconnecting is turned off. A page would try to reconnect to its gateway for up to 5 minutes after a broken
-// connection, but the service of these calls is not a gateway, and keeps no images.
+// Reconnecting is turned off, because the service of these calls is not a gateway, and keeps no images.
 const makeLayer: MakeLayer = (options) => BrowserImages.layer({ ...options, reconnect: false })
 
 export const runImages = async ({ refused, service }: Servers) => ({

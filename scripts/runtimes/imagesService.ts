@@ -1,6 +1,6 @@
 /**
  * The service that the calls of `imagesCases.ts` are sent to, on loopback. It uses plain sockets, so that it can count
- * each request and break a connection at any byte. The path of a request is
+ * each POST and break a connection at any byte. The path of a request is
  * `/<runtime>/<layer>/<case>/images/generations`.
  */
 import { createServer, type Socket } from "node:net"

@@ -11,8 +11,8 @@ import { lastLine } from "./processes.ts"
 import { version as packageVersion } from "../packed.ts"
 
 /**
- * The oldest version of Node that is supported, and the newest version. A third version is tested too: the one that
- * runs this script.
+ * The oldest version of Node that is supported, and a newer one. A third version is tested too: the one that runs this
+ * script.
  */
 const nodes = ["22.19.0", "26.10.0"]
 
