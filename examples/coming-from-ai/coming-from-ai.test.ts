@@ -1,5 +1,5 @@
 /**
- * Tests the claims of docs/coming-from-ai.md about the `ai` SDK.
+ * Tests that the `ai` SDK can pay several times for one call, and can lose images, as docs/coming-from-ai.md says.
  */
 import { createOpenAI } from "@ai-sdk/openai"
 import { assert, describe, it } from "@effect/vitest"
