@@ -124,7 +124,7 @@ const showFailure = (error: Words.ImageError) =>
 
 /**
  * Draws one image: shows it while it gets sharper, and stores it. Returns how that ended. The facts of the image stay
- * below the stage until the scope closes.
+ * below it until the scope closes.
  */
 const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
