@@ -12,7 +12,7 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Relay from "./Relay.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, which takes long on a busy machine.
+// A test starts processes, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
 const prompt = "A cute baby sea otter"
