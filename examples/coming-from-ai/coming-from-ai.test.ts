@@ -18,8 +18,8 @@ const draw = (baseURL: string, options: { readonly n: number; readonly maxImages
   )
 
 /**
- * Makes one call with the `ai` SDK to an emulator with this fault, and waits until the emulator has received 3 requests.
- * Returns whether the call succeeded, and how many generations were charged for.
+ * Makes one call with the `ai` SDK to an emulator with this fault, and waits until the emulator has received 3
+ * requests. Returns whether the call succeeded, and how many generations were charged for.
  */
 const charges = (fault: string, options: { readonly n: number; readonly maxImagesPerCall?: number }) =>
   Effect.gen(function* () {

@@ -93,8 +93,8 @@ const draw = ({ events, sentAt }: Order) =>
   )
 
 /**
- * Stores the image in this browser's album, and shows the image's facts. If it cannot be stored, the page asks the user to
- * download it.
+ * Stores the image in this browser's album, and shows the image's facts. If it cannot be stored, the page asks the user
+ * to download it.
  */
 const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: ImageGenStreamEvent.Completed) {
   const now = yield* Clock.currentTimeMillis
