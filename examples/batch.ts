@@ -2,8 +2,8 @@ import { ImageBatch } from "@effect-gradient/durable"
 import { Effect, FileSystem, Stream } from "effect"
 
 /**
- * Runs the requests in this file as a batch, and logs its progress. Provide it with `DurableImages.layer`, with the journal
- * and the store that this layer uses, and with a `FileSystem`.
+ * Runs the requests in this file as the batch `animals`, and logs its progress. Provide it with `DurableImages.layer`,
+ * with the journal and the store that this layer uses, and with a `FileSystem`.
  */
 export const runFile = (path: string) =>
   Stream.unwrap(

@@ -16,8 +16,8 @@ export const durable = (folder: string) => {
 }
 
 /**
- * Generates the image of an order. Whatever happens to the process, at most one image is paid for. Once the image is
- * stored, a call with the same number returns that image.
+ * Generates the image of an order. With the layer of `durable`, at most one image is paid for, whatever happens to the
+ * process. Once the image is stored, a call with the same number returns that image.
  */
 export const order = (number: number) =>
   Images.generate(

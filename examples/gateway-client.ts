@@ -5,8 +5,8 @@ import { HttpApiClient } from "effect/http-api"
 import { AtomHttpApi } from "effect/reactivity"
 
 /**
- * Makes a client of the gateway at `baseUrl`. `key` is one of the keys that the gateway accepts. A call returns a response,
- * or a stream of bytes if `stream` is true.
+ * Makes a client of the gateway at `baseUrl`, such as `http://127.0.0.1:8080/v1`. `key` is one of the keys that the
+ * gateway accepts. `generate` returns a response, or a stream of bytes if `stream` is true.
  */
 export const client = (baseUrl: string, key: Redacted.Redacted) =>
   HttpApiClient.make(ImagesApi.ImagesApi, {

@@ -12,7 +12,7 @@ const options: ImagesGateway.Options = {
   limits: { images: 20, window: "1 hour" }
 }
 
-/** Serves the gateway on this port. Start it with `Layer.launch` and `NodeRuntime.runMain`. */
+/** Serves the gateway on this port of 127.0.0.1. Start it with `Layer.launch` and `NodeRuntime.runMain`. */
 export const gateway = (port: number, passwords: ReadonlyArray<string>) =>
   HttpRouter.serve(ImagesGateway.layer(options)).pipe(
     Layer.provide([

@@ -6,8 +6,9 @@ import { Schedule } from "effect"
 // charged for up to three times.
 export const eager = NodeImages.layerFromConfig({ retry: RetryPolicy.eager })
 
-// Retries up to 10 times, every 5 seconds, or after the wait that the service asks for. As by default, it retries only
-// temporary failures that were not charged for: a schedule decides when to retry, not which failures.
+// Retries up to 10 times, every 5 seconds, or after the wait that the service asks for, if that is at most a minute. As
+// by default, it retries only temporary failures that were not charged for: a schedule decides when to retry, not which
+// failures.
 export const patient = NodeImages.layerFromConfig({
   retry: Schedule.spaced("5 seconds").pipe(Schedule.upTo({ times: 10 }))
 })

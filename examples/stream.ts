@@ -3,7 +3,8 @@ import { ImageFile } from "@effect-gradient/node"
 import { Console, Stream } from "effect"
 
 /**
- * Generates an image, and writes each partial image and then the final one to the file. Each image replaces the one before.
+ * Generates an image, and writes each partial image and then the final one to the file, in place of the one before. If
+ * `file` has no extension, that of the image is added.
  */
 export const watch = (file: string) =>
   Images.generateStream({ prompt: "A cute baby sea otter", partialImages: 3 }).pipe(

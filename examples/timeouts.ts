@@ -1,7 +1,7 @@
 import { Images } from "@effect-gradient/core"
 import { NodeImages } from "@effect-gradient/node"
 
-// The timeouts of the calls through this layer that set none.
+// The defaults for the calls of a layer. A call can set its own `timeout` and `idleTimeout`.
 export const hurried = NodeImages.layerFromConfig({
   timeout: "3 minutes",
   idleTimeout: "30 seconds",

@@ -1,8 +1,8 @@
 /**
- * `node examples/batch/start.ts [postgres://...]`: runs a batch of 2,000 requests on three runners, and kills one
- * runner when more than a third of the images have been paid for. The requests go to the emulator, which counts the
- * generations that would have been paid for. The journal is in the PostgreSQL at the URL. If no URL is given, the
- * program starts a PostgreSQL from npm.
+ * `node examples/batch/start.ts [postgres://... [requests]]`: runs a batch of requests (default: 2,000) on three
+ * runners, and kills one runner when more than a third of the images have been paid for. The requests go to the
+ * emulator, which counts the generations that would have been paid for. The journal is in the PostgreSQL at the URL. If
+ * no URL is given, the program starts a PostgreSQL from npm.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Emulator, Ledger } from "@effect-gradient/emulator"

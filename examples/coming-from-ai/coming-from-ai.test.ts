@@ -1,5 +1,5 @@
 /**
- * Tests the claims of docs/coming-from-ai.md about the `ai` SDK.
+ * Tests that the `ai` SDK can pay several times for one call, and can lose images, as docs/coming-from-ai.md says.
  */
 import { createOpenAI } from "@ai-sdk/openai"
 import { assert, describe, it } from "@effect/vitest"
@@ -18,8 +18,8 @@ const draw = (baseURL: string, options: { readonly n: number; readonly maxImages
   )
 
 /**
- * Makes one call with the `ai` SDK to an emulator with this fault, and waits until the emulator has received 3 requests.
- * Returns whether the call succeeded, and how many generations were charged for.
+ * Makes one call with the `ai` SDK to an emulator with this fault, and waits until the emulator has received 3
+ * requests. Returns whether the call succeeded, and how many generations were charged for.
  */
 const charges = (fault: string, options: { readonly n: number; readonly maxImagesPerCall?: number }) =>
   Effect.gen(function* () {

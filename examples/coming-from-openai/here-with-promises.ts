@@ -2,7 +2,10 @@ import { GradientError, Images } from "@effect-gradient/core"
 import { type ManagedRuntime, Stream } from "effect"
 import { writeFile } from "node:fs/promises"
 
-/** Writes each image to the file, in place of the one before, which was less sharp. Returns a message for the user. */
+/**
+ * Writes each image to the file, in place of the one before, which was less sharp. Returns a message for the user, or
+ * throws the error if it has no message for it.
+ */
 export const draw = async (
   images: ManagedRuntime.ManagedRuntime<Images.Images, GradientError.GradientError>,
   prompt: string,

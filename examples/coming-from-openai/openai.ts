@@ -1,7 +1,10 @@
 import { writeFile } from "node:fs/promises"
 import OpenAI from "openai"
 
-/** Writes each image to the file, in place of the one before, which was less sharp. Returns a message for the user. */
+/**
+ * Writes each image to the file, in place of the one before, which was less sharp. Returns a message for the user, or
+ * throws the error if it has no message for it.
+ */
 export const draw = async (client: OpenAI, prompt: string, path: string): Promise<string> => {
   try {
     const events = await client.images.generate({

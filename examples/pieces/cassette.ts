@@ -4,8 +4,8 @@ import { Cassette } from "@effect-gradient/node/testing"
 import { Layer } from "effect"
 
 /**
- * `Images` with replies from the file at `path`. If the file does not exist, requests are sent to the service, and its
- * replies are recorded in the file.
+ * `Images` with replies from the cassette at `path`. If the file does not exist, requests are sent to the service, and
+ * its replies are recorded: in this file, with the images in files beside it.
  */
 export const recorded = (path: string) =>
   Images.layer.pipe(

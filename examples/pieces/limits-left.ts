@@ -3,7 +3,7 @@ import { DateTime, Effect, Option } from "effect"
 
 /**
  * Generates an image, and returns a text: how many requests the rate limit still allows, and the earliest time at which a
- * rate limit is reset, if that is known.
+ * rate limit is reset, as far as they are known.
  */
 export const drawAndTell = (prompt: string) =>
   Effect.gen(function* () {

@@ -14,7 +14,7 @@ import { observed } from "./observed.ts"
 
 const [, , collector = "http://localhost:4318"] = argv
 
-/** Serves the metrics at `/metrics`, for Prometheus. `PORT` sets the port (default: 9464). */
+/** Serves the metrics at `/metrics` on 127.0.0.1, for Prometheus. `PORT` sets the port (default: 9464). */
 const metrics = HttpRouter.serve(PrometheusMetrics.layerHttp(), { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provideMerge(
     Layer.unwrap(

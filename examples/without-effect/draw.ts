@@ -1,7 +1,7 @@
 import { GradientError, Images } from "@effect-gradient/core"
 import { images } from "./images.ts"
 
-/** Returns the bytes of an image, or a message. Aborting the signal cancels the request. */
+/** Returns the bytes of an image, or a message about a `GradientError`. Aborting the signal cancels the request. */
 export const draw = async (prompt: string, signal?: AbortSignal): Promise<Uint8Array | string> => {
   try {
     const response = await images.runPromise(Images.generate({ prompt }), { signal })

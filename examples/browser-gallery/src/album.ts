@@ -73,7 +73,7 @@ const factsOf = (image: ImageGenStreamEvent.Completed, took: Duration.Duration) 
     .map((fact) => fact.replaceAll(" ", "\u00a0"))
     .join(" · ")
 
-/** Makes the album's record of a finished image. `took` is the time from the click until the image arrived. */
+/** Makes the album's record of a finished image. `took` is the time from the user's request to the image. */
 export const imageOf = (
   params: AlbumImage["params"],
   image: ImageGenStreamEvent.Completed,

@@ -17,7 +17,7 @@ const chosen = element("chosen", HTMLSpanElement)
 const decode = Schema.decodeUnknownSync(ImageGenerateParams.Json)
 const encode = Schema.encodeSync(ImageGenerateParams.Json)
 
-/** How many partial images are requested before the finished one. */
+/** How many partial images each request asks for. */
 const partialImages = 3
 
 /** Waits until the user submits the form, and returns its params. */

@@ -1,7 +1,7 @@
 /**
- * Shows the finished images. The facts of an image that this page has just drawn are below the stage. When the next
- * image begins, the finished one moves to the list, where all earlier images are. A click on an image in the list shows
- * it large, with a download link and a button that puts its settings into the form.
+ * Shows the finished images. The facts of an image that this page has just drawn are below it. When the next image
+ * begins, the finished one moves to the list, where all earlier images are. A click on an image in the list shows it
+ * large, with a download link and a button that puts its settings into the form.
  */
 import { Effect, type Scope } from "effect"
 import type { AlbumImage } from "./album.ts"
@@ -71,7 +71,7 @@ const urlOf = ({ blob }: AlbumImage) => URL.createObjectURL(blob)
 /** Adds to the list an image that an earlier page stored. */
 export const addKept = (image: AlbumImage): void => addToList(image, urlOf(image))
 
-/** Shows the facts of an image below the stage. When the scope closes, the image moves to the list. */
+/** Shows the facts of the image on the stage below it. When the scope closes, the image moves to the list. */
 export const add = (image: AlbumImage): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const url = urlOf(image)

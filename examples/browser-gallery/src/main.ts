@@ -1,5 +1,5 @@
 /**
- * The page's program. It requests images from the gateway that serves the page, and shows each image while it gets
+ * The page's program. It requests images from the gateway on the page's server, and shows each image while it gets
  * sharper.
  */
 import { BrowserImages, ImageView } from "@effect-gradient/browser"
@@ -93,8 +93,8 @@ const draw = ({ events, sentAt }: Order) =>
   )
 
 /**
- * Stores the image in this browser's album. If that fails, the page asks the user to download the image. Then it shows
- * the image's facts.
+ * Stores the image in this browser's album, and shows the image's facts. If it cannot be stored, the page asks the user
+ * to download it.
  */
 const keep = Effect.fnUntraced(function* ({ params, sentAt }: Order, image: ImageGenStreamEvent.Completed) {
   const now = yield* Clock.currentTimeMillis
@@ -124,7 +124,7 @@ const showFailure = (error: Words.ImageError) =>
 
 /**
  * Draws one image: shows it while it gets sharper, and stores it. Returns how that ended. The facts of the image stay
- * below the stage until the scope closes.
+ * below it until the scope closes.
  */
 const turn = Effect.fnUntraced(function* (order: Order) {
   begin(order.params)
@@ -143,8 +143,8 @@ const turn = Effect.fnUntraced(function* (order: Order) {
 })
 
 /**
- * Shows the stored images. Then it draws, one after another, the images that an earlier page requested and did not
- * store, and then each image that the user requests.
+ * Shows the stored images. Then it draws, one after another, the images of pending requests of earlier pages, and then
+ * each image that the user requests.
  */
 const page = Effect.gen(function* () {
   for (const kept of yield* Effect.orElseSucceed(Album.all, () => [])) Gallery.addKept(kept)

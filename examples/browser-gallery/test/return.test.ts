@@ -12,7 +12,7 @@ import * as Chromium from "../../../packages/browser/test/support/Chromium.ts"
 import * as Relay from "./Relay.ts"
 import * as Site from "./Site.ts"
 
-// A test starts several processes, which takes long on a busy machine.
+// A test starts processes, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
 const prompt = "A cute baby sea otter"
@@ -41,8 +41,8 @@ const start = Effect.fnUntraced(function* (env: Record<string, string>) {
 })
 
 /**
- * Opens the gallery, runs `prepare`, and requests an image. `startAnother` starts another server with the same journal
- * and store, which gets all new connections from then on.
+ * Opens the gallery, runs `prepare`, requests an image, and waits for its first partial image. `startAnother` starts
+ * another server with the same journal and store, which gets all new connections from then on.
  */
 const open = Effect.fnUntraced(function* (fault: Fault.Fault, prepare?: (page: Page) => Promise<void>) {
   const data = yield* Effect.acquireRelease(

@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { vi } from "vitest"
 
-// A test starts several processes, which takes long on a busy machine.
+// A test starts processes, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
 /** Ends the gallery's process, and returns its exit code. */

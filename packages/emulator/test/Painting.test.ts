@@ -135,8 +135,8 @@ describe("paint", () => {
         [alone, ...widths].toSorted((a, b) => a - b)
       )
       assert.strictEqual(new Set([alone, ...widths]).size, 5)
-      // The caption is only `emulated` if the prompt has no character that Glyphs.ts has, or if its first word does not
-      // fit.
+      // The caption is only `emulated` if no word of the prompt can be drawn, or if the first one that can be drawn does
+      // not fit.
       assert.strictEqual(widthOf("かわいいラッコ"), alone)
       assert.strictEqual(widthOf("https://example.com/".repeat(20)), alone)
       assert.isAbove(widthOf("One, two. (Three) & „Straße“ 4567890-x?"), alone)

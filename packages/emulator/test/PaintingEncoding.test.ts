@@ -11,7 +11,7 @@ const transparent = paint({ ...options, background: "transparent" })
 const metadata = (bytes: Uint8Array) => Effect.promise(() => sharp(bytes).metadata())
 const pixels = (bytes: Uint8Array) => Effect.promise(() => sharp(bytes).ensureAlpha().raw().toBuffer())
 
-/** Reads the width and height of an image from the header of its file, for each format. */
+/** Reads the width and height of an image from the file that `encode` makes, for each format. */
 const sizeInHeader: { readonly [format in Format]: (bytes: Buffer) => readonly [number, number] } = {
   png: (bytes) => [bytes.readUInt32BE(16), bytes.readUInt32BE(20)],
   gif: (bytes) => [bytes.readUInt16LE(6), bytes.readUInt16LE(8)],

@@ -32,7 +32,6 @@ const Event = Schema.fromJsonString(
   ])
 )
 
-/** Parses the text of a reply into its events and their names. */
 const eventsOf = (text: string) =>
   Effect.forEach(
     text.split("\n\n").filter((part) => part !== "" && !part.startsWith(":")),

@@ -1,4 +1,4 @@
-/** Sends plain HTTP requests to the emulator, and reads its images with a decoder that the emulator does not use. */
+/** Sends HTTP requests to the emulator in process, without this library's client. */
 import { Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { imageSize } from "image-size"
@@ -63,7 +63,7 @@ export const refused = (body: unknown, headers?: Readonly<Record<string, string>
 
 export const bytesOf = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, "base64"))
 
-/** Returns the format and size of an image, such as `png 96x64`. The decoder is one that the emulator does not use. */
+/** Returns the format and size of an image, such as `png 96x64`. The emulator does not use this parser. */
 export const describeImage = (bytes: Uint8Array): string => {
   const { height, type, width } = imageSize(bytes)
   return `${type} ${width}x${height}`
