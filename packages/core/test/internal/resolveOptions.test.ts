@@ -184,8 +184,9 @@ describe("resolveOptions", () => {
     [{ retry: { while: true } }, "retry must be a RetryPolicy or a Schedule (got an object)"],
     [{ limits: 5 }, "limits must be an object (got a number)"],
     [{ propagateTrace: "x" }, "propagateTrace must be true or false (got a string)"],
-    [{ limits: { imageBytes: -1 } }, "limits.imageBytes must be a number of bytes above 0 (got -1)"],
-    [{ limits: { jsonBytes: "1" } }, 'limits.jsonBytes must be a number of bytes above 0 (got "1")'],
+    [{ limits: { imageBytes: -1 } }, "limits.imageBytes must be a whole number of bytes above 0 (got -1)"],
+    [{ limits: { jsonBytes: "1" } }, 'limits.jsonBytes must be a whole number of bytes above 0 (got "1")'],
+    [{ limits: { jsonBytes: 1500.5 } }, "limits.jsonBytes must be a whole number of bytes above 0 (got 1500.5)"],
     [{ transformClient: {} }, "transformClient must be a function (got an object)"]
   ])("%j is refused", (options, message) => {
     expect(messages(options)).toContain(message)

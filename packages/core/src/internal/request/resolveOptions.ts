@@ -80,8 +80,12 @@ const limitsOf = ({ limits = {} }: Options): Checked<Limits> => {
   if (!Predicate.isObject(limits)) return refuse("limits", "an object", kindOf(limits))
   const values = Object.entries(limits).filter(([, value]) => value !== undefined)
   const issues = values
-    .filter(([, value]) => !Predicate.isNumber(value) || !(value > 0))
-    .map(([name, value]) => ({ param: `limits.${name}`, given: show(value), allowed: "a number of bytes above 0" }))
+    .filter(([, value]) => !(Number.isInteger(value) || value === Infinity) || value <= 0)
+    .map(([name, value]) => ({
+      param: `limits.${name}`,
+      given: show(value),
+      allowed: "a whole number of bytes above 0"
+    }))
   return issues.length > 0 ? Result.fail(issues) : Result.succeed({ ...defaultLimits, ...Object.fromEntries(values) })
 }
 
