@@ -101,7 +101,7 @@ export const emulator = Command.make("emulator", config, run).pipe(
     },
     {
       command: "gradient-images emulator --fault retired=openai-gpt-image-2",
-      description: "Simulates a model that the service no longer has"
+      description: "Answers requests for this model as the service does for a model that it no longer has"
     }
   ])
 )

@@ -78,8 +78,8 @@ export type Step = Effect.Effect<Reply, Error>
 export type Script = ReadonlyArray<Step> | ((request: RecordedRequest.RecordedRequest, number: number) => Step)
 
 /**
- * A recorded request. `aborted` is true if, before the reply ended, the caller was interrupted, or closed the body or
- * the scope of the request.
+ * A recorded request. `aborted` is true if, before the reply ended, the caller was interrupted, or closed the reply's
+ * body or the scope of the request.
  *
  * @category models
  * @since 0.1.0
