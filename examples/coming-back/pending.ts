@@ -2,8 +2,8 @@ import { BrowserImages, ImageView } from "@effect-gradient/browser"
 import { Effect } from "effect"
 
 /**
- * Shows the images of the requests that an earlier page left pending, one after another, and logs the failures of those
- * whose images cannot be had. Run it when the page has loaded.
+ * Shows the images of the requests that an earlier page left pending, one after another. If a request has failed, logs its
+ * failure and continues with the next. Run it when the page has loaded.
  */
 export const resume = (target: HTMLImageElement, status: HTMLElement) =>
   Effect.gen(function* () {
