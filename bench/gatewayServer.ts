@@ -4,6 +4,7 @@
  * the bytes in use (with `--expose-gc`, after a garbage collection), and to any other message with its peak of resident
  * memory in bytes.
  */
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -53,6 +54,8 @@ const gateway = ImagesGateway.layer({
     kind === "durable" ? durable : Attempts.layerOnce,
     RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
   ]),
+  // `gradient-images gateway` provides these too.
+  Layer.provide([NodeCrypto.layerDigest, NodeCrypto.layerMac]),
   Layer.provide(GradientClient.layer({ modelAccessKey: Redacted.make("real"), baseUrl: upstream })),
   Layer.provide(NodeImages.layerHttpClient())
 )

@@ -186,20 +186,21 @@ ${table(["", "time (ms)", "ratio", "budget", ""], rows)}`
 }
 
 export const gatewayReport = (cpus: ReadonlyArray<GatewayCpu>): string => {
-  const rows = cpus.map(({ budget, gatewayMillis, proxyMillis, ratio: toProxy, title }) => [
+  const rows = cpus.map(({ budget, gatewayMillis, memoryBytes, proxyMillis, ratio: toProxy, title }) => [
     title,
     decimal(proxyMillis, 2),
     decimal(gatewayMillis, 2),
     withSpread(toProxy),
     String(budget),
-    verdict(toProxy.median, budget)
+    verdict(toProxy.median, budget),
+    decimal(memoryBytes / 1e6, 0)
   ])
   return `## Gateway
 
 CPU time of one request, in the gateway and in a proxy that only passes bytes on (node:http to undici, \`pipe\`). Both get
-the same load, one after the other.
+the same load, one after the other. The memory is the peak of the gateway's resident memory.
 
-${table(["", "proxy (ms)", "gateway (ms)", "ratio", "budget", ""], rows)}`
+${table(["", "proxy (ms)", "gateway (ms)", "ratio", "budget", "", "memory (MB)"], rows)}`
 }
 
 export const hostileReport = (rows: ReadonlyArray<Hostility>): string => `## A hostile caller

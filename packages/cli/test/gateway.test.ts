@@ -7,6 +7,7 @@ import { writeFile } from "node:fs/promises"
 import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { DatabaseSync } from "node:sqlite"
 import OpenAI from "openai"
 import { folder, run } from "./support/cli.ts"
@@ -118,6 +119,32 @@ describe("gradient-images gateway", () => {
       assert.strictEqual((yield* post(url, { ...body, size: "auto" }, "dave")).status, 400)
       assert.strictEqual((yield* post(url, { ...body, n: 3 }, "dave")).status, 400)
     }).pipe(Effect.scoped)
+  )
+
+  it.live.each([
+    [8e9, ["--heap-growing-percent=300", "--external-memory-accounted-in-global-limit"]],
+    [2e9, ["--heap-growing-percent=300"]]
+  ] as const)(
+    "tunes V8 for images, and trades memory for CPU time only if there is enough of it (%d bytes)",
+    ([available, flags]) =>
+      Effect.gen(function* () {
+        const preload = join(yield* folder, "preload.mjs")
+        const code = `import v8 from "node:v8"
+        import { syncBuiltinESMExports } from "node:module"
+        v8.setFlagsFromString = (flag) => process.stderr.write("flag " + flag + "\\n")
+        process.availableMemory = () => ${available}
+        syncBuiltinESMExports()`
+        yield* Effect.promise(() => writeFile(preload, code))
+        const env = { ...callers, NODE_OPTIONS: `--import=${pathToFileURL(preload).href}` }
+        const { log } = yield* gateway("http://127.0.0.1:1/v1", [], env)
+        const isNode24 = Number.parseInt(process.versions.node, 10) >= 24
+        const expected = isNode24 ? flags : flags.slice(0, 1)
+        yield* eventually(() => log.length >= expected.length)
+        assert.deepStrictEqual(
+          log,
+          expected.map((flag) => `flag ${flag}`)
+        )
+      }).pipe(Effect.scoped)
   )
 
   it.live("finishes what was sent after SIGTERM, and exits with 0", () =>

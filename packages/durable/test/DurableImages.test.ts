@@ -3,8 +3,10 @@ import { Attempt, Images, RetryPolicy } from "@effect-gradient/core"
 import * as ImagesFallback from "@effect-gradient/core/ImagesFallback"
 import * as ImagesTelemetry from "@effect-gradient/core/ImagesTelemetry"
 import { TestImages, TestTransport } from "@effect-gradient/core/testing"
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
+import * as Digest from "effect/crypto/Digest"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -77,6 +79,32 @@ describe("a call with a key", () => {
       expect(streamed.map(({ _tag }) => _tag)).toEqual(["Completed"])
       expect(streamed[0]?.bytes).toEqual(response.data[0].bytes)
       expect(yield* Effect.provide(requests, second)).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is found by a process whose application provides other digests, such as those of node:crypto", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      yield* Effect.provide(generate, yield* processOn(all, answering))
+      const digests: Array<number> = []
+      const counted = Layer.effect(
+        Digest.Digest,
+        Effect.map(Digest.Digest, ({ digest, digestHex }) => ({
+          digest,
+          digestHex: (algorithm: Digest.Algorithm, bytes: Uint8Array) => {
+            digests.push(bytes.length)
+            return digestHex(algorithm, bytes)
+          }
+        }))
+      )
+      const crypto = Layer.merge(Layer.provide(counted, NodeCrypto.layerDigest), NodeCrypto.layerMac)
+      const second = yield* Effect.provide(processOn(all, []), crypto)
+      yield* Effect.provide(generate, second)
+      expect(yield* Effect.provide(requests, second)).toBe(0)
+      expect(digests).toEqual([new TextEncoder().encode(key).length])
+      const other = { prompt: "a cat" }
+      const reason = yield* Effect.provide(reasonOf(Images.generate(other, options)), second)
+      expect(reason.code).toBe("idempotency_key_reused")
     }).pipe(Effect.scoped)
   )
 

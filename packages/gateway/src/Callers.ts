@@ -35,6 +35,7 @@ import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import type * as Headers from "effect/http/Headers"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Caller } from "./ImagesApi.ts"
 
@@ -59,6 +60,20 @@ export class Callers extends Context.Service<
     readonly identify: (headers: Headers.Headers) => Effect.Effect<Caller, Unauthorized>
   }
 >()("@effect-gradient/gateway/Callers") {}
+
+/**
+ * The application's `Digest` if it provides one, else that of Web Crypto. Node's Web Crypto computes each digest in
+ * another thread, which takes longer than the digest of a key.
+ */
+const digests = Layer.unwrap(
+  Effect.map(
+    Effect.serviceOption(Digest.Digest),
+    Option.match({
+      onNone: () => Digest.layerWebCrypto,
+      onSome: (provided) => Layer.succeed(Digest.Digest, provided)
+    })
+  )
+)
 
 const unknownKey = new Unauthorized({
   message: "The key is missing or wrong. Send it as: Authorization: Bearer <key>."
@@ -94,4 +109,4 @@ export const layerKeys = (keys: ReadonlyArray<Redacted.Redacted>): Layer.Layer<C
         })
       })
     })
-  ).pipe(Layer.provide(Digest.layerWebCrypto))
+  ).pipe(Layer.provide(digests))

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Callers, type ImagesGateway } from "@effect-gradient/gateway"
-import { Effect, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
+import { Digest } from "effect/crypto"
 import { Headers } from "effect/http"
 import { randomUUID } from "node:crypto"
 import { alice, answerImages, bob, call, decodeError, gatewayTo, refusal, textOf } from "./support/gateway.ts"
@@ -40,6 +41,23 @@ describe("Callers.layerKeys", () => {
       }
     }).pipe(Effect.provide(Callers.layerKeys([Redacted.make(""), Redacted.make(" ")])))
   )
+
+  it.effect("uses the digest of the application, if it provides one", () => {
+    const used: Array<string> = []
+    const digest = Layer.mock(Digest.Digest, {
+      digest: ({ name }, bytes) =>
+        Effect.sync(() => {
+          used.push(name)
+          return bytes
+        })
+    })
+    return Effect.gen(function* () {
+      const { identify } = yield* Callers.Callers
+      const { id } = yield* identify(Headers.fromInput({ authorization: "Bearer alice" }))
+      assert.strictEqual(id, Buffer.from("alice").toString("hex"))
+      assert.deepStrictEqual(used, ["SHA-256", "SHA-256"])
+    }).pipe(Effect.provide(Callers.layerKeys([Redacted.make("alice")]).pipe(Layer.provide(digest))))
+  })
 })
 
 describe("methods", () => {

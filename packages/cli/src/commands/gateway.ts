@@ -1,4 +1,5 @@
 /** `gradient-images gateway`: serves the images endpoint to your own callers until it is stopped. */
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { GradientConfig, ImageGenerateParams } from "@effect-gradient/core"
 import { Attempts, Callers, ImagesGateway } from "@effect-gradient/gateway"
@@ -13,9 +14,9 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { createServer, type Server } from "node:http"
-import { setFlagsFromString } from "node:v8"
 import { drain } from "../drain.ts"
 import { given, items, list, orVariable, text, time, whole } from "../flags.ts"
+import { collectLess } from "../gateway/collectLess.ts"
 import * as Health from "../gateway/health.ts"
 import * as CallerLimits from "../gateway/rateLimiter.ts"
 import { StartError } from "../gateway/StartError.ts"
@@ -176,19 +177,6 @@ const attemptsOf = Effect.fnUntraced(function* (options: Options, stopping: Heal
   return { attempts: telemetry.observed(attempts), routes }
 })
 
-/**
- * Makes V8 collect the whole heap less often: when the heap and, from Node 24 on, the buffers of images have grown to
- * four times what was in use. By default V8 collected it each time that 64 MB of images had passed through, which took
- * half of the CPU time.
- */
-const collectLess = Effect.sync(() => {
-  setFlagsFromString("--heap-growing-percent=300")
-  // Node 22 does not have this flag, and would print an error.
-  if (Number.parseInt(process.versions.node, 10) >= 24) {
-    setFlagsFromString("--external-memory-accounted-in-global-limit")
-  }
-})
-
 /** The error if the server cannot listen. Two errors of the system are about the port, all others about the host. */
 const cannotListen = (host: string, port: number, cause: unknown): PortError | StartError => {
   const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
@@ -206,7 +194,8 @@ const run = Effect.fnUntraced(function* (options: Options) {
   const stopping = stoppable(server)
   const { attempts, routes } = yield* attemptsOf(options, stopping.problem)
   const gateway = ImagesGateway.layer(yield* gatewayOptions(options)).pipe(
-    Layer.provide([Callers.layerKeys(keys), attempts, CallerLimits.layer])
+    Layer.provide([Callers.layerKeys(keys), attempts, CallerLimits.layer]),
+    Layer.provide([NodeCrypto.layerDigest, NodeCrypto.layerMac])
   )
   yield* isServer
   return yield* Layer.effectDiscard(Effect.acquireRelease(announce, () => stopping.stop)).pipe(

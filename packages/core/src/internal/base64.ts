@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 
 interface NodeBuffer extends Uint8Array {
   toString(encoding?: "latin1" | "base64", from?: number, to?: number): string
-  write(text: string, at: number, encoding: "base64"): number
+  write(text: string, at: number, encoding: "base64" | "latin1"): number
 }
 
 // Declared here, not imported, because core is compiled without the types of any platform.
@@ -20,6 +20,7 @@ declare const Buffer:
     }
   | undefined
 declare const TextDecoder: new (label: string) => { decode(bytes: Uint8Array): string }
+declare const TextEncoder: new () => { encodeInto(text: string, target: Uint8Array): { readonly written: number } }
 
 const nodeBuffer = typeof Buffer === "undefined" ? undefined : Buffer
 const asBuffer =
@@ -93,3 +94,13 @@ export const decodeGroups: DecodeGroups = (() => {
 /** Encodes the bytes in base64, with padding. */
 export const toBase64 = (bytes: Uint8Array): string =>
   asBuffer === undefined ? Base64.encode(bytes) : asBuffer(bytes).toString("base64")
+
+/** Writes the base64 of the bytes to `target` at `start`, and returns its length. */
+export const writeBase64: (bytes: Uint8Array, target: Uint8Array, start: number) => number = (() => {
+  // In Node, copying the text as latin1 takes less time than `encodeInto`, which checks each character.
+  if (asBuffer !== undefined) {
+    return (bytes, target, start) => asBuffer(target).write(toBase64(bytes), start, "latin1")
+  }
+  const encoder = new TextEncoder()
+  return (bytes, target, start) => encoder.encodeInto(toBase64(bytes), target.subarray(start)).written
+})()

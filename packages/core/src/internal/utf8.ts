@@ -1,11 +1,8 @@
 /** Text as UTF-8 bytes. */
-import { allocate, toBase64 } from "./base64.ts"
+import { allocate, writeBase64 } from "./base64.ts"
 
 // Declared here, not imported, because core is compiled without the types of any platform.
-declare const TextEncoder: new () => {
-  encode(text: string): Uint8Array
-  encodeInto(text: string, target: Uint8Array): unknown
-}
+declare const TextEncoder: new () => { encode(text: string): Uint8Array }
 
 /**
  * The number of an image's bytes that are encoded at once: a multiple of 3, so that only the last part has padding. A
@@ -24,9 +21,7 @@ export const aroundBase64 = (head: string, image: Uint8Array, tail: string): Uin
   bytes.set(first)
   let at = first.length
   for (let from = 0; from < image.length; from += partBytes) {
-    const part = toBase64(image.subarray(from, from + partBytes))
-    encoder.encodeInto(part, bytes.subarray(at))
-    at += part.length
+    at += writeBase64(image.subarray(from, from + partBytes), bytes, at)
   }
   bytes.set(last, at)
   return bytes

@@ -136,9 +136,13 @@ class Folder {
    */
   #name(temporary: string, target: string): Effect.Effect<void, PlatformError> {
     const remove = Effect.ignore(this.#fs.remove(temporary, { force: true }))
+    const rename = this.#fs.rename(temporary, target)
     return Effect.matchEffect(this.#fs.link(temporary, target), {
       onSuccess: () => remove,
-      onFailure: ({ reason }) => (reason._tag === "AlreadyExists" ? remove : this.#fs.rename(temporary, target))
+      onFailure: ({ reason }) =>
+        reason._tag === "AlreadyExists"
+          ? remove
+          : Effect.flatMap(this.#fs.exists(target), (exists) => (exists ? remove : rename))
     })
   }
 
@@ -155,7 +159,9 @@ class Folder {
       Effect.onError(() => Effect.ignore(this.#fs.remove(temporary, { force: true }))),
       Effect.andThen(this.#syncFolder(folder))
     )
-    return Effect.flatMap(this.#fs.exists(target), (exists) => (exists ? this.#syncFolder(folder) : put)).pipe(
+    // After a failure, `#made` is empty. Then files that were already written are not written again.
+    const exists = this.#made.has(folder) ? Effect.succeed(false) : this.#fs.exists(target)
+    return Effect.flatMap(exists, (isThere) => (isThere ? this.#syncFolder(folder) : put)).pipe(
       Effect.tapError(() => Effect.sync(() => this.#made.clear()))
     )
   }

@@ -9,6 +9,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 
@@ -78,21 +79,26 @@ export const askedText = (
     })
   )
 
-const layer = Layer.mergeAll(Digest.layerWebCrypto, Mac.layerWebCrypto).pipe(
+const webCrypto = Layer.mergeAll(Digest.layerWebCrypto, Mac.layerWebCrypto).pipe(
   Layer.provideMerge(SecureRandom.layerWebCrypto)
 )
 
-/** Makes the functions that compute ids and digests. They use the Web Crypto of the platform. */
+/**
+ * Makes the functions that compute ids and digests. Those of short texts use the application's `Digest` and `Mac` if it
+ * provides them, because Node's Web Crypto computes each digest in another thread, which only pays for large inputs.
+ */
 export const make = Effect.gen(function* () {
-  const context = yield* Layer.build(layer)
-  const digests = Context.get(context, Digest.Digest)
-  const macs = Context.get(context, Mac.Mac)
+  const context = yield* Layer.build(webCrypto)
+  const web = Context.get(context, Digest.Digest)
+  const digests = Option.getOrElse(yield* Effect.serviceOption(Digest.Digest), () => web)
+  const macs = Option.getOrElse(yield* Effect.serviceOption(Mac.Mac), () => Context.get(context, Mac.Mac))
   const random = Context.get(context, SecureRandom.SecureRandom)
   return {
     /** The id of a key: 64 hex digits. */
     idOf: (key: unknown) =>
       Effect.flatMap(checkKey(key), (text) => digests.digestHex(Digest.sha256, encoder.encode(text))),
-    sha256: (bytes: Uint8Array) => digests.digestHex(Digest.sha256, bytes),
+    /** The SHA-256 of an image or a long text: 64 hex digits. */
+    sha256: (bytes: Uint8Array) => web.digestHex(Digest.sha256, bytes),
     /** The digest of a text: the version, followed by the HMAC-SHA-256 of the text. The salt is the key of the HMAC. */
     digestOf: (salt: string, text: string) =>
       Effect.orDie(
