@@ -85,7 +85,9 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   const seen = size === undefined ? "the image cannot be shown here" : `${size.width} by ${size.height} pixels`
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
-  const of = partialImages === undefined || partialImages === 1 ? "" : ` of ${partialImages}`
+  // Some servers send more partial images than they were asked for.
+  const isOne = partialImages === undefined || partialImages === 1 || partialImageIndex >= partialImages
+  const of = isOne ? "" : ` of ${partialImages}`
   const more = size === undefined ? "" : ", and getting sharper"
   return `Partial image ${partialImageIndex + 1}${of}: ${seen}${more}`
 }

@@ -479,6 +479,11 @@ describe.concurrent("gradient-images generate", () => {
       named: ["--output a.gif ends in .gif", "png, webp or jpeg", "--output-format gif"]
     },
     {
+      name: "a file whose name ends in a dot",
+      args: ["x", "-o", "otter."],
+      named: ["--output otter. ends in ., which is not a known format: use png, webp or jpeg. Nothing was sent."]
+    },
+    {
       name: "a file and a format that differ",
       args: ["x", "--output-format", "webp", "-o", "f.png"],
       named: ["--output f.png ends in .png, but --output-format asks for webp"]

@@ -85,6 +85,22 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live.each<readonly [attributes: string, name: string, other: string]>([
+    ["service.name=posters,team=print", '"posters"', "gradient-images"],
+    ["team=print", '"gradient-images"', "posters"]
+  ])(
+    "gets the service's name from OTEL_RESOURCE_ATTRIBUTES, else the name of the program (%s)",
+    ([text, name, other]) =>
+      Effect.gen(function* () {
+        const { bodies, url } = yield* collector
+        const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_RESOURCE_ATTRIBUTES: text }
+        yield* run(["generate", prompt, "--emulate", "-o", "otter.png"], { cwd: yield* folder, env })
+        const resource = /"resource":\{.*?\]/.exec(bodies("/v1/traces").join())?.[0] ?? ""
+        assert.include(resource, name)
+        assert.notInclude(resource, other)
+      }).pipe(Effect.scoped)
+  )
+
   it.live("that does not answer does not fail the command", () =>
     Effect.gen(function* () {
       const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1", OTEL_SERVICE_NAME: "" }

@@ -176,6 +176,23 @@ describe("ImagesBudget", () => {
     })
   )
 
+  it.effect.each([-1000, 1e300])("does not count %d output tokens, which no reply can have used", (outputTokens) =>
+    Effect.gen(function* () {
+      const options = { outputTokens: { limit: 20_000, perImage: 7000 } }
+      const usage = { ...Wire.usage, output_tokens: outputTokens }
+      const { layer } = budgeted(options, () => good(1, { usage }))
+      yield* Effect.provide(Effect.andThen(call(), left), layer).pipe(Effect.map((rest) => expect(rest).toBe(13_000)))
+    })
+  )
+
+  it.effect("counts a part of an output token as one, because a ledger has whole numbers", () =>
+    Effect.gen(function* () {
+      const options = { outputTokens: { limit: 20_000, perImage: 7000 } }
+      const { layer } = budgeted(options, () => good(1, { usage: { ...Wire.usage, output_tokens: 999.5 } }))
+      yield* Effect.provide(Effect.andThen(call(), left), layer).pipe(Effect.map((rest) => expect(rest).toBe(19_000)))
+    })
+  )
+
   const spends = [
     ["the price of an image", { perImage: 0.1 }, 0.2],
     ["a price by the request", { perImage: ({ params }) => (params.quality === "high" ? 0.2 : 0.05) }, 0.25],

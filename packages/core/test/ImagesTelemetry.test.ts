@@ -103,6 +103,16 @@ const requested = {
 }
 
 describe("ImagesTelemetry", () => {
+  it.effect("does not export a key that was given as the model", () =>
+    Effect.gen(function* () {
+      const key = "sk-do-pasted-into-the-wrong-place"
+      const { metrics, spans } = yield* observe(Images.generate({ prompt: "x", model: key }))
+      expect(spans.length).toBeGreaterThan(0)
+      expect(exported(spans, metrics)).not.toContain(key)
+      expect(exported(spans, metrics)).toContain("<redacted>")
+    })
+  )
+
   it.effect("describes the request and its result on the span of the call and on that of the attempt", () =>
     Effect.gen(function* () {
       const { named } = yield* observe(generate)

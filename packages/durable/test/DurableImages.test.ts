@@ -389,6 +389,21 @@ describe("a process that ends", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("ends in order if the store has a defect", () =>
+    Effect.gen(function* () {
+      const all = yield* shared
+      const put = () => Effect.delay(Effect.die("a defect"), "10 seconds")
+      const scope = yield* Scope.make()
+      const process = yield* Scope.provide(processOn({ ...all, store: { ...all.store, put } }, answering), scope)
+      const fiber = yield* Effect.forkChild(Effect.exit(Effect.provide(events, process)))
+      yield* untilSent(process)
+      yield* settle
+      const closing = yield* Effect.forkChild(Effect.exit(Scope.close(scope, Exit.void)))
+      expect(yield* joined(closing)).toEqual(Exit.void)
+      expect(Exit.isFailure(yield* joined(fiber))).toBe(true)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("leaves in doubt what is not done after `drain`", () =>
     Effect.gen(function* () {
       const all = yield* shared

@@ -78,7 +78,7 @@ export interface Rules {
    * `1024x1536`.
    */
   readonly sizes?: ReadonlyArray<string> | undefined
-  /** The maximum number of images that a request may ask for. Default: 1. */
+  /** The maximum number of images that a request may ask for, at most `limits.images`. Default: 1. */
   readonly n?: number | undefined
   /** The maximum number of characters in a prompt. Default: 4,000. */
   readonly promptLength?: number | undefined
@@ -147,6 +147,8 @@ export interface Options {
 const bodySizeOf = ({ bodySize }: CallerLimits = {}): ByteSize.ByteSize =>
   bodySize === undefined ? ByteSize.kibibytes(512) : ByteSize.fromInputUnsafe(bodySize)
 
+const defaultImages = 10
+
 const withDefaults = (options: Options) => ({
   path: options.path ?? "/v1",
   keepAlive: options.keepAlive ?? "15 seconds",
@@ -155,11 +157,12 @@ const withDefaults = (options: Options) => ({
   rules: {
     models: options.rules?.models ?? [ImageGenerateParams.defaultModel],
     sizes: options.rules?.sizes ?? ["auto", "1024x1024", "1536x1024", "1024x1536"],
-    n: options.rules?.n ?? 1,
+    // A request for more images than the caller's limit could never be sent.
+    n: Math.min(options.rules?.n ?? 1, options.limits?.images ?? defaultImages),
     promptLength: options.rules?.promptLength ?? 4000
   },
   limits: {
-    images: options.limits?.images ?? 10,
+    images: options.limits?.images ?? defaultImages,
     window: options.limits?.window ?? "1 minute",
     open: options.limits?.open ?? 1000,
     bodySize: bodySizeOf(options.limits),

@@ -228,6 +228,8 @@ describe("rules", () => {
       assert.strictEqual((yield* invalid({ ...body, size: undefined }, rules)).param, "size")
       assert.strictEqual((yield* invalid({ ...body, model: "sd3" }, rules)).param, "model")
       assert.strictEqual((yield* invalid({ ...body, n: 5 }, rules)).param, "n")
+      const { message } = yield* invalid({ ...body, prompt: "🦦🦦🦦🦦🦦🦦" }, rules)
+      assert.include(message, "(got 6 characters)")
     }).pipe(Effect.scoped)
   )
 
@@ -264,6 +266,15 @@ describe("limits", () => {
       assert.isAbove(Number(headers.get("retry-after")), 0)
       assert.strictEqual((yield* call(baseUrl, { body, key: bob })).status, 200)
       assert.strictEqual(server.requests.length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("more images than the caller's limit are a 400, because no wait would help", () =>
+    Effect.gen(function* () {
+      const baseUrl = yield* gatewayTo({ upstream: "http://127.0.0.1:1", rules: { n: 10 }, limits: { images: 3 } })
+      const { message, status } = yield* refusal(baseUrl, { body: { prompt: "x", n: 4 } })
+      assert.strictEqual(status, 400)
+      assert.include(message, "'n' must be at most 3 on this gateway (got 4)")
     }).pipe(Effect.scoped)
   )
 

@@ -48,7 +48,7 @@ export class ExtensionError extends Schema.TaggedError<ExtensionError>("@effect-
     const name = ext.slice(1)
     return isChosen
       ? `--output ${path} ends in ${ext}, but --output-format asks for ${format}: change one of them. Nothing was sent.`
-      : `--output ${path} ends in ${ext}, which is not a known format: use png, webp or jpeg, or request this format with --output-format ${name}. Nothing was sent.`
+      : `--output ${path} ends in ${ext}, which is not a known format: use png, webp or jpeg${name === "" ? "" : `, or request this format with --output-format ${name}`}. Nothing was sent.`
   }
 }
 

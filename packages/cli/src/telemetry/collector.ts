@@ -14,11 +14,18 @@ import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as OtlpTracer from "effect/observability/OtlpTracer"
 import { env } from "node:process"
 
-/** Defaults for variables that are not set. Without them Effect's exporters send nothing, or can fail. */
-const defaults = { OTEL_TRACES_EXPORTER: "otlp", OTEL_METRICS_EXPORTER: "otlp", OTEL_SERVICE_NAME: "gradient-images" }
-
 /** The environment without its empty variables. OpenTelemetry specifies that an empty variable counts as not set. */
 const variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""))
+
+/** OpenTelemetry prefers `OTEL_SERVICE_NAME` to the attribute, so the default must not be set beside the attribute. */
+const isNamed = /(?:^|,)\s*service\.name\s*=/.test(variables["OTEL_RESOURCE_ATTRIBUTES"] ?? "")
+
+/** Defaults for variables that are not set. Without them Effect's exporters send nothing, or can fail. */
+const defaults = {
+  OTEL_TRACES_EXPORTER: "otlp",
+  OTEL_METRICS_EXPORTER: "otlp",
+  ...(isNamed ? {} : { OTEL_SERVICE_NAME: "gradient-images" })
+}
 
 const exporters = Layer.mergeAll(OtlpTracer.layerFromConfig(), OtlpMetrics.layerFromConfig()).pipe(
   Layer.provide([

@@ -38,9 +38,9 @@ export class SharedCall {
     return Deferred.await(this.#result)
   }
 
-  /** Succeeds when the call has ended, whether by success, failure or interruption. */
+  /** Succeeds when the call has ended, whether by success, failure, interruption or a defect. */
   get ended(): Effect.Effect<void> {
-    return Effect.ignore(this.response)
+    return Effect.asVoid(Effect.exit(this.response))
   }
 
   add(event: Event): void {

@@ -78,7 +78,8 @@ type Params = Request["params"]
 
 /** Lists the rules of this gateway that the params break. */
 const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: ResolvedRules): ReadonlyArray<Issue> => {
-  const isLong = prompt.length > rules.promptLength && Array.from(prompt).length > rules.promptLength
+  // A prompt has at most as many characters as UTF-16 units, so that most prompts need not be counted.
+  const length = prompt.length > rules.promptLength ? Array.from(prompt).length : prompt.length
   return [
     {
       param: "model",
@@ -95,9 +96,9 @@ const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: Resolve
     { param: "n", given: String(n), allowed: `at most ${rules.n} on this gateway`, holds: n <= rules.n },
     {
       param: "prompt",
-      given: `${prompt.length} characters`,
+      given: `${length} characters`,
       allowed: `at most ${rules.promptLength} characters on this gateway`,
-      holds: !isLong
+      holds: length <= rules.promptLength
     }
   ].filter(({ holds }) => !holds)
 }

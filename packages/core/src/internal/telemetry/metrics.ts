@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Attempt } from "../attempt/attemptModels.ts"
 import type { AttemptResult } from "./AttemptMeter.ts"
-import { operation, provider } from "./spans.ts"
+import { operation, provider, shownModel } from "./spans.ts"
 
 const powers = (base: number, first: number, count: number) =>
   Array.from({ length: count }, (_, index) => base ** index * first)
@@ -74,7 +74,7 @@ type Labels = Readonly<Record<string, string>>
 const labelsOf = ({ params, server }: Attempt): Labels => ({
   "gen_ai.operation.name": operation,
   "gen_ai.provider.name": provider,
-  "gen_ai.request.model": params.model,
+  "gen_ai.request.model": shownModel(params.model),
   ...(server === undefined ? {} : { "server.address": server.address, "server.port": String(server.port) })
 })
 

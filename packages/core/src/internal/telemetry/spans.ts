@@ -15,6 +15,7 @@ import * as GradientError from "../../GradientError.ts"
 import type { PartialImage } from "../../ImageGenStreamEvent.ts"
 import type { Attempt } from "../attempt/attemptModels.ts"
 import { property } from "../property.ts"
+import { redactText } from "../redaction.ts"
 import type { AttemptResult } from "./AttemptMeter.ts"
 
 /**
@@ -41,6 +42,9 @@ const setAll = (span: Tracer.Span, attributes: Readonly<Record<string, unknown>>
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(name, value)
 }
 
+/** The model without a key of the service, which someone may have pasted in its place. */
+export const shownModel = redactText({})
+
 /** Adds the attributes that are known before the request is sent. */
 export const describeRequest = (span: Tracer.Span, { params, server }: Attempt, capturesContent: boolean): void => {
   const { model, n, outputFormat, partialImages, prompt, quality, size } = params
@@ -48,7 +52,7 @@ export const describeRequest = (span: Tracer.Span, { params, server }: Attempt, 
     operation: { name: operation },
     provider: { name: provider },
     output: { type: "image" },
-    request: { model }
+    request: { model: shownModel(model) }
   })
   setAll(span, {
     "gen_ai.request.choice.count": n,
