@@ -118,8 +118,8 @@ const measurePair = async (load: Load, behind: string, rounds: number): Promise<
 }
 
 /**
- * How many pairs of a gateway and a proxy are measured, one after another. The layout of its memory can make a process
- * slower for its whole life, so the rounds of a single pair would have the same bias.
+ * How many times the gateway and the proxy are started and measured. A process can be slower than another of the same
+ * program for its whole life, because of how its memory is laid out. So a single start would give a biased ratio.
  */
 const pairs = 3
 

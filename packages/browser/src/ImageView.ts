@@ -86,8 +86,8 @@ const textOf = (event: ImageGenStreamEvent.ImageGenStreamEvent, size: Size | und
   if (event._tag === "Completed") return `Done: ${seen}, ${megabytes(event.bytes.length)}`
   const { partialImageIndex, partialImages } = event
   // Some servers send more partial images than they were asked for.
-  const isOne = partialImages === undefined || partialImages === 1 || partialImageIndex >= partialImages
-  const of = isOne ? "" : ` of ${partialImages}`
+  const isOneOfSeveral = partialImages !== undefined && partialImages > 1 && partialImageIndex < partialImages
+  const of = isOneOfSeveral ? ` of ${partialImages}` : ""
   const more = size === undefined ? "" : ", and getting sharper"
   return `Partial image ${partialImageIndex + 1}${of}: ${seen}${more}`
 }

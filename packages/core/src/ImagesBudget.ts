@@ -142,25 +142,21 @@ interface Reserved {
 
 type Completed = Extract<Attempt.Outcome, { readonly _tag: "Completed" }>
 
-/** Whether a number of a reply can be a count of tokens. */
-const isCount = (tokens: number): boolean => Number.isSafeInteger(tokens) && tokens >= 0
-
 /**
- * What a complete reply used. If the reply has no usable count of output tokens, each image counts with the reserved
- * tokens.
+ * What a complete reply used. If the reply has no count of output tokens, each image counts with the reserved tokens.
  * Without that count or the price `perOutputToken`, each image counts with the price `perImage`.
  */
 const usedBy = (budget: Budget, attempt: Attempt.Attempt, reserved: Reserved, { images, usage }: Completed) => {
   // If a gateway passes the reply on without decoding it, the number of images is unknown, so the reserved amounts are
   // taken.
   const worst = images.length === 0 ? reserved.amounts : ofImages(budget, images.length, reserved.pricePerImage)
-  const outputTokens = usage?.outputTokens === undefined ? Number.NaN : Math.ceil(usage.outputTokens)
-  if (!isCount(outputTokens) || !isCount(Math.ceil(usage?.inputTokens ?? 0))) return worst
+  if (usage?.outputTokens === undefined) return worst
   const cost = tokensCost(priceOf(budget.prices, attempt), usage)
   return {
     ...worst,
-    outputTokens,
-    money: cost === undefined ? worst.money : millionths(cost)
+    // A ledger stores whole numbers up to `unlimited`.
+    outputTokens: Math.min(unlimited, Math.ceil(usage.outputTokens)),
+    money: cost === undefined ? worst.money : Math.min(unlimited, millionths(cost))
   }
 }
 

@@ -176,20 +176,19 @@ describe("ImagesBudget", () => {
     })
   )
 
-  it.effect.each([-1000, 1e300])("does not count %d output tokens, which no reply can have used", (outputTokens) =>
+  it.effect.each([
+    { what: "a negative number counts as none", outputTokens: -1000, rest: 13_000 },
+    { what: "a part of a token counts as one", outputTokens: 999.5, rest: 19_000 },
+    { what: "a huge number uses the budget up", outputTokens: 1e300, rest: 0 }
+  ])("counts output tokens in whole numbers: $what", ({ outputTokens, rest }) =>
     Effect.gen(function* () {
       const options = { outputTokens: { limit: 20_000, perImage: 7000 } }
       const usage = { ...Wire.usage, output_tokens: outputTokens }
       const { layer } = budgeted(options, () => good(1, { usage }))
-      yield* Effect.provide(Effect.andThen(call(), left), layer).pipe(Effect.map((rest) => expect(rest).toBe(13_000)))
-    })
-  )
-
-  it.effect("counts a part of an output token as one, because a ledger has whole numbers", () =>
-    Effect.gen(function* () {
-      const options = { outputTokens: { limit: 20_000, perImage: 7000 } }
-      const { layer } = budgeted(options, () => good(1, { usage: { ...Wire.usage, output_tokens: 999.5 } }))
-      yield* Effect.provide(Effect.andThen(call(), left), layer).pipe(Effect.map((rest) => expect(rest).toBe(19_000)))
+      yield* Effect.gen(function* () {
+        yield* call()
+        expect(yield* exceeding(3)).toMatchObject({ of: "outputTokens", left: rest })
+      }).pipe(Effect.provide(layer))
     })
   )
 

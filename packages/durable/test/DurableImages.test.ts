@@ -82,30 +82,31 @@ describe("a call with a key", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is found by a process whose application provides other digests, such as those of node:crypto", () =>
-    Effect.gen(function* () {
-      const all = yield* shared
-      yield* Effect.provide(generate, yield* processOn(all, answering))
-      const digests: Array<number> = []
-      const counted = Layer.effect(
-        Digest.Digest,
-        Effect.map(Digest.Digest, ({ digest, digestHex }) => ({
-          digest,
-          digestHex: (algorithm: Digest.Algorithm, bytes: Uint8Array) => {
-            digests.push(bytes.length)
-            return digestHex(algorithm, bytes)
-          }
-        }))
-      )
-      const crypto = Layer.merge(Layer.provide(counted, NodeCrypto.layerDigest), NodeCrypto.layerMac)
-      const second = yield* Effect.provide(processOn(all, []), crypto)
-      yield* Effect.provide(generate, second)
-      expect(yield* Effect.provide(requests, second)).toBe(0)
-      expect(digests).toEqual([new TextEncoder().encode(key).length])
-      const other = { prompt: "a cat" }
-      const reason = yield* Effect.provide(reasonOf(Images.generate(other, options)), second)
-      expect(reason.code).toBe("idempotency_key_reused")
-    }).pipe(Effect.scoped)
+  it.effect(
+    "gets its ids, but not the digests of images, from the application's digests; others find it all the same",
+    () =>
+      Effect.gen(function* () {
+        const all = yield* shared
+        const lengths: Array<number> = []
+        const counted = Layer.effect(
+          Digest.Digest,
+          Effect.map(Digest.Digest, ({ digest, digestHex }) => ({
+            digest,
+            digestHex: (algorithm: Digest.Algorithm, bytes: Uint8Array) => {
+              lengths.push(bytes.length)
+              return digestHex(algorithm, bytes)
+            }
+          }))
+        )
+        const crypto = Layer.merge(Layer.provide(counted, NodeCrypto.layerDigest), NodeCrypto.layerMac)
+        yield* Effect.provide(generate, yield* Effect.provide(processOn(all, answering), crypto))
+        expect(lengths).toEqual([new TextEncoder().encode(key).length])
+        const second = yield* processOn(all, [])
+        yield* Effect.provide(generate, second)
+        expect(yield* Effect.provide(requests, second)).toBe(0)
+        const reason = yield* Effect.provide(reasonOf(Images.generate({ prompt: "a cat" }, options)), second)
+        expect(reason.code).toBe("idempotency_key_reused")
+      }).pipe(Effect.scoped)
   )
 
   it.effect("sends the hash of the key, never the key", () =>

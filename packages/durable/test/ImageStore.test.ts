@@ -2,8 +2,10 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PlatformError from "effect/PlatformError"
 import * as Stream from "effect/Stream"
 import { mkdtempSync, readdirSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -14,6 +16,18 @@ import { inBucket, s3 } from "./support/s3.ts"
 const newFolder = () => join(mkdtempSync(join(tmpdir(), "store-")), "images")
 const folder = (path: string) => ImageStore.layerFolder(path).pipe(Layer.provide(NodeServices.layer))
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
+
+/** The machine's files, as if their file system had no hard links. */
+const withoutLinks = Layer.effect(
+  FileSystem.FileSystem,
+  Effect.map(FileSystem.FileSystem, (fs) => {
+    const link: typeof fs.link = (from) =>
+      Effect.fail(
+        PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "link", pathOrDescriptor: from })
+      )
+    return FileSystem.FileSystem.of({ ...fs, link })
+  })
+).pipe(Layer.provideMerge(NodeServices.layer))
 
 const stores = [
   ["in memory", () => ImageStore.layerMemory],
@@ -127,5 +141,16 @@ describe("a store in a folder", () => {
       yield* store.put("id/1-a/file", bytes(1))
       expect(readdirSync(join(path, "id", "1-a"))).toEqual(["file"])
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("a store in a folder on a file system without hard links", () => {
+  it.effect("keeps the first of two files that are put one after the other", () =>
+    Effect.gen(function* () {
+      const store = yield* ImageStore.ImageStore
+      yield* store.put("id/file", bytes(1))
+      yield* store.put("id/file", bytes(2))
+      expect([...Option.getOrThrow(yield* store.get("id/file"))]).toEqual([1])
+    }).pipe(Effect.provide(ImageStore.layerFolder(newFolder()).pipe(Layer.provide(withoutLinks))))
   )
 })

@@ -68,9 +68,12 @@ export const UnixSeconds = Schema.Union([Schema.Finite, Schema.String])
     })
   )
 
-/** A number. Digits in a string, such as `"12"` or `"1.5"`, can be decoded too. */
+/**
+ * A number of tokens, 0 or more. It can have a fraction. Digits in a string, such as `"12"` or `"1.5"`, can be
+ * decoded too.
+ */
 export const Count = Schema.Union([Schema.Finite, Schema.String.check(Schema.isPattern(/^\s*\d+(\.\d+)?\s*$/))]).pipe(
-  Schema.decodeTo(Schema.Finite, {
+  Schema.decodeTo(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), {
     decode: SchemaGetter.transform(Number),
     encode: SchemaGetter.transform((count: number): number | string => count)
   })

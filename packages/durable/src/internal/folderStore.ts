@@ -159,7 +159,8 @@ class Folder {
       Effect.onError(() => Effect.ignore(this.#fs.remove(temporary, { force: true }))),
       Effect.andThen(this.#syncFolder(folder))
     )
-    // After a failure, `#made` is empty. Then files that were already written are not written again.
+    // In a folder that this process has made, the file is not looked for, because that costs time and the file is
+    // usually new; `#name` keeps an older one. A failure clears `#made`, so a retry writes no file for a second time.
     const exists = this.#made.has(folder) ? Effect.succeed(false) : this.#fs.exists(target)
     return Effect.flatMap(exists, (isThere) => (isThere ? this.#syncFolder(folder) : put)).pipe(
       Effect.tapError(() => Effect.sync(() => this.#made.clear()))

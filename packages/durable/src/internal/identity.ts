@@ -84,8 +84,9 @@ const webCrypto = Layer.mergeAll(Digest.layerWebCrypto, Mac.layerWebCrypto).pipe
 )
 
 /**
- * Makes the functions that compute ids and digests. Those of short texts use the application's `Digest` and `Mac` if it
- * provides them, because Node's Web Crypto computes each digest in another thread, which only pays for large inputs.
+ * Makes the functions that compute ids and digests. For short texts they use the application's `Digest` and `Mac` if it
+ * provides them, else Web Crypto. In Node, Web Crypto computes each digest in another thread, which takes longer than
+ * the digest of a short text. For images they always use Web Crypto, so that a large image does not block the thread.
  */
 export const make = Effect.gen(function* () {
   const context = yield* Layer.build(webCrypto)

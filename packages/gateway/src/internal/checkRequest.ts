@@ -78,7 +78,7 @@ type Params = Request["params"]
 
 /** Lists the rules of this gateway that the params break. */
 const brokenRules = ({ model, n, prompt, size = "auto" }: Params, rules: ResolvedRules): ReadonlyArray<Issue> => {
-  // A prompt has at most as many characters as UTF-16 units, so that most prompts need not be counted.
+  // A prompt has at most as many characters as UTF-16 units, so the characters of most prompts need not be counted.
   const length = prompt.length > rules.promptLength ? Array.from(prompt).length : prompt.length
   return [
     {

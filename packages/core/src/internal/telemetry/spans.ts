@@ -42,7 +42,7 @@ const setAll = (span: Tracer.Span, attributes: Readonly<Record<string, unknown>>
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(name, value)
 }
 
-/** The model without a key of the service, which someone may have pasted in its place. */
+/** Redacts a key of the service that was given as the name of the model by mistake. */
 export const shownModel = redactText({})
 
 /** Adds the attributes that are known before the request is sent. */
